@@ -1,0 +1,154 @@
+//! Why a connection ended, and what one may say when ending it.
+
+use std::fmt;
+
+use crate::Error;
+
+/// Why a connection has ended, as the browser's [`CloseEvent`] has it.
+///
+/// [`CloseEvent`]: https://websockets.spec.whatwg.org/#the-closeevent-interface
+///
+/// # Examples
+///
+/// ```
+/// # use wasm_websocket::CloseEvent;
+/// let event = CloseEvent { code: 1001, reason: "restart".into(), was_clean: true };
+/// assert_eq!(event.to_string(), "1001 (going away): restart");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseEvent {
+    /// The code that the peer gave; 1005 if it gave none, 1006 if the connection ended without a closing handshake.
+    pub code: u16,
+    /// The reason that the peer gave, possibly empty.
+    pub reason: String,
+    /// Whether the closing handshake was completed.
+    pub was_clean: bool,
+}
+
+impl CloseEvent {
+    /// The meaning that [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its registry give the
+    /// code, if they give it one.
+    fn meaning(&self) -> Option<&'static str> {
+        Some(match self.code {
+            1000 => "normal closure",
+            1001 => "going away",
+            1002 => "protocol error",
+            1003 => "unsupported data",
+            1005 => "no code",
+            1006 => "abnormal closure",
+            1007 => "invalid payload data",
+            1008 => "policy violation",
+            1009 => "message too big",
+            1010 => "extension required",
+            1011 => "internal error",
+            1012 => "service restart",
+            1013 => "try again later",
+            1014 => "bad gateway",
+            1015 => "TLS handshake failed",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CloseEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(meaning) = self.meaning() {
+            write!(f, " ({meaning})")?;
+        }
+        if !self.reason.is_empty() {
+            write!(f, ": {}", self.reason)?;
+        }
+        Ok(())
+    }
+}
+
+/// A close code that a page may send: 1000, or 3000 to 4999.
+///
+/// All others the browser [rejects](https://websockets.spec.whatwg.org/#dom-websocket-close), so there is no value of
+/// this type for them.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::{CloseCode, Error};
+///
+/// assert_eq!(CloseCode::try_from(4001)?.get(), 4001);
+/// assert_eq!(CloseCode::try_from(1006), Err(Error::InvalidCloseCode(1006)));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// The connection has done what it was for (1000).
+    pub const NORMAL: Self = Self(1000);
+
+    /// The code as a number.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for CloseCode {
+    type Error = Error;
+
+    fn try_from(code: u16) -> Result<Self, Error> {
+        match code {
+            1000 | 3000..=4999 => Ok(Self(code)),
+            _ => Err(Error::InvalidCloseCode(code)),
+        }
+    }
+}
+
+/// A reason for closing that a page may send: at most 123 bytes of UTF-8.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::{CloseReason, Error};
+///
+/// let long = "ab€".repeat(25);
+/// assert_eq!(CloseReason::try_from(&*long), Err(Error::ReasonTooLong(125)));
+/// assert_eq!(CloseReason::truncated(&long).as_str().len(), 122); // "€" is three bytes, and is not cut in two
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CloseReason(String);
+
+impl CloseReason {
+    /// The most bytes that a reason can have: a control frame's 125 less two for the code.
+    pub const MAX_LEN: usize = 123;
+
+    /// As much of `reason` as fits, cut between two characters.
+    pub fn truncated(reason: &str) -> Self {
+        let mut end = reason.len().min(Self::MAX_LEN);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self(reason[..end].to_owned())
+    }
+
+    /// The reason as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for CloseReason {
+    type Error = Error;
+
+    fn try_from(reason: String) -> Result<Self, Error> {
+        match reason.len() {
+            0..=Self::MAX_LEN => Ok(Self(reason)),
+            len => Err(Error::ReasonTooLong(len)),
+        }
+    }
+}
+
+impl TryFrom<&str> for CloseReason {
+    type Error = Error;
+
+    fn try_from(reason: &str) -> Result<Self, Error> {
+        Self::try_from(reason.to_owned())
+    }
+}

@@ -1,0 +1,136 @@
+//! What can go wrong, as plain data.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::time::Duration;
+
+use crate::ReadyState;
+
+/// What went wrong.
+///
+/// Each variant is plain data, so that errors can be compared, cloned and sent anywhere.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The URL cannot be parsed, or is not one for a WebSocket.
+    ///
+    /// Allowed are `ws:`, `wss:`, and in current browsers `http:`, `https:` and relative URLs; a fragment (`#…`) is not.
+    InvalidUrl(String),
+    /// A subprotocol is not a token of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-4.1), for instance
+    /// since it is empty or contains a space or a comma.
+    InvalidProtocol(String),
+    /// A subprotocol is named twice.
+    DuplicateProtocol(String),
+    /// The browser does not let this page connect there, for instance to `ws:` from an `https:` page.
+    Security {
+        /// The URL.
+        url: String,
+        /// What the browser says about it.
+        message: String,
+    },
+    /// There is no `WebSocket` where this code runs.
+    Unsupported,
+    /// The connection could not be opened.
+    ///
+    /// Browsers hide the cause from pages: a wrong host or port, no network, a failed TLS handshake, a server that
+    /// answers with a status other than 101, that selects a subprotocol which was not offered or none of those that
+    /// were, and a block by the page's content security policy all look like this. The browser's console shows more.
+    ConnectFailed {
+        /// The URL.
+        url: String,
+    },
+    /// The connection is not open, so nothing can be sent.
+    NotOpen(ReadyState),
+    /// A page may close with code 1000 or 3000 to 4999, not with this one.
+    InvalidCloseCode(u16),
+    /// The reason for closing has this many bytes; 123 are allowed.
+    ReasonTooLong(usize),
+    /// The peer did not complete the closing handshake in this time.
+    CloseTimeout(Duration),
+    /// A Blob could not be read, for instance since its file has changed or is gone.
+    UnreadableBlob(String),
+    /// The browser threw something that has no variant of its own.
+    Thrown {
+        /// The name of the JavaScript error, as in `TypeError`.
+        name: String,
+        /// What it says.
+        message: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidUrl(url) => write!(f, "`{url}` is not a URL for a WebSocket"),
+            Self::InvalidProtocol(protocol) => write!(f, "`{protocol}` is not a valid subprotocol"),
+            Self::DuplicateProtocol(protocol) => write!(f, "subprotocol `{protocol}` is named twice"),
+            Self::Security { url, message } => {
+                write!(f, "the browser does not allow a connection to `{url}`: {message}")
+            }
+            Self::Unsupported => write!(f, "there is no WebSocket in this environment"),
+            Self::ConnectFailed { url } => write!(
+                f,
+                "could not connect to `{url}`: browsers do not say why; check the host, the port, the path, the \
+                 certificate and the subprotocols, and see the browser's console"
+            ),
+            Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
+            Self::InvalidCloseCode(code) => write!(f, "close code {code} is not 1000 or in 3000–4999"),
+            Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),
+            Self::CloseTimeout(timeout) => write!(f, "the peer did not answer the close within {timeout:?}"),
+            Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),
+            Self::Thrown { name, message } => write!(f, "the browser threw {name}: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// A message that could not be sent, and why.
+///
+/// `?` turns it into an [`Error`], which drops the message.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use wasm_websocket::{Error, WebSocket};
+/// # fn keep_for_later(_: String) {}
+/// # fn example(socket: &WebSocket, draft: String) {
+/// if let Err(unsent) = socket.send(draft) {
+///     keep_for_later(unsent.message); // not lost, not cloned
+/// }
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SendError<T> {
+    /// What was to be sent.
+    pub message: T,
+    /// Why it was not.
+    pub error: Error,
+}
+
+/// Without the message, which may be large, secret, or of a type that has no `Debug`.
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for SendError<T> {}
+
+impl<T> From<SendError<T>> for Error {
+    fn from(unsent: SendError<T>) -> Self {
+        unsent.error
+    }
+}

@@ -1,0 +1,102 @@
+//! What can be chosen about a connection.
+
+use std::time::Duration;
+
+use crate::{BinaryType, Error, WebSocket, WebSocketStream};
+
+/// What can be chosen about a connection, one value for both faces.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{BinaryType, Options};
+///
+/// # async fn example() -> Result<(), wasm_websocket::Error> {
+/// let options = Options::new().protocols(["chat.v2", "chat.v1"]).binary_type(BinaryType::Blob);
+/// let stream = options.connect("wss://example.com/chat").await?;
+/// let is_new = stream.protocol() == "chat.v2"; // what the server selected
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) protocols: Vec<String>,
+    pub(crate) binary_type: BinaryType,
+    pub(crate) high_water_mark: u64,
+    pub(crate) low_water_mark: u64,
+    pub(crate) close_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            protocols: Vec::new(),
+            binary_type: BinaryType::default(),
+            high_water_mark: 1 << 20,
+            low_water_mark: 256 << 10,
+            close_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults, which each method names.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The subprotocols to offer, the preferred one first. By default none.
+    ///
+    /// If any are offered and the server selects none of them, the standard and Chromium fail the connection. Firefox
+    /// opens it all the same, with an empty [`protocol`](WebSocketStream::protocol).
+    pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What binary messages arrive as. By default [`BinaryType::ArrayBuffer`].
+    pub fn binary_type(mut self, binary_type: BinaryType) -> Self {
+        self.binary_type = binary_type;
+        self
+    }
+
+    /// The unsent bytes above which a [`WebSocketStream`] makes senders wait. By default 1 MiB.
+    pub fn high_water_mark(mut self, bytes: u64) -> Self {
+        self.high_water_mark = bytes;
+        self
+    }
+
+    /// The unsent bytes at which waiting senders go on. By default 256 KiB.
+    ///
+    /// Above the high water mark it means the high water mark.
+    pub fn low_water_mark(mut self, bytes: u64) -> Self {
+        self.low_water_mark = bytes;
+        self
+    }
+
+    /// How long [`WebSocketStream::close`] waits for the peer. By default 5 seconds.
+    ///
+    /// Left alone, browsers wait 20 to 60 seconds for a silent peer.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Begins to connect to `url` and gives the socket, which is still connecting.
+    ///
+    /// # Errors
+    ///
+    /// As for [`WebSocket::new`], and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    pub fn open(&self, url: &str) -> Result<WebSocket, Error> {
+        WebSocket::open(url, self)
+    }
+
+    /// Connects to `url` and gives the open connection.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and [`Error::ConnectFailed`].
+    pub async fn connect(&self, url: &str) -> Result<WebSocketStream, Error> {
+        WebSocketStream::open(url, self).await
+    }
+}

@@ -1,0 +1,214 @@
+//! The browser's object, typed.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use crate::sys::{Listener, RawSocket};
+use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Payload, ReadyState, SendError};
+
+/// The browser's [`WebSocket`], typed: its events call your closures.
+///
+/// A closure may send, close, and add or drop listeners. Dropping the socket removes all its listeners and closes it.
+///
+/// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::rc::Rc;
+/// use wasm_websocket::{Error, Message, WebSocket};
+///
+/// # fn show(_: &str) {}
+/// # fn example() -> Result<(), Error> {
+/// let socket = Rc::new(WebSocket::new("wss://example.com/feed")?);
+/// let open = socket.on_open({
+///     let socket = Rc::downgrade(&socket); // a strong one would keep the socket alive by itself
+///     move || drop(socket.upgrade().map(|socket| socket.send("subscribe")))
+/// });
+/// let message = socket.on_message(|message| if let Message::Text(text) = message { show(&text) });
+/// let close = socket.on_close(|event| show(&format!("closed: {event}")));
+/// # Ok(())
+/// # }
+/// ```
+pub struct WebSocket {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    // Dropped before the socket is closed, so that no event of the closing comes.
+    listeners: RefCell<Vec<(u64, Listener)>>,
+    last_id: Cell<u64>,
+    socket: RawSocket,
+}
+
+/// Removes a listener when dropped.
+///
+/// It does not keep the socket alive, and does nothing when the socket is gone.
+#[must_use = "the listener is removed when this is dropped"]
+pub struct ListenerGuard {
+    inner: Weak<Inner>,
+    id: u64,
+}
+
+impl WebSocket {
+    /// Begins to connect to `url`.
+    ///
+    /// The socket is connecting when this returns. Listeners that are added before the next `await` miss nothing.
+    /// [`Options::open`] does the same with options, such as subprotocols.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`]. A connection that cannot be opened is no
+    /// error here: it calls the listeners for `error` and `close`.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        Self::open(url, &Options::default())
+    }
+
+    pub(crate) fn open(url: &str, options: &Options) -> Result<Self, Error> {
+        let socket = RawSocket::new(url, options)?;
+        Ok(Self { inner: Rc::new(Inner { listeners: RefCell::default(), last_id: Cell::new(0), socket }) })
+    }
+
+    /// Calls `callback` when the connection has been opened.
+    pub fn on_open(&self, callback: impl FnMut() + 'static) -> ListenerGuard {
+        self.listen(self.inner.socket.on_open(callback))
+    }
+
+    /// Calls `callback` with each message.
+    pub fn on_message(&self, mut callback: impl FnMut(Message) + 'static) -> ListenerGuard {
+        self.listen(self.inner.socket.on_message(move |data| {
+            if let Some(message) = data.decode() {
+                callback(message);
+            }
+        }))
+    }
+
+    /// Calls `callback` when the connection has failed.
+    ///
+    /// The event has no details, and a `close` event with code 1006 follows: browsers do not tell pages more.
+    pub fn on_error(&self, callback: impl FnMut() + 'static) -> ListenerGuard {
+        self.listen(self.inner.socket.on_error(callback))
+    }
+
+    /// Calls `callback` when the connection has ended, or could not be opened.
+    pub fn on_close(&self, callback: impl FnMut(CloseEvent) + 'static) -> ListenerGuard {
+        self.listen(self.inner.socket.on_close(callback))
+    }
+
+    /// Sends a message.
+    ///
+    /// When it returns, the browser has taken the message, which is not to say that the peer has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] if the connection is not open. The error hands the message back.
+    pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
+        self.inner.socket.send(message)
+    }
+
+    /// Begins to close the connection, without a code. What was sent before goes out first.
+    ///
+    /// On a socket that is closing or closed it does nothing.
+    pub fn close(&self) {
+        self.inner.socket.close();
+    }
+
+    /// Begins to close the connection with a code and a reason.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; then it closes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use wasm_websocket::{CloseCode, CloseReason, Error, WebSocket};
+    /// # fn example(socket: &WebSocket, why: &str) -> Result<(), Error> {
+    /// socket.close_with(4001, "idle")?;
+    /// socket.close_with(CloseCode::NORMAL, CloseReason::truncated(why))?; // cannot fail
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close_with<C, R>(&self, code: C, reason: R) -> Result<(), Error>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
+        self.inner.socket.close_with(code, &reason);
+        Ok(())
+    }
+
+    /// The state of the connection.
+    pub fn ready_state(&self) -> ReadyState {
+        self.inner.socket.ready_state()
+    }
+
+    /// The URL, as the browser has completed it.
+    pub fn url(&self) -> String {
+        self.inner.socket.url()
+    }
+
+    /// The subprotocol that the server selected; empty if none, or while connecting.
+    pub fn protocol(&self) -> String {
+        self.inner.socket.protocol()
+    }
+
+    /// The extensions that the server selected, such as `permessage-deflate`; empty if none, or while connecting.
+    pub fn extensions(&self) -> String {
+        self.inner.socket.extensions()
+    }
+
+    /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.
+    pub fn buffered_amount(&self) -> u64 {
+        self.inner.socket.buffered_amount()
+    }
+
+    /// What binary messages arrive as.
+    pub fn binary_type(&self) -> BinaryType {
+        self.inner.socket.binary_type()
+    }
+
+    /// Chooses what binary messages arrive as, from the next one that the browser delivers.
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        self.inner.socket.set_binary_type(binary_type);
+    }
+
+    fn listen(&self, listener: Listener) -> ListenerGuard {
+        let id = self.inner.last_id.get() + 1;
+        self.inner.last_id.set(id);
+        self.inner.listeners.borrow_mut().push((id, listener));
+        ListenerGuard { inner: Rc::downgrade(&self.inner), id }
+    }
+}
+
+impl ListenerGuard {
+    /// Keeps the listener for as long as the socket lives.
+    pub fn forget(mut self) {
+        self.inner = Weak::new();
+    }
+}
+
+impl Drop for ListenerGuard {
+    fn drop(&mut self) {
+        let Some(inner) = self.inner.upgrade() else { return };
+        let mut listeners = inner.listeners.borrow_mut();
+        let removed = listeners.iter().position(|(id, _)| *id == self.id).map(|index| listeners.remove(index));
+        // What the closure holds is dropped with it, and may be a guard of this same socket.
+        drop(listeners);
+        drop(removed);
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.socket.fmt(f)
+    }
+}
+
+impl fmt::Debug for ListenerGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListenerGuard").field("id", &self.id).finish_non_exhaustive()
+    }
+}

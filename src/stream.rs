@@ -1,0 +1,291 @@
+//! The connection for async code.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+
+use crate::backpressure::Backpressure;
+use crate::lifecycle::Lifecycle;
+use crate::queue::Queue;
+use crate::sys::{Data, Listener, RawSocket, Timer};
+use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Payload, ReadyState, SendError};
+
+/// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
+///
+/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, and
+/// stays so; [`close_event`](Self::close_event) says why it ended. Dropping it closes the connection.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{Message, WebSocketStream};
+///
+/// # async fn example() -> Result<(), wasm_websocket::Error> {
+/// let mut stream = WebSocketStream::connect("wss://example.com/chat").await?;
+/// stream.send("hello").await?;
+/// while let Some(message) = stream.try_next().await? {
+///     if message == Message::Text("bye".into()) {
+///         stream.close().await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct WebSocketStream {
+    // Dropped before the socket is closed, so that no event of the closing comes.
+    listeners: Option<[Listener; 3]>,
+    shared: Rc<Shared>,
+    sink: SinkState,
+}
+
+/// What the listeners and the stream have in common.
+struct Shared {
+    socket: RawSocket,
+    options: Options,
+    lifecycle: RefCell<Lifecycle>,
+    queue: RefCell<Queue<Data>>,
+}
+
+/// How far the methods of [`Sink`] have come.
+#[derive(Default)]
+struct SinkState {
+    backpressure: Backpressure,
+    close_timer: Option<Timer>,
+}
+
+impl WebSocketStream {
+    /// Connects to `url` and gives the open connection.
+    ///
+    /// Dropping the future closes the connection that it began. [`Options::connect`] does the same with options.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`] at once, [`Error::ConnectFailed`] later.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::open(url, &Options::default()).await
+    }
+
+    pub(crate) async fn open(url: &str, options: &Options) -> Result<Self, Error> {
+        let stream = Self::begin(url, options)?;
+        match poll_fn(|context| stream.shared.lifecycle.borrow_mut().poll_opened(context)).await {
+            true => Ok(stream),
+            false => Err(Error::ConnectFailed { url: stream.url() }),
+        }
+    }
+
+    /// Constructs the socket and attaches the listeners in one go, so that no event can be missed.
+    fn begin(url: &str, options: &Options) -> Result<Self, Error> {
+        let shared = Rc::new(Shared {
+            socket: RawSocket::new(url, options)?,
+            options: options.clone(),
+            lifecycle: RefCell::default(),
+            queue: RefCell::new(Queue::new()),
+        });
+        // `error` tells nothing that the `close` after it does not.
+        let open = Rc::clone(&shared);
+        let message = Rc::clone(&shared);
+        let close = Rc::clone(&shared);
+        let listeners = [
+            shared.socket.on_open(move || open.opened()),
+            shared.socket.on_message(move |data| message.received(data)),
+            shared.socket.on_close(move |event| close.ended(Ok(event))),
+        ];
+        Ok(Self { listeners: Some(listeners), shared, sink: SinkState::default() })
+    }
+
+    /// Sends a message, waiting while more than [`high_water_mark`](Options::high_water_mark) bytes are unsent.
+    ///
+    /// It resolves when the browser has taken the message, which is not to say that the peer has it. Dropping the
+    /// future before it resolves sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits. The error hands the message
+    /// back.
+    pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
+        let mut backpressure = Backpressure::default();
+        let room = poll_fn(|context| backpressure.poll_room(context, &self.shared.socket, &self.shared.options));
+        match room.await {
+            Ok(()) => self.shared.socket.send(message),
+            Err(error) => Err(SendError { message, error }),
+        }
+    }
+
+    /// Closes the connection without a code, and waits for the peer's answer.
+    ///
+    /// What had arrived before is still in the stream. Dropping the future does not stop the closing. On a closed
+    /// connection it gives the event that closed it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends, and
+    /// the browser goes on closing the connection by itself.
+    pub async fn close(&mut self) -> Result<CloseEvent, Error> {
+        self.shared.socket.close();
+        self.ended_in_time().await
+    }
+
+    /// Closes the connection with a code and a reason, and waits for the peer's answer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    pub async fn close_with<C, R>(&mut self, code: C, reason: R) -> Result<CloseEvent, Error>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
+        self.shared.socket.close_with(code, &reason);
+        self.ended_in_time().await
+    }
+
+    /// Why the connection has ended; none while it has not, or if the peer never said so.
+    pub fn close_event(&self) -> Option<CloseEvent> {
+        self.shared.lifecycle.borrow().close_event().cloned()
+    }
+
+    /// The state of the connection.
+    pub fn ready_state(&self) -> ReadyState {
+        self.shared.socket.ready_state()
+    }
+
+    /// The URL, as the browser has completed it.
+    pub fn url(&self) -> String {
+        self.shared.socket.url()
+    }
+
+    /// The subprotocol that the server selected; empty if none.
+    pub fn protocol(&self) -> String {
+        self.shared.socket.protocol()
+    }
+
+    /// The extensions that the server selected, such as `permessage-deflate`; empty if none.
+    pub fn extensions(&self) -> String {
+        self.shared.socket.extensions()
+    }
+
+    /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.
+    pub fn buffered_amount(&self) -> u64 {
+        self.shared.socket.buffered_amount()
+    }
+
+    /// What binary messages arrive as.
+    pub fn binary_type(&self) -> BinaryType {
+        self.shared.socket.binary_type()
+    }
+
+    /// Chooses what binary messages arrive as, from the next one that the browser delivers.
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        self.shared.socket.set_binary_type(binary_type);
+    }
+
+    async fn ended_in_time(&mut self) -> Result<CloseEvent, Error> {
+        let mut timer = pin!(Timer::new(self.shared.options.close_timeout));
+        poll_fn(|context| self.poll_ended(context, timer.as_mut())).await
+    }
+
+    fn poll_ended(&mut self, context: &mut Context<'_>, timer: Pin<&mut Timer>) -> Poll<Result<CloseEvent, Error>> {
+        let ended = self.shared.lifecycle.borrow_mut().poll_ended(context);
+        if ended.is_pending() && timer.poll(context).is_ready() {
+            // No event of this connection is of interest any more.
+            self.listeners = None;
+            self.shared.ended(Err(Error::CloseTimeout(self.shared.options.close_timeout)));
+            return self.shared.lifecycle.borrow_mut().poll_ended(context);
+        }
+        ended
+    }
+}
+
+impl Shared {
+    fn opened(&self) {
+        let waiting = self.lifecycle.borrow_mut().open();
+        wake(waiting);
+    }
+
+    fn received(&self, data: Data) {
+        let reader = self.queue.borrow_mut().push(data);
+        wake(reader);
+    }
+
+    fn ended(&self, end: Result<CloseEvent, Error>) {
+        let waiting = self.lifecycle.borrow_mut().end(end);
+        let reader = self.queue.borrow_mut().end();
+        wake(waiting.into_iter().chain(reader));
+    }
+}
+
+/// Wakes tasks. An executor may poll them before this returns, so no borrow must be held.
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+impl Stream for WebSocketStream {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(data) = ready!(self.shared.queue.borrow_mut().poll_next(context)) else {
+                return Poll::Ready(None);
+            };
+            if let Some(message) = data.decode() {
+                return Poll::Ready(Some(Ok(message)));
+            }
+        }
+    }
+}
+
+impl FusedStream for WebSocketStream {
+    fn is_terminated(&self) -> bool {
+        self.shared.queue.borrow().is_over()
+    }
+}
+
+/// Waits for room, sends, flushes and closes as the inherent methods do, with [`Error`] instead of a message handed
+/// back.
+impl Sink<Message> for WebSocketStream {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, sink, .. } = &mut *self;
+        sink.backpressure.poll_room(context, &shared.socket, &shared.options)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Ok(self.shared.socket.send(message)?)
+    }
+
+    /// Resolves when the browser has handed everything to the network.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, sink, .. } = &mut *self;
+        sink.backpressure.poll_below(context, &shared.socket, 0)
+    }
+
+    /// Closes the connection. What was sent before goes out before the Close frame.
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut timer = self.sink.close_timer.take().unwrap_or_else(|| {
+            self.shared.socket.close();
+            Timer::new(self.shared.options.close_timeout)
+        });
+        match self.poll_ended(context, Pin::new(&mut timer)) {
+            Poll::Ready(end) => Poll::Ready(end.map(drop)),
+            Poll::Pending => {
+                self.sink.close_timer = Some(timer);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WebSocketStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketStream").field("socket", &self.shared.socket).finish_non_exhaustive()
+    }
+}

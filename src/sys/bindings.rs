@@ -1,0 +1,59 @@
+//! What `web_sys` lacks, or has in a form that loses something.
+
+use js_sys::{ArrayBuffer, Function, Object, Promise};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The `WebSocket` of `web_sys` with a few members more.
+    #[wasm_bindgen(extends = web_sys::WebSocket)]
+    #[derive(Clone, Debug)]
+    pub type WebSocket;
+
+    #[wasm_bindgen(constructor, catch)]
+    pub fn new(url: &str, protocols: &[JsValue]) -> Result<WebSocket, JsValue>;
+
+    /// 64 bits in the standard; `web_sys` cuts it to 32.
+    #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
+    pub fn buffered_amount(this: &WebSocket) -> f64;
+
+    /// Every kind of object that `send` takes.
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub fn send_object(this: &WebSocket, object: &JsValue) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub fn send_str(this: &WebSocket, text: &str) -> Result<(), JsValue>;
+
+    /// A view of wasm memory, which the browser copies before it returns.
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub fn send_bytes(this: &WebSocket, bytes: &[u8]) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = close)]
+    pub fn close(this: &WebSocket) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = close)]
+    pub fn close_with(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
+
+    /// `ImageData` whose pixels stay where they are; `web_sys` copies them into wasm memory.
+    pub type ImageData;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn data(this: &ImageData) -> Object;
+
+    /// `Blob` with promises that have a type.
+    #[wasm_bindgen(extends = web_sys::Blob)]
+    pub type Blob;
+
+    #[wasm_bindgen(method, js_name = arrayBuffer)]
+    pub fn array_buffer(this: &Blob) -> Promise<ArrayBuffer>;
+
+    #[wasm_bindgen(method)]
+    pub fn text(this: &Blob) -> Promise<js_sys::JsString>;
+
+    /// Windows and workers have it, and Node, whose handle is not a number.
+    #[wasm_bindgen(js_name = setTimeout)]
+    pub fn set_timeout(callback: &Function, milliseconds: f64) -> JsValue;
+
+    #[wasm_bindgen(js_name = clearTimeout)]
+    pub fn clear_timeout(handle: &JsValue);
+}

@@ -1,0 +1,117 @@
+//! Bytes in the browser's keeping.
+
+use js_sys::{Array, JsString, Uint8Array};
+use wasm_bindgen::JsCast;
+use web_sys::BlobPropertyBag;
+
+use super::{bindings, error};
+use crate::Error;
+
+/// Bytes in the browser's keeping, in memory or on disk: what JavaScript calls a [`Blob`]. A `File` is one too.
+///
+/// A clone names the same bytes, which never change.
+///
+/// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{Message, WebSocketStream};
+///
+/// # async fn example(message: Message, backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
+/// if let Message::Blob(blob) = message {
+///     backup.send(&blob).await?; // passed on without its bytes ever entering wasm memory
+///     let header = blob.slice(0..16).bytes().await?; // of a gigabyte, just what is needed
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blob(web_sys::Blob);
+
+impl Blob {
+    /// Copies `bytes` into a new blob of the given media type, such as `image/png`, or the empty string.
+    pub fn new(bytes: &[u8], media_type: &str) -> Self {
+        let options = BlobPropertyBag::new();
+        options.set_type(media_type);
+        let parts = Array::of1(&Uint8Array::new_from_slice(bytes));
+        // It throws only for arguments of a wrong type.
+        Self(
+            web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &options)
+                .unwrap_or_else(|e| e.unchecked_into()),
+        )
+    }
+
+    /// The blob for the browser's own object, for instance a `File` that was chosen.
+    pub fn from_raw(raw: web_sys::Blob) -> Self {
+        Self(raw)
+    }
+
+    /// The browser's own object.
+    pub fn as_raw(&self) -> &web_sys::Blob {
+        &self.0
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The media type, such as `image/png`; empty if none is known, as for every received blob.
+    pub fn media_type(&self) -> String {
+        self.0.type_()
+    }
+
+    /// The part from byte `range.start` to before byte `range.end`, as far as there are such. It copies nothing.
+    pub fn slice(&self, range: std::ops::Range<u64>) -> Self {
+        let (start, end) = (range.start as f64, range.end.max(range.start) as f64);
+        // It throws only for arguments of a wrong type.
+        Self(self.0.slice_with_f64_and_f64(start, end).unwrap_or_else(|e| e.unchecked_into()))
+    }
+
+    /// Reads all bytes into memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableBlob`] if, for instance, the file that it stands for has changed.
+    pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
+        let buffer = self.binding().array_buffer().await.map_err(unreadable)?;
+        Ok(Uint8Array::new(&buffer).to_vec())
+    }
+
+    /// Reads all bytes as UTF-8, with U+FFFD for what is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes).
+    pub async fn text(&self) -> Result<String, Error> {
+        let text: JsString = self.binding().text().await.map_err(unreadable)?;
+        Ok(text.into())
+    }
+
+    fn binding(&self) -> &bindings::Blob {
+        self.0.unchecked_ref()
+    }
+}
+
+fn unreadable(thrown: wasm_bindgen::JsValue) -> Error {
+    let (name, message) = error::describe(&thrown);
+    Error::UnreadableBlob(format!("{name}: {message}"))
+}
+
+impl From<web_sys::Blob> for Blob {
+    fn from(raw: web_sys::Blob) -> Self {
+        Self(raw)
+    }
+}
+
+impl From<web_sys::File> for Blob {
+    fn from(raw: web_sys::File) -> Self {
+        Self(raw.into())
+    }
+}

@@ -1,0 +1,27 @@
+//! What JavaScript throws → [`Error`].
+
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::Error;
+
+/// The name and the message of what was thrown. A `DOMException` is an `Error` too.
+pub(super) fn describe(thrown: &JsValue) -> (String, String) {
+    match thrown.dyn_ref::<js_sys::Error>() {
+        Some(error) => (error.name().into(), error.message().into()),
+        // Only code of the page, put in the place of the browser's, throws anything else.
+        None => ("a value".into(), thrown.as_string().unwrap_or_default()),
+    }
+}
+
+/// The error for something that ought not to be thrown at all.
+pub(super) fn thrown(thrown: JsValue) -> Error {
+    let (name, message) = describe(&thrown);
+    Error::Thrown { name, message }
+}
+
+/// So that `?` works in functions that `#[wasm_bindgen]` exports.
+impl From<Error> for JsValue {
+    fn from(error: Error) -> Self {
+        js_sys::Error::new(&error.to_string()).into()
+    }
+}

@@ -1,0 +1,30 @@
+//! Listens to one kind of event for as long as it lives.
+
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{Event, EventTarget};
+
+/// Calls a closure for each event of one kind, until it is dropped.
+///
+/// It may be dropped from inside its own call: wasm-bindgen frees the closure when the call has returned.
+#[must_use = "the listener is removed when this is dropped"]
+pub(crate) struct Listener {
+    target: EventTarget,
+    name: &'static str,
+    callback: Closure<dyn FnMut(Event)>,
+}
+
+impl Listener {
+    pub(super) fn new(target: &EventTarget, name: &'static str, callback: impl FnMut(Event) + 'static) -> Self {
+        let callback = Closure::own_assert_unwind_safe(callback);
+        // It throws only for arguments of a wrong type.
+        let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
+        Self { target: target.clone(), name, callback }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // First of all: a closure that was freed and is called throws in the browser's event loop.
+        let _ = self.target.remove_event_listener_with_callback(self.name, self.callback.as_ref().unchecked_ref());
+    }
+}

@@ -1,0 +1,20 @@
+//! The browser: the only module that names `web_sys`, `js_sys` or `wasm_bindgen`.
+//!
+//! It gives the others plain Rust: what JavaScript throws becomes an [`Error`](crate::Error), what it delivers a
+//! [`Message`](crate::Message) or a [`CloseEvent`](crate::CloseEvent).
+
+mod bindings;
+mod blob;
+mod error;
+mod event;
+mod listener;
+mod payload;
+mod socket;
+mod timer;
+
+pub use blob::Blob;
+pub(crate) use event::Data;
+pub(crate) use listener::Listener;
+pub use payload::Payload;
+pub(crate) use socket::RawSocket;
+pub(crate) use timer::Timer;

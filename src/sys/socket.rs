@@ -1,0 +1,126 @@
+//! The browser's socket, with Rust types.
+
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::{Data, Listener, Payload, bindings, error, event};
+use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, SendError, protocol};
+
+/// The browser's socket. It is closed when this is dropped.
+pub(crate) struct RawSocket(bindings::WebSocket);
+
+impl RawSocket {
+    pub fn new(url: &str, options: &Options) -> Result<Self, Error> {
+        protocol::check(&options.protocols)?;
+        let protocols: Vec<JsValue> = options.protocols.iter().map(|protocol| protocol.into()).collect();
+        let raw = bindings::WebSocket::new(url, &protocols).map_err(|thrown| explain(url, thrown))?;
+        let socket = Self(raw);
+        socket.set_binary_type(options.binary_type);
+        Ok(socket)
+    }
+
+    pub fn ready_state(&self) -> ReadyState {
+        match self.0.ready_state() {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            2 => ReadyState::Closing,
+            _ => ReadyState::Closed,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    pub fn protocol(&self) -> String {
+        self.0.protocol()
+    }
+
+    pub fn extensions(&self) -> String {
+        self.0.extensions()
+    }
+
+    pub fn buffered_amount(&self) -> u64 {
+        self.0.buffered_amount() as u64
+    }
+
+    pub fn binary_type(&self) -> BinaryType {
+        match self.0.binary_type() {
+            web_sys::BinaryType::Blob => BinaryType::Blob,
+            _ => BinaryType::ArrayBuffer,
+        }
+    }
+
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        self.0.set_binary_type(match binary_type {
+            BinaryType::Blob => web_sys::BinaryType::Blob,
+            BinaryType::ArrayBuffer => web_sys::BinaryType::Arraybuffer,
+        });
+    }
+
+    /// Hands the message to the browser, or back.
+    pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
+        // When it is closing or closed, the browser takes the message without a word and discards it.
+        let state = self.ready_state();
+        if state != ReadyState::Open {
+            return Err(SendError { message, error: Error::NotOpen(state) });
+        }
+        message.send_to(&self.0).map_err(|thrown| SendError { message, error: error::thrown(thrown) })
+    }
+
+    pub fn close(&self) {
+        // Without arguments it never throws.
+        let _ = self.0.close();
+    }
+
+    pub fn close_with(&self, code: CloseCode, reason: &CloseReason) {
+        // It throws for codes and reasons that these types cannot hold.
+        let _ = self.0.close_with(code.get(), reason.as_str());
+    }
+
+    pub fn on_open(&self, mut callback: impl FnMut() + 'static) -> Listener {
+        Listener::new(&self.0, "open", move |_| callback())
+    }
+
+    pub fn on_message(&self, mut callback: impl FnMut(Data) + 'static) -> Listener {
+        Listener::new(&self.0, "message", move |event| callback(Data::of(event)))
+    }
+
+    pub fn on_error(&self, mut callback: impl FnMut() + 'static) -> Listener {
+        Listener::new(&self.0, "error", move |_| callback())
+    }
+
+    pub fn on_close(&self, mut callback: impl FnMut(CloseEvent) + 'static) -> Listener {
+        Listener::new(&self.0, "close", move |event| callback(event::close(event)))
+    }
+}
+
+impl Drop for RawSocket {
+    fn drop(&mut self) {
+        // On a socket that is closing or closed it does nothing.
+        self.close();
+    }
+}
+
+/// What the constructor throws, as an error that names the URL.
+fn explain(url: &str, thrown: JsValue) -> Error {
+    let (name, message) = error::describe(&thrown);
+    match name.as_str() {
+        // The other cause, a bad subprotocol, was excluded before.
+        "SyntaxError" => Error::InvalidUrl(url.into()),
+        "SecurityError" => Error::Security { url: url.into(), message },
+        "ReferenceError" => Error::Unsupported,
+        _ => Error::Thrown { name, message },
+    }
+}
+
+impl std::fmt::Debug for RawSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebSocket").field("url", &self.url()).field("ready_state", &self.ready_state()).finish()
+    }
+}
+
+impl AsRef<web_sys::WebSocket> for RawSocket {
+    fn as_ref(&self) -> &web_sys::WebSocket {
+        self.0.unchecked_ref()
+    }
+}

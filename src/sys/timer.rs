@@ -1,0 +1,66 @@
+//! A delay.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+
+use super::bindings;
+
+/// Resolves after a delay. Dropping it cancels it.
+///
+/// In hidden tabs browsers round it up to a second, and after some minutes to a minute.
+pub(crate) struct Timer {
+    handle: JsValue,
+    state: Rc<RefCell<State>>,
+    _callback: Closure<dyn FnMut()>,
+}
+
+#[derive(Default)]
+struct State {
+    is_over: bool,
+    waker: Option<Waker>,
+}
+
+impl Timer {
+    pub fn new(delay: Duration) -> Self {
+        let state = Rc::new(RefCell::new(State::default()));
+        let callback = Closure::own_assert_unwind_safe({
+            let state = state.clone();
+            move || {
+                state.borrow_mut().is_over = true;
+                let waker = state.borrow_mut().waker.take();
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+        });
+        // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
+        let milliseconds = delay.as_millis().min(i32::MAX as u128) as f64;
+        let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), milliseconds);
+        Self { handle, state, _callback: callback }
+    }
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        if state.is_over {
+            return Poll::Ready(());
+        }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        bindings::clear_timeout(&self.handle);
+    }
+}

@@ -1,0 +1,137 @@
+//! What the server does with a connection, one function per URL path.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, Interest};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::upgrade::{MAX_MESSAGE, WebSocket};
+
+/// Sends back what comes, after `change`.
+pub async fn echo(mut socket: WebSocket, change: fn(Message) -> Message) {
+    while let Some(message) = receive(&mut socket).await {
+        if socket.send(change(message)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Changes one bit of a binary message, so that those who compare see it.
+pub fn flip(message: Message) -> Message {
+    let Message::Binary(bytes) = message else { return message };
+    let mut bytes = Vec::from(bytes);
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    Message::binary(bytes)
+}
+
+/// Closes at once. 1005 stands for a Close frame without a code, as it does in the browser.
+pub async fn close(mut socket: WebSocket, code: u16, reason: String) {
+    let frame = (code != 1005).then(|| CloseFrame { code: code.into(), reason: reason.into() });
+    let _ = socket.close(frame).await;
+    // The closing handshake is complete only with the client's answer.
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+/// Resets the TCP connection when the first byte comes.
+///
+/// Not at once: a reset overtakes what was sent before, and the client would never see the handshake.
+pub async fn reset(mut stream: TcpStream, received: Vec<u8>) {
+    if received.is_empty() {
+        let _ = stream.read_u8().await;
+    }
+    let _ = stream.set_zero_linger();
+}
+
+/// Never reads and never answers, not even a Close frame. After `time` it resets the connection, if there is one still.
+pub async fn stall(stream: TcpStream, time: Duration) {
+    let _ = tokio::time::timeout(time, client_gone(&stream)).await;
+    let _ = stream.set_zero_linger();
+}
+
+/// Resolves when the client has closed its end of the connection. It reads nothing.
+async fn client_gone(stream: &TcpStream) {
+    while stream.ready(Interest::READABLE).await.is_ok_and(|ready| !ready.is_read_closed()) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The most that one flood may amount to, in bytes.
+pub const MAX_FLOOD: usize = 1 << 30;
+
+/// Sends `count` binary messages of `size` bytes as fast as the client takes them, and closes.
+///
+/// Each begins with its number, little-endian, as far as it has room for it.
+pub async fn flood(mut socket: WebSocket, count: u32, size: usize) {
+    for number in 0..count {
+        let mut bytes = vec![0; size];
+        for (byte, digit) in bytes.iter_mut().zip(number.to_le_bytes()) {
+            *byte = digit;
+        }
+        if socket.feed(Message::binary(bytes)).await.is_err() {
+            return;
+        }
+    }
+    close(socket, 1000, String::new()).await;
+}
+
+/// Consumes what comes. The text `report` is not counted, but answered with a [`Report`] of what came before it.
+pub async fn sink(mut socket: WebSocket) {
+    let mut hash = Sha256::new();
+    let (mut count, mut bytes) = (0, 0);
+    while let Some(message) = receive(&mut socket).await {
+        if message == Message::text("report") {
+            let sha256 = hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let report = Report { count, bytes, sha256 };
+            if socket.send(Message::text(report.to_json())).await.is_err() {
+                return;
+            }
+        } else {
+            count += 1;
+            bytes += message.len();
+            hash.update(message.into_data());
+        }
+    }
+}
+
+/// What a sink consumed.
+#[derive(Serialize)]
+struct Report {
+    /// Messages.
+    count: usize,
+    /// Bytes in all of them.
+    bytes: usize,
+    /// SHA-256 of all their bytes, one message after the other, in hexadecimal.
+    sha256: String,
+}
+
+impl Report {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and a string are JSON")
+    }
+}
+
+/// The next text or binary message; none when there will be no more.
+async fn receive(socket: &mut WebSocket) -> Option<Message> {
+    loop {
+        match socket.next().await? {
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => return Some(message),
+            Ok(_) => {}
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                let reason = Utf8Bytes::from(format!("more than {MAX_MESSAGE} bytes in one message"));
+                let _ = socket.close(Some(CloseFrame { code: CloseCode::Size, reason })).await;
+                return None;
+            }
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The peer of wasm-websocket's tests and demo: one port, one behaviour per URL path.
+//!
+//! ```text
+//! request ─▶ routes ─┬─▶ upgrade ─▶ behaviour      /echo, /close/4001/bye, /reset, …
+//!                    └─▶ files                     the demo page
+//! ```
+//!
+//! It prints one line with its address, and ends when its standard input closes.
+
+mod behaviour;
+mod routes;
+mod upgrade;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+/// The peer of wasm-websocket's tests and demo: one behaviour per URL path.
+#[derive(Parser)]
+struct Options {
+    /// The address to listen at. Anything but loopback lets other machines in.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into())]
+    address: IpAddr,
+    /// The port to listen at; 0 for a free one.
+    #[arg(long, default_value_t = 8765)]
+    port: u16,
+    /// A folder to serve at `/`, such as the built demo page.
+    #[arg(long)]
+    page: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Options { address, port, page } = Options::parse();
+    let address = SocketAddr::new(address, port);
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    tokio::select! {
+        result = async { axum::serve(listener, routes::all(page)).await } => result.context("cannot serve"),
+        () = end_of_input() => Ok(()),
+    }
+}
+
+/// Resolves when whoever started this program has closed its end, or is gone.
+async fn end_of_input() {
+    let mut input = tokio::io::stdin();
+    let mut ignored = [0; 64];
+    while matches!(input.read(&mut ignored).await, Ok(1..)) {}
+}

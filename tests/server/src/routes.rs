@@ -1,0 +1,88 @@
+//! URL path → behaviour.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::extract::{Path, Request};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::behaviour::{self, MAX_FLOOD};
+use crate::upgrade;
+
+/// A peer for the demo page to offer.
+#[derive(Serialize)]
+struct Peer {
+    path: &'static str,
+    does: &'static str,
+}
+
+const PEERS: &[Peer] = &[
+    Peer { path: "/echo", does: "sends back what comes" },
+    Peer { path: "/flip", does: "sends back what comes, one bit of it changed" },
+    Peer { path: "/sink", does: "consumes what comes; `report` asks for its size and SHA-256" },
+    Peer { path: "/flood/1000/64", does: "sends 1000 messages of 64 bytes, then closes" },
+    Peer { path: "/close/4001/bye", does: "closes with code 4001 and the reason “bye”" },
+    Peer { path: "/reset", does: "resets the connection when something comes" },
+    Peer { path: "/stall", does: "never reads and never answers" },
+    Peer { path: "/hang", does: "never answers the handshake" },
+    Peer { path: "/protocol/chat.v2", does: "selects the subprotocol chat.v2" },
+    Peer { path: "/status/401", does: "refuses the handshake with status 401" },
+];
+
+/// Every path that the server knows, and the files of the page.
+pub fn all(page: Option<PathBuf>) -> Router {
+    let routes = Router::new()
+        .route("/peers", get(Json(PEERS)))
+        .route("/echo", get(|request| async { upgrade::websocket(request, |socket| behaviour::echo(socket, |m| m)) }))
+        .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
+        .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
+        .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
+        .route("/stall", get(|request| async { stall(600_000, request) }))
+        .route("/stall/{milliseconds}", get(|Path(milliseconds), request| async move { stall(milliseconds, request) }))
+        .route("/hang", get(std::future::pending::<Response>))
+        .route("/close/{code}", get(|Path(code), request| async move { close(code, String::new(), request) }))
+        .route(
+            "/close/{code}/{reason}",
+            get(|Path((code, reason)), request| async move { close(code, reason, request) }),
+        )
+        .route("/flood/{count}/{size}", get(flood))
+        .route("/protocol/{name}", get(protocol))
+        .route("/status/{code}", get(status));
+    let page = page.map(ServeDir::new);
+    let routes = match page {
+        Some(page) => routes.fallback_service(page),
+        None => routes,
+    };
+    // A page that was just rebuilt must not meet the old one's glue.
+    routes.layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+}
+
+fn close(code: u16, reason: String, request: Request) -> Response {
+    upgrade::websocket(request, move |socket| behaviour::close(socket, code, reason))
+}
+
+fn stall(milliseconds: u64, request: Request) -> Response {
+    upgrade::stream(request, move |stream, _| behaviour::stall(stream, Duration::from_millis(milliseconds)))
+}
+
+async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
+    match size.checked_mul(count as usize) {
+        Some(0..=MAX_FLOOD) => upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size)),
+        _ => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+async fn protocol(Path(name): Path<String>, request: Request) -> Response {
+    upgrade::select_protocol(upgrade::websocket(request, |socket| behaviour::echo(socket, |m| m)), &name)
+}
+
+async fn status(Path(code): Path<u16>) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
+}

@@ -1,0 +1,62 @@
+//! HTTP request → TCP stream, or WebSocket.
+
+use std::future::Future;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use axum::response::{IntoResponse, Response};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+/// What a client may send in one message, in bytes. The demo sends whole files.
+pub const MAX_MESSAGE: usize = 128 << 20;
+
+/// A connection on which a behaviour speaks WebSocket.
+pub type WebSocket = WebSocketStream<TcpStream>;
+
+/// Accepts the handshake and hands the connection to `behave`.
+pub fn websocket<F: Future<Output = ()> + Send + 'static>(
+    request: Request,
+    behave: impl FnOnce(WebSocket) -> F + Send + 'static,
+) -> Response {
+    stream(request, |stream, received| async move {
+        let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+        behave(WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await).await;
+    })
+}
+
+/// Accepts the handshake and hands the bare stream to `behave`, with what was already received on it.
+pub fn stream<F: Future<Output = ()> + Send + 'static>(
+    mut request: Request,
+    behave: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
+) -> Response {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let response = match create_response(&request.map(drop)) {
+        Ok(response) => response.map(|()| Body::empty()),
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("this is a WebSocket: {error}\n")).into_response(),
+    };
+    tokio::spawn(async move {
+        // It fails when the client is gone, which is no concern of ours.
+        let Ok(upgraded) = upgrade.await else { return };
+        let parts = downcast::<TokioIo<TcpStream>>(upgraded).expect("every connection comes from a TcpListener");
+        behave(parts.io.into_inner(), parts.read_buf.to_vec()).await;
+    });
+    response
+}
+
+/// Answers a handshake with this subprotocol, whatever was offered.
+pub fn select_protocol(mut response: Response, protocol: &str) -> Response {
+    match HeaderValue::from_str(protocol) {
+        Ok(value) => {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+            response
+        }
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}

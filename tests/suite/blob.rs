@@ -1,0 +1,24 @@
+//! Blobs by themselves.
+
+use macro_rules_attribute::apply;
+use wasm_websocket::{Blob, Message};
+
+#[apply(browser_test)]
+async fn a_blob_tells_its_length_and_type_and_gives_its_bytes() {
+    let blob = Blob::new("grün".as_bytes(), "text/plain");
+    assert_eq!((blob.len(), blob.media_type().as_str(), blob.is_empty()), (5, "text/plain", false));
+    assert_eq!(blob.bytes().await.unwrap(), "grün".as_bytes());
+    assert_eq!(blob.text().await.unwrap(), "grün");
+    assert_eq!(Message::from(blob).len(), 5);
+}
+
+#[apply(browser_test)]
+async fn a_slice_holds_what_there_is_of_a_range() {
+    let blob = Blob::new(b"0123456789", "");
+    for (range, expected) in [(2..5, "234"), (8..99, "89"), (50..60, ""), (0..0, "")] {
+        assert_eq!(blob.slice(range).text().await.unwrap(), expected);
+    }
+    #[expect(clippy::reversed_empty_ranges, reason = "what JavaScript would take from the end")]
+    let reversed = blob.slice(5..2);
+    assert!(reversed.is_empty());
+}

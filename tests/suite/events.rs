@@ -1,0 +1,124 @@
+//! The events face: `WebSocket`, its listeners and their guards.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, Stream};
+use macro_rules_attribute::apply;
+use wasm_websocket::{CloseEvent, Message, Options, ReadyState, WebSocket};
+
+use super::guard::turn;
+use super::peer::url;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Event {
+    Open,
+    Message(Message),
+    Error,
+    Close(CloseEvent),
+}
+
+/// Everything that happens to a socket, as a stream.
+fn events(socket: &WebSocket) -> impl Stream<Item = Event> + Unpin + use<> {
+    let (open, receiver) = futures_channel::mpsc::unbounded();
+    let (message, error, close) = (open.clone(), open.clone(), open.clone());
+    socket.on_open(move || open.unbounded_send(Event::Open).unwrap()).forget();
+    socket.on_message(move |m| message.unbounded_send(Event::Message(m)).unwrap()).forget();
+    socket.on_error(move || error.unbounded_send(Event::Error).unwrap()).forget();
+    socket.on_close(move |event| close.unbounded_send(Event::Close(event)).unwrap()).forget();
+    receiver
+}
+
+#[apply(browser_test)]
+async fn events_come_in_their_order_with_rust_values() {
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    let mut events = events(&socket);
+    assert_eq!(events.next().await, Some(Event::Open));
+    socket.send("text").unwrap();
+    assert_eq!(events.next().await, Some(Event::Message("text".into())));
+    socket.send(&[1, 2]).unwrap();
+    assert_eq!(events.next().await, Some(Event::Message(vec![1, 2].into())));
+    socket.close_with(4001, "bye").unwrap();
+    assert_eq!(socket.ready_state(), ReadyState::Closing);
+    let close = CloseEvent { code: 4001, reason: "bye".into(), was_clean: true };
+    assert_eq!(events.next().await, Some(Event::Close(close)));
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
+}
+
+// N25: error, then close with 1006, each once.
+#[apply(browser_test)]
+async fn a_failed_connection_tells_error_and_close() {
+    let socket = WebSocket::new(&url("/status/404")).unwrap();
+    let events = stream::select(events(&socket), stream::empty()).take(2).collect::<Vec<_>>().await;
+    let close = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+    assert_eq!(events, [Event::Error, Event::Close(close)]);
+}
+
+#[apply(browser_test)]
+async fn options_choose_protocols() {
+    let options = Options::new().protocols(["chat.v2"]);
+    let socket = options.open(&url("/protocol/chat.v2")).unwrap();
+    assert_eq!(events(&socket).next().await, Some(Event::Open));
+    assert_eq!(socket.protocol(), "chat.v2");
+}
+
+#[apply(browser_test)]
+async fn a_dropped_guard_removes_its_listener_alone() {
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let listen = |name: &'static str| {
+        let heard = heard.clone();
+        socket.on_message(move |_| heard.borrow_mut().push(name))
+    };
+    let (first, _second) = (listen("first"), listen("second"));
+    let mut events = events(&socket);
+    assert_eq!(events.next().await, Some(Event::Open));
+    socket.send("a").unwrap();
+    events.next().await;
+    drop(first);
+    socket.send("b").unwrap();
+    events.next().await;
+    assert_eq!(*heard.borrow(), ["first", "second", "second"]);
+}
+
+// M25, L03
+#[apply(browser_test)]
+async fn a_callback_may_drop_its_guard_and_the_socket() {
+    let socket = Rc::new(RefCell::new(Some(WebSocket::new(&url("/echo")).unwrap())));
+    let guard = Rc::new(RefCell::new(None));
+    let calls = Rc::new(RefCell::new(0));
+    let callback = {
+        let (socket, guard, calls) = (socket.clone(), guard.clone(), calls.clone());
+        move || {
+            *calls.borrow_mut() += 1;
+            drop(guard.take());
+            drop(socket.take());
+        }
+    };
+    *guard.borrow_mut() = socket.borrow().as_ref().map(|socket| socket.on_open(callback));
+    let close = socket.borrow().as_ref().map(|socket| socket.on_close(|_| panic!("a call after the drop")));
+    turn(200).await;
+    assert_eq!((*calls.borrow(), socket.borrow().is_none()), (1, true));
+    // The socket's alone: what the closures held is gone with them.
+    assert_eq!((Rc::strong_count(&socket), Rc::strong_count(&guard)), (1, 1));
+    drop(close);
+}
+
+// L01
+#[apply(browser_test)]
+async fn a_dropped_socket_calls_nobody_and_frees_what_its_listeners_hold() {
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let held = Rc::new(());
+    let mut events = events(&socket);
+    let guard = socket.on_close({
+        let held = held.clone();
+        move |_| drop(held.clone())
+    });
+    assert_eq!(events.next().await, Some(Event::Open));
+    drop(socket);
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(events.next().await, None);
+    drop(guard);
+}

@@ -1,0 +1,107 @@
+//! Makes uncaught errors and unhandled rejections fail the test in which they occur.
+//!
+//! wasm-bindgen's test runner does not notice them, not even "closure invoked recursively or after being dropped".
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+/// Makes an `async fn` a test that is guarded, and that needs the server.
+macro_rules! browser_test {
+    ($(#[$attribute:meta])* async fn $name:ident() $body:block) => {
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        $(#[$attribute])*
+        async fn $name() {
+            $crate::suite::peer::assert_up().await;
+            $crate::suite::guard::guarded(async $body).await;
+        }
+    };
+}
+
+/// Runs a test; panics if anything was thrown meanwhile that nobody caught.
+pub async fn guarded(test: impl Future<Output = ()>) {
+    let guard = Guard::new();
+    test.await;
+    // What the test has dropped may still be called by events that are on their way.
+    turn(20).await;
+    guard.assert_quiet();
+}
+
+/// Waits for some milliseconds, for what cannot be awaited: that nothing happens.
+pub async fn turn(milliseconds: i32) {
+    let global = js_sys::global();
+    let set_timeout: Function = Reflect::get(&global, &"setTimeout".into()).unwrap().unchecked_into();
+    let promise = Promise::new(&mut |resolve, _| {
+        set_timeout.call2(&global, &resolve, &milliseconds.into()).unwrap();
+    });
+    JsFuture::from(promise).await.unwrap();
+}
+
+/// Whether this is Firefox, for what it does in its own way.
+pub fn is_firefox() -> bool {
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).unwrap();
+    let user_agent = Reflect::get(&navigator, &"userAgent".into()).unwrap();
+    user_agent.as_string().unwrap().contains("Firefox/")
+}
+
+type Listener = Closure<dyn FnMut(web_sys::Event)>;
+
+/// Listens to the events of the global scope by which a browser tells of what nobody caught.
+pub struct Guard {
+    seen: Rc<RefCell<Vec<String>>>,
+    listeners: [(&'static str, Listener); 2],
+}
+
+impl Guard {
+    pub fn new() -> Self {
+        let seen = Rc::<RefCell<Vec<String>>>::default();
+        let listener = |name: &'static str, detail: &'static str| {
+            let seen = seen.clone();
+            let callback = Closure::new(move |event: web_sys::Event| {
+                let detail = Reflect::get(&event, &detail.into()).unwrap_or_default();
+                seen.borrow_mut().push(format!("{name}: {detail:?}"));
+            });
+            target().add_event_listener_with_callback(name, callback.as_ref().unchecked_ref()).unwrap();
+            (name, callback)
+        };
+        let listeners = [listener("error", "message"), listener("unhandledrejection", "reason")];
+        Self { seen, listeners }
+    }
+
+    /// What nobody caught, so far.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.borrow().clone()
+    }
+
+    fn assert_quiet(&self) {
+        assert_eq!(self.seen(), [""; 0], "nobody caught this");
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        for (name, callback) in &self.listeners {
+            target().remove_event_listener_with_callback(name, callback.as_ref().unchecked_ref()).unwrap();
+        }
+    }
+}
+
+fn target() -> web_sys::EventTarget {
+    js_sys::global().unchecked_into()
+}
+
+#[wasm_bindgen_test::wasm_bindgen_test]
+async fn the_guard_sees_uncaught_errors_and_unhandled_rejections() {
+    let guard = Guard::new();
+    let throw = Closure::once_into_js(|| -> () { wasm_bindgen::throw_str("thrown in a timer") });
+    let set_timeout: Function = Reflect::get(&js_sys::global(), &"setTimeout".into()).unwrap().unchecked_into();
+    set_timeout.call1(&JsValue::NULL, &throw).unwrap();
+    let _ = Promise::reject(&"rejected".into());
+    turn(50).await;
+    let seen = guard.seen().join("\n");
+    assert!(seen.contains("thrown in a timer") && seen.contains("rejected"), "{seen:?}");
+}

@@ -1,0 +1,45 @@
+//! The server that the tests talk to.
+
+use futures_util::StreamExt;
+use wasm_websocket::{Error, Message, Options, WebSocketStream};
+
+/// Where the server is: `cargo xtask test` says so, and without it the server's own default holds.
+const SERVER: &str = match option_env!("TEST_SERVER") {
+    Some(server) => server,
+    None => "127.0.0.1:8765",
+};
+
+/// The URL of a path of the server.
+pub fn url(path: &str) -> String {
+    format!("ws://{SERVER}{path}")
+}
+
+/// A connection to a path of the server.
+pub async fn connect(path: &str) -> WebSocketStream {
+    connect_with(path, &Options::new()).await
+}
+
+/// The same, with options.
+pub async fn connect_with(path: &str, options: &Options) -> WebSocketStream {
+    options.connect(&url(path)).await.unwrap()
+}
+
+/// Panics with advice if there is no server.
+pub async fn assert_up() {
+    thread_local!(static IS_UP: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    if !IS_UP.get() {
+        let result = WebSocketStream::connect(&url("/echo")).await;
+        assert!(result.is_ok(), "no test server at {SERVER}: start it with `cargo xtask server`");
+        IS_UP.set(true);
+    }
+}
+
+/// The next message, which there must be.
+pub async fn next(stream: &mut WebSocketStream) -> Message {
+    stream.next().await.expect("the stream has ended").unwrap()
+}
+
+/// The error of a connection that must fail.
+pub async fn fail(url: &str, options: &Options) -> Error {
+    options.connect(url).await.expect_err("it connected")
+}

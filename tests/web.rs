@@ -1,0 +1,7 @@
+//! The suite in a window: what `wasm-pack test --headless --chrome` runs.
+#![cfg(target_arch = "wasm32")]
+
+#[macro_use]
+mod suite;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

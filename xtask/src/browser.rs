@@ -1,0 +1,69 @@
+//! The browsers that the tests run in, and their WebDriver programs.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use xshell::{Cmd, Shell};
+
+use crate::setup;
+
+/// A browser that a WebDriver program can start.
+pub struct Browser {
+    pub name: &'static str,
+    driver_variable: &'static str,
+    driver: PathBuf,
+}
+
+/// The variables by which a driver may be chosen. The test runner takes the first that is set, whatever is wanted.
+const DRIVER_VARIABLES: &[&str] = &["GECKODRIVER", "SAFARIDRIVER", "CHROMEDRIVER", "MSEDGEDRIVER"];
+
+impl Browser {
+    /// Tells the test runner, or the demo's test, to use this browser.
+    pub fn choose<'a>(&self, mut command: Cmd<'a>) -> Cmd<'a> {
+        for variable in DRIVER_VARIABLES {
+            command = command.env_remove(variable).env_remove(format!("{variable}_REMOTE"));
+        }
+        command.env(self.driver_variable, &self.driver)
+    }
+}
+
+/// Chromium or Chrome, and chromedriver, which must be of the same version and so comes from the same source.
+pub fn chromium(shell: &Shell) -> Result<Browser> {
+    const NAMES: &[&str] = &["chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome"];
+    let find = || Some((find_any(NAMES)?, find_driver("CHROMEDRIVER", "chromedriver")?));
+    if find().is_none() && setup::may_install_packages(shell) {
+        // What fails to be installed is found missing below, where it is said what to do.
+        let _ = setup::install_packages(shell, &["chromium", "chromium-driver"]);
+    }
+    let Some((_, driver)) = find() else {
+        bail!(
+            "Chromium or Chrome, and the chromedriver of the same version, on the PATH (or CHROMEDRIVER=…): \
+             on Debian `apt-get install chromium chromium-driver`"
+        );
+    };
+    Ok(Browser { name: "Chromium", driver_variable: "CHROMEDRIVER", driver })
+}
+
+/// Firefox, and geckodriver, which works with every recent version of it.
+pub fn firefox(shell: &Shell) -> Result<Browser> {
+    const NAMES: &[&str] = &["firefox", "firefox-esr"];
+    if find_any(NAMES).is_none() && setup::may_install_packages(shell) {
+        let _ = setup::install_packages(shell, &["firefox-esr"]);
+    }
+    if find_any(NAMES).is_none() {
+        bail!("Firefox, on the PATH: on Debian `apt-get install firefox-esr`");
+    }
+    let driver = match find_driver("GECKODRIVER", "geckodriver") {
+        Some(driver) => driver,
+        None => setup::find_or_build(shell, "geckodriver")?,
+    };
+    Ok(Browser { name: "Firefox", driver_variable: "GECKODRIVER", driver })
+}
+
+fn find_any(names: &[&str]) -> Option<PathBuf> {
+    names.iter().find_map(|name| setup::find(name))
+}
+
+fn find_driver(variable: &str, name: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).or_else(|| setup::find(name))
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask`: sets up, builds, serves and tests wasm-websocket.
+//!
+//! ```text
+//! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo
+//!      └─▶ browsers and drivers ────────────────▶ test ─▶ ci
+//! ```
+//!
+//! The same program is also `wasm-bindgen` and its test runner, of the version in `Cargo.lock`, so that there is
+//! neither to install.
+
+mod browser;
+mod ci;
+mod demo;
+mod page;
+mod server;
+mod setup;
+mod step;
+mod test;
+mod toolchain;
+mod wasm_bindgen;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+/// Sets up, builds, serves and tests wasm-websocket.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    /// How to get a compiler for wasm32-unknown-unknown.
+    #[arg(long, env = "XTASK_TOOLCHAIN", value_enum, default_value_t, global = true)]
+    toolchain: toolchain::Way,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what building and testing need and this machine lacks.
+    Setup,
+    /// Builds the demo page and serves it.
+    Demo(server::Options),
+    /// Serves the tests' peer alone, as `wasm-pack test --headless --chrome` needs it.
+    Server(server::Options),
+    /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
+    Test,
+    /// Checks what `test` does not: formatting, lints, the oldest Rust, and `wasm-pack test`.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match wasm_bindgen::run(std::env::args_os()).unwrap_or_else(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let cli = Cli::parse();
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+    match cli.command {
+        Command::Setup => setup::everything(&shell, cli.toolchain).map(drop),
+        Command::Demo(options) => demo::run(&shell, cli.toolchain, &options),
+        Command::Server(options) => server::run(&shell, cli.toolchain, &options),
+        Command::Test => test::run(&shell, cli.toolchain),
+        Command::Ci => ci::run(&shell, cli.toolchain),
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}

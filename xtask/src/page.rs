@@ -1,0 +1,34 @@
+//! Builds the demo page.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::step::step;
+use crate::toolchain::{TARGET, Toolchain};
+use crate::wasm_bindgen;
+
+/// Builds the page and gives the folder that it is served from.
+pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
+    step("building the page", || {
+        let target = target_folder();
+        let page = target.join("www");
+        toolchain
+            .cargo(shell)
+            .args(["build", "--quiet", "--release", "--package=wasm-websocket-demo", "--target", TARGET])
+            .run()?;
+        let module = target.join(TARGET).join("release/wasm_websocket_demo.wasm");
+        wasm_bindgen::bind(&module, &page)?;
+        for file in ["index.html", "style.css"] {
+            shell.copy_file(crate::root().join("www").join(file), page.join(file))?;
+        }
+        Ok(page)
+    })
+}
+
+/// The folder that cargo builds in.
+pub fn target_folder() -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).unwrap_or("target".into());
+    crate::root().join(folder)
+}

@@ -1,0 +1,87 @@
+//! Builds and runs the tests' peer, which serves the demo page too.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::Shell;
+
+use crate::step::step;
+use crate::toolchain::{Toolchain, Way};
+use crate::{page, setup};
+
+/// The port that the tests look for the server at, unless they are told another. `tests/suite/peer.rs` has it too.
+const PORT: u16 = 8765;
+
+#[derive(clap::Args, Default)]
+pub struct Options {
+    /// The port to listen at; by default 8765, or a free one where that is taken.
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// A running server. It ends when this is dropped.
+pub struct Server {
+    process: Child,
+    /// Its address, as in `127.0.0.1:8765`.
+    pub address: String,
+}
+
+impl Server {
+    /// Starts the server and waits until it listens.
+    pub fn start(shell: &Shell, toolchain: &Toolchain, page: Option<&Path>, options: &Options) -> Result<Server> {
+        step("building the server", || {
+            Ok(toolchain.cargo(shell).args(["build", "--quiet", "--package=wasm-websocket-server"]).run()?)
+        })?;
+        let program = page::target_folder().join("debug/wasm-websocket-server");
+        let port = options.port.unwrap_or_else(free_port);
+        let mut command = Command::new(&program);
+        command.arg(format!("--port={port}")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(page) = page {
+            command.arg("--page").arg(page);
+        }
+        let mut process = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
+        let mut line = String::new();
+        let output = process.stdout.take().context("the server has no output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        match line.trim().strip_prefix("listening on http://") {
+            Some(address) => Ok(Server { process, address: address.to_owned() }),
+            None => bail!("the server did not start: {line}{}", process.wait()?),
+        }
+    }
+
+    /// Waits until the server ends, which it does only when it is told to.
+    pub fn wait(mut self) -> Result<()> {
+        // Taken out, since waiting closes the server's input, by which it would end.
+        let input = self.process.stdin.take();
+        let status = self.process.wait()?;
+        drop(input);
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Closes its input first, and so asks it to end.
+        if self.process.stdin.take().is_some() && self.process.wait().is_err() {
+            let _ = self.process.kill();
+        }
+    }
+}
+
+/// Runs the server until it is interrupted.
+pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
+    let toolchain = setup::toolchain(shell, way)?;
+    let server = Server::start(shell, &toolchain, None, options)?;
+    println!("The tests' peer listens at http://{}. Stop it with Ctrl-C.", server.address);
+    server.wait()
+}
+
+fn free_port() -> u16 {
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    // 0 lets the system choose.
+    if is_free(PORT) { PORT } else { 0 }
+}

@@ -1,0 +1,91 @@
+//! Finds out what is missing and installs it; what cannot be installed is said in one message.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use xshell::{Shell, cmd};
+
+use crate::browser::{self, Browser};
+use crate::step::step;
+use crate::toolchain::{self, Toolchain, Way};
+
+/// What `test` needs: the toolchain, and both browsers.
+pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> {
+    let mut missing = Vec::new();
+    let toolchain = keep(toolchain::find_or_install(shell, way), &mut missing);
+    let chromium = keep(browser::chromium(shell), &mut missing);
+    let firefox = keep(browser::firefox(shell), &mut missing);
+    match (toolchain, chromium, firefox) {
+        (Some(toolchain), Some(chromium), Some(firefox)) => Ok((toolchain, vec![chromium, firefox])),
+        _ => bail!("this machine lacks something that cannot be installed from here:\n{}", missing.concat()),
+    }
+}
+
+/// What `demo` needs: the toolchain alone, the browser is the user's.
+pub fn toolchain(shell: &Shell, way: Way) -> Result<Toolchain> {
+    toolchain::find_or_install(shell, way)
+}
+
+fn keep<T>(result: Result<T>, missing: &mut Vec<String>) -> Option<T> {
+    result.map_err(|error| missing.push(format!("- {error:#}\n"))).ok()
+}
+
+/// The folder for what is built here rather than installed by the system, shared by all clones of one user.
+pub fn cache() -> Result<PathBuf> {
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    match std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home) {
+        Some(folder) => Ok(folder.join("wasm-websocket")),
+        None => bail!("there is no home folder to build tools in: set XDG_CACHE_HOME"),
+    }
+}
+
+/// The program of this name, on the `PATH` or in our cache.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(cache().ok().map(|cache| cache.join("bin")));
+    folders.map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)).find(|file| file.is_file())
+}
+
+/// Builds the program of a crate, unless it is there.
+pub fn find_or_build(shell: &Shell, name: &str) -> Result<PathBuf> {
+    if let Some(program) = find(name) {
+        return Ok(program);
+    }
+    let cache = cache()?;
+    step(&format!("building {name} (once)"), || {
+        // Unoptimised and without debug information: it is built in a third of the time, and fast enough.
+        Ok(cmd!(shell, "cargo install --quiet --locked --debug --root {cache} {name}")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env_remove("LD_LIBRARY_PATH")
+            .run()?)
+    })?;
+    find(name).ok_or_else(|| anyhow::anyhow!("cargo built {name}, but it is not in {}", cache.display()))
+}
+
+/// Whether this is Debian or a descendant of it, and we may install packages.
+pub fn may_install_packages(shell: &Shell) -> bool {
+    let is_debian = std::fs::read_to_string("/etc/os-release")
+        .is_ok_and(|text| text.lines().any(|line| line.starts_with("ID") && line.contains("debian")));
+    is_debian && cmd!(shell, "id -u").quiet().read().is_ok_and(|user| user == "0")
+}
+
+/// Installs the distribution's packages, with their lists brought up to date only when that is necessary.
+pub fn install_packages(shell: &Shell, packages: &[&str]) -> Result<()> {
+    let install = || {
+        cmd!(shell, "apt-get install --quiet --quiet --yes --no-install-recommends {packages...}")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .ignore_stdout()
+            .run()
+    };
+    step(&format!("installing {}", packages.join(" ")), || {
+        if cmd!(shell, "apt-cache show {packages...}").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+            cmd!(shell, "apt-get update --quiet --quiet").run()?;
+        }
+        if install().is_err() {
+            // The lists may be there and be old, so that they name versions that are gone.
+            cmd!(shell, "apt-get update --quiet --quiet").run()?;
+            install()?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,14 @@
+//! Long steps say what they are doing and how long they took.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+/// Runs one step, named in the present tense ("building the server").
+pub fn step<T>(name: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("▸ {name} …");
+    let start = Instant::now();
+    let result = action().with_context(|| format!("failed: {name}"))?;
+    eprintln!("✓ {name}: {:.1} s", start.elapsed().as_secs_f32());
+    Ok(result)
+}

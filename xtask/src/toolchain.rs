@@ -1,0 +1,150 @@
+//! A compiler for wasm32-unknown-unknown: the one that is there, rustup's, or the distribution's.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use xshell::{Cmd, Shell, cmd};
+
+use crate::setup;
+use crate::step::step;
+
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// How to get the compiler.
+#[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
+pub enum Way {
+    /// The first of the following that works.
+    #[default]
+    Auto,
+    /// The active toolchain as it is.
+    Active,
+    /// The active toolchain, after `rustup target add`.
+    Rustup,
+    /// The compiler of Debian, its standard library built once for wasm32.
+    Distribution,
+}
+
+/// The toolchain that everything but xtask itself is built with.
+pub struct Toolchain {
+    /// Its name for rustup; none for the active one.
+    name: Option<&'static str>,
+}
+
+impl Toolchain {
+    /// The cargo of this toolchain.
+    pub fn cargo<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+        let cargo = match self.name {
+            // Without rustup, `cargo` on the PATH is the distribution's own.
+            Some(name) if setup::find("rustup").is_some() => cmd!(shell, "cargo").env("RUSTUP_TOOLCHAIN", name),
+            _ => cmd!(shell, "cargo"),
+        };
+        // cargo set this for xtask, to the libraries of the toolchain that built xtask.
+        cargo.env_remove("LD_LIBRARY_PATH")
+    }
+
+    /// Sets the environment for tools that call cargo themselves.
+    pub fn activate(&self, shell: &Shell) {
+        if let Some(name) = self.name {
+            shell.set_var("RUSTUP_TOOLCHAIN", name);
+        }
+    }
+}
+
+/// Gives a toolchain that builds for wasm32.
+pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
+    let active = Toolchain { name: None };
+    if matches!(way, Way::Auto | Way::Active) && has_target(shell) {
+        return Ok(active);
+    }
+    if matches!(way, Way::Auto | Way::Rustup) && add_target(shell).is_ok() {
+        return Ok(active);
+    }
+    if matches!(way, Way::Auto | Way::Distribution) && setup::may_install_packages(shell) {
+        return distribution::install(shell).context(HINT);
+    }
+    bail!(HINT)
+}
+
+const HINT: &str = "a compiler for wasm32-unknown-unknown: run `rustup target add wasm32-unknown-unknown`, or on \
+                    Debian 12 run this as root with `--toolchain distribution`";
+
+fn has_target(shell: &Shell) -> bool {
+    let folder = cmd!(shell, "rustc --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
+    folder.is_ok_and(|folder| Path::new(&folder).is_dir())
+}
+
+fn add_target(shell: &Shell) -> Result<()> {
+    step(&format!("asking rustup for {TARGET}"), || {
+        Ok(cmd!(shell, "rustup target add {TARGET}").env("RUSTUP_MAX_RETRIES", "0").run()?)
+    })
+}
+
+/// Debian's compiler, made for building browsers: recent, but without a standard library for wasm32.
+mod distribution {
+    use super::*;
+
+    const NAME: &str = "distribution";
+    const RUSTC: &str = "/usr/bin/rustc";
+    const CARGO: &str = "/usr/bin/cargo";
+    const LINKER: &str = "/usr/bin/lld-22";
+    const PROGRAMS: &[&str] = &[RUSTC, CARGO, LINKER, "/usr/bin/cargo-clippy", "/usr/bin/rustfmt"];
+    const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "rustfmt-web", "lld-22"];
+
+    pub fn install(shell: &Shell) -> Result<Toolchain> {
+        if !PROGRAMS.iter().all(|program| Path::new(program).exists()) {
+            setup::install_packages(shell, PACKAGES)?;
+        }
+        let version = cmd!(shell, "{RUSTC} -vV").quiet().read()?;
+        let libraries = PathBuf::from(cmd!(shell, "{RUSTC} --print target-libdir --target {TARGET}").quiet().read()?);
+        // Libraries of another compiler are of no use, so what is there says which one built it.
+        let stamp = libraries.join("built-by");
+        if shell.read_file(&stamp).ok().as_ref() != Some(&version) {
+            link_linker(shell)?;
+            step("building the standard library for wasm32 (once)", || build_std(shell, &libraries))?;
+            shell.write_file(&stamp, version)?;
+        }
+        if setup::find("rustup").is_some() {
+            // Not in the way of the user's own toolchains: it is used only where it is named.
+            cmd!(shell, "rustup toolchain link {NAME} /usr").quiet().run()?;
+        }
+        Ok(Toolchain { name: Some(NAME) })
+    }
+
+    /// The target's linker is `rust-lld`, which the compiler looks for beside its own libraries.
+    fn link_linker(shell: &Shell) -> Result<()> {
+        let host_libraries = PathBuf::from(cmd!(shell, "{RUSTC} --print target-libdir").quiet().read()?);
+        let folder = host_libraries.with_file_name("bin");
+        shell.create_dir(&folder)?;
+        Ok(cmd!(shell, "ln -sfn {LINKER} {folder}/rust-lld").quiet().run()?)
+    }
+
+    /// Builds the standard library with the unstable means that the compiler's own build uses.
+    fn build_std(shell: &Shell, libraries: &Path) -> Result<()> {
+        let work = shell.create_temp_dir()?;
+        let manifest = work.path().join("Cargo.toml");
+        let package = "[package]\nname = \"sysroot\"\nversion = \"0.0.0\"\nedition = \"2021\"\n";
+        shell.write_file(&manifest, package)?;
+        shell.write_file(work.path().join("src/lib.rs"), "")?;
+        let path = format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default());
+        let build_std = ["-Zbuild-std=std,panic_abort,proc_macro,test", "--target", TARGET];
+        cmd!(shell, "{CARGO} build --quiet --release --manifest-path {manifest} {build_std...}")
+            .env("PATH", path)
+            .env("RUSTC", RUSTC)
+            .env("RUSTC_BOOTSTRAP", "1")
+            // Without bitcode in the standard library, link-time optimisation fails.
+            .env("RUSTFLAGS", "-Cembed-bitcode=yes")
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("LD_LIBRARY_PATH")
+            .run()?;
+        shell.remove_path(libraries)?;
+        shell.create_dir(libraries)?;
+        for file in shell.read_dir(work.path().join("target").join(TARGET).join("release/deps"))? {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".rlib") && !name.starts_with("libsysroot-") {
+                shell.copy_file(&file, libraries.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! `wasm-bindgen` and `wasm-bindgen-test-runner`, run under their own names or as the first argument of this program.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+const BINDGEN: &str = "wasm-bindgen";
+const TEST_RUNNER: &str = "wasm-bindgen-test-runner";
+
+/// Runs the tool that the arguments name, if they name one.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<Result<()>> {
+    let mut arguments = arguments.peekable();
+    let own_name = PathBuf::from(arguments.peek()?).file_stem()?.to_owned();
+    if own_name != BINDGEN && own_name != TEST_RUNNER {
+        arguments.next();
+    }
+    let name = PathBuf::from(arguments.peek()?).file_stem()?.to_owned();
+    match name.to_str()? {
+        BINDGEN => Some(wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)),
+        TEST_RUNNER => Some(wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(arguments)),
+        _ => None,
+    }
+}
+
+/// Writes JavaScript glue for the module `wasm` to the folder `out`.
+pub fn bind(wasm: &Path, out: &Path) -> Result<()> {
+    let arguments: [&std::ffi::OsStr; 8] = [
+        BINDGEN.as_ref(),
+        wasm.as_ref(),
+        "--out-dir".as_ref(),
+        out.as_ref(),
+        "--target=web".as_ref(),
+        "--no-typescript".as_ref(),
+        "--remove-name-section".as_ref(),
+        "--remove-producers-section".as_ref(),
+    ];
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
+}
+
+/// The setting that makes cargo run wasm tests by this very program.
+pub fn runner_config() -> Result<String> {
+    let this = std::env::current_exe()?;
+    let this = this.to_str().context("the target folder's path is not UTF-8")?;
+    Ok(format!("target.wasm32-unknown-unknown.runner=[{this:?}, {TEST_RUNNER:?}]"))
+}
+
+/// Fills a folder with this program under the tools' names, for the `PATH` of those who look for them there.
+pub fn folder() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let folder = this.with_file_name("wasm-bindgen");
+    std::fs::create_dir_all(&folder)?;
+    for name in [BINDGEN, TEST_RUNNER] {
+        let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        // A copy, since not every system lets a user make links. It is made anew: this program may have been rebuilt.
+        std::fs::copy(&this, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(folder)
+}
