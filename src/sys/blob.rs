@@ -18,7 +18,7 @@ use crate::Error;
 /// ```no_run
 /// use wasm_websocket::{Message, WebSocketStream};
 ///
-/// # async fn example(message: Message, backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
+/// # async fn example(message: Message, mut backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
 /// if let Message::Blob(blob) = message {
 ///     backup.send(&blob).await?; // passed on without its bytes ever entering wasm memory
 ///     let header = blob.slice(0..16).bytes().await?; // of a gigabyte, just what is needed

@@ -18,6 +18,10 @@ pub struct Browser {
 const DRIVER_VARIABLES: &[&str] = &["GECKODRIVER", "SAFARIDRIVER", "CHROMEDRIVER", "MSEDGEDRIVER"];
 
 impl Browser {
+    pub fn is_chromium(&self) -> bool {
+        self.driver_variable == "CHROMEDRIVER"
+    }
+
     /// Tells the test runner, or the demo's test, to use this browser.
     pub fn choose<'a>(&self, mut command: Cmd<'a>) -> Cmd<'a> {
         for variable in DRIVER_VARIABLES {

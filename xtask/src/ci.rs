@@ -1,10 +1,47 @@
 //! What continuous integration checks beyond the tests.
 
 use anyhow::Result;
-use xshell::Shell;
+use xshell::{Cmd, Shell, cmd};
 
-use crate::toolchain::Way;
+use crate::browser::Browser;
+use crate::server::{Options, Server};
+use crate::step::step;
+use crate::toolchain::{TARGET, Toolchain, Way};
+use crate::{msrv, setup, wasm_bindgen};
 
-pub fn run(_shell: &Shell, _way: Way) -> Result<()> {
-    Ok(())
+pub fn run(shell: &Shell, way: Way) -> Result<()> {
+    let (toolchain, browsers) = setup::everything(shell, way)?;
+    let cargo = |arguments: &[&str]| toolchain.cargo(shell).args(arguments);
+    step("checking the formatting", || Ok(cargo(&["fmt", "--all", "--check"]).run()?))?;
+    step("linting", || {
+        let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
+        deny_warnings(cargo(&clippy))?;
+        deny_warnings(cargo(
+            &[&clippy[..], &["--exclude=xtask", "--exclude=wasm-websocket-server", "--target", TARGET]].concat(),
+        ))
+    })?;
+    step("checking the documentation", || {
+        Ok(cargo(&["doc", "--quiet", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
+    })?;
+    step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
+    let chromium = browsers.iter().find(|browser| browser.is_chromium());
+    chromium.map_or(Ok(()), |chromium| wasm_pack(shell, &toolchain, chromium))
+}
+
+fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
+    Ok(clippy.args(["--", "-Dwarnings"]).run()?)
+}
+
+/// The command that users of wasm-pack know, as it stands, with nothing but the server running.
+fn wasm_pack(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result<()> {
+    let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
+    // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
+    let tools = wasm_bindgen::folder(shell)?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
+    let server = Server::start(shell, toolchain, None, &Options::default())?;
+    step("testing by wasm-pack", || {
+        let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless --chrome"));
+        Ok(chromium.choose(test).env("PATH", path).env("TEST_SERVER", &server.address).run()?)
+    })
 }

@@ -11,6 +11,7 @@
 mod browser;
 mod ci;
 mod demo;
+mod msrv;
 mod page;
 mod server;
 mod setup;

@@ -1,6 +1,8 @@
 //! Runs every test.
 
-use anyhow::Result;
+use std::thread;
+
+use anyhow::{Result, bail};
 use xshell::{Cmd, Shell};
 
 use crate::browser::Browser;
@@ -13,46 +15,87 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let page = page::build(shell, &toolchain)?;
     let server = Server::start(shell, &toolchain, Some(&page), &Options::default())?;
-    let tests = Tests { shell, toolchain: &toolchain, server: &server };
-    step("testing on the host", || tests.on_the_host())?;
-    for browser in &browsers {
-        step(&format!("testing in {}", browser.name), || tests.in_browser(browser))?;
-    }
-    step("testing the page", || browsers.iter().try_for_each(|browser| tests.of_the_page(browser)))
+    let tests = Tests { toolchain: &toolchain, server: &server };
+    step("building the tests", || tests.build(shell))?;
+    step("testing on the host", || tests.on_the_host(shell))?;
+    let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
+    step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))
 }
 
 struct Tests<'a> {
-    shell: &'a Shell,
     toolchain: &'a Toolchain,
     server: &'a Server,
 }
 
+/// The demo page, driven as a person would.
+const PAGE: &[&str] = &["test", "--package=wasm-websocket-demo", "--test=demo"];
+
 impl Tests<'_> {
+    /// Compiles what the browsers will run, so that they do not wait for each other's compilation.
+    fn build(&self, shell: &Shell) -> Result<()> {
+        self.suite(shell, &["--no-run", "--quiet"])?.run()?;
+        Ok(self.cargo(shell, PAGE).args(["--no-run", "--quiet"]).run()?)
+    }
+
     /// The pure parts, the examples in the documentation, and the server.
-    fn on_the_host(&self) -> Result<()> {
-        self.cargo(&["test", "--quiet"]).run()?;
-        Ok(self.cargo(&["test", "--quiet", "--package=wasm-websocket-server"]).run()?)
+    fn on_the_host(&self, shell: &Shell) -> Result<()> {
+        self.cargo(shell, &["test", "--quiet"]).run()?;
+        Ok(self.cargo(shell, &["test", "--quiet", "--package=wasm-websocket-server"]).run()?)
     }
 
-    /// The suite in a window and in a dedicated worker, and the pure parts once more.
-    fn in_browser(&self, browser: &Browser) -> Result<()> {
+    /// Everything at the same time: mostly they wait.
+    fn in_browsers(&self, shell: &Shell, browsers: &[Browser]) -> Result<()> {
+        thread::scope(|scope| {
+            let start = |browser, test: fn(&Self, &Shell, &Browser) -> Result<()>| {
+                let shell = shell.clone();
+                scope.spawn(move || test(self, &shell, browser))
+            };
+            let start_both = |browser| [start(browser, Self::suite_in), start(browser, Self::page_in)];
+            let running: Vec<_> = browsers.iter().flat_map(start_both).collect();
+            let results: Vec<_> = running.into_iter().map(|thread| thread.join().expect("it does not panic")).collect();
+            results.into_iter().collect()
+        })
+    }
+
+    /// The suite in a window and in a dedicated worker. (The pure parts run in a browser by `wasm-pack test`.)
+    fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
+        let suite = self.suite(shell, &[])?;
+        run_captured(browser, suite.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1"))
+    }
+
+    fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
+        let page = self.cargo(shell, PAGE);
+        // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
+        run_captured(browser, if browser.is_chromium() { page } else { page.args(["--", "what_is_sent_comes_back"]) })
+    }
+
+    fn suite<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
         let runner = wasm_bindgen::runner_config()?;
-        let cargo = self.cargo(&["test", "--quiet", "--config", &runner, "--target", TARGET, "--lib", "--tests"]);
-        Ok(browser.choose(cargo).env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1").run()?)
+        Ok(self
+            .cargo(shell, &["test", "--config", &runner, "--target", TARGET, "--test=web", "--test=worker"])
+            .args(arguments))
     }
 
-    /// The demo page, driven as a person would.
-    fn of_the_page(&self, browser: &Browser) -> Result<()> {
-        Ok(browser.choose(self.cargo(&["test", "--quiet", "--package=wasm-websocket-demo"])).run()?)
-    }
-
-    fn cargo(&self, arguments: &[&str]) -> Cmd<'_> {
+    fn cargo<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
         self.toolchain
-            .cargo(self.shell)
+            .cargo(shell)
             .args(arguments)
             .env("TEST_SERVER", &self.server.address)
             // The runner's limits are for a whole run and an idle machine.
             .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
     }
+}
+
+/// Runs a command, and prints what it has printed when it has ended, so that it does not mix with that of others.
+fn run_captured(browser: &Browser, command: Cmd<'_>) -> Result<()> {
+    let command = browser.choose(command);
+    let text = command.to_string();
+    let output = command.quiet().ignore_status().output()?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("── {}: {text}\n{err}{out}", browser.name);
+    if !output.status.success() {
+        bail!("tests fail in {}", browser.name);
+    }
+    Ok(())
 }

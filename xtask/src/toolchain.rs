@@ -34,19 +34,22 @@ pub struct Toolchain {
 impl Toolchain {
     /// The cargo of this toolchain.
     pub fn cargo<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
-        let cargo = match self.name {
-            // Without rustup, `cargo` on the PATH is the distribution's own.
-            Some(name) if setup::find("rustup").is_some() => cmd!(shell, "cargo").env("RUSTUP_TOOLCHAIN", name),
-            _ => cmd!(shell, "cargo"),
-        };
-        // cargo set this for xtask, to the libraries of the toolchain that built xtask.
-        cargo.env_remove("LD_LIBRARY_PATH")
+        self.apply(cmd!(shell, "cargo"))
     }
 
-    /// Sets the environment for tools that call cargo themselves.
-    pub fn activate(&self, shell: &Shell) {
-        if let Some(name) = self.name {
-            shell.set_var("RUSTUP_TOOLCHAIN", name);
+    /// Whether it is the distribution's.
+    pub fn is_distribution(&self) -> bool {
+        self.name.is_some()
+    }
+
+    /// Sets the environment for a program that runs cargo.
+    pub fn apply<'a>(&self, command: Cmd<'a>) -> Cmd<'a> {
+        // cargo has set this for xtask, to the libraries of the toolchain that built it.
+        let command = command.env_remove("LD_LIBRARY_PATH");
+        match self.name {
+            // Where there is no rustup to read it, the cargo on the PATH is the distribution's.
+            Some(name) => command.env("RUSTUP_TOOLCHAIN", name),
+            None => command,
         }
     }
 }

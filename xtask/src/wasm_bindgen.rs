@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use xshell::Shell;
 
 const BINDGEN: &str = "wasm-bindgen";
 const TEST_RUNNER: &str = "wasm-bindgen-test-runner";
@@ -45,15 +46,16 @@ pub fn runner_config() -> Result<String> {
     Ok(format!("target.wasm32-unknown-unknown.runner=[{this:?}, {TEST_RUNNER:?}]"))
 }
 
-/// Fills a folder with this program under the tools' names, for the `PATH` of those who look for them there.
-pub fn folder() -> Result<PathBuf> {
+/// Fills a folder with this program under the tools' names, for those who look for them on the `PATH`.
+pub fn folder(shell: &Shell) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let folder = this.with_file_name("wasm-bindgen");
-    std::fs::create_dir_all(&folder)?;
+    // Made anew: this program may have been rebuilt.
+    shell.remove_path(&folder)?;
+    shell.create_dir(&folder)?;
     for name in [BINDGEN, TEST_RUNNER] {
         let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        // A copy, since not every system lets a user make links. It is made anew: this program may have been rebuilt.
-        std::fs::copy(&this, &path).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::hard_link(&this, &path).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(folder)
 }

@@ -1,0 +1,26 @@
+use super::test;
+use crate::{Error, ReadyState, SendError};
+
+fn assert_plain<T: Clone + PartialEq + Send + Sync + std::error::Error + 'static>(_: &T) {}
+
+#[test]
+fn errors_are_plain_data_and_name_the_datum() {
+    let check = |error: Error, expected: &str| {
+        assert_plain(&error);
+        assert_eq!(error.to_string(), expected);
+    };
+    check(Error::InvalidUrl("x y".into()), "`x y` is not a URL for a WebSocket");
+    check(Error::InvalidProtocol("a b".into()), "`a b` is not a valid subprotocol");
+    check(Error::NotOpen(ReadyState::Closing), "the connection is closing, not open");
+    check(Error::InvalidCloseCode(1006), "close code 1006 is not 1000 or in 3000–4999");
+    check(Error::ReasonTooLong(126), "the reason for closing has 126 bytes; 123 are allowed");
+}
+
+#[test]
+fn a_send_error_hands_the_message_back_and_hides_it_from_debug() {
+    let unsent = SendError { message: "secret", error: Error::Unsupported };
+    assert!(!format!("{unsent:?}").contains("secret"));
+    assert_eq!(unsent.to_string(), Error::Unsupported.to_string());
+    assert_eq!(unsent.message, "secret");
+    assert_eq!(Error::from(unsent), Error::Unsupported);
+}

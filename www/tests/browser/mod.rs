@@ -1,0 +1,189 @@
+//! A real browser with the demo page in it, driven through its WebDriver program.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
+use fantoccini::elements::Element;
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+/// The demo page in a browser.
+pub struct Page {
+    pub client: Client,
+    is_chromium: bool,
+    // Ended with the page, and by it the browser.
+    _driver: Child,
+}
+
+impl Page {
+    /// Opens the page, in the browser whose driver the environment names.
+    pub async fn open() -> Result<Self> {
+        let server = std::env::var("TEST_SERVER").context("no server: run this by `cargo xtask test`")?;
+        let chromedriver = std::env::var_os("CHROMEDRIVER");
+        let is_chromium = chromedriver.is_some();
+        let driver = chromedriver.or_else(|| std::env::var_os("GECKODRIVER")).context("no WebDriver is named")?;
+        // Nobody can reserve a port for another program, but the system hands the same one out again only much later.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let driver = Command::new(driver)
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot run the WebDriver")?;
+        listens(port).await?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(is_chromium)?)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await?;
+        client.set_window_size(1120, 1300).await?;
+        client.goto(&format!("http://{server}/")).await?;
+        client.execute(COLLECT_ERRORS, vec![]).await?;
+        Ok(Self { client, is_chromium, _driver: driver })
+    }
+
+    /// The element that a CSS selector names, as soon as there is one.
+    pub async fn find(&self, selector: &str) -> Result<Element> {
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
+        match found {
+            Ok(element) => Ok(element),
+            Err(error) => bail!("no {selector}: {error}; the log:\n{}", self.text("#log").await?),
+        }
+    }
+
+    /// What an element shows.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        Ok(self.client.find(Locator::Css(selector)).await?.text().await?)
+    }
+
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        Ok(self.find(selector).await?.click().await?)
+    }
+
+    /// Puts a text in a field, instead of what it held.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        let field = self.find(selector).await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Connects to a path of the server, and waits for the state that follows.
+    pub async fn connect(&self, path: &str, state: &str) -> Result<()> {
+        let server = std::env::var("TEST_SERVER")?;
+        self.fill("#url", &format!("ws://{server}{path}")).await?;
+        self.click("#connect").await?;
+        self.find(&format!("#state[data-state={state}]")).await.map(drop)
+    }
+
+    /// Draws lines on the first canvas with the mouse, from one point to the next. Points count from its centre.
+    pub async fn draw(&self, points: &[(f64, f64)]) -> Result<()> {
+        let canvas = self.find("#drawing").await?;
+        let mut mouse = MouseActions::new("mouse".into());
+        for (index, &(x, y)) in points.iter().enumerate() {
+            let duration = Some(Duration::from_millis(50));
+            mouse = mouse.then(PointerAction::MoveToElement { element: canvas.clone(), duration, x, y });
+            if index == 0 {
+                mouse = mouse.then(PointerAction::Down { button: MOUSE_BUTTON_LEFT });
+            }
+        }
+        Ok(self.client.perform_actions(mouse.then(PointerAction::Up { button: MOUSE_BUTTON_LEFT })).await?)
+    }
+
+    /// The red, green, blue and alpha of every pixel of a canvas.
+    pub async fn pixels(&self, id: &str) -> Result<Vec<u8>> {
+        let script = "const canvas = document.getElementById(arguments[0]);
+            return Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data);";
+        Ok(serde_json::from_value(self.client.execute(script, vec![id.into()]).await?)?)
+    }
+
+    /// Everything that the browser's console has as an error, and every error that nobody caught.
+    async fn errors(&self) -> Result<Vec<String>> {
+        let collected = self.client.execute("return window.collectedErrors;", vec![]).await?;
+        let mut errors: Vec<String> = serde_json::from_value(collected)?;
+        if self.is_chromium {
+            // Chromium's driver has its own log, with what the browser itself says, and what came before the collector.
+            for entry in self.client.issue_cmd(ConsoleLog).await?.as_array().context("no log")? {
+                if entry["level"] == "SEVERE" {
+                    errors.push(entry["message"].to_string());
+                }
+            }
+        }
+        Ok(errors)
+    }
+
+    /// Writes a picture of the page to cargo's folder for tests.
+    pub async fn picture(&self, name: &str) -> Result<()> {
+        let browser = if self.is_chromium { "chromium" } else { "firefox" };
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{browser}.png"));
+        self.client.execute("scrollTo(0, 0);", vec![]).await?;
+        Ok(std::fs::write(file, self.client.screenshot().await?)?)
+    }
+
+    /// Ends the browser. What it has as an error must be `expected`.
+    pub async fn close(self, expected: fn(&str) -> bool) -> Result<()> {
+        let errors = self.errors().await?;
+        ensure!(errors.iter().all(|error| expected(error)), "the console has errors: {errors:#?}");
+        Ok(self.client.close().await?)
+    }
+}
+
+const COLLECT_ERRORS: &str = "
+    const errors = window.collectedErrors = [];
+    addEventListener('error', event => errors.push('uncaught: ' + event.message));
+    addEventListener('unhandledrejection', event => errors.push('unhandled: ' + event.reason));
+    const original = console.error;
+    console.error = (...what) => { errors.push(what.join(' ')); original(...what); };";
+
+/// Waits until a program listens at the port.
+async fn listens(port: u16) -> Result<()> {
+    for _ in 0..600 {
+        if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the WebDriver does not listen");
+}
+
+/// What `webdriver.json` asks for, headless.
+fn capabilities(is_chromium: bool) -> Result<Capabilities> {
+    let mut all: Capabilities = serde_json::from_str(include_str!("../../../webdriver.json"))?;
+    let (kept, other) = match is_chromium {
+        true => ("goog:chromeOptions", "moz:firefoxOptions"),
+        false => ("moz:firefoxOptions", "goog:chromeOptions"),
+    };
+    all.remove(other);
+    let headless = match is_chromium {
+        true => vec!["--headless", "--no-sandbox", "--disable-dev-shm-usage"],
+        false => vec!["-headless"],
+    };
+    let arguments = &mut all[kept]["args"];
+    let more = headless.into_iter().map(Value::from);
+    *arguments = arguments.as_array().cloned().unwrap_or_default().into_iter().chain(more).collect();
+    if is_chromium {
+        all.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+    }
+    Ok(all)
+}
+
+/// Chromium's command for what its console has shown since it was last asked.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}

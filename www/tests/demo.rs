@@ -1,0 +1,138 @@
+//! The demo page, driven as a person would, in a real browser with the real server.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod browser;
+
+use std::io::Write;
+
+use anyhow::{Result, ensure};
+use browser::Page;
+use sha2::{Digest, Sha256};
+
+/// The page ought not to cause errors in the console.
+fn none(_error: &str) -> bool {
+    false
+}
+
+/// Draws, sends, and compares the two canvases.
+async fn canvas_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<u8>)> {
+    page.draw(&[(-90.0, 40.0), (-40.0, -50.0), (0.0, 30.0), (50.0, -40.0), (90.0, 50.0)]).await?;
+    page.click("#send-canvas").await?;
+    page.find(&format!("#canvas-verdict[data-is={verdict}]")).await?;
+    let (drawn, came_back) = (page.pixels("drawing").await?, page.pixels("echo").await?);
+    ensure!(drawn.len() == 320 * 200 * 4, "the canvas has {} bytes", drawn.len());
+    ensure!(drawn.chunks(4).any(|pixel| pixel != drawn[..4].to_vec()), "nothing was drawn");
+    Ok((drawn, came_back))
+}
+
+/// A file of some MiB, in which no two parts are the same.
+fn file() -> Result<(tempfile::NamedTempFile, String)> {
+    let bytes: Vec<u8> = (0..800_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let mut file = tempfile::Builder::new().prefix("holiday-").suffix(".bin").tempfile()?;
+    file.write_all(&bytes)?;
+    Ok((file, Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+async fn what_is_sent_comes_back(binary_type: &str) -> Result<()> {
+    let page = Page::open().await?;
+    page.click(binary_type).await?;
+    page.connect("/echo", "open").await?;
+
+    page.fill("#text", "Grüße aus dem Browser").await?;
+    page.click("#text-form .send").await?;
+    page.find("#log [data-kind=message]").await?;
+    ensure!(page.text("#log").await?.contains("text, 23 bytes: Grüße aus dem Browser"));
+
+    let (drawn, came_back) = canvas_goes_round(&page, "good").await?;
+    ensure!(drawn == came_back, "the pixels differ");
+
+    let (file, hash) = file()?;
+    page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
+    page.click("#send-file").await?;
+    page.find("#file-verdict[data-is=good]").await?;
+    ensure!(page.text("#file-hash").await? == hash, "the page has another hash of the file");
+    ensure!(page.text("#echo-hash").await? == hash, "another file came back");
+    ensure!(page.text("#file-sent").await? == "3.2 MB of 3.2 MB", "sent: {}", page.text("#file-sent").await?);
+
+    page.fill("#code", "4001").await?;
+    page.fill("#reason", "enough").await?;
+    page.picture(&format!("demo{}", binary_type.replace('#', "-"))).await?;
+    page.click("#disconnect").await?;
+    page.find("#state[data-state=closed]").await?;
+    ensure!(page.text("#log li").await?.contains("4001: enough – clean"), "{}", page.text("#log").await?);
+
+    page.close(none).await
+}
+
+#[tokio::test]
+async fn what_is_sent_comes_back_as_array_buffers() -> Result<()> {
+    what_is_sent_comes_back("#as-array-buffer").await
+}
+
+#[tokio::test]
+async fn what_is_sent_comes_back_as_blobs() -> Result<()> {
+    what_is_sent_comes_back("#as-blob").await
+}
+
+#[tokio::test]
+async fn a_change_on_the_way_is_noticed() -> Result<()> {
+    let page = Page::open().await?;
+    page.connect("/flip", "open").await?;
+
+    let (drawn, came_back) = canvas_goes_round(&page, "bad").await?;
+    ensure!(drawn != came_back, "the server has changed nothing");
+    ensure!(page.text("#canvas-verdict").await? == "1 pixel came back changed");
+
+    let (file, _) = file()?;
+    page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
+    page.click("#send-file").await?;
+    page.find("#file-verdict[data-is=bad]").await?;
+
+    page.close(none).await
+}
+
+#[tokio::test]
+async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
+    let page = Page::open().await?;
+    for (url, protocols, problem) in [
+        ("ws://", "", "`ws://` is not a URL for a WebSocket"),
+        ("ftp://127.0.0.1/", "", "`ftp://127.0.0.1/` is not a URL for a WebSocket"),
+        ("not a url", "", "/not%20a%20url`: browsers do not say why"),
+        ("ws://127.0.0.1:1/", "", "ws://127.0.0.1:1/`"),
+        ("/echo", "a b", "`a b` is not a valid subprotocol"),
+        ("/echo", "chat, chat", "subprotocol `chat` is named twice"),
+    ] {
+        page.fill("#url", url).await?;
+        page.fill("#protocols", protocols).await?;
+        page.click("#connect").await?;
+        page.find("#problem:not([hidden])").await?;
+        page.find("#state[data-state=closed]").await?;
+        ensure!(page.text("#problem").await?.contains(problem), "{url}: {}", page.text("#problem").await?);
+    }
+
+    page.fill("#protocols", "").await?;
+    page.connect("/close/4001/bye", "closed").await?;
+    page.find("#problem[hidden]").await?;
+    ensure!(page.text("#log li").await?.contains("4001: bye – clean"), "{}", page.text("#log").await?);
+
+    page.connect("/echo", "open").await?;
+    for (code, reason, problem) in [
+        ("1006", "", "close code 1006 is not 1000 or in 3000–4999"),
+        ("bye", "", "close code 0 is not 1000 or in 3000–4999"),
+        ("4000", &*"€".repeat(42), "the reason for closing has 126 bytes; 123 are allowed"),
+    ] {
+        page.fill("#code", code).await?;
+        page.fill("#reason", reason).await?;
+        page.click("#disconnect").await?;
+        page.find("#problem:not([hidden])").await?;
+        ensure!(page.text("#problem").await? == problem, "{}", page.text("#problem").await?);
+    }
+    page.click("#send-file").await?;
+    ensure!(page.text("#file-verdict").await? == "choose a file first");
+    let (drawn, came_back) = canvas_goes_round(&page, "good").await?;
+    ensure!(drawn == came_back, "the pixels differ");
+
+    // Browsers write every failed connection to the console themselves.
+    page.picture("bad-input").await?;
+    page.close(|error| error.contains("WebSocket connection to")).await
+}
