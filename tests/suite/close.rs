@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
+use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 use super::guard::turn;
-use super::peer::{connect, connect_with, url};
+use super::peer::{Count, connect, connect_with, url};
 
 fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
@@ -93,9 +93,34 @@ async fn what_arrived_before_a_local_close_is_still_in_the_stream() {
 
 // L01
 #[apply(browser_test)]
-async fn dropping_a_stream_closes_its_socket() {
-    let stream = connect("/echo").await;
-    assert_eq!(stream.url(), url("/echo"));
+async fn dropping_a_stream_closes_its_connection() {
+    let count = &mut Count::new().await;
+    let stream = connect(&count.path("/echo")).await;
+    count.becomes(1).await;
     drop(stream);
-    turn(100).await;
+    count.becomes(0).await;
+}
+
+// N35
+#[apply(browser_test)]
+async fn dropping_a_connecting_future_closes_its_connection() {
+    let count = &mut Count::new().await;
+    let url = url(&count.path("/echo"));
+    let mut connecting = Box::pin(WebSocketStream::connect(&url));
+    assert!(futures_util::poll!(&mut connecting).is_pending());
+    drop(connecting);
+    let last = connect(&count.path("/echo")).await;
+    count.becomes(1).await;
+    drop(last);
+    count.becomes(0).await;
+}
+
+// L01
+#[apply(browser_test)]
+async fn dropping_a_socket_closes_its_connection() {
+    let count = &mut Count::new().await;
+    let socket = WebSocket::new(&url(&count.path("/echo"))).unwrap();
+    count.becomes(1).await;
+    drop(socket);
+    count.becomes(0).await;
 }

@@ -4,8 +4,10 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 
+use futures_util::future::{Either, select};
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -22,10 +24,12 @@ macro_rules! browser_test {
     };
 }
 
-/// Runs a test; panics if anything was thrown meanwhile that nobody caught.
+/// Runs a test; panics if it hangs, or if anything was thrown meanwhile that nobody caught.
 pub async fn guarded(test: impl Future<Output = ()>) {
     let guard = Guard::new();
-    test.await;
+    if let Either::Right(_) = select(pin!(test), pin!(turn(10_000))).await {
+        panic!("the test hangs; uncaught so far: {:?}", guard.seen());
+    }
     // What the test has dropped may still be called by events that are on their way.
     turn(20).await;
     guard.assert_quiet();

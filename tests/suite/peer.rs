@@ -39,6 +39,31 @@ pub async fn next(stream: &mut WebSocketStream) -> Message {
     stream.next().await.expect("the stream has ended").unwrap()
 }
 
+/// The server's count of the connections that one test has open.
+pub struct Count {
+    query: String,
+    counts: WebSocketStream,
+}
+
+impl Count {
+    pub async fn new() -> Self {
+        let query = js_sys::Math::random().to_string();
+        let mut counts = connect(&format!("/count/{query}")).await;
+        assert_eq!(next(&mut counts).await, "0".into());
+        Self { query, counts }
+    }
+
+    /// A path for a connection that is counted.
+    pub fn path(&self, path: &str) -> String {
+        format!("{path}?{}", self.query)
+    }
+
+    /// Waits until the server counts so many.
+    pub async fn becomes(&mut self, count: usize) {
+        while next(&mut self.counts).await != Message::Text(count.to_string()) {}
+    }
+}
+
 /// The error of a connection that must fail.
 pub async fn fail(url: &str, options: &Options) -> Error {
     options.connect(url).await.expect_err("it connected")

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use crate::count;
 use crate::upgrade::{MAX_MESSAGE, WebSocket};
 
 /// Sends back what comes, after `change`.
@@ -117,6 +118,22 @@ struct Report {
 impl Report {
     fn to_json(&self) -> String {
         serde_json::to_string(self).expect("numbers and a string are JSON")
+    }
+}
+
+/// Tells how many connections are open whose URL has this query, now and whenever it changes.
+pub async fn count(mut socket: WebSocket, query: String) {
+    let mut count = count::watch(&query);
+    loop {
+        tokio::select! {
+            _ = count.changed() => {
+                let text = count.borrow_and_update().to_string();
+                if socket.send(Message::text(text)).await.is_err() {
+                    return;
+                }
+            }
+            message = receive(&mut socket) => if message.is_none() { return },
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! It prints one line with its address, and ends when its standard input closes.
 
 mod behaviour;
+mod count;
 mod routes;
 mod upgrade;
 

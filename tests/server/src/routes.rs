@@ -43,6 +43,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/echo", get(|request| async { upgrade::websocket(request, |socket| behaviour::echo(socket, |m| m)) }))
         .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
         .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
+        .route("/count/{query}", get(count))
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
         .route("/stall", get(|request| async { stall(600_000, request) }))
         .route("/stall/{milliseconds}", get(|Path(milliseconds), request| async move { stall(milliseconds, request) }))
@@ -77,6 +78,10 @@ async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Res
         Some(0..=MAX_FLOOD) => upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size)),
         _ => StatusCode::BAD_REQUEST.into_response(),
     }
+}
+
+async fn count(Path(query): Path<String>, request: Request) -> Response {
+    upgrade::websocket(request, |socket| behaviour::count(socket, query))
 }
 
 async fn protocol(Path(name): Path<String>, request: Request) -> Response {

@@ -14,6 +14,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::count::Counted;
+
 /// What a client may send in one message, in bytes. The demo sends whole files.
 pub const MAX_MESSAGE: usize = 128 << 20;
 
@@ -36,6 +38,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     mut request: Request,
     behave: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
 ) -> Response {
+    let counted = Counted::new(request.uri().query().unwrap_or_default());
     let upgrade = hyper::upgrade::on(&mut request);
     let response = match create_response(&request.map(drop)) {
         Ok(response) => response.map(|()| Body::empty()),
@@ -46,6 +49,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
         let Ok(upgraded) = upgrade.await else { return };
         let parts = downcast::<TokioIo<TcpStream>>(upgraded).expect("every connection comes from a TcpListener");
         behave(parts.io.into_inner(), parts.read_buf.to_vec()).await;
+        drop(counted);
     });
     response
 }
