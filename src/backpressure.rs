@@ -39,15 +39,24 @@ impl Backpressure {
         self.poll_below(context, socket, mark)
     }
 
+    /// Resolves when everything has gone to the network.
+    pub fn poll_empty(&mut self, context: &mut Context<'_>, socket: &RawSocket) -> Poll<Result<(), Error>> {
+        // Of a closed socket too: what it could not send, it counts for ever.
+        if socket.buffered_amount() == 0 { Poll::Ready(Ok(())) } else { self.poll_below(context, socket, 0) }
+    }
+
     /// Resolves when no more than `mark` bytes are unsent, or with an error when the socket is not open.
-    pub fn poll_below(&mut self, context: &mut Context<'_>, socket: &RawSocket, mark: u64) -> Poll<Result<(), Error>> {
+    fn poll_below(&mut self, context: &mut Context<'_>, socket: &RawSocket, mark: u64) -> Poll<Result<(), Error>> {
         loop {
+            let (state, amount) = (socket.ready_state(), socket.buffered_amount());
             // First the state: once it is closed, `bufferedAmount` never falls again.
-            let state = socket.ready_state();
-            let amount = socket.buffered_amount();
-            if state != ReadyState::Open || amount <= mark {
+            if state != ReadyState::Open {
                 self.wait = None;
-                return Poll::Ready(if state == ReadyState::Open { Ok(()) } else { Err(Error::NotOpen(state)) });
+                return Poll::Ready(Err(Error::NotOpen(state)));
+            }
+            if amount <= mark {
+                self.wait = None;
+                return Poll::Ready(Ok(()));
             }
             let wait = self.wait.get_or_insert_with(|| Wait::new(SHORTEST_DELAY, amount));
             ready!(Pin::new(&mut wait.timer).poll(context));

@@ -26,9 +26,9 @@ pub struct CloseEvent {
 }
 
 impl CloseEvent {
-    /// The meaning that [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its registry give the
-    /// code, if they give it one.
-    fn meaning(&self) -> Option<&'static str> {
+    /// What the code means by [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its
+    /// registry; `None` for the codes that applications define.
+    pub fn meaning(&self) -> Option<&'static str> {
         Some(match self.code {
             1000 => "normal closure",
             1001 => "going away",
@@ -66,7 +66,7 @@ impl fmt::Display for CloseEvent {
 /// A close code that a page may send: 1000, or 3000 to 4999.
 ///
 /// All others the browser [rejects](https://websockets.spec.whatwg.org/#dom-websocket-close), so there is no value of
-/// this type for them.
+/// this type for them. A received code can be any, and is a `u16` in [`CloseEvent`].
 ///
 /// # Examples
 ///
@@ -84,6 +84,14 @@ impl CloseCode {
     /// The connection has done what it was for (1000).
     pub const NORMAL: Self = Self(1000);
 
+    /// The code, if it is one that a page may send.
+    pub const fn new(code: u16) -> Option<Self> {
+        match code {
+            1000 | 3000..=4999 => Some(Self(code)),
+            _ => None,
+        }
+    }
+
     /// The code as a number.
     pub const fn get(self) -> u16 {
         self.0
@@ -94,10 +102,13 @@ impl TryFrom<u16> for CloseCode {
     type Error = Error;
 
     fn try_from(code: u16) -> Result<Self, Error> {
-        match code {
-            1000 | 3000..=4999 => Ok(Self(code)),
-            _ => Err(Error::InvalidCloseCode(code)),
-        }
+        Self::new(code).ok_or(Error::InvalidCloseCode(code))
+    }
+}
+
+impl PartialEq<CloseCode> for u16 {
+    fn eq(&self, code: &CloseCode) -> bool {
+        *self == code.0
     }
 }
 
@@ -149,6 +160,14 @@ impl TryFrom<&str> for CloseReason {
     type Error = Error;
 
     fn try_from(reason: &str) -> Result<Self, Error> {
+        Self::try_from(reason.to_owned())
+    }
+}
+
+impl TryFrom<&String> for CloseReason {
+    type Error = Error;
+
+    fn try_from(reason: &String) -> Result<Self, Error> {
         Self::try_from(reason.to_owned())
     }
 }

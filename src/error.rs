@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ReadyState;
 
-/// What went wrong.
+/// An error of this crate.
 ///
 /// Each variant is plain data, so that errors can be compared, cloned and sent anywhere.
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum Error {
     /// Allowed are `ws:`, `wss:`, and in current browsers `http:`, `https:` and relative URLs; a fragment (`#…`) is not.
     InvalidUrl(String),
     /// A subprotocol is not a token of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-4.1), for instance
-    /// since it is empty or contains a space or a comma.
+    /// because it is empty or contains a space or a comma.
     InvalidProtocol(String),
     /// A subprotocol is named twice.
     DuplicateProtocol(String),
@@ -28,7 +28,7 @@ pub enum Error {
         /// What the browser says about it.
         message: String,
     },
-    /// There is no `WebSocket` where this code runs.
+    /// There is no `WebSocket` where this code runs, for instance on a server that renders pages.
     Unsupported,
     /// The connection could not be opened.
     ///
@@ -47,7 +47,7 @@ pub enum Error {
     ReasonTooLong(usize),
     /// The peer did not complete the closing handshake in this time.
     CloseTimeout(Duration),
-    /// A Blob could not be read, for instance since its file has changed or is gone.
+    /// A Blob could not be read, for instance because its file has changed or is gone.
     UnreadableBlob(String),
     /// The browser threw something that has no variant of its own.
     Thrown {
@@ -74,7 +74,7 @@ impl fmt::Display for Error {
                  certificate and the subprotocols, and see the browser's console"
             ),
             Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
-            Self::InvalidCloseCode(code) => write!(f, "close code {code} is not 1000 or in 3000–4999"),
+            Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),
             Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),
             Self::CloseTimeout(timeout) => write!(f, "the peer did not answer the close within {timeout:?}"),
             Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),
@@ -93,7 +93,8 @@ impl From<Infallible> for Error {
 
 /// A message that could not be sent, and why.
 ///
-/// `?` turns it into an [`Error`], which drops the message.
+/// `?` turns it into an [`Error`] or a `JsValue`, and drops the message. Where an error must be `'static`, as for `anyhow`
+/// and `Box<dyn Error>`, and the message was borrowed, write `.map_err(Error::from)?`.
 ///
 /// # Examples
 ///

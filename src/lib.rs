@@ -4,23 +4,23 @@
 //! - [`WebSocket`] is the browser's own object, typed: its events call your closures.
 //! - [`WebSocketStream`] is the same connection for async code: a stream and a sink of [`Message`]s.
 //!
-//! ```text
-//! browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ stream ─▶ you
-//! browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ stream ◀─ you
-//! ```
-//!
-//! `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`. All others are plain Rust, tested on the
-//! host as well as in browsers.
-//!
 //! # What it promises
 //!
 //! - A `send` that did not reach an open socket is an error, and the error hands the message back. What the browser
 //!   took is *handed over*; no page can know what was *delivered*.
-//! - Listeners are attached in the same task as the constructor runs, so no event can be missed.
-//! - Bad input and whatever the browser throws become an [`Error`] of plain data; nothing of it panics.
+//! - A [`WebSocketStream`] listens from the task in which its constructor runs, so it cannot miss an event. A
+//!   [`WebSocket`] cannot either, if its listeners are added before the next `await`.
+//! - Bad input and whatever the browser throws become an [`Error`] of plain data; none of it panics. Where there is no
+//!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
 //! - Dropping a handle removes its listeners and closes its socket.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
 
+// browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ stream ─▶ you
+// browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ stream ◀─ you
+//
+// `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`. The others are plain Rust; what of them needs
+// no browser is tested on the host.
 mod sys;
 
 mod lifecycle;

@@ -7,7 +7,7 @@ use crate::Blob;
 /// Received binary messages are [`Binary`](Self::Binary) or [`Blob`](Self::Blob) as
 /// [`BinaryType`](crate::BinaryType) says. On the wire both are a binary frame, so it is the receiver's choice alone.
 ///
-/// More kinds there are not, in RFC 6455 and in browsers: pings, pongs and Close frames are no messages.
+/// There are no other kinds, so a `match` needs no arm for them: pings, pongs and Close frames are not messages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Text.

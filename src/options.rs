@@ -1,10 +1,11 @@
 //! What can be chosen about a connection.
 
+use std::future::Future;
 use std::time::Duration;
 
-use crate::{BinaryType, Error, WebSocket, WebSocketStream};
+use crate::{BinaryType, Error, WebSocketStream};
 
-/// What can be chosen about a connection, one value for both faces.
+/// What can be chosen about a connection: one value for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`].
 ///
 /// # Examples
 ///
@@ -61,6 +62,9 @@ impl Options {
     }
 
     /// The unsent bytes above which a [`WebSocketStream`] makes senders wait. By default 1 MiB.
+    ///
+    /// Enough to keep a fast network busy, and little enough for the browser to hold. A [`WebSocket`](crate::WebSocket)
+    /// never waits.
     pub fn high_water_mark(mut self, bytes: u64) -> Self {
         self.high_water_mark = bytes;
         self
@@ -68,7 +72,7 @@ impl Options {
 
     /// The unsent bytes at which waiting senders go on. By default 256 KiB.
     ///
-    /// Above the high water mark it means the high water mark.
+    /// A value above the high water mark counts as the high water mark.
     pub fn low_water_mark(mut self, bytes: u64) -> Self {
         self.low_water_mark = bytes;
         self
@@ -76,27 +80,19 @@ impl Options {
 
     /// How long [`WebSocketStream::close`] waits for the peer. By default 5 seconds.
     ///
-    /// Left alone, browsers wait 20 to 60 seconds for a silent peer.
+    /// The time that it takes to send what is still buffered counts. Left alone, browsers wait 20 to 60 seconds for a
+    /// silent peer.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// Begins to connect to `url` and gives the socket, which is still connecting.
+    /// Connects to `url` and gives the open connection, as [`WebSocketStream::connect`] does.
     ///
     /// # Errors
     ///
-    /// As for [`WebSocket::new`], and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
-    pub fn open(&self, url: &str) -> Result<WebSocket, Error> {
-        WebSocket::open(url, self)
-    }
-
-    /// Connects to `url` and gives the open connection.
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open), and [`Error::ConnectFailed`].
-    pub async fn connect(&self, url: &str) -> Result<WebSocketStream, Error> {
-        WebSocketStream::open(url, self).await
+    /// As there, and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    pub fn connect(&self, url: &str) -> impl Future<Output = Result<WebSocketStream, Error>> + use<> {
+        WebSocketStream::connect_with(url, self)
     }
 }

@@ -8,12 +8,13 @@ use std::task::{Context, Poll, Waker};
 pub(crate) struct Queue<T> {
     messages: VecDeque<T>,
     is_ended: bool,
+    is_over: bool,
     reader: Option<Waker>,
 }
 
 impl<T> Queue<T> {
     pub fn new() -> Self {
-        Self { messages: VecDeque::new(), is_ended: false, reader: None }
+        Self { messages: VecDeque::new(), is_ended: false, is_over: false, reader: None }
     }
 
     #[must_use = "the reader waits until it is woken"]
@@ -29,16 +30,19 @@ impl<T> Queue<T> {
         self.reader.take()
     }
 
-    /// Whether the end has been reached.
+    /// Whether the reader has been told of the end. Not before: `select!` does not poll a stream that says so.
     pub fn is_over(&self) -> bool {
-        self.is_ended && self.messages.is_empty()
+        self.is_over
     }
 
     /// The next message; none at the end, and for ever after.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         match self.messages.pop_front() {
             Some(message) => Poll::Ready(Some(message)),
-            None if self.is_ended => Poll::Ready(None),
+            None if self.is_ended => {
+                self.is_over = true;
+                Poll::Ready(None)
+            }
             None => {
                 self.reader = Some(context.waker().clone());
                 Poll::Pending

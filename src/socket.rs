@@ -9,7 +9,9 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 
 /// The browser's [`WebSocket`], typed: its events call your closures.
 ///
-/// A closure may send, close, and add or drop listeners. Dropping the socket removes all its listeners and closes it.
+/// A closure may send, close, and add or drop listeners. Dropping the socket removes all its listeners and closes it; what
+/// was sent goes out first. To share it, put it in an [`Rc`]: it stays in the thread that made it (`!Send`). Two are equal
+/// if they are the same socket.
 ///
 /// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
 ///
@@ -19,18 +21,21 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 /// use std::rc::Rc;
 /// use wasm_websocket::{Error, Message, WebSocket};
 ///
-/// # fn show(_: &str) {}
-/// # fn example() -> Result<(), Error> {
-/// let socket = Rc::new(WebSocket::new("wss://example.com/feed")?);
-/// let open = socket.on_open({
-///     let socket = Rc::downgrade(&socket); // a strong one would keep the socket alive by itself
-///     move || drop(socket.upgrade().map(|socket| socket.send("subscribe")))
-/// });
-/// let message = socket.on_message(|message| if let Message::Text(text) = message { show(&text) });
-/// let close = socket.on_close(|event| show(&format!("closed: {event}")));
-/// # Ok(())
-/// # }
+/// fn follow(show: fn(String)) -> Result<Rc<WebSocket>, Error> {
+///     let socket = Rc::new(WebSocket::new("wss://example.com/feed")?);
+///     let opened = Rc::downgrade(&socket); // a strong one would keep the socket alive by itself
+///     let subscribe = move || {
+///         if let Some(Err(unsent)) = opened.upgrade().map(|socket| socket.send("subscribe")) {
+///             show(format!("not subscribed: {unsent}"));
+///         }
+///     };
+///     socket.on_open(subscribe).forget(); // for as long as the socket lives
+///     socket.on_message(move |message| if let Message::Text(text) = message { show(text) }).forget();
+///     socket.on_close(move |event| show(format!("closed: {event}"))).forget();
+///     Ok(socket) // the connection ends when this is dropped
+/// }
 /// ```
+#[must_use = "the connection is closed when this is dropped"]
 pub struct WebSocket {
     inner: Rc<Inner>,
 }
@@ -42,7 +47,8 @@ struct Inner {
     socket: RawSocket,
 }
 
-/// Removes a listener when dropped.
+/// Removes a listener when dropped. `let _ = socket.on_open(…)` drops it at once: give it a name, or
+/// [`forget`](Self::forget) it.
 ///
 /// It does not keep the socket alive, and does nothing when the socket is gone.
 #[must_use = "the listener is removed when this is dropped"]
@@ -55,17 +61,21 @@ impl WebSocket {
     /// Begins to connect to `url`.
     ///
     /// The socket is connecting when this returns. Listeners that are added before the next `await` miss nothing.
-    /// [`Options::open`] does the same with options, such as subprotocols.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`]. A connection that cannot be opened is no
     /// error here: it calls the listeners for `error` and `close`.
     pub fn new(url: &str) -> Result<Self, Error> {
-        Self::open(url, &Options::default())
+        Self::with_options(url, &Options::default())
     }
 
-    pub(crate) fn open(url: &str, options: &Options) -> Result<Self, Error> {
+    /// Begins to connect to `url` with options, such as subprotocols. Of those that are about waiting it has no use.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    pub fn with_options(url: &str, options: &Options) -> Result<Self, Error> {
         let socket = RawSocket::new(url, options)?;
         Ok(Self { inner: Rc::new(Inner { listeners: RefCell::default(), last_id: Cell::new(0), socket }) })
     }
@@ -98,11 +108,13 @@ impl WebSocket {
 
     /// Sends a message.
     ///
-    /// When it returns, the browser has taken the message, which is not to say that the peer has it.
+    /// When it returns, the browser has taken the message, which is not to say that the peer has it. It never waits: the
+    /// browser keeps what the network does not take, and [`buffered_amount`](Self::buffered_amount) tells how much that is.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open. The error hands the message back.
+    /// [`Error::NotOpen`] if the connection is not open, [`Error::Thrown`] for a buffer that browsers refuse, such as one
+    /// that is resizable or shared. The error hands the message back.
     pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         self.inner.socket.send(message)
     }
@@ -200,6 +212,14 @@ impl Drop for ListenerGuard {
         drop(removed);
     }
 }
+
+impl PartialEq for WebSocket {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for WebSocket {}
 
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

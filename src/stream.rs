@@ -18,8 +18,12 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
 ///
-/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, and
-/// stays so; [`close_event`](Self::close_event) says why it ended. Dropping it closes the connection.
+/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
+/// that came about, and stays so; [`close_event`](Self::close_event) says why. Nothing of it is an `Err` so far. What
+/// arrives while nobody reads waits in a queue, which has no limit so far.
+///
+/// Dropping it closes the connection: what was sent goes out first, and no event comes any more. It stays in the thread
+/// that made it (`!Send`).
 ///
 /// # Examples
 ///
@@ -38,6 +42,7 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "the connection is closed when this is dropped"]
 pub struct WebSocketStream {
     // Dropped before the socket is closed, so that no event of the closing comes.
     listeners: Option<[Listener; 3]>,
@@ -56,27 +61,33 @@ struct Shared {
 /// How far the methods of [`Sink`] have come.
 #[derive(Default)]
 struct SinkState {
-    backpressure: Backpressure,
+    room: Backpressure,
+    flush: Backpressure,
     close_timer: Option<Timer>,
 }
 
 impl WebSocketStream {
     /// Connects to `url` and gives the open connection.
     ///
-    /// Dropping the future closes the connection that it began. [`Options::connect`] does the same with options.
+    /// The connection is begun by the call. The future resolves when it is open or has failed, which for a silent peer is
+    /// when the browser gives up. Dropping the future closes the connection. [`Options::connect`] does the same with
+    /// options.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`] at once, [`Error::ConnectFailed`] later.
-    pub async fn connect(url: &str) -> Result<Self, Error> {
-        Self::open(url, &Options::default()).await
+    /// [`Error::InvalidUrl`], [`Error::Security`], [`Error::Unsupported`] or [`Error::ConnectFailed`].
+    pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
+        Self::connect_with(url, &Options::default())
     }
 
-    pub(crate) async fn open(url: &str, options: &Options) -> Result<Self, Error> {
-        let stream = Self::begin(url, options)?;
-        match poll_fn(|context| stream.shared.lifecycle.borrow_mut().poll_opened(context)).await {
-            true => Ok(stream),
-            false => Err(Error::ConnectFailed { url: stream.url() }),
+    pub(crate) fn connect_with(url: &str, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
+        let stream = Self::begin(url, options);
+        async {
+            let stream = stream?;
+            match poll_fn(|context| stream.shared.lifecycle.borrow_mut().poll_opened(context)).await {
+                true => Ok(stream),
+                false => Err(Error::ConnectFailed { url: stream.url() }),
+            }
         }
     }
 
@@ -102,13 +113,14 @@ impl WebSocketStream {
 
     /// Sends a message, waiting while more than [`high_water_mark`](Options::high_water_mark) bytes are unsent.
     ///
-    /// It resolves when the browser has taken the message, which is not to say that the peer has it. Dropping the
-    /// future before it resolves sends nothing.
+    /// It resolves when the browser has taken the message, which is not to say that the peer has it. A message of any size
+    /// is taken when there is room. Dropping the future before it resolves sends nothing and drops the message; pass a
+    /// reference to keep it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits. The error hands the message
-    /// back.
+    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
+    /// that browsers refuse, such as one that is resizable or shared. The error hands the message back.
     pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
         let mut backpressure = Backpressure::default();
         let room = poll_fn(|context| backpressure.poll_room(context, &self.shared.socket, &self.shared.options));
@@ -118,15 +130,16 @@ impl WebSocketStream {
         }
     }
 
-    /// Closes the connection without a code, and waits for the peer's answer.
+    /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
-    /// What had arrived before is still in the stream. Dropping the future does not stop the closing. On a closed
-    /// connection it gives the event that closed it.
+    /// What was sent before goes out first. What had arrived before is still in the stream; what arrives later the browser
+    /// discards. Dropping the future does not stop the closing. On a connection that has ended, it gives the event that
+    /// ended it.
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends, and
-    /// the browser goes on closing the connection by itself.
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`], now and whenever it is asked
+    /// again; the stream then ends, and the browser goes on closing the connection by itself.
     pub async fn close(&mut self) -> Result<CloseEvent, Error> {
         self.shared.socket.close();
         self.ended_in_time().await
@@ -147,7 +160,7 @@ impl WebSocketStream {
         self.ended_in_time().await
     }
 
-    /// Why the connection has ended; none while it has not, or if the peer never said so.
+    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.shared.lifecycle.borrow().close_event().cloned()
     }
@@ -248,27 +261,27 @@ impl FusedStream for WebSocketStream {
     }
 }
 
-/// Waits for room, sends, flushes and closes as the inherent methods do, with [`Error`] instead of a message handed
-/// back.
+/// Waits for room, sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
+///
+/// A flush resolves when the browser has handed everything to the network. `SinkExt::send` flushes each message, so to
+/// send many, use `SinkExt::feed`, or the method [`send`](WebSocketStream::send), which does not flush.
 impl Sink<Message> for WebSocketStream {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { shared, sink, .. } = &mut *self;
-        sink.backpressure.poll_room(context, &shared.socket, &shared.options)
+        sink.room.poll_room(context, &shared.socket, &shared.options)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         Ok(self.shared.socket.send(message)?)
     }
 
-    /// Resolves when the browser has handed everything to the network.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { shared, sink, .. } = &mut *self;
-        sink.backpressure.poll_below(context, &shared.socket, 0)
+        sink.flush.poll_empty(context, &shared.socket)
     }
 
-    /// Closes the connection. What was sent before goes out before the Close frame.
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut timer = self.sink.close_timer.take().unwrap_or_else(|| {
             self.shared.socket.close();

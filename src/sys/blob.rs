@@ -1,5 +1,7 @@
 //! Bytes in the browser's keeping.
 
+use std::ops::{Bound, RangeBounds};
+
 use js_sys::{Array, JsString, Uint8Array};
 use wasm_bindgen::JsCast;
 use web_sys::BlobPropertyBag;
@@ -9,7 +11,8 @@ use crate::Error;
 
 /// Bytes in the browser's keeping, in memory or on disk: what JavaScript calls a [`Blob`]. A `File` is one too.
 ///
-/// A clone names the same bytes, which never change.
+/// A clone stands for the same bytes, which never change. Two blobs are equal if they are the same object; what they hold
+/// is not read for that.
 ///
 /// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
 ///
@@ -21,7 +24,7 @@ use crate::Error;
 /// # async fn example(message: Message, mut backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
 /// if let Message::Blob(blob) = message {
 ///     backup.send(&blob).await?; // passed on without its bytes ever entering wasm memory
-///     let header = blob.slice(0..16).bytes().await?; // of a gigabyte, just what is needed
+///     let header = blob.slice(..16).bytes().await?; // of a gigabyte, just what is needed
 /// }
 /// # Ok(())
 /// # }
@@ -42,7 +45,7 @@ impl Blob {
         )
     }
 
-    /// The blob for the browser's own object, for instance a `File` that was chosen.
+    /// The blob for the browser's own object. For a `File` that was chosen there is `From`.
     pub fn from_raw(raw: web_sys::Blob) -> Self {
         Self(raw)
     }
@@ -50,6 +53,11 @@ impl Blob {
     /// The browser's own object.
     pub fn as_raw(&self) -> &web_sys::Blob {
         &self.0
+    }
+
+    /// The browser's own object.
+    pub fn into_raw(self) -> web_sys::Blob {
+        self.0
     }
 
     /// The number of bytes.
@@ -67,24 +75,34 @@ impl Blob {
         self.0.type_()
     }
 
-    /// The part from byte `range.start` to before byte `range.end`, as far as there are such. It copies nothing.
-    pub fn slice(&self, range: std::ops::Range<u64>) -> Self {
-        let (start, end) = (range.start as f64, range.end.max(range.start) as f64);
+    /// The bytes in a range, clamped to the blob, as a blob without a media type. It copies nothing.
+    pub fn slice(&self, range: impl RangeBounds<u64>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&start) => start.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&end) => end.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => self.len(),
+        };
         // It throws only for arguments of a wrong type.
-        Self(self.0.slice_with_f64_and_f64(start, end).unwrap_or_else(|e| e.unchecked_into()))
+        let part = self.0.slice_with_f64_and_f64(start as f64, end.max(start) as f64);
+        Self(part.unwrap_or_else(JsCast::unchecked_into))
     }
 
     /// Reads all bytes into memory.
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableBlob`] if, for instance, the file that it stands for has changed.
+    /// [`Error::UnreadableBlob`], for instance if the file that it stands for has changed.
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         let buffer = self.binding().array_buffer().await.map_err(unreadable)?;
         Ok(Uint8Array::new(&buffer).to_vec())
     }
 
-    /// Reads all bytes as UTF-8, with U+FFFD for what is none.
+    /// Reads all bytes as UTF-8, invalid UTF-8 becoming U+FFFD.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::Error;
+use crate::{Error, SendError};
 
 /// The name and the message of what was thrown. A `DOMException` is an `Error` too.
 pub(super) fn describe(thrown: &JsValue) -> (String, String) {
@@ -23,5 +23,11 @@ pub(super) fn thrown(thrown: JsValue) -> Error {
 impl From<Error> for JsValue {
     fn from(error: Error) -> Self {
         js_sys::Error::new(&error.to_string()).into()
+    }
+}
+
+impl<T> From<SendError<T>> for JsValue {
+    fn from(unsent: SendError<T>) -> Self {
+        unsent.error.into()
     }
 }

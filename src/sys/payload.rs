@@ -14,6 +14,8 @@ use crate::{Blob, Message};
 ///   `js_sys::ArrayBuffer`, the typed arrays of `js_sys`, and `DataView`. Of an `ImageData` it is the pixels that are
 ///   sent, row by row, four bytes each in the order red, green, blue, alpha.
 ///
+/// Only this crate can implement it.
+///
 /// What is sent is what it holds when `send` is called: later changes to a buffer are not seen by the peer.
 pub trait Payload: Sealed {}
 

@@ -1,6 +1,6 @@
 //! The browser's socket, with Rust types.
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
 use super::{Data, Listener, Payload, bindings, error, event};
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, SendError, protocol};
@@ -11,6 +11,10 @@ pub(crate) struct RawSocket(bindings::WebSocket);
 impl RawSocket {
     pub fn new(url: &str, options: &Options) -> Result<Self, Error> {
         protocol::check(&options.protocols)?;
+        if !cfg!(target_family = "wasm") {
+            // A component that is rendered on a server runs natively, where there is nothing to call.
+            return Err(Error::Unsupported);
+        }
         let protocols: Vec<JsValue> = options.protocols.iter().map(|protocol| protocol.into()).collect();
         let raw = bindings::WebSocket::new(url, &protocols).map_err(|thrown| explain(url, thrown))?;
         let socket = Self(raw);
@@ -116,11 +120,5 @@ fn explain(url: &str, thrown: JsValue) -> Error {
 impl std::fmt::Debug for RawSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WebSocket").field("url", &self.url()).field("ready_state", &self.ready_state()).finish()
-    }
-}
-
-impl AsRef<web_sys::WebSocket> for RawSocket {
-    fn as_ref(&self) -> &web_sys::WebSocket {
-        self.0.unchecked_ref()
     }
 }

@@ -18,6 +18,10 @@ async fn a_slice_holds_what_there_is_of_a_range() {
     for (range, expected) in [(2..5, "234"), (8..99, "89"), (50..60, ""), (0..0, "")] {
         assert_eq!(blob.slice(range).text().await.unwrap(), expected);
     }
+    let text = async |part: Blob| part.text().await.unwrap();
+    assert_eq!(text(blob.slice(..3)).await, "012");
+    assert_eq!(text(blob.slice(7..)).await, "789");
+    assert_eq!(text(blob.slice(7..=8)).await, "78");
     #[expect(clippy::reversed_empty_ranges, reason = "what JavaScript would take from the end")]
     let reversed = blob.slice(5..2);
     assert!(reversed.is_empty());

@@ -82,7 +82,7 @@ async fn a_relative_url_is_completed_with_the_pages_own() {
 // N35
 #[apply(browser_test)]
 async fn dropping_a_connecting_future_is_quiet() {
-    let mut connecting = Box::pin(WebSocketStream::connect(Box::leak(url("/hang").into_boxed_str())));
+    let mut connecting = Box::pin(WebSocketStream::connect(&url("/hang")));
     assert!(futures_util::poll!(&mut connecting).is_pending());
     drop(connecting);
 }

@@ -59,7 +59,7 @@ async fn a_failed_connection_tells_error_and_close() {
 #[apply(browser_test)]
 async fn options_choose_protocols() {
     let options = Options::new().protocols(["chat.v2"]);
-    let socket = options.open(&url("/protocol/chat.v2")).unwrap();
+    let socket = WebSocket::with_options(&url("/protocol/chat.v2"), &options).unwrap();
     assert_eq!(events(&socket).next().await, Some(Event::Open));
     assert_eq!(socket.protocol(), "chat.v2");
 }

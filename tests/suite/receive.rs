@@ -4,6 +4,7 @@ use futures_util::{StreamExt, stream::FusedStream};
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Message, Options, ReadyState};
 
+use super::guard::turn;
 use super::peer::{connect, connect_with, next};
 
 #[apply(browser_test)]
@@ -63,6 +64,7 @@ async fn all_data_comes_before_the_end_and_the_end_is_for_ever() {
         let Message::Binary(bytes) = next(&mut stream).await else { panic!("no bytes") };
         assert_eq!((bytes.len(), &bytes[..4]), (64, &number.to_le_bytes()[..]));
     }
+    turn(100).await;
     assert!(!stream.is_terminated());
     assert!(stream.next().await.is_none());
     assert!(stream.is_terminated());

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Payload, ReadyState, WebSocket};
@@ -30,10 +30,29 @@ pub enum Expected {
     File { blob: Blob, sent_at: f64 },
 }
 
+impl Expected {
+    /// Shows how it stands with it.
+    fn show(&self, text: &str, is_good: Option<bool>) {
+        match self {
+            Self::Nothing => {}
+            Self::Image { .. } => show_verdict("canvas-verdict", text, is_good),
+            Self::File { .. } => show_verdict("file-verdict", text, is_good),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for expected in self.expected.take() {
+            expected.show("the connection ended before it came back", Some(false));
+        }
+    }
+}
+
 impl Connection {
     /// Begins to connect.
     pub fn open(url: &str, options: &Options, closed: impl FnMut(CloseEvent) + 'static) -> Result<Rc<Self>, Error> {
-        let socket = options.open(url)?;
+        let socket = WebSocket::with_options(url, options)?;
         let this = Rc::new(Self { socket, was_opened: Cell::default(), expected: RefCell::default() });
         // The listeners are forgotten: the socket keeps them. So they must not keep the socket.
         let (opened, received) = (Rc::downgrade(&this), Rc::downgrade(&this));
@@ -60,20 +79,23 @@ impl Connection {
         let before = self.socket.buffered_amount();
         self.socket.send(message)?;
         let size = page::size(self.socket.buffered_amount() - before);
+        expected.show("on its way …", None);
         self.expected.borrow_mut().push_back(expected);
         log("sent", &size);
         Ok(())
     }
 
     /// Shows how much of a file is still with the browser, until all of it is with the network.
-    pub async fn show_progress(&self, total: u64) {
-        loop {
-            let unsent = self.socket.buffered_amount();
+    pub async fn show_progress(this: Weak<Self>, total: u64) {
+        // Without keeping the connection: when it is dropped, it is to be closed.
+        while let Some(this) = this.upgrade() {
+            let unsent = this.socket.buffered_amount();
             file::show_progress(total.saturating_sub(unsent), total);
             // When the socket is closed, the unsent stays unsent.
-            if unsent == 0 || self.socket.ready_state() != ReadyState::Open {
+            if unsent == 0 || this.socket.ready_state() != ReadyState::Open {
                 return;
             }
+            drop(this);
             page::next_frame().await;
         }
     }

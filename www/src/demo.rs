@@ -6,7 +6,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::{BinaryType, CloseEvent, Error, Options};
-use web_sys::{Event, EventTarget, HtmlInputElement};
+use web_sys::{Event, EventTarget, HtmlElement, HtmlInputElement};
 
 use crate::connection::{Connection, Expected};
 use crate::page::{self, element, log, on, on_click, on_submit, show_problem, show_state, value};
@@ -20,7 +20,10 @@ pub struct Demo {
 }
 
 /// What a button does, and how it can fail.
-type Action = fn(&Rc<Demo>) -> Result<(), Error>;
+type Action = fn(&Rc<Demo>) -> Result<(), Problem>;
+
+/// Something to tell the user.
+type Problem = Box<dyn std::error::Error>;
 
 impl Demo {
     /// Sets the page up.
@@ -30,7 +33,7 @@ impl Demo {
         element::<HtmlInputElement>("url").set_value(&peers::url("/echo"));
         let run = |action: Action| {
             let demo = demo.clone();
-            move || show_problem(&action(&demo).map_or_else(|error| log_problem(&error), |()| String::new()))
+            move || show_problem(&action(&demo).map_or_else(|problem| log_problem(&*problem), |()| String::new()))
         };
         on_submit("connect-form", run(Self::connect));
         on_submit("close-form", run(Self::disconnect));
@@ -42,6 +45,7 @@ impl Demo {
             let choose = run(Self::choose_binary_type);
             on(&element::<EventTarget>(id), "change", move |_: Event| choose());
         }
+        peers::choose();
         spawn_local(async {
             if peers::offer().await.is_err() {
                 log("problem", "the server that this page comes from does not say what peers it has");
@@ -51,7 +55,7 @@ impl Demo {
     }
 
     /// Connects to the URL in the field. The connection that there was is closed.
-    fn connect(self: &Rc<Self>) -> Result<(), Error> {
+    fn connect(self: &Rc<Self>) -> Result<(), Problem> {
         self.connection.take();
         show_state("closed", false);
         let protocols = value("protocols");
@@ -66,16 +70,20 @@ impl Demo {
     }
 
     /// Closes with the code and the reason in the fields.
-    fn disconnect(self: &Rc<Self>) -> Result<(), Error> {
+    fn disconnect(self: &Rc<Self>) -> Result<(), Problem> {
         let Some(connection) = self.connection.borrow().clone() else { return Ok(()) };
         let socket = &connection.socket;
         match (value("code").as_str(), value("reason")) {
             ("", reason) if reason.is_empty() => socket.close(),
             ("", reason) => socket.close_with(1000, reason)?,
-            // What is no number is refused as 0 is.
-            (code, reason) => socket.close_with(code.parse::<u16>().unwrap_or(0), reason)?,
+            (code, reason) => {
+                let number: u16 = code.parse().map_err(|_| format!("`{code}` is not a close code"))?;
+                socket.close_with(number, reason)?;
+            }
         }
         show_state("closing", false);
+        // The button that was pressed is disabled now, and cannot keep the focus.
+        let _ = element::<HtmlElement>("connect").focus();
         log("closing", "waiting for the server’s answer");
         Ok(())
     }
@@ -89,35 +97,33 @@ impl Demo {
         }
     }
 
-    fn choose_binary_type(self: &Rc<Self>) -> Result<(), Error> {
+    fn choose_binary_type(self: &Rc<Self>) -> Result<(), Problem> {
         if let Some(connection) = self.connection.borrow().as_ref() {
             connection.socket.set_binary_type(binary_type());
         }
         Ok(())
     }
 
-    fn send_text(self: &Rc<Self>) -> Result<(), Error> {
+    fn send_text(self: &Rc<Self>) -> Result<(), Problem> {
         let Some(connection) = self.connection.borrow().clone() else { return Ok(()) };
-        connection.send(element::<HtmlInputElement>("text").value(), Expected::Nothing)
+        Ok(connection.send(element::<HtmlInputElement>("text").value(), Expected::Nothing)?)
     }
 
-    fn send_canvas(self: &Rc<Self>) -> Result<(), Error> {
+    fn send_canvas(self: &Rc<Self>) -> Result<(), Problem> {
         let Some(connection) = self.connection.borrow().clone() else { return Ok(()) };
         let image = canvas::drawing().expect("it was drawn on before");
-        page::show_verdict("canvas-verdict", "on its way …", None);
-        connection.send(&image, Expected::Image { image: image.clone(), sent_at: page::now() })
+        Ok(connection.send(&image, Expected::Image { image: image.clone(), sent_at: page::now() })?)
     }
 
-    fn send_file(self: &Rc<Self>) -> Result<(), Error> {
+    fn send_file(self: &Rc<Self>) -> Result<(), Problem> {
         let Some(connection) = self.connection.borrow().clone() else { return Ok(()) };
         let Some(file) = self.file.borrow().clone() else {
             page::show_verdict("file-verdict", "choose a file first", Some(false));
             return Ok(());
         };
         let blob = file::blob(&file);
-        page::show_verdict("file-verdict", "on its way …", None);
         connection.send(&blob, Expected::File { blob: blob.clone(), sent_at: page::now() })?;
-        spawn_local(async move { connection.show_progress(blob.len()).await });
+        spawn_local(Connection::show_progress(Rc::downgrade(&connection), blob.len()));
         Ok(())
     }
 }
@@ -128,7 +134,7 @@ fn binary_type() -> BinaryType {
 }
 
 /// Logs an error, and gives its text.
-pub fn log_problem(error: &Error) -> String {
+pub fn log_problem(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     log("problem", &text);
     text

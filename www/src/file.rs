@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
-use wasm_bindgen::JsCast;
 use wasm_websocket::{Blob, Error, Message};
 use web_sys::{DragEvent, Element, Event, File, HtmlInputElement, HtmlProgressElement};
 
@@ -21,17 +20,14 @@ pub fn start() -> Chosen {
         let chosen = chosen.clone();
         move |_: Event| choose(&chosen, input.files().and_then(|files| files.get(0)))
     });
-    let drop = page::element::<Element>("drop");
-    // A browser opens a dropped file by itself, unless it is told not to at both of these events.
+    // Wherever on the page it is dropped: the browser would leave the page for a file that nobody takes.
     for (name, is_over) in [("dragover", true), ("dragleave", false), ("drop", false)] {
-        let (chosen, drop_class) = (chosen.clone(), drop.class_list());
-        page::on(&drop, name, move |event: DragEvent| {
+        let (chosen, class) = (chosen.clone(), page::element::<Element>("drop").class_list());
+        page::on(&page::document(), name, move |event: DragEvent| {
             event.prevent_default();
-            let _ = drop_class.toggle_with_force("over", is_over);
-            if event.type_() == "drop" {
-                let files = event.data_transfer().and_then(|transfer| transfer.files());
-                choose(&chosen, files.and_then(|files| files.get(0)));
-            }
+            let _ = class.toggle_with_force("over", is_over);
+            let files = event.data_transfer().filter(|_| event.type_() == "drop").and_then(|drop| drop.files());
+            choose(&chosen, files.and_then(|files| files.get(0)));
         });
     }
     chosen
@@ -86,5 +82,5 @@ fn hex(hash: Sha256) -> String {
 
 /// The file as a blob.
 pub fn blob(file: &File) -> Blob {
-    Blob::from_raw(file.unchecked_ref::<web_sys::Blob>().clone())
+    file.clone().into()
 }

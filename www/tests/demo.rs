@@ -87,8 +87,14 @@ async fn a_change_on_the_way_is_noticed() -> Result<()> {
     page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
     page.click("#send-file").await?;
     page.find("#file-verdict[data-is=bad]").await?;
+    ensure!(page.text("#file-verdict").await? == "not the same came back");
 
-    page.close(none).await
+    // Of a connection that ends, nothing more is to be waited for.
+    page.connect("/reset", "open").await?;
+    page.click("#send-file").await?;
+    page.find("#state[data-state=closed]").await?;
+    ensure!(page.text("#file-verdict").await? == "the connection ended before it came back");
+    page.close(|error| error.contains("WebSocket connection to")).await
 }
 
 #[tokio::test]
@@ -117,8 +123,8 @@ async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
 
     page.connect("/echo", "open").await?;
     for (code, reason, problem) in [
-        ("1006", "", "close code 1006 is not 1000 or in 3000–4999"),
-        ("bye", "", "close code 0 is not 1000 or in 3000–4999"),
+        ("1006", "", "close code 1006 is neither 1000 nor in 3000–4999"),
+        ("bye", "", "`bye` is not a close code"),
         ("4000", &*"€".repeat(42), "the reason for closing has 126 bytes; 123 are allowed"),
     ] {
         page.fill("#code", code).await?;
