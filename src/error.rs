@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use crate::ReadyState;
+use crate::{CloseEvent, ReadyState};
 
 /// An error of this crate.
 ///
@@ -47,6 +47,8 @@ pub enum Error {
     ReasonTooLong(usize),
     /// The peer did not complete the closing handshake in this time.
     CloseTimeout(Duration),
+    /// The connection ended without a closing handshake, so that what was sent last may be lost.
+    Unclean(CloseEvent),
     /// A Blob could not be read, for instance because its file has changed or is gone.
     UnreadableBlob(String),
     /// The browser threw something that has no variant of its own.
@@ -77,6 +79,7 @@ impl fmt::Display for Error {
             Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),
             Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),
             Self::CloseTimeout(timeout) => write!(f, "the peer did not answer the close within {timeout:?}"),
+            Self::Unclean(event) => write!(f, "the connection ended without a closing handshake: {event}"),
             Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),
             Self::Thrown { name, message } => write!(f, "the browser threw {name}: {message}"),
         }

@@ -147,9 +147,7 @@ impl WebSocket {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
-        self.inner.socket.close_with(code, &reason);
-        Ok(())
+        self.inner.socket.close_with(code, reason)
     }
 
     /// The state of the connection.

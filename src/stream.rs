@@ -155,8 +155,7 @@ impl WebSocketStream {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
-        self.shared.socket.close_with(code, &reason);
+        self.shared.socket.close_with(code, reason)?;
         self.ended_in_time().await
     }
 
@@ -264,7 +263,8 @@ impl FusedStream for WebSocketStream {
 /// Waits for room, sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
 ///
 /// A flush resolves when the browser has handed everything to the network. `SinkExt::send` flushes each message, so to
-/// send many, use `SinkExt::feed`, or the method [`send`](WebSocketStream::send), which does not flush.
+/// send many, use `SinkExt::feed`, or the method [`send`](WebSocketStream::send), which does not flush. Closing fails with
+/// [`Error::Unclean`] if the connection ended without a closing handshake.
 impl Sink<Message> for WebSocketStream {
     type Error = Error;
 
@@ -288,6 +288,7 @@ impl Sink<Message> for WebSocketStream {
             Timer::new(self.shared.options.close_timeout)
         });
         match self.poll_ended(context, Pin::new(&mut timer)) {
+            Poll::Ready(Ok(event)) if !event.was_clean => Poll::Ready(Err(Error::Unclean(event))),
             Poll::Ready(end) => Poll::Ready(end.map(drop)),
             Poll::Pending => {
                 self.sink.close_timer = Some(timer);

@@ -1,5 +1,7 @@
-//! The suite in the kind of worker that the environment names, as in `WASM_BINDGEN_USE_DEDICATED_WORKER=1`.
+//! The suite in a dedicated worker.
 #![cfg(target_arch = "wasm32")]
 
 #[macro_use]
 mod suite;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

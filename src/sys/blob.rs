@@ -109,7 +109,7 @@ impl Blob {
     /// As for [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         let text: JsString = self.binding().text().await.map_err(unreadable)?;
-        Ok(text.into())
+        Ok(text.as_string().unwrap_or_default())
     }
 
     fn binding(&self) -> &bindings::Blob {

@@ -7,10 +7,15 @@ use crate::{Error, SendError};
 /// The name and the message of what was thrown. A `DOMException` is an `Error` too.
 pub(super) fn describe(thrown: &JsValue) -> (String, String) {
     match thrown.dyn_ref::<js_sys::Error>() {
-        Some(error) => (error.name().into(), error.message().into()),
+        Some(error) => (text(error.name()), text(error.message())),
         // Only code of the page, put in the place of the browser's, throws anything else.
         None => ("a value".into(), thrown.as_string().unwrap_or_default()),
     }
+}
+
+/// A string that the page may have replaced by something else.
+fn text(string: js_sys::JsString) -> String {
+    string.as_string().unwrap_or_default()
 }
 
 /// The error for something that ought not to be thrown at all.

@@ -16,7 +16,7 @@ use crate::{Blob, Message};
 ///
 /// Only this crate can implement it.
 ///
-/// What is sent is what it holds when `send` is called: later changes to a buffer are not seen by the peer.
+/// What is sent is what it holds when the browser takes it; later changes to a buffer are not seen by the peer.
 pub trait Payload: Sealed {}
 
 /// What only this crate can do with a payload.

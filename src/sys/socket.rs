@@ -16,7 +16,7 @@ impl RawSocket {
             return Err(Error::Unsupported);
         }
         let protocols: Vec<JsValue> = options.protocols.iter().map(|protocol| protocol.into()).collect();
-        let raw = bindings::WebSocket::new(url, &protocols).map_err(|thrown| explain(url, thrown))?;
+        let raw = bindings::WebSocket::new(url, &protocols).map_err(|thrown| explain(thrown, url, options))?;
         let socket = Self(raw);
         socket.set_binary_type(options.binary_type);
         Ok(socket)
@@ -76,9 +76,13 @@ impl RawSocket {
         let _ = self.0.close();
     }
 
-    pub fn close_with(&self, code: CloseCode, reason: &CloseReason) {
-        // It throws for codes and reasons that these types cannot hold.
-        let _ = self.0.close_with(code.get(), reason.as_str());
+    pub fn close_with<C, R>(&self, code: C, reason: R) -> Result<(), Error>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
+        self.0.close_with(code.get(), reason.as_str()).map_err(error::thrown)
     }
 
     pub fn on_open(&self, mut callback: impl FnMut() + 'static) -> Listener {
@@ -105,12 +109,15 @@ impl Drop for RawSocket {
     }
 }
 
-/// What the constructor throws, as an error that names the URL.
-fn explain(url: &str, thrown: JsValue) -> Error {
+/// What the constructor throws, as an error that names the datum.
+fn explain(thrown: JsValue, url: &str, options: &Options) -> Error {
     let (name, message) = error::describe(&thrown);
     match name.as_str() {
-        // The other cause, a bad subprotocol, was excluded before.
-        "SyntaxError" => Error::InvalidUrl(url.into()),
+        // The other cause, a bad subprotocol, was excluded before, save for what browsers differ about.
+        "SyntaxError" => match protocol::equal_but_for_case(&options.protocols) {
+            Some(protocol) => Error::DuplicateProtocol(protocol.into()),
+            None => Error::InvalidUrl(url.into()),
+        },
         "SecurityError" => Error::Security { url: url.into(), message },
         "ReferenceError" => Error::Unsupported,
         _ => Error::Thrown { name, message },

@@ -28,4 +28,6 @@ fn a_protocol_named_twice_is_refused() {
     assert_eq!(check(&["a", "b", "a"]), Err(Error::DuplicateProtocol("a".into())));
     // Browsers differ in what they make of these.
     assert_eq!(check(&["a", "A"]), Ok(()));
+    assert_eq!(protocol::equal_but_for_case(&["b".into(), "a".into(), "A".into()]), Some("A"));
+    assert_eq!(protocol::equal_but_for_case(&["b".into(), "a".into()]), None);
 }

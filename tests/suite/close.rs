@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
@@ -61,6 +61,15 @@ async fn a_reset_connection_ends_with_1006() {
     assert_eq!(stream.close_event(), Some(event(1006, "", false)));
 }
 
+// C26, S28
+#[apply(browser_test)]
+async fn closing_the_sink_of_a_broken_connection_is_an_error() {
+    let mut stream = connect("/reset").await;
+    stream.send("now").await.unwrap();
+    assert!(stream.next().await.is_none());
+    assert_eq!(SinkExt::close(&mut stream).await, Err(Error::Unclean(event(1006, "", false))));
+}
+
 // C27
 #[apply(browser_test)]
 async fn close_does_not_wait_for_ever() {
@@ -84,7 +93,10 @@ async fn closing_twice_gives_the_same_event() {
 #[apply(browser_test)]
 async fn what_arrived_before_a_local_close_is_still_in_the_stream() {
     let mut stream = connect("/echo").await;
-    stream.send("one").await.unwrap();
+    for text in ["zero", "one"] {
+        stream.send(text).await.unwrap();
+    }
+    assert_eq!(stream.try_next().await, Ok(Some("zero".into())));
     turn(200).await;
     stream.close().await.unwrap();
     assert_eq!(stream.try_next().await, Ok(Some("one".into())));

@@ -107,6 +107,19 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
     assert_eq!((unsent.message, unsent.error), (&chunk, Error::NotOpen(ReadyState::Closed)));
 }
 
+// S26: a sink is not ready either.
+#[apply(browser_test)]
+async fn the_sink_waits_above_the_high_water_mark() {
+    let mut stream = connect_with("/stall/500", &Options::new().high_water_mark(100_000)).await;
+    let error = loop {
+        match stream.feed(Message::Binary(vec![0; 100_000])).await {
+            Ok(()) => assert!(stream.buffered_amount() <= 200_000),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, Error::NotOpen(ReadyState::Closed));
+}
+
 // S26, the other half: it goes on when the peer has taken what was sent.
 #[apply(browser_test)]
 async fn a_waiting_sender_goes_on_when_there_is_room() {

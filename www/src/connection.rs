@@ -78,7 +78,7 @@ impl Connection {
     pub fn send(&self, message: impl Payload, expected: Expected) -> Result<(), Error> {
         let before = self.socket.buffered_amount();
         self.socket.send(message)?;
-        let size = page::size(self.socket.buffered_amount() - before);
+        let size = page::size(self.socket.buffered_amount().saturating_sub(before));
         expected.show("on its way …", None);
         self.expected.borrow_mut().push_back(expected);
         log("sent", &size);

@@ -6,7 +6,7 @@ mod browser;
 use std::io::Write;
 
 use anyhow::{Result, ensure};
-use browser::Page;
+use browser::{Page, with_page};
 use sha2::{Digest, Sha256};
 
 /// The page ought not to cause errors in the console.
@@ -14,8 +14,14 @@ fn none(_error: &str) -> bool {
     false
 }
 
+/// Browsers write every connection that fails to the console themselves.
+fn failed_connections(error: &str) -> bool {
+    error.contains("WebSocket connection to")
+}
+
 /// Draws, sends, and compares the two canvases.
 async fn canvas_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<u8>)> {
+    page.click("#clear-canvas").await?;
     page.draw(&[(-90.0, 40.0), (-40.0, -50.0), (0.0, 30.0), (50.0, -40.0), (90.0, 50.0)]).await?;
     page.click("#send-canvas").await?;
     page.find(&format!("#canvas-verdict[data-is={verdict}]")).await?;
@@ -33,53 +39,51 @@ fn file() -> Result<(tempfile::NamedTempFile, String)> {
     Ok((file, Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-async fn what_is_sent_comes_back(binary_type: &str) -> Result<()> {
-    let page = Page::open().await?;
-    page.click(binary_type).await?;
-    page.connect("/echo", "open").await?;
+#[tokio::test]
+async fn what_is_sent_comes_back() -> Result<()> {
+    with_page(none, everything_goes_round).await
+}
 
+async fn everything_goes_round(page: &Page) -> Result<()> {
+    page.connect("/echo", "open").await?;
     page.fill("#text", "Grüße aus dem Browser").await?;
     page.click("#text-form .send").await?;
     page.find("#log [data-kind=message]").await?;
     ensure!(page.text("#log").await?.contains("text, 23 bytes: Grüße aus dem Browser"));
 
-    let (drawn, came_back) = canvas_goes_round(&page, "good").await?;
-    ensure!(drawn == came_back, "the pixels differ");
-
     let (file, hash) = file()?;
     page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
-    page.click("#send-file").await?;
-    page.find("#file-verdict[data-is=good]").await?;
-    ensure!(page.text("#file-hash").await? == hash, "the page has another hash of the file");
-    ensure!(page.text("#echo-hash").await? == hash, "another file came back");
-    ensure!(page.text("#file-sent").await? == "3.2 MB of 3.2 MB", "sent: {}", page.text("#file-sent").await?);
+    for (binary_type, received) in [("#as-array-buffer", "binary as ArrayBuffer"), ("#as-blob", "binary as Blob")] {
+        page.click(binary_type).await?;
+        let (drawn, came_back) = canvas_goes_round(page, "good").await?;
+        ensure!(drawn == came_back, "the pixels differ");
+
+        page.click("#send-file").await?;
+        page.find("#file-verdict[data-is=good]").await?;
+        ensure!(page.text("#file-hash").await? == hash, "the page has another hash of the file");
+        ensure!(page.text("#echo-hash").await? == hash, "another file came back");
+        ensure!(page.text("#file-sent").await? == "3.2 MB of 3.2 MB", "sent: {}", page.text("#file-sent").await?);
+        ensure!(page.text("#log").await?.contains(&format!("{received}, 3.2 MB")));
+    }
 
     page.fill("#code", "4001").await?;
     page.fill("#reason", "enough").await?;
-    page.picture(&format!("demo{}", binary_type.replace('#', "-"))).await?;
+    page.picture("demo").await?;
     page.click("#disconnect").await?;
     page.find("#state[data-state=closed]").await?;
     ensure!(page.text("#log li").await?.contains("4001: enough – clean"), "{}", page.text("#log").await?);
-
-    page.close(none).await
-}
-
-#[tokio::test]
-async fn what_is_sent_comes_back_as_array_buffers() -> Result<()> {
-    what_is_sent_comes_back("#as-array-buffer").await
-}
-
-#[tokio::test]
-async fn what_is_sent_comes_back_as_blobs() -> Result<()> {
-    what_is_sent_comes_back("#as-blob").await
+    Ok(())
 }
 
 #[tokio::test]
 async fn a_change_on_the_way_is_noticed() -> Result<()> {
-    let page = Page::open().await?;
+    with_page(failed_connections, a_change_is_noticed).await
+}
+
+async fn a_change_is_noticed(page: &Page) -> Result<()> {
     page.connect("/flip", "open").await?;
 
-    let (drawn, came_back) = canvas_goes_round(&page, "bad").await?;
+    let (drawn, came_back) = canvas_goes_round(page, "bad").await?;
     ensure!(drawn != came_back, "the server has changed nothing");
     ensure!(page.text("#canvas-verdict").await? == "1 pixel came back changed");
 
@@ -94,12 +98,15 @@ async fn a_change_on_the_way_is_noticed() -> Result<()> {
     page.click("#send-file").await?;
     page.find("#state[data-state=closed]").await?;
     ensure!(page.text("#file-verdict").await? == "the connection ended before it came back");
-    page.close(|error| error.contains("WebSocket connection to")).await
+    Ok(())
 }
 
 #[tokio::test]
 async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
-    let page = Page::open().await?;
+    with_page(failed_connections, bad_input_is_explained).await
+}
+
+async fn bad_input_is_explained(page: &Page) -> Result<()> {
     for (url, protocols, problem) in [
         ("ws://", "", "`ws://` is not a URL for a WebSocket"),
         ("ftp://127.0.0.1/", "", "`ftp://127.0.0.1/` is not a URL for a WebSocket"),
@@ -135,10 +142,8 @@ async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
     }
     page.click("#send-file").await?;
     ensure!(page.text("#file-verdict").await? == "choose a file first");
-    let (drawn, came_back) = canvas_goes_round(&page, "good").await?;
+    let (drawn, came_back) = canvas_goes_round(page, "good").await?;
     ensure!(drawn == came_back, "the pixels differ");
 
-    // Browsers write every failed connection to the console themselves.
-    page.picture("bad-input").await?;
-    page.close(|error| error.contains("WebSocket connection to")).await
+    page.picture("bad-input").await
 }

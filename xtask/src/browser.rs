@@ -33,8 +33,18 @@ impl Browser {
 
 /// Chromium or Chrome, and chromedriver, which must be of the same version and so comes from the same source.
 pub fn chromium(shell: &Shell) -> Result<Browser> {
-    const NAMES: &[&str] = &["chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome"];
-    let find = || Some((find_any(NAMES)?, find_driver("CHROMEDRIVER", "chromedriver")?));
+    const BROWSERS: &[&str] = &[
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+        "chrome",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    ];
+    // The second is the name that a snap package gives it.
+    const DRIVERS: &[&str] = &["chromedriver", "chromium.chromedriver"];
+    let find = || Some((find_any(BROWSERS)?, find_driver("CHROMEDRIVER", DRIVERS)?));
     if find().is_none() && setup::may_install_packages(shell) {
         // What fails to be installed is found missing below, where it is said what to do.
         let _ = setup::install_packages(shell, &["chromium", "chromium-driver"]);
@@ -50,14 +60,14 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
 
 /// Firefox, and geckodriver, which works with every recent version of it.
 pub fn firefox(shell: &Shell) -> Result<Browser> {
-    const NAMES: &[&str] = &["firefox", "firefox-esr"];
-    if find_any(NAMES).is_none() && setup::may_install_packages(shell) {
+    const BROWSERS: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
+    if find_any(BROWSERS).is_none() && setup::may_install_packages(shell) {
         let _ = setup::install_packages(shell, &["firefox-esr"]);
     }
-    if find_any(NAMES).is_none() {
+    if find_any(BROWSERS).is_none() {
         bail!("Firefox, on the PATH: on Debian `apt-get install firefox-esr`");
     }
-    let driver = match find_driver("GECKODRIVER", "geckodriver") {
+    let driver = match find_driver("GECKODRIVER", &["geckodriver"]) {
         Some(driver) => driver,
         None => setup::find_or_build(shell, "geckodriver")?,
     };
@@ -68,6 +78,6 @@ fn find_any(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| setup::find(name))
 }
 
-fn find_driver(variable: &str, name: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).map(PathBuf::from).or_else(|| setup::find(name))
+fn find_driver(variable: &str, names: &[&str]) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).or_else(|| find_any(names))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::setup;
@@ -13,6 +13,11 @@ const VERSION: &str = "1.85";
 /// Checks the crate without its tests, which need newer tools.
 pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let check = ["check", "--quiet", "--package=wasm-websocket", "--target-dir=target/msrv"];
+    let manifest = shell.read_file("Cargo.toml")?;
+    ensure!(
+        manifest.contains(&format!("rust-version = \"{VERSION}\"")),
+        "the crate promises another Rust than {VERSION}"
+    );
     if !toolchain.is_distribution() {
         cmd!(shell, "rustup toolchain install {VERSION} --profile minimal").run()?;
         return Ok(cmd!(shell, "cargo {check...}").env("RUSTUP_TOOLCHAIN", VERSION).run()?);
@@ -41,7 +46,7 @@ fn debian(shell: &Shell) -> Result<PathBuf> {
     }
     let download = shell.create_temp_dir()?;
     let _here = shell.push_dir(download.path());
-    cmd!(shell, "apt-get download --quiet --quiet {PACKAGES...}").run()?;
+    setup::apt_get(shell, &[&["download"], PACKAGES].concat())?;
     shell.create_dir(&root)?;
     for package in shell.read_dir(".")? {
         cmd!(shell, "dpkg-deb --extract {package} {root}").quiet().run()?;

@@ -29,6 +29,7 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
 
 /// The folder that cargo builds in.
 pub fn target_folder() -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).unwrap_or("target".into());
-    crate::root().join(folder)
+    let this = std::env::current_exe().expect("a running program has a file");
+    // This is `target/xtask/xtask`, wherever the user's settings have put `target`.
+    this.ancestors().nth(2).expect("it lies in a profile's folder").to_owned()
 }

@@ -17,9 +17,16 @@ const PORT: u16 = 8765;
 
 #[derive(clap::Args, Default)]
 pub struct Options {
-    /// The port to listen at; by default 8765, or a free one where that is taken.
+    /// The port to listen at. By default 8765, and for the demo another one where that is taken.
     #[arg(long)]
     port: Option<u16>,
+}
+
+impl Options {
+    /// The tests' port, whether it is free or not: `wasm-pack test` looks nowhere else.
+    fn or_default(&self) -> Self {
+        Self { port: self.port.or(Some(PORT)) }
+    }
 }
 
 /// A running server. It ends when this is dropped.
@@ -75,7 +82,7 @@ impl Drop for Server {
 /// Runs the server until it is interrupted.
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let toolchain = setup::toolchain(shell, way)?;
-    let server = Server::start(shell, &toolchain, None, options)?;
+    let server = Server::start(shell, &toolchain, None, &options.or_default())?;
     println!("The tests' peer listens at http://{}. Stop it with Ctrl-C.", server.address);
     server.wait()
 }

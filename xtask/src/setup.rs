@@ -43,7 +43,8 @@ pub fn cache() -> Result<PathBuf> {
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(cache().ok().map(|cache| cache.join("bin")));
-    folders.map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)).find(|file| file.is_file())
+    let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    folders.map(|folder| folder.join(&file_name)).find(|file| file.is_file())
 }
 
 /// Builds the program of a crate, unless it is there.
@@ -69,23 +70,21 @@ pub fn may_install_packages(shell: &Shell) -> bool {
     is_debian && cmd!(shell, "id -u").quiet().read().is_ok_and(|user| user == "0")
 }
 
-/// Installs the distribution's packages, with their lists brought up to date only when that is necessary.
+/// Installs packages of the distribution.
 pub fn install_packages(shell: &Shell, packages: &[&str]) -> Result<()> {
-    let install = || {
-        cmd!(shell, "apt-get install --quiet --quiet --yes --no-install-recommends {packages...}")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .ignore_stdout()
-            .run()
+    let install = &["install", "--yes", "--no-install-recommends"];
+    step(&format!("installing {}", packages.join(" ")), || apt_get(shell, &[install, packages].concat()))
+}
+
+/// Runs apt-get, once more with fresh lists if it fails: they may be missing, or name versions that are gone.
+pub fn apt_get(shell: &Shell, arguments: &[&str]) -> Result<()> {
+    let apt_get = |arguments: &[&str]| {
+        let quiet = ["--quiet", "--quiet", "--option", "Dpkg::Use-Pty=0"];
+        cmd!(shell, "apt-get {quiet...} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").ignore_stdout()
     };
-    step(&format!("installing {}", packages.join(" ")), || {
-        if cmd!(shell, "apt-cache show {packages...}").quiet().ignore_stdout().ignore_stderr().run().is_err() {
-            cmd!(shell, "apt-get update --quiet --quiet").run()?;
-        }
-        if install().is_err() {
-            // The lists may be there and be old, so that they name versions that are gone.
-            cmd!(shell, "apt-get update --quiet --quiet").run()?;
-            install()?;
-        }
-        Ok(())
-    })
+    if apt_get(arguments).quiet().ignore_stderr().run().is_err() {
+        apt_get(&["update"]).run()?;
+        apt_get(arguments).run()?;
+    }
+    Ok(())
 }

@@ -59,8 +59,7 @@ impl Tests<'_> {
 
     /// The suite in a window and in a dedicated worker. (The pure parts run in a browser by `wasm-pack test`.)
     fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
-        let suite = self.suite(shell, &[])?;
-        run_captured(browser, suite.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1"))
+        run_captured(browser, self.suite(shell, &[])?)
     }
 
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {

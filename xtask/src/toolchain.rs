@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::setup;
 use crate::step::step;
+use crate::{page, setup};
 
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -45,10 +45,10 @@ impl Toolchain {
     /// Sets the environment for a program that runs cargo.
     pub fn apply<'a>(&self, command: Cmd<'a>) -> Cmd<'a> {
         // cargo has set this for xtask, to the libraries of the toolchain that built it.
-        let command = command.env_remove("LD_LIBRARY_PATH");
+        let command = command.env_remove("LD_LIBRARY_PATH").env("CARGO_TARGET_DIR", page::target_folder());
         match self.name {
-            // Where there is no rustup to read it, the cargo on the PATH is the distribution's.
-            Some(name) => command.env("RUSTUP_TOOLCHAIN", name),
+            Some(name) if setup::find("rustup").is_some() => command.env("RUSTUP_TOOLCHAIN", name),
+            Some(_) => command.env("PATH", distribution::path()),
             None => command,
         }
     }
@@ -59,6 +59,10 @@ pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
     let active = Toolchain { name: None };
     if matches!(way, Way::Auto | Way::Active) && has_target(shell) {
         return Ok(active);
+    }
+    // What an earlier run has built is there, too.
+    if matches!(way, Way::Auto) && distribution::is_built(shell) {
+        return distribution::install(shell).context(HINT);
     }
     if matches!(way, Way::Auto | Way::Rustup) && add_target(shell).is_ok() {
         return Ok(active);
@@ -91,27 +95,44 @@ mod distribution {
     const RUSTC: &str = "/usr/bin/rustc";
     const CARGO: &str = "/usr/bin/cargo";
     const LINKER: &str = "/usr/bin/lld-22";
-    const PROGRAMS: &[&str] = &[RUSTC, CARGO, LINKER, "/usr/bin/cargo-clippy", "/usr/bin/rustfmt"];
+    const SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+    const FILES: &[&str] = &[RUSTC, CARGO, LINKER, SOURCE, "/usr/bin/cargo-clippy", "/usr/bin/rustfmt"];
+    const STAMP: &str = "built-by";
     const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "rustfmt-web", "lld-22"];
 
     pub fn install(shell: &Shell) -> Result<Toolchain> {
-        if !PROGRAMS.iter().all(|program| Path::new(program).exists()) {
+        if !FILES.iter().all(|file| Path::new(file).exists()) {
             setup::install_packages(shell, PACKAGES)?;
         }
-        let version = cmd!(shell, "{RUSTC} -vV").quiet().read()?;
-        let libraries = PathBuf::from(cmd!(shell, "{RUSTC} --print target-libdir --target {TARGET}").quiet().read()?);
-        // Libraries of another compiler are of no use, so what is there says which one built it.
-        let stamp = libraries.join("built-by");
-        if shell.read_file(&stamp).ok().as_ref() != Some(&version) {
+        if !is_built(shell) {
             link_linker(shell)?;
-            step("building the standard library for wasm32 (once)", || build_std(shell, &libraries))?;
-            shell.write_file(&stamp, version)?;
+            step("building the standard library for wasm32 (once)", || build_std(shell))?;
         }
         if setup::find("rustup").is_some() {
             // Not in the way of the user's own toolchains: it is used only where it is named.
             cmd!(shell, "rustup toolchain link {NAME} /usr").quiet().run()?;
         }
         Ok(Toolchain { name: Some(NAME) })
+    }
+
+    /// Whether the standard library is there, and of this compiler: that of another one is of no use.
+    pub fn is_built(shell: &Shell) -> bool {
+        let built_by = libraries(shell).and_then(|libraries| Ok(shell.read_file(libraries.join(STAMP))?));
+        built_by.is_ok_and(|built_by| version(shell).is_ok_and(|version| version == built_by))
+    }
+
+    /// The `PATH` with the distribution's programs before all others.
+    pub fn path() -> String {
+        format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default())
+    }
+
+    fn version(shell: &Shell) -> Result<String> {
+        Ok(cmd!(shell, "{RUSTC} -vV").quiet().ignore_stderr().read()?)
+    }
+
+    fn libraries(shell: &Shell) -> Result<PathBuf> {
+        let libraries = cmd!(shell, "{RUSTC} --print target-libdir --target {TARGET}");
+        Ok(libraries.quiet().ignore_stderr().read()?.into())
     }
 
     /// The target's linker is `rust-lld`, which the compiler looks for beside its own libraries.
@@ -123,31 +144,32 @@ mod distribution {
     }
 
     /// Builds the standard library with the unstable means that the compiler's own build uses.
-    fn build_std(shell: &Shell, libraries: &Path) -> Result<()> {
+    fn build_std(shell: &Shell) -> Result<()> {
         let work = shell.create_temp_dir()?;
         let manifest = work.path().join("Cargo.toml");
         let package = "[package]\nname = \"sysroot\"\nversion = \"0.0.0\"\nedition = \"2021\"\n";
         shell.write_file(&manifest, package)?;
         shell.write_file(work.path().join("src/lib.rs"), "")?;
-        let path = format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default());
+        let built = work.path().join("target");
         let build_std = ["-Zbuild-std=std,panic_abort,proc_macro,test", "--target", TARGET];
-        cmd!(shell, "{CARGO} build --quiet --release --manifest-path {manifest} {build_std...}")
-            .env("PATH", path)
+        cmd!(shell, "{CARGO} build --quiet --release --manifest-path {manifest} --target-dir {built} {build_std...}")
+            .env("PATH", path())
             .env("RUSTC", RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
             // Without bitcode in the standard library, link-time optimisation fails.
             .env("RUSTFLAGS", "-Cembed-bitcode=yes")
-            .env_remove("CARGO_TARGET_DIR")
             .env_remove("LD_LIBRARY_PATH")
             .run()?;
-        shell.remove_path(libraries)?;
-        shell.create_dir(libraries)?;
-        for file in shell.read_dir(work.path().join("target").join(TARGET).join("release/deps"))? {
+        let libraries = libraries(shell)?;
+        shell.remove_path(&libraries)?;
+        shell.create_dir(&libraries)?;
+        for file in shell.read_dir(built.join(TARGET).join("release/deps"))? {
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.ends_with(".rlib") && !name.starts_with("libsysroot-") {
                 shell.copy_file(&file, libraries.join(name))?;
             }
         }
-        Ok(())
+        // Last of all, so that what was left half done is done again.
+        Ok(shell.write_file(libraries.join(STAMP), version(shell)?)?)
     }
 }

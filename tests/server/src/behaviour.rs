@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::count;
+use crate::count::Watch;
 use crate::upgrade::{MAX_MESSAGE, WebSocket};
 
 /// Sends back what comes, after `change`.
@@ -66,8 +66,8 @@ async fn client_gone(stream: &TcpStream) {
     }
 }
 
-/// The most that one flood may amount to, in bytes.
-pub const MAX_FLOOD: usize = 1 << 30;
+/// The most messages that a flood may have, the most bytes that each may have, and that all may have together.
+pub const MAX_FLOOD: (u32, usize, usize) = (1_000_000, 16 << 20, 1 << 30);
 
 /// Sends `count` binary messages of `size` bytes as fast as the client takes them, and closes.
 ///
@@ -123,12 +123,11 @@ impl Report {
 
 /// Tells how many connections are open whose URL has this query, now and whenever it changes.
 pub async fn count(mut socket: WebSocket, query: String) {
-    let mut count = count::watch(&query);
+    let mut watch = Watch::new(query);
     loop {
         tokio::select! {
-            _ = count.changed() => {
-                let text = count.borrow_and_update().to_string();
-                if socket.send(Message::text(text)).await.is_err() {
+            count = watch.next() => {
+                if socket.send(Message::text(count.to_string())).await.is_err() {
                     return;
                 }
             }
@@ -145,10 +144,21 @@ async fn receive(socket: &mut WebSocket) -> Option<Message> {
             Ok(_) => {}
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                 let reason = Utf8Bytes::from(format!("more than {MAX_MESSAGE} bytes in one message"));
-                let _ = socket.close(Some(CloseFrame { code: CloseCode::Size, reason })).await;
+                refuse(socket, CloseFrame { code: CloseCode::Size, reason }).await;
                 return None;
             }
             Err(_) => return None,
         }
     }
+}
+
+/// Closes while the client is still sending.
+///
+/// What it sends is read for a while: closing a TCP connection with unread data resets it, and the client would not see
+/// the Close frame.
+async fn refuse(socket: &mut WebSocket, frame: CloseFrame) {
+    let _ = socket.close(Some(frame)).await;
+    let mut ignored = vec![0; 64 << 10];
+    let drain = async { while matches!(socket.get_mut().read(&mut ignored).await, Ok(1..)) {} };
+    let _ = tokio::time::timeout(Duration::from_secs(10), drain).await;
 }

@@ -13,6 +13,14 @@ fn counts() -> MutexGuard<'static, Counts> {
     COUNTS.lock().expect("nobody panics while holding it")
 }
 
+/// Forgets a query that has no connection and no more than so many that watch it.
+fn tidy(query: &str, watching: usize) {
+    let mut counts = counts();
+    if counts.get(query).is_some_and(|count| *count.borrow() == 0 && count.receiver_count() <= watching) {
+        counts.remove(query);
+    }
+}
+
 /// One open connection.
 pub struct Counted(String);
 
@@ -25,18 +33,37 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut counts = counts();
-        let Some(count) = counts.get(&self.0) else { return };
-        count.send_modify(|count| *count -= 1);
-        if *count.borrow() == 0 && count.receiver_count() == 0 {
-            counts.remove(&self.0);
+        if let Some(count) = counts().get(&self.0) {
+            count.send_modify(|count| *count -= 1);
         }
+        tidy(&self.0, 0);
     }
 }
 
-/// The number of open connections with this query, now and whenever it changes.
-pub fn watch(query: &str) -> watch::Receiver<usize> {
-    let mut receiver = counts().entry(query.to_owned()).or_default().subscribe();
-    receiver.mark_changed();
-    receiver
+/// A look at the number of open connections that have this query.
+pub struct Watch {
+    query: String,
+    receiver: watch::Receiver<usize>,
+}
+
+impl Watch {
+    pub fn new(query: String) -> Self {
+        let mut receiver = counts().entry(query.clone()).or_default().subscribe();
+        receiver.mark_changed();
+        Self { query, receiver }
+    }
+
+    /// The number, now and whenever it changes.
+    pub async fn next(&mut self) -> usize {
+        // It fails only without a sender, which is there as long as there is a receiver.
+        let _ = self.receiver.changed().await;
+        *self.receiver.borrow_and_update()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // One receiver is this one's own.
+        tidy(&self.query, 1);
+    }
 }

@@ -47,7 +47,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
         .route("/stall", get(|request| async { stall(600_000, request) }))
         .route("/stall/{milliseconds}", get(|Path(milliseconds), request| async move { stall(milliseconds, request) }))
-        .route("/hang", get(std::future::pending::<Response>))
+        .route("/hang", get(hang))
         .route("/close/{code}", get(|Path(code), request| async move { close(code, String::new(), request) }))
         .route(
             "/close/{code}/{reason}",
@@ -74,10 +74,11 @@ fn stall(milliseconds: u64, request: Request) -> Response {
 }
 
 async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
-    match size.checked_mul(count as usize) {
-        Some(0..=MAX_FLOOD) => upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size)),
-        _ => StatusCode::BAD_REQUEST.into_response(),
+    let (most, largest, total) = MAX_FLOOD;
+    if count > most || size > largest || size * count as usize > total {
+        return StatusCode::BAD_REQUEST.into_response();
     }
+    upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size))
 }
 
 async fn count(Path(query): Path<String>, request: Request) -> Response {
@@ -86,6 +87,12 @@ async fn count(Path(query): Path<String>, request: Request) -> Response {
 
 async fn protocol(Path(name): Path<String>, request: Request) -> Response {
     upgrade::select_protocol(upgrade::websocket(request, |socket| behaviour::echo(socket, |m| m)), &name)
+}
+
+/// Answers when nobody waits any more.
+async fn hang() -> StatusCode {
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    StatusCode::REQUEST_TIMEOUT
 }
 
 async fn status(Path(code): Path<u16>) -> StatusCode {

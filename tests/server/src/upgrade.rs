@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -17,7 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::count::Counted;
 
 /// What a client may send in one message, in bytes. The demo sends whole files.
-pub const MAX_MESSAGE: usize = 128 << 20;
+pub const MAX_MESSAGE: usize = 64 << 20;
+
+/// The most connections at a time. Few enough for the usual limit of 1,024 open files.
+static FREE: Semaphore = Semaphore::const_new(500);
 
 /// A connection on which a behaviour speaks WebSocket.
 pub type WebSocket = WebSocketStream<TcpStream>;
@@ -38,6 +42,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     mut request: Request,
     behave: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
 ) -> Response {
+    let Ok(permit) = FREE.try_acquire() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     let counted = Counted::new(request.uri().query().unwrap_or_default());
     let upgrade = hyper::upgrade::on(&mut request);
     let response = match create_response(&request.map(drop)) {
@@ -49,7 +54,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
         let Ok(upgraded) = upgrade.await else { return };
         let parts = downcast::<TokioIo<TcpStream>>(upgraded).expect("every connection comes from a TcpListener");
         behave(parts.io.into_inner(), parts.read_buf.to_vec()).await;
-        drop(counted);
+        drop((counted, permit));
     });
     response
 }

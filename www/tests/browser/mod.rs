@@ -17,15 +17,31 @@ use tokio::process::{Child, Command};
 
 /// The demo page in a browser.
 pub struct Page {
-    pub client: Client,
+    client: Client,
     is_chromium: bool,
-    // Ended with the page, and by it the browser.
+    server: String,
     _driver: Child,
+}
+
+/// Runs a test with the page open. What the console then has as an error must be `expected`.
+pub async fn with_page(expected: fn(&str) -> bool, test: impl AsyncFnOnce(&Page) -> Result<()>) -> Result<()> {
+    let page = Page::open().await?;
+    let result = async {
+        page.load().await?;
+        test(&page).await?;
+        let errors = page.errors().await?;
+        ensure!(errors.iter().all(|error| expected(error)), "the console has errors: {errors:#?}");
+        Ok(())
+    };
+    let result = result.await;
+    // Whatever came before: a driver that is killed leaves its browser behind.
+    page.client.clone().close().await?;
+    result
 }
 
 impl Page {
     /// Opens the page, in the browser whose driver the environment names.
-    pub async fn open() -> Result<Self> {
+    async fn open() -> Result<Self> {
         let server = std::env::var("TEST_SERVER").context("no server: run this by `cargo xtask test`")?;
         let chromedriver = std::env::var_os("CHROMEDRIVER");
         let is_chromium = chromedriver.is_some();
@@ -44,10 +60,14 @@ impl Page {
             .capabilities(capabilities(is_chromium)?)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await?;
-        client.set_window_size(1120, 1300).await?;
-        client.goto(&format!("http://{server}/")).await?;
-        client.execute(COLLECT_ERRORS, vec![]).await?;
-        Ok(Self { client, is_chromium, _driver: driver })
+        Ok(Self { client, is_chromium, server, _driver: driver })
+    }
+
+    async fn load(&self) -> Result<()> {
+        self.client.set_window_size(1120, 1300).await?;
+        self.client.goto(&format!("http://{}/", self.server)).await?;
+        self.client.execute(COLLECT_ERRORS, vec![]).await?;
+        Ok(())
     }
 
     /// The element that a CSS selector names, as soon as there is one.
@@ -77,8 +97,7 @@ impl Page {
 
     /// Connects to a path of the server, and waits for the state that follows.
     pub async fn connect(&self, path: &str, state: &str) -> Result<()> {
-        let server = std::env::var("TEST_SERVER")?;
-        self.fill("#url", &format!("ws://{server}{path}")).await?;
+        self.fill("#url", &format!("ws://{}{path}", self.server)).await?;
         self.click("#connect").await?;
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
     }
@@ -125,13 +144,6 @@ impl Page {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{browser}.png"));
         self.client.execute("scrollTo(0, 0);", vec![]).await?;
         Ok(std::fs::write(file, self.client.screenshot().await?)?)
-    }
-
-    /// Ends the browser. What it has as an error must be `expected`.
-    pub async fn close(self, expected: fn(&str) -> bool) -> Result<()> {
-        let errors = self.errors().await?;
-        ensure!(errors.iter().all(|error| expected(error)), "the console has errors: {errors:#?}");
-        Ok(self.client.close().await?)
     }
 }
 

@@ -1,0 +1,128 @@
+//! What the tests of the crate rely on: the server does what its paths say, and no client brings it down.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, connect, stream::MaybeTlsStream};
+
+/// A server of its own for each test.
+struct Server {
+    process: Child,
+    input: Option<ChildStdin>,
+    address: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_wasm-websocket-server"))
+            .arg("--port=0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        assert!(address.starts_with("127.0.0.1:"), "it listens to the world at {address}");
+        Self { input: process.stdin.take(), process, address }
+    }
+
+    fn try_connect(&self, path: &str) -> Result<WebSocket<MaybeTlsStream<TcpStream>>, Error> {
+        connect(format!("ws://{}{path}", self.address)).map(|(socket, _)| socket)
+    }
+
+    fn connect(&self, path: &str) -> WebSocket<MaybeTlsStream<TcpStream>> {
+        self.try_connect(path).unwrap()
+    }
+
+    fn assert_up(&self) {
+        let mut socket = self.connect("/echo");
+        socket.send(Message::text("still there?")).unwrap();
+        assert_eq!(socket.read().unwrap(), Message::text("still there?"));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // It ends by itself, or this test does not.
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+fn status(result: Result<WebSocket<MaybeTlsStream<TcpStream>>, Error>) -> u16 {
+    match result {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        other => panic!("no HTTP answer: {other:?}"),
+    }
+}
+
+#[test]
+fn it_ends_when_its_input_closes() {
+    drop(Server::start());
+}
+
+#[test]
+fn a_message_that_is_too_large_is_refused_with_1009() {
+    let server = Server::start();
+    let mut socket = server.connect("/echo");
+    // Sent in parts, or tungstenite itself would refuse it.
+    let result = socket.send(Message::binary(vec![0; 80 << 20]));
+    assert!(result.is_ok() || matches!(result, Err(Error::Io(_))), "{result:?}");
+    match socket.read() {
+        Ok(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1009),
+        other => panic!("no Close frame: {other:?}"),
+    }
+    server.assert_up();
+}
+
+#[test]
+fn garbage_does_no_harm() {
+    let server = Server::start();
+    for bytes in [&b"\x16\x03\x01\0\xff"[..], b"GET /echo HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", &[0xff; 100_000]] {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        // It may refuse before all is sent.
+        let _ = stream.write_all(bytes);
+    }
+    let mut socket = server.connect("/echo");
+    let MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("TLS") };
+    stream.write_all(&[0xff; 1000]).unwrap();
+    server.assert_up();
+}
+
+#[test]
+fn what_a_path_asks_for_is_bounded() {
+    let server = Server::start();
+    for path in ["/flood/1/1000000000", "/flood/4000000000/0", "/flood/1000000/16000000", "/flood/-1/1", "/status/9999"]
+    {
+        assert_eq!(status(server.try_connect(path)), 400, "{path}");
+    }
+    assert_eq!(status(server.try_connect("/status/401")), 401);
+    assert_eq!(status(server.try_connect("/nothing")), 404);
+    server.assert_up();
+}
+
+#[test]
+fn more_connections_than_it_bears_are_refused() {
+    let server = Server::start();
+    let mut open: Vec<_> = (0..500).map(|_| server.connect("/echo")).collect();
+    assert_eq!(status(server.try_connect("/echo")), 503);
+    let mut first = open.remove(0);
+    first.close(None).unwrap();
+    while first.read().is_ok() {}
+    // The place is free when the server has seen the end, a moment later.
+    while server.try_connect("/echo").is_err() {}
+}
+
+#[test]
+fn the_sink_reports_what_it_consumed() {
+    let server = Server::start();
+    let mut socket = server.connect("/sink");
+    for message in [Message::text("ab"), Message::binary(vec![b'c']), Message::text(""), Message::text("report")] {
+        socket.send(message).unwrap();
+    }
+    let report = socket.read().unwrap().into_text().unwrap();
+    let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of "abc"
+    assert_eq!(report.as_str(), format!(r#"{{"count":3,"bytes":3,"sha256":"{sha256}"}}"#));
+}
