@@ -40,6 +40,7 @@ fn file() -> Result<(tempfile::NamedTempFile, String)> {
 }
 
 #[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn what_is_sent_comes_back() -> Result<()> {
     with_page(none, everything_goes_round).await
 }
@@ -76,6 +77,7 @@ async fn everything_goes_round(page: &Page) -> Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_change_on_the_way_is_noticed() -> Result<()> {
     with_page(failed_connections, a_change_is_noticed).await
 }
@@ -102,6 +104,7 @@ async fn a_change_is_noticed(page: &Page) -> Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
     with_page(failed_connections, bad_input_is_explained).await
 }

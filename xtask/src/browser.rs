@@ -58,13 +58,18 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
     Ok(Browser { name: "Chromium", driver_variable: "CHROMEDRIVER", driver })
 }
 
-/// Firefox, and geckodriver, which works with every recent version of it.
-pub fn firefox(shell: &Shell) -> Result<Browser> {
-    const BROWSERS: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
-    if find_any(BROWSERS).is_none() && setup::may_install_packages(shell) {
+const FIREFOX: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
+
+/// Installs Firefox, if it may. What is not there after this, [`firefox`] says.
+pub fn install_firefox(shell: &Shell) {
+    if find_any(FIREFOX).is_none() && setup::may_install_packages(shell) {
         let _ = setup::install_packages(shell, &["firefox-esr"]);
     }
-    if find_any(BROWSERS).is_none() {
+}
+
+/// Firefox, and geckodriver, which works with every recent version of it.
+pub fn firefox(shell: &Shell) -> Result<Browser> {
+    if find_any(FIREFOX).is_none() {
         bail!("Firefox, on the PATH: on Debian `apt-get install firefox-esr`");
     }
     let driver = match find_driver("GECKODRIVER", &["geckodriver"]) {

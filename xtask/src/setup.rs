@@ -1,6 +1,7 @@
 //! Finds out what is missing and installs it; what cannot be installed is said in one message.
 
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
@@ -11,23 +12,27 @@ use crate::toolchain::{self, Toolchain, Way};
 
 /// What `test` needs: the toolchain, and both browsers.
 pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> {
-    let mut missing = Vec::new();
-    let toolchain = keep(toolchain::find_or_install(shell, way), &mut missing);
-    let chromium = keep(browser::chromium(shell), &mut missing);
-    let firefox = keep(browser::firefox(shell), &mut missing);
+    let chromium = browser::chromium(shell);
+    browser::install_firefox(shell);
+    // Two builds that have nothing to do with each other, each too small for all cores.
+    let (toolchain, firefox) = thread::scope(|scope| {
+        let other_shell = shell.clone();
+        let firefox = scope.spawn(move || browser::firefox(&other_shell));
+        (toolchain::find_or_install(shell, way), firefox.join().expect("it does not panic"))
+    });
     match (toolchain, chromium, firefox) {
-        (Some(toolchain), Some(chromium), Some(firefox)) => Ok((toolchain, vec![chromium, firefox])),
-        _ => bail!("this machine lacks something that cannot be installed from here:\n{}", missing.concat()),
+        (Ok(toolchain), Ok(chromium), Ok(firefox)) => Ok((toolchain, vec![chromium, firefox])),
+        (toolchain, chromium, firefox) => {
+            let missing = [toolchain.err(), chromium.err(), firefox.err()];
+            let missing: Vec<_> = missing.into_iter().flatten().map(|error| format!("\n- {error:#}")).collect();
+            bail!("this machine lacks something that cannot be installed from here:{}", missing.concat())
+        }
     }
 }
 
 /// What `demo` needs: the toolchain alone, the browser is the user's.
 pub fn toolchain(shell: &Shell, way: Way) -> Result<Toolchain> {
     toolchain::find_or_install(shell, way)
-}
-
-fn keep<T>(result: Result<T>, missing: &mut Vec<String>) -> Option<T> {
-    result.map_err(|error| missing.push(format!("- {error:#}\n"))).ok()
 }
 
 /// The folder for what is built here rather than installed by the system, shared by all clones of one user.

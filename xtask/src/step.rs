@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 pub fn step<T>(name: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("▸ {name} …");
     let start = Instant::now();
-    let result = action().with_context(|| format!("failed: {name}"))?;
-    eprintln!("✓ {name}: {:.1} s", start.elapsed().as_secs_f32());
-    Ok(result)
+    let result = action().with_context(|| format!("failed: {name}"));
+    let mark = if result.is_ok() { "✓" } else { "✗" };
+    eprintln!("{mark} {name}: {:.1} s", start.elapsed().as_secs_f32());
+    result
 }

@@ -15,32 +15,36 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let page = page::build(shell, &toolchain)?;
     let server = Server::start(shell, &toolchain, Some(&page), &Options::default())?;
-    let tests = Tests { toolchain: &toolchain, server: &server };
+    let tests = Tests { toolchain: &toolchain, address: &server.address };
     step("building the tests", || tests.build(shell))?;
     step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
     step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))
 }
 
+/// What is tested on the host, always selected together: for another selection, cargo may find other features of their
+/// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
+const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
+const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
+
 struct Tests<'a> {
     toolchain: &'a Toolchain,
-    server: &'a Server,
+    address: &'a str,
 }
 
-/// The demo page, driven as a person would.
-const PAGE: &[&str] = &["test", "--package=wasm-websocket-demo", "--test=demo"];
-
 impl Tests<'_> {
-    /// Compiles what the browsers will run, so that they do not wait for each other's compilation.
+    /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
-        self.suite(shell, &["--no-run", "--quiet"])?.run()?;
-        Ok(self.cargo(shell, PAGE).args(["--no-run", "--quiet"]).run()?)
+        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell)?] {
+            tests.args(["--no-run", "--quiet"]).run()?;
+        }
+        Ok(())
     }
 
     /// The pure parts, the examples in the documentation, and the server.
     fn on_the_host(&self, shell: &Shell) -> Result<()> {
-        self.cargo(shell, &["test", "--quiet"]).run()?;
-        Ok(self.cargo(shell, &["test", "--quiet", "--package=wasm-websocket-server"]).run()?)
+        self.cargo(shell, HOST).arg("--quiet").run()?;
+        Ok(self.cargo(shell, SERVER).arg("--quiet").run()?)
     }
 
     /// Everything at the same time: mostly they wait.
@@ -59,27 +63,26 @@ impl Tests<'_> {
 
     /// The suite in a window and in a dedicated worker. (The pure parts run in a browser by `wasm-pack test`.)
     fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
-        run_captured(browser, self.suite(shell, &[])?)
+        run_captured(browser, self.suite(shell)?)
     }
 
+    /// The demo page, driven as a person would.
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
-        let page = self.cargo(shell, PAGE);
+        let page = self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored"]);
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
-        run_captured(browser, if browser.is_chromium() { page } else { page.args(["--", "what_is_sent_comes_back"]) })
+        run_captured(browser, if browser.is_chromium() { page } else { page.arg("what_is_sent_comes_back") })
     }
 
-    fn suite<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
+    fn suite<'a>(&self, shell: &'a Shell) -> Result<Cmd<'a>> {
         let runner = wasm_bindgen::runner_config()?;
-        Ok(self
-            .cargo(shell, &["test", "--config", &runner, "--target", TARGET, "--test=web", "--test=worker"])
-            .args(arguments))
+        Ok(self.cargo(shell, &["test", "--config", &runner, "--target", TARGET, "--test=web", "--test=worker"]))
     }
 
     fn cargo<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
         self.toolchain
             .cargo(shell)
             .args(arguments)
-            .env("TEST_SERVER", &self.server.address)
+            .env("TEST_SERVER", self.address)
             // The runner's limits are for a whole run and an idle machine.
             .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
