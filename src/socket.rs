@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::{Rc, Weak};
 
 use crate::sys::{Listener, RawSocket};
@@ -210,6 +211,13 @@ impl Drop for ListenerGuard {
         drop(removed);
     }
 }
+
+// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: no closure runs, and
+// none is dropped, while the list of listeners is borrowed.
+impl UnwindSafe for Inner {}
+impl RefUnwindSafe for Inner {}
+impl UnwindSafe for ListenerGuard {}
+impl RefUnwindSafe for ListenerGuard {}
 
 impl PartialEq for WebSocket {
     fn eq(&self, other: &Self) -> bool {

@@ -1,5 +1,7 @@
 //! Listens to one kind of event for as long as it lives.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventTarget};
 
@@ -21,6 +23,10 @@ impl Listener {
         Self { target: target.clone(), name, callback }
     }
 }
+
+// Whether what the closure holds is still right after a panic is for those to say who have made it.
+impl UnwindSafe for Listener {}
+impl RefUnwindSafe for Listener {}
 
 impl Drop for Listener {
     fn drop(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -45,6 +46,10 @@ impl Timer {
         Self { handle, state, _callback: callback }
     }
 }
+
+// The state is changed in one step, and no foreign code runs meanwhile.
+impl UnwindSafe for Timer {}
+impl RefUnwindSafe for Timer {}
 
 impl Future for Timer {
     type Output = ();

@@ -10,6 +10,7 @@ mod error;
 mod lifecycle;
 mod protocol;
 mod queue;
+mod unwind;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

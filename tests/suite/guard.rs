@@ -65,7 +65,7 @@ impl Guard {
         let seen = Rc::<RefCell<Vec<String>>>::default();
         let listener = |name: &'static str, detail: &'static str| {
             let seen = seen.clone();
-            let callback = Closure::new(move |event: web_sys::Event| {
+            let callback = Closure::own_assert_unwind_safe(move |event: web_sys::Event| {
                 let detail = Reflect::get(&event, &detail.into()).unwrap_or_default();
                 seen.borrow_mut().push(format!("{name}: {detail:?}"));
             });

@@ -1,0 +1,18 @@
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use super::test;
+use crate::{Blob, Error, ListenerGuard, Message, Options, SendError, WebSocket, WebSocketStream};
+
+fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+
+fn assert_future_unwind_safe<F: Future + UnwindSafe>(_future: F) {}
+
+#[test]
+fn what_users_hold_is_unwind_safe() {
+    assert_unwind_safe::<WebSocket>();
+    assert_unwind_safe::<ListenerGuard>();
+    assert_unwind_safe::<WebSocketStream>();
+    assert_unwind_safe::<(Blob, Message, Options, Error, SendError<Message>)>();
+    assert_future_unwind_safe(WebSocketStream::connect("about:blank"));
+}
