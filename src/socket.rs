@@ -77,8 +77,15 @@ impl WebSocket {
     ///
     /// As for [`new`](Self::new), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
     pub fn with_options(url: &str, options: &Options) -> Result<Self, Error> {
-        let socket = RawSocket::new(url, options)?;
-        Ok(Self { inner: Rc::new(Inner { listeners: RefCell::default(), last_id: Cell::new(0), socket }) })
+        Ok(Self::from_socket(RawSocket::new(url, options)?))
+    }
+
+    pub(crate) fn from_socket(socket: RawSocket) -> Self {
+        Self { inner: Rc::new(Inner { listeners: RefCell::default(), last_id: Cell::new(0), socket }) }
+    }
+
+    pub(crate) fn socket(&self) -> &RawSocket {
+        &self.inner.socket
     }
 
     /// Calls `callback` when the connection has been opened.

@@ -82,7 +82,15 @@ impl WebSocketStream {
     }
 
     pub(crate) fn connect_with(url: &str, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let stream = Self::begin(url, options);
+        Self::open(RawSocket::new(url, options), options)
+    }
+
+    /// Attaches the listeners, in the task in which the socket was constructed, and resolves when it is open.
+    pub(crate) fn open(
+        socket: Result<RawSocket, Error>,
+        options: &Options,
+    ) -> impl Future<Output = Result<Self, Error>> + use<> {
+        let stream = socket.map(|socket| Self::listen(socket, options));
         async {
             let stream = stream?;
             match poll_fn(|context| stream.shared.lifecycle.borrow_mut().poll_opened(context)).await {
@@ -92,14 +100,16 @@ impl WebSocketStream {
         }
     }
 
-    /// Constructs the socket and attaches the listeners in one go, so that no event can be missed.
-    fn begin(url: &str, options: &Options) -> Result<Self, Error> {
+    fn listen(socket: RawSocket, options: &Options) -> Self {
         let shared = Rc::new(Shared {
-            socket: RawSocket::new(url, options)?,
+            socket,
             options: options.clone(),
             lifecycle: RefCell::default(),
             queue: RefCell::new(Queue::new()),
         });
+        if shared.socket.ready_state() == ReadyState::Open {
+            shared.opened();
+        }
         // `error` tells nothing that the `close` after it does not.
         let open = Rc::clone(&shared);
         let message = Rc::clone(&shared);
@@ -109,7 +119,11 @@ impl WebSocketStream {
             shared.socket.on_message(move |data| message.received(data)),
             shared.socket.on_close(move |event| close.ended(Ok(event))),
         ];
-        Ok(Self { listeners: Some(listeners), shared, sink: SinkState::default() })
+        Self { listeners: Some(listeners), shared, sink: SinkState::default() }
+    }
+
+    pub(crate) fn socket(&self) -> &RawSocket {
+        &self.shared.socket
     }
 
     /// Sends a message, waiting while more than [`high_water_mark`](Options::high_water_mark) bytes are unsent.

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod listener;
 mod payload;
+mod raw;
 mod socket;
 mod timer;
 

@@ -1,12 +1,17 @@
 //! The browser's socket, with Rust types.
 
-use wasm_bindgen::JsValue;
+use std::cell::Cell;
+
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::{Data, Listener, Payload, bindings, error, event};
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, SendError, protocol};
 
-/// The browser's socket. It is closed when this is dropped.
-pub(crate) struct RawSocket(bindings::WebSocket);
+/// The browser's socket. It is closed when this is dropped, unless it was given away.
+pub(crate) struct RawSocket {
+    raw: bindings::WebSocket,
+    is_given_away: Cell<bool>,
+}
 
 impl RawSocket {
     pub fn new(url: &str, options: &Options) -> Result<Self, Error> {
@@ -17,13 +22,27 @@ impl RawSocket {
         }
         let protocols: Vec<JsValue> = options.protocols.iter().map(|protocol| protocol.into()).collect();
         let raw = bindings::WebSocket::new(url, &protocols).map_err(|thrown| explain(thrown, url, options))?;
-        let socket = Self(raw);
+        let socket = Self::from_raw(raw.into());
         socket.set_binary_type(options.binary_type);
         Ok(socket)
     }
 
+    pub fn from_raw(raw: web_sys::WebSocket) -> Self {
+        Self { raw: raw.unchecked_into(), is_given_away: Cell::new(false) }
+    }
+
+    pub fn as_raw(&self) -> &web_sys::WebSocket {
+        &self.raw
+    }
+
+    /// Gives the socket away, so that it is not closed when this is dropped.
+    pub fn give_away(&self) -> web_sys::WebSocket {
+        self.is_given_away.set(true);
+        self.as_raw().clone()
+    }
+
     pub fn ready_state(&self) -> ReadyState {
-        match self.0.ready_state() {
+        match self.raw.ready_state() {
             0 => ReadyState::Connecting,
             1 => ReadyState::Open,
             2 => ReadyState::Closing,
@@ -32,30 +51,30 @@ impl RawSocket {
     }
 
     pub fn url(&self) -> String {
-        self.0.url()
+        self.raw.url()
     }
 
     pub fn protocol(&self) -> String {
-        self.0.protocol()
+        self.raw.protocol()
     }
 
     pub fn extensions(&self) -> String {
-        self.0.extensions()
+        self.raw.extensions()
     }
 
     pub fn buffered_amount(&self) -> u64 {
-        self.0.buffered_amount() as u64
+        self.raw.buffered_amount() as u64
     }
 
     pub fn binary_type(&self) -> BinaryType {
-        match self.0.binary_type() {
+        match self.raw.binary_type() {
             web_sys::BinaryType::Blob => BinaryType::Blob,
             _ => BinaryType::ArrayBuffer,
         }
     }
 
     pub fn set_binary_type(&self, binary_type: BinaryType) {
-        self.0.set_binary_type(match binary_type {
+        self.raw.set_binary_type(match binary_type {
             BinaryType::Blob => web_sys::BinaryType::Blob,
             BinaryType::ArrayBuffer => web_sys::BinaryType::Arraybuffer,
         });
@@ -68,12 +87,12 @@ impl RawSocket {
         if state != ReadyState::Open {
             return Err(SendError { message, error: Error::NotOpen(state) });
         }
-        message.send_to(&self.0).map_err(|thrown| SendError { message, error: error::thrown(thrown) })
+        message.send_to(&self.raw).map_err(|thrown| SendError { message, error: error::thrown(thrown) })
     }
 
     pub fn close(&self) {
         // Without arguments it never throws.
-        let _ = self.0.close();
+        let _ = self.raw.close();
     }
 
     pub fn close_with<C, R>(&self, code: C, reason: R) -> Result<(), Error>
@@ -82,30 +101,32 @@ impl RawSocket {
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
         let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
-        self.0.close_with(code.get(), reason.as_str()).map_err(error::thrown)
+        self.raw.close_with(code.get(), reason.as_str()).map_err(error::thrown)
     }
 
     pub fn on_open(&self, mut callback: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.0, "open", move |_| callback())
+        Listener::new(&self.raw, "open", move |_| callback())
     }
 
     pub fn on_message(&self, mut callback: impl FnMut(Data) + 'static) -> Listener {
-        Listener::new(&self.0, "message", move |event| callback(Data::of(event)))
+        Listener::new(&self.raw, "message", move |event| callback(Data::of(event)))
     }
 
     pub fn on_error(&self, mut callback: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.0, "error", move |_| callback())
+        Listener::new(&self.raw, "error", move |_| callback())
     }
 
     pub fn on_close(&self, mut callback: impl FnMut(CloseEvent) + 'static) -> Listener {
-        Listener::new(&self.0, "close", move |event| callback(event::close(event)))
+        Listener::new(&self.raw, "close", move |event| callback(event::close(event)))
     }
 }
 
 impl Drop for RawSocket {
     fn drop(&mut self) {
-        // On a socket that is closing or closed it does nothing.
-        self.close();
+        if !self.is_given_away.get() {
+            // On a socket that is closing or closed it does nothing.
+            self.close();
+        }
     }
 }
 

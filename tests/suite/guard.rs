@@ -8,9 +8,9 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 /// Makes an `async fn` a test that is guarded, and that needs the server.
 macro_rules! browser_test {
@@ -36,13 +36,8 @@ pub async fn guarded(test: impl Future<Output = ()>) {
 }
 
 /// Waits for some milliseconds, for what cannot be awaited: that nothing happens.
-pub async fn turn(milliseconds: i32) {
-    let global = js_sys::global();
-    let set_timeout: Function = Reflect::get(&global, &"setTimeout".into()).unwrap().unchecked_into();
-    let promise = Promise::new(&mut |resolve, _| {
-        set_timeout.call2(&global, &resolve, &milliseconds.into()).unwrap();
-    });
-    JsFuture::from(promise).await.unwrap();
+pub async fn turn(milliseconds: u32) {
+    TimeoutFuture::new(milliseconds).await;
 }
 
 /// Whether this is Firefox, for what it does in its own way.

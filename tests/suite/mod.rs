@@ -10,5 +10,7 @@ mod blob;
 mod close;
 mod connect;
 mod events;
+mod lifetime;
+mod raw;
 mod receive;
 mod send;

@@ -24,24 +24,27 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         Ok(cargo(&["doc", "--quiet", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
-    let chromium = browsers.iter().find(|browser| browser.is_chromium());
-    chromium.map_or(Ok(()), |chromium| wasm_pack(shell, &toolchain, chromium))
+    wasm_pack(shell, &toolchain, &browsers)
 }
 
 fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
     Ok(clippy.args(["--", "-Dwarnings"]).run()?)
 }
 
-/// The command that users of wasm-pack know, as it stands, with nothing but the server running.
-fn wasm_pack(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result<()> {
+/// The command that users of wasm-pack know, as it stands, with nothing but the server running. It runs the suite in
+/// windows and in all three kinds of workers.
+fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
     // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
     let tools = wasm_bindgen::folder(shell)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
     let server = Server::start(shell, toolchain, None, &Options::default())?;
-    step("testing by wasm-pack", || {
-        let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless --chrome"));
-        Ok(chromium.choose(test).env("PATH", path).env("TEST_SERVER", &server.address).run()?)
+    browsers.iter().try_for_each(|browser| {
+        step(&format!("testing by wasm-pack in {}", browser.name), || {
+            let which = if browser.is_chromium() { "--chrome" } else { "--firefox" };
+            let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless {which}"));
+            Ok(browser.choose(test).env("PATH", &path).env("TEST_SERVER", &server.address).run()?)
+        })
     })
 }

@@ -1,0 +1,66 @@
+//! Ways in and out, for the browser's own objects.
+
+use std::future::Future;
+
+use super::RawSocket;
+use crate::{Error, Options, ReadyState, WebSocket, WebSocketStream};
+
+impl WebSocket {
+    /// Takes over the browser's own socket, in whatever state it is. Dropping this closes it.
+    ///
+    /// What happened before is past: of an open socket there will be no `open` event, of a closed one none at all.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use wasm_websocket::WebSocket;
+    /// # fn example(from_javascript: web_sys::WebSocket) {
+    /// let socket = WebSocket::from_raw(from_javascript); // for instance an argument of an exported function
+    /// socket.on_message(|message| drop(message)).forget();
+    /// # }
+    /// ```
+    pub fn from_raw(raw: web_sys::WebSocket) -> Self {
+        Self::from_socket(RawSocket::from_raw(raw))
+    }
+
+    /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.
+    pub fn as_raw(&self) -> &web_sys::WebSocket {
+        self.socket().as_raw()
+    }
+
+    /// Gives the browser's own socket away, in the state that it is in. The listeners are removed.
+    pub fn into_raw(self) -> web_sys::WebSocket {
+        self.socket().give_away()
+    }
+}
+
+impl WebSocketStream {
+    /// Takes over the browser's own socket, and resolves when it is open. Dropping this closes it.
+    ///
+    /// Messages that arrived before are past. Its [`BinaryType`](crate::BinaryType) stays as it is, which for a new socket
+    /// is `Blob`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] for a socket that is closing or closed, [`Error::ConnectFailed`] for one that was connecting and
+    /// failed.
+    pub fn from_raw(raw: web_sys::WebSocket, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
+        let socket = RawSocket::from_raw(raw);
+        let socket = match socket.ready_state() {
+            ReadyState::Connecting | ReadyState::Open => Ok(socket),
+            state => Err(Error::NotOpen(state)),
+        };
+        Self::open(socket, options)
+    }
+
+    /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.
+    pub fn as_raw(&self) -> &web_sys::WebSocket {
+        self.socket().as_raw()
+    }
+
+    /// Gives the browser's own socket away, in the state that it is in. The listeners are removed, and messages that have
+    /// arrived and were not taken are lost.
+    pub fn into_raw(self) -> web_sys::WebSocket {
+        self.socket().give_away()
+    }
+}

@@ -1,0 +1,7 @@
+//! The suite in a shared worker.
+#![cfg(target_arch = "wasm32")]
+
+#[macro_use]
+mod suite;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_shared_worker);
