@@ -27,11 +27,11 @@ macro_rules! browser_test {
 /// Runs a test; panics if it hangs, or if anything was thrown meanwhile that nobody caught.
 pub async fn guarded(test: impl Future<Output = ()>) {
     let guard = Guard::new();
-    if let Either::Right(_) = select(pin!(test), pin!(turn(10_000))).await {
+    if let Either::Right(_) = select(pin!(test), pin!(turn(20_000))).await {
         panic!("the test hangs; uncaught so far: {:?}", guard.seen());
     }
     // What the test has dropped may still be called by events that are on their way.
-    turn(20).await;
+    turn(10).await;
     guard.assert_quiet();
 }
 

@@ -95,7 +95,7 @@ async fn sending_after_close_hands_the_message_back() {
 // S26
 #[apply(browser_test)]
 async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_closes() {
-    let mut stream = connect_with("/stall/500", &Options::new().high_water_mark(100_000)).await;
+    let mut stream = connect_with("/stall/250", &Options::new().high_water_mark(100_000)).await;
     let chunk = vec![0; 100_000];
     // The server never reads, and resets the connection while this waits.
     let unsent = loop {
@@ -110,7 +110,7 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
 // S26: a sink is not ready either.
 #[apply(browser_test)]
 async fn the_sink_waits_above_the_high_water_mark() {
-    let mut stream = connect_with("/stall/500", &Options::new().high_water_mark(100_000)).await;
+    let mut stream = connect_with("/stall/250", &Options::new().high_water_mark(100_000)).await;
     let error = loop {
         match stream.feed(Message::Binary(vec![0; 100_000])).await {
             Ok(()) => assert!(stream.buffered_amount() <= 200_000),
