@@ -38,6 +38,26 @@ async fn a_server_that_selects_a_protocol_unasked_fails_the_connection() {
     }
 }
 
+// N27, N31
+#[apply(browser_test)]
+async fn a_faulty_handshake_fails_the_connection() {
+    for path in ["/handshake/accept", "/handshake/extension"] {
+        assert_eq!(fail(&url(path), &Options::new()).await, Error::ConnectFailed { url: url(path) });
+    }
+}
+
+// N02, N03, N09, N10
+#[apply(browser_test)]
+async fn the_url_is_completed_by_the_browser() {
+    let check = |url: &str, completed: &str| {
+        assert_eq!(WebSocket::new(url).unwrap().url(), completed);
+    };
+    check(&url("/hang").replace("ws:", "http:"), &url("/hang"));
+    check(&url("/hang").replace("ws:", "WS:"), &url("/hang"));
+    check(&url("/ü b?ü"), &url("/%C3%BC%20b?%C3%BC"));
+    check("ws://127.0.0.1:80/hang", "ws://127.0.0.1/hang");
+}
+
 // N26
 #[apply(browser_test)]
 async fn a_refused_handshake_fails_the_connection() {

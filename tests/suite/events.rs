@@ -8,7 +8,7 @@ use futures_util::stream::Stream;
 use macro_rules_attribute::apply;
 use wasm_websocket::{CloseEvent, Message, Options, ReadyState, WebSocket};
 
-use super::guard::turn;
+use super::guard::{expect_uncaught, turn};
 use super::peer::url;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +109,43 @@ async fn a_callback_may_drop_its_guard_and_the_socket() {
     // The socket's alone: what the closures held is gone with them.
     assert_eq!((Rc::strong_count(&socket), Rc::strong_count(&guard)), (1, 1));
     drop(close);
+}
+
+// M23: the closure that panics is called again for the next event, and others are not disturbed.
+#[apply(browser_test)]
+async fn a_panic_in_a_callback_does_not_break_the_socket() {
+    expect_uncaught("unreachable");
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let (call, mut calls) = futures_channel::mpsc::unbounded();
+    socket
+        .on_message(move |message| {
+            assert_ne!(message, "panic".into(), "this panic is the test's own");
+            call.unbounded_send(message).unwrap();
+        })
+        .forget();
+    let mut events = events(&socket);
+    assert_eq!(events.next().await, Some(Event::Open));
+    socket.send("panic").unwrap();
+    socket.send("go on").unwrap();
+    assert_eq!(calls.next().await, Some("go on".into()));
+    assert_eq!(events.next().await, Some(Event::Message("panic".into())));
+    assert_eq!(events.next().await, Some(Event::Message("go on".into())));
+    socket.close();
+    assert!(matches!(events.next().await, Some(Event::Close(_))));
+}
+
+// C18, M25, C32: a closure may send and close, and make another socket.
+#[apply(browser_test)]
+async fn a_callback_may_use_the_socket_and_make_another() {
+    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
+    let (another, mut others) = futures_channel::mpsc::unbounded();
+    let (opened, received) = (Rc::downgrade(&socket), Rc::downgrade(&socket));
+    socket.on_open(move || opened.upgrade().unwrap().send("ping").unwrap()).forget();
+    socket.on_message(move |_| received.upgrade().unwrap().close_with(4002, "enough").unwrap()).forget();
+    socket.on_close(move |_| another.unbounded_send(WebSocket::new(&url("/echo")).unwrap()).unwrap()).forget();
+    let other = others.next().await.unwrap();
+    assert_eq!(events(&other).next().await, Some(Event::Open));
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
 }
 
 // L01

@@ -1,10 +1,10 @@
 //! Messages on their way in.
 
-use futures_util::{StreamExt, stream::FusedStream};
+use futures_util::{StreamExt, TryStreamExt, stream::FusedStream};
 use macro_rules_attribute::apply;
-use wasm_websocket::{BinaryType, Message, Options, ReadyState};
+use wasm_websocket::{BinaryType, Message, Options, ReadyState, WebSocketStream};
 
-use super::guard::turn;
+use super::guard::{is_firefox, turn};
 use super::peer::{connect, connect_with, next};
 
 #[apply(browser_test)]
@@ -54,6 +54,57 @@ async fn the_binary_type_can_be_changed_at_any_time() {
         stream.send([7]).await.unwrap();
         assert_eq!(matches!(next(&mut stream).await, Message::Blob(_)), is_blob);
     }
+}
+
+/// A connection on which the server sends these bytes next.
+async fn frames(name: &str) -> WebSocketStream {
+    let mut stream = connect(&format!("/frames/{name}")).await;
+    stream.send("now").await.unwrap();
+    stream
+}
+
+// M18, M26
+#[apply(browser_test)]
+async fn a_message_in_parts_is_one_message() {
+    assert_eq!(next(&mut frames("fragmented").await).await, "Hello".into());
+}
+
+// M19, C25: none of it is ever seen. Firefox 153 lets faulty Close frames pass for what they resemble.
+#[apply(browser_test)]
+async fn what_breaks_the_protocol_ends_the_connection() {
+    for (name, in_firefox) in [
+        ("invalid-utf8", (1006, false)),
+        ("reserved-bit", (1006, false)),
+        ("reserved-opcode", (1006, false)),
+        ("fragmented-close", (1006, false)),
+        ("close-one-byte", (1005, true)),
+        ("close-invalid-utf8", (1006, false)),
+        ("close-reserved-code", (1005, true)),
+    ] {
+        let mut stream = frames(name).await;
+        assert_eq!(stream.try_next().await, Ok(None), "{name}");
+        let event = stream.close_event().unwrap();
+        let expected = if is_firefox() { in_firefox } else { (1006, false) };
+        assert_eq!((event.code, event.was_clean), expected, "{name}: {event:?}");
+    }
+}
+
+// M19: Firefox 153 takes a masked frame, which only a client may send, for any other.
+#[apply(browser_test)]
+async fn a_masked_frame_ends_the_connection() {
+    let mut stream = frames("masked").await;
+    let expected = if is_firefox() { Some("Hi".into()) } else { None };
+    assert_eq!(stream.try_next().await, Ok(expected));
+}
+
+// M20
+#[apply(browser_test)]
+async fn data_after_a_close_frame_is_never_delivered() {
+    let mut stream = frames("data-after-close").await;
+    assert_eq!(next(&mut stream).await, "before".into());
+    assert!(stream.next().await.is_none());
+    // Firefox 153 stops reading at the Close frame; Chromium 156 takes it for a breach of the protocol.
+    assert_eq!(stream.close_event().unwrap().code, if is_firefox() { 1000 } else { 1006 });
 }
 
 // M22, L07

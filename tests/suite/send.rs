@@ -72,6 +72,24 @@ async fn later_changes_to_a_buffer_are_not_sent() {
     assert_eq!(next(stream).await, vec![1, 2].into());
 }
 
+// S05, S06, S07, S17: in bytes, at once, and never less in the same task.
+#[apply(browser_test)]
+async fn the_buffered_amount_counts_bytes() {
+    let mut stream = connect("/echo").await;
+    let mut expected = 0;
+    for (text, len) in [("¥¥¥¥¥¥", 12), ("", 0), (&*"x".repeat(65_000), 65_000)] {
+        assert!(poll!(pin!(stream.send(text))).is_ready());
+        expected += len;
+        assert_eq!(stream.buffered_amount(), expected);
+    }
+    let array = Uint8Array::new_with_length(100);
+    assert!(poll!(pin!(stream.send(&array.subarray(0, 10)))).is_ready());
+    assert_eq!(stream.buffered_amount(), expected + 10);
+    // S18
+    SinkExt::flush(&mut stream).await.unwrap();
+    assert_eq!(stream.buffered_amount(), 0);
+}
+
 // S01
 #[apply(browser_test)]
 async fn sending_while_connecting_hands_the_message_back() {

@@ -22,6 +22,11 @@ impl Browser {
         self.driver_variable == "CHROMEDRIVER"
     }
 
+    /// The folder of the driver, for those who look for it on the `PATH` alone.
+    pub fn driver_folder(&self) -> PathBuf {
+        self.driver.parent().map(PathBuf::from).unwrap_or_default()
+    }
+
     /// Tells the test runner, or the demo's test, to use this browser.
     pub fn choose<'a>(&self, mut command: Cmd<'a>) -> Cmd<'a> {
         for variable in DRIVER_VARIABLES {

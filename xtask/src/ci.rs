@@ -38,13 +38,21 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
     let tools = wasm_bindgen::folder(shell)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
+    // Without geckodriver on the `PATH`, wasm-pack would download it.
+    let drivers = browsers.iter().map(Browser::driver_folder);
+    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)).chain(drivers))?;
     let server = Server::start(shell, toolchain, None, &Options::default())?;
+    let scratch = shell.create_temp_dir()?;
     browsers.iter().try_for_each(|browser| {
         step(&format!("testing by wasm-pack in {}", browser.name), || {
             let which = if browser.is_chromium() { "--chrome" } else { "--firefox" };
             let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless {which}"));
-            Ok(browser.choose(test).env("PATH", &path).env("TEST_SERVER", &server.address).run()?)
+            Ok(browser
+                .choose(test)
+                .env("PATH", &path)
+                .env("TEST_SERVER", &server.address)
+                .env("TMPDIR", scratch.path())
+                .run()?)
         })
     })
 }

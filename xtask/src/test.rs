@@ -1,5 +1,6 @@
 //! Runs every test.
 
+use std::path::Path;
 use std::thread;
 
 use anyhow::{Result, bail};
@@ -15,7 +16,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let page = page::build(shell, &toolchain)?;
     let server = Server::start(shell, &toolchain, Some(&page), &Options::default())?;
-    let tests = Tests { toolchain: &toolchain, address: &server.address };
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain: &toolchain, address: &server.address, scratch: scratch.path() };
     step("building the tests", || tests.build(shell))?;
     step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
@@ -30,6 +32,8 @@ const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
 struct Tests<'a> {
     toolchain: &'a Toolchain,
     address: &'a str,
+    /// For what drivers and browsers leave behind: the test runner does not give them the time to tidy up.
+    scratch: &'a Path,
 }
 
 impl Tests<'_> {
@@ -83,6 +87,7 @@ impl Tests<'_> {
             .cargo(shell)
             .args(arguments)
             .env("TEST_SERVER", self.address)
+            .env("TMPDIR", self.scratch)
             // The runner's limits are for a whole run and an idle machine.
             .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")

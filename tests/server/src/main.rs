@@ -9,6 +9,7 @@
 
 mod behaviour;
 mod count;
+mod frames;
 mod routes;
 mod upgrade;
 

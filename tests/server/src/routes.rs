@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::extract::{Path, Request};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::http::header::{
+    CACHE_CONTROL, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -14,7 +16,7 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::behaviour::{self, MAX_FLOOD};
-use crate::upgrade;
+use crate::{frames, upgrade};
 
 /// A peer for the demo page to offer.
 #[derive(Serialize)]
@@ -40,7 +42,7 @@ const PEERS: &[Peer] = &[
 pub fn all(page: Option<PathBuf>) -> Router {
     let routes = Router::new()
         .route("/peers", get(Json(PEERS)))
-        .route("/echo", get(|request| async { upgrade::websocket(request, |socket| behaviour::echo(socket, |m| m)) }))
+        .route("/echo", get(echo))
         .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
         .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
         .route("/count/{query}", get(count))
@@ -55,7 +57,9 @@ pub fn all(page: Option<PathBuf>) -> Router {
         )
         .route("/flood/{count}/{size}", get(flood))
         .route("/protocol/{name}", get(protocol))
-        .route("/status/{code}", get(status));
+        .route("/status/{code}", get(status))
+        .route("/handshake/{fault}", get(handshake))
+        .route("/frames/{name}", get(frames));
     let page = page.map(ServeDir::new);
     let routes = match page {
         Some(page) => routes.fallback_service(page),
@@ -63,6 +67,10 @@ pub fn all(page: Option<PathBuf>) -> Router {
     };
     // A page that was just rebuilt must not meet the old one's glue.
     routes.layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+}
+
+async fn echo(request: Request) -> Response {
+    upgrade::websocket(request, |socket| behaviour::echo(socket, |message| message))
 }
 
 fn close(code: u16, reason: String, request: Request) -> Response {
@@ -86,7 +94,23 @@ async fn count(Path(query): Path<String>, request: Request) -> Response {
 }
 
 async fn protocol(Path(name): Path<String>, request: Request) -> Response {
-    upgrade::select_protocol(upgrade::websocket(request, |socket| behaviour::echo(socket, |m| m)), &name)
+    upgrade::with_header(echo(request).await, SEC_WEBSOCKET_PROTOCOL, &name)
+}
+
+/// A handshake that a client must not take: a wrong answer to its key, or an extension that it did not offer.
+async fn handshake(Path(fault): Path<String>, request: Request) -> Response {
+    match fault.as_str() {
+        "accept" => upgrade::with_header(echo(request).await, SEC_WEBSOCKET_ACCEPT, "bm90IHRoZSBhbnN3ZXIgYXQgYWxs"),
+        "extension" => upgrade::with_header(echo(request).await, SEC_WEBSOCKET_EXTENSIONS, "x-never-offered"),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn frames(Path(name): Path<String>, request: Request) -> Response {
+    match frames::named(&name) {
+        Some(bytes) => upgrade::stream(request, |stream, received| frames::send(stream, received, bytes)),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Answers when nobody waits any more.

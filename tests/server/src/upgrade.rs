@@ -5,7 +5,7 @@ use std::future::Future;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::header::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
@@ -59,11 +59,11 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     response
 }
 
-/// Answers a handshake with this subprotocol, whatever was offered.
-pub fn select_protocol(mut response: Response, protocol: &str) -> Response {
-    match HeaderValue::from_str(protocol) {
+/// Answers a handshake with a header, whatever was asked for.
+pub fn with_header(mut response: Response, name: HeaderName, value: &str) -> Response {
+    match HeaderValue::from_str(value) {
         Ok(value) => {
-            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+            response.headers_mut().insert(name, value);
             response
         }
         Err(_) => StatusCode::BAD_REQUEST.into_response(),
