@@ -145,6 +145,10 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
     }
     page.click("#send-file").await?;
     ensure!(page.text("#file-verdict").await? == "choose a file first");
+    page.drop_file("#log-title", "dropped.txt").await?;
+    ensure!(page.text("#file-name").await? == "dropped.txt (11 bytes)", "{}", page.text("#file-name").await?);
+    page.click("#send-file").await?;
+    page.find("#file-verdict[data-is=good]").await?;
     let (drawn, came_back) = canvas_goes_round(page, "good").await?;
     ensure!(drawn == came_back, "the pixels differ");
 

@@ -116,6 +116,18 @@ impl Page {
         Ok(self.client.perform_actions(mouse.then(PointerAction::Up { button: MOUSE_BUTTON_LEFT })).await?)
     }
 
+    /// Drops a file of this name, that holds its name, on an element. WebDriver has no means to drag from outside.
+    pub async fn drop_file(&self, selector: &str, name: &str) -> Result<()> {
+        let script = "const [selector, name] = arguments, dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([name], name));
+            for (const type of ['dragover', 'drop']) {
+                const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+                if (document.querySelector(selector).dispatchEvent(event)) throw Error(type + ' is not taken');
+            }";
+        self.client.execute(script, vec![selector.into(), name.into()]).await?;
+        Ok(())
+    }
+
     /// The red, green, blue and alpha of every pixel of a canvas.
     pub async fn pixels(&self, id: &str) -> Result<Vec<u8>> {
         let script = "const canvas = document.getElementById(arguments[0]);
