@@ -7,8 +7,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use gloo_timers::future::TimeoutFuture;
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 
@@ -37,7 +37,27 @@ pub async fn guarded(test: impl Future<Output = ()>) {
 
 /// Waits for some milliseconds, for what cannot be awaited: that nothing happens.
 pub async fn turn(milliseconds: u32) {
-    TimeoutFuture::new(milliseconds).await;
+    let (over, is_over) = oneshot::channel::<()>();
+    let mut over = Some(over);
+    let callback = Closure::own_assert_unwind_safe(move || drop(over.take()));
+    let _timeout = Timeout(setTimeout(&callback, milliseconds));
+    // It resolves when the sender is dropped.
+    let _ = is_over.await;
+}
+
+/// A timeout that is cleared when it is dropped.
+struct Timeout(JsValue);
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        clearTimeout(&self.0);
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    fn setTimeout(callback: &Closure<dyn FnMut()>, milliseconds: u32) -> JsValue;
+    fn clearTimeout(timeout: &JsValue);
 }
 
 /// Whether this is Firefox, for what it does in its own way.

@@ -7,7 +7,7 @@ use crate::browser::Browser;
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{msrv, setup, wasm_bindgen};
+use crate::{msrv, setup, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -24,6 +24,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         Ok(cargo(&["doc", "--quiet", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
+    variants::test(shell, &toolchain, &browsers)?;
     wasm_pack(shell, &toolchain, &browsers)
 }
 

@@ -18,6 +18,7 @@ mod setup;
 mod step;
 mod test;
 mod toolchain;
+mod variants;
 mod wasm_bindgen;
 
 use std::path::Path;
