@@ -11,6 +11,11 @@ fn only_what_browsers_take_is_a_close_code() {
 }
 
 #[test]
+fn a_received_code_is_compared_with_one_to_send() {
+    assert!(1000 == CloseCode::NORMAL && 1001 != CloseCode::NORMAL);
+}
+
+#[test]
 fn a_reason_has_at_most_123_bytes() {
     assert!(CloseReason::try_from("€".repeat(41)).is_ok());
     assert_eq!(CloseReason::try_from("x".repeat(124)), Err(Error::ReasonTooLong(124)));

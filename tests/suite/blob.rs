@@ -9,6 +9,9 @@ async fn a_blob_tells_its_length_and_type_and_gives_its_bytes() {
     assert_eq!((blob.len(), blob.media_type().as_str(), blob.is_empty()), (5, "text/plain", false));
     assert_eq!(blob.bytes().await.unwrap(), "grün".as_bytes());
     assert_eq!(blob.text().await.unwrap(), "grün");
+    assert_eq!(blob.slice(..).media_type(), "");
+    // The same object, not the same bytes.
+    assert!(blob == blob.clone() && blob != blob.slice(..));
     assert_eq!(Message::from(blob).len(), 5);
 }
 

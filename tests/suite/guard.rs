@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Promise, Reflect};
 use wasm_bindgen::prelude::*;
 
 /// Makes an `async fn` a test that is guarded, and that needs the server.
@@ -128,9 +128,8 @@ fn target() -> web_sys::EventTarget {
 #[wasm_bindgen_test::wasm_bindgen_test]
 async fn the_guard_sees_uncaught_errors_and_unhandled_rejections() {
     let guard = Guard::new();
-    let throw = Closure::once_into_js(|| -> () { wasm_bindgen::throw_str("thrown in a timer") });
-    let set_timeout: Function = Reflect::get(&js_sys::global(), &"setTimeout".into()).unwrap().unchecked_into();
-    set_timeout.call1(&JsValue::NULL, &throw).unwrap();
+    let throw = Closure::own_assert_unwind_safe(|| wasm_bindgen::throw_str("thrown in a timer"));
+    setTimeout(&throw, 0);
     let _ = Promise::reject(&"rejected".into());
     turn(50).await;
     let seen = guard.seen().join("\n");

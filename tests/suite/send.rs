@@ -3,8 +3,9 @@
 use std::pin::pin;
 
 use futures_util::{SinkExt, StreamExt, poll};
-use js_sys::{ArrayBuffer, Float64Array, Uint8Array, Uint8ClampedArray};
+use js_sys::{ArrayBuffer, ArrayBufferOptions, Float64Array, Uint8Array, Uint8ClampedArray};
 use macro_rules_attribute::apply;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{Blob, Error, Message, Options, Payload, ReadyState, WebSocket, WebSocketStream};
 
 use super::peer::{connect, connect_with, next, url};
@@ -97,6 +98,27 @@ async fn sending_while_connecting_hands_the_message_back() {
     let socket = WebSocket::new(&url("/hang")).unwrap();
     let unsent = socket.send(String::from("early")).unwrap_err();
     assert_eq!((unsent.message.as_str(), unsent.error), ("early", Error::NotOpen(ReadyState::Connecting)));
+}
+
+// S11
+#[apply(browser_test)]
+async fn a_buffer_that_browsers_refuse_is_handed_back() {
+    let mut stream = connect("/echo").await;
+    let buffer = ArrayBuffer::new_with_options(8, &ArrayBufferOptions::new(16));
+    let unsent = stream.send(&buffer).await.unwrap_err();
+    assert!(matches!(&unsent.error, Error::Thrown { name, .. } if name == "TypeError"), "{:?}", unsent.error);
+    assert_eq!(stream.buffered_amount(), 0);
+}
+
+#[apply(browser_test)]
+async fn errors_become_javascript_errors() {
+    async fn exported() -> Result<(), JsValue> {
+        let mut stream = connect("/echo").await;
+        stream.close().await?;
+        Ok(stream.send("late").await?)
+    }
+    let error: js_sys::Error = exported().await.unwrap_err().unchecked_into();
+    assert_eq!(error.message(), "the connection is closed, not open");
 }
 
 // S15: browsers take the message and discard it.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use wasm_websocket::{BinaryType, CloseEvent, Error, Options};
+use wasm_websocket::{BinaryType, Blob, CloseEvent, Error, Options};
 use web_sys::{Event, EventTarget, HtmlElement, HtmlInputElement};
 
 use crate::connection::{Connection, Expected};
@@ -121,7 +121,7 @@ impl Demo {
             page::show_verdict("file-verdict", "choose a file first", Some(false));
             return Ok(());
         };
-        let blob = file::blob(&file);
+        let blob = Blob::from(file);
         connection.send(&blob, Expected::File { blob: blob.clone(), sent_at: page::now() })?;
         spawn_local(Connection::show_progress(Rc::downgrade(&connection), blob.len()));
         Ok(())

@@ -79,8 +79,3 @@ pub async fn sha256_of_blob(blob: &Blob) -> Result<String, Error> {
 fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-/// The file as a blob.
-pub fn blob(file: &File) -> Blob {
-    file.clone().into()
-}

@@ -3,12 +3,13 @@
 use anyhow::Result;
 use xshell::Shell;
 
+use crate::page;
 use crate::server::{Options, Server};
-use crate::toolchain::Way;
-use crate::{page, setup};
+use crate::toolchain::{self, Way};
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
-    let toolchain = setup::toolchain(shell, way)?;
+    // The toolchain alone: the browser is the user's.
+    let toolchain = toolchain::find_or_install(shell, way)?;
     let page = page::build(shell, &toolchain)?;
     let server = Server::start(shell, &toolchain, Some(&page), options)?;
     println!("\nThe demo is at http://{}/ — open it in a browser. Stop it with Ctrl-C.", server.address);

@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use xshell::Shell;
 
+use crate::page;
 use crate::step::step;
-use crate::toolchain::{Toolchain, Way};
-use crate::{page, setup};
+use crate::toolchain::{self, Toolchain, Way};
 
 /// The port that the tests look for the server at, unless they are told another. `tests/suite/peer.rs` has it too.
 const PORT: u16 = 8765;
@@ -81,7 +81,7 @@ impl Drop for Server {
 
 /// Runs the server until it is interrupted.
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
-    let toolchain = setup::toolchain(shell, way)?;
+    let toolchain = toolchain::find_or_install(shell, way)?;
     let server = Server::start(shell, &toolchain, None, &options.or_default())?;
     println!("The tests' peer listens at http://{}. Stop it with Ctrl-C.", server.address);
     server.wait()

@@ -30,11 +30,6 @@ pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> 
     }
 }
 
-/// What `demo` needs: the toolchain alone, the browser is the user's.
-pub fn toolchain(shell: &Shell, way: Way) -> Result<Toolchain> {
-    toolchain::find_or_install(shell, way)
-}
-
 /// The folder for what is built here rather than installed by the system, shared by all clones of one user.
 pub fn cache() -> Result<PathBuf> {
     let home = || std::env::home_dir().map(|home| home.join(".cache"));

@@ -60,9 +60,8 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/status/{code}", get(status))
         .route("/handshake/{fault}", get(handshake))
         .route("/frames/{name}", get(frames));
-    let page = page.map(ServeDir::new);
     let routes = match page {
-        Some(page) => routes.fallback_service(page),
+        Some(page) => routes.fallback_service(ServeDir::new(page)),
         None => routes,
     };
     // A page that was just rebuilt must not meet the old one's glue.
