@@ -39,6 +39,14 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// An open connection has failed.
+    ///
+    /// Browsers hide the cause from pages: the network, a peer that is gone or that broke the protocol, or a message that
+    /// was too large for the browser all look like this.
+    ConnectionLost {
+        /// The URL.
+        url: String,
+    },
     /// The connection is not open, so nothing can be sent.
     NotOpen(ReadyState),
     /// A page may close with code 1000 or 3000 to 4999, not with this one.
@@ -75,6 +83,7 @@ impl fmt::Display for Error {
                 "could not connect to `{url}`: browsers do not say why; check the host, the port, the path, the \
                  certificate and the subprotocols, and see the browser's console"
             ),
+            Self::ConnectionLost { url } => write!(f, "the connection to `{url}` has failed: browsers do not say why"),
             Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
             Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),
             Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),

@@ -19,6 +19,11 @@ impl Lifecycle {
         std::mem::take(&mut self.waiting)
     }
 
+    /// Whether the connection was open once.
+    pub fn is_opened(&self) -> bool {
+        self.is_opened
+    }
+
     /// Ends the connection: the peer's close event, or why there is none. The first end is the one that counts.
     #[must_use = "those who wait do so until they are woken"]
     pub fn end(&mut self, end: Result<CloseEvent, Error>) -> Vec<Waker> {

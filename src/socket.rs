@@ -88,8 +88,8 @@ impl WebSocket {
         &self.inner.socket
     }
 
-    /// Calls `callback` when the connection has been opened.
-    pub fn on_open(&self, callback: impl FnMut() + 'static) -> ListenerGuard {
+    /// Calls `callback` when the connection has been opened, which is once at most.
+    pub fn on_open(&self, callback: impl FnOnce() + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_open(callback))
     }
 
@@ -102,15 +102,27 @@ impl WebSocket {
         }))
     }
 
-    /// Calls `callback` when the connection has failed.
+    /// Calls `callback` when the connection has failed, which is once at most: with [`Error::ConnectFailed`], or with
+    /// [`Error::ConnectionLost`] if it was open before.
     ///
-    /// The event has no details, and a `close` event with code 1006 follows: browsers do not tell pages more.
-    pub fn on_error(&self, callback: impl FnMut() + 'static) -> ListenerGuard {
-        self.listen(self.inner.socket.on_error(callback))
+    /// Browsers do not tell pages more than that. A `close` event follows, save for a connection that the browser blocks:
+    /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`. And in Chromium there is
+    /// only a `close` event if an open connection breaks without a breach of the protocol.
+    pub fn on_error(&self, callback: impl FnOnce(Error) + 'static) -> ListenerGuard {
+        let socket = &self.inner.socket;
+        // When the event comes the socket is closed in any case, so what it was must be known before.
+        let was_open = Rc::new(Cell::new(socket.ready_state() != ReadyState::Connecting));
+        let opened = Rc::clone(&was_open);
+        let on_open = socket.on_open(move || opened.set(true));
+        let url = socket.url();
+        self.listen(socket.on_error(move || {
+            drop(on_open);
+            callback(if was_open.get() { Error::ConnectionLost { url } } else { Error::ConnectFailed { url } });
+        }))
     }
 
-    /// Calls `callback` when the connection has ended, or could not be opened.
-    pub fn on_close(&self, callback: impl FnMut(CloseEvent) + 'static) -> ListenerGuard {
+    /// Calls `callback` when the connection has ended, or could not be opened, which is once at most.
+    pub fn on_close(&self, callback: impl FnOnce(CloseEvent) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_close(callback))
     }
 

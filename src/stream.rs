@@ -46,7 +46,7 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 #[must_use = "the connection is closed when this is dropped"]
 pub struct WebSocketStream {
     // Dropped before the socket is closed, so that no event of the closing comes.
-    listeners: Option<[Listener; 3]>,
+    listeners: Option<[Listener; 4]>,
     shared: Rc<Shared>,
     sink: SinkState,
 }
@@ -110,13 +110,14 @@ impl WebSocketStream {
         if shared.socket.ready_state() == ReadyState::Open {
             shared.opened();
         }
-        // `error` tells nothing that the `close` after it does not.
         let open = Rc::clone(&shared);
         let message = Rc::clone(&shared);
+        let error = Rc::clone(&shared);
         let close = Rc::clone(&shared);
         let listeners = [
             shared.socket.on_open(move || open.opened()),
             shared.socket.on_message(move |data| message.received(data)),
+            shared.socket.on_error(move || error.failed()),
             shared.socket.on_close(move |event| close.ended(Ok(event))),
         ];
         Self { listeners: Some(listeners), shared, sink: SinkState::default() }
@@ -245,6 +246,14 @@ impl Shared {
     fn received(&self, data: Data) {
         let reader = self.queue.borrow_mut().push(data);
         wake(reader);
+    }
+
+    /// By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this alone:
+    /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
+    fn failed(&self) {
+        if !self.lifecycle.borrow().is_opened() {
+            self.ended(Err(Error::ConnectFailed { url: self.socket.url() }));
+        }
     }
 
     fn ended(&self, end: Result<CloseEvent, Error>) {

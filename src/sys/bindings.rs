@@ -34,11 +34,34 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = close)]
     pub fn close_with(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
 
+    /// The method `close` itself, for the browser to call.
+    #[wasm_bindgen(method, getter, js_name = close)]
+    pub fn close_method(this: &WebSocket) -> Method;
+
+    /// A method apart from its object.
+    pub type Method;
+
+    /// The function that calls it with these as `this` and as the first two arguments, whatever it is called with.
+    #[wasm_bindgen(method)]
+    pub fn bind(this: &Method, object: &JsValue, first: &JsValue, second: &JsValue) -> Function;
+
     /// `ImageData` whose pixels stay where they are; `web_sys` copies them into wasm memory.
     pub type ImageData;
 
     #[wasm_bindgen(method, getter)]
     pub fn data(this: &ImageData) -> Object;
+
+    /// Any typed array, or a `DataView`.
+    pub type View;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn buffer(this: &View) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = byteOffset)]
+    pub fn byte_offset(this: &View) -> u32;
+
+    #[wasm_bindgen(method, getter, js_name = byteLength)]
+    pub fn byte_length(this: &View) -> u32;
 
     /// `Blob` with promises that have a type.
     #[wasm_bindgen(extends = web_sys::Blob)]

@@ -4,12 +4,15 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{Error, SendError};
 
-/// The name and the message of what was thrown. A `DOMException` is an `Error` too.
+/// The name and the message of what was thrown.
 pub(super) fn describe(thrown: &JsValue) -> (String, String) {
-    match thrown.dyn_ref::<js_sys::Error>() {
-        Some(error) => (text(error.name()), text(error.message())),
+    if thrown.is_object() {
+        // Not every one is an instance of `Error`: Firefox has exceptions of its own, as for what a page's policy blocks.
+        let error: &js_sys::Error = thrown.unchecked_ref();
+        (text(error.name()), text(error.message()))
+    } else {
         // Only code of the page, put in the place of the browser's, throws anything else.
-        None => ("a value".into(), thrown.as_string().unwrap_or_default()),
+        ("a value".into(), thrown.as_string().unwrap_or_default())
     }
 }
 

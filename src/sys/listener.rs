@@ -22,6 +22,16 @@ impl Listener {
         let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
         Self { target: target.clone(), name, callback }
     }
+
+    /// For an event that comes at most once. What the closure holds is freed when it has been called.
+    pub(super) fn once(target: &EventTarget, name: &'static str, callback: impl FnOnce(Event) + 'static) -> Self {
+        let mut callback = Some(callback);
+        Self::new(target, name, move |event| {
+            if let Some(callback) = callback.take() {
+                callback(event);
+            }
+        })
+    }
 }
 
 // Whether what the closure holds is still right after a panic is for those to say who have made it.

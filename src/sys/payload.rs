@@ -1,5 +1,6 @@
 //! What can be sent.
 
+use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings;
@@ -12,7 +13,8 @@ use crate::{Blob, Message};
 /// - [`Message`] and [`Blob`]
 /// - browser objects, by reference and without a copy through wasm memory: `web_sys::{Blob, File, ImageData}`,
 ///   `js_sys::ArrayBuffer`, the typed arrays of `js_sys`, and `DataView`. Of an `ImageData` it is the pixels that are
-///   sent, row by row, four bytes each in the order red, green, blue, alpha.
+///   sent, row by row, four bytes each in the order red, green, blue, alpha. A view of shared memory is copied first,
+///   as browsers refuse it.
 ///
 /// Only this crate can implement it.
 ///
@@ -57,23 +59,37 @@ payload!(Message: |message, socket| match message {
     Message::Blob(blob) => blob.send_to(socket),
 });
 
-/// Implements `Payload` for browser objects that `send` takes as they are.
+/// Implements `Payload` for browser objects by a method.
 macro_rules! objects {
-    ($($type:ty)*) => { $(payload!($type: |object, socket| socket.send_object(object));)* };
+    ($send:ident: $($type:ty)*) => { $(payload!($type: |object, socket| socket.$send(object));)* };
 }
 
+objects! { send_object: web_sys::Blob web_sys::File js_sys::ArrayBuffer }
+
 objects! {
-    web_sys::Blob web_sys::File
-    js_sys::ArrayBuffer js_sys::DataView
+    send_view: js_sys::DataView
     js_sys::Int8Array js_sys::Int16Array js_sys::Int32Array js_sys::BigInt64Array
     js_sys::Uint8Array js_sys::Uint16Array js_sys::Uint32Array js_sys::BigUint64Array
-    js_sys::Uint8ClampedArray js_sys::Float32Array js_sys::Float64Array
+    js_sys::Uint8ClampedArray js_sys::Float16Array js_sys::Float32Array js_sys::Float64Array
+}
+
+impl bindings::WebSocket {
+    /// Sends what a view shows. Browsers refuse one of shared memory, since it could change while they read it.
+    fn send_view(&self, view: &Object) -> Result<(), JsValue> {
+        let view: &bindings::View = view.unchecked_ref();
+        if view.buffer().is_instance_of::<ArrayBuffer>() {
+            return self.send_object(view);
+        }
+        let shared =
+            Uint8Array::new_with_byte_offset_and_length(&view.buffer(), view.byte_offset(), view.byte_length());
+        self.send_object(&shared.slice(0, shared.length()))
+    }
 }
 
 fn send_bytes(socket: &bindings::WebSocket, bytes: &[u8]) -> Result<(), JsValue> {
     if cfg!(target_feature = "atomics") {
         // Browsers refuse a view of shared memory, since it could change while they read it.
-        socket.send_object(&js_sys::Uint8Array::new_from_slice(bytes))
+        socket.send_object(&Uint8Array::new_from_slice(bytes))
     } else {
         socket.send_bytes(bytes)
     }

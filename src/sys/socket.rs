@@ -1,6 +1,7 @@
 //! The browser's socket, with Rust types.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -104,28 +105,46 @@ impl RawSocket {
         self.raw.close_with(code.get(), reason.as_str()).map_err(error::thrown)
     }
 
-    pub fn on_open(&self, mut callback: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.raw, "open", move |_| callback())
+    pub fn on_open(&self, callback: impl FnOnce() + 'static) -> Listener {
+        Listener::once(&self.raw, "open", move |_| callback())
     }
 
     pub fn on_message(&self, mut callback: impl FnMut(Data) + 'static) -> Listener {
         Listener::new(&self.raw, "message", move |event| callback(Data::of(event)))
     }
 
-    pub fn on_error(&self, mut callback: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.raw, "error", move |_| callback())
+    pub fn on_error(&self, callback: impl FnOnce() + 'static) -> Listener {
+        Listener::once(&self.raw, "error", move |_| callback())
     }
 
-    pub fn on_close(&self, mut callback: impl FnMut(CloseEvent) + 'static) -> Listener {
-        Listener::new(&self.raw, "close", move |event| callback(event::close(event)))
+    pub fn on_close(&self, callback: impl FnOnce(CloseEvent) + 'static) -> Listener {
+        Listener::once(&self.raw, "close", move |event| callback(event::close(event)))
+    }
+
+    /// Leaves it to the browser to close the socket when it has opened, or after a while.
+    ///
+    /// Browsers take a socket that is closed while it connects for a failure: they write it to the console, and Chromium
+    /// makes the next ones wait.
+    fn close_when_open(&self) {
+        // JavaScript alone, so that nothing of Rust is kept until then. With a code and a reason, or else the browser would
+        // take the event for the code.
+        let close = self.raw.close_method().bind(&self.raw, &CloseCode::NORMAL.get().into(), &"".into());
+        // It throws only for arguments of a wrong type.
+        let _ = self.raw.add_event_listener_with_callback("open", &close);
+        bindings::set_timeout(&close, LONGEST_CONNECTING.as_millis() as f64);
     }
 }
 
+/// How long a socket that was dropped may go on connecting.
+const LONGEST_CONNECTING: Duration = Duration::from_secs(1);
+
 impl Drop for RawSocket {
     fn drop(&mut self) {
-        if !self.is_given_away.get() {
-            // On a socket that is closing or closed it does nothing.
-            self.close();
+        match self.ready_state() {
+            _ if self.is_given_away.get() => {}
+            ReadyState::Connecting => self.close_when_open(),
+            ReadyState::Open => self.close(),
+            ReadyState::Closing | ReadyState::Closed => {}
         }
     }
 }
@@ -140,6 +159,8 @@ fn explain(thrown: JsValue, url: &str, options: &Options) -> Error {
             None => Error::InvalidUrl(url.into()),
         },
         "SecurityError" => Error::Security { url: url.into(), message },
+        // Firefox's own, for what the page's policy forbids. It has no message.
+        "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url: url.into(), message: name },
         "ReferenceError" => Error::Unsupported,
         _ => Error::Thrown { name, message },
     }
