@@ -4,4 +4,8 @@
 #[macro_use]
 mod suite;
 
+// Frames are a page's alone.
+#[path = "suite/realm.rs"]
+mod realm;
+
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -1,9 +1,10 @@
 //! The end of a connection.
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt, TryStreamExt};
+use futures_util::{SinkExt, StreamExt, TryStreamExt, poll};
 use macro_rules_attribute::apply;
 use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
@@ -14,7 +15,7 @@ fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
 }
 
-// C01, C02, C03, C09
+// C01, C02, C03, C09: as the peer echoes them.
 #[apply(browser_test)]
 async fn close_yields_what_the_peer_answers() {
     assert_eq!(connect("/echo").await.close().await, Ok(event(1005, "", true)));
@@ -25,40 +26,108 @@ async fn close_yields_what_the_peer_answers() {
     assert_eq!(connect("/echo").await.close_with(typed.0, typed.1).await, Ok(event(1000, "typed", true)));
 }
 
-// C04, C05, C10, C21
+// C04, C05, C09, C10, C13, C14, C21: in every state, and the code is looked at first.
 #[apply(browser_test)]
 async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
     let mut stream = connect("/echo").await;
-    for code in [0, 999, 1001, 1005, 1006, 2999, 5000] {
-        assert_eq!(stream.close_with(code, "").await, Err(Error::InvalidCloseCode(code)));
+    let mut closed = connect("/echo").await;
+    closed.close().await.unwrap();
+    let closed = WebSocket::from_raw(closed.into_raw());
+    // Last, since browsers let the next one to the same host wait for it.
+    let connecting = WebSocket::new(&url("/hang")).unwrap();
+    for code in [0, 500, 999, 1001, 1005, 1006, 2999, 5000, 65535] {
+        for reason in ["", &*"x".repeat(124)] {
+            assert_eq!(stream.close_with(code, reason).await, Err(Error::InvalidCloseCode(code)));
+            assert_eq!(connecting.close_with(code, reason), Err(Error::InvalidCloseCode(code)));
+            assert_eq!(closed.close_with(code, reason), Err(Error::InvalidCloseCode(code)));
+        }
     }
-    assert_eq!(stream.close_with(1000, "€".repeat(42)).await, Err(Error::ReasonTooLong(126)));
+    for (reason, len) in [("x".repeat(124), 124), ("€".repeat(42), 126)] {
+        assert_eq!(stream.close_with(1000, &reason).await, Err(Error::ReasonTooLong(len)));
+        assert_eq!(closed.close_with(1000, &reason), Err(Error::ReasonTooLong(len)));
+    }
     assert_eq!(stream.ready_state(), ReadyState::Open);
+    assert_eq!(connecting.ready_state(), ReadyState::Connecting);
+    connecting.close();
+}
+
+// C03, C04, C10, C14, C15: of all 65,536 codes, and on both sides of the longest reason. A closed socket checks them, too.
+#[apply(browser_test)]
+async fn the_browser_takes_what_the_types_can_hold_and_nothing_else() {
+    let mut stream = connect("/echo").await;
+    stream.close().await.unwrap();
+    let raw = stream.as_raw();
+    for code in 0..=u16::MAX {
+        assert_eq!(CloseCode::new(code).is_some(), raw.close_with_code(code).is_ok(), "{code}");
+    }
+    for reason in (110..130).map(|len| "x".repeat(len)).chain((36..46).map(|len| "€".repeat(len))) {
+        let taken = raw.close_with_code_and_reason(1000, &reason).is_ok();
+        assert_eq!(CloseReason::try_from(&reason).is_ok(), taken, "{} bytes", reason.len());
+    }
+    // What is good is ignored.
+    assert_eq!(WebSocket::from_raw(stream.into_raw()).close_with(4000, "late"), Ok(()));
+}
+
+// C12: without a code, the standard does not say what becomes of the reason; here there is no such call. C02: as large as
+// they may be.
+#[apply(browser_test)]
+async fn a_reason_of_many_bytes_a_character_arrives_whole() {
+    let reason = "€".repeat(41);
+    assert_eq!(connect("/echo").await.close_with(3000, &reason).await, Ok(event(3000, &reason, true)));
 }
 
 // C22–C24
 #[apply(browser_test)]
 async fn the_peers_code_and_reason_are_known() {
-    for (path, expected) in [
-        ("/close/1000/bye", event(1000, "bye", true)),
-        ("/close/1005", event(1005, "", true)),
-        ("/close/1001", event(1001, "", true)),
-        ("/close/1011", event(1011, "", true)),
-        ("/close/4001/%E2%82%AC", event(4001, "€", true)),
-    ] {
-        let mut stream = connect(path).await;
+    let codes =
+        [1001, 1011, 1012, 1013, 1014, 3000, 4999].map(|code| (format!("/close/{code}"), event(code, "", true)));
+    for (path, expected) in codes.into_iter().chain([
+        ("/close/1000/bye".into(), event(1000, "bye", true)),
+        ("/close/1005".into(), event(1005, "", true)),
+        ("/close/4001/%E2%82%AC".into(), event(4001, "€", true)),
+    ]) {
+        let mut stream = connect(&path).await;
         assert_eq!(stream.try_next().await, Ok(None));
         assert_eq!(stream.close_event(), Some(expected), "{path}");
     }
 }
 
+// C17: before the Close frame, as the server sees it.
+#[apply(browser_test)]
+async fn what_was_sent_before_a_close_or_a_drop_arrives() {
+    for is_dropped in [false, true] {
+        let count = &mut Count::new().await;
+        let mut stream = connect(&count.path("/sink")).await;
+        for _ in 0..50 {
+            assert!(matches!(poll!(pin!(stream.send(&[0; 10_000]))), Poll::Ready(Ok(()))));
+        }
+        if is_dropped {
+            drop(stream);
+        } else {
+            stream.close().await.unwrap();
+        }
+        assert_eq!(count.ended().await, "50 received, closed with 1005");
+    }
+}
+
+// C28: the Close frames of both cross, and each is taken for the answer to the other.
+#[apply(browser_test)]
+async fn a_simultaneous_close_is_one_clean_close() {
+    let mut stream = connect("/frames/close").await;
+    stream.send("now").await.unwrap();
+    assert_eq!(stream.close_with(4001, "mine").await, Ok(event(4000, "", true)));
+    assert_eq!(stream.close_event(), Some(event(4000, "", true)));
+}
+
 // C26
 #[apply(browser_test)]
-async fn a_reset_connection_ends_with_1006() {
-    let mut stream = connect("/reset").await;
-    stream.send("now").await.unwrap();
-    assert!(stream.next().await.is_none());
-    assert_eq!(stream.close_event(), Some(event(1006, "", false)));
+async fn a_connection_that_breaks_ends_with_1006() {
+    for path in ["/reset", "/fin"] {
+        let mut stream = connect(path).await;
+        stream.send("now").await.unwrap();
+        assert!(stream.next().await.is_none());
+        assert_eq!(stream.close_event(), Some(event(1006, "", false)), "{path}");
+    }
 }
 
 // C26, S28
@@ -85,7 +154,7 @@ async fn close_does_not_wait_for_ever() {
 #[apply(browser_test)]
 async fn closing_twice_gives_the_same_event() {
     let mut stream = connect("/echo").await;
-    assert!(futures_util::poll!(pin!(stream.close_with(4000, "first"))).is_pending());
+    assert!(poll!(pin!(stream.close_with(4000, "first"))).is_pending());
     assert_eq!(stream.close_with(4001, "second").await, Ok(event(4000, "first", true)));
     assert_eq!(stream.close().await, Ok(event(4000, "first", true)));
 }
@@ -113,18 +182,47 @@ async fn dropping_a_stream_closes_its_connection() {
     count.becomes(0).await;
 }
 
-// N35
+// N35, L02
 #[apply(browser_test)]
 async fn dropping_a_connecting_future_closes_its_connection() {
     let count = &mut Count::new().await;
     let url = url(&count.path("/echo"));
     let mut connecting = Box::pin(WebSocketStream::connect(&url));
-    assert!(futures_util::poll!(&mut connecting).is_pending());
+    assert!(poll!(&mut connecting).is_pending());
     drop(connecting);
     let last = connect(&count.path("/echo")).await;
     count.becomes(1).await;
     drop(last);
     count.becomes(0).await;
+}
+
+// L02: in every state, and what drops it may be a reference of JavaScript to the same.
+#[apply(browser_test)]
+async fn dropping_closes_in_every_state() {
+    let raw_of = |socket: WebSocket| socket.as_raw().clone();
+    let connecting = raw_of(WebSocket::new(&url("/echo")).unwrap());
+    let open = raw_of(WebSocket::from_raw(connect("/echo").await.into_raw()));
+    assert_eq!(open.ready_state(), web_sys::WebSocket::CLOSING);
+    let closing = raw_of(WebSocket::from_raw(open.clone()));
+    assert_eq!(closing.ready_state(), web_sys::WebSocket::CLOSING);
+    for raw in [&connecting, &open] {
+        while raw.ready_state() != web_sys::WebSocket::CLOSED {
+            turn(10).await;
+        }
+        drop(WebSocket::from_raw(raw.clone()));
+        assert_eq!(raw.ready_state(), web_sys::WebSocket::CLOSED);
+    }
+}
+
+// L02, N35: one whose peer never answers is given up, after a second.
+#[apply(browser_test)]
+async fn a_dropped_connection_does_not_connect_for_ever() {
+    let socket = WebSocket::new(&url("/hang")).unwrap();
+    let raw = socket.as_raw().clone();
+    drop(socket);
+    assert_eq!(raw.ready_state(), web_sys::WebSocket::CONNECTING);
+    turn(1_200).await;
+    assert!(raw.ready_state() >= web_sys::WebSocket::CLOSING);
 }
 
 // L01

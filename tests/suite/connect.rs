@@ -1,9 +1,11 @@
 //! Connecting, and failing to.
 
+use futures_util::StreamExt;
 use macro_rules_attribute::apply;
-use wasm_websocket::{Error, Options, ReadyState, WebSocket, WebSocketStream};
+use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, ReadyState, WebSocket, WebSocketStream};
 
-use super::guard::is_firefox;
+use super::events::{Event, events};
+use super::guard::{deviation, js, turn};
 use super::peer::{connect, connect_with, fail, next, url};
 
 #[apply(browser_test)]
@@ -14,27 +16,227 @@ async fn connect_resolves_when_open() {
     assert_eq!(stream.url(), url("/echo"));
 }
 
+// N01: save for the binary type, which is the crate's default, and not the browser's.
 #[apply(browser_test)]
-async fn the_selected_protocol_is_known() {
-    let stream = connect_with("/protocol/chat.v2", &Options::new().protocols(["chat.v1", "chat.v2"])).await;
-    assert_eq!(stream.protocol(), "chat.v2");
-}
-
-// N29: the standard wants one of those that were offered. Firefox 153 opens the connection all the same.
-#[apply(browser_test)]
-async fn a_server_that_selects_no_protocol_fails_the_connection() {
-    match Options::new().protocols(["chat.v1"]).connect(&url("/echo")).await {
-        Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/echo") }),
-        Ok(stream) => assert_eq!((is_firefox(), stream.protocol()), (true, String::new())),
+async fn a_new_socket_is_connecting_and_empty() {
+    for url in [url("/hang"), url("/hang").replace("ws:", "wss:")] {
+        let socket = WebSocket::new(&url).unwrap();
+        assert_eq!(socket.ready_state(), ReadyState::Connecting);
+        assert_eq!((socket.protocol(), socket.extensions(), socket.buffered_amount()), Default::default());
+        assert_eq!((socket.url(), socket.binary_type()), (url.clone(), BinaryType::ArrayBuffer));
+        let raw = WebSocket::from_raw(web_sys::WebSocket::new(&url).unwrap());
+        assert_eq!(raw.binary_type(), BinaryType::Blob);
+        // Browsers let the next one to the same host wait for those that connect.
+        drop((socket.close(), raw.close()));
     }
 }
 
-// N30: Firefox 153 opens the connection all the same, without a protocol.
+// N02, N09, N10
 #[apply(browser_test)]
-async fn a_server_that_selects_a_protocol_unasked_fails_the_connection() {
-    match WebSocketStream::connect(&url("/protocol/chat.v2")).await {
-        Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/protocol/chat.v2") }),
-        Ok(stream) => assert_eq!((is_firefox(), stream.protocol()), (true, String::new())),
+async fn the_url_is_completed_by_the_browser() {
+    let check = |url: &str, completed: &str| {
+        let socket = WebSocket::new(url).unwrap();
+        assert_eq!(socket.url(), completed);
+        socket.close();
+    };
+    check(&url("/hang").replace("ws:", "http:"), &url("/hang"));
+    check(&url("/hang").replace("ws:", "https:"), &url("/hang").replace("ws:", "wss:"));
+    check(&url("/hang").replace("ws://127.0.0.1", "WS://LOCALHOST"), &url("/hang").replace("127.0.0.1", "localhost"));
+    check("ws://127.0.0.1:80/hang", "ws://127.0.0.1/hang");
+    check("wss://127.0.0.1:443/hang", "wss://127.0.0.1/hang");
+    check("wss://127.0.0.1:80/hang", "wss://127.0.0.1:80/hang");
+}
+
+// N03: current browsers take what is no URL for a path on the page's own server.
+#[apply(browser_test)]
+async fn a_relative_url_is_completed_with_the_pages_own() {
+    let page = js("globalThis.location.origin").as_string().unwrap().replace("http:", "ws:");
+    // The script of a worker is its base.
+    let base = js("globalThis.location.pathname").as_string().unwrap();
+    for (relative, path) in [
+        ("/chat", "/chat"),
+        ("test", "/test"),
+        ("?", &*format!("{base}?")),
+        ("", &*base),
+        ("not a url", "/not%20a%20url"),
+    ] {
+        let socket = match WebSocket::new(relative) {
+            Ok(socket) => socket,
+            Err(error) => {
+                deviation("N03", "refuses an empty URL");
+                assert_eq!(error, Error::InvalidUrl(String::new()));
+                continue;
+            }
+        };
+        let url = socket.url();
+        // A worker's script is named with a query that an empty URL keeps.
+        let url = if relative.is_empty() { url.split('?').next().unwrap() } else { &url };
+        assert_eq!(url, page.clone() + path, "{relative:?}");
+        socket.close();
+    }
+    let error = fail("not a url", &Options::new()).await;
+    assert_eq!(error, Error::ConnectFailed { url: page + "/not%20a%20url" });
+}
+
+// N05, N07
+#[apply(browser_test)]
+async fn what_is_no_url_for_a_websocket_is_an_error() {
+    for url in [
+        "ws://",
+        "http://[/",
+        "ftp://127.0.0.1/",
+        "mailto:someone@127.0.0.1",
+        "about:blank",
+        "data:text/plain,x",
+        "ws://127.0.0.1/#x",
+        "ws://127.0.0.1/#",
+        "#test",
+    ] {
+        assert_eq!(fail(url, &Options::new()).await, Error::InvalidUrl(url.into()), "{url}");
+        assert_eq!(WebSocket::new(url).map(drop), Err(Error::InvalidUrl(url.into())), "{url}");
+    }
+}
+
+// N06
+#[apply(browser_test)]
+async fn a_space_in_the_host_is_an_error() {
+    match WebSocket::new("ws://foo bar.localhost:1/") {
+        Err(error) => assert_eq!(error, Error::InvalidUrl("ws://foo bar.localhost:1/".into())),
+        Ok(socket) => {
+            deviation("N06", "takes it for a host");
+            assert_eq!(socket.url(), "ws://foo%20bar.localhost:1/");
+            socket.close();
+        }
+    }
+}
+
+// N08
+#[apply(browser_test)]
+async fn what_is_not_ascii_in_a_url_is_encoded_as_utf8() {
+    let stream = connect("/echo?ü b").await;
+    assert_eq!(stream.url(), url("/echo?%C3%BC%20b"));
+    let socket = WebSocket::new(&url("/ü b?ü")).unwrap();
+    assert_eq!(socket.url(), url("/%C3%BC%20b?%C3%BC"));
+    socket.close();
+}
+
+// N11
+#[apply(browser_test)]
+async fn a_url_may_have_credentials() {
+    let mut stream = WebSocketStream::connect(&url("/headers").replace("//", "//user:word@")).await.unwrap();
+    let Message::Text(headers) = next(&mut stream).await else { panic!("no headers") };
+    // "user:word" in base64
+    if !headers.contains("authorization: Basic dXNlcjp3b3Jk\n") {
+        deviation("N11", "connects, but does not send the credentials");
+    }
+    assert!(stream.url().contains("//user:word@"), "{}", stream.url());
+}
+
+// N12: older browsers throw.
+#[apply(browser_test)]
+async fn a_port_that_browsers_block_fails_the_connection() {
+    let error = fail("ws://127.0.0.1:9/", &Options::new()).await;
+    assert!(matches!(error, Error::ConnectFailed { .. } | Error::Security { .. }), "{error:?}");
+}
+
+/// What the server says that came with the handshake.
+async fn headers(options: &Options) -> String {
+    let Message::Text(headers) = next(&mut connect_with("/headers", options).await).await else { panic!("no headers") };
+    headers
+}
+
+// N16
+#[apply(browser_test)]
+async fn without_protocols_there_is_no_header_for_them() {
+    assert!(!headers(&Options::new()).await.contains("sec-websocket-protocol"));
+    assert!(!headers(&Options::new().protocols([""; 0])).await.contains("sec-websocket-protocol"));
+    let two = headers(&Options::new().protocols(["a", "b"])).await;
+    assert!(two.contains("sec-websocket-protocol: a, b\n"), "{two}");
+}
+
+// N17, N18, N21: the crate and the browser call the same protocols bad.
+#[apply(browser_test)]
+async fn what_is_no_protocol_is_an_error() {
+    let is_token = |char: char| char.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(char);
+    let (good, bad): (Vec<char>, Vec<char>) = ('\0'..'\u{100}').partition(|char| is_token(*char));
+    let bad = bad.into_iter().map(|char| format!("a{char}b")).chain([String::new(), "a\u{2028}".into()]);
+    for protocol in bad {
+        let both = ["fine", &protocol];
+        let error = fail(&url("/echo"), &Options::new().protocols(both)).await;
+        assert_eq!(error, Error::InvalidProtocol(protocol.clone()));
+        let both = js_sys::Array::of2(&both[0].into(), &both[1].into());
+        assert!(web_sys::WebSocket::new_with_str_sequence(&url("/echo"), &both).is_err(), "{protocol:?}");
+    }
+    let good: String = good.into_iter().collect();
+    assert!(headers(&Options::new().protocols([&good])).await.contains(&format!("sec-websocket-protocol: {good}\n")));
+}
+
+// N19
+#[apply(browser_test)]
+async fn a_protocol_named_twice_is_an_error() {
+    let error = fail(&url("/echo"), &Options::new().protocols(["a", "b", "a"])).await;
+    assert_eq!(error, Error::DuplicateProtocol("a".into()));
+}
+
+// N20: a browser that refuses them must not be taken to refuse the URL.
+#[apply(browser_test)]
+async fn protocols_equal_but_for_case_do_not_make_the_url_bad() {
+    match Options::new().protocols(["chat.v2", "CHAT.V2"]).connect(&url("/protocol/chat.v2")).await {
+        Ok(stream) => {
+            deviation("N20", "offers both");
+            assert_eq!(stream.protocol(), "chat.v2");
+        }
+        Err(error) => assert_eq!(error, Error::DuplicateProtocol("CHAT.V2".into())),
+    }
+}
+
+// N24: Chromium allows 255 in one process, Firefox 200.
+#[apply(browser_test)]
+async fn one_socket_too_many_fails_and_harms_none() {
+    let mut sockets = Vec::new();
+    let error = loop {
+        match WebSocketStream::connect(&url("/echo")).await {
+            Ok(stream) => sockets.push(stream),
+            Err(error) => break error,
+        }
+        assert!(sockets.len() < 260, "there is no limit");
+    };
+    assert_eq!(error, Error::ConnectFailed { url: url("/echo") });
+    let last = sockets.last_mut().unwrap();
+    last.send("still there?").await.unwrap();
+    assert_eq!(next(last).await, "still there?".into());
+}
+
+// N25: nobody listens there, and the system gives no program this port by itself; nor does the server know TLS. How it
+// fails, in the same way for every cause: an error, then a close with 1006, each once.
+#[apply(browser_test)]
+async fn a_failed_connection_tells_error_and_close() {
+    let tls = url("/echo").replace("ws:", "wss:");
+    for url in ["ws://127.0.0.1:65535/", &tls, &url("/status/404")] {
+        let socket = WebSocket::new(url).unwrap();
+        let mut events = events(&socket);
+        assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url.into() })));
+        assert_eq!(socket.ready_state(), ReadyState::Closed);
+        let Some(Event::Close(close)) = events.next().await else { panic!("no close") };
+        if close.code == 1015 {
+            deviation("N25", "tells a failed TLS handshake by code 1015");
+            assert_eq!(url, tls);
+        } else {
+            assert_eq!(close, CloseEvent { code: 1006, reason: String::new(), was_clean: false });
+        }
+        turn(50).await;
+        drop(socket);
+        assert_eq!(events.next().await, None);
+        assert_eq!(fail(url, &Options::new()).await, Error::ConnectFailed { url: url.into() });
+    }
+}
+
+// N26: nor is a redirection followed, which leads to the echo.
+#[apply(browser_test)]
+async fn a_refused_handshake_fails_the_connection() {
+    for status in [200, 301, 401, 403, 404, 500] {
+        let url = url(&format!("/status/{status}"));
+        assert_eq!(fail(&url, &Options::new()).await, Error::ConnectFailed { url });
     }
 }
 
@@ -46,79 +248,55 @@ async fn a_faulty_handshake_fails_the_connection() {
     }
 }
 
-// N02, N03, N09, N10
+// N28
 #[apply(browser_test)]
-async fn the_url_is_completed_by_the_browser() {
-    let check = |url: &str, completed: &str| {
-        assert_eq!(WebSocket::new(url).unwrap().url(), completed);
-    };
-    check(&url("/hang").replace("ws:", "http:"), &url("/hang"));
-    check(&url("/hang").replace("ws:", "WS:"), &url("/hang"));
-    check(&url("/ü b?ü"), &url("/%C3%BC%20b?%C3%BC"));
-    check("ws://127.0.0.1:80/hang", "ws://127.0.0.1/hang");
+async fn the_selected_protocol_is_known() {
+    let stream = connect_with("/protocol/chat.v2", &Options::new().protocols(["chat.v1", "chat.v2"])).await;
+    assert_eq!(stream.protocol(), "chat.v2");
 }
 
-// N26
+// N29: the standard wants one of those that were offered.
 #[apply(browser_test)]
-async fn a_refused_handshake_fails_the_connection() {
-    assert_eq!(fail(&url("/status/401"), &Options::new()).await, Error::ConnectFailed { url: url("/status/401") });
-}
-
-// N25: nobody listens there, and the system gives no program this port by itself.
-#[apply(browser_test)]
-async fn a_closed_port_fails_the_connection() {
-    let url = "ws://127.0.0.1:65535/";
-    assert_eq!(fail(url, &Options::new()).await, Error::ConnectFailed { url: url.into() });
-}
-
-// N12: older browsers throw.
-#[apply(browser_test)]
-async fn a_port_that_browsers_block_fails_the_connection() {
-    let error = fail("ws://127.0.0.1:9/", &Options::new()).await;
-    assert!(matches!(error, Error::ConnectFailed { .. } | Error::Security { .. }), "{error:?}");
-}
-
-// N20: Chromium 156 and Firefox 153 offer both; a browser that refuses them must not be taken to refuse the URL.
-#[apply(browser_test)]
-async fn protocols_equal_but_for_case_do_not_make_the_url_bad() {
-    match Options::new().protocols(["chat.v2", "CHAT.V2"]).connect(&url("/protocol/chat.v2")).await {
-        Ok(stream) => assert_eq!(stream.protocol(), "chat.v2"),
-        Err(error) => assert_eq!(error, Error::DuplicateProtocol("CHAT.V2".into())),
+async fn a_server_that_selects_no_protocol_fails_the_connection() {
+    match Options::new().protocols(["chat.v1"]).connect(&url("/echo")).await {
+        Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/echo") }),
+        Ok(stream) => {
+            deviation("N29", "opens the connection");
+            assert_eq!(stream.protocol(), "");
+        }
     }
 }
 
-// N05–N07
+// N30
 #[apply(browser_test)]
-async fn what_is_no_url_for_a_websocket_is_an_error() {
-    for url in ["ws://", "http://[/", "ftp://127.0.0.1/", "about:blank", "ws://127.0.0.1/#x"] {
-        assert_eq!(fail(url, &Options::new()).await, Error::InvalidUrl(url.into()), "{url}");
-        assert_eq!(WebSocket::new(url).map(drop), Err(Error::InvalidUrl(url.into())), "{url}");
+async fn a_server_that_selects_a_protocol_unasked_fails_the_connection() {
+    for protocols in [vec!["chat.v1"], vec![]] {
+        match Options::new().protocols(protocols).connect(&url("/protocol/chat.v2")).await {
+            Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/protocol/chat.v2") }),
+            Ok(stream) => {
+                deviation("N30", "opens the connection, without a protocol");
+                assert_eq!(stream.protocol(), "");
+            }
+        }
     }
 }
 
-// N17–N19, N21
+// N32
 #[apply(browser_test)]
-async fn what_is_no_protocol_is_an_error() {
-    for protocol in ["", "a b", "a,b", "a\nb", "é"] {
-        let error = fail(&url("/echo"), &Options::new().protocols(["fine", protocol])).await;
-        assert_eq!(error, Error::InvalidProtocol(protocol.into()));
-    }
-    let error = fail(&url("/echo"), &Options::new().protocols(["a", "b", "a"])).await;
-    assert_eq!(error, Error::DuplicateProtocol("a".into()));
+async fn cookies_are_sent_and_no_referer() {
+    drop(connect("/cookie/taste=sweet").await);
+    let headers = headers(&Options::new()).await;
+    assert!(headers.contains("cookie: ") && headers.contains("taste=sweet"), "{headers}");
+    assert!(!headers.contains("referer"), "{headers}");
 }
 
-// N03: current browsers take what is no URL for a path on the page's own server.
-#[apply(browser_test)]
-async fn a_relative_url_is_completed_with_the_pages_own() {
-    let Error::ConnectFailed { url } = fail("not a url", &Options::new()).await else { panic!("another error") };
-    assert!(url.starts_with("ws://127.0.0.1:") && url.ends_with("/not%20a%20url"), "{url}");
-}
-
-// M02: whatever else runs before the task is polled again.
+// M01, M02: whatever else runs before the future is polled, and before the stream is.
 #[apply(browser_test)]
 async fn the_first_messages_are_not_lost() {
-    let mut stream = connect("/flood/3/4").await;
-    super::guard::turn(100).await;
+    let connecting = WebSocketStream::connect(&url("/flood/3/4"));
+    turn(200).await;
+    let mut stream = connecting.await.unwrap();
+    turn(100).await;
     for number in 0..3 {
         assert_eq!(next(&mut stream).await, vec![number, 0, 0, 0].into());
     }

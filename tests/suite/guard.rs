@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use js_sys::{Promise, Reflect};
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 
 /// Makes an `async fn` a test that is guarded, and that needs the server.
@@ -60,11 +60,36 @@ extern "C" {
     fn clearTimeout(timeout: &JsValue);
 }
 
-/// Whether this is Firefox, for what it does in its own way.
-pub fn is_firefox() -> bool {
-    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).unwrap();
-    let user_agent = Reflect::get(&navigator, &"userAgent".into()).unwrap();
-    user_agent.as_string().unwrap().contains("Firefox/")
+/// Reports that this browser does otherwise than the standard has it in a case of `tests/cases.md`, for the conformance
+/// table.
+///
+/// A test that calls it has seen it, so what the table says is never older than the run.
+pub fn deviation(case: &str, what: &str) {
+    log(&format!("deviation {case}: {what}"));
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console)]
+    fn log(text: &str);
+
+    fn eval(script: &str) -> JsValue;
+}
+
+/// What JavaScript makes of an expression, for what has no binding.
+pub fn js(expression: &str) -> JsValue {
+    eval(&format!("({expression})"))
+}
+
+/// The function that an expression makes.
+pub fn js_function(expression: &str) -> Function {
+    js(expression).unchecked_into()
+}
+
+/// Keeps the event loop busy for some milliseconds, so that what arrives meanwhile waits.
+pub fn block(milliseconds: f64) {
+    let end = js_sys::Date::now() + milliseconds;
+    while js_sys::Date::now() < end {}
 }
 
 type Listener = Closure<dyn FnMut(web_sys::Event)>;

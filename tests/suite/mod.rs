@@ -3,8 +3,8 @@
 //! Each test names its peer by the path of a URL: `connect("/close/4001/bye")`.
 
 #[macro_use]
-mod guard;
-mod peer;
+pub mod guard;
+pub mod peer;
 
 mod blob;
 mod close;

@@ -41,7 +41,7 @@ pub async fn next(stream: &mut WebSocketStream) -> Message {
     stream.next().await.expect("the stream has ended").unwrap()
 }
 
-/// The server's count of the connections that one test has open.
+/// The server's count of the connections that one test has made, and of what came on them.
 pub struct Count {
     query: String,
     counts: WebSocketStream,
@@ -50,9 +50,10 @@ pub struct Count {
 impl Count {
     pub async fn new() -> Self {
         let query = js_sys::Math::random().to_string();
-        let mut counts = connect(&format!("/count/{query}")).await;
-        assert_eq!(next(&mut counts).await, "0".into());
-        Self { query, counts }
+        let counts = connect(&format!("/count/{query}")).await;
+        let mut count = Self { query, counts };
+        count.becomes(0).await;
+        count
     }
 
     /// A path for a connection that is counted.
@@ -60,9 +61,23 @@ impl Count {
         format!("{path}?{}", self.query)
     }
 
-    /// Waits until the server counts so many.
-    pub async fn becomes(&mut self, count: usize) {
-        while next(&mut self.counts).await != Message::Text(count.to_string()) {}
+    /// Waits until so many connections are open.
+    pub async fn becomes(&mut self, open: usize) {
+        while !self.next().await.starts_with(&format!("{open} open, ")) {}
+    }
+
+    /// Waits until no connection is open, and gives what was received on them, such as `2 received, closed with 1005`.
+    pub async fn ended(&mut self) -> String {
+        loop {
+            if let Some(received) = self.next().await.strip_prefix("0 open, ") {
+                return received.into();
+            }
+        }
+    }
+
+    async fn next(&mut self) -> String {
+        let Message::Text(count) = next(&mut self.counts).await else { panic!("no count") };
+        count
     }
 }
 

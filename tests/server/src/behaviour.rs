@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::count::Watch;
+use crate::count::{self, Watch};
 use crate::upgrade::{MAX_MESSAGE, WebSocket};
 
 /// Sends back what comes, after `change`.
@@ -51,6 +51,42 @@ pub async fn reset(mut stream: TcpStream, received: Vec<u8>) {
         let _ = stream.read_u8().await;
     }
     let _ = stream.set_zero_linger();
+}
+
+/// Ends the TCP connection in order when the first byte comes, but without a Close frame.
+pub async fn fin(mut stream: TcpStream, received: Vec<u8>) {
+    if received.is_empty() {
+        let _ = stream.read_u8().await;
+    }
+    let _ = stream.shutdown().await;
+    let mut ignored = [0; 1024];
+    while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
+}
+
+/// Sends a ping when something comes, and the text `pong` when the client has answered it.
+pub async fn ping(mut socket: WebSocket) {
+    receive(&mut socket).await;
+    if socket.send(Message::Ping("are you there?".into())).await.is_err() {
+        return;
+    }
+    while let Some(Ok(message)) = socket.next().await {
+        if message == Message::Pong("are you there?".into()) && socket.send(Message::text("pong")).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Says something first, and echoes then.
+pub async fn greet(mut socket: WebSocket, greeting: String) {
+    if socket.send(Message::text(greeting)).await.is_ok() {
+        echo(socket, |message| message).await;
+    }
+}
+
+/// Reads nothing for some time, and is a sink then.
+pub async fn late(socket: WebSocket, time: Duration) {
+    tokio::time::sleep(time).await;
+    sink(socket).await;
 }
 
 /// Never reads and never answers, not even a Close frame. After `time` it resets the connection, if there is one still.
@@ -121,7 +157,7 @@ impl Report {
     }
 }
 
-/// Tells how many connections are open whose URL has this query, now and whenever it changes.
+/// Tells the [`Count`](count::Count) of the connections whose URL has this query, now and whenever it changes.
 pub async fn count(mut socket: WebSocket, query: String) {
     let mut watch = Watch::new(query);
     loop {
@@ -140,7 +176,11 @@ pub async fn count(mut socket: WebSocket, query: String) {
 async fn receive(socket: &mut WebSocket) -> Option<Message> {
     loop {
         match socket.next().await? {
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) => return Some(message),
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                count::received();
+                return Some(message);
+            }
+            Ok(Message::Close(frame)) => count::closed(frame.map_or(1005, |frame| frame.code.into())),
             Ok(_) => {}
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                 let reason = Utf8Bytes::from(format!("more than {MAX_MESSAGE} bytes in one message"));

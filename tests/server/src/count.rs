@@ -1,11 +1,31 @@
-//! Counts the open connections by the query of their URL, so that a test can see its own end.
+//! Counts connections and what came on them, by the query of their URL, so that a test can see its own end.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
-type Counts = HashMap<String, watch::Sender<usize>>;
+/// What is known about the connections that have one query.
+#[derive(Clone, Copy, Default)]
+pub struct Count {
+    /// Connections that are open.
+    open: usize,
+    /// Messages that were taken, by those behaviours that take any.
+    received: usize,
+    /// The code of the last Close frame that a client has sent; 1005 for one without a code.
+    code: Option<u16>,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} open, {} received", self.open, self.received)?;
+        self.code.map_or(Ok(()), |code| write!(f, ", closed with {code}"))
+    }
+}
+
+type Counts = HashMap<String, watch::Sender<Count>>;
 
 static COUNTS: LazyLock<Mutex<Counts>> = LazyLock::new(Mutex::default);
 
@@ -13,10 +33,14 @@ fn counts() -> MutexGuard<'static, Counts> {
     COUNTS.lock().expect("nobody panics while holding it")
 }
 
+fn change(query: &str, change: impl FnOnce(&mut Count)) {
+    counts().entry(query.to_owned()).or_default().send_modify(change);
+}
+
 /// Forgets a query that has no connection and no more than so many that watch it.
 fn tidy(query: &str, watching: usize) {
     let mut counts = counts();
-    if counts.get(query).is_some_and(|count| *count.borrow() == 0 && count.receiver_count() <= watching) {
+    if counts.get(query).is_some_and(|count| count.borrow().open == 0 && count.receiver_count() <= watching) {
         counts.remove(query);
     }
 }
@@ -24,26 +48,41 @@ fn tidy(query: &str, watching: usize) {
 /// One open connection.
 pub struct Counted(String);
 
+tokio::task_local!(static CURRENT: Counted);
+
 impl Counted {
     pub fn new(query: &str) -> Self {
-        counts().entry(query.to_owned()).or_default().send_modify(|count| *count += 1);
+        change(query, |count| count.open += 1);
         Self(query.to_owned())
+    }
+
+    /// Runs what is done with this connection. Meanwhile it is the task's own.
+    pub async fn scope(self, behaviour: impl Future<Output = ()>) {
+        CURRENT.scope(self, behaviour).await;
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if let Some(count) = counts().get(&self.0) {
-            count.send_modify(|count| *count -= 1);
-        }
+        change(&self.0, |count| count.open -= 1);
         tidy(&self.0, 0);
     }
 }
 
-/// A look at the number of open connections that have this query.
+/// Counts a message on the connection of this task.
+pub fn received() {
+    let _ = CURRENT.try_with(|current| change(&current.0, |count| count.received += 1));
+}
+
+/// Notes the code of the client's Close frame on the connection of this task.
+pub fn closed(code: u16) {
+    let _ = CURRENT.try_with(|current| change(&current.0, |count| count.code = Some(code)));
+}
+
+/// A look at the count of one query.
 pub struct Watch {
     query: String,
-    receiver: watch::Receiver<usize>,
+    receiver: watch::Receiver<Count>,
 }
 
 impl Watch {
@@ -53,8 +92,8 @@ impl Watch {
         Self { query, receiver }
     }
 
-    /// The number, now and whenever it changes.
-    pub async fn next(&mut self) -> usize {
+    /// The count, now and whenever it changes.
+    pub async fn next(&mut self) -> Count {
         // It fails only without a sender, which is there as long as there is a receiver.
         let _ = self.receiver.changed().await;
         *self.receiver.borrow_and_update()

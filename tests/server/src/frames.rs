@@ -15,6 +15,8 @@ pub fn named(name: &str) -> Option<&'static [u8]> {
         "reserved-opcode" => b"\x83\x02Hi",
         // As only a client may send it.
         "masked" => b"\x81\x82\x00\x00\x00\x00Hi",
+        // A Close frame, code 4000, which is no answer to one of the client.
+        "close" => b"\x88\x02\x0f\xa0",
         // A Close frame, code 1000, and data after it.
         "data-after-close" => b"\x81\x06before\x88\x02\x03\xe8\x81\x05after",
         // A Close frame whose code is cut short.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::{
-    CACHE_CONTROL, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    CACHE_CONTROL, HeaderValue, LOCATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    SET_COOKIE,
 };
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -46,6 +47,11 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
         .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
         .route("/count/{query}", get(count))
+        .route("/ping", get(|request| async { upgrade::websocket(request, behaviour::ping) }))
+        .route("/headers", get(headers))
+        .route("/cookie/{cookie}", get(cookie))
+        .route("/late/{milliseconds}", get(late))
+        .route("/fin", get(|request| async { upgrade::stream(request, behaviour::fin) }))
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
         .route("/stall", get(|request| async { stall(600_000, request) }))
         .route("/stall/{milliseconds}", get(|Path(milliseconds), request| async move { stall(milliseconds, request) }))
@@ -92,6 +98,28 @@ async fn count(Path(query): Path<String>, request: Request) -> Response {
     upgrade::websocket(request, |socket| behaviour::count(socket, query))
 }
 
+/// Tells what came with the handshake: one `name: value` per line. It selects the first subprotocol.
+async fn headers(request: Request) -> Response {
+    let protocols = request.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|offered| offered.to_str().ok());
+    let protocol = protocols.and_then(|offered| offered.split(',').next()).map(str::to_owned);
+    let headers = request.headers().iter();
+    let lines = headers.map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+    let lines = lines.collect();
+    let response = upgrade::websocket(request, |socket| behaviour::greet(socket, lines));
+    match protocol {
+        Some(protocol) => upgrade::with_header(response, SEC_WEBSOCKET_PROTOCOL, &protocol),
+        None => response,
+    }
+}
+
+async fn cookie(Path(cookie): Path<String>, request: Request) -> Response {
+    upgrade::with_header(echo(request).await, SET_COOKIE, &format!("{cookie}; path=/headers"))
+}
+
+async fn late(Path(milliseconds): Path<u64>, request: Request) -> Response {
+    upgrade::websocket(request, move |socket| behaviour::late(socket, Duration::from_millis(milliseconds)))
+}
+
 async fn protocol(Path(name): Path<String>, request: Request) -> Response {
     upgrade::with_header(echo(request).await, SEC_WEBSOCKET_PROTOCOL, &name)
 }
@@ -118,6 +146,11 @@ async fn hang() -> StatusCode {
     StatusCode::REQUEST_TIMEOUT
 }
 
-async fn status(Path(code): Path<u16>) -> StatusCode {
-    StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
+/// Answers with a status. A redirection leads to the echo, so that it is seen when it is followed.
+async fn status(Path(code): Path<u16>) -> Response {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
+    match status.is_redirection() {
+        true => (status, [(LOCATION, "/echo")]).into_response(),
+        false => status.into_response(),
+    }
 }

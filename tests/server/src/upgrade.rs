@@ -21,7 +21,7 @@ use crate::count::Counted;
 pub const MAX_MESSAGE: usize = 64 << 20;
 
 /// The most connections at a time. Few enough for the usual limit of 1,024 open files.
-static FREE: Semaphore = Semaphore::const_new(500);
+static FREE: Semaphore = Semaphore::const_new(800);
 
 /// A connection on which a behaviour speaks WebSocket.
 pub type WebSocket = WebSocketStream<TcpStream>;
@@ -53,8 +53,8 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
         // It fails when the client is gone, which is no concern of ours.
         let Ok(upgraded) = upgrade.await else { return };
         let parts = downcast::<TokioIo<TcpStream>>(upgraded).expect("every connection comes from a TcpListener");
-        behave(parts.io.into_inner(), parts.read_buf.to_vec()).await;
-        drop((counted, permit));
+        counted.scope(behave(parts.io.into_inner(), parts.read_buf.to_vec())).await;
+        drop(permit);
     });
     response
 }

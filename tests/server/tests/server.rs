@@ -106,7 +106,7 @@ fn what_a_path_asks_for_is_bounded() {
 #[test]
 fn more_connections_than_it_bears_are_refused() {
     let server = Server::start();
-    let mut open: Vec<_> = (0..500).map(|_| server.connect("/echo")).collect();
+    let mut open: Vec<_> = (0..800).map(|_| server.connect("/echo")).collect();
     assert_eq!(status(server.try_connect("/echo")), 503);
     let mut first = open.remove(0);
     first.close(None).unwrap();

@@ -1,0 +1,219 @@
+//! What a page does to a connection by what it is and what becomes of it: its own frames and workers, with the tests' own
+//! module in them.
+
+use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+use futures_util::StreamExt;
+use js_sys::{Array, Function, Promise, Reflect};
+use macro_rules_attribute::apply;
+use wasm_bindgen::prelude::*;
+use wasm_websocket::{Error, Message, Options, WebSocket};
+
+use crate::suite::guard::{deviation, js, js_function, turn};
+use crate::suite::peer::{Count, connect, next, url};
+
+/// What a frame or a worker calls.
+#[wasm_bindgen]
+pub fn in_realm(what: String, argument: String) -> Promise {
+    js_sys::futures::future_to_promise(async move { Ok(run(&what, &argument).await.into()) })
+}
+
+/// What runs there, by name.
+async fn run(what: &str, argument: &str) -> String {
+    match what {
+        // Whether it connects, and keeps the connection.
+        "connect" => match Options::new().connect(argument).await {
+            Ok(stream) => {
+                std::mem::forget(stream);
+                "open".into()
+            }
+            Err(error) => error.to_string(),
+        },
+        // What becomes of a URL.
+        "url" => match WebSocket::new(argument) {
+            Ok(socket) => {
+                socket.close();
+                socket.url()
+            }
+            Err(error) => error.to_string(),
+        },
+        // Removes its own frame in a listener.
+        "remove" => {
+            let socket = WebSocket::new(argument).unwrap();
+            socket.on_error(|_| drop(js("frameElement.remove()"))).forget();
+            socket.on_close(|_| {}).forget();
+            std::mem::forget(socket);
+            String::new()
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// The script of a frame or a worker: it takes the module and a name from the page, and answers with the result.
+const SCRIPT: &str = "addEventListener('message', async ({ data: [module, what, argument], source }) => {
+    const { default: init, in_realm } = await import('ORIGIN/wasm-bindgen-test.js');
+    await init({ module_or_path: module });
+    (source ?? self).postMessage(await in_realm(what, argument));
+});
+(globalThis.parent ?? self).postMessage('ready');";
+
+fn script() -> String {
+    SCRIPT.replace("ORIGIN", &js("location.origin").as_string().unwrap())
+}
+
+/// A frame or a worker.
+struct Realm {
+    target: JsValue,
+    answers: UnboundedReceiver<String>,
+    listener: Closure<dyn FnMut(web_sys::MessageEvent)>,
+    listens_to: web_sys::EventTarget,
+    /// The method that ends it.
+    end: &'static str,
+}
+
+impl Realm {
+    /// A frame of this page with this in its head, in this encoding.
+    async fn frame(head: &str, charset: &str) -> Self {
+        let make = "(head, script, type) => {
+            const html = new Blob(['<!doctype html>', head, '<script type=module>', script, '</script>'], { type });
+            const frame = document.createElement('iframe');
+            frame.src = URL.createObjectURL(html);
+            document.body.append(frame);
+            return frame;
+        }";
+        let kind = format!("text/html;charset={charset}");
+        let frame = js_function(make).call3(&JsValue::NULL, &head.into(), &script().into(), &kind.into()).unwrap();
+        Self::listen(js_sys::global().unchecked_into(), frame, "remove").await
+    }
+
+    /// A worker whose script is a blob.
+    async fn worker() -> Self {
+        let make =
+            "(script, type) => new Worker(URL.createObjectURL(new Blob([script], { type })), { type: 'module' })";
+        let worker = js_function(make).call2(&JsValue::NULL, &script().into(), &"text/javascript".into()).unwrap();
+        Self::listen(worker.clone().unchecked_into(), worker, "terminate").await
+    }
+
+    async fn listen(listens_to: web_sys::EventTarget, target: JsValue, end: &'static str) -> Self {
+        let (answer, answers) = unbounded();
+        let listener = Closure::own_assert_unwind_safe(move |event: web_sys::MessageEvent| {
+            // Nothing else in the page sends strings.
+            if let Some(text) = event.data().as_string() {
+                answer.unbounded_send(text).unwrap();
+            }
+        });
+        listens_to.add_event_listener_with_callback("message", listener.as_ref().unchecked_ref()).unwrap();
+        let mut realm = Self { target, answers, listener, listens_to, end };
+        assert_eq!(realm.answers.next().await, Some("ready".into()));
+        realm
+    }
+
+    /// Runs something there, and gives its answer.
+    async fn run(&mut self, what: &str, argument: &str) -> String {
+        self.start(what, argument);
+        self.answers.next().await.unwrap()
+    }
+
+    fn start(&self, what: &str, argument: &str) {
+        let message = Array::of3(&wasm_bindgen::module(), &what.into(), &argument.into());
+        let post = js_function("(to, message) => (to.contentWindow ?? to).postMessage(message)");
+        post.call2(&JsValue::NULL, &self.target, &message).unwrap();
+    }
+
+    fn end(&self) {
+        let method: Function = Reflect::get(&self.target, &self.end.into()).unwrap().unchecked_into();
+        method.call0(&self.target).unwrap();
+    }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        self.listens_to.remove_event_listener_with_callback("message", self.listener.as_ref().unchecked_ref()).unwrap();
+        self.end();
+    }
+}
+
+// N04
+#[apply(browser_test)]
+async fn in_a_worker_made_of_a_blob_a_relative_url_is_an_error() {
+    let mut worker = Realm::worker().await;
+    let seen = worker.run("url", "/chat").await;
+    if seen != Error::InvalidUrl("/chat".into()).to_string() {
+        deviation("N04", "takes the page's own address for the base of a worker made of a blob");
+        assert_eq!(seen, js("location.origin").as_string().unwrap().replace("http:", "ws:") + "/chat");
+    }
+    assert_eq!(worker.run("url", &url("/chat")).await, url("/chat"));
+}
+
+// N08: the query as well, which in links is in the page's own encoding.
+#[apply(browser_test)]
+async fn a_url_is_encoded_as_utf8_whatever_the_page_is() {
+    let mut frame = Realm::frame("", "windows-1252").await;
+    assert_eq!(frame.run("url", &url("/ü?ü")).await, url("/%C3%BC?%C3%BC"));
+}
+
+// N14
+#[apply(browser_test)]
+async fn a_page_that_forbids_connections_fails_them() {
+    let policy = "<meta http-equiv=Content-Security-Policy content=\"connect-src 'none'\">";
+    let mut frame = Realm::frame(policy, "utf-8").await;
+    let seen = frame.run("connect", &url("/echo")).await;
+    if seen.starts_with("the browser does not allow") {
+        deviation("N14", "throws");
+        assert!(seen.contains(&url("/echo")), "{seen}");
+    } else {
+        assert_eq!(seen, Error::ConnectFailed { url: url("/echo") }.to_string());
+    }
+}
+
+// N15: an address of this machine, but none that browsers trust as they do 127.0.0.1.
+#[apply(browser_test)]
+async fn a_page_that_upgrades_requests_upgrades_sockets() {
+    let policy = "<meta http-equiv=Content-Security-Policy content=upgrade-insecure-requests>";
+    let mut frame = Realm::frame(policy, "utf-8").await;
+    for (url, upgraded) in [
+        ("ws://0.0.0.0/", "wss://0.0.0.0/"),
+        ("ws://0.0.0.0:80/", "wss://0.0.0.0/"),
+        ("ws://0.0.0.0:81/", "wss://0.0.0.0:81/"),
+    ] {
+        let seen = frame.run("url", url).await;
+        if seen != upgraded {
+            deviation("N15", &format!("gives {seen} for {url}"));
+        }
+    }
+}
+
+// M24
+#[apply(browser_test)]
+async fn a_frame_that_is_removed_in_its_own_callback_harms_nobody() {
+    let frame = Realm::frame("", "utf-8").await;
+    frame.start("remove", &url("/status/404"));
+    let is_there = js_function("frame => frame.isConnected");
+    while is_there.call1(&JsValue::NULL, &frame.target).unwrap().is_truthy() {
+        turn(10).await;
+    }
+    let mut stream = connect("/echo").await;
+    stream.send("still there?").await.unwrap();
+    assert_eq!(next(&mut stream).await, Message::from("still there?"));
+}
+
+// L08: of a frame; that of a page is the same to the peer.
+#[apply(browser_test)]
+async fn the_peer_of_a_page_that_is_left_is_told_1001() {
+    let count = &mut Count::new().await;
+    let mut frame = Realm::frame("", "utf-8").await;
+    assert_eq!(frame.run("connect", &url(&count.path("/echo"))).await, "open");
+    count.becomes(1).await;
+    Reflect::set(&frame.target, &"src".into(), &"about:blank".into()).unwrap();
+    assert_eq!(count.ended().await, "0 received, closed with 1001");
+}
+
+// L15
+#[apply(browser_test)]
+async fn the_connection_of_a_worker_ends_with_it() {
+    let count = &mut Count::new().await;
+    let mut worker = Realm::worker().await;
+    assert_eq!(worker.run("connect", &url(&count.path("/echo"))).await, "open");
+    count.becomes(1).await;
+    worker.end();
+    count.becomes(0).await;
+}
