@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use xshell::{Cmd, Shell};
 
-use crate::setup;
+use crate::{setup, wasm_bindgen};
 
 /// A browser that a WebDriver program can start.
 pub struct Browser {
     pub name: &'static str,
     driver_variable: &'static str,
     driver: PathBuf,
+    /// What the test runner is run by: a browser that cannot do without a screen is given one that nobody sees.
+    screen: &'static [&'static str],
 }
 
 /// The variables by which a driver may be chosen. The test runner takes the first that is set, whatever is wanted.
@@ -33,6 +35,11 @@ impl Browser {
             command = command.env_remove(variable).env_remove(format!("{variable}_REMOTE"));
         }
         command.env(self.driver_variable, &self.driver)
+    }
+
+    /// The setting that makes cargo run wasm tests in a browser like this.
+    pub fn runner_config(&self) -> Result<String> {
+        wasm_bindgen::runner_config(self.screen)
     }
 }
 
@@ -60,7 +67,7 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
              on Debian `apt-get install chromium chromium-driver`"
         );
     };
-    Ok(Browser { name: "Chromium", driver_variable: "CHROMEDRIVER", driver })
+    Ok(Browser { name: "Chromium", driver_variable: "CHROMEDRIVER", driver, screen: &[] })
 }
 
 const FIREFOX: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
@@ -81,7 +88,28 @@ pub fn firefox(shell: &Shell) -> Result<Browser> {
         Some(driver) => driver,
         None => setup::find_or_build(shell, "geckodriver")?,
     };
-    Ok(Browser { name: "Firefox", driver_variable: "GECKODRIVER", driver })
+    Ok(Browser { name: "Firefox", driver_variable: "GECKODRIVER", driver, screen: &[] })
+}
+
+/// WebKitGTK, which is as near to Safari as one gets without a Mac, where it is there or may be installed.
+pub fn webkit(shell: &Shell) -> Result<Browser> {
+    // With `-noreset`, the screen does not signal to xvfb-run that the last window is gone. When tests had failed, that
+    // signal now and then made xvfb-run give up tidying up, and the screen was left running.
+    const SCREEN: &[&str] = &["xvfb-run", "--auto-servernum", "--server-args=-noreset"];
+    let find = || {
+        setup::find("xvfb-run")
+            .and(setup::find("xauth"))
+            .and_then(|_| find_driver("SAFARIDRIVER", &["WebKitWebDriver"]))
+    };
+    if find().is_none() && setup::may_install_packages(shell) {
+        let _ = setup::install_packages(shell, &["webkit2gtk-driver", "xvfb", "xauth"]);
+    }
+    let Some(driver) = find() else {
+        bail!(
+            "WebKitWebDriver, xvfb-run and xauth, on the PATH: on Debian `apt-get install webkit2gtk-driver xvfb xauth`"
+        );
+    };
+    Ok(Browser { name: "WebKitGTK", driver_variable: "SAFARIDRIVER", driver, screen: SCREEN })
 }
 
 fn find_any(names: &[&str]) -> Option<PathBuf> {

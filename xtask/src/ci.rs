@@ -3,11 +3,11 @@
 use anyhow::Result;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::browser::Browser;
+use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{msrv, setup, variants, wasm_bindgen};
+use crate::{msrv, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -25,7 +25,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
-    wasm_pack(shell, &toolchain, &browsers)
+    wasm_pack(shell, &toolchain, &browsers)?;
+    webkit(shell, &toolchain)
 }
 
 fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
@@ -56,4 +57,15 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
                 .run()?)
         })
     })
+}
+
+/// The suite in WebKitGTK. There are too many systems without it to insist on it.
+fn webkit(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
+    match browser::webkit(shell) {
+        Ok(webkit) => test::suite_in(shell, toolchain, &webkit),
+        Err(missing) => {
+            eprintln!("– not testing in WebKitGTK, which needs {missing}");
+            Ok(())
+        }
+    }
 }

@@ -49,7 +49,8 @@ enum Command {
     Server(server::Options),
     /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
     Test,
-    /// Checks what `test` does not: formatting, lints, docs, the oldest Rust, shared memory, unwinding, `wasm-pack test`.
+    /// Checks what `test` does not: formatting, lints, docs, the oldest Rust, shared memory, unwinding, `wasm-pack test`,
+    /// and WebKitGTK where that can be had.
     Ci,
 }
 

@@ -10,7 +10,7 @@ use crate::browser::Browser;
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{page, setup, wasm_bindgen};
+use crate::{page, setup};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -22,6 +22,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
     step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))
+}
+
+/// Runs the suite alone, in one more browser.
+pub fn suite_in(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result<()> {
+    let server = Server::start(shell, toolchain, None, &Options::default())?;
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser))
 }
 
 /// What is tested on the host, always selected together: for another selection, cargo may find other features of their
@@ -39,7 +47,7 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
-        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell)?] {
+        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell)] {
             tests.args(["--no-run", "--quiet"]).run()?;
         }
         Ok(())
@@ -67,7 +75,7 @@ impl Tests<'_> {
 
     /// The suite in a window and in a dedicated worker. (The pure parts run in a browser by `wasm-pack test`.)
     fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
-        run_captured(browser, self.suite(shell)?)
+        run_captured(browser, self.suite(shell).args(["--config", &browser.runner_config()?]))
     }
 
     /// The demo page, driven as a person would.
@@ -77,9 +85,8 @@ impl Tests<'_> {
         run_captured(browser, if browser.is_chromium() { page } else { page.arg("what_is_sent_comes_back") })
     }
 
-    fn suite<'a>(&self, shell: &'a Shell) -> Result<Cmd<'a>> {
-        let runner = wasm_bindgen::runner_config()?;
-        Ok(self.cargo(shell, &["test", "--config", &runner, "--target", TARGET, "--test=web", "--test=worker"]))
+    fn suite<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+        self.cargo(shell, &["test", "--target", TARGET, "--test=web", "--test=worker"])
     }
 
     fn cargo<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {

@@ -4,10 +4,10 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::browser::Browser;
+use crate::page;
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{page, wasm_bindgen};
 
 /// A way to build that some users have.
 struct Variant {
@@ -37,7 +37,7 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
     }
     let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
-    let runner = wasm_bindgen::runner_config()?;
+    let runner = browsers[0].runner_config()?;
     for variant in VARIANTS {
         step(&format!("testing with {}", variant.name), || {
             let folder = page::target_folder().join(variant.name.replace(' ', "-"));

@@ -39,11 +39,12 @@ pub fn bind(wasm: &Path, out: &Path) -> Result<()> {
     wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
 }
 
-/// The setting that makes cargo run wasm tests by this very program.
-pub fn runner_config() -> Result<String> {
+/// The setting that makes cargo run wasm tests by this very program, which itself is run by `wrapper`, if that is any.
+pub fn runner_config(wrapper: &[&str]) -> Result<String> {
     let this = std::env::current_exe()?;
     let this = this.to_str().context("the target folder's path is not UTF-8")?;
-    Ok(format!("target.wasm32-unknown-unknown.runner=[{this:?}, {TEST_RUNNER:?}]"))
+    let runner = [wrapper, &[this, TEST_RUNNER]].concat();
+    Ok(format!("target.wasm32-unknown-unknown.runner={runner:?}"))
 }
 
 /// Fills a folder with this program under the tools' names, for those who look for them on the `PATH`.
