@@ -1,17 +1,28 @@
 //! What `web_sys` lacks, or has in a form that loses something.
 
-use js_sys::{ArrayBuffer, Function, Object, Promise};
+use js_sys::{Array, ArrayBuffer, Function, Object, Promise};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
+    pub type Global;
+
+    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+    pub static GLOBAL: Global;
+
     /// The `WebSocket` of `web_sys` with a few members more.
     #[wasm_bindgen(extends = web_sys::WebSocket)]
     #[derive(Clone, Debug)]
     pub type WebSocket;
 
-    #[wasm_bindgen(constructor, catch)]
-    pub fn new(url: &str, protocols: &[JsValue]) -> Result<WebSocket, JsValue>;
+    /// The constructor, where there is one.
+    #[wasm_bindgen(method, getter, js_name = WebSocket)]
+    pub fn web_socket(this: &Global) -> Option<Function>;
+
+    /// `new` by another name: of an imported constructor that throws, wasm-bindgen 0.2.130 never frees the result, which
+    /// there is none of. An `Option` takes no place in its table of objects.
+    #[wasm_bindgen(catch, js_namespace = Reflect)]
+    pub fn construct(constructor: &Function, arguments: &Array) -> Result<Option<WebSocket>, JsValue>;
 
     /// 64 bits in the standard; `web_sys` cuts it to 32.
     #[wasm_bindgen(method, getter, js_name = bufferedAmount)]

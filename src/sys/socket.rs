@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::{Data, Listener, Payload, bindings, error, event};
@@ -21,8 +22,10 @@ impl RawSocket {
             // A component that is rendered on a server runs natively, where there is nothing to call.
             return Err(Error::Unsupported);
         }
-        let protocols: Vec<JsValue> = options.protocols.iter().map(|protocol| protocol.into()).collect();
-        let raw = bindings::WebSocket::new(url, &protocols).map_err(|thrown| explain(thrown, url, options))?;
+        let constructor = bindings::GLOBAL.with(bindings::Global::web_socket).ok_or(Error::Unsupported)?;
+        let protocols: Array = options.protocols.iter().map(JsValue::from).collect();
+        let constructed = bindings::construct(&constructor, &Array::of2(&url.into(), &protocols));
+        let raw = constructed.map_err(|thrown| explain(thrown, url, options))?.ok_or(Error::Unsupported)?;
         let socket = Self::from_raw(raw.into());
         socket.set_binary_type(options.binary_type);
         Ok(socket)
@@ -161,7 +164,6 @@ fn explain(thrown: JsValue, url: &str, options: &Options) -> Error {
         "SecurityError" => Error::Security { url: url.into(), message },
         // Firefox's own, for what the page's policy forbids. It has no message.
         "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url: url.into(), message: name },
-        "ReferenceError" => Error::Unsupported,
         _ => Error::Thrown { name, message },
     }
 }

@@ -68,15 +68,14 @@ async fn the_browser_takes_what_the_types_can_hold_and_nothing_else() {
     assert_eq!(WebSocket::from_raw(stream.into_raw()).close_with(4000, "late"), Ok(()));
 }
 
-// C12: without a code, the standard does not say what becomes of the reason; here there is no such call. C02: as large as
-// they may be.
+// C02, C03, C10, C12: without a code, the standard does not say what becomes of the reason; here there is no such call.
 #[apply(browser_test)]
 async fn a_reason_of_many_bytes_a_character_arrives_whole() {
     let reason = "€".repeat(41);
     assert_eq!(connect("/echo").await.close_with(3000, &reason).await, Ok(event(3000, &reason, true)));
 }
 
-// C22–C24
+// C22, C23, C24
 #[apply(browser_test)]
 async fn the_peers_code_and_reason_are_known() {
     let codes =

@@ -1,6 +1,6 @@
 //! The events face: `WebSocket`, its listeners and their guards.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_util::stream::Stream;

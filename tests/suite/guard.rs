@@ -24,10 +24,13 @@ macro_rules! browser_test {
     };
 }
 
+/// How long a test may take, in milliseconds.
+const PATIENCE: u32 = if option_env!("TEST_SOCKETS").is_some() { 600_000 } else { 20_000 };
+
 /// Runs a test; panics if it hangs, or if anything was thrown meanwhile that nobody caught.
 pub async fn guarded(test: impl Future<Output = ()>) {
     let guard = Guard::new();
-    if let Either::Right(_) = select(pin!(test), pin!(turn(20_000))).await {
+    if let Either::Right(_) = select(pin!(test), pin!(turn(PATIENCE))).await {
         panic!("the test hangs; uncaught so far: {:?}", guard.seen());
     }
     // What the test has dropped may still be called by events that are on their way.

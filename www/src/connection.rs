@@ -64,7 +64,7 @@ impl Connection {
                 }
             })
             .forget();
-        this.socket.on_error(|| log("error", "browsers give no details; the console may show more")).forget();
+        this.socket.on_error(|error| log("error", &error.to_string())).forget();
         this.socket.on_close(closed).forget();
         Ok(this)
     }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use xshell::{Cmd, Shell};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::{setup, wasm_bindgen};
 
 /// A browser that a WebDriver program can start.
 pub struct Browser {
     pub name: &'static str,
+    program: PathBuf,
     driver_variable: &'static str,
     driver: PathBuf,
     /// What the test runner is run by: a browser that cannot do without a screen is given one that nobody sees.
@@ -22,6 +23,14 @@ const DRIVER_VARIABLES: &[&str] = &["GECKODRIVER", "SAFARIDRIVER", "CHROMEDRIVER
 impl Browser {
     pub fn is_chromium(&self) -> bool {
         self.driver_variable == "CHROMEDRIVER"
+    }
+
+    /// Its name and its version, such as `Chromium 156.0.8018.12`.
+    pub fn version(&self, shell: &Shell) -> String {
+        let program = &self.program;
+        let text = cmd!(shell, "{program} --version").quiet().ignore_stderr().read().unwrap_or_default();
+        let is_number = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit());
+        format!("{} {}", self.name, text.split(' ').find(is_number).unwrap_or("of an unknown version"))
     }
 
     /// The folder of the driver, for those who look for it on the `PATH` alone.
@@ -61,13 +70,13 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
         // What fails to be installed is found missing below, where it is said what to do.
         let _ = setup::install_packages(shell, &["chromium", "chromium-driver"]);
     }
-    let Some((_, driver)) = find() else {
+    let Some((program, driver)) = find() else {
         bail!(
             "Chromium or Chrome, and the chromedriver of the same version, on the PATH (or CHROMEDRIVER=…): \
              on Debian `apt-get install chromium chromium-driver`"
         );
     };
-    Ok(Browser { name: "Chromium", driver_variable: "CHROMEDRIVER", driver, screen: &[] })
+    Ok(Browser { name: "Chromium", program, driver_variable: "CHROMEDRIVER", driver, screen: &[] })
 }
 
 const FIREFOX: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
@@ -81,14 +90,14 @@ pub fn install_firefox(shell: &Shell) {
 
 /// Firefox, and geckodriver, which works with every recent version of it.
 pub fn firefox(shell: &Shell) -> Result<Browser> {
-    if find_any(FIREFOX).is_none() {
+    let Some(program) = find_any(FIREFOX) else {
         bail!("Firefox, on the PATH: on Debian `apt-get install firefox-esr`");
-    }
+    };
     let driver = match find_driver("GECKODRIVER", &["geckodriver"]) {
         Some(driver) => driver,
         None => setup::find_or_build(shell, "geckodriver")?,
     };
-    Ok(Browser { name: "Firefox", driver_variable: "GECKODRIVER", driver, screen: &[] })
+    Ok(Browser { name: "Firefox", program, driver_variable: "GECKODRIVER", driver, screen: &[] })
 }
 
 /// WebKitGTK, which is as near to Safari as one gets without a Mac, where it is there or may be installed.
@@ -109,7 +118,7 @@ pub fn webkit(shell: &Shell) -> Result<Browser> {
             "WebKitWebDriver, xvfb-run and xauth, on the PATH: on Debian `apt-get install webkit2gtk-driver xvfb xauth`"
         );
     };
-    Ok(Browser { name: "WebKitGTK", driver_variable: "SAFARIDRIVER", driver, screen: SCREEN })
+    Ok(Browser { name: "WebKitGTK", program: driver.clone(), driver_variable: "SAFARIDRIVER", driver, screen: SCREEN })
 }
 
 fn find_any(names: &[&str]) -> Option<PathBuf> {

@@ -10,6 +10,7 @@
 
 mod browser;
 mod ci;
+mod conformance;
 mod demo;
 mod msrv;
 mod page;

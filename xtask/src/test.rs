@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use xshell::{Cmd, Shell};
 
 use crate::browser::Browser;
+use crate::conformance::{self, Run};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
@@ -21,7 +22,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     step("building the tests", || tests.build(shell))?;
     step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
-    step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))
+    let runs = step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?;
+    step("writing the conformance table", || conformance::write(shell, &runs))
 }
 
 /// Runs the suite alone, in one more browser.
@@ -29,13 +31,36 @@ pub fn suite_in(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Resu
     let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
-    step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser))
+    step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
+}
+
+/// Opens and drops 10,000 sockets, in windows of all browsers at the same time: mostly they wait.
+pub fn many_sockets(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+    let server = Server::start(shell, toolchain, None, &Options::default())?;
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    step("opening and dropping 10,000 sockets", || {
+        many(tests.suite(shell, &[WINDOW]).args(["--no-run", "--quiet"])).run()?;
+        at_the_same_time(shell, browsers, |shell, browser| {
+            let suite = tests.suite(shell, &[WINDOW]).args(["--config", &browser.runner_config()?]);
+            let suite = many(suite.args(["--", "nothing_grows_with_the_number_of_sockets"]));
+            run_captured(shell, browser, "window", suite)
+        })
+        .map(drop)
+    })
+}
+
+fn many(command: Cmd<'_>) -> Cmd<'_> {
+    command.env("TEST_SOCKETS", "10000").env("WASM_BINDGEN_TEST_TIMEOUT", "600")
 }
 
 /// What is tested on the host, always selected together: for another selection, cargo may find other features of their
 /// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
+
+const WINDOW: &str = "--test=web";
+const WORKER: &str = "--test=worker";
 
 struct Tests<'a> {
     toolchain: &'a Toolchain,
@@ -47,7 +72,7 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
-        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell)] {
+        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell, &[WINDOW, WORKER])] {
             tests.args(["--no-run", "--quiet"]).run()?;
         }
         Ok(())
@@ -59,34 +84,33 @@ impl Tests<'_> {
         Ok(self.cargo(shell, SERVER).arg("--quiet").run()?)
     }
 
-    /// Everything at the same time: mostly they wait.
-    fn in_browsers(&self, shell: &Shell, browsers: &[Browser]) -> Result<()> {
-        thread::scope(|scope| {
-            let start = |browser, test: fn(&Self, &Shell, &Browser) -> Result<()>| {
-                let shell = shell.clone();
-                scope.spawn(move || test(self, &shell, browser))
-            };
-            let start_both = |browser| [start(browser, Self::suite_in), start(browser, Self::page_in)];
-            let running: Vec<_> = browsers.iter().flat_map(start_both).collect();
-            let results: Vec<_> = running.into_iter().map(|thread| thread.join().expect("it does not panic")).collect();
-            results.into_iter().collect()
-        })
+    fn in_browsers(&self, shell: &Shell, browsers: &[Browser]) -> Result<Vec<Run>> {
+        type Job<'t> = fn(&Tests<'t>, &Shell, &Browser) -> Result<Vec<Run>>;
+        let jobs_of = |browser| [(browser, Tests::suite_in as Job<'_>), (browser, Tests::page_in as Job<'_>)];
+        let jobs: Vec<_> = browsers.iter().flat_map(jobs_of).collect();
+        Ok(at_the_same_time(shell, &jobs, |shell, (browser, job)| job(self, shell, browser))?.concat())
     }
 
     /// The suite in a window and in a dedicated worker. (The pure parts run in a browser by `wasm-pack test`.)
-    fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
-        run_captured(browser, self.suite(shell).args(["--config", &browser.runner_config()?]))
+    fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
+        let run = |(context, test)| {
+            // Not captured, since what deviates is logged.
+            let suite = self.suite(shell, &[test]).args(["--config", &browser.runner_config()?, "--", "--nocapture"]);
+            run_captured(shell, browser, context, suite)
+        };
+        [("window", WINDOW), ("worker", WORKER)].into_iter().map(run).collect()
     }
 
     /// The demo page, driven as a person would.
-    fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<()> {
-        let page = self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored"]);
+    fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
+        let page = self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--nocapture"]);
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
-        run_captured(browser, if browser.is_chromium() { page } else { page.arg("what_is_sent_comes_back") })
+        let page = if browser.is_chromium() { page } else { page.arg("what_is_sent_comes_back") };
+        Ok(vec![run_captured(shell, browser, "page", page)?])
     }
 
-    fn suite<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
-        self.cargo(shell, &["test", "--target", TARGET, "--test=web", "--test=worker"])
+    fn suite<'a>(&self, shell: &'a Shell, tests: &[&str]) -> Cmd<'a> {
+        self.cargo(shell, &["test", "--target", TARGET]).args(tests)
     }
 
     fn cargo<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
@@ -101,8 +125,25 @@ impl Tests<'_> {
     }
 }
 
+/// Does everything at the same time: mostly it waits.
+fn at_the_same_time<I: Sync, T: Send>(
+    shell: &Shell,
+    items: &[I],
+    action: impl Fn(&Shell, &I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    thread::scope(|scope| {
+        let start = |item| {
+            let (shell, action) = (shell.clone(), &action);
+            scope.spawn(move || action(&shell, item))
+        };
+        let running: Vec<_> = items.iter().map(start).collect();
+        let results: Vec<_> = running.into_iter().map(|thread| thread.join().expect("it does not panic")).collect();
+        results.into_iter().collect()
+    })
+}
+
 /// Runs a command, and prints what it has printed when it has ended, so that it does not mix with that of others.
-fn run_captured(browser: &Browser, command: Cmd<'_>) -> Result<()> {
+fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command: Cmd<'_>) -> Result<Run> {
     let command = browser.choose(command);
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;
@@ -111,5 +152,5 @@ fn run_captured(browser: &Browser, command: Cmd<'_>) -> Result<()> {
     if !output.status.success() {
         bail!("tests fail in {}", browser.name);
     }
-    Ok(())
+    Ok(Run { browser: browser.version(shell), context, output: out.into() })
 }

@@ -1,0 +1,129 @@
+//! `tests/cases.md`, the tests that name its cases, and what came of them → `tests/CONFORMANCE.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+use xshell::Shell;
+
+const CASES: &str = "tests/cases.md";
+const TABLE: &str = "tests/CONFORMANCE.md";
+/// Where tests name cases, in the comment above them.
+const TESTS: &[&str] = &["tests/suite", "www/tests"];
+
+/// What one run of tests has printed.
+#[derive(Clone)]
+pub struct Run {
+    /// The name and the version of the browser.
+    pub browser: String,
+    /// Where in the browser it ran: in a `window`, in a `worker`, or on the demo `page`.
+    pub context: &'static str,
+    pub output: String,
+}
+
+/// A case, and the cells that follow its name.
+type Row<'a> = (&'a str, Vec<&'a str>);
+
+/// Writes the table. It is an error if a case has neither a test nor a reason why not, or both.
+pub fn write(shell: &Shell, runs: &[Run]) -> Result<()> {
+    let source = shell.read_file(CASES)?;
+    let (cases, reasons) = source.split_once("## Cases without a test").unwrap_or((&source, ""));
+    let reasons: BTreeMap<_, _> = reasons.lines().filter_map(row).collect();
+    let tests = tests_by_case(shell)?;
+    check(cases, &reasons, &tests)?;
+    let browsers: BTreeSet<_> = runs.iter().map(|run| run.browser.as_str()).collect();
+    let mut table = HEAD.to_owned();
+    for line in cases.lines().skip_while(|line| !line.starts_with("## ")) {
+        let mut cells = Vec::new();
+        if let Some((case, _)) = row(line) {
+            let names = tests.get(case).map(Vec::as_slice).unwrap_or_default();
+            let names_or_reason = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            cells.push(reasons.get(case).map_or(names_or_reason, |reason| format!("not tested: {}", reason.join(""))));
+            cells.extend(browsers.iter().map(|browser| outcome(runs, browser, case, names)));
+        } else if line.starts_with("| Case") {
+            cells.push("Shown by".into());
+            cells.extend(browsers.iter().map(|&browser| browser.into()));
+        } else if line.starts_with("|-") {
+            cells.resize(browsers.len() + 1, "---".into());
+        }
+        let cells: String = cells.iter().map(|cell| format!(" {cell} |")).collect();
+        table += &format!("{line}{cells}\n");
+    }
+    Ok(shell.write_file(TABLE, table)?)
+}
+
+const HEAD: &str = "# What browsers do, and what shows it
+
+`cargo xtask test` has written this, from [`cases.md`](cases.md), from the tests, which name their cases in the comment above
+them, and from what came of them. The column of a browser says where a case was shown in it, and what the browser does
+otherwise: that is no failure of the test, which expects the one or the other.
+
+";
+
+/// Where all tests of a case have passed in a browser, and what they saw there that deviates.
+fn outcome(runs: &[Run], browser: &str, case: &str, tests: &[String]) -> String {
+    let runs = || runs.iter().filter(|run| run.browser == browser);
+    let passed = |run: &&Run| {
+        tests.iter().any(|test| {
+            run.output.contains(&format!("::{test} ... ok")) || run.output.contains(&format!("test {test} ... ok"))
+        })
+    };
+    let contexts: Vec<_> = runs().filter(passed).map(|run| run.context).collect();
+    let marker = format!("deviation {case}: ");
+    let lines = runs().flat_map(|run| run.output.lines());
+    let deviations: BTreeSet<_> = lines.filter_map(|line| Some(line.split_once(&marker)?.1)).collect();
+    let shown = [contexts.join(", ")].into_iter().chain(deviations.into_iter().map(|what| format!("**{what}**")));
+    shown.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// Holds cases, reasons and tests against each other.
+fn check(cases: &str, reasons: &BTreeMap<&str, Vec<&str>>, tests: &BTreeMap<String, Vec<String>>) -> Result<()> {
+    let cases: BTreeSet<_> = cases.lines().filter_map(row).map(|(case, _)| case).collect();
+    for case in &cases {
+        let (is_tested, has_reason) = (tests.contains_key(*case), reasons.contains_key(case));
+        ensure!(is_tested || has_reason, "{CASES}: case {case} has neither a test nor a reason why not");
+        ensure!(!(is_tested && has_reason), "{CASES}: case {case} has a reason why it has no test, and a test");
+    }
+    let unknown = tests.keys().map(String::as_str).chain(reasons.keys().copied()).find(|case| !cases.contains(case));
+    ensure!(unknown.is_none(), "{CASES}: there is no case {unknown:?}");
+    Ok(())
+}
+
+/// The row of a table, if it is that of a case.
+fn row(line: &str) -> Option<Row<'_>> {
+    let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+    let case = cells.next().filter(|cell| is_case(cell))?;
+    Some((case, cells.collect()))
+}
+
+/// Whether this is the name of a case: a letter and two digits.
+fn is_case(word: &str) -> bool {
+    matches!(word.as_bytes(), [b'N' | b'M' | b'S' | b'C' | b'L', digits @ ..] if digits.len() == 2 && digits.iter().all(u8::is_ascii_digit))
+}
+
+/// The tests that name a case in the comment above them.
+fn tests_by_case(shell: &Shell) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut tests = BTreeMap::<_, Vec<_>>::new();
+    for folder in TESTS {
+        for file in shell.read_dir(folder)? {
+            let source = if file.is_file() { shell.read_file(&file)? } else { continue };
+            let mut comment = String::new();
+            for line in source.lines() {
+                if let Some(text) = line.strip_prefix("// ") {
+                    comment += text;
+                } else if let Some((name, _)) = line.strip_prefix("async fn ").and_then(|rest| rest.split_once('(')) {
+                    named(&comment).for_each(|case| tests.entry(case).or_default().push(name.to_owned()));
+                    comment.clear();
+                } else if !line.starts_with("#[") {
+                    comment.clear();
+                }
+            }
+        }
+    }
+    Ok(tests)
+}
+
+/// The cases that a comment begins with: `N05, N07: …`.
+fn named(comment: &str) -> impl Iterator<Item = String> + '_ {
+    let cases = comment.split_once(':').map_or(comment, |(cases, _)| cases);
+    cases.split(", ").filter(|word| is_case(word)).map(str::to_owned)
+}
