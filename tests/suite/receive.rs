@@ -41,6 +41,8 @@ async fn blobs_and_text_keep_their_order() {
     stream.send(vec![1; 100_000]).await.unwrap();
     stream.send("between").await.unwrap();
     stream.send([2, 3]).await.unwrap();
+    // All are there before the first is taken.
+    turn(300).await;
 
     let Message::Blob(first) = next(&mut stream).await else { panic!("no blob") };
     assert_eq!(next(&mut stream).await, "between".into());
@@ -130,11 +132,12 @@ async fn data_after_a_close_frame_is_never_delivered() {
 #[apply(browser_test)]
 async fn all_data_comes_before_the_end_and_the_end_is_for_ever() {
     let mut stream = connect("/flood/1000/64").await;
+    // All are there before the first is taken.
+    turn(300).await;
     for number in 0..1000_u32 {
         let Message::Binary(bytes) = next(&mut stream).await else { panic!("no bytes") };
         assert_eq!((bytes.len(), &bytes[..4]), (64, &number.to_le_bytes()[..]));
     }
-    turn(100).await;
     assert!(!stream.is_terminated());
     assert!(stream.next().await.is_none());
     assert!(stream.is_terminated());
