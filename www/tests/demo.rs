@@ -47,10 +47,7 @@ async fn what_is_sent_comes_back() -> Result<()> {
 
 async fn everything_goes_round(page: &Page) -> Result<()> {
     page.connect("/echo", "open").await?;
-    page.fill("#text", "Grüße aus dem Browser").await?;
-    page.click("#text-form .send").await?;
-    page.find("#log [data-kind=message]").await?;
-    ensure!(page.text("#log").await?.contains("text, 23 bytes: Grüße aus dem Browser"));
+    ensure!(page.send_text("Grüße aus dem Browser").await?.contains("text, 23 bytes: Grüße aus dem Browser"));
 
     let (file, hash) = file()?;
     page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
@@ -153,4 +150,20 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
     ensure!(drawn == came_back, "the pixels differ");
 
     page.picture("bad-input").await
+}
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn connecting_anew_while_connecting_is_no_error() -> Result<()> {
+    with_page(none, connecting_anew_is_no_error).await
+}
+
+async fn connecting_anew_is_no_error(page: &Page) -> Result<()> {
+    // In one go: the first connection cannot have been opened when the second takes its place.
+    page.run("document.querySelector('#connect').click(); document.querySelector('#connect').click();").await?;
+    page.find("#state[data-state=open]").await?;
+    ensure!(page.send_text("still here").await?.contains("still here"));
+    let counts = (page.count("#log [data-kind=connect]").await?, page.count("#log [data-kind=open]").await?);
+    ensure!(counts == (2, 1), "{}", page.text("#log").await?);
+    Ok(())
 }

@@ -84,6 +84,11 @@ impl Page {
         Ok(self.client.find(Locator::Css(selector)).await?.text().await?)
     }
 
+    /// How many elements a CSS selector names.
+    pub async fn count(&self, selector: &str) -> Result<usize> {
+        Ok(self.client.find_all(Locator::Css(selector)).await?.len())
+    }
+
     pub async fn click(&self, selector: &str) -> Result<()> {
         Ok(self.find(selector).await?.click().await?)
     }
@@ -100,6 +105,18 @@ impl Page {
         self.fill("#url", &format!("ws://{}{path}", self.server)).await?;
         self.click("#connect").await?;
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
+    }
+
+    /// Sends a text, and gives the log's line about the next message that comes.
+    pub async fn send_text(&self, text: &str) -> Result<String> {
+        self.fill("#text", text).await?;
+        self.click("#text-form .send").await?;
+        Ok(self.find("#log li:first-child[data-kind=message]").await?.text().await?)
+    }
+
+    /// Runs the body of an async function of JavaScript, and gives what it returns.
+    pub async fn run(&self, body: &str) -> Result<Value> {
+        Ok(self.client.execute(&format!("return (async () => {{ {body} }})();"), vec![]).await?)
     }
 
     /// Draws lines on the first canvas with the mouse, from one point to the next. Points count from its centre.
@@ -142,8 +159,10 @@ impl Page {
         if self.is_chromium {
             // Chromium's driver has its own log, with what the browser itself says, and what came before the collector.
             for entry in self.client.issue_cmd(ConsoleLog).await?.as_array().context("no log")? {
-                if entry["level"] == "SEVERE" {
-                    errors.push(entry["message"].to_string());
+                let message = entry["message"].to_string();
+                // Of a connection that is closed while it connects, Chromium only warns, as it does of slow canvases.
+                if entry["level"] == "SEVERE" || message.contains("WebSocket") {
+                    errors.push(message);
                 }
             }
         }
