@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod browser;
+mod cases;
 
 use std::io::Write;
 

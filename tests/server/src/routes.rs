@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::{
-    CACHE_CONTROL, HeaderValue, LOCATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
-    SET_COOKIE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL, SET_COOKIE,
 };
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -49,6 +49,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/count/{query}", get(count))
         .route("/ping", get(|request| async { upgrade::websocket(request, behaviour::ping) }))
         .route("/headers", get(headers))
+        .route("/service-worker.js", get(([(CONTENT_TYPE, "text/javascript")], include_str!("service_worker.js"))))
         .route("/cookie/{cookie}", get(cookie))
         .route("/late/{milliseconds}", get(late))
         .route("/fin", get(|request| async { upgrade::stream(request, behaviour::fin) }))

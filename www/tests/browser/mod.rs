@@ -1,5 +1,7 @@
 //! A real browser with the demo page in it, driven through its WebDriver program.
 
+pub mod tls;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -19,15 +21,28 @@ use tokio::process::{Child, Command};
 pub struct Page {
     client: Client,
     is_chromium: bool,
-    server: String,
     _driver: Child,
+}
+
+/// The server's address, as in `127.0.0.1:8765`.
+pub fn server() -> Result<String> {
+    std::env::var("TEST_SERVER").context("no server: run this by `cargo xtask test`")
 }
 
 /// Runs a test with the page open. What the console then has as an error must be `expected`.
 pub async fn with_page(expected: fn(&str) -> bool, test: impl AsyncFnOnce(&Page) -> Result<()>) -> Result<()> {
+    with_page_at(&format!("http://{}/", server()?), expected, test).await
+}
+
+/// Runs a test like [`with_page`], with the page at another URL.
+pub async fn with_page_at(
+    url: &str,
+    expected: fn(&str) -> bool,
+    test: impl AsyncFnOnce(&Page) -> Result<()>,
+) -> Result<()> {
     let page = Page::open().await?;
     let result = async {
-        page.load().await?;
+        page.load(url).await?;
         test(&page).await?;
         let errors = page.errors().await?;
         ensure!(errors.iter().all(|error| expected(error)), "the console has errors: {errors:#?}");
@@ -42,7 +57,6 @@ pub async fn with_page(expected: fn(&str) -> bool, test: impl AsyncFnOnce(&Page)
 impl Page {
     /// Opens the page, in the browser whose driver the environment names.
     async fn open() -> Result<Self> {
-        let server = std::env::var("TEST_SERVER").context("no server: run this by `cargo xtask test`")?;
         let chromedriver = std::env::var_os("CHROMEDRIVER");
         let is_chromium = chromedriver.is_some();
         let driver = chromedriver.or_else(|| std::env::var_os("GECKODRIVER")).context("no WebDriver is named")?;
@@ -60,12 +74,12 @@ impl Page {
             .capabilities(capabilities(is_chromium)?)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await?;
-        Ok(Self { client, is_chromium, server, _driver: driver })
+        Ok(Self { client, is_chromium, _driver: driver })
     }
 
-    async fn load(&self) -> Result<()> {
+    async fn load(&self, url: &str) -> Result<()> {
         self.client.set_window_size(1120, 1300).await?;
-        self.client.goto(&format!("http://{}/", self.server)).await?;
+        self.client.goto(url).await?;
         self.client.execute(COLLECT_ERRORS, vec![]).await?;
         Ok(())
     }
@@ -102,9 +116,14 @@ impl Page {
 
     /// Connects to a path of the server, and waits for the state that follows.
     pub async fn connect(&self, path: &str, state: &str) -> Result<()> {
-        self.fill("#url", &format!("ws://{}{path}", self.server)).await?;
-        self.click("#connect").await?;
+        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?;
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
+    }
+
+    /// Begins to connect to a URL.
+    pub async fn begin_to_connect(&self, url: &str) -> Result<()> {
+        self.fill("#url", url).await?;
+        self.click("#connect").await
     }
 
     /// Sends a text, and gives the log's line about the next message that comes.
@@ -211,6 +230,8 @@ fn capabilities(is_chromium: bool) -> Result<Capabilities> {
     let arguments = &mut all[kept]["args"];
     let more = headless.into_iter().map(Value::from);
     *arguments = arguments.as_array().cloned().unwrap_or_default().into_iter().chain(more).collect();
+    // That of `tls`.
+    all.insert("acceptInsecureCerts".into(), true.into());
     if is_chromium {
         all.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     }

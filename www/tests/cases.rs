@@ -1,0 +1,89 @@
+//! Those cases of `tests/cases.md` that need a page: one that came over TLS, or one with a service worker.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::browser::{Page, server, tls, with_page, with_page_at};
+use crate::{failed_connections, none};
+
+/// Reports that this browser does otherwise than the standard has it, for the conformance table.
+fn deviation(case: &str, what: &str) {
+    println!("deviation {case}: {what}");
+}
+
+/// Browsers say in the console, too, what they do not allow.
+fn blocked_connections(error: &str) -> bool {
+    error.contains("Mixed Content") || failed_connections(error)
+}
+
+// N13: a page of `https:` reaches `ws:` on its own machine at most, and `wss:` anywhere.
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_secure_page_opens_no_insecure_connection() -> Result<()> {
+    let secure = tls::in_front_of(server()?).await?;
+    with_page_at(&format!("https://{secure}/"), blocked_connections, async |page: &Page| {
+        elsewhere_is_blocked(page).await?;
+        page.begin_to_connect(&format!("wss://{secure}/echo")).await?;
+        page.find("#state[data-state=open]").await?;
+        ensure!(page.send_text("by TLS").await?.contains("by TLS"));
+        this_machine_may_be_allowed(page).await
+    })
+    .await
+}
+
+async fn elsewhere_is_blocked(page: &Page) -> Result<()> {
+    // An address for documentation, which nobody has: <https://www.rfc-editor.org/rfc/rfc5737>
+    page.begin_to_connect("ws://192.0.2.1/").await?;
+    page.find("#problem:not([hidden])").await?;
+    page.find("#state[data-state=closed]").await?;
+    let problem = page.text("#problem").await?;
+    if problem.contains("the browser does not allow a connection to") {
+        deviation("N13", "throws");
+    } else {
+        ensure!(problem.contains("could not connect to"), "{problem}");
+    }
+    ensure!(page.count("#log [data-kind=open]").await? == 0, "it was opened: {}", page.text("#log").await?);
+    Ok(())
+}
+
+async fn this_machine_may_be_allowed(page: &Page) -> Result<()> {
+    page.begin_to_connect(&format!("ws://{}/echo", server()?)).await?;
+    page.find("#state[data-state=open], #problem:not([hidden])").await?;
+    match page.text("#state").await?.as_str() {
+        "open" => ensure!(page.send_text("without TLS").await?.contains("without TLS")),
+        _ => deviation("N13", "blocks the page's own machine, too"),
+    }
+    Ok(())
+}
+
+// N33: the handler is one that sees what the page fetches before and after.
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_service_worker_sees_no_connection() -> Result<()> {
+    with_page(none, connection_passes_by_service_worker).await
+}
+
+async fn connection_passes_by_service_worker(page: &Page) -> Result<()> {
+    page.run(CONTROL).await?;
+    page.run("await fetch('/peers?before');").await?;
+    page.connect("/echo", "open").await?;
+    ensure!(page.send_text("unseen").await?.contains("unseen"));
+    page.run("await fetch('/peers?after');").await?;
+    let fetched = page.run(FETCHED).await?;
+    ensure!(fetched == json!(["/peers?before", "/peers?after"]), "the service worker has seen {fetched}");
+    Ok(())
+}
+
+/// Waits until the service worker has taken the page over.
+const CONTROL: &str = "
+    const { serviceWorker } = navigator;
+    const controlled = new Promise(resolve => serviceWorker.addEventListener('controllerchange', resolve));
+    await serviceWorker.register('/service-worker.js');
+    await controlled;";
+
+/// What the service worker's handler was called for.
+const FETCHED: &str = "
+    const { port1, port2 } = new MessageChannel();
+    const answer = new Promise(resolve => port1.onmessage = ({ data }) => resolve(data));
+    navigator.serviceWorker.controller.postMessage(null, [port2]);
+    return await answer;";
