@@ -1,6 +1,6 @@
 //! One connection, and what is expected to come back on it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
@@ -15,7 +15,6 @@ use crate::{canvas, file};
 /// One connection. It is closed when this is dropped.
 pub struct Connection {
     pub socket: WebSocket,
-    was_opened: Cell<bool>,
     /// What was sent and has not come back, in the order in which it was sent.
     expected: RefCell<VecDeque<Expected>>,
 }
@@ -51,9 +50,9 @@ impl Drop for Connection {
 
 impl Connection {
     /// Begins to connect.
-    pub fn open(url: &str, options: &Options, closed: impl FnMut(CloseEvent) + 'static) -> Result<Rc<Self>, Error> {
+    pub fn open(url: &str, options: &Options, closed: impl FnOnce(CloseEvent) + 'static) -> Result<Rc<Self>, Error> {
         let socket = WebSocket::with_options(url, options)?;
-        let this = Rc::new(Self { socket, was_opened: Cell::default(), expected: RefCell::default() });
+        let this = Rc::new(Self { socket, expected: RefCell::default() });
         // The listeners are forgotten: the socket keeps them. So they must not keep the socket.
         let (opened, received) = (Rc::downgrade(&this), Rc::downgrade(&this));
         this.socket.on_open(move || opened.upgrade().iter().for_each(|this| this.opened())).forget();
@@ -64,14 +63,14 @@ impl Connection {
                 }
             })
             .forget();
-        this.socket.on_error(|error| log("error", &error.to_string())).forget();
+        // What the browser blocks ends with this, without a close event.
+        let fail = |error: Error| {
+            page::show_state("closed", false);
+            show_problem(&log_problem(&error));
+        };
+        this.socket.on_error(fail).forget();
         this.socket.on_close(closed).forget();
         Ok(this)
-    }
-
-    /// Whether the server has ever accepted it.
-    pub fn was_opened(&self) -> bool {
-        self.was_opened.get()
     }
 
     /// Sends a message, and remembers what is to be done with the answer.
@@ -101,7 +100,6 @@ impl Connection {
     }
 
     fn opened(&self) {
-        self.was_opened.set(true);
         page::show_state("open", true);
         let (protocol, extensions) = (self.socket.protocol(), self.socket.extensions());
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };

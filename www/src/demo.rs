@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use wasm_websocket::{BinaryType, Blob, CloseEvent, Error, Options};
+use wasm_websocket::{BinaryType, Blob, CloseEvent, Options};
 use web_sys::{Event, EventTarget, HtmlElement, HtmlInputElement};
 
 use crate::connection::{Connection, Expected};
@@ -91,10 +91,7 @@ impl Demo {
     fn closed(&self, event: &CloseEvent) {
         log("close", &format!("{event} – {}", if event.was_clean { "clean" } else { "not clean" }));
         show_state("closed", false);
-        if let Some(connection) = self.connection.take().filter(|connection| !connection.was_opened()) {
-            let url = connection.socket.url();
-            show_problem(&log_problem(&Error::ConnectFailed { url }));
-        }
+        self.connection.take();
     }
 
     fn choose_binary_type(self: &Rc<Self>) -> Result<(), Problem> {
