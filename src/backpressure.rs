@@ -1,73 +1,155 @@
 //! Makes senders wait while too much of what was sent is still with the browser.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::sys::{RawSocket, Timer};
+use crate::notify::{Notify, Waiter};
+use crate::sys::{RawSocket, Timer, now};
 use crate::{Error, Options, ReadyState};
+
+/// How senders wait for one socket.
+#[derive(Debug, Default)]
+pub(crate) struct Backpressure {
+    /// Wakes them when there is a reason to look again: the end, or a message, with which the peer may answer theirs.
+    pub notify: Notify,
+    pace: RefCell<Pace>,
+}
+
+/// One sender's wait.
+///
+/// No event tells that `bufferedAmount` has fallen, so it is looked at again in the next turn of the event loop, then after
+/// 4, 8, 16, 32 and then every 50 ms, starting over whenever it has fallen.
+#[derive(Default)]
+pub(crate) struct Wait {
+    look: Option<Look>,
+    waiter: Option<Waiter>,
+}
+
+/// The next look, and what the last one saw.
+struct Look {
+    timer: Timer,
+    delay: Duration,
+    asked_at: f64,
+    amount: u64,
+}
 
 const SHORTEST_DELAY: Duration = Duration::from_millis(4);
 const LONGEST_DELAY: Duration = Duration::from_millis(50);
 
-/// One sender's wait.
-///
-/// No event tells that `bufferedAmount` has fallen, so it is looked at again after 4, 8, 16, 32 and then every 50 ms,
-/// starting over whenever it has fallen.
-#[derive(Default)]
-pub(crate) struct Backpressure {
-    wait: Option<Wait>,
-}
-
-struct Wait {
-    timer: Timer,
-    delay: Duration,
-    amount: u64,
-}
-
 impl Backpressure {
+    /// Whether a message may be sent now.
+    pub fn has_room(&self, socket: &RawSocket, options: &Options) -> bool {
+        socket.buffered_amount() <= self.high_water_mark(options)
+    }
+
+    fn high_water_mark(&self, options: &Options) -> u64 {
+        options.high_water_mark.saturating_mul(self.pace.borrow().factor)
+    }
+
     /// Resolves when there is room: at the high water mark at once, above it only at the low one.
     pub fn poll_room(
-        &mut self,
+        &self,
         context: &mut Context<'_>,
+        wait: &mut Wait,
         socket: &RawSocket,
         options: &Options,
     ) -> Poll<Result<(), Error>> {
         let low = options.low_water_mark.min(options.high_water_mark);
-        let mark = if self.wait.is_some() { low } else { options.high_water_mark };
-        self.poll_below(context, socket, mark)
+        let mark = if wait.look.is_some() { low } else { self.high_water_mark(options) };
+        self.poll_below(context, wait, socket, mark)
     }
 
     /// Resolves when everything has gone to the network.
-    pub fn poll_empty(&mut self, context: &mut Context<'_>, socket: &RawSocket) -> Poll<Result<(), Error>> {
+    pub fn poll_empty(
+        &self,
+        context: &mut Context<'_>,
+        wait: &mut Wait,
+        socket: &RawSocket,
+    ) -> Poll<Result<(), Error>> {
         // Of a closed socket too: what it could not send, it counts for ever.
-        if socket.buffered_amount() == 0 { Poll::Ready(Ok(())) } else { self.poll_below(context, socket, 0) }
+        if socket.buffered_amount() == 0 { Poll::Ready(Ok(())) } else { self.poll_below(context, wait, socket, 0) }
     }
 
     /// Resolves when no more than `mark` bytes are unsent, or with an error when the socket is not open.
-    fn poll_below(&mut self, context: &mut Context<'_>, socket: &RawSocket, mark: u64) -> Poll<Result<(), Error>> {
+    fn poll_below(
+        &self,
+        context: &mut Context<'_>,
+        wait: &mut Wait,
+        socket: &RawSocket,
+        mark: u64,
+    ) -> Poll<Result<(), Error>> {
         loop {
             let (state, amount) = (socket.ready_state(), socket.buffered_amount());
+            let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
+            if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
+                self.pace.borrow_mut().learn(look.delay, now() - look.asked_at, amount);
+            }
             // First the state: once it is closed, `bufferedAmount` never falls again.
-            if state != ReadyState::Open {
-                self.wait = None;
-                return Poll::Ready(Err(Error::NotOpen(state)));
+            let is_over = match state {
+                ReadyState::Open => (amount <= mark).then_some(Ok(())),
+                state => Some(Err(Error::NotOpen(state))),
+            };
+            if let Some(result) = is_over {
+                *wait = Wait::default();
+                return Poll::Ready(result);
             }
-            if amount <= mark {
-                self.wait = None;
-                return Poll::Ready(Ok(()));
+            wait.waiter.get_or_insert_with(|| self.notify.waiter()).wait(context.waker());
+            match &wait.look {
+                Some(_) if !has_fired => return Poll::Pending,
+                last => wait.look = Some(Look::after(last.as_ref().map(|last| last.next_delay(amount)), amount)),
             }
-            let wait = self.wait.get_or_insert_with(|| Wait::new(SHORTEST_DELAY, amount));
-            ready!(Pin::new(&mut wait.timer).poll(context));
-            let delay = if amount < wait.amount { SHORTEST_DELAY } else { wait.delay * 2 };
-            *wait = Wait::new(delay.min(LONGEST_DELAY), amount);
         }
     }
 }
 
-impl Wait {
-    fn new(delay: Duration, amount: u64) -> Self {
-        Self { timer: Timer::new(delay), delay, amount }
+impl Look {
+    /// A look after a delay; without one, in the next turn of the event loop.
+    fn after(delay: Option<Duration>, amount: u64) -> Self {
+        let delay = delay.unwrap_or_default();
+        Self { timer: Timer::new(delay), delay, asked_at: now(), amount }
+    }
+
+    /// How long to wait for the look that follows this one.
+    fn next_delay(&self, amount: u64) -> Duration {
+        let is_first = self.delay.is_zero();
+        if is_first || amount < self.amount { SHORTEST_DELAY } else { (self.delay * 2).min(LONGEST_DELAY) }
+    }
+}
+
+/// By how much the high water mark is raised while looks come late, as in hidden tabs.
+///
+/// There a timer comes once a second, or once a minute, and one mark's worth of bytes for each would be all that goes out.
+/// If everything was gone by the time of a late look, the mark was too low for looks so far apart.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    factor: u64,
+}
+
+const LARGEST_FACTOR: u64 = 64;
+/// More than a busy page makes a timer wait.
+const LATE: Duration = Duration::from_millis(500);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { factor: 1 }
+    }
+}
+
+impl Pace {
+    /// Learns from a look: after what delay it was to come, how many milliseconds it took, and what it saw.
+    pub fn learn(&mut self, delay: Duration, took: f64, amount: u64) {
+        if took < (delay + LATE).as_millis() as f64 {
+            self.factor = 1;
+        } else if amount == 0 {
+            self.factor = (self.factor * 2).min(LARGEST_FACTOR);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn factor(&self) -> u64 {
+        self.factor
     }
 }

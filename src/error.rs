@@ -39,6 +39,13 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// The connection was not open in this time, and was given up.
+    ConnectTimeout {
+        /// The URL.
+        url: String,
+        /// What [`Options::connect_timeout`](crate::Options::connect_timeout) allows.
+        timeout: Duration,
+    },
     /// An open connection has failed.
     ///
     /// Browsers hide the cause from pages: the network, a peer that is gone or that broke the protocol, or a message that
@@ -49,6 +56,12 @@ pub enum Error {
     },
     /// The connection is not open, so nothing can be sent.
     NotOpen(ReadyState),
+    /// More than the high water mark is unsent, so that nothing is taken without waiting.
+    Full,
+    /// More has arrived than may wait to be taken, and [`Overflow::Close`](crate::Overflow::Close) was asked for.
+    Overflow,
+    /// Every handle of the connection was dropped, so that nobody will hear how it ends.
+    Dropped,
     /// A page may close with code 1000 or 3000 to 4999, not with this one.
     InvalidCloseCode(u16),
     /// The reason for closing has this many bytes; 123 are allowed.
@@ -83,6 +96,10 @@ impl fmt::Display for Error {
                 "could not connect to `{url}`: browsers do not say why; check the host, the port, the path, the \
                  certificate and the subprotocols, and see the browser's console"
             ),
+            Self::ConnectTimeout { url, timeout } => write!(f, "could not connect to `{url}` within {timeout:?}"),
+            Self::Full => write!(f, "the connection is full: more than the high water mark is unsent"),
+            Self::Overflow => write!(f, "more messages have arrived than may wait to be taken"),
+            Self::Dropped => write!(f, "every handle of the connection was dropped"),
             Self::ConnectionLost { url } => write!(f, "the connection to `{url}` has failed: browsers do not say why"),
             Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
             Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),

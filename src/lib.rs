@@ -2,7 +2,8 @@
 //! [`Sink`](futures_sink::Sink), Blobs as well as ArrayBuffers.
 //!
 //! - [`WebSocket`] is the browser's own object, typed: its events call your closures.
-//! - [`WebSocketStream`] is the same connection for async code: a stream and a sink of [`Message`]s.
+//! - [`WebSocketStream`] is the same connection for async code: a stream and a sink of [`Message`]s, which can be split in
+//!   two, or become a [`ByteStream`].
 //!
 //! # What it promises
 //!
@@ -10,14 +11,16 @@
 //!   took is *handed over*; no page can know what was *delivered*.
 //! - A [`WebSocketStream`] listens from the task in which its constructor runs, so it cannot miss an event. A
 //!   [`WebSocket`] cannot either, if its listeners are added before the next `await`.
+//! - Neither direction grows without bounds: senders wait while the browser holds too much, and what arrives and is not
+//!   taken has a limit.
 //! - Bad input and whatever the browser throws become an [`Error`] of plain data; none of it panics. Where there is no
 //!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
 //! - Dropping a handle removes its listeners and closes its socket.
 //!
 //! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
 
-// browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ stream ─▶ you
-// browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ stream ◀─ you
+// browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ you
+// browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ you
 //
 // `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`. The others are plain Rust; what of them needs
 // no browser is tested on the host.
@@ -25,27 +28,42 @@ mod sys;
 
 mod lifecycle;
 mod message;
+mod notify;
+
 mod queue;
+mod receiver;
+mod waking;
 
 mod backpressure;
+mod sender;
 
+mod connection;
 mod options;
 mod socket;
 mod stream;
+
+mod byte_stream;
+mod chunks;
+mod slices;
 
 mod close;
 mod error;
 mod protocol;
 mod state;
 
+pub use byte_stream::ByteStream;
+pub use chunks::Chunks;
 pub use close::{CloseCode, CloseEvent, CloseReason};
 pub use error::{Error, SendError};
 pub use message::Message;
-pub use options::Options;
+pub use options::{Options, Overflow};
+pub use receiver::Receiver;
+pub use sender::{Closed, Sender};
+pub use slices::{Progress, Slices};
 pub use socket::{ListenerGuard, WebSocket};
 pub use state::{BinaryType, ReadyState};
 pub use stream::WebSocketStream;
-pub use sys::{Blob, Payload};
+pub use sys::{Blob, Payload, RawMessage};
 
 #[cfg(test)]
 mod tests;

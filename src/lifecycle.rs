@@ -1,59 +1,67 @@
 //! Connecting → open → ended, and who waits for it.
 
-use std::task::{Context, Poll, Waker};
+use std::cell::{Cell, RefCell};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::task::{Context, Poll};
 
+use crate::notify::{Notify, Waiter};
 use crate::{CloseEvent, Error};
 
-/// How far a connection has come. What wakes those who wait is given back, to be woken when no borrow is held.
+/// How far a connection has come.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
-    is_opened: bool,
-    end: Option<Result<CloseEvent, Error>>,
-    waiting: Vec<Waker>,
+    is_opened: Cell<bool>,
+    end: RefCell<Option<Result<CloseEvent, Error>>>,
+    notify: Notify,
 }
 
+// Each of its cells is changed in one step, and no foreign code runs meanwhile.
+impl UnwindSafe for Lifecycle {}
+impl RefUnwindSafe for Lifecycle {}
+
 impl Lifecycle {
-    #[must_use = "those who wait do so until they are woken"]
-    pub fn open(&mut self) -> Vec<Waker> {
-        self.is_opened = true;
-        std::mem::take(&mut self.waiting)
+    pub fn open(&self) {
+        self.is_opened.set(true);
+        self.notify.wake_all();
     }
 
     /// Whether the connection was open once.
     pub fn is_opened(&self) -> bool {
-        self.is_opened
+        self.is_opened.get()
     }
 
     /// Ends the connection: the peer's close event, or why there is none. The first end is the one that counts.
-    #[must_use = "those who wait do so until they are woken"]
-    pub fn end(&mut self, end: Result<CloseEvent, Error>) -> Vec<Waker> {
-        self.end.get_or_insert(end);
-        std::mem::take(&mut self.waiting)
+    pub fn end(&self, end: Result<CloseEvent, Error>) {
+        self.end.borrow_mut().get_or_insert(end);
+        self.notify.wake_all();
     }
 
     /// The close event, once there is one.
-    pub fn close_event(&self) -> Option<&CloseEvent> {
-        self.end.as_ref()?.as_ref().ok()
+    pub fn close_event(&self) -> Option<CloseEvent> {
+        self.end.borrow().as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// A place for one who will wait for any of this.
+    pub fn waiter(&self) -> Waiter {
+        self.notify.waiter()
     }
 
     /// Resolves when the connection was opened, or has ended without that: then it is false.
-    pub fn poll_opened(&mut self, context: &Context<'_>) -> Poll<bool> {
+    pub fn poll_opened(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<bool> {
         // A server may accept and close at once: that connection was open.
-        if self.is_opened || self.end.is_some() { Poll::Ready(self.is_opened) } else { self.wait(context) }
+        if self.is_opened() || self.end.borrow().is_some() {
+            return Poll::Ready(self.is_opened());
+        }
+        waiter.wait(context.waker());
+        Poll::Pending
     }
 
     /// Resolves when the connection has ended.
-    pub fn poll_ended(&mut self, context: &Context<'_>) -> Poll<Result<CloseEvent, Error>> {
-        match &self.end {
-            Some(end) => Poll::Ready(end.clone()),
-            None => self.wait(context),
+    pub fn poll_ended(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<Result<CloseEvent, Error>> {
+        if let Some(end) = &*self.end.borrow() {
+            return Poll::Ready(end.clone());
         }
-    }
-
-    fn wait<T>(&mut self, context: &Context<'_>) -> Poll<T> {
-        if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-            self.waiting.push(context.waker().clone());
-        }
+        waiter.wait(context.waker());
         Poll::Pending
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::queue::Limit;
 use crate::{BinaryType, Error, WebSocketStream};
 
 /// What can be chosen about a connection: one value for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`].
@@ -25,7 +26,26 @@ pub struct Options {
     pub(crate) binary_type: BinaryType,
     pub(crate) high_water_mark: u64,
     pub(crate) low_water_mark: u64,
+    pub(crate) receive_limit: Limit,
+    pub(crate) connect_timeout: Duration,
     pub(crate) close_timeout: Duration,
+}
+
+/// What becomes of messages that arrive when as many wait to be taken as may.
+///
+/// Browsers read from the network whether a page keeps up or not, so something must become of them. What is dropped is
+/// counted by [`Receiver::dropped`](crate::Receiver::dropped).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends.
+    #[default]
+    Close,
+    /// The oldest that wait make room: for what is of interest only as long as it is new.
+    DropOldest,
+    /// The message that has arrived is dropped.
+    DropNewest,
+    /// Nothing: memory is the limit.
+    Unbounded,
 }
 
 impl Default for Options {
@@ -35,6 +55,8 @@ impl Default for Options {
             binary_type: BinaryType::default(),
             high_water_mark: 1 << 20,
             low_water_mark: 256 << 10,
+            receive_limit: Limit { bytes: 64 << 20, messages: 1 << 18, overflow: Overflow::default() },
+            connect_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
         }
     }
@@ -75,6 +97,25 @@ impl Options {
     /// A value above the high water mark counts as the high water mark.
     pub fn low_water_mark(mut self, bytes: u64) -> Self {
         self.low_water_mark = bytes;
+        self
+    }
+
+    /// The most that may wait to be taken from a [`WebSocketStream`], and what becomes of more. By default 64 MiB and 262,144
+    /// messages, beyond which the connection is closed.
+    ///
+    /// Empty messages count as messages. Text counts by its length in UTF-16 units, as its bytes are not known before it is
+    /// taken. A [`WebSocket`](crate::WebSocket) keeps nothing.
+    pub fn receive_limit(mut self, bytes: u64, messages: usize, overflow: Overflow) -> Self {
+        self.receive_limit = Limit { bytes, messages, overflow };
+        self
+    }
+
+    /// How long [`connect`](Self::connect) waits for a connection to open. By default 20 seconds.
+    ///
+    /// Left alone, browsers wait for a silent peer for 20 seconds or some minutes. A [`WebSocket`](crate::WebSocket) waits
+    /// as long as they do.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
         self
     }
 

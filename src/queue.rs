@@ -1,52 +1,180 @@
 //! Messages that have arrived and were not yet taken, and after them the end.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
+
+use crate::waking::{Waking, When};
+use crate::{Error, Overflow};
+
+/// How much may wait, and what becomes of more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub bytes: u64,
+    pub messages: usize,
+    pub overflow: Overflow,
+}
 
 /// A queue with one reader. What wakes the reader is given back, to be woken when no borrow is held.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    messages: VecDeque<T>,
-    is_ended: bool,
-    is_over: bool,
+    messages: VecDeque<(T, u64)>,
+    bytes: u64,
+    limit: Limit,
+    dropped: u64,
+    end: Option<End>,
     reader: Option<Waker>,
+    waking: Waking,
+    /// Whether the reader was, or is to be, woken in a turn of its own and has taken nothing since.
+    is_gathering: bool,
+    /// Messages taken since the reader last had to wait.
+    taken: usize,
 }
 
+/// What follows the last message.
+#[derive(Debug)]
+enum End {
+    Error(Error),
+    None,
+    /// The reader has been told that there is nothing more. Not before: `select!` does not poll a stream that says so.
+    Told,
+}
+
+/// What there is to take.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Taken<T> {
+    Message(T),
+    Error(Error),
+    /// Nothing for ever.
+    End,
+    /// Nothing yet.
+    Empty,
+    /// Enough for once: the event loop must have its turn.
+    Pause,
+}
+
+/// The most messages that are taken without a pause, so that a reader that is fast enough cannot freeze the page.
+const MOST_AT_ONCE: usize = 128;
+
 impl<T> Queue<T> {
-    pub fn new() -> Self {
-        Self { messages: VecDeque::new(), is_ended: false, is_over: false, reader: None }
+    pub fn new(limit: Limit) -> Self {
+        Self {
+            messages: VecDeque::new(),
+            bytes: 0,
+            limit,
+            dropped: 0,
+            end: None,
+            reader: None,
+            waking: Waking::new(),
+            is_gathering: false,
+            taken: 0,
+        }
     }
 
-    #[must_use = "the reader waits until it is woken"]
-    pub fn push(&mut self, message: T) -> Option<Waker> {
-        self.messages.push_back(message);
-        self.reader.take()
-    }
-
-    /// Ends the queue after what it holds.
-    #[must_use = "the reader waits until it is woken"]
-    pub fn end(&mut self) -> Option<Waker> {
-        self.is_ended = true;
-        self.reader.take()
-    }
-
-    /// Whether the reader has been told of the end. Not before: `select!` does not poll a stream that says so.
-    pub fn is_over(&self) -> bool {
-        self.is_over
-    }
-
-    /// The next message; none at the end, and for ever after.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.messages.pop_front() {
-            Some(message) => Poll::Ready(Some(message)),
-            None if self.is_ended => {
-                self.is_over = true;
-                Poll::Ready(None)
+    /// Adds a message of so many bytes. It fails if there is no room and [`Overflow::Close`] is asked for.
+    pub fn push(&mut self, message: T, bytes: u64) -> Result<Option<(Waker, When)>, Overfull> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        if !self.has_room(bytes) {
+            match self.limit.overflow {
+                Overflow::Unbounded => {}
+                Overflow::Close => {
+                    self.dropped += 1;
+                    return Err(Overfull);
+                }
+                Overflow::DropOldest if bytes <= self.limit.bytes && self.limit.messages > 0 => {
+                    while !self.has_room(bytes) {
+                        self.pop();
+                        self.dropped += 1;
+                    }
+                }
+                // One that never fits is dropped alone.
+                Overflow::DropOldest | Overflow::DropNewest => {
+                    self.dropped += 1;
+                    return Ok(None);
+                }
             }
-            None => {
-                self.reader = Some(context.waker().clone());
-                Poll::Pending
+        }
+        self.messages.push_back((message, bytes));
+        self.bytes += bytes;
+        Ok(self.wake())
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        self.messages.len() < self.limit.messages && self.bytes.saturating_add(bytes) <= self.limit.bytes
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let (message, bytes) = self.messages.pop_front()?;
+        self.bytes -= bytes;
+        Some(message)
+    }
+
+    fn wake(&mut self) -> Option<(Waker, When)> {
+        let reader = self.reader.take()?;
+        let when = self.waking.when();
+        self.is_gathering = when == When::NextTurn;
+        Some((reader, when))
+    }
+
+    /// Ends the queue after what it holds, and after an error if there is one. The first end is the one that counts.
+    #[must_use = "the reader waits until it is woken"]
+    pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
+        if self.end.is_none() {
+            self.end = Some(error.map_or(End::None, End::Error));
+        }
+        self.reader.take()
+    }
+
+    /// Whether the reader has been told of the end.
+    pub fn is_over(&self) -> bool {
+        matches!(self.end, Some(End::Told))
+    }
+
+    /// How many messages were dropped because there was no room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Drops what there is and what will come, since there is no reader any more.
+    #[must_use = "it must be dropped when no borrow is held"]
+    pub fn discard(&mut self) -> Option<Waker> {
+        self.messages = VecDeque::new();
+        self.bytes = 0;
+        self.limit = Limit { bytes: 0, messages: 0, overflow: Overflow::DropNewest };
+        self.reader.take()
+    }
+
+    /// Takes the next message, or what follows the last.
+    pub fn take(&mut self) -> Taken<T> {
+        if std::mem::take(&mut self.is_gathering) {
+            self.waking.gathered(self.messages.len());
+        }
+        if self.taken == MOST_AT_ONCE && !self.messages.is_empty() {
+            self.taken = 0;
+            return Taken::Pause;
+        }
+        if let Some(message) = self.pop() {
+            self.taken += 1;
+            return Taken::Message(message);
+        }
+        self.taken = 0;
+        match self.end.take() {
+            None => Taken::Empty,
+            Some(end) => {
+                self.end = Some(if let End::Error(_) = end { End::None } else { End::Told });
+                if let End::Error(error) = end { Taken::Error(error) } else { Taken::End }
             }
         }
     }
+
+    /// Keeps the reader's waker until there is something to take, and gives back the last one, to be dropped when no
+    /// borrow is held: what it drops may be a handle of this.
+    pub fn wait(&mut self, waker: &Waker) -> Option<Waker> {
+        self.reader.replace(waker.clone())
+    }
 }
+
+/// There was no room for a message.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Overfull;

@@ -74,6 +74,59 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = byteLength)]
     pub fn byte_length(this: &View) -> u32;
 
+    /// What a message carries: text, or an `ArrayBuffer`, or a `Blob`. Each has a length by another name, and what has none
+    /// of that name gives NaN.
+    #[derive(Debug)]
+    pub type Data;
+
+    #[wasm_bindgen(method, getter, catch)]
+    pub fn length(this: &Data) -> Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, getter, catch, js_name = byteLength)]
+    pub fn byte_length(this: &Data) -> Result<f64, JsValue>;
+
+    #[wasm_bindgen(method, getter, catch)]
+    pub fn size(this: &Data) -> Result<f64, JsValue>;
+
+    pub type TextEncoder;
+
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> TextEncoder;
+
+    /// Writes as much of a JavaScript string as there is room for.
+    #[wasm_bindgen(method, js_name = encodeInto)]
+    pub fn encode_into(this: &TextEncoder, text: &JsValue, destination: &mut [u8]) -> Encoded;
+
+    /// How much was encoded.
+    pub type Encoded;
+
+    /// In UTF-16 units.
+    #[wasm_bindgen(method, getter)]
+    pub fn read(this: &Encoded) -> u32;
+
+    /// In bytes.
+    #[wasm_bindgen(method, getter)]
+    pub fn written(this: &Encoded) -> u32;
+
+    pub type MessageChannel;
+
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> MessageChannel;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn port1(this: &MessageChannel) -> MessagePort;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn port2(this: &MessageChannel) -> MessagePort;
+
+    pub type MessagePort;
+
+    #[wasm_bindgen(method, setter)]
+    pub fn set_onmessage(this: &MessagePort, callback: &Closure<dyn FnMut()>);
+
+    #[wasm_bindgen(method, js_name = postMessage)]
+    pub fn post_message(this: &MessagePort, message: u32);
+
     /// `Blob` with promises that have a type.
     #[wasm_bindgen(extends = web_sys::Blob)]
     pub type Blob;

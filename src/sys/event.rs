@@ -1,36 +1,114 @@
 //! Events → plain Rust.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use std::cell::{Cell, OnceCell};
+
+use js_sys::{ArrayBuffer, JsString, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::RawMessage;
+use super::bindings::{self, TextEncoder};
 use crate::{Blob, CloseEvent, Message};
 
 /// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
 /// memory, which never shrinks.
 #[derive(Debug)]
-pub(crate) struct Data(JsValue);
+pub(crate) struct Data {
+    kind: Kind,
+    value: bindings::Data,
+    /// Bytes, or UTF-16 units of text.
+    len: u64,
+}
 
-impl Data {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Kind {
+    #[default]
+    Text,
+    Binary,
+    Blob,
+}
+
+/// Tells what messages carry. Mostly the next one carries what the last one did.
+#[derive(Debug, Default)]
+pub(super) struct Inspector(Cell<Kind>);
+
+impl Inspector {
     /// The data of a `message` event.
-    pub(super) fn of(event: web_sys::Event) -> Self {
-        Self(event.unchecked_into::<web_sys::MessageEvent>().data())
-    }
-
-    /// Copies text and bytes into wasm memory.
     ///
     /// None for what no browser delivers: an event that the page made and dispatched itself can carry anything.
+    pub fn inspect(&self, event: web_sys::Event) -> Option<Data> {
+        let value: bindings::Data = event.unchecked_into::<web_sys::MessageEvent>().data().unchecked_into();
+        let mut kinds = [Kind::Text, Kind::Binary, Kind::Blob];
+        kinds.sort_by_key(|kind| *kind != self.0.get());
+        let (kind, len) = kinds.into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
+        self.0.set(kind);
+        Some(Data { kind, value, len })
+    }
+}
+
+impl Kind {
+    /// The length of what is of this kind.
+    fn len(self, value: &bindings::Data) -> Option<u64> {
+        let len = match self {
+            Self::Text => value.length(),
+            Self::Binary => value.byte_length(),
+            Self::Blob => value.size(),
+        };
+        len.ok().filter(|len| !len.is_nan()).map(|len| len as u64)
+    }
+}
+
+impl Data {
+    /// The bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Copies text and bytes into wasm memory. None for what no browser delivers.
     pub fn decode(self) -> Option<Message> {
-        let data = self.0;
-        if let Some(text) = data.as_string() {
-            Some(Message::Text(text))
-        } else if data.is_instance_of::<ArrayBuffer>() {
-            Some(Message::Binary(Uint8Array::new(&data).to_vec()))
-        } else if data.is_instance_of::<web_sys::Blob>() {
-            Some(Message::Blob(Blob::from_raw(data.unchecked_into())))
-        } else {
-            None
+        let value: JsValue = self.value.into();
+        match self.kind {
+            Kind::Text => text(&value, self.len as usize).map(Message::Text),
+            Kind::Binary => Some(Message::Binary(Uint8Array::new(&value).to_vec())),
+            Kind::Blob => Some(Message::Blob(Blob::from_raw(value.dyn_into().ok()?))),
         }
     }
+
+    /// What the browser delivered, itself. None for what no browser delivers.
+    pub fn into_raw(self) -> Option<RawMessage> {
+        let value: JsValue = self.value.into();
+        match self.kind {
+            Kind::Text => value.dyn_into::<JsString>().ok().map(RawMessage::Text),
+            Kind::Binary => value.dyn_into::<ArrayBuffer>().ok().map(RawMessage::Binary),
+            Kind::Blob => value.dyn_into::<web_sys::Blob>().ok().map(RawMessage::Blob),
+        }
+    }
+}
+
+/// The longest text that is faster copied unit by unit, as wasm-bindgen does it.
+const SHORT: usize = 64;
+
+thread_local!(static ENCODER: OnceCell<TextEncoder> = const { OnceCell::new() });
+
+fn text(value: &JsValue, len: usize) -> Option<String> {
+    // Into shared memory browsers do not encode.
+    if len <= SHORT || cfg!(target_feature = "atomics") || !value.is_string() {
+        return value.as_string();
+    }
+    // Mostly each unit is one byte; of the rest none is more than three.
+    let mut bytes = vec![0; len];
+    ENCODER.with(|encoder| {
+        let encoder = encoder.get_or_init(TextEncoder::new);
+        let encoded = encoder.encode_into(value, &mut bytes);
+        let (read, mut written) = (encoded.read(), encoded.written() as usize);
+        if (read as usize) < len {
+            bytes.resize(written + (len - read as usize) * 3, 0);
+            let rest = value.unchecked_ref::<JsString>().slice(read, len as u32);
+            written += encoder.encode_into(&rest, &mut bytes[written..]).written() as usize;
+            bytes.truncate(written);
+            bytes.shrink_to_fit();
+        }
+    });
+    String::from_utf8(bytes).ok()
 }
 
 /// What a `close` event says.

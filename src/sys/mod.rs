@@ -12,10 +12,13 @@ mod payload;
 mod raw;
 mod socket;
 mod timer;
+mod turn;
 
 pub use blob::Blob;
 pub(crate) use event::Data;
 pub(crate) use listener::Listener;
 pub use payload::Payload;
+pub use raw::RawMessage;
 pub(crate) use socket::RawSocket;
-pub(crate) use timer::Timer;
+pub(crate) use timer::{Timer, now};
+pub(crate) use turn::in_next_turn;

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use js_sys::{ArrayBuffer, JsString};
+
 use super::RawSocket;
 use crate::{Error, Options, ReadyState, WebSocket, WebSocketStream};
 
@@ -61,6 +63,18 @@ impl WebSocketStream {
     /// Gives the browser's own socket away, in the state that it is in. The listeners are removed, and messages that have
     /// arrived and were not taken are lost.
     pub fn into_raw(self) -> web_sys::WebSocket {
+        self.connection().remove_listeners();
         self.socket().give_away()
     }
+}
+
+/// A received message as the browser delivered it: what [`Receiver::next_raw`](crate::Receiver::next_raw) gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RawMessage {
+    /// Text, in JavaScript's own encoding.
+    Text(JsString),
+    /// Bytes, in the browser's memory.
+    Binary(ArrayBuffer),
+    /// Bytes in the browser's keeping, to be read when they are wanted.
+    Blob(web_sys::Blob),
 }

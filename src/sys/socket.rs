@@ -113,7 +113,12 @@ impl RawSocket {
     }
 
     pub fn on_message(&self, mut callback: impl FnMut(Data) + 'static) -> Listener {
-        Listener::new(&self.raw, "message", move |event| callback(Data::of(event)))
+        let inspector = event::Inspector::default();
+        Listener::new(&self.raw, "message", move |event| {
+            if let Some(data) = inspector.inspect(event) {
+                callback(data);
+            }
+        })
     }
 
     pub fn on_error(&self, callback: impl FnOnce() + 'static) -> Listener {

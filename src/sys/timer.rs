@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
-use super::bindings;
+use super::{bindings, in_next_turn};
 
-/// Resolves after a delay. Dropping it cancels it.
+/// Resolves after a delay, or without one in the next turn of the event loop. Dropping it cancels it.
 ///
-/// In hidden tabs browsers round it up to a second, and after some minutes to a minute.
+/// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute.
 pub(crate) struct Timer {
-    handle: JsValue,
     state: Rc<RefCell<State>>,
-    _callback: Closure<dyn FnMut()>,
+    timeout: Option<(JsValue, Closure<dyn FnMut()>)>,
 }
 
 #[derive(Default)]
@@ -30,21 +29,30 @@ struct State {
 impl Timer {
     pub fn new(delay: Duration) -> Self {
         let state = Rc::new(RefCell::new(State::default()));
-        let callback = Closure::own_assert_unwind_safe({
-            let state = state.clone();
-            move || {
-                state.borrow_mut().is_over = true;
-                let waker = state.borrow_mut().waker.take();
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
+        let mut timer = Self { state: state.clone(), timeout: None };
+        let end = move || {
+            state.borrow_mut().is_over = true;
+            let waker = state.borrow_mut().waker.take();
+            if let Some(waker) = waker {
+                waker.wake();
             }
-        });
-        // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
-        let milliseconds = delay.as_millis().min(i32::MAX as u128) as f64;
-        let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), milliseconds);
-        Self { handle, state, _callback: callback }
+        };
+        if delay.is_zero() {
+            in_next_turn(end);
+        } else {
+            let callback = Closure::own_assert_unwind_safe(end);
+            // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
+            let milliseconds = delay.as_millis().min(i32::MAX as u128) as f64;
+            let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), milliseconds);
+            timer.timeout = Some((handle, callback));
+        }
+        timer
     }
+}
+
+/// The time of the day in milliseconds, by a clock that may be set.
+pub(crate) fn now() -> f64 {
+    js_sys::Date::now()
 }
 
 // The state is changed in one step, and no foreign code runs meanwhile.
@@ -66,6 +74,8 @@ impl Future for Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        bindings::clear_timeout(&self.handle);
+        if let Some((handle, _)) = &self.timeout {
+            bindings::clear_timeout(handle);
+        }
     }
 }

@@ -10,43 +10,59 @@ fn close(code: u16) -> CloseEvent {
     CloseEvent { code, reason: String::new(), was_clean: code != 1006 }
 }
 
-fn context() -> Context<'static> {
-    Context::from_waker(Waker::noop())
+fn opened(lifecycle: &Lifecycle) -> Poll<bool> {
+    lifecycle.poll_opened(&Context::from_waker(Waker::noop()), &mut lifecycle.waiter())
+}
+
+fn ended(lifecycle: &Lifecycle) -> Poll<Result<CloseEvent, Error>> {
+    lifecycle.poll_ended(&Context::from_waker(Waker::noop()), &mut lifecycle.waiter())
 }
 
 #[test]
 fn opening_resolves_those_who_wait_for_it() {
-    let mut lifecycle = Lifecycle::default();
-    let count = Arc::new(Count::default());
+    let (lifecycle, count) = (Lifecycle::default(), Arc::new(Count::default()));
     let waker = Waker::from(count.clone());
-    assert!(lifecycle.poll_opened(&Context::from_waker(&waker)).is_pending());
-    assert!(lifecycle.poll_opened(&Context::from_waker(&waker)).is_pending());
-    lifecycle.open().into_iter().for_each(Waker::wake);
+    let (context, waiter) = (&Context::from_waker(&waker), &mut lifecycle.waiter());
+    assert!(lifecycle.poll_opened(context, waiter).is_pending());
+    assert!(lifecycle.poll_opened(context, waiter).is_pending());
+    lifecycle.open();
     assert_eq!(count.get(), 1);
-    assert_eq!(lifecycle.poll_opened(&context()), Poll::Ready(true));
+    assert_eq!(opened(&lifecycle), Poll::Ready(true));
+}
+
+#[test]
+fn those_who_have_gone_are_not_woken() {
+    let (lifecycle, count) = (Lifecycle::default(), Arc::new(Count::default()));
+    let waker = Waker::from(count.clone());
+    let mut waiter = lifecycle.waiter();
+    assert!(lifecycle.poll_opened(&Context::from_waker(&waker), &mut waiter).is_pending());
+    drop((waiter, waker));
+    assert_eq!(Arc::strong_count(&count), 1);
+    lifecycle.open();
+    assert_eq!(count.get(), 0);
 }
 
 #[test]
 fn an_end_without_an_open_is_a_failure() {
-    let mut lifecycle = Lifecycle::default();
-    let _ = lifecycle.end(Ok(close(1006)));
-    assert_eq!(lifecycle.poll_opened(&context()), Poll::Ready(false));
+    let lifecycle = Lifecycle::default();
+    lifecycle.end(Ok(close(1006)));
+    assert_eq!(opened(&lifecycle), Poll::Ready(false));
 }
 
 #[test]
 fn a_connection_that_ended_at_once_was_open() {
-    let mut lifecycle = Lifecycle::default();
-    let _ = lifecycle.open();
-    let _ = lifecycle.end(Ok(close(1000)));
-    assert_eq!(lifecycle.poll_opened(&context()), Poll::Ready(true));
+    let lifecycle = Lifecycle::default();
+    lifecycle.open();
+    lifecycle.end(Ok(close(1000)));
+    assert_eq!(opened(&lifecycle), Poll::Ready(true));
 }
 
 #[test]
 fn the_first_end_is_the_one_that_counts() {
-    let mut lifecycle = Lifecycle::default();
-    assert!(lifecycle.poll_ended(&context()).is_pending());
-    let _ = lifecycle.end(Err(Error::CloseTimeout(Duration::from_secs(5))));
-    let _ = lifecycle.end(Ok(close(1000)));
-    assert_eq!(lifecycle.poll_ended(&context()), Poll::Ready(Err(Error::CloseTimeout(Duration::from_secs(5)))));
+    let lifecycle = Lifecycle::default();
+    assert!(ended(&lifecycle).is_pending());
+    lifecycle.end(Err(Error::CloseTimeout(Duration::from_secs(5))));
+    lifecycle.end(Ok(close(1000)));
+    assert_eq!(ended(&lifecycle), Poll::Ready(Err(Error::CloseTimeout(Duration::from_secs(5)))));
     assert_eq!(lifecycle.close_event(), None);
 }

@@ -5,6 +5,7 @@ use core::prelude::v1::test;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod backpressure;
 mod close;
 mod error;
 mod lifecycle;

@@ -1,57 +1,180 @@
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use super::{Count, test};
-use crate::queue::Queue;
+use crate::queue::{Limit, Overfull, Queue, Taken};
+use crate::waking::When;
+use crate::{Error, Overflow};
 
-fn poll(queue: &mut Queue<u8>) -> Poll<Option<u8>> {
-    queue.poll_next(&mut Context::from_waker(Waker::noop()))
+fn limited(bytes: u64, messages: usize, overflow: Overflow) -> Queue<u32> {
+    Queue::new(Limit { bytes, messages, overflow })
+}
+
+fn queue() -> Queue<u32> {
+    limited(0, 0, Overflow::Unbounded)
+}
+
+/// Pushes messages of one byte each, and gives those that are then in the queue.
+fn pushed(queue: &mut Queue<u32>, messages: impl IntoIterator<Item = u32>) -> Vec<u32> {
+    messages.into_iter().for_each(|message| drop(queue.push(message, 1).unwrap()));
+    taken(queue)
+}
+
+fn taken(queue: &mut Queue<u32>) -> Vec<u32> {
+    let mut all = Vec::new();
+    loop {
+        match queue.take() {
+            Taken::Message(message) => all.push(message),
+            Taken::Pause => {}
+            _ => return all,
+        }
+    }
 }
 
 #[test]
 fn messages_come_in_their_order() {
-    let mut queue = Queue::new();
-    for message in [1, 2, 3] {
-        assert!(queue.push(message).is_none());
-    }
-    assert_eq!([poll(&mut queue), poll(&mut queue)], [Poll::Ready(Some(1)), Poll::Ready(Some(2))]);
-    let _ = queue.push(4);
-    assert_eq!([poll(&mut queue), poll(&mut queue)], [Poll::Ready(Some(3)), Poll::Ready(Some(4))]);
-    assert_eq!(poll(&mut queue), Poll::Pending);
+    let queue = &mut queue();
+    assert_eq!(pushed(queue, [1, 2, 3]), [1, 2, 3]);
+    assert_eq!(pushed(queue, [4]), [4]);
+    assert_eq!(queue.take(), Taken::Empty);
 }
 
 #[test]
-fn queued_messages_survive_the_end() {
-    let mut queue = Queue::new();
-    let _ = queue.push(1);
-    let _ = queue.end();
-    assert_eq!(poll(&mut queue), Poll::Ready(Some(1)));
+fn queued_messages_survive_the_end_and_nothing_follows_it() {
+    let queue = &mut queue();
+    let _ = queue.push(1, 1);
+    let _ = queue.end(None);
+    let _ = queue.push(2, 1);
+    assert_eq!(taken(queue), [1]);
+    assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
 
 #[test]
-fn the_end_is_for_ever() {
-    let mut queue = Queue::new();
-    let _ = queue.end();
-    assert_eq!([poll(&mut queue), poll(&mut queue)], [Poll::Ready(None), Poll::Ready(None)]);
+fn an_error_comes_once_after_the_messages_and_before_the_end() {
+    let queue = &mut queue();
+    let _ = queue.push(1, 1);
+    let _ = queue.end(Some(Error::Overflow));
+    let _ = queue.end(None);
+    assert_eq!(queue.take(), Taken::Message(1));
+    assert_eq!(queue.take(), Taken::Error(Error::Overflow));
+    assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
 
 #[test]
 fn it_is_over_when_the_reader_was_told() {
-    let mut queue = Queue::new();
-    let _ = queue.end();
+    let queue = &mut queue();
+    let _ = queue.end(None);
     assert!(!queue.is_over());
-    let _ = poll(&mut queue);
+    let _ = queue.take();
     assert!(queue.is_over());
 }
 
 #[test]
 fn a_message_and_the_end_wake_the_reader_once_each() {
-    for event in [|queue: &mut Queue<u8>| queue.push(1), Queue::end] {
-        let (mut queue, count) = (Queue::new(), Arc::new(Count::default()));
-        let waker = Waker::from(count.clone());
-        assert!(queue.poll_next(&mut Context::from_waker(&waker)).is_pending());
+    let push = |queue: &mut Queue<u32>| queue.push(1, 1).unwrap().map(|(waker, _)| waker);
+    for event in [push, |queue: &mut Queue<u32>| queue.end(None)] {
+        let (mut queue, count) = (queue(), Arc::new(Count::default()));
+        assert!(queue.wait(&Waker::from(count.clone())).is_none());
         event(&mut queue).expect("nobody is woken").wake();
         assert_eq!(count.get(), 1);
         assert!(event(&mut queue).is_none());
     }
+}
+
+#[test]
+fn no_more_may_wait_than_the_limit() {
+    for (bytes, messages) in [(3, 100), (100, 3)] {
+        assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropOldest), 0..10), [7, 8, 9]);
+        assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropNewest), 0..10), [0, 1, 2]);
+        let closes = &mut limited(bytes, messages, Overflow::Close);
+        assert!((0..3).all(|message| closes.push(message, 1).is_ok()));
+        assert_eq!(closes.push(3, 1).unwrap_err(), Overfull);
+        assert_eq!((taken(closes), closes.dropped()), (vec![0, 1, 2], 1));
+    }
+}
+
+#[test]
+fn what_is_taken_makes_room() {
+    let queue = &mut limited(3, 3, Overflow::DropNewest);
+    assert_eq!(pushed(queue, 0..4), [0, 1, 2]);
+    assert_eq!(pushed(queue, 4..8), [4, 5, 6]);
+    assert_eq!(queue.dropped(), 2);
+}
+
+#[test]
+fn empty_messages_are_messages() {
+    let queue = &mut limited(100, 2, Overflow::DropOldest);
+    (0..5).for_each(|message| drop(queue.push(message, 0).unwrap()));
+    assert_eq!((taken(queue), queue.dropped()), (vec![3, 4], 3));
+}
+
+#[test]
+fn the_oldest_make_as_much_room_as_is_needed() {
+    let queue = &mut limited(10, 100, Overflow::DropOldest);
+    for (message, bytes) in [(1, 4), (2, 4), (3, 9)] {
+        let _ = queue.push(message, bytes);
+    }
+    assert_eq!((taken(queue), queue.dropped()), (vec![3], 2));
+}
+
+#[test]
+fn what_never_fits_drives_nothing_out() {
+    let queue = &mut limited(10, 100, Overflow::DropOldest);
+    let _ = queue.push(1, 4);
+    let _ = queue.push(2, 11);
+    assert_eq!((taken(queue), queue.dropped()), (vec![1], 1));
+}
+
+#[test]
+fn without_a_reader_nothing_is_kept() {
+    let queue = &mut limited(100, 100, Overflow::Close);
+    let _ = queue.push(1, 1);
+    assert!(queue.discard().is_none());
+    assert_eq!(pushed(queue, 2..9), []);
+}
+
+#[test]
+fn a_reader_pauses_after_128_messages() {
+    let queue = &mut queue();
+    (0..300).for_each(|message| drop(queue.push(message, 1)));
+    let mut pauses = Vec::new();
+    for index in 0..302 {
+        if queue.take() == Taken::Pause {
+            pauses.push(index);
+        }
+    }
+    assert_eq!(pauses, [128, 257]);
+    assert_eq!(queue.take(), Taken::Empty);
+}
+
+/// Lets messages arrive, as many at a time as are given, at a reader that waits for each time. Tells when it was woken.
+fn wakes(queue: &mut Queue<u32>, arriving: usize, times: usize) -> Vec<When> {
+    let mut wakes = Vec::new();
+    for _ in 0..times {
+        let _ = queue.wait(Waker::noop());
+        for message in 0..arriving {
+            wakes.extend(queue.push(message as u32, 1).unwrap().map(|(_, when)| when));
+        }
+        assert_eq!(taken(queue).len(), arriving);
+    }
+    wakes
+}
+
+#[test]
+fn a_reader_is_woken_in_turns_while_they_gather_messages() {
+    let queue = &mut queue();
+    let first = wakes(queue, 5, 40);
+    assert!(first[..16].iter().all(|when| *when == When::Now), "{first:?}");
+    assert!(first[16..].iter().all(|when| *when == When::NextTurn), "{first:?}");
+    // One that gathers nothing is enough to stop it.
+    let then = wakes(queue, 1, 5);
+    assert_eq!(then, [When::NextTurn, When::Now, When::Now, When::Now, When::Now]);
+}
+
+#[test]
+fn turns_that_gather_nothing_are_tried_less_and_less() {
+    let tried = |wakes: Vec<When>| wakes.into_iter().filter(|when| *when == When::NextTurn).count();
+    let queue = &mut queue();
+    assert_eq!(tried(wakes(queue, 1, 100)), 3); // after 16, 16 and 32 more
+    assert_eq!(tried(wakes(queue, 1, 10_000)), 12); // at most every 1,024
 }

@@ -2,7 +2,10 @@ use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::test;
-use crate::{Blob, Error, ListenerGuard, Message, Options, SendError, WebSocket, WebSocketStream};
+use crate::{
+    Blob, ByteStream, Chunks, Closed, Error, ListenerGuard, Message, Options, RawMessage, Receiver, SendError, Sender,
+    Slices, WebSocket, WebSocketStream,
+};
 
 fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 
@@ -12,7 +15,8 @@ fn assert_future_unwind_safe<F: Future + UnwindSafe>(_future: F) {}
 fn what_users_hold_is_unwind_safe() {
     assert_unwind_safe::<WebSocket>();
     assert_unwind_safe::<ListenerGuard>();
-    assert_unwind_safe::<WebSocketStream>();
+    assert_unwind_safe::<(WebSocketStream, Sender, Receiver, Closed)>();
+    assert_unwind_safe::<(ByteStream, Slices, Chunks, RawMessage)>();
     assert_unwind_safe::<(Blob, Message, Options, Error, SendError<Message>)>();
     assert_future_unwind_safe(WebSocketStream::connect("about:blank"));
 }

@@ -1,0 +1,83 @@
+//! A Blob as a stream of bytes.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+
+use crate::{Blob, Error};
+
+/// The bytes of a Blob, chunk by chunk: what [`Blob::chunks`] gives.
+#[must_use = "it reads when it is polled"]
+pub struct Chunks {
+    blob: Blob,
+    len: u64,
+    read: u64,
+    reading: Option<Reading>,
+}
+
+type Reading = Pin<Box<dyn Future<Output = Result<Vec<u8>, Error>>>>;
+
+impl Blob {
+    /// The bytes in chunks of so many, the last one of what is left, each read when it is asked for.
+    ///
+    /// So a file of any size passes through a memory of one chunk. An empty Blob has no chunks.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends with [`Error::UnreadableBlob`], for instance if the file that it stands for has changed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::{Blob, Error};
+    ///
+    /// async fn count_zeros(file: web_sys::File) -> Result<usize, Error> {
+    ///     let chunks = Blob::from(file).chunks(1 << 20);
+    ///     chunks.try_fold(0, async |zeros, chunk| Ok(zeros + chunk.iter().filter(|byte| **byte == 0).count())).await
+    /// }
+    /// ```
+    pub fn chunks(&self, len: u64) -> Chunks {
+        Chunks { blob: self.clone(), len: len.max(1), read: 0, reading: None }
+    }
+}
+
+impl Stream for Chunks {
+    type Item = Result<Vec<u8>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_terminated() {
+            return Poll::Ready(None);
+        }
+        let Self { blob, len, read, reading } = &mut *self;
+        let end = read.saturating_add(*len).min(blob.len());
+        let reading_now = reading.get_or_insert_with(|| {
+            let part = blob.slice(*read..end);
+            Box::pin(async move { part.bytes().await })
+        });
+        let bytes = ready!(reading_now.as_mut().poll(context));
+        *reading = None;
+        *read = if bytes.is_ok() { end } else { blob.len() };
+        Poll::Ready(Some(bytes))
+    }
+}
+
+impl FusedStream for Chunks {
+    fn is_terminated(&self) -> bool {
+        self.read == self.blob.len()
+    }
+}
+
+// What is read is nobody else's.
+impl UnwindSafe for Chunks {}
+impl RefUnwindSafe for Chunks {}
+
+impl fmt::Debug for Chunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunks").field("blob", &self.blob).field("read", &self.read).finish_non_exhaustive()
+    }
+}

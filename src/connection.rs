@@ -1,0 +1,211 @@
+//! One connection, as its handles share it.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::backpressure::{Backpressure, Wait};
+use crate::lifecycle::Lifecycle;
+use crate::notify::Waiter;
+use crate::queue::{Overfull, Queue, Taken};
+use crate::sys::{Data, Listener, RawSocket, Timer, in_next_turn};
+use crate::waking::When;
+use crate::{CloseEvent, Error, Options, ReadyState};
+
+/// A connection, for as long as it has a handle. When this is dropped, it is closed.
+pub(crate) struct Connection {
+    // Dropped before the socket is closed, so that no event of the closing comes.
+    listeners: RefCell<Option<[Listener; 4]>>,
+    shared: Rc<Shared>,
+}
+
+/// What the listeners and the handles have in common.
+struct Shared {
+    socket: RawSocket,
+    options: Options,
+    lifecycle: Rc<Lifecycle>,
+    queue: RefCell<Queue<Data>>,
+    backpressure: Backpressure,
+}
+
+impl Connection {
+    /// Attaches the listeners, in the task in which the socket was constructed, and resolves when it is open.
+    pub fn open(
+        socket: Result<RawSocket, Error>,
+        options: &Options,
+    ) -> impl Future<Output = Result<Self, Error>> + use<> {
+        let connection = socket.map(|socket| Self::listen(socket, options));
+        async {
+            let connection = connection?;
+            connection.opened_in_time().await?;
+            Ok(connection)
+        }
+    }
+
+    fn listen(socket: RawSocket, options: &Options) -> Self {
+        let shared = Rc::new(Shared {
+            socket,
+            lifecycle: Rc::default(),
+            queue: RefCell::new(Queue::new(options.receive_limit)),
+            backpressure: Backpressure::default(),
+            options: options.clone(),
+        });
+        if shared.socket.ready_state() == ReadyState::Open {
+            shared.lifecycle.open();
+        }
+        let [open, message, error, close] = [(); 4].map(|()| Rc::clone(&shared));
+        let listeners = [
+            shared.socket.on_open(move || open.lifecycle.open()),
+            shared.socket.on_message(move |data| message.received(data)),
+            shared.socket.on_error(move || error.failed()),
+            shared.socket.on_close(move |event| close.ended(Ok(event))),
+        ];
+        Self { listeners: RefCell::new(Some(listeners)), shared }
+    }
+
+    async fn opened_in_time(&self) -> Result<(), Error> {
+        let (lifecycle, timeout) = (self.lifecycle(), self.options().connect_timeout);
+        let (mut timer, mut waiter) = (Timer::new(timeout), lifecycle.waiter());
+        let opened = poll_fn(move |context| match lifecycle.poll_opened(context, &mut waiter) {
+            Poll::Pending => Pin::new(&mut timer).poll(context).map(|()| None),
+            opened => opened.map(Some),
+        });
+        match opened.await {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::ConnectFailed { url: self.socket().url() }),
+            None => {
+                // It has had its time, and gets no more of it for being dropped.
+                self.socket().close();
+                Err(Error::ConnectTimeout { url: self.socket().url(), timeout })
+            }
+        }
+    }
+
+    pub fn socket(&self) -> &RawSocket {
+        &self.shared.socket
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub fn lifecycle(&self) -> &Rc<Lifecycle> {
+        &self.shared.lifecycle
+    }
+
+    pub fn queue(&self) -> &RefCell<Queue<Data>> {
+        &self.shared.queue
+    }
+
+    /// Whether a message may be sent without waiting.
+    pub fn has_room(&self) -> bool {
+        self.shared.backpressure.has_room(&self.shared.socket, &self.shared.options)
+    }
+
+    pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), Error>> {
+        self.shared.backpressure.poll_room(context, wait, &self.shared.socket, &self.shared.options)
+    }
+
+    pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), Error>> {
+        self.shared.backpressure.poll_empty(context, wait, &self.shared.socket)
+    }
+
+    /// The next data that has arrived, an error that ended it, or nothing for ever.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<Data, Error>>> {
+        let mut queue = self.shared.queue.borrow_mut();
+        match queue.take() {
+            Taken::Message(data) => Poll::Ready(Some(Ok(data))),
+            Taken::Error(error) => Poll::Ready(Some(Err(error))),
+            Taken::End => Poll::Ready(None),
+            Taken::Empty => {
+                let last = queue.wait(context.waker());
+                drop(queue);
+                drop(last);
+                Poll::Pending
+            }
+            Taken::Pause => {
+                let waker = context.waker().clone();
+                in_next_turn(move || waker.wake());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Resolves when the connection has ended, or when it has not in the time that a timer gives it.
+    pub fn poll_ended(
+        &self,
+        context: &mut Context<'_>,
+        waiter: &mut Waiter,
+        timer: Pin<&mut Timer>,
+    ) -> Poll<Result<CloseEvent, Error>> {
+        let ended = self.shared.lifecycle.poll_ended(context, waiter);
+        if ended.is_pending() && timer.poll(context).is_ready() {
+            // No event of this connection is of interest any more.
+            self.remove_listeners();
+            self.shared.ended(Err(Error::CloseTimeout(self.shared.options.close_timeout)));
+            return self.shared.lifecycle.poll_ended(context, waiter);
+        }
+        ended
+    }
+
+    /// Removes the listeners, so that nothing is heard of the connection any more.
+    pub fn remove_listeners(&self) {
+        self.listeners.take();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.remove_listeners();
+        self.shared.ended(Err(Error::Dropped));
+    }
+}
+
+// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: nothing here runs
+// foreign code while it holds a borrow or is half changed.
+impl UnwindSafe for Connection {}
+impl RefUnwindSafe for Connection {}
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
+
+impl Shared {
+    fn received(&self, data: Data) {
+        // The peer may have answered what it has taken.
+        self.backpressure.notify.wake_all();
+        let len = data.len();
+        let pushed = self.queue.borrow_mut().push(data, len);
+        match pushed {
+            Ok(None) => {}
+            Ok(Some((reader, When::Now))) => reader.wake(),
+            Ok(Some((reader, When::NextTurn))) => in_next_turn(move || reader.wake()),
+            Err(Overfull) => {
+                self.socket.close();
+                self.end_queue(Some(Error::Overflow));
+            }
+        }
+    }
+
+    /// By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this alone:
+    /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
+    fn failed(&self) {
+        if !self.lifecycle.is_opened() {
+            self.ended(Err(Error::ConnectFailed { url: self.socket.url() }));
+        }
+    }
+
+    fn ended(&self, end: Result<CloseEvent, Error>) {
+        self.lifecycle.end(end);
+        self.backpressure.notify.wake_all();
+        self.end_queue(None);
+    }
+
+    fn end_queue(&self, error: Option<Error>) {
+        let reader = self.queue.borrow_mut().end(error);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The half of a connection that sends.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_sink::Sink;
+
+use crate::backpressure::Wait;
+use crate::connection::Connection;
+use crate::lifecycle::Lifecycle;
+use crate::notify::Waiter;
+use crate::sys::{RawSocket, Timer};
+use crate::{Blob, CloseCode, CloseEvent, CloseReason, Error, Message, Payload, ReadyState, SendError, Slices};
+
+/// The half of a [`WebSocketStream`](crate::WebSocketStream) that sends, and closes.
+///
+/// A clone is one more handle of the same connection, for another task. The connection is closed when all of them and the
+/// [`Receiver`](crate::Receiver) are dropped: what was sent goes out first.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::{TryStreamExt, future::try_join};
+/// use wasm_websocket::{Error, Message, WebSocketStream};
+///
+/// async fn tell_and_listen(stream: WebSocketStream, story: &str, show: impl Fn(Message)) -> Result<(), Error> {
+///     let (mut sender, mut receiver) = stream.split();
+///     let tell = async { sender.send(story).await.map_err(Error::from) }; // waits for the network …
+///     let listen = async {
+///         while let Some(message) = receiver.try_next().await? {
+///             show(message); // … while messages are shown as they come
+///         }
+///         Ok(())
+///     };
+///     try_join(tell, listen).await.map(drop)
+/// }
+/// ```
+#[must_use = "the connection is closed when its last handle is dropped"]
+pub struct Sender {
+    connection: Rc<Connection>,
+    sink: SinkState,
+}
+
+/// How far the methods of [`Sink`] have come.
+#[derive(Default)]
+struct SinkState {
+    room: Wait,
+    flush: Wait,
+    close: Option<Closing>,
+}
+
+/// A wait for the end, of limited time.
+struct Closing {
+    timer: Timer,
+    waiter: Waiter,
+}
+
+impl Closing {
+    fn new(connection: &Connection) -> Self {
+        Self { timer: Timer::new(connection.options().close_timeout), waiter: connection.lifecycle().waiter() }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {
+        connection.poll_ended(context, &mut self.waiter, Pin::new(&mut self.timer))
+    }
+}
+
+impl Sender {
+    pub(crate) fn new(connection: Rc<Connection>) -> Self {
+        Self { connection, sink: SinkState::default() }
+    }
+
+    pub(crate) fn socket(&self) -> &RawSocket {
+        self.connection.socket()
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Sends a message, waiting while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
+    ///
+    /// It resolves when the browser has taken the message, which is not to say that the peer has it. A message of any size
+    /// is taken when there is room. Dropping the future before it resolves sends nothing and drops the message; pass a
+    /// reference to keep it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
+    /// that browsers refuse, such as one that is resizable. The error hands the message back.
+    pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
+        match self.ready().await {
+            Ok(()) => self.socket().send(message),
+            Err(error) => Err(SendError { message, error }),
+        }
+    }
+
+    /// Sends a message if it need not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] if more than the high water mark is unsent; else as for [`send`](Self::send). The error hands the
+    /// message back.
+    pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
+        // The state first: of a socket that is closed, the buffer stays full for ever.
+        if self.ready_state() == ReadyState::Open && !self.connection.has_room() {
+            return Err(SendError { message, error: Error::Full });
+        }
+        self.socket().send(message)
+    }
+
+    /// Waits until there is room: no more than the high water mark is unsent, or, once it was, no more than the low one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits.
+    pub async fn ready(&mut self) -> Result<(), Error> {
+        let mut wait = Wait::default();
+        poll_fn(move |context| self.connection.poll_room(context, &mut wait)).await
+    }
+
+    /// Waits until everything that was sent has gone to the network.
+    ///
+    /// It is the most that a page can know about it: whether the peer has it, only the peer can say. Dropping the future
+    /// changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] if the connection ceases to be open before that; then some of it may be lost.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let mut wait = Wait::default();
+        poll_fn(move |context| self.connection.poll_empty(context, &mut wait)).await
+    }
+
+    /// Sends a Blob, or a `File`, of any size in slices of so many bytes, each a message.
+    ///
+    /// The slices are sent as the result, a stream, is polled; it waits for room as [`send`](Self::send) does, and has an
+    /// item for each slice that was handed over. Of the Blob nothing enters the memory of the page but what is on its way.
+    /// Dropping it sends no more. Messages that are sent meanwhile go between the slices.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends with [`Error::NotOpen`] if the connection is not open or ceases to be.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::{Error, Sender};
+    ///
+    /// async fn upload(sender: &mut Sender, file: web_sys::File, show: impl Fn(f64)) -> Result<(), Error> {
+    ///     let mut slices = sender.send_slices(file, 256 << 10);
+    ///     while let Some(progress) = slices.try_next().await? {
+    ///         show(progress.sent as f64 / progress.total as f64);
+    ///     }
+    ///     sender.flush().await
+    /// }
+    /// ```
+    pub fn send_slices(&mut self, blob: impl Into<Blob>, len: u64) -> Slices {
+        Slices::new(self.clone(), blob.into(), len)
+    }
+
+    /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
+    ///
+    /// What was sent before goes out first. What had arrived before is still in the [`Receiver`](crate::Receiver); what
+    /// arrives later the browser discards. Dropping the future does not stop the closing. On a connection that has ended,
+    /// it gives the event that ended it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout),
+    /// now and whenever it is asked again; messages then end, and the browser goes on closing the connection by itself.
+    pub async fn close(&mut self) -> Result<CloseEvent, Error> {
+        self.socket().close();
+        self.ended_in_time().await
+    }
+
+    /// Closes the connection with a code and a reason, and waits for the peer's answer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    pub async fn close_with<C, R>(&mut self, code: C, reason: R) -> Result<CloseEvent, Error>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        self.socket().close_with(code, reason)?;
+        self.ended_in_time().await
+    }
+
+    /// Waits until the connection has ended, and says how.
+    ///
+    /// It closes nothing, and keeps the connection not alive: it may be kept for longer than any handle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CloseTimeout`] if the end was not heard of in time, [`Error::Dropped`] if nobody listens any more.
+    pub fn closed(&self) -> Closed {
+        let lifecycle = Rc::clone(self.connection.lifecycle());
+        Closed { waiter: lifecycle.waiter(), lifecycle }
+    }
+
+    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
+    pub fn close_event(&self) -> Option<CloseEvent> {
+        self.connection.lifecycle().close_event()
+    }
+
+    /// The state of the connection.
+    pub fn ready_state(&self) -> ReadyState {
+        self.socket().ready_state()
+    }
+
+    /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.
+    pub fn buffered_amount(&self) -> u64 {
+        self.socket().buffered_amount()
+    }
+
+    async fn ended_in_time(&self) -> Result<CloseEvent, Error> {
+        let mut closing = Closing::new(&self.connection);
+        poll_fn(move |context| closing.poll(context, &self.connection)).await
+    }
+}
+
+/// One more handle of the same connection.
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self::new(Rc::clone(&self.connection))
+    }
+}
+
+/// Waits, sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
+///
+/// A flush resolves when the browser has handed everything to the network. `SinkExt::send` flushes each message, so to
+/// send many, use `SinkExt::feed`, or the method [`send`](Sender::send), which does not flush. Closing fails with
+/// [`Error::Unclean`] if the connection ended without a closing handshake.
+impl Sink<Message> for Sender {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { connection, sink } = &mut *self;
+        connection.poll_room(context, &mut sink.room)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Ok(self.socket().send(message)?)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { connection, sink } = &mut *self;
+        connection.poll_empty(context, &mut sink.flush)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { connection, sink } = &mut *self;
+        let closing = sink.close.get_or_insert_with(|| {
+            connection.socket().close();
+            Closing::new(connection)
+        });
+        let ended = closing.poll(context, connection);
+        if ended.is_ready() {
+            sink.close = None;
+        }
+        ended.map(|end| match end? {
+            event if event.was_clean => Ok(()),
+            event => Err(Error::Unclean(event)),
+        })
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("socket", self.socket()).finish_non_exhaustive()
+    }
+}
+
+/// The end of a connection, to wait for: what [`Sender::closed`] gives.
+#[derive(Debug)]
+#[must_use = "it waits when it is polled"]
+pub struct Closed {
+    lifecycle: Rc<Lifecycle>,
+    waiter: Waiter,
+}
+
+impl Future for Closed {
+    type Output = Result<CloseEvent, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { lifecycle, waiter } = &mut *self;
+        lifecycle.poll_ended(context, waiter)
+    }
+}

@@ -1,0 +1,75 @@
+//! A Blob as a series of messages.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+
+use crate::backpressure::Wait;
+use crate::{Blob, Error, Sender};
+
+/// A Blob on its way out in slices: what [`Sender::send_slices`] gives.
+#[must_use = "it sends when it is polled"]
+pub struct Slices {
+    sender: Sender,
+    blob: Blob,
+    len: u64,
+    wait: Wait,
+    sent: u64,
+    has_failed: bool,
+}
+
+/// How far a Blob has come that is sent in slices.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The bytes of the Blob that the browser has taken.
+    pub sent: u64,
+    /// The bytes of the Blob.
+    pub total: u64,
+    /// The bytes of the connection that the browser has not yet handed to the network.
+    pub buffered: u64,
+}
+
+impl Slices {
+    pub(crate) fn new(sender: Sender, blob: Blob, len: u64) -> Self {
+        // Slices of nothing would never come to an end.
+        Self { sender, blob, len: len.max(1), wait: Wait::default(), sent: 0, has_failed: false }
+    }
+
+    fn send_next(&mut self) -> Result<Progress, Error> {
+        let total = self.blob.len();
+        let end = self.sent.saturating_add(self.len).min(total);
+        self.sender.socket().send(self.blob.slice(self.sent..end))?;
+        self.sent = end;
+        Ok(Progress { sent: end, total, buffered: self.sender.buffered_amount() })
+    }
+}
+
+impl Stream for Slices {
+    type Item = Result<Progress, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_terminated() {
+            return Poll::Ready(None);
+        }
+        let Self { sender, wait, .. } = &mut *self;
+        let room = ready!(sender.connection().poll_room(context, wait));
+        let progress = room.and_then(|()| self.send_next());
+        self.has_failed = progress.is_err();
+        Poll::Ready(Some(progress))
+    }
+}
+
+impl FusedStream for Slices {
+    fn is_terminated(&self) -> bool {
+        self.has_failed || self.sent == self.blob.len()
+    }
+}
+
+impl fmt::Debug for Slices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slices").field("blob", &self.blob).field("sent", &self.sent).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use super::test;
+use crate::backpressure::Pace;
+
+const DELAY: Duration = Duration::from_millis(50);
+
+/// The factor after looks that each took so many milliseconds and saw so many bytes.
+fn factor(looks: &[(f64, u64)]) -> u64 {
+    let mut pace = Pace::default();
+    looks.iter().for_each(|&(took, amount)| pace.learn(DELAY, took, amount));
+    pace.factor()
+}
+
+#[test]
+fn the_mark_is_raised_while_looks_come_late_and_find_nothing() {
+    assert_eq!(factor(&[]), 1);
+    assert_eq!(factor(&[(1000.0, 0)]), 2);
+    assert_eq!(factor(&[(1000.0, 0); 3]), 8);
+    assert_eq!(factor(&[(60_000.0, 0); 100]), 64);
+}
+
+#[test]
+fn it_is_not_raised_where_something_is_left() {
+    assert_eq!(factor(&[(1000.0, 0), (1000.0, 5)]), 2);
+}
+
+#[test]
+fn a_look_in_time_lowers_it_again() {
+    assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (52.0, 0)]), 1);
+    // A busy page is late, too, but not that late.
+    assert_eq!(factor(&[(300.0, 0)]), 1);
+}

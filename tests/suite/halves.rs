@@ -1,0 +1,215 @@
+//! The halves of a connection, and who else holds it.
+
+use std::future::pending;
+
+use futures_util::future::{join, select};
+use futures_util::stream::FusedStream;
+use futures_util::{FutureExt, StreamExt};
+use js_sys::futures::spawn_local;
+use macro_rules_attribute::apply;
+use wasm_websocket::{CloseEvent, Error, Message, Options, ReadyState};
+
+use super::guard::turn;
+use super::peer::{Count, connect, connect_with, next};
+
+// L06
+#[apply(browser_test)]
+async fn halves_work_in_tasks_of_their_own() {
+    let (mut sender, mut receiver) = connect("/echo").await.split();
+    let (done, is_done) = futures_channel::oneshot::channel();
+    spawn_local(async move {
+        for number in 0..100_u8 {
+            sender.send([number]).await.unwrap();
+        }
+        drop(done.send(sender));
+    });
+    for number in 0..100 {
+        assert_eq!(receiver.next().await, Some(Ok(vec![number].into())));
+    }
+    // The sender is still there, and so is the connection.
+    let mut sender = is_done.await.unwrap();
+    sender.send("more").await.unwrap();
+    assert_eq!(receiver.next().await, Some(Ok("more".into())));
+}
+
+// L06
+#[apply(browser_test)]
+async fn without_its_receiver_a_connection_still_sends() {
+    let count = &mut Count::new().await;
+    let (mut sender, receiver) = connect(&count.path("/echo")).await.split();
+    drop(receiver);
+    for _ in 0..10 {
+        sender.send([1; 1000]).await.unwrap();
+    }
+    sender.flush().await.unwrap();
+    let end = CloseEvent { code: 4000, reason: "enough".into(), was_clean: true };
+    assert_eq!(sender.close_with(4000, "enough").await, Ok(end));
+    assert_eq!(count.ended().await, "10 received, closed with 4000");
+}
+
+// L06
+#[apply(browser_test)]
+async fn without_its_senders_a_connection_still_receives() {
+    let count = &mut Count::new().await;
+    let (mut sender, mut receiver) = connect(&count.path("/echo")).await.split();
+    let clone = sender.clone();
+    sender.send("back, please").await.unwrap();
+    drop((sender, clone));
+    assert_eq!(receiver.next().await, Some(Ok("back, please".into())));
+    count.becomes(1).await;
+    drop(receiver);
+    count.becomes(0).await;
+}
+
+#[apply(browser_test)]
+async fn senders_may_be_many() {
+    let (sender, mut receiver) = connect("/echo").await.split();
+    let send = |number: u8| {
+        let mut sender = sender.clone();
+        async move { sender.send([number]).await.unwrap() }
+    };
+    join(send(1), send(2)).await;
+    assert_eq!(receiver.next().await, Some(Ok(vec![1].into())));
+    assert_eq!(receiver.next().await, Some(Ok(vec![2].into())));
+}
+
+// L07: whoever closes, all hear of it.
+#[apply(browser_test)]
+async fn a_close_from_one_side_ends_the_other() {
+    let (mut sender, mut receiver) = connect("/echo").await.split();
+    let closed = sender.closed();
+    let close = async { sender.close_with(4001, "over").await };
+    let (close, end) = join(close, async { (receiver.next().await, receiver.is_terminated()) }).await;
+    assert_eq!(end, (None, true));
+    assert_eq!(close, Ok(CloseEvent { code: 4001, reason: "over".into(), was_clean: true }));
+    assert_eq!(closed.await, close);
+    assert_eq!(sender.closed().await, close);
+}
+
+#[apply(browser_test)]
+async fn closed_keeps_no_connection_open() {
+    let count = &mut Count::new().await;
+    let stream = connect(&count.path("/echo")).await;
+    let closed = stream.closed();
+    drop(stream);
+    assert_eq!(closed.await, Err(Error::Dropped));
+    count.becomes(0).await;
+}
+
+#[apply(browser_test)]
+async fn closed_says_how_the_peer_closed() {
+    let stream = connect("/close/4002/peer").await;
+    assert_eq!(stream.closed().await, Ok(CloseEvent { code: 4002, reason: "peer".into(), was_clean: true }));
+}
+
+/// Every way to wait for something that does not come.
+async fn waits(path: &str) -> Vec<(&'static str, Result<(), Error>)> {
+    let options = Options::new().high_water_mark(100_000);
+    let mut results = Vec::new();
+    for name in ["send", "ready", "flush", "closed", "next"] {
+        let (mut sender, mut receiver) = connect_with(path, &options).await.split();
+        // More than the network takes, so that there is something to wait for.
+        sender.send(vec![0; 20 << 20]).await.unwrap();
+        let result = match name {
+            "send" => sender.send(vec![0; 8]).await.map_err(Error::from),
+            "ready" => sender.ready().await,
+            "flush" => sender.flush().await,
+            "closed" => sender.closed().await.map(drop),
+            _ => receiver.next().await.map_or(Ok(()), |message| message.map(drop)),
+        };
+        results.push((name, result));
+    }
+    results
+}
+
+// S26, S27: whatever waits ends with the connection, though none of what it waits for comes.
+#[apply(browser_test)]
+async fn every_wait_ends_when_a_stalled_connection_breaks() {
+    for (name, result) in waits("/stall/100").await {
+        let is_end = ["closed", "next"].contains(&name);
+        assert_eq!(result, if is_end { Ok(()) } else { Err(Error::NotOpen(ReadyState::Closed)) }, "{name}");
+    }
+}
+
+// S26: by the close itself, and not by the next look at the buffer.
+#[apply(browser_test)]
+async fn a_waiting_sender_is_woken_by_the_close() {
+    let options = Options::new().high_water_mark(100_000);
+    let (mut sender, receiver) = connect_with("/stall", &options).await.split();
+    sender.send(vec![0; 20 << 20]).await.unwrap();
+    let mut closer = sender.clone();
+    let mut waiting = Box::pin(async move { sender.ready().await });
+    assert!((&mut waiting).now_or_never().is_none());
+    // Looks come every 50 ms by now.
+    turn(300).await;
+    assert!((&mut waiting).now_or_never().is_none());
+    let close = closer.close();
+    let ended = select(waiting, Box::pin(close)).await;
+    assert!(matches!(ended, futures_util::future::Either::Left((Err(Error::NotOpen(ReadyState::Closing)), _))));
+    drop(receiver);
+}
+
+// N34
+#[apply(browser_test)]
+async fn connect_does_not_wait_for_ever() {
+    let timeout = std::time::Duration::from_millis(100);
+    let url = super::peer::url("/hang");
+    let error = Options::new().connect_timeout(timeout).connect(&url).await.unwrap_err();
+    assert_eq!(error, Error::ConnectTimeout { url, timeout });
+    // It was given up, so that the next one need not wait for it.
+    drop(connect("/echo").await);
+}
+
+// L02: a future that is dropped takes back what it can, and loses nothing silently.
+#[apply(browser_test)]
+async fn a_dropped_send_sends_nothing() {
+    let count = &mut Count::new().await;
+    let path = count.path("/late/200");
+    let (mut sender, receiver) = connect_with(&path, &Options::new().high_water_mark(0)).await.split();
+    sender.send("first").await.unwrap();
+    let message = String::from("second");
+    assert!(sender.send(&message).now_or_never().is_none());
+    assert!(sender.flush().now_or_never().is_none());
+    sender.flush().await.unwrap();
+    sender.send("third").await.unwrap();
+    sender.close().await.unwrap();
+    drop(receiver);
+    assert_eq!(count.ended().await, "2 received, closed with 1005");
+}
+
+#[apply(browser_test)]
+async fn try_send_takes_no_more_than_the_mark() {
+    let stream = &mut connect_with("/late/300", &Options::new().high_water_mark(100_000)).await;
+    let mut taken = 0;
+    let unsent = loop {
+        match stream.try_send(vec![0; 60_000]) {
+            Ok(()) => taken += 1,
+            Err(unsent) => break unsent,
+        }
+        assert!(stream.buffered_amount() <= 160_000);
+    };
+    assert_eq!((taken, unsent.message.len(), unsent.error), (2, 60_000, Error::Full));
+    stream.ready().await.unwrap();
+    stream.try_send("there is room").unwrap();
+    stream.send("report").await.unwrap();
+    let Message::Text(report) = next(stream).await else { panic!("no report") };
+    assert!(report.starts_with(r#"{"count":3,"#), "{report}");
+    stream.close().await.unwrap();
+    assert_eq!(stream.try_send("late").unwrap_err().error, Error::NotOpen(ReadyState::Closed));
+}
+
+// A task that never ends must not keep the other from being dropped.
+#[apply(browser_test)]
+async fn a_future_that_waits_can_be_dropped_at_any_time() {
+    let count = &mut Count::new().await;
+    for _ in 0..3 {
+        let (mut sender, mut receiver) = connect(&count.path("/echo")).await.split();
+        let waiting = async { drop(receiver.next().await) };
+        let sending = async {
+            sender.send("x").await.unwrap();
+            pending::<()>().await;
+        };
+        drop(select(Box::pin(waiting), Box::pin(sending)).await);
+    }
+    count.becomes(0).await;
+}

@@ -1,0 +1,163 @@
+//! Messages that arrive faster than they are taken.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::{StreamExt, TryStreamExt};
+use js_sys::futures::spawn_local;
+use macro_rules_attribute::apply;
+use wasm_bindgen::JsCast;
+use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, Overflow, RawMessage};
+
+use super::guard::{js, turn};
+use super::peer::{connect, connect_with, next};
+
+/// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
+async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {
+    let options = Options::new().receive_limit(bytes, messages, overflow);
+    let mut stream = connect_with("/flood/100/10", &options).await;
+    drop(stream.closed().await);
+    let (mut left, mut error) = (Vec::new(), None);
+    while let Some(item) = stream.next().await {
+        match item {
+            Ok(Message::Binary(bytes)) => left.push(bytes[0]),
+            other => error = other.err(),
+        }
+    }
+    (left, stream.dropped(), error)
+}
+
+// M27
+#[apply(browser_test)]
+async fn what_overflows_is_dropped_and_counted_as_it_was_asked_for() {
+    for (bytes, messages) in [(100, 1000), (100_000, 10)] {
+        assert_eq!(left(bytes, messages, Overflow::DropOldest).await, ((90..100).collect(), 90, None));
+        assert_eq!(left(bytes, messages, Overflow::DropNewest).await, ((0..10).collect(), 90, None));
+        assert_eq!(left(bytes, messages, Overflow::Unbounded).await, ((0..100).collect(), 0, None));
+        let (left, dropped, error) = left(bytes, messages, Overflow::Close).await;
+        assert_eq!((left, dropped, error), ((0..10).collect(), 1, Some(Error::Overflow)));
+    }
+}
+
+// M27: text and Blobs have a length, too.
+#[apply(browser_test)]
+async fn every_kind_of_message_counts_by_its_length() {
+    let options = Options::new().receive_limit(100, 1000, Overflow::DropNewest);
+    for binary_type in [BinaryType::ArrayBuffer, BinaryType::Blob] {
+        let mut stream = connect_with("/echo", &options.clone().binary_type(binary_type)).await;
+        stream.send("x".repeat(60)).await.unwrap();
+        stream.send([0; 60]).await.unwrap();
+        stream.send([0; 40]).await.unwrap();
+        stream.send("y").await.unwrap();
+        stream.send("").await.unwrap();
+        turn(300).await;
+        let lengths = [next(&mut stream).await.len(), next(&mut stream).await.len(), next(&mut stream).await.len()];
+        assert_eq!((lengths, stream.dropped()), ([60, 40, 0], 2));
+    }
+}
+
+#[apply(browser_test)]
+async fn an_overflow_closes_the_connection() {
+    let options = Options::new().receive_limit(1000, 1, Overflow::Close);
+    let mut stream = connect_with("/echo", &options).await;
+    stream.send("one").await.unwrap();
+    stream.send("two").await.unwrap();
+    assert_eq!(stream.closed().await, Ok(CloseEvent { code: 1005, reason: String::new(), was_clean: true }));
+    assert_eq!(stream.try_next().await, Ok(Some("one".into())));
+    assert_eq!(stream.try_next().await, Err(Error::Overflow));
+    assert_eq!(stream.try_next().await, Ok(None));
+}
+
+/// The longest time, in milliseconds, that the page did not answer while something was done.
+async fn longest_freeze(done: impl Future<Output = ()>) -> f64 {
+    let (is_over, longest) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0.0_f64)));
+    let (over, freeze) = (is_over.clone(), longest.clone());
+    spawn_local(async move {
+        let mut last = js_sys::Date::now();
+        while !over.get() {
+            turn(1).await;
+            let now = js_sys::Date::now();
+            freeze.set(freeze.get().max(now - last));
+            last = now;
+        }
+    });
+    done.await;
+    is_over.set(true);
+    turn(20).await;
+    longest.get()
+}
+
+/// How many messages a flood has: `TEST_FLOOD`, which is 1,000,000 in `cargo xtask ci`.
+fn flood() -> usize {
+    option_env!("TEST_FLOOD").map_or(20_000, |messages| messages.parse().unwrap())
+}
+
+// M27
+#[apply(browser_test)]
+async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
+    const LIMIT: usize = 10_000;
+    let options = Options::new().receive_limit(1 << 30, LIMIT, Overflow::DropOldest);
+    let mut stream = connect_with(&format!("/flood/{}/4", flood()), &options).await;
+    let pages = std::arch::wasm32::memory_size(0);
+    let arriving = longest_freeze(async { drop(stream.closed().await) }).await;
+    // What waits is not in wasm memory; a MiB is for the queue and whatever else the tests need.
+    assert!(std::arch::wasm32::memory_size(0) <= pages + 16, "{pages} pages have become more");
+    assert_eq!(stream.dropped(), (flood() - LIMIT) as u64);
+    let mut expected = (flood() - LIMIT) as u32;
+    let read = async {
+        while let Some(message) = stream.try_next().await.unwrap() {
+            assert_eq!(message, Message::Binary(expected.to_le_bytes().into()));
+            expected += 1;
+        }
+    };
+    let taking = longest_freeze(read).await;
+    assert_eq!(expected, flood() as u32);
+    assert!(arriving.max(taking) < 100.0, "the page was frozen for {arriving} ms, and for {taking} ms");
+}
+
+#[apply(browser_test)]
+async fn a_message_can_be_taken_as_the_browser_delivered_it() {
+    let mut stream = connect("/echo").await;
+    stream.send("text").await.unwrap();
+    stream.send([1, 2]).await.unwrap();
+    assert_eq!(stream.next_raw().await, Some(Ok(RawMessage::Text("text".into()))));
+    let Some(Ok(RawMessage::Binary(buffer))) = stream.next_raw().await else { panic!("no buffer") };
+    assert_eq!(js_sys::Uint8Array::new(&buffer).to_vec(), [1, 2]);
+    stream.set_binary_type(BinaryType::Blob);
+    stream.send([3]).await.unwrap();
+    let Some(Ok(RawMessage::Blob(blob))) = stream.next_raw().await else { panic!("no blob") };
+    assert_eq!(blob.size(), 1.0);
+    stream.close().await.unwrap();
+    assert_eq!(stream.next_raw().await, None);
+}
+
+// Events that the page made itself carry anything. Only what a browser could have delivered is a message.
+#[apply(browser_test)]
+async fn what_no_browser_delivers_is_no_message() {
+    let mut stream = connect("/echo").await;
+    for data in ["null", "undefined", "7", "{}", "[1]", "() => {}", "{ size: 3 }", "Symbol()", "'text'"] {
+        let event = js(&format!("new MessageEvent('message', {{ data: {data} }})")).unchecked_into();
+        stream.as_raw().dispatch_event(&event).unwrap();
+    }
+    stream.send("end").await.unwrap();
+    assert_eq!(next(&mut stream).await, "text".into());
+    assert_eq!(next(&mut stream).await, "end".into());
+}
+
+// Above 64 units text is decoded in another way, and what is not ASCII in yet another.
+#[apply(browser_test)]
+async fn text_of_every_length_is_decoded() {
+    let mut stream = connect("/echo").await;
+    for character in ["a", "é", "€", "𝄞"] {
+        for count in [1, 31, 32, 33, 63, 64, 65, 100, 1000] {
+            for text in [
+                character.repeat(count),
+                format!("{}{character}", "a".repeat(count)),
+                format!("{character}{}", "a".repeat(count)),
+            ] {
+                stream.send(&text).await.unwrap();
+                assert_eq!(next(&mut stream).await, Message::Text(text));
+            }
+        }
+    }
+}

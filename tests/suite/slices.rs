@@ -1,0 +1,162 @@
+//! Blobs of any size, in slices and chunks, and connections as streams of bytes.
+
+use std::io::ErrorKind;
+
+use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
+use js_sys::{Array, Promise, Uint8Array};
+use macro_rules_attribute::apply;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Progress, ReadyState};
+
+use super::guard::js_function;
+use super::peer::{connect, connect_with, next};
+use super::receive::unreadable_blob;
+
+/// How many bytes are uploaded: `TEST_BYTES`, which is 1 GiB in `cargo xtask ci`.
+fn bytes() -> u64 {
+    option_env!("TEST_BYTES").map_or(8 << 20, |bytes| bytes.parse().unwrap())
+}
+
+/// A Blob of 16 parts, each of which holds its number. It is made of references to 16 small ones.
+fn large_blob() -> Blob {
+    let parts = (0..16_u8).flat_map(|number| {
+        let part = Blob::new(&vec![number; 64 << 10], "");
+        (0..bytes() / 16 / part.len()).map(move |_| part.as_raw().clone())
+    });
+    let parts: Array = parts.map(JsValue::from).collect();
+    Blob::from_raw(web_sys::Blob::new_with_blob_sequence(&parts).unwrap())
+}
+
+/// The SHA-256 of the large Blob. Of 1 GiB, which the browser's own function would need in memory, it is known:
+/// `python3 -c "import hashlib; print(hashlib.sha256(b''.join(bytes([i]) * (64 << 20) for i in range(16))).hexdigest())"`
+async fn sha256(blob: &Blob) -> String {
+    if blob.len() == 1 << 30 {
+        return "d2d2e720d9549cee1571eae12e810a0c79188e24fa247ecd327add83b548f66f".into();
+    }
+    let digest = js_function("async blob => crypto.subtle.digest('SHA-256', await blob.arrayBuffer())");
+    let digest: Promise = digest.call1(&JsValue::NULL, blob.as_raw()).unwrap().unchecked_into();
+    let digest = Uint8Array::new(&digest.await.unwrap()).to_vec();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[apply(browser_test)]
+async fn a_large_blob_goes_out_in_slices_of_bounded_memory() {
+    const MARK: u64 = 512 << 10;
+    const SLICE: u64 = 64 << 10;
+    let blob = large_blob();
+    let mut stream = connect_with("/sink", &Options::new().high_water_mark(MARK)).await;
+    let pages = std::arch::wasm32::memory_size(0);
+    let mut slices = stream.send_slices(blob.clone(), SLICE);
+    let mut sent = 0;
+    while let Some(Progress { sent: now_sent, total, buffered, .. }) = slices.try_next().await.unwrap() {
+        sent += SLICE;
+        assert_eq!((now_sent, total), (sent, blob.len()));
+        assert!(buffered <= MARK + SLICE, "{buffered} bytes are buffered");
+    }
+    assert_eq!(sent, blob.len());
+    stream.flush().await.unwrap();
+    assert_eq!(std::arch::wasm32::memory_size(0), pages);
+    stream.send("report").await.unwrap();
+    let (count, bytes, sha256) = (sent / SLICE, sent, sha256(&blob).await);
+    let report = format!(r#"{{"count":{count},"bytes":{bytes},"sha256":"{sha256}"}}"#);
+    assert_eq!(next(&mut stream).await, Message::Text(report));
+}
+
+#[apply(browser_test)]
+async fn slices_cover_the_blob_and_can_be_cancelled() {
+    let mut stream = connect("/echo").await;
+    let blob = Blob::new(b"0123456789", "");
+    let progress: Vec<_> =
+        stream.send_slices(blob.clone(), 4).map_ok(|progress| progress.sent).try_collect().await.unwrap();
+    assert_eq!(progress, [4, 8, 10]);
+    for part in ["0123", "4567", "89"] {
+        assert_eq!(next(&mut stream).await, Message::Binary(part.into()));
+    }
+    // Of an empty one there are none, and slices of nothing are slices of one byte.
+    assert!(stream.send_slices(Blob::new(b"", ""), 4).next().await.is_none());
+    assert_eq!(stream.send_slices(Blob::new(b"ab", ""), 0).count().await, 2);
+    assert_eq!((next(&mut stream).await, next(&mut stream).await), (vec![b'a'].into(), vec![b'b'].into()));
+
+    let mut slices = stream.send_slices(blob, 4);
+    assert_eq!(slices.try_next().await.unwrap().unwrap().sent, 4);
+    drop(slices);
+    stream.send("go on").await.unwrap();
+    assert_eq!((next(&mut stream).await, next(&mut stream).await), (Message::Binary("0123".into()), "go on".into()));
+}
+
+#[apply(browser_test)]
+async fn slices_end_with_the_connection() {
+    let mut stream = connect_with("/stall/100", &Options::new().high_water_mark(100_000)).await;
+    let mut slices = stream.send_slices(Blob::new(&vec![0; 40 << 20], ""), 1 << 20);
+    let mut handed_over = 0;
+    let error = loop {
+        match slices.next().await.unwrap() {
+            Ok(progress) => handed_over = progress.sent,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, Error::NotOpen(ReadyState::Closed));
+    assert!((1 << 20..40 << 20).contains(&handed_over), "{handed_over}");
+    assert!(slices.next().await.is_none());
+}
+
+#[apply(browser_test)]
+async fn a_blob_is_read_in_chunks() {
+    let chunks: Vec<_> = Blob::new(b"0123456789", "").chunks(4).try_collect().await.unwrap();
+    assert_eq!(chunks, [b"0123".to_vec(), b"4567".to_vec(), b"89".to_vec()]);
+    assert!(Blob::new(b"", "").chunks(4).next().await.is_none());
+    if let Some(blob) = unreadable_blob().await {
+        let mut chunks = blob.chunks(4);
+        assert!(matches!(chunks.next().await, Some(Err(Error::UnreadableBlob(_)))));
+        assert!(chunks.next().await.is_none());
+    }
+}
+
+#[apply(browser_test)]
+async fn bytes_go_round_whatever_the_messages_are() {
+    let mut bytes = connect("/echo").await.into_byte_stream();
+    let written: Vec<u8> = (0..1_000_000).map(|index| (index * 7) as u8).collect();
+    let mut read = vec![0; written.len()];
+    let (mut reader, mut writer) = (&mut bytes).split();
+    let write = async {
+        writer.write_all(&written).await.unwrap();
+        // Nothing is sent for nothing.
+        assert_eq!(writer.write(b"").await.unwrap(), 0);
+        writer.flush().await.unwrap();
+    };
+    let (_, result) = futures_util::future::join(write, reader.read_exact(&mut read)).await;
+    result.unwrap();
+    drop((reader, writer));
+    assert!(read == written, "other bytes came back");
+    bytes.close().await.unwrap();
+    assert_eq!(bytes.read(&mut read).await.unwrap(), 0);
+    assert_eq!(bytes.write(b"late").await.unwrap_err().kind(), ErrorKind::NotConnected);
+}
+
+#[apply(browser_test)]
+async fn an_empty_message_is_not_the_end_of_the_bytes() {
+    let mut stream = connect_with("/echo", &Options::new().binary_type(BinaryType::Blob)).await;
+    for message in [&b"ab"[..], b"", b"c"] {
+        stream.send(message).await.unwrap();
+    }
+    // Blobs that came before are read in their turn.
+    super::guard::turn(200).await;
+    let mut bytes = stream.into_byte_stream();
+    let mut read = [0; 3];
+    bytes.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"abc");
+    bytes.write_all(b"d").await.unwrap();
+    bytes.read_exact(&mut read[..1]).await.unwrap();
+    assert_eq!(read[0], b'd');
+}
+
+#[apply(browser_test)]
+async fn what_is_no_orderly_stream_of_bytes_is_an_error() {
+    let mut bytes = connect("/ping").await.into_byte_stream();
+    bytes.write_all(b"begin").await.unwrap();
+    assert_eq!(bytes.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::InvalidData);
+
+    let mut bytes = connect("/reset").await.into_byte_stream();
+    bytes.write_all(b"now").await.unwrap();
+    assert_eq!(bytes.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
+}
