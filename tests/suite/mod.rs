@@ -11,6 +11,7 @@ mod close;
 mod connect;
 mod events;
 mod halves;
+mod large;
 mod lifetime;
 mod overflow;
 mod raw;

@@ -1,10 +1,6 @@
 //! Messages that arrive faster than they are taken.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use futures_util::{StreamExt, TryStreamExt};
-use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
 use wasm_bindgen::JsCast;
 use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, Overflow, RawMessage};
@@ -66,53 +62,6 @@ async fn an_overflow_closes_the_connection() {
     assert_eq!(stream.try_next().await, Ok(Some("one".into())));
     assert_eq!(stream.try_next().await, Err(Error::Overflow));
     assert_eq!(stream.try_next().await, Ok(None));
-}
-
-/// The longest time, in milliseconds, that the page did not answer while something was done.
-async fn longest_freeze(done: impl Future<Output = ()>) -> f64 {
-    let (is_over, longest) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0.0_f64)));
-    let (over, freeze) = (is_over.clone(), longest.clone());
-    spawn_local(async move {
-        let mut last = js_sys::Date::now();
-        while !over.get() {
-            turn(1).await;
-            let now = js_sys::Date::now();
-            freeze.set(freeze.get().max(now - last));
-            last = now;
-        }
-    });
-    done.await;
-    is_over.set(true);
-    turn(20).await;
-    longest.get()
-}
-
-/// How many messages a flood has: `TEST_FLOOD`, which is 1,000,000 in `cargo xtask ci`.
-fn flood() -> usize {
-    option_env!("TEST_FLOOD").map_or(20_000, |messages| messages.parse().unwrap())
-}
-
-// M27
-#[apply(browser_test)]
-async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
-    const LIMIT: usize = 10_000;
-    let options = Options::new().receive_limit(1 << 30, LIMIT, Overflow::DropOldest);
-    let mut stream = connect_with(&format!("/flood/{}/4", flood()), &options).await;
-    let pages = std::arch::wasm32::memory_size(0);
-    let arriving = longest_freeze(async { drop(stream.closed().await) }).await;
-    // What waits is not in wasm memory; a MiB is for the queue and whatever else the tests need.
-    assert!(std::arch::wasm32::memory_size(0) <= pages + 16, "{pages} pages have become more");
-    assert_eq!(stream.dropped(), (flood() - LIMIT) as u64);
-    let mut expected = (flood() - LIMIT) as u32;
-    let read = async {
-        while let Some(message) = stream.try_next().await.unwrap() {
-            assert_eq!(message, Message::Binary(expected.to_le_bytes().into()));
-            expected += 1;
-        }
-    };
-    let taking = longest_freeze(read).await;
-    assert_eq!(expected, flood() as u32);
-    assert!(arriving.max(taking) < 100.0, "the page was frozen for {arriving} ms, and for {taking} ms");
 }
 
 #[apply(browser_test)]

@@ -3,64 +3,11 @@
 use std::io::ErrorKind;
 
 use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
-use js_sys::{Array, Promise, Uint8Array};
 use macro_rules_attribute::apply;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Progress, ReadyState};
+use wasm_websocket::{BinaryType, Blob, Error, Message, Options, ReadyState};
 
-use super::guard::js_function;
 use super::peer::{connect, connect_with, next};
 use super::receive::unreadable_blob;
-
-/// How many bytes are uploaded: `TEST_BYTES`, which is 1 GiB in `cargo xtask ci`.
-fn bytes() -> u64 {
-    option_env!("TEST_BYTES").map_or(8 << 20, |bytes| bytes.parse().unwrap())
-}
-
-/// A Blob of 16 parts, each of which holds its number. It is made of references to 16 small ones.
-fn large_blob() -> Blob {
-    let parts = (0..16_u8).flat_map(|number| {
-        let part = Blob::new(&vec![number; 64 << 10], "");
-        (0..bytes() / 16 / part.len()).map(move |_| part.as_raw().clone())
-    });
-    let parts: Array = parts.map(JsValue::from).collect();
-    Blob::from_raw(web_sys::Blob::new_with_blob_sequence(&parts).unwrap())
-}
-
-/// The SHA-256 of the large Blob. Of 1 GiB, which the browser's own function would need in memory, it is known:
-/// `python3 -c "import hashlib; print(hashlib.sha256(b''.join(bytes([i]) * (64 << 20) for i in range(16))).hexdigest())"`
-async fn sha256(blob: &Blob) -> String {
-    if blob.len() == 1 << 30 {
-        return "d2d2e720d9549cee1571eae12e810a0c79188e24fa247ecd327add83b548f66f".into();
-    }
-    let digest = js_function("async blob => crypto.subtle.digest('SHA-256', await blob.arrayBuffer())");
-    let digest: Promise = digest.call1(&JsValue::NULL, blob.as_raw()).unwrap().unchecked_into();
-    let digest = Uint8Array::new(&digest.await.unwrap()).to_vec();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[apply(browser_test)]
-async fn a_large_blob_goes_out_in_slices_of_bounded_memory() {
-    const MARK: u64 = 512 << 10;
-    const SLICE: u64 = 64 << 10;
-    let blob = large_blob();
-    let mut stream = connect_with("/sink", &Options::new().high_water_mark(MARK)).await;
-    let pages = std::arch::wasm32::memory_size(0);
-    let mut slices = stream.send_slices(blob.clone(), SLICE);
-    let mut sent = 0;
-    while let Some(Progress { sent: now_sent, total, buffered, .. }) = slices.try_next().await.unwrap() {
-        sent += SLICE;
-        assert_eq!((now_sent, total), (sent, blob.len()));
-        assert!(buffered <= MARK + SLICE, "{buffered} bytes are buffered");
-    }
-    assert_eq!(sent, blob.len());
-    stream.flush().await.unwrap();
-    assert_eq!(std::arch::wasm32::memory_size(0), pages);
-    stream.send("report").await.unwrap();
-    let (count, bytes, sha256) = (sent / SLICE, sent, sha256(&blob).await);
-    let report = format!(r#"{{"count":{count},"bytes":{bytes},"sha256":"{sha256}"}}"#);
-    assert_eq!(next(&mut stream).await, Message::Text(report));
-}
 
 #[apply(browser_test)]
 async fn slices_cover_the_blob_and_can_be_cancelled() {

@@ -25,7 +25,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
-    test::many_sockets(shell, &toolchain, &browsers)?;
+    test::large(shell, &toolchain, &browsers)?;
     wasm_pack(shell, &toolchain, &browsers)?;
     webkit(shell, &toolchain)
 }
