@@ -13,7 +13,7 @@ use crate::notify::Waiter;
 use crate::queue::{Overfull, Queue, Taken};
 use crate::sys::{Data, Listener, RawSocket, Timer, in_next_turn};
 use crate::waking::When;
-use crate::{CloseEvent, Error, Options, ReadyState};
+use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 
 /// A connection, for as long as it has a handle. When this is dropped, it is closed.
 pub(crate) struct Connection {
@@ -98,6 +98,23 @@ impl Connection {
 
     pub fn queue(&self) -> &RefCell<Queue<Data>> {
         &self.shared.queue
+    }
+
+    /// Begins to close. Whoever waits to send need not wait any longer.
+    pub fn close(&self) {
+        self.socket().close();
+        self.shared.backpressure.notify.wake_all();
+    }
+
+    /// Begins to close with a code and a reason.
+    pub fn close_with<C, R>(&self, code: C, reason: R) -> Result<(), Error>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        self.socket().close_with(code, reason)?;
+        self.shared.backpressure.notify.wake_all();
+        Ok(())
     }
 
     /// Whether a message may be sent without waiting.

@@ -174,7 +174,7 @@ impl Sender {
     /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout),
     /// now and whenever it is asked again; messages then end, and the browser goes on closing the connection by itself.
     pub async fn close(&mut self) -> Result<CloseEvent, Error> {
-        self.socket().close();
+        self.connection.close();
         self.ended_in_time().await
     }
 
@@ -188,7 +188,7 @@ impl Sender {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        self.socket().close_with(code, reason)?;
+        self.connection.close_with(code, reason)?;
         self.ended_in_time().await
     }
 
@@ -257,7 +257,7 @@ impl Sink<Message> for Sender {
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
         let closing = sink.close.get_or_insert_with(|| {
-            connection.socket().close();
+            connection.close();
             Closing::new(connection)
         });
         let ended = closing.poll(context, connection);

@@ -7,9 +7,9 @@ use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, StreamExt};
 use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
-use wasm_websocket::{CloseEvent, Error, Message, Options, ReadyState};
+use wasm_websocket::{CloseEvent, Error, Message, Options, Overflow, ReadyState};
 
-use super::guard::turn;
+use super::guard::js;
 use super::peer::{Count, connect, connect_with, next};
 
 // L06
@@ -36,12 +36,16 @@ async fn halves_work_in_tasks_of_their_own() {
 #[apply(browser_test)]
 async fn without_its_receiver_a_connection_still_sends() {
     let count = &mut Count::new().await;
-    let (mut sender, receiver) = connect(&count.path("/echo")).await.split();
+    // Nor does it come to its limit.
+    let options = Options::new().receive_limit(1000, 2, Overflow::Close);
+    let (mut sender, receiver) = connect_with(&count.path("/echo"), &options).await.split();
     drop(receiver);
     for _ in 0..10 {
         sender.send([1; 1000]).await.unwrap();
     }
     sender.flush().await.unwrap();
+    // The echo.
+    connect("/echo").await.close().await.unwrap();
     let end = CloseEvent { code: 4000, reason: "enough".into(), was_clean: true };
     assert_eq!(sender.close_with(4000, "enough").await, Ok(end));
     assert_eq!(count.ended().await, "10 received, closed with 4000");
@@ -131,22 +135,53 @@ async fn every_wait_ends_when_a_stalled_connection_breaks() {
     }
 }
 
-// S26: by the close itself, and not by the next look at the buffer.
+/// Does something while no timer is set, so that nothing waits for one.
+async fn without_timers<T>(done: impl Future<Output = T>) -> T {
+    let (global, name) = (js_sys::global(), "setTimeout".into());
+    let original = js_sys::Reflect::get(&global, &name).unwrap();
+    js_sys::Reflect::set(&global, &name, &js("() => 0")).unwrap();
+    let result = done.await;
+    js_sys::Reflect::set(&global, &name, &original).unwrap();
+    result
+}
+
+// S26: by the end itself, be it one's own or the peer's, and not by the next look at the buffer.
 #[apply(browser_test)]
-async fn a_waiting_sender_is_woken_by_the_close() {
-    let options = Options::new().high_water_mark(100_000);
-    let (mut sender, receiver) = connect_with("/stall", &options).await.split();
-    sender.send(vec![0; 20 << 20]).await.unwrap();
-    let mut closer = sender.clone();
-    let mut waiting = Box::pin(async move { sender.ready().await });
-    assert!((&mut waiting).now_or_never().is_none());
-    // Looks come every 50 ms by now.
-    turn(300).await;
-    assert!((&mut waiting).now_or_never().is_none());
-    let close = closer.close();
-    let ended = select(waiting, Box::pin(close)).await;
-    assert!(matches!(ended, futures_util::future::Either::Left((Err(Error::NotOpen(ReadyState::Closing)), _))));
-    drop(receiver);
+async fn a_waiting_sender_is_woken_by_the_end() {
+    let options = Options::new().high_water_mark(100_000).low_water_mark(0);
+    for (path, state) in [("/stall/200", ReadyState::Closed), ("/stall", ReadyState::Closing)] {
+        let (mut sender, _receiver) = connect_with(path, &options).await.split();
+        sender.send(vec![0; 20 << 20]).await.unwrap();
+        let mut closer = sender.clone();
+        let close = async {
+            if state == ReadyState::Closing {
+                for _ in 0..20 {
+                    // Until the waiting sender would look again by timer only.
+                    connect("/echo").await.close().await.unwrap();
+                }
+                assert!(closer.close().now_or_never().is_none());
+            }
+        };
+        let (result, ()) = without_timers(join(sender.ready(), close)).await;
+        assert_eq!(result, Err(Error::NotOpen(state)));
+    }
+}
+
+// S26: a message from the peer is a reason to look, too.
+#[apply(browser_test)]
+async fn a_waiting_sender_is_woken_by_a_message() {
+    let (mut sender, mut receiver) = connect_with("/echo", &Options::new().high_water_mark(0)).await.split();
+    let go_round = async {
+        for _ in 0..100 {
+            sender.send([0; 10_000]).await.unwrap();
+        }
+    };
+    let receive = async {
+        for _ in 0..100 {
+            receiver.next().await.unwrap().unwrap();
+        }
+    };
+    without_timers(join(go_round, receive)).await;
 }
 
 // N34
