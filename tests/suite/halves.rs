@@ -162,8 +162,11 @@ async fn a_waiting_sender_is_woken_by_the_end() {
                 assert!(closer.close().now_or_never().is_none());
             }
         };
+        let begin = js_sys::Date::now();
         let (result, ()) = without_timers(join(sender.ready(), close)).await;
         assert_eq!(result, Err(Error::NotOpen(state)));
+        // Or else the limit of this test's time was what woke it.
+        assert!(js_sys::Date::now() - begin < 10_000.0);
     }
 }
 
@@ -171,17 +174,21 @@ async fn a_waiting_sender_is_woken_by_the_end() {
 #[apply(browser_test)]
 async fn a_waiting_sender_is_woken_by_a_message() {
     let (mut sender, mut receiver) = connect_with("/echo", &Options::new().high_water_mark(0)).await.split();
-    let go_round = async {
-        for _ in 0..100 {
-            sender.send([0; 10_000]).await.unwrap();
-        }
-    };
+    let (sent, all_sent) = futures_channel::oneshot::channel();
     let receive = async {
+        // In a task of its own, which nothing else wakes.
+        spawn_local(async move {
+            for _ in 0..100 {
+                sender.send([0; 10_000]).await.unwrap();
+            }
+            drop(sent.send(sender));
+        });
         for _ in 0..100 {
             receiver.next().await.unwrap().unwrap();
         }
+        all_sent.await.unwrap()
     };
-    without_timers(join(go_round, receive)).await;
+    drop(without_timers(receive).await);
 }
 
 // N34
