@@ -89,6 +89,12 @@ pub async fn late(socket: WebSocket, time: Duration) {
     sink(socket).await;
 }
 
+/// Reads nothing for some time, and closes then.
+pub async fn quit(socket: WebSocket, time: Duration) {
+    tokio::time::sleep(time).await;
+    close(socket, 4000, "enough".into()).await;
+}
+
 /// Never reads and never answers, not even a Close frame. After `time` it resets the connection, if there is one still.
 pub async fn stall(stream: TcpStream, time: Duration) {
     let _ = tokio::time::timeout(time, client_gone(&stream)).await;

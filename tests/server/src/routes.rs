@@ -52,6 +52,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/service-worker.js", get(([(CONTENT_TYPE, "text/javascript")], include_str!("service_worker.js"))))
         .route("/cookie/{cookie}", get(cookie))
         .route("/late/{milliseconds}", get(late))
+        .route("/quit/{milliseconds}", get(quit))
         .route("/fin", get(|request| async { upgrade::stream(request, behaviour::fin) }))
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
         .route("/stall", get(|request| async { stall(600_000, request) }))
@@ -119,6 +120,10 @@ async fn cookie(Path(cookie): Path<String>, request: Request) -> Response {
 
 async fn late(Path(milliseconds): Path<u64>, request: Request) -> Response {
     upgrade::websocket(request, move |socket| behaviour::late(socket, Duration::from_millis(milliseconds)))
+}
+
+async fn quit(Path(milliseconds): Path<u64>, request: Request) -> Response {
+    upgrade::websocket(request, move |socket| behaviour::quit(socket, Duration::from_millis(milliseconds)))
 }
 
 async fn protocol(Path(name): Path<String>, request: Request) -> Response {
