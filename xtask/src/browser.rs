@@ -10,7 +10,7 @@ use crate::{setup, wasm_bindgen};
 /// A browser that a WebDriver program can start.
 pub struct Browser {
     pub name: &'static str,
-    program: PathBuf,
+    pub program: PathBuf,
     driver_variable: &'static str,
     driver: PathBuf,
     /// What the test runner is run by: a browser that cannot do without a screen is given one that nobody sees.

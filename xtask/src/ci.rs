@@ -7,7 +7,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{msrv, setup, test, variants, wasm_bindgen};
+use crate::{bench, msrv, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -17,7 +17,17 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
         deny_warnings(cargo(&clippy))?;
         deny_warnings(cargo(
-            &[&clippy[..], &["--exclude=xtask", "--exclude=wasm-websocket-server", "--target", TARGET]].concat(),
+            &[
+                &clippy[..],
+                &[
+                    "--exclude=xtask",
+                    "--exclude=wasm-websocket-server",
+                    "--exclude=wasm-websocket-bench-driver",
+                    "--target",
+                    TARGET,
+                ],
+            ]
+            .concat(),
         ))
     })?;
     step("checking the documentation", || {
@@ -25,7 +35,12 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
+<<<<<<< HEAD
     test::large(shell, &toolchain, &browsers)?;
+=======
+    test::many_sockets(shell, &toolchain, &browsers)?;
+    bench::counts(shell, &toolchain, &browsers)?;
+>>>>>>> b961b51 (bench: what messages cost, beside JavaScript and other crates)
     wasm_pack(shell, &toolchain, &browsers)?;
     webkit(shell, &toolchain)
 }

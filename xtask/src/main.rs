@@ -3,11 +3,13 @@
 //! ```text
 //! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo
 //!      └─▶ browsers and drivers ────────────────▶ test ─▶ ci
+//!                                             └─▶ bench
 //! ```
 //!
 //! The same program is also `wasm-bindgen` and its test runner, of the version in `Cargo.lock`, so that there is
 //! neither to install.
 
+mod bench;
 mod browser;
 mod ci;
 mod conformance;
@@ -50,6 +52,8 @@ enum Command {
     Server(server::Options),
     /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
     Test,
+    /// Measures what messages cost, beside JavaScript and other crates.
+    Bench(bench::Options),
     /// Checks what `test` does not: formatting, lints, docs, the oldest Rust, shared memory, unwinding, `wasm-pack test`,
     /// and WebKitGTK where that can be had.
     Ci,
@@ -74,6 +78,7 @@ fn run() -> Result<()> {
         Command::Demo(options) => demo::run(&shell, cli.toolchain, &options),
         Command::Server(options) => server::run(&shell, cli.toolchain, &options),
         Command::Test => test::run(&shell, cli.toolchain),
+        Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),
         Command::Ci => ci::run(&shell, cli.toolchain),
     }
 }

@@ -1,0 +1,101 @@
+//! The exact counts, held to limits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::results::{Count, Leftover, Results};
+use crate::size::Size;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    /// By contender and case.
+    message: BTreeMap<String, BTreeMap<String, PerMessage>>,
+    /// By contender.
+    leftover: BTreeMap<String, PerSocket>,
+    /// By contender: bytes when optimised and compressed by brotli.
+    app: BTreeMap<String, usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PerMessage {
+    crossings: f64,
+    allocations: f64,
+    reallocations: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PerSocket {
+    blocks: f64,
+    bytes: f64,
+    slots: f64,
+}
+
+/// Says for each count that is above its limit what it is.
+pub fn broken(file: &Path, results: &Results) -> Result<Vec<String>> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let limits: Limits = toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut broken = Vec::new();
+    for run in &results.runs {
+        broken.extend(
+            run.counts.iter().flat_map(|count| limits.of_count(count)).map(|what| format!("{}: {what}", run.browser)),
+        );
+        broken.extend(
+            run.leftovers
+                .iter()
+                .flat_map(|left| limits.of_leftover(left))
+                .map(|what| format!("{}: {what}", run.browser)),
+        );
+    }
+    broken.extend(results.sizes.iter().flat_map(|size| limits.of_size(size)));
+    Ok(broken)
+}
+
+impl Limits {
+    fn of_count(&self, count: &Count) -> Vec<String> {
+        let Some(limit) = self.message.get(&count.contender).and_then(|cases| cases.get(&count.work)) else {
+            return Vec::new();
+        };
+        let name = format!("{}, {}", count.contender, count.work);
+        above(
+            &name,
+            &[
+                ("crossings per message", count.crossings, limit.crossings),
+                ("allocations per message", count.allocations, limit.allocations),
+                ("reallocations per message", count.reallocations, limit.reallocations),
+            ],
+        )
+    }
+
+    fn of_leftover(&self, leftover: &Leftover) -> Vec<String> {
+        let Some(limit) = self.leftover.get(&leftover.contender) else { return Vec::new() };
+        above(
+            &leftover.contender,
+            &[
+                ("blocks left per socket", leftover.blocks, limit.blocks),
+                ("bytes left per socket", leftover.bytes, limit.bytes),
+                ("slots left per socket", leftover.slots, limit.slots),
+            ],
+        )
+    }
+
+    fn of_size(&self, size: &Size) -> Vec<String> {
+        match self.app.get(&size.name) {
+            Some(&limit) if size.is_optimised => {
+                above(&size.name, &[("bytes of the minimal app, by brotli", size.brotli as f64, limit as f64)])
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn above(name: &str, counts: &[(&str, f64, f64)]) -> Vec<String> {
+    let above = counts.iter().filter(|(_, count, limit)| count > limit);
+    above.map(|(what, count, limit)| format!("{name}: {count} {what}, and {limit} are allowed")).collect()
+}

@@ -1,0 +1,107 @@
+//! Runs the bench's page in browsers that nothing is attached to, and writes down what comes of it.
+//!
+//! ```text
+//! plan ─▶ server ◀─▶ the page, in a browser ─▶ report ─▶ counts ─▶ limits
+//!           └─▶ cpu                                  └─▶ times ─┬─▶ markdown
+//!                                             sizes ────────────┴─▶ plot
+//! ```
+
+mod browser;
+mod cpu;
+mod limits;
+mod load;
+mod markdown;
+mod peer;
+mod plan;
+mod plot;
+mod results;
+mod server;
+mod size;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+use crate::browser::Browser;
+use crate::load::Load;
+use crate::plan::Plan;
+use crate::results::{Results, Run};
+
+/// Runs the bench's page. `cargo xtask bench` builds what this needs, and calls it.
+#[derive(Parser)]
+struct Options {
+    /// The folder of the built page.
+    #[arg(long)]
+    page: PathBuf,
+    /// The folder of the built minimal apps.
+    #[arg(long)]
+    apps: PathBuf,
+    /// The file with the limits of the exact counts.
+    #[arg(long)]
+    limits: PathBuf,
+    /// A browser, as in `Chromium 156.0=/usr/bin/chromium`.
+    #[arg(long = "browser", required = true)]
+    browsers: Vec<Browser>,
+    /// Measures these contenders alone.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Measures those cases alone whose name has one of these in it.
+    #[arg(long, value_delimiter = ',')]
+    cases: Vec<String>,
+    /// How many times to measure each.
+    #[arg(long)]
+    rounds: u32,
+    /// Measures times once more with two busy loops beside it.
+    #[arg(long)]
+    load: bool,
+    /// Measures no times, but the exact counts alone, and fails if they are above the limits.
+    #[arg(long)]
+    counts: bool,
+    /// The folder to write the results to. Otherwise they are only printed.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The command that is said to give these results.
+    #[arg(long)]
+    command: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let results = measure(&options).await?;
+    println!("{}", markdown::all(&results, &options.command));
+    if let Some(folder) = &options.out {
+        write(folder, &results, &options.command)?;
+    }
+    let broken = limits::broken(&options.limits, &results)?;
+    ensure!(broken.is_empty(), "above the limits in {}:\n{}", options.limits.display(), broken.join("\n"));
+    Ok(())
+}
+
+async fn measure(options: &Options) -> Result<Results> {
+    let mut results = Results { sizes: size::all(&options.apps)?, ..Results::default() };
+    let plan = Plan::new(&options.only, &options.cases, options.rounds);
+    for browser in &options.browsers {
+        let mut run = Run::new(&browser.name, false);
+        run.add(server::run(&options.page, browser, &plan.counts()).await?);
+        if !options.counts {
+            run.add(server::run(&options.page, browser, &plan).await?);
+        }
+        results.runs.push(run);
+        if options.load && !options.counts {
+            let _load = Load::start();
+            let mut run = Run::new(&browser.name, true);
+            run.add(server::run(&options.page, browser, &plan).await?);
+            results.runs.push(run);
+        }
+    }
+    Ok(results)
+}
+
+fn write(folder: &std::path::Path, results: &Results, command: &str) -> Result<()> {
+    let file = folder.join("RESULTS.md");
+    std::fs::write(&file, format!("# What it costs\n\n![](results.svg)\n\n{}", markdown::all(results, command)))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    plot::write(&folder.join("results.svg"), results)
+}

@@ -1,0 +1,61 @@
+//! The other end of the page's connections.
+
+use axum::extract::Path;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures_util::{SinkExt, StreamExt};
+
+/// Sends as many messages as it is asked for, each time that it is.
+pub async fn flood(Path((content, size)): Path<(String, usize)>, upgrade: WebSocketUpgrade) -> Response {
+    let message = match content.as_str() {
+        "binary" => Message::binary(vec![7; size]),
+        "ascii" => Message::text("abcd".repeat(size / 4)),
+        _ => Message::text("aé漢b".repeat(size / 4)),
+    };
+    upgrade.on_upgrade(|mut socket| async move {
+        while let Some(count) = receive(&mut socket).await {
+            let count = count.to_text().ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+            for _ in 0..count {
+                // A copy of a message is but one more reference to it.
+                if socket.feed(message.clone()).await.is_err() {
+                    return;
+                }
+            }
+            if socket.flush().await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Takes what comes, and answers the text `report` alone.
+pub async fn sink(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(|mut socket| async move {
+        while let Some(message) = receive(&mut socket).await {
+            if message == Message::text("report") && socket.send(Message::text("received")).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Sends back what comes.
+pub async fn echo(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(|mut socket| async move {
+        while let Some(message) = receive(&mut socket).await {
+            if socket.send(message).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// The next text or binary message; none when there will be no more.
+async fn receive(socket: &mut WebSocket) -> Option<Message> {
+    loop {
+        match socket.next().await?.ok()? {
+            message @ (Message::Text(_) | Message::Binary(_)) => return Some(message),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What is measured.
+
+use serde::Serialize;
+
+/// What the page is to do.
+#[derive(Clone, Serialize)]
+pub struct Plan {
+    contenders: Vec<&'static str>,
+    cases: Vec<Case>,
+    rounds: u32,
+    /// How many sockets to open and drop.
+    sockets: u32,
+    /// Whether the exact counts are measured, rather than times.
+    counts: bool,
+}
+
+/// What a contender is to do.
+#[derive(Clone, Copy, Serialize)]
+pub struct Case {
+    pub name: &'static str,
+    job: &'static str,
+    content: &'static str,
+    /// Bytes, or characters of a text.
+    size: usize,
+    /// Messages.
+    count: u32,
+}
+
+/// JavaScript, which all others are compared to, and those that the page knows.
+const CONTENDERS: &[&str] = &[
+    JAVASCRIPT,
+    "wasm-websocket",
+    "wasm-websocket-callback",
+    "web-sys-queue",
+    "web-sys-callback",
+    "gloo-net",
+    "ws_stream_wasm",
+    "websocket-web",
+    "websocket-web-standard",
+];
+
+pub const JAVASCRIPT: &str = "javascript";
+
+const fn case(name: &'static str, job: &'static str, content: &'static str, size: usize, count: u32) -> Case {
+    Case { name, job, content, size, count }
+}
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+const CASES: &[Case] = &[
+    case("receive text 32 B", "receive", "ascii", 32, 20_000),
+    case("receive binary 32 B", "receive", "binary", 32, 20_000),
+    case("receive text 4 KiB ASCII", "receive", "ascii", 4 * KIB, 2_000),
+    case("receive text 4 KiB non-ASCII", "receive", "non-ascii", 4 * KIB, 2_000),
+    case("receive binary 1 MiB", "receive", "binary", MIB, 50),
+    case("send text 32 B", "send", "ascii", 32, 10_000),
+    case("send binary 32 B", "send", "binary", 32, 10_000),
+    case("send text 4 KiB ASCII", "send", "ascii", 4 * KIB, 2_000),
+    case("send text 4 KiB non-ASCII", "send", "non-ascii", 4 * KIB, 2_000),
+    case("send binary 1 MiB", "send", "binary", MIB, 50),
+    case("echo text 32 B", "echo", "ascii", 32, 1_000),
+    case("echo binary 32 B", "echo", "binary", 32, 1_000),
+];
+
+impl Plan {
+    /// All that is asked for; without a word, everything.
+    pub fn new(only: &[String], cases: &[String], rounds: u32) -> Self {
+        let is_asked_for =
+            |name: &&&str| only.is_empty() || **name == JAVASCRIPT || only.iter().any(|one| one == **name);
+        let has_a_word = |case: &&Case| cases.is_empty() || cases.iter().any(|word| case.name.contains(word.as_str()));
+        Self {
+            contenders: CONTENDERS.iter().filter(is_asked_for).copied().collect(),
+            cases: CASES.iter().filter(has_a_word).copied().collect(),
+            rounds,
+            sockets: 1000,
+            counts: false,
+        }
+    }
+
+    /// The same, of the exact counts.
+    pub fn counts(&self) -> Self {
+        Self { counts: true, ..self.clone() }
+    }
+}
+
+/// The place of a contender, or of a case, in tables.
+pub fn place(name: &str) -> usize {
+    let names = CONTENDERS.iter().copied().chain(CASES.iter().map(|case| case.name));
+    names.into_iter().position(|other| other == name).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,103 @@
+//! Serves the page to a browser, and collects what it reports.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::browser::Browser;
+use crate::cpu::{self, MainThreads};
+use crate::peer;
+use crate::plan::Plan;
+use crate::results::Report;
+
+/// A page that reports nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs the page in a browser, and gives all that it reports.
+pub async fn run(page: &Path, browser: &Browser, plan: &Plan) -> Result<Vec<Report>> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let running = browser.open(&format!("http://{}/", listener.local_addr()?))?;
+    let (reports, mut reported) = mpsc::unbounded_channel();
+    let session = Session { browser: running.id(), stopwatch: Mutex::default(), reports };
+    let routes = routes(page, plan, Arc::new(session));
+    let server = tokio::spawn(async { axum::serve(listener, routes).await });
+    let reports = collect(&mut reported).await.with_context(|| format!("in {}", browser.name));
+    drop(running);
+    server.abort();
+    reports
+}
+
+async fn collect(reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<Vec<Report>> {
+    let mut reports = Vec::new();
+    loop {
+        let report = tokio::time::timeout(PATIENCE, reported.recv()).await;
+        match report.ok().flatten().context("the page hangs")? {
+            Report::Done => return Ok(reports),
+            Report::Failed { message } => bail!("the page failed: {message}"),
+            report => reports.push(report),
+        }
+    }
+}
+
+/// What is known while a page runs.
+struct Session {
+    /// The browser's process.
+    browser: u32,
+    stopwatch: Mutex<Stopwatch>,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+/// What the page's main thread takes between two requests.
+#[derive(Default)]
+struct Stopwatch {
+    start: MainThreads,
+    seconds: Option<f64>,
+}
+
+fn routes(page: &Path, plan: &Plan, session: Arc<Session>) -> Router {
+    Router::new()
+        .route("/plan", get(Json(plan.clone())))
+        .route("/start", post(start))
+        .route("/end", post(end))
+        .route("/report", post(report))
+        .route("/flood/{content}/{size}", get(peer::flood))
+        .route("/sink", get(peer::sink))
+        .route("/echo", get(peer::echo))
+        .with_state(session)
+        .fallback_service(ServeDir::new(page))
+        .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+}
+
+async fn start(State(session): State<Arc<Session>>) {
+    session.stopwatch().start = cpu::main_threads(session.browser);
+}
+
+async fn end(State(session): State<Arc<Session>>) {
+    let end = cpu::main_threads(session.browser);
+    let mut stopwatch = session.stopwatch();
+    stopwatch.seconds = cpu::busiest(&stopwatch.start, &end);
+}
+
+async fn report(State(session): State<Arc<Session>>, Json(mut report): Json<Report>) {
+    if let Report::Time(time) = &mut report {
+        time.cpu = session.stopwatch().seconds.take();
+    }
+    // Nobody listens only when it is over.
+    let _ = session.reports.send(report);
+}
+
+impl Session {
+    fn stopwatch(&self) -> MutexGuard<'_, Stopwatch> {
+        self.stopwatch.lock().expect("nobody panics while holding it")
+    }
+}

@@ -1,0 +1,55 @@
+//! The contenders, one file each.
+
+mod gloo_net;
+mod wasm_websocket_callback;
+mod wasm_websocket_stream;
+mod web_sys_callback;
+mod web_sys_queue;
+mod websocket_web;
+mod ws_stream_wasm;
+
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+use crate::contender::Contender;
+use crate::job::Job;
+
+macro_rules! contenders {
+    ($($name:literal: $contender:ty,)*) => {
+        /// The names of all contenders but for JavaScript.
+        #[wasm_bindgen]
+        pub fn contenders() -> Vec<String> {
+            vec![$($name.into()),*]
+        }
+
+        /// Makes the contender of this name do a job.
+        pub async fn run(name: &str, job: &Job) -> Result<(), JsError> {
+            match name {
+                $($name => job.run::<$contender>().await,)*
+                _ => return Err(JsError::new("no such contender")),
+            }
+            Ok(())
+        }
+
+        /// Makes the contender of this name open and drop so many connections, one after the other.
+        pub async fn open_and_drop(name: &str, url: &str, count: u32) -> Result<(), JsError> {
+            for _ in 0..count {
+                match name {
+                    $($name => drop(<$contender>::connect(url).await),)*
+                    _ => return Err(JsError::new("no such contender")),
+                }
+            }
+            Ok(())
+        }
+    };
+}
+
+contenders! {
+    "wasm-websocket": wasm_websocket::WebSocketStream,
+    "wasm-websocket-callback": wasm_websocket_callback::Callback,
+    "web-sys-queue": web_sys_queue::Queue,
+    "web-sys-callback": web_sys_callback::Callback,
+    "gloo-net": ::gloo_net::websocket::futures::WebSocket,
+    "ws_stream_wasm": ::ws_stream_wasm::WsStream,
+    "websocket-web": websocket_web::AsItChooses,
+    "websocket-web-standard": websocket_web::Standard,
+}

@@ -1,0 +1,70 @@
+//! What the contenders are made to do.
+
+use js_sys::{Function, JsString, Promise, Uint8Array};
+use wasm_bindgen::prelude::{JsCast, JsError, JsValue, wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::contender::{Contender, Payload};
+use crate::contenders;
+
+/// What a contender is to do with its connection.
+pub struct Job {
+    pub url: String,
+    kind: String,
+    payload: Payload,
+    count: u32,
+    /// Called when the connection is open, and when the job is done. What it promises is awaited.
+    mark: Function,
+}
+
+/// Makes a contender do a job: `receive`, `send` or `echo` a payload so many times. `page/javascript.js` has its twin.
+#[wasm_bindgen]
+pub async fn run(
+    contender: String,
+    url: String,
+    kind: String,
+    payload: JsValue,
+    count: u32,
+    mark: Function,
+) -> Result<(), JsError> {
+    let payload = match payload.dyn_into::<JsString>() {
+        Ok(text) => Payload::Text(text.into()),
+        Err(bytes) => Payload::Binary(Uint8Array::new(&bytes).to_vec()),
+    };
+    contenders::run(&contender, &Job { url, kind, payload, count, mark }).await
+}
+
+/// Makes a contender open and drop so many connections, one after the other.
+#[wasm_bindgen]
+pub async fn open_and_drop(contender: String, url: String, count: u32) -> Result<(), JsError> {
+    contenders::open_and_drop(&contender, &url, count).await
+}
+
+impl Job {
+    /// Does it.
+    pub async fn run<C: Contender>(&self) {
+        let mut socket = C::connect(&self.url).await;
+        self.mark().await;
+        match self.kind.as_str() {
+            "receive" => {
+                socket.send(&Payload::Text(self.count.to_string()), 1).await;
+                socket.receive(self.count).await;
+            }
+            "send" => {
+                socket.send(&self.payload, self.count).await;
+                // The server answers this when it has everything.
+                socket.send(&Payload::Text("report".into()), 1).await;
+                socket.receive(1).await;
+            }
+            _ => socket.echo(&self.payload, self.count).await,
+        }
+        self.mark().await;
+    }
+
+    async fn mark(&self) {
+        let promise = self.mark.call0(&JsValue::NULL).map(|promise| promise.unchecked_into::<Promise>());
+        if let Ok(promise) = promise {
+            let _ = JsFuture::from(promise).await;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What `cargo xtask bench` measures: wasm-websocket and others, each made to do the same jobs.
+//!
+//! ```text
+//! page/bench.js ─▶ run ─▶ job ─▶ contender ─▶ contenders/*
+//!        └─▶ page/javascript.js, the base
+//! ```
+#![cfg(target_family = "wasm")]
+
+mod contender;
+mod contenders;
+mod job;
+mod memory;

@@ -1,0 +1,161 @@
+//! Builds what the bench measures, and runs its driver.
+//!
+//! The driver is a program of its own, so that those who only test need not wait for it to be built.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use xshell::{Shell, cmd};
+
+use crate::browser::Browser;
+use crate::step::step;
+use crate::toolchain::{TARGET, Toolchain, Way};
+use crate::{page, setup, wasm_bindgen};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Measures these contenders alone, such as `wasm-websocket,gloo-net`. Results of a part are printed, not written.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Measures those cases alone whose name has one of these in it, such as `receive,echo text`.
+    #[arg(long, value_delimiter = ',')]
+    cases: Vec<String>,
+    /// How many times to measure each.
+    #[arg(long, default_value_t = 9)]
+    rounds: u32,
+    /// Measures in this browser alone: `chromium` or `firefox`.
+    #[arg(long)]
+    browser: Option<String>,
+    /// Measures times once more with two busy loops beside it.
+    #[arg(long)]
+    load: bool,
+    /// Measures no times, but the exact counts alone, and fails if they are above `bench/limits.toml`.
+    #[arg(long)]
+    counts: bool,
+}
+
+pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
+    let (toolchain, browsers) = setup::everything(shell, way)?;
+    measure(shell, &toolchain, &browsers, options)
+}
+
+/// Holds the exact counts to their limits.
+pub fn counts(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+    let only = vec!["wasm-websocket".into(), "wasm-websocket-callback".into()];
+    let options = Options { only, cases: Vec::new(), rounds: 0, browser: None, load: false, counts: true };
+    measure(shell, toolchain, browsers, &options)
+}
+
+fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: &Options) -> Result<()> {
+    let wanted =
+        |browser: &&Browser| options.browser.as_ref().is_none_or(|name| browser.name.eq_ignore_ascii_case(name));
+    let browsers: Vec<_> = browsers.iter().filter(wanted).collect();
+    ensure!(!browsers.is_empty(), "there is no such browser: {}", options.browser.as_deref().unwrap_or_default());
+    let page = step("building the bench's page", || build_page(shell, toolchain))?;
+    let apps = step("building the minimal apps", || build_apps(shell, toolchain, options))?;
+    step("building the bench's driver", || {
+        let build = ["build", "--quiet", "--profile=xtask", "--package=wasm-websocket-bench-driver"];
+        Ok(cmd!(shell, "cargo {build...}").env("CARGO_TARGET_DIR", page::target_folder()).run()?)
+    })?;
+    let driver = page::target_folder().join("xtask/wasm-websocket-bench-driver");
+    let arguments = options.for_the_driver(shell, &browsers);
+    let limits = "bench/limits.toml";
+    step(
+        "measuring",
+        || Ok(cmd!(shell, "{driver} --page {page} --apps {apps} --limits {limits} {arguments...}").run()?),
+    )
+}
+
+impl Options {
+    fn for_the_driver(&self, shell: &Shell, browsers: &[&Browser]) -> Vec<String> {
+        let mut arguments = vec![format!("--rounds={}", self.rounds), format!("--command={}", self.command())];
+        arguments.extend(
+            browsers
+                .iter()
+                .map(|browser| format!("--browser={}={}", browser.version(shell), browser.program.display())),
+        );
+        arguments.extend(self.only.iter().map(|name| format!("--only={name}")));
+        arguments.extend(self.cases.iter().map(|word| format!("--cases={word}")));
+        arguments.extend(self.load.then(|| "--load".into()));
+        arguments.extend(self.counts.then(|| "--counts".into()));
+        let is_all = self.only.is_empty() && self.cases.is_empty() && self.browser.is_none() && !self.counts;
+        arguments.extend(is_all.then(|| "--out=bench".into()));
+        arguments
+    }
+
+    /// The command that these options come from.
+    fn command(&self) -> String {
+        let words = std::env::args().skip(1).collect::<Vec<_>>();
+        format!("cargo xtask {}", words.join(" "))
+    }
+}
+
+fn build_page(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
+    let page = page::target_folder().join("bench/page");
+    build(shell, toolchain, &["--profile=bench", "--package=wasm-websocket-bench"])?;
+    wasm_bindgen::bind(&module("wasm_websocket_bench"), &page)?;
+    for file in shell.read_dir("bench/page")? {
+        shell.copy_file(file, &page)?;
+    }
+    Ok(page)
+}
+
+/// An app per crate, of those that are measured, so that it shows what each costs.
+const APPS: &[&str] = &["wasm-websocket", "web-sys-queue", "gloo-net", "ws_stream_wasm", "websocket-web"];
+
+fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options) -> Result<PathBuf> {
+    let folder = page::target_folder().join("bench/apps");
+    shell.remove_path(&folder)?;
+    let optimiser = Optimiser::find(shell);
+    let wanted = |app: &&&str| options.only.is_empty() || options.only.iter().any(|name| name == **app);
+    for app in APPS.iter().filter(wanted) {
+        let plain = folder.join(app).join("plain");
+        let package = ["--release", "--package=wasm-websocket-minimal", "--no-default-features"];
+        build(shell, toolchain, &[&package[..], &["--features", app]].concat())?;
+        wasm_bindgen::bind(&module("wasm_websocket_minimal"), &plain)?;
+        if let Some(optimiser) = &optimiser {
+            optimiser.run(shell, &plain, &folder.join(app).join("optimised"))?;
+        }
+    }
+    Ok(folder)
+}
+
+fn build(shell: &Shell, toolchain: &Toolchain, arguments: &[&str]) -> Result<()> {
+    Ok(toolchain.cargo(shell).args(["build", "--quiet", "--target", TARGET]).args(arguments).run()?)
+}
+
+/// A built module. The profile `bench` has its place where `release` has it.
+fn module(name: &str) -> PathBuf {
+    page::target_folder().join(TARGET).join("release").join(name).with_extension("wasm")
+}
+
+/// What npm has for making modules and their glue smaller.
+struct Optimiser {
+    programs: PathBuf,
+}
+
+impl Optimiser {
+    /// Installs it below the target folder. Where it cannot be had, the apps are weighed without.
+    fn find(shell: &Shell) -> Option<Self> {
+        let folder = page::target_folder().join("bench/npm");
+        // Not Debian's binaryen, whose output browsers refuse.
+        const PACKAGES: &[&str] = &["binaryen@132.0.0", "terser@5.51.2"];
+        let programs = folder.join("node_modules/.bin");
+        if !programs.join("terser").exists() || !programs.join("wasm-opt").exists() {
+            let install = cmd!(shell, "npm install --silent --no-audit --no-fund --prefix {folder} {PACKAGES...}");
+            if let Err(error) = shell.create_dir(&folder).and_then(|_| install.quiet().run()) {
+                eprintln!("– not optimising the minimal apps, which needs Node.js and npm: {error}");
+                return None;
+            }
+        }
+        Some(Self { programs })
+    }
+
+    fn run(&self, shell: &Shell, from: &Path, to: &Path) -> Result<()> {
+        shell.create_dir(to)?;
+        let [wasm_opt, terser] = ["wasm-opt", "terser"].map(|name| self.programs.join(name));
+        let [wasm, glue] = ["wasm_websocket_minimal_bg.wasm", "wasm_websocket_minimal.js"];
+        cmd!(shell, "{wasm_opt} -Oz --converge {from}/{wasm} --output {to}/{wasm}").run()?;
+        Ok(cmd!(shell, "{terser} --module --compress --mangle --output {to}/{glue} -- {from}/{glue}").run()?)
+    }
+}
