@@ -2,6 +2,7 @@
 //!
 //! The driver is a program of its own, so that those who only test need not wait for it to be built.
 
+use std::env::consts::EXE_EXTENSION;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -52,12 +53,15 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
     let browsers: Vec<_> = browsers.iter().filter(wanted).collect();
     ensure!(!browsers.is_empty(), "there is no such browser: {}", options.browser.as_deref().unwrap_or_default());
     let page = step("building the bench's page", || build_page(shell, toolchain))?;
-    let apps = step("building the minimal apps", || build_apps(shell, toolchain, options))?;
+    let apps = page::target_folder().join("bench/apps");
+    if options.counts || options.is_all() {
+        step("building the minimal apps", || build_apps(shell, toolchain, options, &apps))?;
+    }
     step("building the bench's driver", || {
         let build = ["build", "--quiet", "--profile=xtask", "--package=wasm-websocket-bench-driver"];
         Ok(cmd!(shell, "cargo {build...}").env("CARGO_TARGET_DIR", page::target_folder()).run()?)
     })?;
-    let driver = page::target_folder().join("xtask/wasm-websocket-bench-driver");
+    let driver = page::target_folder().join("xtask/wasm-websocket-bench-driver").with_extension(EXE_EXTENSION);
     let arguments = options.for_the_driver(shell, &browsers);
     let limits = "bench/limits.toml";
     step(
@@ -78,9 +82,12 @@ impl Options {
         arguments.extend(self.cases.iter().map(|word| format!("--cases={word}")));
         arguments.extend(self.load.then(|| "--load".into()));
         arguments.extend(self.counts.then(|| "--counts".into()));
-        let is_all = self.only.is_empty() && self.cases.is_empty() && self.browser.is_none() && !self.counts;
-        arguments.extend(is_all.then(|| "--out=bench".into()));
+        arguments.extend(self.is_all().then(|| "--out=bench".into()));
         arguments
+    }
+
+    fn is_all(&self) -> bool {
+        self.only.is_empty() && self.cases.is_empty() && self.browser.is_none() && !self.counts
     }
 
     /// The command that these options come from.
@@ -103,9 +110,8 @@ fn build_page(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
 /// An app per crate, of those that are measured, so that it shows what each costs.
 const APPS: &[&str] = &["wasm-websocket", "web-sys-queue", "gloo-net", "ws_stream_wasm", "websocket-web"];
 
-fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options) -> Result<PathBuf> {
-    let folder = page::target_folder().join("bench/apps");
-    shell.remove_path(&folder)?;
+fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &Path) -> Result<()> {
+    shell.remove_path(folder)?;
     let optimiser = Optimiser::find(shell);
     let wanted = |app: &&&str| options.only.is_empty() || options.only.iter().any(|name| name == **app);
     for app in APPS.iter().filter(wanted) {
@@ -117,7 +123,7 @@ fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options) -> Result
             optimiser.run(shell, &plain, &folder.join(app).join("optimised"))?;
         }
     }
-    Ok(folder)
+    Ok(())
 }
 
 fn build(shell: &Shell, toolchain: &Toolchain, arguments: &[&str]) -> Result<()> {

@@ -54,10 +54,12 @@ fn in_folder(flag: &str, folder: &Path) -> std::ffi::OsString {
     flag
 }
 
-// It is not the sandbox that is measured, and root cannot have it. The others keep it from doing anything of its own.
+// It is not the sandbox that is measured, and root cannot have it. The page asks for garbage collection when it looks for
+// what is left over. The others keep the browser from doing anything of its own.
 const CHROMIUM_FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
+    "--js-flags=--expose-gc",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -74,6 +76,7 @@ user_pref("browser.aboutwelcome.enabled", false);
 user_pref("browser.safebrowsing.update.enabled", false);
 user_pref("browser.shell.checkDefaultBrowser", false);
 user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("dom.testing.testutils.enabled", true);
 user_pref("extensions.getAddons.cache.enabled", false);
 user_pref("extensions.update.enabled", false);
 user_pref("network.captive-portal-service.enabled", false);

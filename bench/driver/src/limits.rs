@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use crate::plan;
 use crate::results::{Count, Leftover, Results};
 use crate::size::Size;
 
@@ -41,23 +42,26 @@ struct PerSocket {
 pub fn broken(file: &Path, results: &Results) -> Result<Vec<String>> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let limits: Limits = toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
+    let unknown: Vec<_> = limits.names().filter(|name| !plan::has(name)).collect();
+    ensure!(unknown.is_empty(), "nothing has a name that {} has: {}", file.display(), unknown.join(", "));
     let mut broken = Vec::new();
     for run in &results.runs {
-        broken.extend(
-            run.counts.iter().flat_map(|count| limits.of_count(count)).map(|what| format!("{}: {what}", run.browser)),
-        );
-        broken.extend(
-            run.leftovers
-                .iter()
-                .flat_map(|left| limits.of_leftover(left))
-                .map(|what| format!("{}: {what}", run.browser)),
-        );
+        let counts = run.counts.iter().flat_map(|count| limits.of_count(count));
+        let leftovers = run.leftovers.iter().flat_map(|leftover| limits.of_leftover(leftover));
+        broken.extend(counts.chain(leftovers).map(|what| format!("{}: {what}", run.browser)));
     }
     broken.extend(results.sizes.iter().flat_map(|size| limits.of_size(size)));
     Ok(broken)
 }
 
 impl Limits {
+    /// Of contenders and cases.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let cases = self.message.values().flat_map(|cases| cases.keys());
+        let contenders = self.message.keys().chain(self.leftover.keys()).chain(self.app.keys());
+        cases.chain(contenders).map(String::as_str)
+    }
+
     fn of_count(&self, count: &Count) -> Vec<String> {
         let Some(limit) = self.message.get(&count.contender).and_then(|cases| cases.get(&count.work)) else {
             return Vec::new();

@@ -18,7 +18,8 @@ mod results;
 mod server;
 mod size;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -80,11 +81,20 @@ async fn main() -> Result<()> {
 }
 
 async fn measure(options: &Options) -> Result<Results> {
-    let mut results = Results { sizes: size::all(&options.apps)?, ..Results::default() };
+    let unknown: Vec<_> = options.only.iter().filter(|name| !plan::has(name)).cloned().collect();
+    ensure!(unknown.is_empty(), "there is no such contender: {}", unknown.join(", "));
     let plan = Plan::new(&options.only, &options.cases, options.rounds);
+    let mut results = Results::default();
+    // Those who look at the times of a few cases again and again need not wait for the rest.
+    let is_counted = options.counts || options.out.is_some();
+    if is_counted {
+        results.sizes = size::all(&options.apps)?;
+    }
     for browser in &options.browsers {
         let mut run = Run::new(&browser.name, false);
-        run.add(server::run(&options.page, browser, &plan.counts()).await?);
+        if is_counted {
+            run.add(server::run(&options.page, browser, &plan.counts()).await?);
+        }
         if !options.counts {
             run.add(server::run(&options.page, browser, &plan).await?);
         }
@@ -99,9 +109,9 @@ async fn measure(options: &Options) -> Result<Results> {
     Ok(results)
 }
 
-fn write(folder: &std::path::Path, results: &Results, command: &str) -> Result<()> {
+fn write(folder: &Path, results: &Results, command: &str) -> Result<()> {
+    let text = format!("# What it costs\n\n![](results.svg)\n\n{}", markdown::all(results, command));
     let file = folder.join("RESULTS.md");
-    std::fs::write(&file, format!("# What it costs\n\n![](results.svg)\n\n{}", markdown::all(results, command)))
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     plot::write(&folder.join("results.svg"), results)
 }

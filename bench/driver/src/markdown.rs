@@ -1,11 +1,12 @@
 //! The results as Markdown.
 
 use std::fmt::Write;
+use std::iter;
 
 use time::OffsetDateTime;
 
 use crate::plan::JAVASCRIPT;
-use crate::results::{Results, Run};
+use crate::results::{Count, Results, Run, in_place};
 
 /// All tables.
 pub fn all(results: &Results, command: &str) -> String {
@@ -26,22 +27,20 @@ fn times(text: &mut String, run: &Run) {
     if contenders.is_empty() {
         return;
     }
-    let what = if run.is_cpu() { "CPU time of the page's main thread" } else { "wall time" };
-    let load = if run.is_loaded { "two busy loops beside it" } else { "nothing beside it" };
-    heading(text, &format!("{}, {load}: {what}", run.browser));
+    heading(text, &run.title());
+    let rounds = format!("median (least–most) of {} rounds", run.rounds());
     paragraph(
         text,
-        "Ratio to JavaScript in the same round, median (least–most); for JavaScript itself, µs per message.",
+        &format!("Ratio to JavaScript in the same round, {rounds}; for JavaScript itself, µs per message."),
     );
-    row(text, std::iter::once("").chain(contenders.iter().copied()));
-    row(text, std::iter::repeat_n("---", contenders.len() + 1));
+    header(text, &contenders);
     for case in run.cases() {
-        let cells = contenders.iter().map(|contender| cell(run, contender, case));
-        row(text, std::iter::once(case.to_owned()).chain(cells));
+        let cells = contenders.iter().map(|contender| time_cell(run, contender, case));
+        row(text, iter::once(case.to_owned()).chain(cells));
     }
 }
 
-fn cell(run: &Run, contender: &str, case: &str) -> String {
+fn time_cell(run: &Run, contender: &str, case: &str) -> String {
     match run.summary(contender, case) {
         Some(time) if contender == JAVASCRIPT => format!("{:.1} µs", time.median * 1e6),
         Some(time) => format!("{:.2} ({:.2}–{:.2})", time.median, time.least, time.most),
@@ -55,19 +54,18 @@ fn counts(text: &mut String, run: &Run) {
     }
     heading(text, &format!("{}: per message", run.browser));
     paragraph(text, "Calls between JavaScript and wasm; allocations (+ reallocations) by Rust.");
-    let mut cases: Vec<_> = run.counts.iter().map(|count| count.work.as_str()).collect();
-    cases.sort_by_key(|case| crate::plan::place(case));
-    cases.dedup();
-    let mut contenders: Vec<_> = run.counts.iter().map(|count| count.contender.as_str()).collect();
-    contenders.dedup();
-    row(text, std::iter::once("").chain(contenders.iter().copied()));
-    row(text, std::iter::repeat_n("---", contenders.len() + 1));
-    for case in cases {
+    header(text, &in_place(run.counts.iter().map(|count| count.contender.as_str())));
+    for case in in_place(run.counts.iter().map(|count| count.work.as_str())) {
         let of_case = run.counts.iter().filter(|count| count.work == case);
-        let cells = of_case.map(|count| {
-            format!("{}; {} + {}", number(count.crossings), number(count.allocations), number(count.reallocations))
-        });
-        row(text, std::iter::once(case.to_owned()).chain(cells));
+        row(text, iter::once(case.to_owned()).chain(of_case.map(count_cell)));
+    }
+}
+
+fn count_cell(count: &Count) -> String {
+    let [crossings, allocations] = [count.crossings, count.allocations].map(number);
+    match count.reallocations {
+        0.0 => format!("{crossings}; {allocations}"),
+        reallocations => format!("{crossings}; {allocations} + {}", number(reallocations)),
     }
 }
 
@@ -76,20 +74,22 @@ fn leftovers(text: &mut String, run: &Run) {
         return;
     }
     heading(text, &format!("{}: left over per dropped socket", run.browser));
-    row(text, ["", "blocks", "bytes", "slots for JavaScript values"]);
-    row(text, ["---"; 4]);
+    paragraph(text, "Of Rust's memory, and of the table by which it holds JavaScript values.");
+    header(text, &["blocks", "bytes", "slots"]);
     for left in &run.leftovers {
         row(text, [left.contender.clone(), number(left.blocks), number(left.bytes), number(left.slots)]);
     }
 }
 
 fn sizes(text: &mut String, results: &Results) {
+    if results.sizes.is_empty() {
+        return;
+    }
     heading(text, "Bytes of a minimal app");
     paragraph(text, "It connects, sends one text and logs the answer.");
-    row(text, ["", "", "wasm", "glue", "gzip", "brotli"]);
-    row(text, ["---"; 6]);
+    header(text, &["made by", "wasm", "glue", "both, gzip", "both, brotli"]);
     for size in &results.sizes {
-        let how = if size.is_optimised { "wasm-opt -Oz, terser" } else { "wasm-bindgen" };
+        let how = if size.is_optimised { "… and wasm-opt -Oz, terser" } else { "wasm-bindgen" };
         let bytes = [size.wasm, size.glue, size.gzip, size.brotli].map(|bytes| bytes.to_string());
         row(text, [size.name.clone(), how.into()].into_iter().chain(bytes));
     }
@@ -106,7 +106,13 @@ fn heading(text: &mut String, heading: &str) {
 }
 
 fn paragraph(text: &mut String, paragraph: &str) {
-    let _ = writeln!(text, "\n{paragraph}");
+    let _ = writeln!(text, "\n{paragraph}\n");
+}
+
+/// The first row of a table, its first cell empty, and the line below it.
+fn header(text: &mut String, names: &[&str]) {
+    row(text, iter::once("").chain(names.iter().copied()));
+    row(text, iter::repeat_n("---", names.len() + 1));
 }
 
 fn row<T: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = T>) {

@@ -86,6 +86,14 @@ impl Plan {
 
 /// The place of a contender, or of a case, in tables.
 pub fn place(name: &str) -> usize {
-    let names = CONTENDERS.iter().copied().chain(CASES.iter().map(|case| case.name));
-    names.into_iter().position(|other| other == name).unwrap_or(usize::MAX)
+    names().position(|other| other == name).unwrap_or(usize::MAX)
+}
+
+/// Whether there is a contender, or a case, of this name.
+pub fn has(name: &str) -> bool {
+    names().any(|other| other == name)
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    CONTENDERS.iter().copied().chain(CASES.iter().map(|case| case.name))
 }

@@ -1,7 +1,108 @@
-//! The results as a plot.
-use crate::results::Results;
-use anyhow::Result;
+//! The times as a plot: for each browser the cases, and for each case a dot per contender, with a line from the least to the
+//! most.
+
+use std::fmt::Write;
+use std::fs;
 use std::path::Path;
-pub fn write(_file: &Path, _results: &Results) -> Result<()> {
-    Ok(())
+
+use anyhow::{Context, Result};
+
+use crate::plan::JAVASCRIPT;
+use crate::results::{Results, Run, Summary};
+
+/// Colours that are told apart by those, too, who do not see all colours; by Okabe and Ito.
+const COLOURS: &[&str] = &["#d55e00", "#e69f00", "#000000", "#999999", "#0072b2", "#56b4e9", "#009e73", "#cc79a7"];
+
+// All in pixels.
+const PANEL: f64 = 560.0;
+const LABELS: f64 = 190.0;
+const SCALE: f64 = 310.0;
+const LEGEND: f64 = 36.0;
+const HEADING: f64 = 40.0;
+const DOT: f64 = 7.0;
+const GAP: f64 = 8.0;
+
+/// The ratios at the ends of the scale. What is more is written at the end.
+const ENDS: (f64, f64) = (0.5, 2.5);
+
+/// Draws all runs, two side by side.
+pub fn write(file: &Path, results: &Results) -> Result<()> {
+    let runs: Vec<_> = results.runs.iter().filter(|run| !run.cases().is_empty()).collect();
+    let contenders = runs.first().map(|run| contenders(run)).unwrap_or_default();
+    let cases = runs.first().map_or(0, |run| run.cases().len());
+    let height = HEADING + cases as f64 * case_height(contenders.len()) + GAP;
+    let mut svg = legend(&contenders);
+    for (index, run) in runs.iter().enumerate() {
+        let (x, y) = ((index % 2) as f64 * PANEL, LEGEND + (index / 2) as f64 * height);
+        let _ = writeln!(svg, "<g transform=\"translate({x},{y})\">\n{}</g>", panel(run, &contenders));
+    }
+    let (width, height) = (2.0 * PANEL, LEGEND + runs.len().div_ceil(2) as f64 * height);
+    let svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n{svg}</svg>\n"
+    );
+    fs::write(file, svg).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn contenders(run: &Run) -> Vec<&str> {
+    run.contenders().into_iter().filter(|name| *name != JAVASCRIPT).collect()
+}
+
+fn case_height(contenders: usize) -> f64 {
+    contenders as f64 * DOT + GAP
+}
+
+fn legend(contenders: &[&str]) -> String {
+    let mut svg = String::new();
+    let width = 2.0 * PANEL / contenders.len() as f64;
+    for (index, (name, colour)) in contenders.iter().zip(COLOURS).enumerate() {
+        let x = GAP + index as f64 * width;
+        let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"18\" r=\"4\" fill=\"{colour}\"/>");
+        text(&mut svg, x + GAP, 22.0, "start", name);
+    }
+    svg
+}
+
+fn panel(run: &Run, contenders: &[&str]) -> String {
+    let mut svg = String::new();
+    text(&mut svg, GAP, 16.0, "start", &format!("{}, × JavaScript", run.title()));
+    let bottom = HEADING + run.cases().len() as f64 * case_height(contenders.len());
+    for ratio in [0.5, 1.0, 1.5, 2.0, 2.5] {
+        let colour = if ratio == 1.0 { "#666" } else { "#ddd" };
+        line(&mut svg, (x(ratio), HEADING), (x(ratio), bottom), colour);
+        text(&mut svg, x(ratio), HEADING - 6.0, "middle", &ratio.to_string());
+    }
+    for (index, case) in run.cases().iter().enumerate() {
+        let top = HEADING + index as f64 * case_height(contenders.len());
+        line(&mut svg, (GAP, top), (x(ENDS.1), top), "#ddd");
+        text(&mut svg, GAP, top + case_height(contenders.len()) / 2.0 + 4.0, "start", case);
+        for (index, (name, colour)) in contenders.iter().zip(COLOURS).enumerate() {
+            if let Some(summary) = run.summary(name, case) {
+                mark(&mut svg, top + GAP + index as f64 * DOT, &summary, colour);
+            }
+        }
+    }
+    svg
+}
+
+/// Where on the scale a ratio lies.
+fn x(ratio: f64) -> f64 {
+    let (least, most) = ENDS;
+    LABELS + (ratio.clamp(least, most) - least) / (most - least) * SCALE
+}
+
+fn mark(svg: &mut String, y: f64, summary: &Summary, colour: &str) {
+    line(svg, (x(summary.least), y), (x(summary.most), y), colour);
+    let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"3\" fill=\"{colour}\"/>", x(summary.median));
+    if summary.median > ENDS.1 {
+        text(svg, x(ENDS.1) + GAP, y + 4.0, "start", &format!("{:.1} →", summary.median));
+    }
+}
+
+fn line(svg: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64), colour: &str) {
+    let _ = writeln!(svg, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"{colour}\"/>");
+}
+
+fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>");
 }

@@ -102,8 +102,20 @@ impl Run {
     }
 
     /// Whether the times are the main thread's, and not those of the clock on the wall.
-    pub fn is_cpu(&self) -> bool {
+    fn is_cpu(&self) -> bool {
         self.times.iter().all(|time| time.cpu.is_some())
+    }
+
+    /// What was measured where.
+    pub fn title(&self) -> String {
+        let load = if self.is_loaded { ", with two busy loops beside it" } else { "" };
+        let what = if self.is_cpu() { "CPU time of the page's main thread" } else { "wall time" };
+        format!("{}{load}: {what}", self.browser)
+    }
+
+    /// How often each was timed.
+    pub fn rounds(&self) -> u32 {
+        self.times.iter().map(|time| time.round).max().unwrap_or_default()
     }
 
     /// The contenders that were timed, JavaScript first.
@@ -148,8 +160,8 @@ impl Summary {
     }
 }
 
-/// Each name once, in the order of the plan.
-fn in_place<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Each of these names once, in the order of the plan.
+pub fn in_place<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut names: Vec<_> = names.collect();
     names.sort_by_key(|name| plan::place(name));
     names.dedup();

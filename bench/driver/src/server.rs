@@ -1,5 +1,6 @@
 //! Serves the page to a browser, and collects what it reports.
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub async fn run(page: &Path, browser: &Browser, plan: &Plan) -> Result<Vec<Repo
     reports
 }
 
+/// Takes what the page reports until it is done.
 async fn collect(reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
     loop {
@@ -44,7 +46,12 @@ async fn collect(reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<Vec<R
         match report.ok().flatten().context("the page hangs")? {
             Report::Done => return Ok(reports),
             Report::Failed { message } => bail!("the page failed: {message}"),
-            report => reports.push(report),
+            report => {
+                reports.push(report);
+                if io::stderr().is_terminal() {
+                    eprint!("\r{} results ", reports.len());
+                }
+            }
         }
     }
 }

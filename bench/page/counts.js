@@ -1,0 +1,69 @@
+// Counts what can be counted exactly.
+
+import { crossings } from "./crossings.js";
+import { post } from "./report.js";
+import { init, run, rust, socketUrl } from "./work.js";
+
+export async function measureCounts(plan) {
+  const bytes = await (await fetch("wasm_websocket_bench_bg.wasm")).arrayBuffer();
+  await init({ module_or_path: bytes });
+  const contenders = plan.contenders.filter((contender) => contender !== "javascript");
+  for (const contender of contenders) {
+    for (const work of plan.cases) {
+      await post("/report", { kind: "count", contender, work: work.name, ...await perMessage(contender, work) });
+    }
+  }
+  for (const contender of contenders) {
+    await post("/report", { kind: "leftover", contender, ...await leftPerSocket(contender, plan.sockets) });
+  }
+}
+
+/** Counts for so many messages, and for twice as many: the difference is the messages' alone. */
+async function perMessage(contender, work) {
+  const count = Math.ceil(work.count / 20);
+  const once = await counted(contender, work, count);
+  const twice = await counted(contender, work, 2 * count);
+  return perOne(once, twice, count);
+}
+
+async function counted(contender, work, count) {
+  const marks = [];
+  await run(contender, work, count, async () => marks.push(now()));
+  return perOne(...marks, 1);
+}
+
+function now() {
+  const now = { crossings }; // before those that asking for the rest takes
+  [now.allocations, now.reallocations] = rust.allocated();
+  return now;
+}
+
+/** Opens and drops a few sockets first, since what is allocated once for all is not left over. */
+async function leftPerSocket(contender, sockets) {
+  await rust.open_and_drop(contender, socketUrl("/echo"), sockets / 10);
+  const before = await settled();
+  await rust.open_and_drop(contender, socketUrl("/echo"), sockets);
+  return perOne(before, await settled(before), sockets);
+}
+
+/**
+ * What is allocated when garbage was collected, which frees closures that JavaScript owns, soon after; so it looks again
+ * for some seconds, or until there is no more than `before`.
+ */
+async function settled(before = { blocks: 0 }) {
+  let left;
+  for (let tries = 0; tries < 20; tries++) {
+    await collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const [, , blocks, bytes, slots] = rust.allocated();
+    left = { blocks, bytes, slots };
+    if (blocks <= before.blocks) break;
+  }
+  return left;
+}
+
+/** As the driver has told Chromium and Firefox to allow it to the page. */
+const collectGarbage = globalThis.gc ?? globalThis.TestUtils.gc;
+
+const perOne = (before, after, count) =>
+  Object.fromEntries(Object.keys(before).map((key) => [key, (after[key] - before[key]) / count]));

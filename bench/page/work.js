@@ -1,0 +1,21 @@
+// Makes a contender do the work of one case.
+
+import * as javascript from "./javascript.js";
+import init, * as rust from "./wasm_websocket_bench.js";
+
+export { init, rust };
+
+export const socketUrl = (path) => `ws://${location.host}${path}`;
+
+const TEXTS = { "ascii": "abcd", "non-ascii": "aé漢b" };
+
+const payload = ({ content, size }) =>
+  content === "binary" ? new Uint8Array(size).fill(7) : TEXTS[content].repeat(size / 4);
+
+const path = ({ job, content, size }) => ({ receive: `/flood/${content}/${size}`, send: "/sink", echo: "/echo" })[job];
+
+/** Does it with so many messages, and awaits `mark()` before the first and after the last. */
+export function run(contender, work, count, mark) {
+  const job = [socketUrl(path(work)), work.job, payload(work), count, mark];
+  return contender === "javascript" ? javascript.run(...job) : rust.run(contender, ...job);
+}
