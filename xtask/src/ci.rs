@@ -35,12 +35,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
-<<<<<<< HEAD
     test::large(shell, &toolchain, &browsers)?;
-=======
-    test::many_sockets(shell, &toolchain, &browsers)?;
     bench::counts(shell, &toolchain, &browsers)?;
->>>>>>> b961b51 (bench: what messages cost, beside JavaScript and other crates)
     wasm_pack(shell, &toolchain, &browsers)?;
     webkit(shell, &toolchain)
 }
