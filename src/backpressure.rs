@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::notify::{Notify, Waiter};
-use crate::sys::{RawSocket, Timer, now};
+use crate::sys::{RawSocket, Timer};
 use crate::{Error, Options, ReadyState};
 
 /// How senders wait for one socket.
@@ -32,7 +32,6 @@ pub(crate) struct Wait {
 struct Look {
     timer: Timer,
     delay: Duration,
-    asked_at: f64,
     amount: u64,
 }
 
@@ -84,8 +83,9 @@ impl Backpressure {
         loop {
             let (state, amount) = (socket.ready_state(), socket.buffered_amount());
             let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
-            if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
-                self.pace.borrow_mut().learn(look.delay, now() - look.asked_at, amount);
+            // The first look comes by no timer, and says nothing about them.
+            if let Some(late_by) = wait.look.as_ref().filter(|look| !look.delay.is_zero()).and_then(Look::late_by) {
+                self.pace.borrow_mut().learn(late_by, amount);
             }
             // First the state: once it is closed, `bufferedAmount` never falls again.
             let is_over = match state {
@@ -109,7 +109,11 @@ impl Look {
     /// A look after a delay; without one, in the next turn of the event loop.
     fn after(delay: Option<Duration>, amount: u64) -> Self {
         let delay = delay.unwrap_or_default();
-        Self { timer: Timer::new(delay), delay, asked_at: now(), amount }
+        Self { timer: Timer::new(delay), delay, amount }
+    }
+
+    fn late_by(&self) -> Option<f64> {
+        self.timer.late_by()
     }
 
     /// How long to wait for the look that follows this one.
@@ -129,8 +133,8 @@ pub(crate) struct Pace {
 }
 
 const LARGEST_FACTOR: u64 = 64;
-/// More than a busy page makes a timer wait.
-const LATE: Duration = Duration::from_millis(500);
+/// More than a busy page makes a timer wait, in milliseconds.
+const LATE: f64 = 500.0;
 
 impl Default for Pace {
     fn default() -> Self {
@@ -139,9 +143,9 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a look: after what delay it was to come, how many milliseconds it took, and what it saw.
-    pub fn learn(&mut self, delay: Duration, took: f64, amount: u64) {
-        if took < (delay + LATE).as_millis() as f64 {
+    /// Learns from a look: how many milliseconds it came too late, and what it saw.
+    pub fn learn(&mut self, late_by: f64, amount: u64) {
+        if late_by < LATE {
             self.factor = 1;
         } else if amount == 0 {
             self.factor = (self.factor * 2).min(LARGEST_FACTOR);

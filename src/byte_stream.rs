@@ -14,9 +14,11 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// A connection as [`AsyncRead`] and [`AsyncWrite`]: what [`WebSocketStream::into_byte_stream`] gives.
 ///
 /// What is written is sent in binary messages, what binary messages bring is read; where one ends and the next begins is not
-/// seen. An empty message is not the end: that is the connection's, if it was clean. To read text is an error.
+/// seen. An empty message is not the end: that is the connection's, if the closing handshake was completed, with whatever
+/// code. To read text is an error, and so is every end that may have lost something, now and whenever it is asked again.
 ///
-/// Writing waits for room as [`Sink::poll_ready`] does, and flushing until everything has gone to the network.
+/// Each write is a message, so put a buffer before it for small ones. Writing waits for room as [`Sink::poll_ready`] does,
+/// and flushing until everything has gone to the network.
 ///
 /// # Examples
 ///
@@ -41,6 +43,8 @@ pub struct ByteStream {
     read: usize,
     /// A Blob that had arrived before the bytes of messages were asked for.
     blob: Option<Chunks>,
+    /// Why nothing more can be read in order.
+    failure: Option<Error>,
 }
 
 /// The most bytes that are sent in one message.
@@ -49,51 +53,57 @@ const LARGEST_MESSAGE: usize = 256 << 10;
 impl ByteStream {
     pub(crate) fn new(stream: WebSocketStream) -> Self {
         stream.set_binary_type(BinaryType::ArrayBuffer);
-        Self { stream, chunk: Vec::new(), read: 0, blob: None }
+        Self { stream, chunk: Vec::new(), read: 0, blob: None, failure: None }
+    }
+
+    /// The connection itself, for what can be asked of it, such as its [`close_event`](WebSocketStream::close_event).
+    pub fn get_ref(&self) -> &WebSocketStream {
+        &self.stream
     }
 
     /// Waits until there are bytes to read, or none for ever: then it is false.
-    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         while self.read == self.chunk.len() {
-            let chunk = match &mut self.blob {
-                Some(blob) => ready!(Pin::new(blob).poll_next(context)),
-                None => match ready!(Pin::new(&mut self.stream).poll_next(context)) {
-                    None => return Poll::Ready(self.end()),
-                    Some(message) => self.open(message.map_err(io_error)?)?,
+            if let Some(failure) = &self.failure {
+                return Poll::Ready(Err(failure.clone()));
+            }
+            match ready!(self.poll_chunk(context)) {
+                Some(Ok(bytes)) => (self.chunk, self.read) = (bytes, 0),
+                Some(Err(error)) => self.failure = Some(error),
+                None => match self.stream.ended() {
+                    Some(Ok(event)) if !event.was_clean => self.failure = Some(Error::Unclean(event)),
+                    Some(Err(error)) => self.failure = Some(error),
+                    _ => return Poll::Ready(Ok(false)),
                 },
-            };
-            match chunk {
-                Some(bytes) => (self.chunk, self.read) = (bytes.map_err(io_error)?, 0),
-                None => self.blob = None,
             }
         }
         Poll::Ready(Ok(true))
     }
 
-    /// The bytes of a message; none of a Blob, which is read first.
-    fn open(&mut self, message: Message) -> io::Result<Option<Result<Vec<u8>, Error>>> {
-        match message {
-            Message::Binary(bytes) => Ok(Some(Ok(bytes))),
+    /// The next bytes, possibly none; of a message, or of the Blob that is being read.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, Error>>> {
+        if let Some(blob) = &mut self.blob {
+            let chunk = ready!(Pin::new(blob).poll_next(context));
+            if chunk.is_none() {
+                self.blob = None;
+            }
+            return Poll::Ready(Some(chunk.unwrap_or_else(|| Ok(Vec::new()))));
+        }
+        let message = ready!(Pin::new(&mut self.stream).poll_next(context));
+        Poll::Ready(message.map(|message| match message? {
+            Message::Binary(bytes) => Ok(bytes),
             Message::Blob(blob) => {
                 self.blob = Some(blob.chunks(LARGEST_MESSAGE as u64));
-                Ok(Some(Ok(Vec::new())))
+                Ok(Vec::new())
             }
-            Message::Text(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a text message in a stream of bytes")),
-        }
-    }
-
-    /// The end: orderly, or an error, since some bytes may be missing.
-    fn end(&self) -> io::Result<bool> {
-        match self.stream.close_event() {
-            Some(event) if !event.was_clean => Err(io_error(Error::Unclean(event))),
-            _ => Ok(false),
-        }
+            Message::Text(_) => Err(Error::UnexpectedText),
+        }))
     }
 }
 
 impl AsyncRead for ByteStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        if into.is_empty() || !ready!(self.poll_fill(context))? {
+        if into.is_empty() || !ready!(self.poll_fill(context)).map_err(io_error)? {
             return Poll::Ready(Ok(0));
         }
         let len = into.len().min(self.chunk.len() - self.read);
@@ -127,6 +137,7 @@ fn io_error(error: Error) -> io::Error {
         Error::NotOpen(_) => io::ErrorKind::NotConnected,
         Error::Unclean(_) => io::ErrorKind::ConnectionAborted,
         Error::CloseTimeout(_) => io::ErrorKind::TimedOut,
+        Error::UnexpectedText => io::ErrorKind::InvalidData,
         _ => io::ErrorKind::Other,
     };
     io::Error::new(kind, error)

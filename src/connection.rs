@@ -10,9 +10,8 @@ use std::task::{Context, Poll};
 use crate::backpressure::{Backpressure, Wait};
 use crate::lifecycle::Lifecycle;
 use crate::notify::Waiter;
-use crate::queue::{Overfull, Queue, Taken};
+use crate::queue::{Overfull, Queue, Taken, Wake};
 use crate::sys::{Data, Listener, RawSocket, Timer, in_next_turn};
-use crate::waking::When;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 
 /// A connection, for as long as it has a handle. When this is dropped, it is closed.
@@ -102,8 +101,7 @@ impl Connection {
 
     /// Begins to close. Whoever waits to send need not wait any longer.
     pub fn close(&self) {
-        self.socket().close();
-        self.shared.backpressure.notify.wake_all();
+        self.shared.close();
     }
 
     /// Begins to close with a code and a reason.
@@ -160,24 +158,22 @@ impl Connection {
     ) -> Poll<Result<CloseEvent, Error>> {
         let ended = self.shared.lifecycle.poll_ended(context, waiter);
         if ended.is_pending() && timer.poll(context).is_ready() {
-            // No event of this connection is of interest any more.
-            self.remove_listeners();
-            self.shared.ended(Err(Error::CloseTimeout(self.shared.options.close_timeout)));
+            self.end(Error::CloseTimeout(self.options().close_timeout));
             return self.shared.lifecycle.poll_ended(context, waiter);
         }
         ended
     }
 
-    /// Removes the listeners, so that nothing is heard of the connection any more.
-    pub fn remove_listeners(&self) {
+    /// Ends the connection for all of its handles: nothing more is heard of it, for this reason.
+    pub fn end(&self, reason: Error) {
         self.listeners.take();
+        self.shared.ended(Err(reason));
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.remove_listeners();
-        self.shared.ended(Err(Error::Dropped));
+        self.end(Error::Dropped);
     }
 }
 
@@ -189,18 +185,32 @@ impl UnwindSafe for Shared {}
 impl RefUnwindSafe for Shared {}
 
 impl Shared {
-    fn received(&self, data: Data) {
+    /// Closes, and wakes those who wait to send.
+    fn close(&self) {
+        self.socket.close();
+        self.backpressure.notify.wake_all();
+    }
+
+    fn received(self: &Rc<Self>, data: Data) {
         // The peer may have answered what it has taken.
         self.backpressure.notify.wake_all();
         let len = data.len();
         let pushed = self.queue.borrow_mut().push(data, len);
         match pushed {
             Ok(None) => {}
-            Ok(Some((reader, When::Now))) => reader.wake(),
-            Ok(Some((reader, When::NextTurn))) => in_next_turn(move || reader.wake()),
+            Ok(Some(Wake::Now(reader))) => reader.wake(),
+            Ok(Some(Wake::NextTurn)) => {
+                let shared = Rc::downgrade(self);
+                in_next_turn(move || {
+                    let reader = shared.upgrade().and_then(|shared| shared.queue.borrow_mut().turn());
+                    if let Some(reader) = reader {
+                        reader.wake();
+                    }
+                });
+            }
             Err(Overfull) => {
-                self.socket.close();
                 self.end_queue(Some(Error::Overflow));
+                self.close();
             }
         }
     }
@@ -214,9 +224,12 @@ impl Shared {
     }
 
     fn ended(&self, end: Result<CloseEvent, Error>) {
+        let reader = self.queue.borrow_mut().end(None);
         self.lifecycle.end(end);
         self.backpressure.notify.wake_all();
-        self.end_queue(None);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     fn end_queue(&self, error: Option<Error>) {

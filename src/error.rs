@@ -60,6 +60,8 @@ pub enum Error {
     Full,
     /// More has arrived than may wait to be taken, and [`Overflow::Close`](crate::Overflow::Close) was asked for.
     Overflow,
+    /// A text message has come where a [`ByteStream`](crate::ByteStream) reads bytes.
+    UnexpectedText,
     /// Every handle of the connection was dropped, so that nobody will hear how it ends.
     Dropped,
     /// A page may close with code 1000 or 3000 to 4999, not with this one.
@@ -96,20 +98,30 @@ impl fmt::Display for Error {
                 "could not connect to `{url}`: browsers do not say why; check the host, the port, the path, the \
                  certificate and the subprotocols, and see the browser's console"
             ),
-            Self::ConnectTimeout { url, timeout } => write!(f, "could not connect to `{url}` within {timeout:?}"),
+            Self::ConnectTimeout { url, timeout } => {
+                write!(f, "could not connect to `{url}` within {} ms", milliseconds(timeout))
+            }
             Self::Full => write!(f, "the connection is full: more than the high water mark is unsent"),
             Self::Overflow => write!(f, "more messages have arrived than may wait to be taken"),
+            Self::UnexpectedText => write!(f, "a text message in a stream of bytes"),
             Self::Dropped => write!(f, "every handle of the connection was dropped"),
             Self::ConnectionLost { url } => write!(f, "the connection to `{url}` has failed: browsers do not say why"),
             Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
             Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),
             Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),
-            Self::CloseTimeout(timeout) => write!(f, "the peer did not answer the close within {timeout:?}"),
+            Self::CloseTimeout(timeout) => {
+                write!(f, "the peer did not answer the close within {} ms", milliseconds(timeout))
+            }
             Self::Unclean(event) => write!(f, "the connection ended without a closing handshake: {event}"),
             Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),
             Self::Thrown { name, message } => write!(f, "the browser threw {name}: {message}"),
         }
     }
+}
+
+/// By far less code than what writes a `Duration`, which pages would have to download.
+fn milliseconds(duration: &Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
 
 impl std::error::Error for Error {}

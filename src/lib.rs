@@ -26,6 +26,7 @@
 // no browser is tested on the host.
 mod sys;
 
+mod closing;
 mod lifecycle;
 mod message;
 mod notify;
@@ -54,11 +55,12 @@ mod state;
 pub use byte_stream::ByteStream;
 pub use chunks::Chunks;
 pub use close::{CloseCode, CloseEvent, CloseReason};
+pub use closing::Closed;
 pub use error::{Error, SendError};
 pub use message::Message;
 pub use options::{Options, Overflow};
 pub use receiver::Receiver;
-pub use sender::{Closed, Sender};
+pub use sender::Sender;
 pub use slices::{Progress, Slices};
 pub use socket::{ListenerGuard, WebSocket};
 pub use state::{BinaryType, ReadyState};

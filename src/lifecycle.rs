@@ -41,6 +41,11 @@ impl Lifecycle {
         self.end.borrow().as_ref()?.as_ref().ok().cloned()
     }
 
+    /// How the connection has ended, once it has.
+    pub fn ended(&self) -> Option<Result<CloseEvent, Error>> {
+        self.end.borrow().clone()
+    }
+
     /// A place for one who will wait for any of this.
     pub fn waiter(&self) -> Waiter {
         self.notify.waiter()

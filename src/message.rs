@@ -28,6 +28,16 @@ impl Message {
         }
     }
 
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The bytes in memory, if it has them there: those of a Blob it has not.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        if let Self::Binary(bytes) = self { Some(bytes) } else { None }
+    }
+
     /// Whether it has no bytes. An empty message is still a message.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

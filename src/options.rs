@@ -37,7 +37,8 @@ pub struct Options {
 /// counted by [`Receiver::dropped`](crate::Receiver::dropped).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends.
+    /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends. Of a peer that does not
+    /// answer, [`closed`](crate::Sender::closed) hears when the browser gives it up.
     #[default]
     Close,
     /// The oldest that wait make room: for what is of interest only as long as it is new.
@@ -85,8 +86,8 @@ impl Options {
 
     /// The unsent bytes above which a [`WebSocketStream`] makes senders wait. By default 1 MiB.
     ///
-    /// Enough to keep a fast network busy, and little enough for the browser to hold. A [`WebSocket`](crate::WebSocket)
-    /// never waits.
+    /// Enough to keep a fast network busy, and little enough for the browser to hold. In hidden tabs, where timers come late,
+    /// it is raised, up to 64 times, while everything was gone when one came. A [`WebSocket`](crate::WebSocket) never waits.
     pub fn high_water_mark(mut self, bytes: u64) -> Self {
         self.high_water_mark = bytes;
         self
@@ -103,7 +104,8 @@ impl Options {
     /// The most that may wait to be taken from a [`WebSocketStream`], and what becomes of more. By default 64 MiB and 262,144
     /// messages, beyond which the connection is closed.
     ///
-    /// Empty messages count as messages. Text counts by its length in UTF-16 units, as its bytes are not known before it is
+    /// Empty messages count as messages. A message of any size is taken if none waits. With [`Overflow::Unbounded`] there is
+    /// no limit, whatever the numbers. Text counts by its length in UTF-16 units, as its bytes are not known before it is
     /// taken. A [`WebSocket`](crate::WebSocket) keeps nothing.
     pub fn receive_limit(mut self, bytes: u64, messages: usize, overflow: Overflow) -> Self {
         self.receive_limit = Limit { bytes, messages, overflow };

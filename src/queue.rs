@@ -24,7 +24,7 @@ pub(crate) struct Queue<T> {
     end: Option<End>,
     reader: Option<Waker>,
     waking: Waking,
-    /// Whether the reader was, or is to be, woken in a turn of its own and has taken nothing since.
+    /// Whether a turn was asked for to wake the reader, and it has taken nothing since.
     is_gathering: bool,
     /// Messages taken since the reader last had to wait.
     taken: usize,
@@ -37,6 +37,14 @@ enum End {
     None,
     /// The reader has been told that there is nothing more. Not before: `select!` does not poll a stream that says so.
     Told,
+}
+
+/// How a reader is to be woken.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    Now(Waker),
+    /// By [`Queue::turn`], in the next turn of the event loop.
+    NextTurn,
 }
 
 /// What there is to take.
@@ -71,7 +79,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds a message of so many bytes. It fails if there is no room and [`Overflow::Close`] is asked for.
-    pub fn push(&mut self, message: T, bytes: u64) -> Result<Option<(Waker, When)>, Overfull> {
+    pub fn push(&mut self, message: T, bytes: u64) -> Result<Option<Wake>, Overfull> {
         if self.end.is_some() {
             return Ok(None);
         }
@@ -82,13 +90,12 @@ impl<T> Queue<T> {
                     self.dropped += 1;
                     return Err(Overfull);
                 }
-                Overflow::DropOldest if bytes <= self.limit.bytes && self.limit.messages > 0 => {
+                Overflow::DropOldest if self.limit.messages > 0 => {
                     while !self.has_room(bytes) {
                         self.pop();
                         self.dropped += 1;
                     }
                 }
-                // One that never fits is dropped alone.
                 Overflow::DropOldest | Overflow::DropNewest => {
                     self.dropped += 1;
                     return Ok(None);
@@ -100,8 +107,15 @@ impl<T> Queue<T> {
         Ok(self.wake())
     }
 
+    /// Whether a message of so many bytes may wait. Of any size, if it is the only one.
     fn has_room(&self, bytes: u64) -> bool {
-        self.messages.len() < self.limit.messages && self.bytes.saturating_add(bytes) <= self.limit.bytes
+        self.messages.len() < self.limit.messages
+            && (self.messages.is_empty() || self.bytes.saturating_add(bytes) <= self.limit.bytes)
+    }
+
+    fn is_half_full(&self) -> bool {
+        let Limit { bytes, messages, overflow } = self.limit;
+        overflow != Overflow::Unbounded && (self.bytes > bytes / 2 || self.messages.len() > messages / 2)
     }
 
     fn pop(&mut self) -> Option<T> {
@@ -110,11 +124,22 @@ impl<T> Queue<T> {
         Some(message)
     }
 
-    fn wake(&mut self) -> Option<(Waker, When)> {
-        let reader = self.reader.take()?;
-        let when = self.waking.when();
-        self.is_gathering = when == When::NextTurn;
-        Some((reader, when))
+    /// How the reader is to be woken, if it waits and was not told so before.
+    fn wake(&mut self) -> Option<Wake> {
+        if self.reader.is_none() || (self.is_gathering && !self.is_half_full()) {
+            return None;
+        }
+        // What a turn gathers must not be too much.
+        if self.is_gathering || self.is_half_full() || self.waking.when() == When::Now {
+            return self.reader.take().map(Wake::Now);
+        }
+        self.is_gathering = true;
+        Some(Wake::NextTurn)
+    }
+
+    /// The reader, if it was to be woken in this turn.
+    pub fn turn(&mut self) -> Option<Waker> {
+        if self.is_gathering { self.reader.take() } else { None }
     }
 
     /// Ends the queue after what it holds, and after an error if there is one. The first end is the one that counts.

@@ -9,13 +9,17 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 
 use crate::connection::Connection;
-use crate::{BinaryType, Error, Message, RawMessage};
+use crate::sys::Data;
+use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
 /// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
-/// that came about, and stays so; [`Sender::closed`](crate::Sender::closed) says why. The one item that is an `Err` is
+/// that came about, and stays so; [`close_event`](Self::close_event) says why. The one item that is an `Err` is
 /// [`Error::Overflow`], before that end, if more has arrived than may wait.
+///
+/// After 128 messages without a wait it pauses for a turn of the event loop, so that the page can go on. Hence
+/// `now_or_never` may find nothing though messages wait.
 ///
 /// Dropping it leaves the senders working; what arrives then is discarded. The connection is closed when they are dropped,
 /// too.
@@ -33,17 +37,44 @@ impl Receiver {
     /// such as a decoder or `JSON.parse`.
     ///
     /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overflow`], once and last, if more has arrived than may wait.
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
-        poll_fn(|context| self.poll_next_raw(context)).await
+        poll_fn(|context| self.poll_taken(context, |data| data.into_raw().map(Ok))).await
     }
 
-    fn poll_next_raw(&self, context: &mut Context<'_>) -> Poll<Option<Result<RawMessage, Error>>> {
+    /// The next message, taken from its data in one way or the other.
+    fn poll_taken<T>(
+        &self,
+        context: &mut Context<'_>,
+        take: fn(Data) -> Option<Result<T, Error>>,
+    ) -> Poll<Option<Result<T, Error>>> {
         loop {
-            let Some(data) = ready!(self.connection.poll_next(context)) else { return Poll::Ready(None) };
-            if let Some(message) = data.map(|data| data.into_raw()).transpose() {
-                return Poll::Ready(Some(message));
+            let taken = match ready!(self.connection.poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(data)) => take(data),
+                Some(Err(error)) => Some(Err(error)),
+            };
+            if taken.is_some() {
+                return Poll::Ready(taken);
             }
         }
+    }
+
+    /// Waits until the connection has ended, and says how. See [`Sender::closed`](crate::Sender::closed).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn closed(&self) -> Closed {
+        Closed::of(&self.connection)
+    }
+
+    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
+    pub fn close_event(&self) -> Option<CloseEvent> {
+        self.connection.lifecycle().close_event()
     }
 
     /// How many messages were dropped because too many waited. [`Options::receive_limit`](crate::Options::receive_limit)
@@ -67,12 +98,7 @@ impl Stream for Receiver {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let Some(data) = ready!(self.connection.poll_next(context)) else { return Poll::Ready(None) };
-            if let Some(message) = data.map(|data| data.decode()).transpose() {
-                return Poll::Ready(Some(message));
-            }
-        }
+        self.poll_taken(context, Data::decode)
     }
 }
 

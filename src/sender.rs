@@ -9,16 +9,15 @@ use std::task::{Context, Poll};
 use futures_sink::Sink;
 
 use crate::backpressure::Wait;
+use crate::closing::Closing;
 use crate::connection::Connection;
-use crate::lifecycle::Lifecycle;
-use crate::notify::Waiter;
-use crate::sys::{RawSocket, Timer};
-use crate::{Blob, CloseCode, CloseEvent, CloseReason, Error, Message, Payload, ReadyState, SendError, Slices};
+use crate::sys::RawSocket;
+use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Payload, ReadyState, SendError, Slices};
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that sends, and closes.
 ///
-/// A clone is one more handle of the same connection, for another task. The connection is closed when all of them and the
-/// [`Receiver`](crate::Receiver) are dropped: what was sent goes out first.
+/// A clone is one more handle of the same connection, for another task. The connection is closed when all of them, the
+/// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped: what was sent goes out first.
 ///
 /// # Examples
 ///
@@ -50,22 +49,6 @@ struct SinkState {
     room: Wait,
     flush: Wait,
     close: Option<Closing>,
-}
-
-/// A wait for the end, of limited time.
-struct Closing {
-    timer: Timer,
-    waiter: Waiter,
-}
-
-impl Closing {
-    fn new(connection: &Connection) -> Self {
-        Self { timer: Timer::new(connection.options().close_timeout), waiter: connection.lifecycle().waiter() }
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {
-        connection.poll_ended(context, &mut self.waiter, Pin::new(&mut self.timer))
-    }
 }
 
 impl Sender {
@@ -139,11 +122,13 @@ impl Sender {
     ///
     /// The slices are sent as the result, a stream, is polled; it waits for room as [`send`](Self::send) does, and has an
     /// item for each slice that was handed over. Of the Blob nothing enters the memory of the page but what is on its way.
-    /// Dropping it sends no more. Messages that are sent meanwhile go between the slices.
+    /// Dropping it sends no more; until then it is one more handle of the connection. Messages that are sent meanwhile go
+    /// between the slices. Of an empty Blob nothing is sent.
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] if the connection is not open or ceases to be.
+    /// The stream ends with [`Error::NotOpen`] if the connection is not open or ceases to be. A file that cannot be read is
+    /// found out by the browser when it sends: then it ends the connection.
     ///
     /// # Examples
     ///
@@ -165,7 +150,7 @@ impl Sender {
 
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
-    /// What was sent before goes out first. What had arrived before is still in the [`Receiver`](crate::Receiver); what
+    /// The closing is begun by the call. What was sent before goes out first. What had arrived before is still in the [`Receiver`](crate::Receiver); what
     /// arrives later the browser discards. Dropping the future does not stop the closing. On a connection that has ended,
     /// it gives the event that ended it.
     ///
@@ -173,40 +158,62 @@ impl Sender {
     ///
     /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout),
     /// now and whenever it is asked again; messages then end, and the browser goes on closing the connection by itself.
-    pub async fn close(&mut self) -> Result<CloseEvent, Error> {
+    pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.connection.close();
-        self.ended_in_time().await
+        self.ended_in_time()
     }
 
-    /// Closes the connection with a code and a reason, and waits for the peer's answer.
+    /// Closes the connection with a code and a reason, and waits for the peer's answer. It is begun by the call.
     ///
     /// # Errors
     ///
     /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
-    pub async fn close_with<C, R>(&mut self, code: C, reason: R) -> Result<CloseEvent, Error>
+    pub fn close_with<C, R>(
+        &mut self,
+        code: C,
+        reason: R,
+    ) -> impl Future<Output = Result<CloseEvent, Error>> + use<'_, C, R>
     where
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        self.connection.close_with(code, reason)?;
-        self.ended_in_time().await
+        let begun = self.connection.close_with(code, reason);
+        async move {
+            begun?;
+            self.ended_in_time().await
+        }
     }
 
     /// Waits until the connection has ended, and says how.
     ///
-    /// It closes nothing, and keeps the connection not alive: it may be kept for longer than any handle.
+    /// It closes nothing, and does not keep the connection open: it may be kept for longer than any handle. It has no limit
+    /// of time: of a peer that is silent it hears when the browser gives it up, or an awaited [`close`](Self::close) does.
     ///
     /// # Errors
     ///
     /// [`Error::CloseTimeout`] if the end was not heard of in time, [`Error::Dropped`] if nobody listens any more.
     pub fn closed(&self) -> Closed {
-        let lifecycle = Rc::clone(self.connection.lifecycle());
-        Closed { waiter: lifecycle.waiter(), lifecycle }
+        Closed::of(&self.connection)
     }
 
     /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.lifecycle().close_event()
+    }
+
+    /// The URL, as the browser has completed it.
+    pub fn url(&self) -> String {
+        self.socket().url()
+    }
+
+    /// The subprotocol that the server selected; empty if none.
+    pub fn protocol(&self) -> String {
+        self.socket().protocol()
+    }
+
+    /// The extensions that the server selected, such as `permessage-deflate`; empty if none.
+    pub fn extensions(&self) -> String {
+        self.socket().extensions()
     }
 
     /// The state of the connection.
@@ -274,22 +281,5 @@ impl Sink<Message> for Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("socket", self.socket()).finish_non_exhaustive()
-    }
-}
-
-/// The end of a connection, to wait for: what [`Sender::closed`] gives.
-#[derive(Debug)]
-#[must_use = "it waits when it is polled"]
-pub struct Closed {
-    lifecycle: Rc<Lifecycle>,
-    waiter: Waiter,
-}
-
-impl Future for Closed {
-    type Output = Result<CloseEvent, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { lifecycle, waiter } = &mut *self;
-        lifecycle.poll_ended(context, waiter)
     }
 }

@@ -96,7 +96,7 @@ impl WebSocket {
     /// Calls `callback` with each message.
     pub fn on_message(&self, mut callback: impl FnMut(Message) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_message(move |data| {
-            if let Some(message) = data.decode() {
+            if let Some(Ok(message)) = data.decode() {
                 callback(message);
             }
         }))

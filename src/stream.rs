@@ -20,7 +20,8 @@ use crate::{
 ///
 /// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
 /// that came about, and stays so; [`close_event`](Self::close_event) says why. The one item that is an `Err` is
-/// [`Error::Overflow`], before that end, if more has arrived than may wait.
+/// [`Error::Overflow`], before that end, if more has arrived than may wait. After 128 messages without a wait it pauses for a
+/// turn of the event loop, so that the page can go on.
 ///
 /// Dropping it closes the connection: what was sent goes out first, and no event comes any more. It stays in the thread
 /// that made it (`!Send`). To send and receive in different tasks, [`split`](Self::split) it.
@@ -35,7 +36,7 @@ use crate::{
 /// let mut stream = WebSocketStream::connect("wss://example.com/chat").await?;
 /// stream.send("hello").await?;
 /// while let Some(message) = stream.try_next().await? {
-///     if message == Message::Text("bye".into()) {
+///     if message.as_text() == Some("bye") {
 ///         stream.close().await?;
 ///     }
 /// }
@@ -79,6 +80,10 @@ impl WebSocketStream {
 
     pub(crate) fn socket(&self) -> &RawSocket {
         self.sender.socket()
+    }
+
+    pub(crate) fn ended(&self) -> Option<Result<CloseEvent, Error>> {
+        self.connection().lifecycle().ended()
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -158,7 +163,7 @@ impl WebSocketStream {
 
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
-    /// What was sent before goes out first. What had arrived before is still in the stream; what arrives later the browser
+    /// The closing is begun by the call. What was sent before goes out first. What had arrived before is still in the stream; what arrives later the browser
     /// discards. Dropping the future does not stop the closing. On a connection that has ended, it gives the event that
     /// ended it.
     ///
@@ -166,21 +171,25 @@ impl WebSocketStream {
     ///
     /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`], now and whenever it is asked
     /// again; the stream then ends, and the browser goes on closing the connection by itself.
-    pub async fn close(&mut self) -> Result<CloseEvent, Error> {
-        self.sender.close().await
+    pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
+        self.sender.close()
     }
 
-    /// Closes the connection with a code and a reason, and waits for the peer's answer.
+    /// Closes the connection with a code and a reason, and waits for the peer's answer. It is begun by the call.
     ///
     /// # Errors
     ///
     /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
-    pub async fn close_with<C, R>(&mut self, code: C, reason: R) -> Result<CloseEvent, Error>
+    pub fn close_with<C, R>(
+        &mut self,
+        code: C,
+        reason: R,
+    ) -> impl Future<Output = Result<CloseEvent, Error>> + use<'_, C, R>
     where
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        self.sender.close_with(code, reason).await
+        self.sender.close_with(code, reason)
     }
 
     /// Waits until the connection has ended, and says how. See [`Sender::closed`].
@@ -204,17 +213,17 @@ impl WebSocketStream {
 
     /// The URL, as the browser has completed it.
     pub fn url(&self) -> String {
-        self.socket().url()
+        self.sender.url()
     }
 
     /// The subprotocol that the server selected; empty if none.
     pub fn protocol(&self) -> String {
-        self.socket().protocol()
+        self.sender.protocol()
     }
 
     /// The extensions that the server selected, such as `permessage-deflate`; empty if none.
     pub fn extensions(&self) -> String {
-        self.socket().extensions()
+        self.sender.extensions()
     }
 
     /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.

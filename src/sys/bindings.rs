@@ -88,6 +88,13 @@ extern "C" {
     #[wasm_bindgen(method, getter, catch)]
     pub fn size(this: &Data) -> Result<f64, JsValue>;
 
+    /// `Uint8Array` whose constructor may throw, as it does for a buffer that was given away.
+    #[wasm_bindgen(js_name = Uint8Array)]
+    pub type Bytes;
+
+    #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
+    pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
+
     pub type TextEncoder;
 
     #[wasm_bindgen(constructor)]

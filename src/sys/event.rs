@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, OnceCell};
 
-use js_sys::{ArrayBuffer, JsString, Uint8Array};
+use js_sys::{ArrayBuffer, JsString, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::RawMessage;
-use super::bindings::{self, TextEncoder};
-use crate::{Blob, CloseEvent, Message};
+use super::bindings::{self, Bytes, TextEncoder};
+use super::{RawMessage, error};
+use crate::{Blob, CloseEvent, Error, Message};
 
 /// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
 /// memory, which never shrinks.
@@ -37,8 +37,7 @@ impl Inspector {
     /// None for what no browser delivers: an event that the page made and dispatched itself can carry anything.
     pub fn inspect(&self, event: web_sys::Event) -> Option<Data> {
         let value: bindings::Data = event.unchecked_into::<web_sys::MessageEvent>().data().unchecked_into();
-        let mut kinds = [Kind::Text, Kind::Binary, Kind::Blob];
-        kinds.sort_by_key(|kind| *kind != self.0.get());
+        let kinds = [self.0.get(), Kind::Text, Kind::Binary, Kind::Blob];
         let (kind, len) = kinds.into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
         self.0.set(kind);
         Some(Data { kind, value, len })
@@ -64,12 +63,19 @@ impl Data {
     }
 
     /// Copies text and bytes into wasm memory. None for what no browser delivers.
-    pub fn decode(self) -> Option<Message> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Thrown`] for a buffer that the page has given away since.
+    pub fn decode(self) -> Option<Result<Message, Error>> {
         let value: JsValue = self.value.into();
         match self.kind {
-            Kind::Text => text(&value, self.len as usize).map(Message::Text),
-            Kind::Binary => Some(Message::Binary(Uint8Array::new(&value).to_vec())),
-            Kind::Blob => Some(Message::Blob(Blob::from_raw(value.dyn_into().ok()?))),
+            Kind::Text => Some(Ok(Message::Text(text(&value, self.len as usize)?))),
+            Kind::Binary => Some(match Bytes::new(&value) {
+                Ok(bytes) => Ok(Message::Binary(bytes.unchecked_into::<Uint8Array>().to_vec())),
+                Err(thrown) => Err(error::thrown(thrown)),
+            }),
+            Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(cast(value, "[object Blob]")?)))),
         }
     }
 
@@ -78,10 +84,17 @@ impl Data {
         let value: JsValue = self.value.into();
         match self.kind {
             Kind::Text => value.dyn_into::<JsString>().ok().map(RawMessage::Text),
-            Kind::Binary => value.dyn_into::<ArrayBuffer>().ok().map(RawMessage::Binary),
-            Kind::Blob => value.dyn_into::<web_sys::Blob>().ok().map(RawMessage::Blob),
+            Kind::Binary => cast::<ArrayBuffer>(value, "[object ArrayBuffer]").map(RawMessage::Binary),
+            Kind::Blob => cast::<web_sys::Blob>(value, "[object Blob]").map(RawMessage::Blob),
         }
     }
+}
+
+/// The value as an object of its type. That of another frame, whose socket was taken over, is no instance of a type of this
+/// one, and is known by its tag.
+fn cast<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
+    let is_one = value.is_instance_of::<T>() || (value.is_object() && Object::from(value.clone()).to_string() == tag);
+    is_one.then(|| value.unchecked_into())
 }
 
 /// The longest text that is faster copied unit by unit, as wasm-bindgen does it.

@@ -20,5 +20,5 @@ pub(crate) use listener::Listener;
 pub use payload::Payload;
 pub use raw::RawMessage;
 pub(crate) use socket::RawSocket;
-pub(crate) use timer::{Timer, now};
+pub(crate) use timer::Timer;
 pub(crate) use turn::in_next_turn;

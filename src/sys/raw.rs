@@ -45,7 +45,7 @@ impl WebSocketStream {
     /// # Errors
     ///
     /// [`Error::NotOpen`] for a socket that is closing or closed, [`Error::ConnectFailed`] for one that was connecting and
-    /// failed.
+    /// failed, [`Error::ConnectTimeout`] for one that was connecting for too long.
     pub fn from_raw(raw: web_sys::WebSocket, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
         let socket = RawSocket::from_raw(raw);
         let socket = match socket.ready_state() {
@@ -61,9 +61,9 @@ impl WebSocketStream {
     }
 
     /// Gives the browser's own socket away, in the state that it is in. The listeners are removed, and messages that have
-    /// arrived and were not taken are lost.
+    /// arrived and were not taken are lost. For what else holds the connection, such as [`Slices`](crate::Slices), it ends.
     pub fn into_raw(self) -> web_sys::WebSocket {
-        self.connection().remove_listeners();
+        self.connection().end(Error::Dropped);
         self.socket().give_away()
     }
 }

@@ -47,6 +47,8 @@ impl RawSocket {
 
     pub fn ready_state(&self) -> ReadyState {
         match self.raw.ready_state() {
+            // It is no business of this any more.
+            _ if self.is_given_away.get() => ReadyState::Closed,
             0 => ReadyState::Connecting,
             1 => ReadyState::Open,
             2 => ReadyState::Closing,
@@ -149,7 +151,6 @@ const LONGEST_CONNECTING: Duration = Duration::from_secs(1);
 impl Drop for RawSocket {
     fn drop(&mut self) {
         match self.ready_state() {
-            _ if self.is_given_away.get() => {}
             ReadyState::Connecting => self.close_when_open(),
             ReadyState::Open => self.close(),
             ReadyState::Closing | ReadyState::Closed => {}

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,35 +12,34 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
 use super::{bindings, in_next_turn};
 
-/// Resolves after a delay, or without one in the next turn of the event loop. Dropping it cancels it.
+/// Resolves in the next turn of the event loop, or in the turn that follows a delay. Dropping it cancels it.
 ///
-/// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute.
+/// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute. Of a page that was frozen they
+/// may call what is overdue before they deliver events that have come in time: hence the turn.
 pub(crate) struct Timer {
     state: Rc<RefCell<State>>,
+    due_at: f64,
     timeout: Option<(JsValue, Closure<dyn FnMut()>)>,
 }
 
 #[derive(Default)]
 struct State {
-    is_over: bool,
+    fired_at: Option<f64>,
     waker: Option<Waker>,
 }
 
 impl Timer {
     pub fn new(delay: Duration) -> Self {
-        let state = Rc::new(RefCell::new(State::default()));
-        let mut timer = Self { state: state.clone(), timeout: None };
-        let end = move || {
-            state.borrow_mut().is_over = true;
-            let waker = state.borrow_mut().waker.take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        };
+        let state = Rc::default();
+        let mut timer = Self { due_at: now() + delay.as_millis() as f64, timeout: None, state };
+        let state = Rc::downgrade(&timer.state);
         if delay.is_zero() {
-            in_next_turn(end);
+            in_next_turn(move || fire(&state));
         } else {
-            let callback = Closure::own_assert_unwind_safe(end);
+            let callback = Closure::own_assert_unwind_safe(move || {
+                let state = state.clone();
+                in_next_turn(move || fire(&state));
+            });
             // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
             let milliseconds = delay.as_millis().min(i32::MAX as u128) as f64;
             let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), milliseconds);
@@ -48,10 +47,24 @@ impl Timer {
         }
         timer
     }
+
+    /// How many milliseconds too late it has fired, if it has.
+    pub fn late_by(&self) -> Option<f64> {
+        Some(self.state.borrow().fired_at? - self.due_at)
+    }
+}
+
+fn fire(state: &Weak<RefCell<State>>) {
+    let Some(state) = state.upgrade() else { return };
+    state.borrow_mut().fired_at = Some(now());
+    let waker = state.borrow_mut().waker.take();
+    if let Some(waker) = waker {
+        waker.wake();
+    }
 }
 
 /// The time of the day in milliseconds, by a clock that may be set.
-pub(crate) fn now() -> f64 {
+fn now() -> f64 {
     js_sys::Date::now()
 }
 
@@ -63,11 +76,12 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.state.borrow_mut();
-        if state.is_over {
+        if self.late_by().is_some() {
             return Poll::Ready(());
         }
-        state.waker = Some(context.waker().clone());
+        // What the last one drops may be this, so no borrow must be held.
+        let last = self.state.borrow_mut().waker.replace(context.waker().clone());
+        drop(last);
         Poll::Pending
     }
 }

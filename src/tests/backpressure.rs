@@ -1,14 +1,10 @@
-use std::time::Duration;
-
 use super::test;
 use crate::backpressure::Pace;
 
-const DELAY: Duration = Duration::from_millis(50);
-
-/// The factor after looks that each took so many milliseconds and saw so many bytes.
+/// The factor after looks that each came so many milliseconds too late and saw so many bytes.
 fn factor(looks: &[(f64, u64)]) -> u64 {
     let mut pace = Pace::default();
-    looks.iter().for_each(|&(took, amount)| pace.learn(DELAY, took, amount));
+    looks.iter().for_each(|&(late_by, amount)| pace.learn(late_by, amount));
     pace.factor()
 }
 
@@ -27,7 +23,7 @@ fn it_is_not_raised_where_something_is_left() {
 
 #[test]
 fn a_look_in_time_lowers_it_again() {
-    assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (52.0, 0)]), 1);
+    assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (2.0, 0)]), 1);
     // A busy page is late, too, but not that late.
     assert_eq!(factor(&[(300.0, 0)]), 1);
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::{Count, test};
-use crate::queue::{Limit, Overfull, Queue, Taken};
+use crate::queue::{Limit, Overfull, Queue, Taken, Wake};
 use crate::waking::When;
 use crate::{Error, Overflow};
 
@@ -71,7 +71,10 @@ fn it_is_over_when_the_reader_was_told() {
 
 #[test]
 fn a_message_and_the_end_wake_the_reader_once_each() {
-    let push = |queue: &mut Queue<u32>| queue.push(1, 1).unwrap().map(|(waker, _)| waker);
+    let push = |queue: &mut Queue<u32>| match queue.push(1, 1).unwrap() {
+        Some(Wake::Now(waker)) => Some(waker),
+        _ => None,
+    };
     for event in [push, |queue: &mut Queue<u32>| queue.end(None)] {
         let (mut queue, count) = (queue(), Arc::new(Count::default()));
         assert!(queue.wait(&Waker::from(count.clone())).is_none());
@@ -118,11 +121,16 @@ fn the_oldest_make_as_much_room_as_is_needed() {
 }
 
 #[test]
-fn what_never_fits_drives_nothing_out() {
+fn a_message_of_any_size_may_wait_alone() {
+    for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
+        let queue = &mut limited(10, 100, overflow);
+        assert!(queue.push(1, 11).is_ok());
+        assert_eq!((taken(queue), queue.dropped()), (vec![1], 0));
+    }
     let queue = &mut limited(10, 100, Overflow::DropOldest);
     let _ = queue.push(1, 4);
     let _ = queue.push(2, 11);
-    assert_eq!((taken(queue), queue.dropped()), (vec![1], 1));
+    assert_eq!((taken(queue), queue.dropped()), (vec![2], 1));
 }
 
 #[test]
@@ -153,11 +161,30 @@ fn wakes(queue: &mut Queue<u32>, arriving: usize, times: usize) -> Vec<When> {
     for _ in 0..times {
         let _ = queue.wait(Waker::noop());
         for message in 0..arriving {
-            wakes.extend(queue.push(message as u32, 1).unwrap().map(|(_, when)| when));
+            wakes.extend(queue.push(message as u32, 1).unwrap().map(|wake| match wake {
+                Wake::Now(_) => When::Now,
+                Wake::NextTurn => When::NextTurn,
+            }));
         }
+        assert_eq!(queue.turn().is_some(), wakes.last() == Some(&When::NextTurn));
         assert_eq!(taken(queue).len(), arriving);
     }
     wakes
+}
+
+#[test]
+fn a_reader_that_waits_is_not_overrun_by_what_a_turn_gathers() {
+    let queue = &mut limited(1000, 16, Overflow::Close);
+    // Turns have paid.
+    assert_eq!(wakes(queue, 5, 20).last(), Some(&When::NextTurn));
+    let _ = queue.wait(Waker::noop());
+    let woken: Vec<_> = (0..16).map(|message| queue.push(message, 1).unwrap()).collect();
+    assert!(matches!(woken[0], Some(Wake::NextTurn)));
+    assert!(woken[1..8].iter().all(Option::is_none));
+    assert!(matches!(woken[8], Some(Wake::Now(_))), "it is half full");
+    // The turn has nobody left to wake.
+    assert!(queue.turn().is_none());
+    assert_eq!(taken(queue).len(), 16);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
+use wasm_bindgen::JsValue;
 use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Overflow, ReadyState};
 
-use super::guard::js;
+use super::guard::js_function;
 use super::peer::{Count, connect, connect_with, next, url};
 
 // L06
@@ -89,6 +90,28 @@ async fn a_close_from_one_side_ends_the_other() {
     assert_eq!(close, Ok(CloseEvent { code: 4001, reason: "over".into(), was_clean: true }));
     assert_eq!(closed.await, close);
     assert_eq!(sender.closed().await, close);
+}
+
+#[apply(browser_test)]
+async fn a_close_is_begun_by_the_call() {
+    let (mut sender, receiver) = connect("/echo").await.split();
+    drop(sender.close());
+    assert_eq!(sender.ready_state(), ReadyState::Closing);
+    assert!(receiver.closed().await.is_ok());
+}
+
+// What is left of a connection that was given away has ended, and sends nothing on a socket that is another's.
+#[apply(browser_test)]
+async fn a_connection_that_was_given_away_has_ended() {
+    let mut stream = connect("/echo").await;
+    let closed = stream.closed();
+    let mut slices = stream.send_slices(Blob::new(b"abc", ""), 1);
+    let raw = stream.into_raw();
+    assert_eq!(closed.await, Err(Error::Dropped));
+    assert_eq!(slices.next().await, Some(Err(Error::NotOpen(ReadyState::Closed))));
+    drop(slices);
+    assert_eq!(raw.ready_state(), web_sys::WebSocket::OPEN);
+    raw.close().unwrap();
 }
 
 #[apply(browser_test)]
@@ -181,9 +204,15 @@ async fn connecting_ends_whatever_the_server_does() {
 
 /// Does something while no timer is set, so that nothing waits for one.
 async fn without_timers<T>(done: impl Future<Output = T>) -> T {
+    with_timers("() => () => 0", done).await
+}
+
+/// Does something while timers are set by another function, which is made of the browser's own.
+async fn with_timers<T>(make: &str, done: impl Future<Output = T>) -> T {
     let (global, name) = (js_sys::global(), "setTimeout".into());
     let original = js_sys::Reflect::get(&global, &name).unwrap();
-    js_sys::Reflect::set(&global, &name, &js("() => 0")).unwrap();
+    let other = js_function(make).call1(&JsValue::NULL, &original).unwrap();
+    js_sys::Reflect::set(&global, &name, &other).unwrap();
     let result = done.await;
     js_sys::Reflect::set(&global, &name, &original).unwrap();
     result
@@ -214,6 +243,23 @@ async fn a_waiting_sender_is_woken_by_the_end() {
     }
 }
 
+// S29: headless browsers hide no tab, so that timers are made late as they are there. A mark's worth of bytes for each would
+// take a minute.
+#[apply(browser_test)]
+async fn a_sender_gets_on_though_timers_come_late() {
+    let options = Options::new().high_water_mark(20_000).low_water_mark(0);
+    let mut stream = connect_with("/sink", &options).await;
+    let send = async {
+        for _ in 0..200 {
+            stream.send(vec![1; 10_000]).await.unwrap();
+        }
+    };
+    with_timers("set => (callback, delay) => set(callback, delay + 600)", send).await;
+    stream.send("report").await.unwrap();
+    let Message::Text(report) = next(&mut stream).await else { panic!("no report") };
+    assert!(report.starts_with(r#"{"count":200,"bytes":2000000,"#), "{report}");
+}
+
 // S26: a message from the peer is a reason to look, too.
 #[apply(browser_test)]
 async fn a_waiting_sender_is_woken_by_a_message() {
@@ -223,7 +269,7 @@ async fn a_waiting_sender_is_woken_by_a_message() {
         // In a task of its own, which nothing else wakes.
         spawn_local(async move {
             for _ in 0..100 {
-                sender.send([0; 10_000]).await.unwrap();
+                sender.send(vec![0; 10_000]).await.unwrap();
             }
             drop(sent.send(sender));
         });

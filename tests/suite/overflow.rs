@@ -2,10 +2,10 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, Overflow, RawMessage};
 
-use super::guard::{js, turn};
+use super::guard::{js, js_function, turn};
 use super::peer::{connect, connect_with, next};
 
 /// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
@@ -91,6 +91,23 @@ async fn what_no_browser_delivers_is_no_message() {
     stream.send("end").await.unwrap();
     assert_eq!(next(&mut stream).await, "text".into());
     assert_eq!(next(&mut stream).await, "end".into());
+}
+
+// A buffer that the page has given away, before it was decoded here, is an error in its place.
+#[apply(browser_test)]
+async fn a_buffer_that_was_given_away_is_an_error() {
+    let mut stream = connect("/echo").await;
+    let thief = "socket => socket.addEventListener('message', event => {
+        if (event.data.byteLength === 3) structuredClone(event.data, { transfer: [event.data] });
+    })";
+    js_function(thief).call1(&JsValue::NULL, stream.as_raw()).unwrap();
+    for message in [&b"ab"[..], b"abc", b"abcd"] {
+        stream.send(message).await.unwrap();
+    }
+    turn(200).await;
+    assert_eq!(next(&mut stream).await, vec![b'a', b'b'].into());
+    assert!(matches!(stream.next().await, Some(Err(Error::Thrown { name, .. })) if name == "TypeError"));
+    assert_eq!(next(&mut stream).await.len(), 4);
 }
 
 // Above 64 units text is decoded in another way, and what is not ASCII in yet another.

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use js_sys::{Array, Function, Promise, Reflect};
 use macro_rules_attribute::apply;
 use wasm_bindgen::prelude::*;
-use wasm_websocket::{Error, Message, Options, WebSocket};
+use wasm_websocket::{BinaryType, Error, Message, Options, RawMessage, WebSocket, WebSocketStream};
 
 use crate::suite::guard::{deviation, js, js_function, turn};
 use crate::suite::peer::{Count, connect, next, url};
@@ -181,6 +181,25 @@ async fn a_page_that_upgrades_requests_upgrades_sockets() {
             assert_eq!(seen, url.replace(":80/", "/"));
         }
     }
+}
+
+// A socket of another frame delivers objects that are of no type of this one.
+#[apply(browser_test)]
+async fn the_socket_of_another_frame_can_be_taken_over() {
+    let frame = Realm::frame("", "utf-8").await;
+    let connect = js_function("(frame, url) => new frame.contentWindow.WebSocket(url)");
+    let raw = connect.call2(&JsValue::NULL, &frame.target, &url("/echo").into()).unwrap().unchecked_into();
+    let mut stream = WebSocketStream::from_raw(raw, &Options::new()).await.unwrap();
+    stream.send("text").await.unwrap();
+    stream.send(b"ab").await.unwrap();
+    assert_eq!(next(&mut stream).await, "text".into());
+    let Message::Blob(blob) = next(&mut stream).await else { panic!("no blob") };
+    assert_eq!(blob.bytes().await.unwrap(), b"ab");
+    stream.set_binary_type(BinaryType::ArrayBuffer);
+    stream.send(b"ab").await.unwrap();
+    stream.send(b"cd").await.unwrap();
+    assert_eq!(next(&mut stream).await, Message::Binary(b"ab".to_vec()));
+    assert!(matches!(stream.next_raw().await, Some(Ok(RawMessage::Binary(_)))));
 }
 
 // M24

@@ -107,3 +107,25 @@ async fn what_is_no_orderly_stream_of_bytes_is_an_error() {
     bytes.write_all(b"now").await.unwrap();
     assert_eq!(bytes.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
 }
+
+// However it came about that something may be missing, it is no orderly end, also when it is asked again.
+#[apply(browser_test)]
+async fn bytes_that_may_be_missing_are_an_error_for_ever() {
+    let limited = Options::new().receive_limit(10, 1, wasm_websocket::Overflow::Close);
+    let mut stream = connect_with("/echo", &limited).await;
+    for message in [b"ab", b"cd"] {
+        stream.send(message).await.unwrap();
+    }
+    drop(stream.closed().await);
+    let mut bytes = stream.into_byte_stream();
+    let read = &mut [0; 8];
+    assert_eq!(bytes.read(read).await.unwrap(), 2);
+    for _ in 0..2 {
+        assert_eq!(bytes.read(read).await.unwrap_err().to_string(), Error::Overflow.to_string());
+    }
+
+    let silent = Options::new().close_timeout(std::time::Duration::from_millis(50));
+    let mut bytes = connect_with("/stall", &silent).await.into_byte_stream();
+    assert_eq!(bytes.close().await.unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(bytes.read(read).await.unwrap_err().kind(), ErrorKind::TimedOut);
+}

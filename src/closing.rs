@@ -1,0 +1,52 @@
+//! Waiting for the end of a connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::connection::Connection;
+use crate::lifecycle::Lifecycle;
+use crate::notify::Waiter;
+use crate::sys::Timer;
+use crate::{CloseEvent, Error};
+
+/// The end of a connection, to wait for: what [`Sender::closed`] gives.
+#[derive(Debug)]
+#[must_use = "it waits when it is polled"]
+pub struct Closed {
+    lifecycle: Rc<Lifecycle>,
+    waiter: Waiter,
+}
+
+impl Closed {
+    pub(crate) fn of(connection: &Connection) -> Self {
+        let lifecycle = Rc::clone(connection.lifecycle());
+        Self { waiter: lifecycle.waiter(), lifecycle }
+    }
+}
+
+impl Future for Closed {
+    type Output = Result<CloseEvent, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { lifecycle, waiter } = &mut *self;
+        lifecycle.poll_ended(context, waiter)
+    }
+}
+
+/// A wait for the end, of limited time.
+pub(crate) struct Closing {
+    timer: Timer,
+    waiter: Waiter,
+}
+
+impl Closing {
+    pub fn new(connection: &Connection) -> Self {
+        Self { timer: Timer::new(connection.options().close_timeout), waiter: connection.lifecycle().waiter() }
+    }
+
+    pub fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {
+        connection.poll_ended(context, &mut self.waiter, Pin::new(&mut self.timer))
+    }
+}
