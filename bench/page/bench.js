@@ -5,11 +5,23 @@ import { post } from "./report.js";
 async function main() {
   const plan = await (await fetch("/plan")).json();
   if (plan.counts) {
+    for (const app of plan.apps) await tryApp(app);
     await (await import("./counts.js")).measureCounts(plan);
   } else {
     await (await import("./times.js")).measureTimes(plan);
   }
   await post("/report", { kind: "done" });
+}
+
+/** A minimal app says hello, and logs the same from the echo. One that does not run may well be small. */
+async function tryApp(app) {
+  const { default: init, greet } = await import(`./apps/${app}/wasm_websocket_minimal.js`);
+  await init();
+  const logged = new Promise((resolve) => {
+    console.log = resolve;
+  });
+  greet(`ws://${location.host}/echo`);
+  if (await logged !== "hello") throw new Error(`the app ${app} does not work`);
 }
 
 const failed = (error) => post("/report", { kind: "failed", message: `${error} ${error?.stack}` });

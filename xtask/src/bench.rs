@@ -53,7 +53,7 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
     let browsers: Vec<_> = browsers.iter().filter(wanted).collect();
     ensure!(!browsers.is_empty(), "there is no such browser: {}", options.browser.as_deref().unwrap_or_default());
     let page = step("building the bench's page", || build_page(shell, toolchain))?;
-    let apps = page::target_folder().join("bench/apps");
+    let apps = page.join("apps");
     if options.counts || options.is_all() {
         step("building the minimal apps", || build_apps(shell, toolchain, options, &apps))?;
     }
@@ -64,10 +64,7 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
     let driver = page::target_folder().join("xtask/wasm-websocket-bench-driver").with_extension(EXE_EXTENSION);
     let arguments = options.for_the_driver(shell, &browsers);
     let limits = "bench/limits.toml";
-    step(
-        "measuring",
-        || Ok(cmd!(shell, "{driver} --page {page} --apps {apps} --limits {limits} {arguments...}").run()?),
-    )
+    step("measuring", || Ok(cmd!(shell, "{driver} --page {page} --limits {limits} {arguments...}").run()?))
 }
 
 impl Options {

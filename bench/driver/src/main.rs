@@ -32,12 +32,9 @@ use crate::results::{Results, Run};
 /// Runs the bench's page. `cargo xtask bench` builds what this needs, and calls it.
 #[derive(Parser)]
 struct Options {
-    /// The folder of the built page.
+    /// The folder of the built page. In it, `apps` has the minimal apps.
     #[arg(long)]
     page: PathBuf,
-    /// The folder of the built minimal apps.
-    #[arg(long)]
-    apps: PathBuf,
     /// The file with the limits of the exact counts.
     #[arg(long)]
     limits: PathBuf,
@@ -88,12 +85,12 @@ async fn measure(options: &Options) -> Result<Results> {
     // Those who look at the times of a few cases again and again need not wait for the rest.
     let is_counted = options.counts || options.out.is_some();
     if is_counted {
-        results.sizes = size::all(&options.apps)?;
+        results.sizes = size::all(&options.page.join("apps"))?;
     }
     for browser in &options.browsers {
         let mut run = Run::new(&browser.name, false);
         if is_counted {
-            run.add(server::run(&options.page, browser, &plan.counts()).await?);
+            run.add(server::run(&options.page, browser, &plan.counts(&results.sizes)).await?);
         }
         if !options.counts {
             run.add(server::run(&options.page, browser, &plan).await?);

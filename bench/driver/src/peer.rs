@@ -53,9 +53,9 @@ pub async fn echo(upgrade: WebSocketUpgrade) -> Response {
 /// The next text or binary message; none when there will be no more.
 async fn receive(socket: &mut WebSocket) -> Option<Message> {
     loop {
-        match socket.next().await?.ok()? {
-            message @ (Message::Text(_) | Message::Binary(_)) => return Some(message),
-            _ => {}
+        let message = socket.next().await?.ok()?;
+        if matches!(message, Message::Text(_) | Message::Binary(_)) {
+            return Some(message);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::size::Size;
+
 /// What the page is to do.
 #[derive(Clone, Serialize)]
 pub struct Plan {
@@ -12,6 +14,8 @@ pub struct Plan {
     sockets: u32,
     /// Whether the exact counts are measured, rather than times.
     counts: bool,
+    /// The minimal apps to try, by the folders that they are in.
+    apps: Vec<String>,
 }
 
 /// What a contender is to do.
@@ -75,12 +79,14 @@ impl Plan {
             rounds,
             sockets: 1000,
             counts: false,
+            apps: Vec::new(),
         }
     }
 
-    /// The same, of the exact counts.
-    pub fn counts(&self) -> Self {
-        Self { counts: true, ..self.clone() }
+    /// The same, of the exact counts. What was weighed is tried as well.
+    pub fn counts(&self, sizes: &[Size]) -> Self {
+        let apps = sizes.iter().map(|size| size.folder.clone()).collect();
+        Self { counts: true, apps, ..self.clone() }
     }
 }
 

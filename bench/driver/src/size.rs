@@ -14,6 +14,8 @@ use crate::plan;
 pub struct Size {
     /// Its contender.
     pub name: String,
+    /// Where it is, below the folder of all.
+    pub folder: String,
     /// Whether wasm-opt and a minifier have been over it.
     pub is_optimised: bool,
     pub wasm: usize,
@@ -27,12 +29,11 @@ pub struct Size {
 pub fn all(folder: &Path) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let app = entry?;
-        let name = app.file_name().to_string_lossy().into_owned();
+        let name = entry?.file_name().to_string_lossy().into_owned();
         for (variant, is_optimised) in [("plain", false), ("optimised", true)] {
-            let folder = app.path().join(variant);
-            if folder.is_dir() {
-                sizes.push(weigh(&name, is_optimised, &folder)?);
+            let app = format!("{name}/{variant}");
+            if folder.join(&app).is_dir() {
+                sizes.push(weigh(folder, app, name.clone(), is_optimised)?);
             }
         }
     }
@@ -40,16 +41,17 @@ pub fn all(folder: &Path) -> Result<Vec<Size>> {
     Ok(sizes)
 }
 
-fn weigh(name: &str, is_optimised: bool, folder: &Path) -> Result<Size> {
-    let read = |extension: &str| -> Result<Vec<u8>> { Ok(fs::read(file(folder, extension)?)?) };
+fn weigh(folder: &Path, app: String, name: String, is_optimised: bool) -> Result<Size> {
+    let read = |extension: &str| -> Result<Vec<u8>> { Ok(fs::read(file(&folder.join(&app), extension)?)?) };
     let (wasm, glue) = (read("wasm")?, read("js")?);
     Ok(Size {
-        name: name.into(),
-        is_optimised,
         gzip: gzip(&wasm)? + gzip(&glue)?,
         brotli: brotli(&wasm)? + brotli(&glue)?,
         wasm: wasm.len(),
         glue: glue.len(),
+        folder: app,
+        name,
+        is_optimised,
     })
 }
 
