@@ -8,7 +8,7 @@ pub type MainThreads = HashMap<i32, u64>;
 
 /// The time in seconds of that main thread that has used most of it: the page's. None where the system does not tell.
 pub fn busiest(before: &MainThreads, after: &MainThreads) -> Option<f64> {
-    let used = |(process, end): (&i32, &u64)| Some(end - before.get(process)?);
+    let used = |(process, end): (&i32, &u64)| Some(end.saturating_sub(*before.get(process)?));
     let most = after.iter().filter_map(used).max()?;
     Some(most as f64 / 1e9)
 }

@@ -107,8 +107,7 @@ async fn measure(options: &Options) -> Result<Results> {
 }
 
 fn write(folder: &Path, results: &Results, command: &str) -> Result<()> {
-    let text = format!("# What it costs\n\n![](results.svg)\n\n{}", markdown::all(results, command));
     let file = folder.join("RESULTS.md");
-    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::write(&file, markdown::file(results, command)).with_context(|| format!("cannot write {}", file.display()))?;
     plot::write(&folder.join("results.svg"), results)
 }

@@ -6,13 +6,13 @@ use std::iter;
 use time::OffsetDateTime;
 
 use crate::plan::JAVASCRIPT;
-use crate::results::{Count, Results, Run, in_place};
+use crate::results::{Clock, Count, Results, Run, in_place};
 
 /// All tables.
 pub fn all(results: &Results, command: &str) -> String {
     let mut text = format!("`{command}`, {}.\n", OffsetDateTime::now_utc().date());
     for run in &results.runs {
-        times(&mut text, run);
+        run.clocks().iter().for_each(|clock| times(&mut text, run, *clock));
     }
     for run in &results.runs {
         counts(&mut text, run);
@@ -22,12 +22,28 @@ pub fn all(results: &Results, command: &str) -> String {
     text
 }
 
-fn times(text: &mut String, run: &Run) {
+/// All tables, the plot, and how they came about.
+pub fn file(results: &Results, command: &str) -> String {
+    format!(
+        "# What messages cost\n\n![The times of the tables below](results.svg)\n\n{METHOD}\n{}",
+        all(results, command)
+    )
+}
+
+const METHOD: &str = "\
+In browsers that nothing is attached to: no WebDriver, no DevTools, since these make messages dearer. One page does
+everything, one thing at a time, in an order that is random in each round; the first round only warms up. The base is
+JavaScript written by hand. `receive` and `send` are as many messages as one side can hand over, `echo` has one message in
+flight. `web-sys-queue` and `web-sys-callback` are what one writes without a crate. Where ratios of single rounds lie far
+apart, the machine had other things to do.
+";
+
+fn times(text: &mut String, run: &Run, clock: Clock) {
     let contenders = run.contenders();
     if contenders.is_empty() {
         return;
     }
-    heading(text, &run.title());
+    heading(text, &run.title(clock));
     let rounds = format!("median (least–most) of {} rounds", run.rounds());
     paragraph(
         text,
@@ -35,13 +51,13 @@ fn times(text: &mut String, run: &Run) {
     );
     header(text, &contenders);
     for case in run.cases() {
-        let cells = contenders.iter().map(|contender| time_cell(run, contender, case));
+        let cells = contenders.iter().map(|contender| time_cell(run, clock, contender, case));
         row(text, iter::once(case.to_owned()).chain(cells));
     }
 }
 
-fn time_cell(run: &Run, contender: &str, case: &str) -> String {
-    match run.summary(contender, case) {
+fn time_cell(run: &Run, clock: Clock, contender: &str, case: &str) -> String {
+    match run.summary(clock, contender, case) {
         Some(time) if contender == JAVASCRIPT => format!("{:.1} µs", time.median * 1e6),
         Some(time) => format!("{:.2} ({:.2}–{:.2})", time.median, time.least, time.most),
         None => "–".into(),

@@ -65,7 +65,8 @@ fn legend(contenders: &[&str]) -> String {
 
 fn panel(run: &Run, contenders: &[&str]) -> String {
     let mut svg = String::new();
-    text(&mut svg, GAP, 16.0, "start", &format!("{}, × JavaScript", run.title()));
+    let clock = run.clocks()[0];
+    text(&mut svg, GAP, 16.0, "start", &format!("{}, × JavaScript", run.title(clock)));
     let bottom = HEADING + run.cases().len() as f64 * case_height(contenders.len());
     for ratio in [0.5, 1.0, 1.5, 2.0, 2.5] {
         let colour = if ratio == 1.0 { "#666" } else { "#ddd" };
@@ -77,7 +78,7 @@ fn panel(run: &Run, contenders: &[&str]) -> String {
         line(&mut svg, (GAP, top), (x(ENDS.1), top), "#ddd");
         text(&mut svg, GAP, top + case_height(contenders.len()) / 2.0 + 4.0, "start", case);
         for (index, (name, colour)) in contenders.iter().zip(COLOURS).enumerate() {
-            if let Some(summary) = run.summary(name, case) {
+            if let Some(summary) = run.summary(clock, name, case) {
                 mark(&mut svg, top + GAP + index as f64 * DOT, &summary, colour);
             }
         }

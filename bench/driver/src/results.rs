@@ -73,6 +73,15 @@ pub struct Run {
     times: Vec<Time>,
 }
 
+/// What a time is read from.
+#[derive(Clone, Copy)]
+pub enum Clock {
+    /// The system's account of the main thread.
+    Cpu,
+    /// The clock on the wall, which goes on while others are at work.
+    Wall,
+}
+
 /// Times of one contender for one case, in all rounds.
 pub struct Summary {
     /// Of what JavaScript took in the same round. For JavaScript, seconds per message.
@@ -101,16 +110,22 @@ impl Run {
         }
     }
 
-    /// Whether the times are the main thread's, and not those of the clock on the wall.
-    fn is_cpu(&self) -> bool {
-        self.times.iter().all(|time| time.cpu.is_some())
+    /// What was measured where.
+    pub fn title(&self, clock: Clock) -> String {
+        let load = if self.is_loaded { ", with two busy loops beside it" } else { "" };
+        let what = match clock {
+            Clock::Cpu => "CPU time of the page's main thread",
+            Clock::Wall => "wall time",
+        };
+        format!("{}{load}: {what}", self.browser)
     }
 
-    /// What was measured where.
-    pub fn title(&self) -> String {
-        let load = if self.is_loaded { ", with two busy loops beside it" } else { "" };
-        let what = if self.is_cpu() { "CPU time of the page's main thread" } else { "wall time" };
-        format!("{}{load}: {what}", self.browser)
+    /// The clocks that were read, the one first that says more.
+    pub fn clocks(&self) -> &'static [Clock] {
+        match self.times.iter().all(|time| time.cpu.is_some()) {
+            true => &[Clock::Cpu, Clock::Wall],
+            false => &[Clock::Wall],
+        }
     }
 
     /// How often each was timed.
@@ -129,9 +144,9 @@ impl Run {
     }
 
     /// The times of a contender for a case.
-    pub fn summary(&self, contender: &str, case: &str) -> Option<Summary> {
-        let base = self.seconds_per_message(JAVASCRIPT, case);
-        let own = self.seconds_per_message(contender, case);
+    pub fn summary(&self, clock: Clock, contender: &str, case: &str) -> Option<Summary> {
+        let base = self.seconds_per_message(clock, JAVASCRIPT, case);
+        let own = self.seconds_per_message(clock, contender, case);
         let ratio = |(round, seconds): (&u32, &f64)| Some(seconds / base.get(round)?);
         match contender {
             JAVASCRIPT => Summary::new(base.values().copied().collect()),
@@ -140,10 +155,12 @@ impl Run {
     }
 
     /// By round.
-    fn seconds_per_message(&self, contender: &str, case: &str) -> BTreeMap<u32, f64> {
-        let is_cpu = self.is_cpu();
+    fn seconds_per_message(&self, clock: Clock, contender: &str, case: &str) -> BTreeMap<u32, f64> {
         let times = self.times.iter().filter(|time| time.contender == contender && time.work == case);
-        let seconds = |time: &Time| time.cpu.filter(|_| is_cpu).unwrap_or(time.wall);
+        let seconds = |time: &Time| match clock {
+            Clock::Cpu => time.cpu.unwrap_or_default(),
+            Clock::Wall => time.wall,
+        };
         times.map(|time| (time.round, seconds(time) / f64::from(time.count))).collect()
     }
 }

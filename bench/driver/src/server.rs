@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -27,7 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Runs the page in a browser, and gives all that it reports.
 pub async fn run(page: &Path, browser: &Browser, plan: &Plan) -> Result<Vec<Report>> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let running = browser.open(&format!("http://{}/", listener.local_addr()?))?;
+    let address = listener.local_addr()?;
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let running = browser.open(&format!("http://{address}/"))?;
     let (reports, mut reported) = mpsc::unbounded_channel();
     let session = Session { browser: running.id(), stopwatch: Mutex::default(), reports };
     let routes = routes(page, plan, Arc::new(session));
