@@ -14,12 +14,12 @@ use crate::results::{Results, Run, Summary};
 const COLOURS: &[&str] = &["#d55e00", "#e69f00", "#000000", "#999999", "#0072b2", "#56b4e9", "#009e73", "#cc79a7"];
 
 // All in pixels.
-const PANEL: f64 = 560.0;
+const PANEL: f64 = 570.0;
 const LABELS: f64 = 190.0;
 const SCALE: f64 = 310.0;
-const LEGEND: f64 = 36.0;
+const LEGEND: f64 = 50.0;
 const HEADING: f64 = 40.0;
-const DOT: f64 = 7.0;
+const DOT: f64 = 8.0;
 const GAP: f64 = 8.0;
 
 /// The ratios at the ends of the scale. What is more is written at the end.
@@ -53,12 +53,13 @@ fn case_height(contenders: usize) -> f64 {
 }
 
 fn legend(contenders: &[&str]) -> String {
+    const COLUMNS: usize = 4;
     let mut svg = String::new();
-    let width = 2.0 * PANEL / contenders.len() as f64;
     for (index, (name, colour)) in contenders.iter().zip(COLOURS).enumerate() {
-        let x = GAP + index as f64 * width;
-        let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"18\" r=\"4\" fill=\"{colour}\"/>");
-        text(&mut svg, x + GAP, 22.0, "start", name);
+        let x = 2.0 * GAP + (index % COLUMNS) as f64 * 2.0 * PANEL / COLUMNS as f64;
+        let y = 16.0 + (index / COLUMNS) as f64 * 18.0;
+        let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{colour}\"/>");
+        text(&mut svg, x + GAP, y + 4.0, "start", name);
     }
     svg
 }
@@ -96,7 +97,9 @@ fn mark(svg: &mut String, y: f64, summary: &Summary, colour: &str) {
     line(svg, (x(summary.least), y), (x(summary.most), y), colour);
     let _ = writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"3\" fill=\"{colour}\"/>", x(summary.median));
     if summary.median > ENDS.1 {
-        text(svg, x(ENDS.1) + GAP, y + 4.0, "start", &format!("{:.1} →", summary.median));
+        let _ = writeln!(svg, "<g font-size=\"8\">");
+        text(svg, x(ENDS.1) + GAP, y + 3.0, "start", &format!("{:.1} →", summary.median));
+        let _ = writeln!(svg, "</g>");
     }
 }
 

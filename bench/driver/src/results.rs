@@ -112,9 +112,9 @@ impl Run {
 
     /// What was measured where.
     pub fn title(&self, clock: Clock) -> String {
-        let load = if self.is_loaded { ", with two busy loops beside it" } else { "" };
+        let load = if self.is_loaded { ", with two busy loops" } else { "" };
         let what = match clock {
-            Clock::Cpu => "CPU time of the page's main thread",
+            Clock::Cpu => "CPU time of the main thread",
             Clock::Wall => "wall time",
         };
         format!("{}{load}: {what}", self.browser)
