@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 use tempfile::TempDir;
@@ -28,7 +30,7 @@ impl FromStr for Browser {
 /// A browser that runs. It ends when this is dropped.
 pub struct Running {
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -44,7 +46,7 @@ impl Browser {
         }
         let process = command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process = process.with_context(|| format!("cannot run {}", self.program.display()))?;
-        Ok(Running { process, _profile: profile })
+        Ok(Running { process, profile })
     }
 }
 
@@ -94,8 +96,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Its other processes notice, and end too.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // Its other processes notice, and end too, but until then they write to the profile.
+        for _ in 0..20 {
+            if fs::remove_dir_all(self.profile.path()).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 }
