@@ -83,9 +83,8 @@ impl Backpressure {
         loop {
             let (state, amount) = (socket.ready_state(), socket.buffered_amount());
             let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
-            // The first look comes by no timer, and says nothing about them.
-            if let Some(late_by) = wait.look.as_ref().filter(|look| !look.delay.is_zero()).and_then(Look::late_by) {
-                self.pace.borrow_mut().learn(late_by, amount);
+            if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
+                self.pace.borrow_mut().learn(look.delay, look.timer.late_by(), amount);
             }
             // First the state: once it is closed, `bufferedAmount` never falls again.
             let is_over = match state {
@@ -110,10 +109,6 @@ impl Look {
     fn after(delay: Option<Duration>, amount: u64) -> Self {
         let delay = delay.unwrap_or_default();
         Self { timer: Timer::new(delay), delay, amount }
-    }
-
-    fn late_by(&self) -> Option<f64> {
-        self.timer.late_by()
     }
 
     /// How long to wait for the look that follows this one.
@@ -143,9 +138,11 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a look: how many milliseconds it came too late, and what it saw.
-    pub fn learn(&mut self, late_by: f64, amount: u64) {
-        if late_by < LATE {
+    /// Learns from a look: after what delay it was to come, how many milliseconds it came too late, and what it saw.
+    pub fn learn(&mut self, delay: Duration, late_by: f64, amount: u64) {
+        if delay.is_zero() {
+            // It came by no timer, and says nothing about them.
+        } else if late_by < LATE {
             self.factor = 1;
         } else if amount == 0 {
             self.factor = (self.factor * 2).min(LARGEST_FACTOR);

@@ -48,9 +48,9 @@ impl Timer {
         timer
     }
 
-    /// How many milliseconds too late it has fired, if it has.
-    pub fn late_by(&self) -> Option<f64> {
-        Some(self.state.borrow().fired_at? - self.due_at)
+    /// How many milliseconds too late it has fired; 0 while it has not.
+    pub fn late_by(&self) -> f64 {
+        self.state.borrow().fired_at.unwrap_or(self.due_at) - self.due_at
     }
 }
 
@@ -76,7 +76,7 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.late_by().is_some() {
+        if self.state.borrow().fired_at.is_some() {
             return Poll::Ready(());
         }
         // What the last one drops may be this, so no borrow must be held.

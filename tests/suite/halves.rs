@@ -8,10 +8,9 @@ use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
-use wasm_bindgen::JsValue;
 use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Overflow, ReadyState};
 
-use super::guard::js_function;
+use super::guard::js;
 use super::peer::{Count, connect, connect_with, next, url};
 
 // L06
@@ -204,15 +203,9 @@ async fn connecting_ends_whatever_the_server_does() {
 
 /// Does something while no timer is set, so that nothing waits for one.
 async fn without_timers<T>(done: impl Future<Output = T>) -> T {
-    with_timers("() => () => 0", done).await
-}
-
-/// Does something while timers are set by another function, which is made of the browser's own.
-async fn with_timers<T>(make: &str, done: impl Future<Output = T>) -> T {
     let (global, name) = (js_sys::global(), "setTimeout".into());
     let original = js_sys::Reflect::get(&global, &name).unwrap();
-    let other = js_function(make).call1(&JsValue::NULL, &original).unwrap();
-    js_sys::Reflect::set(&global, &name, &other).unwrap();
+    js_sys::Reflect::set(&global, &name, &js("() => 0")).unwrap();
     let result = done.await;
     js_sys::Reflect::set(&global, &name, &original).unwrap();
     result
@@ -241,23 +234,6 @@ async fn a_waiting_sender_is_woken_by_the_end() {
         // Or else the limit of this test's time was what woke it.
         assert!(js_sys::Date::now() - begin < 10_000.0);
     }
-}
-
-// S29: headless browsers hide no tab, so that timers are made late as they are there. A mark's worth of bytes for each would
-// take a minute.
-#[apply(browser_test)]
-async fn a_sender_gets_on_though_timers_come_late() {
-    let options = Options::new().high_water_mark(20_000).low_water_mark(0);
-    let mut stream = connect_with("/sink", &options).await;
-    let send = async {
-        for _ in 0..200 {
-            stream.send(vec![1; 10_000]).await.unwrap();
-        }
-    };
-    with_timers("set => (callback, delay) => set(callback, delay + 600)", send).await;
-    stream.send("report").await.unwrap();
-    let Message::Text(report) = next(&mut stream).await else { panic!("no report") };
-    assert!(report.starts_with(r#"{"count":200,"bytes":2000000,"#), "{report}");
 }
 
 // S26: a message from the peer is a reason to look, too.
