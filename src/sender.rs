@@ -76,7 +76,7 @@ impl Sender {
     /// that browsers refuse, such as one that is resizable. The error hands the message back.
     pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
         match self.ready().await {
-            Ok(()) => self.socket().send(message),
+            Ok(()) => self.socket().send_while_open(message),
             Err(error) => Err(SendError { message, error }),
         }
     }
@@ -89,10 +89,11 @@ impl Sender {
     /// message back.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         // The state first: of a socket that is closed, the buffer stays full for ever.
-        if self.ready_state() == ReadyState::Open && !self.connection.has_room() {
-            return Err(SendError { message, error: Error::Full });
+        match self.ready_state() {
+            ReadyState::Open if self.connection.has_room() => self.socket().send_while_open(message),
+            ReadyState::Open => Err(SendError { message, error: Error::Full }),
+            state => Err(SendError { message, error: Error::NotOpen(state) }),
         }
-        self.socket().send(message)
     }
 
     /// Waits until there is room: no more than the high water mark is unsent, or, once it was, no more than the low one.

@@ -41,7 +41,7 @@ impl Slices {
     fn send_next(&mut self) -> Result<Progress, Error> {
         let total = self.blob.len();
         let end = self.sent.saturating_add(self.len).min(total);
-        self.sender.socket().send(self.blob.slice(self.sent..end))?;
+        self.sender.socket().send_while_open(self.blob.slice(self.sent..end))?;
         self.sent = end;
         Ok(Progress { sent: end, total, buffered: self.sender.buffered_amount() })
     }

@@ -95,6 +95,10 @@ extern "C" {
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
 
+    /// Copies bytes, which must be as many as there is room for.
+    #[wasm_bindgen(catch, js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
+    pub fn copy(destination: &mut [u8], source: &Bytes) -> Result<(), JsValue>;
+
     pub type TextEncoder;
 
     #[wasm_bindgen(constructor)]

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use js_sys::{ArrayBuffer, JsString, Object, Uint8Array};
+use js_sys::{ArrayBuffer, JsString, Object};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::{self, Bytes, TextEncoder};
@@ -71,10 +71,7 @@ impl Data {
         let value: JsValue = self.value.into();
         match self.kind {
             Kind::Text => Some(Ok(Message::Text(text(&value, self.len as usize)?))),
-            Kind::Binary => Some(match Bytes::new(&value) {
-                Ok(bytes) => Ok(Message::Binary(bytes.unchecked_into::<Uint8Array>().to_vec())),
-                Err(thrown) => Err(error::thrown(thrown)),
-            }),
+            Kind::Binary => Some(bytes(&value, self.len as usize).map(Message::Binary).map_err(error::thrown)),
             Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(cast(value, "[object Blob]")?)))),
         }
     }
@@ -97,6 +94,13 @@ fn cast<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     is_one.then(|| value.unchecked_into())
 }
 
+/// Of a buffer. By few calls from wasm to JavaScript, as they are most of what this costs.
+fn bytes(value: &JsValue, len: usize) -> Result<Vec<u8>, JsValue> {
+    let mut bytes = vec![0; len];
+    bindings::copy(&mut bytes, &Bytes::new(value)?)?;
+    Ok(bytes)
+}
+
 /// The longest text that is faster copied unit by unit, as wasm-bindgen does it.
 const SHORT: usize = 64;
 
@@ -104,16 +108,17 @@ thread_local!(static ENCODER: OnceCell<TextEncoder> = const { OnceCell::new() })
 
 fn text(value: &JsValue, len: usize) -> Option<String> {
     // Into shared memory browsers do not encode.
-    if len <= SHORT || cfg!(target_feature = "atomics") || !value.is_string() {
+    if len <= SHORT || cfg!(target_feature = "atomics") {
         return value.as_string();
     }
-    // Mostly each unit is one byte; of the rest none is more than three.
+    // Mostly each unit is one byte. If all of them fit, they are. Of the rest none is more than three.
     let mut bytes = vec![0; len];
     ENCODER.with(|encoder| {
         let encoder = encoder.get_or_init(TextEncoder::new);
         let encoded = encoder.encode_into(value, &mut bytes);
-        let (read, mut written) = (encoded.read(), encoded.written() as usize);
+        let read = encoded.read();
         if (read as usize) < len {
+            let mut written = encoded.written() as usize;
             bytes.resize(written + (len - read as usize) * 3, 0);
             let rest = value.unchecked_ref::<JsString>().slice(read, len as u32);
             written += encoder.encode_into(&rest, &mut bytes[written..]).written() as usize;

@@ -1,7 +1,6 @@
 //! The browser's socket, with Rust types.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -93,6 +92,11 @@ impl RawSocket {
         if state != ReadyState::Open {
             return Err(SendError { message, error: Error::NotOpen(state) });
         }
+        self.send_while_open(message)
+    }
+
+    /// The same, where the state was looked at and nothing can have happened since.
+    pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         message.send_to(&self.raw).map_err(|thrown| SendError { message, error: error::thrown(thrown) })
     }
 
@@ -141,12 +145,12 @@ impl RawSocket {
         let close = self.raw.close_method().bind(&self.raw, &CloseCode::NORMAL.get().into(), &"".into());
         // It throws only for arguments of a wrong type.
         let _ = self.raw.add_event_listener_with_callback("open", &close);
-        bindings::set_timeout(&close, LONGEST_CONNECTING.as_millis() as f64);
+        bindings::set_timeout(&close, LONGEST_CONNECTING);
     }
 }
 
-/// How long a socket that was dropped may go on connecting.
-const LONGEST_CONNECTING: Duration = Duration::from_secs(1);
+/// How long a socket that was dropped may go on connecting, in milliseconds.
+const LONGEST_CONNECTING: f64 = 1000.0;
 
 impl Drop for RawSocket {
     fn drop(&mut self) {

@@ -31,7 +31,7 @@ struct State {
 impl Timer {
     pub fn new(delay: Duration) -> Self {
         let state = Rc::default();
-        let mut timer = Self { due_at: now() + delay.as_millis() as f64, timeout: None, state };
+        let mut timer = Self { due_at: now() + milliseconds(delay), timeout: None, state };
         let state = Rc::downgrade(&timer.state);
         if delay.is_zero() {
             in_next_turn(move || fire(&state));
@@ -41,8 +41,8 @@ impl Timer {
                 in_next_turn(move || fire(&state));
             });
             // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
-            let milliseconds = delay.as_millis().min(i32::MAX as u128) as f64;
-            let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), milliseconds);
+            let delay = milliseconds(delay).min(i32::MAX.into());
+            let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), delay);
             timer.timeout = Some((handle, callback));
         }
         timer
@@ -61,6 +61,10 @@ fn fire(state: &Weak<RefCell<State>>) {
     if let Some(waker) = waker {
         waker.wake();
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 /// The time of the day in milliseconds, by a clock that may be set.
