@@ -115,10 +115,6 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn read(this: &Encoded) -> u32;
 
-    /// In bytes.
-    #[wasm_bindgen(method, getter)]
-    pub fn written(this: &Encoded) -> u32;
-
     pub type MessageChannel;
 
     #[wasm_bindgen(constructor)]

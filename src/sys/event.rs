@@ -104,29 +104,31 @@ fn bytes(value: &JsValue, len: usize) -> Result<Vec<u8>, JsValue> {
 /// The longest text that is faster copied unit by unit, as wasm-bindgen does it.
 const SHORT: usize = 64;
 
-thread_local!(static ENCODER: OnceCell<TextEncoder> = const { OnceCell::new() });
+thread_local! {
+    static ENCODER: OnceCell<TextEncoder> = const { OnceCell::new() };
+    /// Whether the last long text was ASCII. Mostly the next one is what the last one was.
+    static WAS_ASCII: Cell<bool> = const { Cell::new(true) };
+}
 
 fn text(value: &JsValue, len: usize) -> Option<String> {
     // Into shared memory browsers do not encode.
-    if len <= SHORT || cfg!(target_feature = "atomics") {
-        return value.as_string();
+    let can_encode = len > SHORT && !cfg!(target_feature = "atomics");
+    if let Some(text) = (can_encode && WAS_ASCII.get()).then(|| ascii(value, len)).flatten() {
+        return Some(text);
     }
-    // Mostly each unit is one byte. If all of them fit, they are. Of the rest none is more than three.
+    let text = value.as_string();
+    if can_encode {
+        WAS_ASCII.set(text.as_ref().is_some_and(|text| text.len() == len));
+    }
+    text
+}
+
+/// Text that is ASCII, each unit a byte: the browser writes it straight to where it stays. None if it is not.
+fn ascii(value: &JsValue, len: usize) -> Option<String> {
     let mut bytes = vec![0; len];
-    ENCODER.with(|encoder| {
-        let encoder = encoder.get_or_init(TextEncoder::new);
-        let encoded = encoder.encode_into(value, &mut bytes);
-        let read = encoded.read();
-        if (read as usize) < len {
-            let mut written = encoded.written() as usize;
-            bytes.resize(written + (len - read as usize) * 3, 0);
-            let rest = value.unchecked_ref::<JsString>().slice(read, len as u32);
-            written += encoder.encode_into(&rest, &mut bytes[written..]).written() as usize;
-            bytes.truncate(written);
-            bytes.shrink_to_fit();
-        }
-    });
-    String::from_utf8(bytes).ok()
+    let read = ENCODER.with(|encoder| encoder.get_or_init(TextEncoder::new).encode_into(value, &mut bytes).read());
+    // If as many units were written as there are bytes, each of them is one byte.
+    if read as usize == len { String::from_utf8(bytes).ok() } else { None }
 }
 
 /// What a `close` event says.
