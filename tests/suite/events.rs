@@ -347,7 +347,7 @@ async fn a_callback_may_drop_its_guard_and_the_socket() {
 #[apply(browser_test)]
 async fn a_panic_in_a_callback_does_not_break_the_socket() {
     // A panic that unwinds is thrown as an error with its message; one that aborts is a trap.
-    expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "unreachable" });
+    expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "RuntimeError" });
     let socket = WebSocket::new(&url("/echo")).unwrap();
     let (call, mut calls) = futures_channel::mpsc::unbounded();
     socket

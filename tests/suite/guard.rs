@@ -74,9 +74,16 @@ pub fn deviation(case: &str, what: &str) {
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = console)]
-    fn log(text: &str);
+    pub fn log(text: &str);
 
     fn eval(script: &str) -> JsValue;
+}
+
+/// Whether this is WebKit, which hands all that is sent to another process: soon its `bufferedAmount` is 0, and there is
+/// nothing to wait for.
+pub fn is_webkit() -> bool {
+    let user_agent = js("navigator.userAgent").as_string().unwrap();
+    user_agent.contains("AppleWebKit/") && !user_agent.contains("Chrome/")
 }
 
 /// What JavaScript makes of an expression, for what has no binding.

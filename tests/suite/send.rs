@@ -9,7 +9,7 @@ use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Payload, ReadyState, WebSocket, WebSocketStream};
 
-use super::guard::{block, deviation, js, js_function, turn};
+use super::guard::{block, deviation, is_webkit, js, js_function, turn};
 use super::peer::{Count, connect, connect_with, next, url};
 use super::receive::unreadable_blob;
 
@@ -220,7 +220,11 @@ async fn what_a_closed_connection_could_not_send_stays_counted() {
     assert!(stream.next().await.is_none());
     assert_eq!(stream.ready_state(), ReadyState::Closed);
     let amount = stream.buffered_amount();
-    assert!(amount > 0);
+    if amount == 0 && is_webkit() {
+        deviation("S19", "does not count what is on its way to the network");
+    } else {
+        assert!(amount > 0);
+    }
     turn(50).await;
     assert_eq!(stream.buffered_amount(), amount);
 }
