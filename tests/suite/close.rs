@@ -9,7 +9,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 use super::guard::{deviation, turn};
-use super::peer::{Count, connect, connect_with, url};
+use super::peer::{Count, connect, connect_with, settled, url};
 
 fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
@@ -49,6 +49,7 @@ async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
     assert_eq!(stream.ready_state(), ReadyState::Open);
     assert_eq!(connecting.ready_state(), ReadyState::Connecting);
     connecting.close();
+    settled().await;
 }
 
 // C03, C04, C10, C14, C15: of all 65,536 codes, and on both sides of the longest reason. A closed socket checks them, too.
@@ -226,6 +227,7 @@ async fn a_dropped_connection_does_not_connect_for_ever() {
     assert_eq!(raw.ready_state(), web_sys::WebSocket::CONNECTING);
     turn(1_200).await;
     assert!(raw.ready_state() >= web_sys::WebSocket::CLOSING);
+    settled().await;
 }
 
 // L01

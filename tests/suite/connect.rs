@@ -6,7 +6,7 @@ use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, ReadyState
 
 use super::events::{Event, events};
 use super::guard::{deviation, js, turn};
-use super::peer::{Count, connect, connect_with, fail, next, url};
+use super::peer::{Count, connect, connect_with, fail, next, settled, url};
 
 #[apply(browser_test)]
 async fn connect_resolves_when_open() {
@@ -30,6 +30,7 @@ async fn a_new_socket_is_connecting_and_empty() {
         socket.close();
         raw.close();
     }
+    settled().await;
 }
 
 // N02, N09, N10

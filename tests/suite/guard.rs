@@ -25,7 +25,7 @@ macro_rules! browser_test {
 }
 
 /// How long a test may take, in milliseconds.
-const PATIENCE: u32 = if option_env!("TEST_LARGE").is_some() { 600_000 } else { 20_000 };
+const PATIENCE: u32 = if option_env!("TEST_LARGE").is_some() { 600_000 } else { 50_000 };
 
 /// Runs a test; panics if it hangs, or if anything was thrown meanwhile that nobody caught.
 pub async fn guarded(test: impl Future<Output = ()>) {

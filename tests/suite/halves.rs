@@ -11,7 +11,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Overflow, ReadyState};
 
 use super::guard::{is_webkit, js};
-use super::peer::{Count, connect, connect_with, next, url};
+use super::peer::{Count, connect, connect_with, next, settled, url};
 
 // L06
 #[apply(browser_test)]
@@ -178,12 +178,12 @@ async fn every_wait_ends_whatever_the_server_does() {
 async fn connecting_ends_whatever_the_server_does() {
     let options = Options::new().connect_timeout(Duration::from_millis(500));
     for (path, opens) in [
-        ("/hang", false),
         ("/status/503", false),
         ("/handshake/accept", false),
         ("/close/1000", true),
         ("/quit/0", true),
         ("/stall/0", true),
+        ("/hang", false),
     ] {
         match options.connect(&url(path)).await {
             Ok(stream) => {
@@ -200,6 +200,7 @@ async fn connecting_ends_whatever_the_server_does() {
             }
         }
     }
+    settled().await;
 }
 
 /// Does something while no timer is set, so that nothing waits for one.

@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Payload, ReadyState, WebSocket, WebSocketStream};
 
 use super::guard::{block, deviation, is_webkit, js, js_function, turn};
-use super::peer::{Count, connect, connect_with, next, url};
+use super::peer::{Count, connect, connect_with, next, settled, url};
 use super::receive::unreadable_blob;
 
 async fn assert_echo(stream: &mut WebSocketStream, payload: impl Payload, expected: impl Into<Message>) {
@@ -132,6 +132,7 @@ async fn sending_while_connecting_hands_the_message_back() {
     assert_eq!((unsent.message.as_str(), unsent.error), ("early", Error::NotOpen(ReadyState::Connecting)));
     assert_eq!(socket.buffered_amount(), 0);
     socket.close();
+    settled().await;
 }
 
 // S11
