@@ -19,14 +19,13 @@ async fn connect_resolves_when_open() {
 // N01: save for the binary type, which is the crate's default, and not the browser's.
 #[apply(browser_test)]
 async fn a_new_socket_is_connecting_and_empty() {
-    for url in [url("/hang"), url("/hang").replace("ws:", "wss:")] {
+    for url in [url("/echo"), url("/echo").replace("ws:", "wss:")] {
         let socket = WebSocket::new(&url).unwrap();
         assert_eq!(socket.ready_state(), ReadyState::Connecting);
         assert_eq!((socket.protocol(), socket.extensions(), socket.buffered_amount()), Default::default());
         assert_eq!((socket.url(), socket.binary_type()), (url.clone(), BinaryType::ArrayBuffer));
         let raw = WebSocket::from_raw(web_sys::WebSocket::new(&url).unwrap());
         assert_eq!(raw.binary_type(), BinaryType::Blob);
-        // Browsers let the next one to the same host wait for those that connect.
         socket.close();
         raw.close();
     }
@@ -41,12 +40,12 @@ async fn the_url_is_completed_by_the_browser() {
         assert_eq!(socket.url(), completed);
         socket.close();
     };
-    check(&url("/hang").replace("ws:", "http:"), &url("/hang"));
-    check(&url("/hang").replace("ws:", "https:"), &url("/hang").replace("ws:", "wss:"));
-    check(&url("/hang").replace("ws://127.0.0.1", "WS://LOCALHOST"), &url("/hang").replace("127.0.0.1", "localhost"));
-    check("ws://127.0.0.1:80/hang", "ws://127.0.0.1/hang");
-    check("wss://127.0.0.1:443/hang", "wss://127.0.0.1/hang");
-    check("wss://127.0.0.1:80/hang", "wss://127.0.0.1:80/hang");
+    check(&url("/echo").replace("ws:", "http:"), &url("/echo"));
+    check(&url("/echo").replace("ws:", "https:"), &url("/echo").replace("ws:", "wss:"));
+    check(&url("/echo").replace("ws://127.0.0.1", "WS://LOCALHOST"), &url("/echo").replace("127.0.0.1", "localhost"));
+    check("ws://127.0.0.1:80/echo", "ws://127.0.0.1/echo");
+    check("wss://127.0.0.1:443/echo", "wss://127.0.0.1/echo");
+    check("wss://127.0.0.1:80/echo", "wss://127.0.0.1:80/echo");
 }
 
 // N03: current browsers take what is no URL for a path on the page's own server.
