@@ -12,7 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{Blob, Message, Options, Overflow, Progress, WebSocket};
 
 use super::guard::{js_function, log, turn};
-use super::lifetime::Live;
+use super::lifetime::{Live, make_what_is_kept};
 use super::peer::{Count, connect, connect_with, next, url};
 
 const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
@@ -47,6 +47,7 @@ async fn open_and_drop(sockets: usize, count: &mut Count) {
 // L20
 #[apply(browser_test)]
 async fn nothing_grows_with_the_number_of_sockets() {
+    make_what_is_kept().await;
     let count = &mut Count::new().await;
     open_and_drop(100, count).await;
     let before = Live::now();
