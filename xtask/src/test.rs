@@ -141,15 +141,18 @@ fn at_the_same_time<I: Sync, T: Send>(
     })
 }
 
-/// Runs a command, and prints what it has printed when it has ended, so that it does not mix with that of others.
+/// Runs a command, and prints what came of it when it has ended, so that it does not mix with that of others: all that it
+/// has printed if it fails, and the results alone if not.
 fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command: Cmd<'_>) -> Result<Run> {
     let command = browser.choose(command);
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("── {}: {text}\n{err}{out}", browser.name);
+    let title = format!("── {}, {context}: {text}", browser.name);
     if !output.status.success() {
-        bail!("tests fail in {}", browser.name);
+        bail!("tests fail in {}\n{title}\n{err}{out}", browser.name);
     }
+    let results: Vec<_> = out.lines().filter(|line| line.starts_with("test result")).collect();
+    println!("{title}\n{}", results.join("\n"));
     Ok(Run { browser: browser.version(shell), context, output: out.into() })
 }
