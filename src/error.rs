@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{CloseEvent, ReadyState};
+use crate::{CloseEvent, Message, ReadyState};
 
 /// An error of this crate.
 ///
@@ -72,6 +72,10 @@ pub enum Error {
     CloseTimeout(Duration),
     /// The connection ended without a closing handshake, so that what was sent last may be lost.
     Unclean(CloseEvent),
+    /// A value could not be encoded by its codec, for this reason.
+    Encode(String),
+    /// A message could not be decoded by a codec, for this reason.
+    Decode(String),
     /// A Blob could not be read, for instance because its file has changed or is gone.
     UnreadableBlob(String),
     /// The browser threw something that has no variant of its own.
@@ -113,6 +117,8 @@ impl fmt::Display for Error {
                 write!(f, "the peer did not answer the close within {} ms", milliseconds(timeout))
             }
             Self::Unclean(event) => write!(f, "the connection ended without a closing handshake: {event}"),
+            Self::Encode(reason) => write!(f, "the value cannot be encoded: {reason}"),
+            Self::Decode(reason) => write!(f, "the message cannot be decoded: {reason}"),
             Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),
             Self::Thrown { name, message } => write!(f, "the browser threw {name}: {message}"),
         }
@@ -174,5 +180,37 @@ impl<T> std::error::Error for SendError<T> {}
 impl<T> From<SendError<T>> for Error {
     fn from(unsent: SendError<T>) -> Self {
         unsent.error
+    }
+}
+
+/// Why a [`Typed`](crate::Typed) stream has no value: a message that could not be decoded, or an error of the connection.
+///
+/// `?` turns it into an [`Error`], and drops the message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceiveError {
+    /// What could not be decoded; `None` for an error of the connection.
+    pub message: Option<Message>,
+    /// Why.
+    pub error: Error,
+}
+
+impl ReceiveError {
+    /// A message that could not be decoded, for a codec to say so.
+    pub fn undecodable(message: Message, reason: impl fmt::Display) -> Self {
+        Self { message: Some(message), error: Error::Decode(reason.to_string()) }
+    }
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for ReceiveError {}
+
+impl From<ReceiveError> for Error {
+    fn from(received: ReceiveError) -> Self {
+        received.error
     }
 }

@@ -4,6 +4,7 @@
 //! - [`WebSocket`] is the browser's own object, typed: its events call your closures.
 //! - [`WebSocketStream`] is the same connection for async code: a stream and a sink of [`Message`]s, which can be split in
 //!   two, or become a [`ByteStream`].
+//! - [`Typed`] is a stream and a sink of your own types, over messages, by a [`codec`] such as JSON.
 //!
 //! # What it promises
 //!
@@ -19,8 +20,8 @@
 //!
 //! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
 
-// browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ you
-// browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ you
+// browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ codec ─▶ you
+// browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ codec ◀─ you
 //
 // `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`. The others are plain Rust; what of them needs
 // no browser is tested on the host.
@@ -43,6 +44,9 @@ mod options;
 mod socket;
 mod stream;
 
+pub mod codec;
+mod typed;
+
 mod byte_stream;
 mod chunks;
 mod slices;
@@ -56,7 +60,7 @@ pub use byte_stream::ByteStream;
 pub use chunks::Chunks;
 pub use close::{CloseCode, CloseEvent, CloseReason};
 pub use closing::Closed;
-pub use error::{Error, SendError};
+pub use error::{Error, ReceiveError, SendError};
 pub use message::Message;
 pub use options::{Options, Overflow};
 pub use receiver::Receiver;
@@ -66,6 +70,7 @@ pub use socket::{ListenerGuard, WebSocket};
 pub use state::{BinaryType, ReadyState};
 pub use stream::WebSocketStream;
 pub use sys::{Blob, Payload, RawMessage};
+pub use typed::Typed;
 
 #[cfg(test)]
 mod tests;

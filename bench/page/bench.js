@@ -4,8 +4,8 @@ import { post } from "./report.js";
 
 async function main() {
   const plan = await (await fetch("/plan")).json();
+  for (const app of plan.apps) await tryApp(app);
   if (plan.counts) {
-    for (const app of plan.apps) await tryApp(app);
     await (await import("./counts.js")).measureCounts(plan);
   } else {
     await (await import("./times.js")).measureTimes(plan);

@@ -1,4 +1,4 @@
-// The base that everything is compared to: the same jobs as in src/job.rs, by the browser's own means.
+// The base that everything is compared to: the same jobs as in src/job.rs and src/codec.rs, by the browser's own means.
 
 export async function run(url, kind, payload, count, mark) {
   const socket = await connect(url);
@@ -41,3 +41,19 @@ function receive(socket, count, between = () => {}) {
     };
   });
 }
+
+/** `encode`s or `decode`s so many records at once, again and again. */
+export async function runCodec(kind, size, count, mark) {
+  const records = Array.from({ length: size }, (_, id) => record(id));
+  const encoded = JSON.stringify(records);
+  await mark();
+  for (let done = 0; done < count; done++) {
+    if (kind === "encode") JSON.stringify(records);
+    else JSON.parse(encoded);
+  }
+  await mark();
+}
+
+/** The twin of that in src/codec.rs. */
+const record = (id) =>
+  ({ id, name: `record number ${id}`, price: id * 1.25, tags: ["red", "größer"], is_new: id % 2 === 0 });

@@ -14,8 +14,15 @@ const payload = ({ content, size }) =>
 
 const path = ({ job, content, size }) => ({ receive: `/flood/${content}/${size}`, send: "/sink", echo: "/echo" })[job];
 
+/** Whether it is a codec's work, for which there is no connection. */
+const isCodecs = ({ job }) => job === "encode" || job === "decode";
+
 /** Does it with so many messages, and awaits `mark()` before the first and after the last. */
 export function run(contender, work, count, mark) {
+  if (isCodecs(work)) {
+    const job = [work.job, work.size, count, mark];
+    return contender === "javascript" ? javascript.runCodec(...job) : rust.run_codec(contender, ...job);
+  }
   const job = [socketUrl(path(work)), work.job, payload(work), count, mark];
   return contender === "javascript" ? javascript.run(...job) : rust.run(contender, ...job);
 }

@@ -44,7 +44,7 @@ impl Job {
     /// Does it.
     pub async fn run<C: Contender>(&self) {
         let mut socket = C::connect(&self.url).await;
-        self.mark().await;
+        mark(&self.mark).await;
         match self.kind.as_str() {
             "receive" => {
                 socket.send(&Payload::Text(self.count.to_string()), 1).await;
@@ -58,13 +58,14 @@ impl Job {
             }
             _ => socket.echo(&self.payload, self.count).await,
         }
-        self.mark().await;
+        mark(&self.mark).await;
     }
+}
 
-    async fn mark(&self) {
-        let promise = self.mark.call0(&JsValue::NULL).map(|promise| promise.unchecked_into::<Promise>());
-        if let Ok(promise) = promise {
-            let _ = JsFuture::from(promise).await;
-        }
+/// Calls it, and awaits what it promises.
+pub async fn mark(mark: &Function) {
+    let promise = mark.call0(&JsValue::NULL).map(|promise| promise.unchecked_into::<Promise>());
+    if let Ok(promise) = promise {
+        let _ = JsFuture::from(promise).await;
     }
 }

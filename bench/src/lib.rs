@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! page/bench.js ─▶ run ─▶ job ─▶ contender ─▶ contenders/*
+//!        │      └─▶ run_codec ─▶ codec
 //!        └─▶ page/javascript.js, the base
 //! ```
 #![cfg(target_family = "wasm")]
 
+mod codec;
 mod contender;
 mod contenders;
 mod job;

@@ -7,6 +7,8 @@ mod bindings;
 mod blob;
 mod error;
 mod event;
+#[cfg(feature = "serde-wasm-bindgen")]
+mod js_json;
 mod listener;
 mod payload;
 mod raw;
@@ -16,6 +18,8 @@ mod turn;
 
 pub use blob::Blob;
 pub(crate) use event::Data;
+#[cfg(feature = "serde-wasm-bindgen")]
+pub use js_json::JsJson;
 pub(crate) use listener::Listener;
 pub use payload::Payload;
 pub use raw::RawMessage;

@@ -7,6 +7,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod backpressure;
 mod close;
+#[cfg(not(target_arch = "wasm32"))]
+mod codec;
 mod error;
 mod lifecycle;
 mod protocol;

@@ -4,7 +4,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use super::test;
 use crate::{
     Blob, ByteStream, Chunks, Closed, Error, ListenerGuard, Message, Options, RawMessage, Receiver, SendError, Sender,
-    Slices, WebSocket, WebSocketStream,
+    Slices, Typed, WebSocket, WebSocketStream,
 };
 
 fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
@@ -17,6 +17,7 @@ fn what_users_hold_is_unwind_safe() {
     assert_unwind_safe::<ListenerGuard>();
     assert_unwind_safe::<(WebSocketStream, Sender, Receiver, Closed)>();
     assert_unwind_safe::<(ByteStream, Slices, Chunks, RawMessage)>();
+    assert_unwind_safe::<Typed<WebSocketStream, Message, Message, ()>>();
     assert_unwind_safe::<(Blob, Message, Options, Error, SendError<Message>)>();
     assert_future_unwind_safe(WebSocketStream::connect("about:blank"));
 }

@@ -8,6 +8,7 @@ pub mod peer;
 
 mod blob;
 mod close;
+mod codec;
 mod connect;
 mod events;
 mod halves;

@@ -30,6 +30,9 @@ pub struct Options {
     /// Measures times once more with two busy loops beside it.
     #[arg(long)]
     load: bool,
+    /// Measures the codecs, rather than connections.
+    #[arg(long)]
+    codecs: bool,
     /// Measures no times, but the exact counts alone, and fails if they are above `bench/limits.toml`.
     #[arg(long)]
     counts: bool,
@@ -43,7 +46,8 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
 /// Holds the exact counts to their limits.
 pub fn counts(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let only = vec!["wasm-websocket".into(), "wasm-websocket-callback".into()];
-    let options = Options { only, cases: Vec::new(), rounds: 0, browser: None, load: false, counts: true };
+    let options =
+        Options { only, cases: Vec::new(), rounds: 0, browser: None, load: false, codecs: false, counts: true };
     measure(shell, toolchain, browsers, &options)
 }
 
@@ -78,6 +82,7 @@ impl Options {
         arguments.extend(self.only.iter().map(|name| format!("--only={name}")));
         arguments.extend(self.cases.iter().map(|word| format!("--cases={word}")));
         arguments.extend(self.load.then(|| "--load".into()));
+        arguments.extend(self.codecs.then(|| "--codecs".into()));
         arguments.extend(self.counts.then(|| "--counts".into()));
         arguments.extend(self.is_all().then(|| "--out=bench".into()));
         arguments
@@ -107,11 +112,15 @@ fn build_page(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
 /// An app per crate, of those that are measured, so that it shows what each costs.
 const APPS: &[&str] = &["wasm-websocket", "web-sys-queue", "gloo-net", "ws_stream_wasm", "websocket-web"];
 
+/// And one per codec, beside that without one.
+const CODEC_APPS: &[&str] = &["wasm-websocket", "json", "js-json", "postcard"];
+
 fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &Path) -> Result<()> {
     shell.remove_path(folder)?;
     let optimiser = Optimiser::find(shell);
     let wanted = |app: &&&str| options.only.is_empty() || options.only.iter().any(|name| name == **app);
-    for app in APPS.iter().filter(wanted) {
+    let apps = if options.codecs { CODEC_APPS } else { APPS };
+    for app in apps.iter().filter(wanted) {
         let plain = folder.join(app).join("plain");
         let package = ["--release", "--package=wasm-websocket-minimal", "--no-default-features"];
         build(shell, toolchain, &[&package[..], &["--features", app]].concat())?;

@@ -56,6 +56,9 @@ struct Options {
     /// Measures no times, but the exact counts alone, and fails if they are above the limits.
     #[arg(long)]
     counts: bool,
+    /// Measures the codecs, rather than connections.
+    #[arg(long)]
+    codecs: bool,
     /// The folder to write the results to. Otherwise they are only printed.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -67,10 +70,10 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Options::parse();
-    let results = measure(&options).await?;
+    let results = if options.codecs { measure_codecs(&options).await? } else { measure(&options).await? };
     println!("{}", markdown::all(&results, &options.command));
     if let Some(folder) = &options.out {
-        write(folder, &results, &options.command)?;
+        write(folder, &results, &options)?;
     }
     let broken = limits::broken(&options.limits, &results)?;
     ensure!(broken.is_empty(), "above the limits in {}:\n{}", options.limits.display(), broken.join("\n"));
@@ -106,8 +109,26 @@ async fn measure(options: &Options) -> Result<Results> {
     Ok(results)
 }
 
-fn write(folder: &Path, results: &Results, command: &str) -> Result<()> {
-    let file = folder.join("RESULTS.md");
-    fs::write(&file, markdown::file(results, command)).with_context(|| format!("cannot write {}", file.display()))?;
+async fn measure_codecs(options: &Options) -> Result<Results> {
+    let sizes = size::all(&options.page.join("apps"))?;
+    let plan = Plan::codecs(options.rounds, &sizes);
+    let mut results = Results { sizes, ..Results::default() };
+    for browser in &options.browsers {
+        let mut run = Run::new(&browser.name, false);
+        run.add(server::run(&options.page, browser, &plan).await?);
+        results.runs.push(run);
+    }
+    Ok(results)
+}
+
+fn write(folder: &Path, results: &Results, options: &Options) -> Result<()> {
+    let write = |name: &str, text: String| {
+        let file = folder.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+    };
+    if options.codecs {
+        return write("CODECS.md", markdown::codecs(results, &options.command));
+    }
+    write("RESULTS.md", markdown::file(results, &options.command))?;
     plot::write(&folder.join("results.svg"), results)
 }

@@ -30,6 +30,18 @@ pub fn file(results: &Results, command: &str) -> String {
     )
 }
 
+/// All tables of the codecs, and how they came about.
+pub fn codecs(results: &Results, command: &str) -> String {
+    format!("# What codecs cost\n\n{CODECS}\n{}", all(results, command))
+}
+
+const CODECS: &str = "\
+From a value to what JavaScript would send, a string or a buffer, and back. A record has five fields, and about 100 bytes of
+JSON. The base is JavaScript's own `JSON`, with objects in the place of Rust's values. `Json` and `JsonBytes` are serde_json,
+`JsJson` is `JSON` and serde-wasm-bindgen. The apps are the minimal one with a codec, which sends one value of a type with one
+field and logs that of the answer; `wasm-websocket` is that without a codec.
+";
+
 const METHOD: &str = "\
 In browsers that nothing is attached to: no WebDriver, no DevTools, since these make messages dearer. One page does
 everything, one thing at a time, in an order that is random in each round; the first round only warms up. The base is

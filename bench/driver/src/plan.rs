@@ -43,6 +43,10 @@ const CONTENDERS: &[&str] = &[
     "websocket-web-standard",
 ];
 
+/// JavaScript's own `JSON`, the codecs, and the apps that use them.
+const CODECS: &[&str] = &[JAVASCRIPT, "Json", "JsonBytes", "JsJson", "Postcard"];
+const CODEC_APPS: &[&str] = &["json", "js-json", "postcard"];
+
 pub const JAVASCRIPT: &str = "javascript";
 
 const fn case(name: &'static str, job: &'static str, content: &'static str, size: usize, count: u32) -> Case {
@@ -67,6 +71,16 @@ const CASES: &[Case] = &[
     case("echo binary 32 B", "echo", "binary", 32, 1_000),
 ];
 
+/// Of so many records at once.
+const CODEC_CASES: &[Case] = &[
+    case("encode 1 record", "encode", "", 1, 20_000),
+    case("encode 10 records", "encode", "", 10, 4_000),
+    case("encode 1,000 records", "encode", "", 1_000, 40),
+    case("decode 1 record", "decode", "", 1, 20_000),
+    case("decode 10 records", "decode", "", 10, 4_000),
+    case("decode 1,000 records", "decode", "", 1_000, 40),
+];
+
 impl Plan {
     /// All that is asked for; without a word, everything.
     pub fn new(only: &[String], cases: &[String], rounds: u32) -> Self {
@@ -81,6 +95,12 @@ impl Plan {
             counts: false,
             apps: Vec::new(),
         }
+    }
+
+    /// The codecs, and the apps that use them.
+    pub fn codecs(rounds: u32, sizes: &[Size]) -> Self {
+        let apps = sizes.iter().map(|size| size.folder.clone()).collect();
+        Self { contenders: CODECS.to_vec(), cases: CODEC_CASES.to_vec(), rounds, sockets: 0, counts: false, apps }
     }
 
     /// The same, of the exact counts. What was weighed is tried as well.
@@ -101,5 +121,6 @@ pub fn has(name: &str) -> bool {
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    CONTENDERS.iter().copied().chain(CASES.iter().map(|case| case.name))
+    let cases = CASES.iter().chain(CODEC_CASES).map(|case| case.name);
+    CONTENDERS.iter().chain(CODECS).chain(CODEC_APPS).copied().chain(cases)
 }

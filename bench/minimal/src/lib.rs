@@ -1,7 +1,8 @@
 //! Connects, sends one text and logs the answer, by one of the contenders.
 #![cfg(target_family = "wasm")]
 
-#[cfg_attr(feature = "wasm-websocket", path = "wasm_websocket.rs")]
+#[cfg_attr(all(feature = "wasm-websocket", not(feature = "codec")), path = "wasm_websocket.rs")]
+#[cfg_attr(feature = "codec", path = "codec.rs")]
 #[cfg_attr(feature = "web-sys-queue", path = "web_sys_queue.rs")]
 #[cfg_attr(feature = "gloo-net", path = "gloo_net.rs")]
 #[cfg_attr(feature = "ws_stream_wasm", path = "ws_stream_wasm.rs")]

@@ -1,0 +1,24 @@
+//! This crate, with a codec.
+
+use futures_util::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use wasm_websocket::WebSocketStream;
+
+#[cfg(feature = "js-json")]
+use wasm_websocket::codec::JsJson as Codec;
+#[cfg(feature = "json")]
+use wasm_websocket::codec::Json as Codec;
+#[cfg(feature = "postcard")]
+use wasm_websocket::codec::Postcard as Codec;
+
+#[derive(Serialize, Deserialize)]
+struct Greeting {
+    text: String,
+}
+
+/// Sends a text in a value, and gives that of the answer.
+pub async fn ask(url: &str, text: &str) -> Option<String> {
+    let mut stream = WebSocketStream::connect(url).await.ok()?.typed::<Greeting, Greeting, Codec>();
+    stream.send(Greeting { text: text.into() }).await.ok()?;
+    Some(stream.try_next().await.ok()??.text)
+}

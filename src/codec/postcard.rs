@@ -1,0 +1,36 @@
+//! Bytes by postcard.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Decode, Encode, decoded, unencodable};
+use crate::{Error, Message, ReceiveError};
+
+/// Bytes by [postcard](https://postcard.jamesmunns.com), which are fewer than those of JSON. Text is an error, and so are
+/// bytes beyond the value.
+///
+/// The format does not describe itself: both sides must have the same type. It has no limit of depth, so do not use it to
+/// read a type that contains itself from a peer that you do not trust.
+pub enum Postcard {}
+
+impl<T: Serialize + ?Sized> Encode<T> for Postcard {
+    fn encode(value: &T) -> Result<Message, Error> {
+        postcard::to_allocvec(value).map(Message::Binary).map_err(unencodable)
+    }
+}
+
+impl<T: DeserializeOwned> Decode<T> for Postcard {
+    fn decode(message: Message) -> Result<T, ReceiveError> {
+        let Some(bytes) = message.as_bytes() else {
+            return Err(ReceiveError::undecodable(message, "text, not bytes"));
+        };
+        match postcard::take_from_bytes(bytes) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, rest)) => {
+                let reason = format!("{} bytes more than the value has", rest.len());
+                Err(ReceiveError::undecodable(message, reason))
+            }
+            Err(reason) => decoded(message, Err(reason)),
+        }
+    }
+}

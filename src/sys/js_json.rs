@@ -1,0 +1,116 @@
+//! JSON by the browser.
+
+use js_sys::JSON;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_wasm_bindgen::Serializer;
+
+use super::error;
+use crate::codec::{Decode, Encode};
+use crate::{Error, Message, ReceiveError};
+
+/// JSON in text messages by the browser's own `JSON` and serde-wasm-bindgen, for values that live in JavaScript. JSON that
+/// comes in bytes is read, too.
+///
+/// A field with `#[serde(with = "serde_wasm_bindgen::preserve")]` is a `JsValue`, and stays in JavaScript. For values that
+/// have none, [`Json`](crate::codec::Json) is the codec: its documentation says how they compare.
+///
+/// JavaScript's numbers are `f64`: integers beyond ±(2⁵³ − 1) are an error when they are sent, and may have been rounded
+/// when they come. What is nested deeper than 128 levels is an error, so that no peer can exhaust the stack.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::TryStreamExt;
+/// use serde::{Deserialize, Serialize};
+/// use wasm_bindgen::JsValue;
+/// use wasm_websocket::{Error, WebSocketStream, codec::JsJson};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Chart {
+///     title: String,
+///     #[serde(with = "serde_wasm_bindgen::preserve")]
+///     points: JsValue, // thousands of objects that only JavaScript looks at
+/// }
+///
+/// async fn follow(stream: WebSocketStream, draw: impl Fn(&str, &JsValue)) -> Result<(), Error> {
+///     let mut charts = stream.typed::<Chart, Chart, JsJson>();
+///     while let Some(chart) = charts.try_next().await? {
+///         draw(&chart.title, &chart.points);
+///     }
+///     Ok(())
+/// }
+/// ```
+pub enum JsJson {}
+
+/// As deep as serde_json goes.
+const DEEPEST: usize = 128;
+
+impl<T: Serialize + ?Sized> Encode<T> for JsJson {
+    fn encode(value: &T) -> Result<Message, Error> {
+        let value =
+            value.serialize(&Serializer::json_compatible()).map_err(|reason| Error::Encode(reason.to_string()))?;
+        let text = JSON::stringify(&value).map_err(|thrown| Error::Encode(describe(&thrown)))?;
+        // Of `undefined` and of functions it makes `undefined`.
+        text.as_string().map(Message::Text).ok_or_else(|| Error::Encode("JSON has no such value".into()))
+    }
+}
+
+impl<T: DeserializeOwned> Decode<T> for JsJson {
+    fn decode(message: Message) -> Result<T, ReceiveError> {
+        let parsed = match &message {
+            Message::Text(text) => parse(text),
+            other => {
+                std::str::from_utf8(other.as_bytes().unwrap_or_default()).map_err(|e| e.to_string()).and_then(parse)
+            }
+        };
+        parsed.map_err(|reason| ReceiveError::undecodable(message, reason))
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    if depth(text) > DEEPEST {
+        return Err(format!("nested deeper than {DEEPEST} levels"));
+    }
+    let value = JSON::parse(text).map_err(|thrown| describe(&thrown))?;
+    serde_wasm_bindgen::from_value(value).map_err(|reason| reason.to_string())
+}
+
+fn describe(thrown: &wasm_bindgen::JsValue) -> String {
+    let (name, message) = error::describe(thrown);
+    format!("{name}: {message}")
+}
+
+/// How deep the arrays and objects of a JSON text are nested.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut is_in_string = false;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_in_string = !is_in_string,
+            b'\\' if is_in_string => drop(bytes.next()),
+            b'[' | b'{' if !is_in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !is_in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn only_brackets_outside_of_strings_nest() {
+        for (text, expected) in
+            [("", 0), ("1", 0), ("[]", 1), (r#"{"[":[[],{}]}"#, 3), (r#"["\"[[[", "]"]"#, 1), ("]]][", 1)]
+        {
+            assert_eq!(depth(text), expected, "{text}");
+        }
+    }
+}

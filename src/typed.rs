@@ -1,0 +1,215 @@
+//! A stream and a sink of messages → one of your types.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+
+use crate::codec::{Decode, Encode};
+use crate::{Blob, Error, Message, ReceiveError, Receiver, SendError, Sender, WebSocketStream};
+
+/// A connection that takes values of `Out` and gives values of `In`, by a codec: what [`WebSocketStream::typed`] makes.
+///
+/// As a [`Stream`] it gives each message decoded, in order. A message that cannot be decoded is an `Err` item that carries
+/// it, and the stream goes on. What comes as a [`Blob`] is read first. As a [`Sink`] it takes values, and encodes them when
+/// they are given to it: how much may wait is up to what it stands on.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::StreamExt;
+/// use serde::{Deserialize, Serialize};
+/// use wasm_websocket::{Error, WebSocketStream, codec::Json};
+///
+/// #[derive(Serialize)]
+/// enum ToServer {
+///     Join { room: u32 },
+/// }
+///
+/// #[derive(Deserialize)]
+/// enum FromServer {
+///     Said { name: String, text: String },
+/// }
+///
+/// async fn chat(stream: WebSocketStream, show: impl Fn(&str), report: impl Fn(Error)) -> Result<(), Error> {
+///     let mut chat = stream.typed::<ToServer, FromServer, Json>();
+///     chat.send(ToServer::Join { room: 7 }).await?;
+///     while let Some(received) = chat.next().await {
+///         match received {
+///             Ok(FromServer::Said { name, text }) => show(&format!("{name}: {text}")),
+///             Err(undecodable) => report(undecodable.error), // one bad message does not end a chat
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+#[must_use = "the connection is closed when this is dropped"]
+pub struct Typed<S, Out, In, C> {
+    inner: S,
+    reading: Option<Reading>,
+    types: PhantomData<fn(Out) -> (In, C)>,
+}
+
+/// A Blob that is read, with what becomes of it.
+type Reading = Pin<Box<dyn Future<Output = Result<Message, ReceiveError>>>>;
+
+impl<S, Out, In, C> Typed<S, Out, In, C> {
+    /// Stands on anything that is a stream and a sink of messages, or one of both.
+    pub fn new(inner: S) -> Self {
+        Self { inner, reading: None, types: PhantomData }
+    }
+
+    /// What it stands on, for instance to ask for the close event.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// What it stands on, for instance to close it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// What it stands on. A Blob that is just being read is lost.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
+    /// Sends a value, or a reference to one, waiting while there is no room.
+    ///
+    /// It resolves when what it stands on has taken the message. Dropping the future before that sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] for a value that the codec cannot encode, or the connection's own errors, such as
+    /// [`Error::NotOpen`]. The error hands the value back.
+    pub async fn send<T: Borrow<Out>>(&mut self, value: T) -> Result<(), SendError<T>>
+    where
+        S: Sink<Message, Error: Into<Error>> + Unpin,
+        C: Encode<Out>,
+    {
+        match poll_fn(|context| self.poll_room(context)).await.and_then(|()| self.start(value.borrow())) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(SendError { message: value, error }),
+        }
+    }
+
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>>
+    where
+        S: Sink<Message, Error: Into<Error>> + Unpin,
+    {
+        Pin::new(&mut self.inner).poll_ready(context).map_err(Into::into)
+    }
+
+    fn start(&mut self, value: &Out) -> Result<(), Error>
+    where
+        S: Sink<Message, Error: Into<Error>> + Unpin,
+        C: Encode<Out>,
+    {
+        Pin::new(&mut self.inner).start_send(C::encode(value)?).map_err(Into::into)
+    }
+}
+
+impl WebSocketStream {
+    /// The connection as a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json).
+    pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
+        Typed::new(self)
+    }
+}
+
+impl Sender {
+    /// The half as a sink of `Out`, by a codec.
+    pub fn typed<Out, C>(self) -> Typed<Self, Out, (), C> {
+        Typed::new(self)
+    }
+}
+
+impl Receiver {
+    /// The half as a stream of `In`, by a codec.
+    pub fn typed<In, C>(self) -> Typed<Self, (), In, C> {
+        Typed::new(self)
+    }
+}
+
+impl<S, E, Out, In, C> Stream for Typed<S, Out, In, C>
+where
+    S: Stream<Item = Result<Message, E>> + Unpin,
+    E: Into<Error>,
+    C: Decode<In>,
+{
+    type Item = Result<In, ReceiveError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { inner, reading, .. } = &mut *self;
+        let message = match reading {
+            Some(reading) => ready!(reading.as_mut().poll(context)),
+            None => match ready!(Pin::new(inner).poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(Message::Blob(blob))) => {
+                    *reading = Some(Box::pin(read(blob)));
+                    return self.poll_next(context);
+                }
+                Some(received) => received.map_err(|error| ReceiveError { message: None, error: error.into() }),
+            },
+        };
+        *reading = None;
+        Poll::Ready(Some(message.and_then(C::decode)))
+    }
+}
+
+async fn read(blob: Blob) -> Result<Message, ReceiveError> {
+    match blob.bytes().await {
+        Ok(bytes) => Ok(Message::Binary(bytes)),
+        Err(error) => Err(ReceiveError { message: Some(Message::Blob(blob)), error }),
+    }
+}
+
+impl<S, E, Out, In, C> FusedStream for Typed<S, Out, In, C>
+where
+    S: FusedStream<Item = Result<Message, E>> + Unpin,
+    E: Into<Error>,
+    C: Decode<In>,
+{
+    fn is_terminated(&self) -> bool {
+        self.reading.is_none() && self.inner.is_terminated()
+    }
+}
+
+impl<S, Out, In, C> Sink<Out> for Typed<S, Out, In, C>
+where
+    S: Sink<Message, Error: Into<Error>> + Unpin,
+    C: Encode<Out>,
+{
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_room(context)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, value: Out) -> Result<(), Error> {
+        self.start(&value)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.inner).poll_flush(context).map_err(Into::into)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.inner).poll_close(context).map_err(Into::into)
+    }
+}
+
+// What is read is nobody else's.
+impl<S: UnwindSafe, Out, In, C> UnwindSafe for Typed<S, Out, In, C> {}
+impl<S: RefUnwindSafe, Out, In, C> RefUnwindSafe for Typed<S, Out, In, C> {}
+
+impl<S: fmt::Debug, Out, In, C> fmt::Debug for Typed<S, Out, In, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
