@@ -73,12 +73,12 @@ const CASES: &[Case] = &[
 
 /// Of so many records at once.
 const CODEC_CASES: &[Case] = &[
-    case("encode 1 record", "encode", "", 1, 20_000),
-    case("encode 10 records", "encode", "", 10, 4_000),
-    case("encode 1,000 records", "encode", "", 1_000, 40),
-    case("decode 1 record", "decode", "", 1, 20_000),
-    case("decode 10 records", "decode", "", 10, 4_000),
-    case("decode 1,000 records", "decode", "", 1_000, 40),
+    case("encode 1 record", "encode", "", 1, 80_000),
+    case("encode 10 records", "encode", "", 10, 16_000),
+    case("encode 1,000 records", "encode", "", 1_000, 160),
+    case("decode 1 record", "decode", "", 1, 80_000),
+    case("decode 10 records", "decode", "", 10, 16_000),
+    case("decode 1,000 records", "decode", "", 1_000, 160),
 ];
 
 impl Plan {
