@@ -47,19 +47,32 @@ pub async fn close(mut socket: WebSocket, code: u16, reason: String) {
 ///
 /// Not at once: a reset overtakes what was sent before, and the client would never see the handshake.
 pub async fn reset(mut stream: TcpStream, received: Vec<u8>) {
+    something(&mut stream, received).await;
+    let _ = stream.set_zero_linger();
+}
+
+/// Resolves when something has come.
+pub async fn something(stream: &mut TcpStream, received: Vec<u8>) {
     if received.is_empty() {
         let _ = stream.read_u8().await;
     }
-    let _ = stream.set_zero_linger();
 }
 
 /// Ends the TCP connection in order when the first byte comes, but without a Close frame.
 pub async fn fin(mut stream: TcpStream, received: Vec<u8>) {
-    if received.is_empty() {
-        let _ = stream.read_u8().await;
-    }
+    something(&mut stream, received).await;
+    finish(stream).await;
+}
+
+/// Ends the TCP connection in order, but without a Close frame.
+pub async fn finish(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
-    let mut ignored = [0; 1024];
+    drain(&mut stream).await;
+}
+
+/// Reads until the client is gone.
+pub async fn drain(stream: &mut TcpStream) {
+    let mut ignored = vec![0; 64 << 10];
     while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
 }
 
@@ -179,7 +192,7 @@ pub async fn count(mut socket: WebSocket, query: String) {
 }
 
 /// The next text or binary message; none when there will be no more.
-async fn receive(socket: &mut WebSocket) -> Option<Message> {
+pub async fn receive(socket: &mut WebSocket) -> Option<Message> {
     loop {
         match socket.next().await? {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
@@ -204,7 +217,5 @@ async fn receive(socket: &mut WebSocket) -> Option<Message> {
 /// the Close frame.
 async fn refuse(socket: &mut WebSocket, frame: CloseFrame) {
     let _ = socket.close(Some(frame)).await;
-    let mut ignored = vec![0; 64 << 10];
-    let drain = async { while matches!(socket.get_mut().read(&mut ignored).await, Ok(1..)) {} };
-    let _ = tokio::time::timeout(Duration::from_secs(10), drain).await;
+    let _ = tokio::time::timeout(Duration::from_secs(10), drain(socket.get_mut())).await;
 }

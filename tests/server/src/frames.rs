@@ -3,6 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::behaviour;
+
 /// The bytes of this name, to be sent after the handshake.
 pub fn named(name: &str) -> Option<&'static [u8]> {
     Some(match name {
@@ -40,6 +42,6 @@ pub async fn send(mut stream: TcpStream, received: Vec<u8>, bytes: &[u8]) {
         return;
     }
     if stream.write_all(bytes).await.is_ok() {
-        while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
+        behaviour::drain(&mut stream).await;
     }
 }

@@ -1,14 +1,19 @@
 //! The peer of wasm-websocket's tests and demo: one port, one behaviour per URL path.
 //!
 //! ```text
-//! request ─▶ routes ─┬─▶ upgrade ─▶ behaviour      /echo, /close/4001/bye, /reset, …
-//!                    └─▶ files                     the demo page
+//! connection ─▶ routes ─┬─▶ upgrade ─┬─▶ behaviour   /echo, /close/4001/bye, /flood/1000/64, …
+//!                       │            ├─▶ fault       /fault/half-open, … (and a list of all that goes wrong)
+//!                       │            └─▶ chaos       /chaos/7/key: a schedule of faults
+//!                       └─▶ files                    the demo page
 //! ```
 //!
 //! It prints one line with its address, and ends when its standard input closes.
 
 mod behaviour;
+mod chaos;
+mod connection;
 mod count;
+mod fault;
 mod frames;
 mod routes;
 mod upgrade;
@@ -20,6 +25,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+
+use crate::connection::{Breaker, Listener};
 
 /// The peer of wasm-websocket's tests and demo: one behaviour per URL path.
 #[derive(Parser)]
@@ -41,8 +48,10 @@ async fn main() -> Result<()> {
     let address = SocketAddr::new(address, port);
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
     println!("listening on http://{}", listener.local_addr()?);
+    let listener = Listener(listener);
+    let service = routes::all(page).into_make_service_with_connect_info::<Breaker>();
     tokio::select! {
-        result = async { axum::serve(listener, routes::all(page)).await } => result.context("cannot serve"),
+        result = async { axum::serve(listener, service).await } => result.context("cannot serve"),
         () = end_of_input() => Ok(()),
     }
 }

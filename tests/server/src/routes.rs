@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::extract::{Path, Request};
+use axum::extract::{ConnectInfo, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
@@ -17,7 +17,12 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::behaviour::{self, MAX_FLOOD};
-use crate::{frames, upgrade};
+use crate::connection::Breaker;
+use crate::upgrade::MAX_MESSAGE;
+use crate::{chaos, fault, frames, upgrade};
+
+/// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
+const MAX_TIME: Duration = Duration::from_secs(600);
 
 /// A peer for the demo page to offer.
 #[derive(Serialize)]
@@ -33,9 +38,12 @@ const PEERS: &[Peer] = &[
     Peer { path: "/flood/1000/64", does: "sends 1000 messages of 64 bytes, then closes" },
     Peer { path: "/close/4001/bye", does: "closes with code 4001 and the reason “bye”" },
     Peer { path: "/reset", does: "resets the connection when something comes" },
+    Peer { path: "/fault/cut", does: "breaks off in the middle of an answer when something comes" },
+    Peer { path: "/fault/half-open", does: "reads and never answers" },
     Peer { path: "/stall", does: "never reads and never answers" },
     Peer { path: "/hang", does: "never answers the handshake" },
     Peer { path: "/protocol/chat.v2", does: "selects the subprotocol chat.v2" },
+    Peer { path: "/fault/slow/2000", does: "answers the handshake after 2 seconds, and sends back what comes" },
     Peer { path: "/status/401", does: "refuses the handshake with status 401" },
 ];
 
@@ -55,8 +63,11 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/quit/{milliseconds}", get(quit))
         .route("/fin", get(|request| async { upgrade::stream(request, behaviour::fin) }))
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
-        .route("/stall", get(|request| async { stall(600_000, request) }))
-        .route("/stall/{milliseconds}", get(|Path(milliseconds), request| async move { stall(milliseconds, request) }))
+        .route("/stall", get(|request| async { stall(MAX_TIME, request) }))
+        .route(
+            "/stall/{milliseconds}",
+            get(|Path(time), request| async move { stall(Duration::from_millis(time), request) }),
+        )
         .route("/hang", get(hang))
         .route("/close/{code}", get(|Path(code), request| async move { close(code, String::new(), request) }))
         .route(
@@ -67,7 +78,14 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/protocol/{name}", get(protocol))
         .route("/status/{code}", get(status))
         .route("/handshake/{fault}", get(handshake))
-        .route("/frames/{name}", get(frames));
+        .route("/frames/{name}", get(frames))
+        .route("/fault/refuse", get(|ConnectInfo(breaker)| async move { fault::refuse(&breaker) }))
+        .route("/fault/half-open", get(half_open))
+        .route("/fault/cut", get(cut))
+        .route("/fault/slow/{milliseconds}", get(slow))
+        .route("/fault/reset-after/{bytes}", get(reset_after))
+        .route("/chaos/{seed}/{key}", get(chaos))
+        .route("/chaos-report/{key}", get(report));
     let routes = match page {
         Some(page) => routes.fallback_service(ServeDir::new(page)),
         None => routes,
@@ -84,8 +102,8 @@ fn close(code: u16, reason: String, request: Request) -> Response {
     upgrade::websocket(request, move |socket| behaviour::close(socket, code, reason))
 }
 
-fn stall(milliseconds: u64, request: Request) -> Response {
-    upgrade::stream(request, move |stream, _| behaviour::stall(stream, Duration::from_millis(milliseconds)))
+fn stall(time: Duration, request: Request) -> Response {
+    upgrade::stream(request, move |stream, _| behaviour::stall(stream, time))
 }
 
 async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
@@ -130,11 +148,15 @@ async fn protocol(Path(name): Path<String>, request: Request) -> Response {
     upgrade::with_header(echo(request).await, SEC_WEBSOCKET_PROTOCOL, &name)
 }
 
-/// A handshake that a client must not take: a wrong answer to its key, or an extension that it did not offer.
-async fn handshake(Path(fault): Path<String>, request: Request) -> Response {
-    match fault.as_str() {
+/// A handshake that a client must not take: a wrong answer to its key, an extension that it did not offer, or half of one.
+async fn handshake(Path(name): Path<String>, ConnectInfo(breaker): ConnectInfo<Breaker>, request: Request) -> Response {
+    match name.as_str() {
         "accept" => upgrade::with_header(echo(request).await, SEC_WEBSOCKET_ACCEPT, "bm90IHRoZSBhbnN3ZXIgYXQgYWxs"),
         "extension" => upgrade::with_header(echo(request).await, SEC_WEBSOCKET_EXTENSIONS, "x-never-offered"),
+        "reset" => {
+            fault::reset_handshake(&breaker);
+            echo(request).await
+        }
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -146,9 +168,51 @@ async fn frames(Path(name): Path<String>, request: Request) -> Response {
     }
 }
 
+async fn half_open(request: Request) -> Response {
+    upgrade::stream(request, |stream, _| fault::half_open(stream, MAX_TIME))
+}
+
+async fn cut(request: Request) -> Response {
+    upgrade::stream(request, |mut stream, received| async {
+        behaviour::something(&mut stream, received).await;
+        fault::cut(stream).await;
+    })
+}
+
+async fn slow(Path(milliseconds): Path<u64>, request: Request) -> Response {
+    let delay = Duration::from_millis(milliseconds);
+    if delay > MAX_TIME {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    tokio::time::sleep(delay).await;
+    echo(request).await
+}
+
+async fn reset_after(Path(bytes): Path<usize>, request: Request) -> Response {
+    if bytes > MAX_MESSAGE {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    upgrade::websocket_up_to(bytes, request, move |socket| fault::reset_after(socket, bytes))
+}
+
+async fn chaos(
+    Path((seed, key)): Path<(u64, String)>,
+    ConnectInfo(breaker): ConnectInfo<Breaker>,
+    request: Request,
+) -> Response {
+    match chaos::faults(request.uri().query().unwrap_or_default()) {
+        Some(faults) if key.len() <= chaos::MAX_KEY => chaos::connect(seed, &key, faults, &breaker, request).await,
+        _ => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+async fn report(Path(key): Path<String>, request: Request) -> Response {
+    upgrade::websocket(request, |socket| chaos::report(socket, key))
+}
+
 /// Answers when nobody waits any more.
 async fn hang() -> StatusCode {
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(MAX_TIME).await;
     StatusCode::REQUEST_TIMEOUT
 }
 

@@ -15,6 +15,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::connection::Connection;
 use crate::count::Counted;
 
 /// What a client may send in one message, in bytes. The demo sends whole files.
@@ -31,8 +32,17 @@ pub fn websocket<F: Future<Output = ()> + Send + 'static>(
     request: Request,
     behave: impl FnOnce(WebSocket) -> F + Send + 'static,
 ) -> Response {
-    stream(request, |stream, received| async move {
-        let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    websocket_up_to(MAX_MESSAGE, request, behave)
+}
+
+/// The same, for messages of at most so many bytes.
+pub fn websocket_up_to<F: Future<Output = ()> + Send + 'static>(
+    bytes: usize,
+    request: Request,
+    behave: impl FnOnce(WebSocket) -> F + Send + 'static,
+) -> Response {
+    stream(request, move |stream, received| async move {
+        let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
         behave(WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await).await;
     })
 }
@@ -52,8 +62,8 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     tokio::spawn(async move {
         // It fails when the client is gone, which is no concern of ours.
         let Ok(upgraded) = upgrade.await else { return };
-        let parts = downcast::<TokioIo<TcpStream>>(upgraded).expect("every connection comes from a TcpListener");
-        counted.scope(behave(parts.io.into_inner(), parts.read_buf.to_vec())).await;
+        let parts = downcast::<TokioIo<Connection>>(upgraded).expect("every connection comes from our listener");
+        counted.scope(behave(parts.io.into_inner().into_stream(), parts.read_buf.to_vec())).await;
         drop(permit);
     });
     response

@@ -1,10 +1,15 @@
 //! What the tests of the crate rely on: the server does what its paths say, and no client brings it down.
 
+mod faults;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, connect, stream::MaybeTlsStream};
+use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, connect};
+
+type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 
 /// A server of its own for each test.
 struct Server {
@@ -28,11 +33,11 @@ impl Server {
         Self { input: process.stdin.take(), process, address }
     }
 
-    fn try_connect(&self, path: &str) -> Result<WebSocket<MaybeTlsStream<TcpStream>>, Error> {
+    fn try_connect(&self, path: &str) -> Result<Socket, Error> {
         connect(format!("ws://{}{path}", self.address)).map(|(socket, _)| socket)
     }
 
-    fn connect(&self, path: &str) -> WebSocket<MaybeTlsStream<TcpStream>> {
+    fn connect(&self, path: &str) -> Socket {
         self.try_connect(path).unwrap()
     }
 
@@ -51,7 +56,13 @@ impl Drop for Server {
     }
 }
 
-fn status(result: Result<WebSocket<MaybeTlsStream<TcpStream>>, Error>) -> u16 {
+/// The TCP stream below a WebSocket.
+fn stream(socket: &mut Socket) -> &mut TcpStream {
+    let MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("TLS") };
+    stream
+}
+
+fn status(result: Result<Socket, Error>) -> u16 {
     match result {
         Err(Error::Http(response)) => response.status().as_u16(),
         other => panic!("no HTTP answer: {other:?}"),
@@ -86,8 +97,7 @@ fn garbage_does_no_harm() {
         let _ = stream.write_all(bytes);
     }
     let mut socket = server.connect("/echo");
-    let MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("TLS") };
-    stream.write_all(&[0xff; 1000]).unwrap();
+    stream(&mut socket).write_all(&[0xff; 1000]).unwrap();
     server.assert_up();
 }
 

@@ -1,0 +1,209 @@
+//! Faults by a schedule that a seed determines, and a record of the messages that came nevertheless.
+//!
+//! Each connection to `/chaos/{seed}/{key}` is the next of its key. It echoes some messages, and then a fault strikes. All
+//! connections after the first 1,000, or `?faults=` another number, only echo. What comes after the fault has struck is not
+//! recorded: nobody has received it.
+//!
+//! `/chaos-report/{key}` sends one text and closes with 1000:
+//!
+//! ```json
+//! { "connections": 2, "received": ["first", "second"], "unrecorded": 0, "struck": { "/close/1012": 1, "/fault/cut": 1 } }
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::iter;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::extract::Request;
+use axum::response::Response;
+use fastrand::Rng;
+use futures_util::SinkExt;
+use serde::Serialize;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::behaviour;
+use crate::connection::Breaker;
+use crate::fault::Fault;
+use crate::upgrade::{self, WebSocket};
+
+/// How many connections may meet a fault, and how many do unless the query says otherwise.
+const FAULTS: (usize, usize) = (100_000, 1_000);
+
+/// The most messages that one record may have, and the most bytes in all of them.
+const MAX_RECORD: (usize, usize) = (50_000, 4 << 20);
+
+/// The most keys that are remembered. For one more, the oldest is forgotten.
+const MAX_KEYS: usize = 64;
+
+/// The most bytes that a key may have.
+pub const MAX_KEY: usize = 100;
+
+/// What becomes of one connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Plan {
+    fault: Fault,
+    /// Messages before the fault strikes.
+    messages: usize,
+}
+
+/// All that a seed determines. Of 13 connections each meets another fault, in any order, and then the next 13.
+fn schedule(seed: u64) -> impl Iterator<Item = Plan> {
+    let mut rng = Rng::with_seed(seed);
+    let rounds = iter::repeat_with(move || {
+        let mut round = Fault::ALL;
+        rng.shuffle(&mut round);
+        round.map(|fault| Plan { fault, messages: rng.usize(0..20) })
+    });
+    rounds.flatten()
+}
+
+/// What is known about the connections that have one key.
+#[derive(Clone, Default, Serialize)]
+struct Record {
+    /// Connections, with those that failed.
+    connections: usize,
+    /// The text messages that came on any of them, in order.
+    received: Vec<String>,
+    /// How many text messages had no room in `received`.
+    unrecorded: usize,
+    /// How often each fault struck.
+    struck: BTreeMap<String, usize>,
+    /// Bytes in all of `received`.
+    #[serde(skip)]
+    bytes: usize,
+}
+
+impl Record {
+    /// The number of a new connection; 0 for the first.
+    fn connect(&mut self) -> usize {
+        self.connections += 1;
+        self.connections - 1
+    }
+
+    fn receive(&mut self, text: &str) {
+        let (most, largest) = MAX_RECORD;
+        if self.received.len() < most && self.bytes + text.len() <= largest {
+            self.bytes += text.len();
+            self.received.push(text.to_owned());
+        } else {
+            self.unrecorded += 1;
+        }
+    }
+
+    fn strike(&mut self, fault: Fault) {
+        *self.struck.entry(fault.to_string()).or_default() += 1;
+    }
+}
+
+type Shared = Arc<Mutex<Record>>;
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("nobody panics while holding it")
+}
+
+type Records = VecDeque<(String, Shared)>;
+
+/// The records by key, oldest first.
+static RECORDS: Mutex<Records> = Mutex::new(Records::new());
+
+/// The record of a key, if it is known.
+fn find(records: &Records, key: &str) -> Option<Shared> {
+    records.iter().find(|(known, _)| known == key).map(|(_, record)| record.clone())
+}
+
+/// The record of a key, known from now on.
+fn find_or_begin(records: &mut Records, key: &str) -> Shared {
+    if let Some(record) = find(records, key) {
+        return record;
+    }
+    if records.len() == MAX_KEYS {
+        records.pop_front();
+    }
+    let record = Shared::default();
+    records.push_back((key.to_owned(), record.clone()));
+    record
+}
+
+/// How many connections meet a fault, as the query says. None if it says what is no such number.
+pub fn faults(query: &str) -> Option<usize> {
+    let (most, usual) = FAULTS;
+    let given = query.split('&').find_map(|pair| pair.strip_prefix("faults="));
+    given.map_or(Some(usual), |number| number.parse().ok()).filter(|faults| *faults <= most)
+}
+
+/// Lets a connection meet what the schedule has for it.
+pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
+    let record = find_or_begin(&mut lock(&RECORDS), key);
+    let number = lock(&record).connect();
+    let Some(Plan { fault, messages }) = schedule(seed).take(faults).nth(number) else {
+        return upgrade::websocket(request, |socket| async move {
+            echo(socket, &record, usize::MAX).await;
+        });
+    };
+    if fault.is_early() {
+        lock(&record).strike(fault);
+    }
+    let behave = move |socket| async move {
+        let Some(mut socket) = echo(socket, &record, messages).await else { return };
+        // A reset overtakes what was sent before, so it waits for a sign that the client has got that.
+        if fault == Fault::Reset && behaviour::receive(&mut socket).await.is_none() {
+            return;
+        }
+        lock(&record).strike(fault);
+        fault.strike(socket).await;
+    };
+    fault.handshake(breaker, request, behave).await
+}
+
+/// Sends back so many messages, and records those that are text. It returns nothing if the connection ends before that.
+async fn echo(mut socket: WebSocket, record: &Mutex<Record>, messages: usize) -> Option<WebSocket> {
+    for _ in 0..messages {
+        let message = behaviour::receive(&mut socket).await?;
+        if let Message::Text(text) = &message {
+            lock(record).receive(text);
+        }
+        socket.send(message).await.ok()?;
+    }
+    Some(socket)
+}
+
+/// Sends what is known about a key, as JSON, and closes.
+pub async fn report(mut socket: WebSocket, key: String) {
+    let record = find(&lock(&RECORDS), &key).map(|record| lock(&record).clone()).unwrap_or_default();
+    let json = serde_json::to_string(&record).expect("numbers and strings are JSON");
+    if socket.send(Message::text(json)).await.is_ok() {
+        behaviour::close(socket, 1000, String::new()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_determines_the_schedule() {
+        let plans = |seed| schedule(seed).take(1_000).collect::<Vec<_>>();
+        assert_eq!(plans(7), plans(7));
+        assert_ne!(plans(7), plans(8));
+    }
+
+    #[test]
+    fn each_round_has_all_faults_after_up_to_19_messages() {
+        let plans: Vec<_> = schedule(7).take(100 * Fault::ALL.len()).collect();
+        for round in plans.chunks(Fault::ALL.len()) {
+            assert!(Fault::ALL.iter().all(|fault| round.iter().any(|plan| plan.fault == *fault)), "{round:?}");
+        }
+        let messages = |messages| plans.iter().any(|plan| plan.messages == messages);
+        assert!((0..20).all(messages) && !(20..100).any(messages));
+    }
+
+    #[test]
+    fn the_query_says_how_many_faults_there_are() {
+        assert_eq!(faults("faults=0"), Some(0));
+        assert_eq!(faults("name&faults=100000"), Some(100_000));
+        assert_eq!(faults("name"), Some(1_000));
+        for query in ["faults=", "faults=-1", "faults=100001", "faults=many"] {
+            assert_eq!(faults(query), None, "{query}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Connections that are refused, break off or fall silent.
+//!
+//! | path | what happens |
+//! |---|---|
+//! | `/fault/refuse` | the TCP connection is reset without an answer |
+//! | `/handshake/reset` | the same in the middle of the answer |
+//! | `/status/503` | an answer that is no handshake |
+//! | `/handshake/accept`, `/handshake/extension` | a handshake that a client must not take |
+//! | `/hang` | no answer at all |
+//! | `/fault/slow/{milliseconds}` | an answer after a delay; then it echoes |
+//! | `/close/{code}`, `/close/{code}/{reason}` | it opens, and closes at once; 1005 stands for no code |
+//! | `/reset`, `/fin` | when something comes, TCP is reset, or ends in order, without a Close frame |
+//! | `/fault/reset-after/{bytes}` | it echoes, and resets TCP when so many bytes have come in messages |
+//! | `/fault/cut` | when something comes, TCP ends in the middle of a frame |
+//! | `/frames/{name}` | when something comes, it sends what breaks the protocol |
+//! | `/fault/half-open` | it reads, but never answers, neither a ping nor a Close frame |
+//! | `/stall`, `/stall/{milliseconds}` | it does not even read |
+//! | `/quit/{milliseconds}` | it does not read, and closes then |
+//! | `/chaos/{seed}/{key}` | each connection meets the next of a [schedule](crate::chaos) of these |
+//! | `/chaos-report/{key}` | what came on those |
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::behaviour;
+use crate::connection::Breaker;
+use crate::upgrade::{self, WebSocket};
+
+/// How long a scheduled fault lets the client wait.
+const DELAY: Duration = Duration::from_millis(200);
+
+/// The faults of a schedule, each named for the path on which it is always met.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    Refuse,
+    HandshakeReset,
+    Status(u16),
+    /// Answers after a delay. As it must come to an end, too, it ends like `Fin`.
+    Slow,
+    Close(u16),
+    Reset,
+    Fin,
+    Cut,
+    /// Resets the connection after a delay.
+    HalfOpen,
+}
+
+impl Fault {
+    pub const ALL: [Self; 13] = [
+        Self::Refuse,
+        Self::HandshakeReset,
+        Self::Status(503),
+        Self::Slow,
+        Self::Close(1001),
+        Self::Close(1005),
+        Self::Close(1011),
+        Self::Close(1012),
+        Self::Close(1013),
+        Self::Reset,
+        Self::Fin,
+        Self::Cut,
+        Self::HalfOpen,
+    ];
+
+    /// Whether it strikes before the connection is open.
+    pub fn is_early(self) -> bool {
+        matches!(self, Self::Refuse | Self::HandshakeReset | Self::Status(_))
+    }
+
+    /// Answers the handshake. What it lets through, `behave` gets.
+    pub async fn handshake<F: Future<Output = ()> + Send + 'static>(
+        self,
+        breaker: &Breaker,
+        request: Request,
+        behave: impl FnOnce(WebSocket) -> F + Send + 'static,
+    ) -> Response {
+        match self {
+            Self::Refuse => return refuse(breaker),
+            Self::Status(code) => return StatusCode::from_u16(code).unwrap_or_default().into_response(),
+            Self::HandshakeReset => reset_handshake(breaker),
+            Self::Slow => tokio::time::sleep(DELAY).await,
+            Self::Close(_) | Self::Reset | Self::Fin | Self::Cut | Self::HalfOpen => {}
+        }
+        upgrade::websocket(request, behave)
+    }
+
+    /// Ends an open connection.
+    pub async fn strike(self, socket: WebSocket) {
+        match self {
+            Self::Close(code) => behaviour::close(socket, code, String::new()).await,
+            Self::Fin | Self::Slow => behaviour::finish(socket.into_inner()).await,
+            Self::Cut => cut(socket.into_inner()).await,
+            Self::HalfOpen => half_open(socket.into_inner(), DELAY).await,
+            Self::Reset | Self::Refuse | Self::HandshakeReset | Self::Status(_) => reset(socket.get_ref()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refuse => f.write_str("/fault/refuse"),
+            Self::HandshakeReset => f.write_str("/handshake/reset"),
+            Self::Status(code) => write!(f, "/status/{code}"),
+            Self::Slow => f.write_str("/fault/slow"),
+            Self::Close(code) => write!(f, "/close/{code}"),
+            Self::Reset => f.write_str("/reset"),
+            Self::Fin => f.write_str("/fin"),
+            Self::Cut => f.write_str("/fault/cut"),
+            Self::HalfOpen => f.write_str("/fault/half-open"),
+        }
+    }
+}
+
+/// Resets the connection. The response is never sent.
+pub fn refuse(breaker: &Breaker) -> Response {
+    breaker.reset_after(0);
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}
+
+/// Resets the connection in the middle of the answer.
+pub fn reset_handshake(breaker: &Breaker) {
+    breaker.reset_after("HTTP/1.1 101".len());
+}
+
+/// Echoes until so many bytes have come in messages, and resets the connection then. The last message is not sent back;
+/// one that is longer than all together may be, not even received.
+pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
+    let mut received = 0;
+    loop {
+        match socket.next().await {
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                received += message.len();
+                if received >= bytes {
+                    break;
+                }
+                if socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) => break,
+            None => return,
+        }
+    }
+    reset(socket.get_ref());
+}
+
+/// Sends the beginning of a frame, and ends the TCP connection.
+pub async fn cut(mut stream: TcpStream) {
+    // A text frame of 1,000 bytes.
+    let _ = stream.write_all(b"\x81\x7e\x03\xe8It was a dark and stor").await;
+    behaviour::finish(stream).await;
+}
+
+/// Reads, and never answers. After `time` it resets the connection, if there is one still.
+pub async fn half_open(mut stream: TcpStream, time: Duration) {
+    let _ = tokio::time::timeout(time, behaviour::drain(&mut stream)).await;
+    reset(&stream);
+}
+
+/// Makes the end of the connection a reset.
+fn reset(stream: &TcpStream) {
+    let _ = stream.set_zero_linger();
+}
