@@ -37,6 +37,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     variants::test(shell, &toolchain, &browsers)?;
     test::large(shell, &toolchain, &browsers)?;
     bench::counts(shell, &toolchain, &browsers)?;
+    test::others(shell, &toolchain, &browsers[0])?;
     wasm_pack(shell, &toolchain, &browsers)?;
     webkit(shell, &toolchain)
 }

@@ -34,6 +34,17 @@ pub fn suite_in(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Resu
     step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
 }
 
+/// Runs what shows that the README is right about other crates, in a window of one browser.
+pub fn others(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result<()> {
+    let server = Server::start(shell, toolchain, None, &Options::default())?;
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    step("testing what the README says about other crates", || {
+        let others = tests.suite(shell, &["--package=wasm-websocket-bench", "--test=others"]);
+        run_captured(shell, browser, "window", others.args(["--config", &browser.runner_config()?])).map(drop)
+    })
+}
+
 /// Runs what must hold in large numbers, in windows of all browsers at the same time: mostly they wait.
 pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let server = Server::start(shell, toolchain, None, &Options::default())?;

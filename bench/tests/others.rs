@@ -1,0 +1,173 @@
+//! What the README says about other crates, seen in a browser. When one of these fails, a crate has become better: then the
+//! table there has to change.
+#![cfg(target_family = "wasm")]
+
+use std::pin::Pin;
+use std::task::Poll;
+
+use ::gloo_net::websocket::{self as gloo, State};
+use futures_util::{Sink, SinkExt, Stream, StreamExt, poll};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_websocket::{Error, Message, Options, Overflow, ReadyState, WebSocketStream};
+use websocket_web::{Interface, WebSocketBuilder};
+use ws_stream_wasm::{WsMessage, WsMeta, WsStream};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+const SERVER: &str = match option_env!("TEST_SERVER") {
+    Some(server) => server,
+    None => "127.0.0.1:8765",
+};
+
+fn url(path: &str) -> String {
+    format!("ws://{SERVER}{path}")
+}
+
+async fn gloo_net(path: &str) -> gloo::futures::WebSocket {
+    let mut socket = gloo::futures::WebSocket::open(&url(path)).unwrap();
+    std::future::poll_fn(|context| socket.poll_ready_unpin(context)).await.unwrap();
+    socket
+}
+
+async fn ws_stream_wasm(path: &str) -> WsStream {
+    WsMeta::connect(url(path), None).await.unwrap().1
+}
+
+async fn websocket_web(path: &str) -> websocket_web::WebSocket {
+    let mut builder = WebSocketBuilder::new(url(path));
+    builder.set_interface(Interface::Standard);
+    builder.connect().await.unwrap()
+}
+
+/// Reads on until the end, and gives the number of items.
+async fn rest(stream: &mut (impl Stream + Unpin)) -> usize {
+    let mut items = 0;
+    while stream.next().await.is_some() {
+        items += 1;
+    }
+    items
+}
+
+#[wasm_bindgen_test]
+async fn sending_after_the_end_is_an_error_but_in_gloo_net() {
+    let mut ours = WebSocketStream::connect(&url("/close/1000")).await.unwrap();
+    rest(&mut ours).await;
+    let unsent = ours.send("lost").await.unwrap_err();
+    assert_eq!((unsent.message, unsent.error), ("lost", Error::NotOpen(ReadyState::Closed)));
+
+    let mut socket = gloo_net("/close/1000").await;
+    rest(&mut socket).await;
+    assert!(socket.send(gloo::Message::Text("lost".into())).await.is_ok());
+
+    let mut socket = ws_stream_wasm("/close/1000").await;
+    rest(&mut socket).await;
+    assert!(socket.send(WsMessage::Text("lost".into())).await.is_err());
+
+    let mut socket = websocket_web("/close/1000").await;
+    rest(&mut socket).await;
+    assert!(socket.send("lost").await.is_err());
+}
+
+#[wasm_bindgen_test]
+async fn closing_the_sink_closes_but_in_gloo_net() {
+    let mut ours = WebSocketStream::connect(&url("/echo")).await.unwrap();
+    SinkExt::close(&mut ours).await.unwrap();
+    assert_eq!(ours.ready_state(), ReadyState::Closed);
+
+    let mut socket = gloo_net("/echo").await;
+    SinkExt::close(&mut socket).await.unwrap();
+    assert!(matches!(socket.state(), State::Open));
+
+    let mut socket = ws_stream_wasm("/echo").await;
+    SinkExt::close(&mut socket).await.unwrap();
+    assert_eq!(socket.ready_state(), ws_stream_wasm::WsState::Closed);
+}
+
+const MESSAGES: usize = 32;
+const SIZE: usize = 1 << 20;
+
+/// How many messages of 1 MiB a sink takes from one that does not wait, for a server that reads nothing.
+async fn taken<M, S: Sink<M> + Unpin>(mut sink: S, message: impl Fn() -> M) -> usize {
+    for taken in 0..MESSAGES {
+        let is_ready = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut sink).poll_ready(context).is_ready()));
+        if !is_ready.await {
+            return taken;
+        }
+        assert!(Pin::new(&mut sink).start_send(message()).is_ok());
+    }
+    MESSAGES
+}
+
+#[wasm_bindgen_test]
+async fn senders_wait_here_and_in_websocket_web() {
+    let ours = WebSocketStream::connect(&url("/stall")).await.unwrap();
+    assert!(taken(ours, || Message::Binary(vec![0; SIZE])).await < 8);
+    assert_eq!(taken(gloo_net("/stall").await, || gloo::Message::Bytes(vec![0; SIZE])).await, MESSAGES);
+    assert_eq!(taken(ws_stream_wasm("/stall").await, || WsMessage::Binary(vec![0; SIZE])).await, MESSAGES);
+    assert!(taken::<Vec<u8>, _>(websocket_web("/stall").await, || vec![0; SIZE]).await < 16);
+}
+
+#[wasm_bindgen_test]
+async fn what_waits_to_be_taken_has_a_limit_here_and_in_websocket_web() {
+    const FLOOD: usize = 1_500;
+    let flood = format!("/flood/{FLOOD}/65536");
+    // About 94 MiB, and nobody reads before all of it is there.
+    let ours = WebSocketStream::connect(&url(&flood)).await.unwrap();
+    ours.closed().await.unwrap();
+    assert!(rest(&mut { ours }).await < FLOOD);
+
+    let options = Options::new().receive_limit(1 << 20, 100, Overflow::DropOldest);
+    let mut ours = options.connect(&url(&flood)).await.unwrap();
+    ours.closed().await.unwrap();
+    let dropped = ours.dropped();
+    assert_eq!(rest(&mut ours).await as u64 + dropped, FLOOD as u64);
+
+    let (meta, mut socket) = WsMeta::connect(url(&flood), None).await.unwrap();
+    while meta.ready_state() != ws_stream_wasm::WsState::Closed {
+        turn().await;
+    }
+    assert_eq!(rest(&mut socket).await, FLOOD);
+
+    let mut socket = gloo_net(&flood).await;
+    while !matches!(socket.state(), State::Closed) {
+        turn().await;
+    }
+    assert_eq!(rest(&mut socket).await, FLOOD + 1, "the messages and the close event");
+
+    let mut socket = websocket_web(&flood).await;
+    let closed = socket.closed();
+    let _ = poll!(Box::pin(closed));
+    for _ in 0..100 {
+        turn().await;
+    }
+    let mut received = 0;
+    while let Some(Ok(_)) = socket.next().await {
+        received += 1;
+    }
+    assert!(received < FLOOD);
+}
+
+/// Waits for a while.
+async fn turn() {
+    let wait = js_sys::Promise::new(&mut |resolve, _| {
+        let set_timeout = js_sys::Reflect::get(&js_sys::global(), &"setTimeout".into()).unwrap();
+        let set_timeout: js_sys::Function = wasm_bindgen::JsCast::unchecked_into(set_timeout);
+        set_timeout.call2(&wasm_bindgen::JsValue::NULL, &resolve, &20.into()).unwrap();
+    });
+    wasm_bindgen_futures::JsFuture::from(wait).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_that_fails_is_known_when_it_is_awaited_but_in_gloo_net() {
+    assert!(WebSocketStream::connect(&url("/status/401")).await.is_err());
+    assert!(WsMeta::connect(url("/status/401"), None).await.is_err());
+    assert!(WebSocketBuilder::new(url("/status/401")).connect().await.is_err());
+    let mut socket = gloo::futures::WebSocket::open(&url("/status/401")).unwrap();
+    assert!(socket.send(gloo::Message::Text("lost".into())).await.is_ok());
+}
+
+#[wasm_bindgen_test]
+#[should_panic]
+async fn a_close_code_that_pages_may_not_send_panics_in_websocket_web() {
+    websocket_web("/echo").await.close_with_reason(websocket_web::CloseCode::AbnormalClosure, "");
+}
