@@ -75,7 +75,13 @@ pub use typed::Typed;
 #[cfg(test)]
 mod tests;
 
-/// The examples of the README, compiled with the other examples.
+/// The examples of the README and of the other texts, compiled with those of the code.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod texts {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/recipes.md")]
+    struct Recipes;
+    #[doc = include_str!("../docs/migration.md")]
+    struct Migration;
+}
