@@ -15,6 +15,7 @@ use crate::{Blob, Message};
 ///   `js_sys::ArrayBuffer`, the typed arrays of `js_sys`, and `DataView`. Of an `ImageData` it is the pixels that are
 ///   sent, row by row, four bytes each in the order red, green, blue, alpha. A view of shared memory is copied first,
 ///   as browsers refuse it.
+/// - `js_sys::JsString`, as text, likewise. A lone surrogate in it, which no Rust string has, is sent as U+FFFD.
 ///
 /// Only this crate can implement it.
 ///
@@ -64,7 +65,7 @@ macro_rules! objects {
     ($send:ident: $($type:ty)*) => { $(payload!($type: |object, socket| socket.$send(object));)* };
 }
 
-objects! { send_object: web_sys::Blob web_sys::File js_sys::ArrayBuffer }
+objects! { send_object: web_sys::Blob web_sys::File js_sys::ArrayBuffer js_sys::JsString }
 
 objects! {
     send_view: js_sys::DataView

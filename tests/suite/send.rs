@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, poll};
-use js_sys::{ArrayBuffer, ArrayBufferOptions, Reflect, Uint8Array, Uint8ClampedArray};
+use js_sys::{ArrayBuffer, ArrayBufferOptions, JsString, Reflect, Uint8Array, Uint8ClampedArray};
 use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Payload, ReadyState, WebSocket, WebSocketStream};
@@ -67,6 +67,14 @@ async fn of_a_view_only_what_it_shows_is_sent() {
 fn file(bytes: &[u8]) -> web_sys::File {
     let parts = js_sys::Array::of1(&Uint8Array::new_from_slice(bytes));
     web_sys::File::new_with_u8_array_sequence(&parts, "name.bin").unwrap()
+}
+
+// S13: text that stays in JavaScript may have what no Rust string has.
+#[apply(browser_test)]
+async fn javascript_text_is_sent_with_lone_surrogates_replaced() {
+    let stream = &mut connect("/echo").await;
+    assert_echo(stream, JsString::from("Grüße"), "Grüße").await;
+    assert_echo(stream, js(r"'a\uD800b'").unchecked_into::<JsString>(), "a\u{FFFD}b").await;
 }
 
 #[apply(browser_test)]
