@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
+use wasm_websocket_browser::{Page, server, with_page, with_page_at};
 
-use crate::browser::{Page, server, tls, with_page, with_page_at};
-use crate::{failed_connections, none};
+use crate::{Demo, failed_connections, none, tls};
 
 /// Reports that this browser does otherwise than the standard has it, for the conformance table.
 fn deviation(case: &str, what: &str) {

@@ -1,14 +1,47 @@
 //! The demo page, driven as a person would, in a real browser with the real server.
 #![cfg(not(target_arch = "wasm32"))]
 
-mod browser;
 mod cases;
+mod tls;
 
 use std::io::Write;
 
 use anyhow::{Result, ensure};
-use browser::{Page, with_page};
 use sha2::{Digest, Sha256};
+use wasm_websocket_browser::{Page, server, with_page};
+
+/// Cargo's folder for what tests write.
+const PICTURES: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// What a person does with the demo page.
+trait Demo {
+    /// Connects to a path of the server, and waits for the state that follows.
+    async fn connect(&self, path: &str, state: &str) -> Result<()>;
+
+    /// Begins to connect to a URL.
+    async fn begin_to_connect(&self, url: &str) -> Result<()>;
+
+    /// Sends a text, and gives the log's line about the next message that comes.
+    async fn send_text(&self, text: &str) -> Result<String>;
+}
+
+impl Demo for Page {
+    async fn connect(&self, path: &str, state: &str) -> Result<()> {
+        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?;
+        self.find(&format!("#state[data-state={state}]")).await.map(drop)
+    }
+
+    async fn begin_to_connect(&self, url: &str) -> Result<()> {
+        self.fill("#url", url).await?;
+        self.click("#connect").await
+    }
+
+    async fn send_text(&self, text: &str) -> Result<String> {
+        self.fill("#text", text).await?;
+        self.click("#text-form .send").await?;
+        Ok(self.find("#log li:first-child[data-kind=message]").await?.text().await?)
+    }
+}
 
 /// The page ought not to cause errors in the console.
 fn none(_error: &str) -> bool {
@@ -67,7 +100,7 @@ async fn everything_goes_round(page: &Page) -> Result<()> {
 
     page.fill("#code", "4001").await?;
     page.fill("#reason", "enough").await?;
-    page.picture("demo").await?;
+    page.picture(PICTURES, "demo").await?;
     page.click("#disconnect").await?;
     page.find("#state[data-state=closed]").await?;
     ensure!(page.text("#log li").await?.contains("4001: enough – clean"), "{}", page.text("#log").await?);
@@ -150,7 +183,7 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
     let (drawn, came_back) = canvas_goes_round(page, "good").await?;
     ensure!(drawn == came_back, "the pixels differ");
 
-    page.picture("bad-input").await
+    page.picture(PICTURES, "bad-input").await
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-//! A real browser with the demo page in it, driven through its WebDriver program.
+//! A real browser with a page in it, driven through its WebDriver program.
+#![cfg(not(target_arch = "wasm32"))]
 
-pub mod tls;
-
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// The demo page in a browser.
+/// A page in a browser.
 pub struct Page {
     client: Client,
     is_chromium: bool,
@@ -29,7 +29,7 @@ pub fn server() -> Result<String> {
     std::env::var("TEST_SERVER").context("no server: run this by `cargo xtask test`")
 }
 
-/// Runs a test with the page open. What the console then has as an error must be `expected`.
+/// Runs a test with the server's page open. What the console then has as an error must be `expected`.
 pub async fn with_page(expected: fn(&str) -> bool, test: impl AsyncFnOnce(&Page) -> Result<()>) -> Result<()> {
     with_page_at(&format!("http://{}/", server()?), expected, test).await
 }
@@ -60,16 +60,7 @@ impl Page {
         let chromedriver = std::env::var_os("CHROMEDRIVER");
         let is_chromium = chromedriver.is_some();
         let driver = chromedriver.or_else(|| std::env::var_os("GECKODRIVER")).context("no WebDriver is named")?;
-        // Nobody can reserve a port for another program, but the system hands the same one out again only much later.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let driver = Command::new(driver)
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot run the WebDriver")?;
-        listens(port).await?;
+        let (driver, port) = listening(driver, &[]).await.context("cannot run the WebDriver")?;
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(is_chromium)?)
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -89,7 +80,7 @@ impl Page {
         let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
         match found {
             Ok(element) => Ok(element),
-            Err(error) => bail!("no {selector}: {error}; the log:\n{}", self.text("#log").await?),
+            Err(error) => bail!("no {selector}: {error}; the page:\n{}", self.text("body").await?),
         }
     }
 
@@ -103,6 +94,7 @@ impl Page {
         Ok(self.client.find_all(Locator::Css(selector)).await?.len())
     }
 
+    /// Clicks on the element that a CSS selector names.
     pub async fn click(&self, selector: &str) -> Result<()> {
         Ok(self.find(selector).await?.click().await?)
     }
@@ -112,25 +104,6 @@ impl Page {
         let field = self.find(selector).await?;
         field.clear().await?;
         Ok(field.send_keys(text).await?)
-    }
-
-    /// Connects to a path of the server, and waits for the state that follows.
-    pub async fn connect(&self, path: &str, state: &str) -> Result<()> {
-        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?;
-        self.find(&format!("#state[data-state={state}]")).await.map(drop)
-    }
-
-    /// Begins to connect to a URL.
-    pub async fn begin_to_connect(&self, url: &str) -> Result<()> {
-        self.fill("#url", url).await?;
-        self.click("#connect").await
-    }
-
-    /// Sends a text, and gives the log's line about the next message that comes.
-    pub async fn send_text(&self, text: &str) -> Result<String> {
-        self.fill("#text", text).await?;
-        self.click("#text-form .send").await?;
-        Ok(self.find("#log li:first-child[data-kind=message]").await?.text().await?)
     }
 
     /// Runs the body of an async function of JavaScript, and gives what it returns.
@@ -188,10 +161,10 @@ impl Page {
         Ok(errors)
     }
 
-    /// Writes a picture of the page to cargo's folder for tests.
-    pub async fn picture(&self, name: &str) -> Result<()> {
+    /// Writes a picture of the page to a folder.
+    pub async fn picture(&self, folder: &str, name: &str) -> Result<()> {
         let browser = if self.is_chromium { "chromium" } else { "firefox" };
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{browser}.png"));
+        let file = Path::new(folder).join(format!("{name}-{browser}.png"));
         self.client.execute("scrollTo(0, 0);", vec![]).await?;
         Ok(std::fs::write(file, self.client.screenshot().await?)?)
     }
@@ -204,15 +177,20 @@ const COLLECT_ERRORS: &str = "
     const original = console.error;
     console.error = (...what) => { errors.push(what.join(' ')); original(...what); };";
 
-/// Waits until a program listens at the port.
-async fn listens(port: u16) -> Result<()> {
+/// Runs a program that listens at the port which its argument `--port` says, and gives that port. It ends when it is dropped.
+pub async fn listening(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<(Child, u16)> {
+    // Nobody can reserve a port for another program, but the system hands the same one out again only much later.
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut command = Command::new(program);
+    command.args(arguments).arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = command.kill_on_drop(true).spawn()?;
     for _ in 0..600 {
         if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-            return Ok(());
+            return Ok((process, port));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    bail!("the WebDriver does not listen");
+    bail!("it does not listen");
 }
 
 /// What `webdriver.json` asks for, headless.
@@ -223,14 +201,18 @@ fn capabilities(is_chromium: bool) -> Result<Capabilities> {
         false => ("moz:firefoxOptions", "goog:chromeOptions"),
     };
     all.remove(other);
+    // Pages may ask for garbage collection, to see what is left over: by `gc`, and in Firefox by `TestUtils`.
     let headless = match is_chromium {
-        true => vec!["--headless", "--no-sandbox", "--disable-dev-shm-usage"],
+        true => vec!["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--js-flags=--expose-gc"],
         false => vec!["-headless"],
     };
+    if !is_chromium {
+        all[kept]["prefs"]["dom.testing.testutils.enabled"] = true.into();
+    }
     let arguments = &mut all[kept]["args"];
     let more = headless.into_iter().map(Value::from);
     *arguments = arguments.as_array().cloned().unwrap_or_default().into_iter().chain(more).collect();
-    // That of `tls`.
+    // That of the demo's test, which it signs itself.
     all.insert("acceptInsecureCerts".into(), true.into());
     if is_chromium {
         all.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
