@@ -7,7 +7,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{bench, msrv, setup, test, variants, wasm_bindgen};
+use crate::{bench, msrv, npm, page, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -38,6 +38,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     test::large(shell, &toolchain, &browsers)?;
     bench::counts(shell, &toolchain, &browsers)?;
     test::others(shell, &toolchain, &browsers[0])?;
+    npm::test(shell, &toolchain, &browsers)?;
     wasm_pack(shell, &toolchain, &browsers)?;
     webkit(shell, &toolchain)
 }
@@ -46,8 +47,8 @@ fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
     Ok(clippy.args(["--", "-Dwarnings"]).run()?)
 }
 
-/// The command that users of wasm-pack know, as it stands, with nothing but the server running. It runs the suite in
-/// windows and in all three kinds of workers.
+/// The commands that users of wasm-pack know, as they stand, the tests with nothing but the server running. They run the
+/// suite in windows and in all three kinds of workers.
 fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
     // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
@@ -56,6 +57,11 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     // Without geckodriver on the `PATH`, wasm-pack would download it.
     let drivers = browsers.iter().map(Browser::driver_folder);
     let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)).chain(drivers))?;
+    step("building the npm package's core by wasm-pack", || {
+        let out = page::target_folder().join("npm/pkg");
+        let build = cmd!(shell, "{wasm_pack} build npm --target web --out-dir {out}");
+        Ok(toolchain.apply(build).env("PATH", &path).run()?)
+    })?;
     let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
     browsers.iter().try_for_each(|browser| {

@@ -3,7 +3,8 @@
 //! ```text
 //! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo
 //!      └─▶ browsers and drivers ────────────────▶ test ─▶ ci
-//!                                             └─▶ bench
+//!                                             ├─▶ bench
+//!                                             └─▶ npm
 //! ```
 //!
 //! The same program is also `wasm-bindgen` and its test runner, of the version in `Cargo.lock`, so that there is
@@ -15,6 +16,7 @@ mod ci;
 mod conformance;
 mod demo;
 mod msrv;
+mod npm;
 mod page;
 mod server;
 mod setup;
@@ -54,8 +56,10 @@ enum Command {
     Test,
     /// Measures what messages cost, beside JavaScript and other crates.
     Bench(bench::Options),
-    /// Checks what `test` does not: formatting, lints, docs, the oldest Rust, shared memory, unwinding, `wasm-pack test`,
-    /// and WebKitGTK where that can be had.
+    /// Builds the npm package, in `npm/dist`.
+    Npm(npm::Options),
+    /// Checks what `test` does not: formatting, lints, docs, the oldest Rust, shared memory, unwinding, the npm package,
+    /// `wasm-pack test`, and WebKitGTK where that can be had.
     Ci,
 }
 
@@ -79,6 +83,7 @@ fn run() -> Result<()> {
         Command::Server(options) => server::run(&shell, cli.toolchain, &options),
         Command::Test => test::run(&shell, cli.toolchain),
         Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),
+        Command::Npm(options) => npm::run(&shell, cli.toolchain, &options),
         Command::Ci => ci::run(&shell, cli.toolchain),
     }
 }

@@ -60,9 +60,31 @@ pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     })
 }
 
+/// Runs the npm package's pages, which a server has, and the app's development server, in all browsers at the same time.
+pub fn package(
+    shell: &Shell,
+    toolchain: &Toolchain,
+    app: &Path,
+    server: &Server,
+    browsers: &[Browser],
+) -> Result<()> {
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
+    at_the_same_time(shell, browsers, |shell, browser| {
+        let pages = tests.cargo(shell, PACKAGE).args(["--test=browser", "--", "--ignored", "--show-output"]);
+        // Once is enough for Vite's development server, which two would share a folder of.
+        let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
+        let pages = pages.env("TEST_APP", app);
+        run_captured(shell, browser, "page", pages)
+    })
+    .map(drop)
+}
+
 /// What is tested on the host, always selected together: for another selection, cargo may find other features of their
 /// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
+const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
 
 const WINDOW: &str = "--test=web";

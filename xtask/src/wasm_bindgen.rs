@@ -1,6 +1,6 @@
 //! `wasm-bindgen` and `wasm-bindgen-test-runner`, run under their own names or as the first argument of this program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -26,17 +26,19 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<Result<()>> {
 
 /// Writes JavaScript glue for the module `wasm` to the folder `out`.
 pub fn bind(wasm: &Path, out: &Path) -> Result<()> {
-    let arguments: [&std::ffi::OsStr; 8] = [
-        BINDGEN.as_ref(),
-        wasm.as_ref(),
-        "--out-dir".as_ref(),
-        out.as_ref(),
-        "--target=web".as_ref(),
-        "--no-typescript".as_ref(),
-        "--remove-name-section".as_ref(),
-        "--remove-producers-section".as_ref(),
-    ];
-    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
+    run_bindgen(wasm, out, &["--no-typescript"])
+}
+
+/// The same with types, and with other names than the module's.
+pub fn bind_with_types(wasm: &Path, out: &Path, name: &str) -> Result<()> {
+    run_bindgen(wasm, out, &["--typescript", "--out-name", name])
+}
+
+fn run_bindgen(wasm: &Path, out: &Path, more: &[&str]) -> Result<()> {
+    let common = ["--target=web", "--remove-name-section", "--remove-producers-section", "--out-dir"];
+    let arguments =
+        [BINDGEN].iter().chain(&common).map(AsRef::<OsStr>::as_ref).chain([out.as_os_str(), wasm.as_os_str()]);
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments.chain(more.iter().map(AsRef::as_ref)))
 }
 
 /// The setting that makes cargo run wasm tests by this very program, which itself is run by `wrapper`, if that is any.

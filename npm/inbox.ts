@@ -1,0 +1,156 @@
+import { WebSocketError, errorOf } from "./errors.js";
+import { type Data, type Message, messageOf } from "./message.js";
+
+/** One who waits for a message. */
+interface Waiter {
+  readonly reader: object;
+  readonly resolve: (result: IteratorResult<Message, undefined>) => void;
+  readonly reject: (error: WebSocketError) => void;
+}
+
+type Listener = (message: Message) => void;
+
+const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
+
+/**
+ * The messages of a connection, for iterators or for listeners, which take them one by one.
+ *
+ * A message that comes for one who does not want it any more is held for the next who does: none is lost.
+ */
+export class Inbox {
+  readonly #take: () => Promise<Data | undefined>;
+  readonly #onOver: (error: WebSocketError | undefined) => void;
+  readonly #waiters = new Set<Waiter>();
+  readonly #listeners = new Set<Listener>();
+  #held: Message | undefined;
+  #error: WebSocketError | undefined;
+  #isTaking = false;
+  #isOver = false;
+
+  /** Calls `onOver` when there is no more to be taken, with the error that ended it, if one did. */
+  constructor(take: () => Promise<Data | undefined>, onOver: (error: WebSocketError | undefined) => void) {
+    this.#take = take;
+    this.#onOver = onOver;
+  }
+
+  /** An iterator. Returning from it leaves what it has not taken to others. */
+  messages(): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
+    let isReturned = false;
+    const messages: AsyncIterator<Message, undefined> & AsyncIterable<Message> = {
+      next: () => (isReturned ? Promise.resolve(DONE) : this.#next(messages)),
+      return: async () => {
+        isReturned = true;
+        this.#dismiss((waiter) => waiter.reader === messages);
+        return DONE;
+      },
+      [Symbol.asyncIterator]: () => messages,
+    };
+    return messages;
+  }
+
+  /** Calls `listener` with each message until the result is called. */
+  listen(listener: Listener): () => void {
+    if (this.#waiters.size > 0) throw locked();
+    // The same function may listen twice.
+    const own: Listener = (message) => listener(message);
+    this.#listeners.add(own);
+    this.#run();
+    return () => void this.#listeners.delete(own);
+  }
+
+  /** Whether there is no more to be taken from the core. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Finds out whether there is anything left, when the connection has ended. */
+  lookAhead(): void {
+    if (this.#held === undefined) this.#takeOne();
+  }
+
+  /** Forgets what waits. */
+  discard(): void {
+    this.#isOver = true;
+    this.#held = this.#error = undefined;
+    this.#listeners.clear();
+    this.#dismiss(() => true);
+  }
+
+  #next(reader: object): Promise<IteratorResult<Message, undefined>> {
+    if (this.#listeners.size > 0) return Promise.reject(locked());
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ reader, resolve, reject });
+      this.#run();
+    });
+  }
+
+  /** Hands out what is held, and takes more if it is wanted. */
+  #run(): void {
+    const [waiter] = this.#waiters;
+    if (this.#held !== undefined) {
+      if (waiter === undefined && this.#listeners.size === 0) return;
+      const value = this.#held;
+      this.#held = undefined;
+      if (waiter !== undefined) {
+        this.#waiters.delete(waiter);
+        waiter.resolve({ done: false, value });
+      } else {
+        for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) call(listener, value);
+      }
+      this.#run();
+    } else if (this.#isOver) {
+      if (waiter !== undefined && this.#error !== undefined) {
+        this.#waiters.delete(waiter);
+        waiter.reject(this.#error);
+        this.#error = undefined;
+      }
+      this.#dismiss(() => true);
+    } else if (waiter !== undefined || this.#listeners.size > 0) {
+      this.#takeOne();
+    }
+  }
+
+  #takeOne(): void {
+    if (this.#isTaking || this.#isOver) return;
+    this.#isTaking = true;
+    this.#take().then(
+      (data) => this.#took(data),
+      (error: unknown) => this.#took(undefined, errorOf(error)),
+    );
+  }
+
+  #took(data: Data | undefined, error?: WebSocketError): void {
+    this.#isTaking = false;
+    if (this.#isOver) return;
+    if (data === undefined) {
+      this.#isOver = true;
+      this.#error = error;
+      this.#onOver(error);
+    } else {
+      this.#held = messageOf(data);
+    }
+    this.#run();
+  }
+
+  #dismiss(which: (waiter: Waiter) => boolean): void {
+    for (const waiter of this.#waiters) {
+      if (which(waiter)) {
+        this.#waiters.delete(waiter);
+        waiter.resolve(DONE);
+      }
+    }
+  }
+}
+
+/** Calls a listener. What it throws is the page's own error, as in a listener of the browser, and stops nothing here. */
+export function call<T>(listener: (event: T) => void, event: T): void {
+  try {
+    listener(event);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+function locked(): WebSocketError {
+  return new WebSocketError("locked", "messages are taken by a listener or by an iterator, not by both");
+}

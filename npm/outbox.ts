@@ -1,0 +1,71 @@
+import type { Connection } from "./core.js";
+import { SendError, sendErrorOf } from "./errors.js";
+import { type Payload, dataOf } from "./message.js";
+
+/** The way out: sends in the order of the calls, waiting while the browser holds too much. */
+export class Outbox {
+  readonly #connection: () => Connection | undefined;
+  #waiting = 0;
+  /** When those that wait have been sent, or have failed. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(connection: () => Connection | undefined) {
+    this.#connection = connection;
+  }
+
+  /** Sends at once, or not at all. */
+  trySend(message: Payload): void {
+    if (this.#waiting > 0 && this.#connection()?.readyState === 1) {
+      throw new SendError("full", "the connection is full: others wait to send", message);
+    }
+    this.#hand(message);
+  }
+
+  async send(message: Payload): Promise<void> {
+    // What need not wait must not overtake what does.
+    if (this.#waiting === 0 && this.#handIfRoom(message)) return;
+    this.#waiting++;
+    const sent = this.#turn.then(() => this.#handWhenRoom(message)).finally(() => this.#waiting--);
+    this.#turn = sent.catch(() => {});
+    return sent;
+  }
+
+  /** Resolves when those that wait have been sent, or have failed. */
+  async settled(): Promise<void> {
+    for (let turn; turn !== this.#turn; ) {
+      turn = this.#turn;
+      await turn;
+    }
+  }
+
+  async #handWhenRoom(message: Payload): Promise<void> {
+    while (!this.#handIfRoom(message)) {
+      try {
+        await this.#connection()?.ready();
+      } catch (error) {
+        throw sendErrorOf(error, message);
+      }
+    }
+  }
+
+  #handIfRoom(message: Payload): boolean {
+    try {
+      this.#hand(message);
+      return true;
+    } catch (error) {
+      if (error instanceof SendError && error.code === "full") return false;
+      throw error;
+    }
+  }
+
+  #hand(message: Payload): void {
+    const data = dataOf(message);
+    const connection = this.#connection();
+    if (connection === undefined) throw new SendError("notOpen", "the connection is closed, not open", message);
+    try {
+      connection.trySend(data);
+    } catch (error) {
+      throw sendErrorOf(error, message);
+    }
+  }
+}

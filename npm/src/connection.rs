@@ -1,0 +1,191 @@
+//! An open connection.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+
+use js_sys::{ArrayBuffer, DataView, JsString, Promise};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+use wasm_websocket::{BinaryType, RawMessage, Receiver, Sender, WebSocketStream};
+
+use crate::promise::promise;
+use crate::{error, event};
+
+/// An open connection. Freeing it closes the connection, save while one of its promises is pending.
+#[wasm_bindgen]
+pub struct Connection {
+    sender: Sender,
+    receiver: Rc<RefCell<Receiver>>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: WebSocketStream) -> Self {
+        let (sender, receiver) = stream.split();
+        Self { sender, receiver: Rc::new(RefCell::new(receiver)) }
+    }
+}
+
+#[wasm_bindgen]
+impl Connection {
+    /// The URL, as the browser has completed it.
+    #[wasm_bindgen(getter)]
+    pub fn url(&self) -> String {
+        self.sender.url()
+    }
+
+    /// The subprotocol that the server selected.
+    #[wasm_bindgen(getter)]
+    pub fn protocol(&self) -> String {
+        self.sender.protocol()
+    }
+
+    /// The extensions that the server selected.
+    #[wasm_bindgen(getter)]
+    pub fn extensions(&self) -> String {
+        self.sender.extensions()
+    }
+
+    /// The state, by the standard's number.
+    #[wasm_bindgen(getter, js_name = readyState, unchecked_return_type = "0 | 1 | 2 | 3")]
+    pub fn ready_state(&self) -> u8 {
+        self.sender.ready_state() as u8
+    }
+
+    /// The bytes that were sent and are still with the browser.
+    #[wasm_bindgen(getter, js_name = bufferedAmount)]
+    pub fn buffered_amount(&self) -> f64 {
+        self.sender.buffered_amount() as f64
+    }
+
+    /// How many messages were dropped because too many waited.
+    #[wasm_bindgen(getter)]
+    pub fn dropped(&self) -> f64 {
+        self.receiver.borrow().dropped() as f64
+    }
+
+    /// Whether binary messages arrive as a Blob.
+    #[wasm_bindgen(getter, js_name = asBlob)]
+    pub fn as_blob(&self) -> bool {
+        self.receiver.borrow().binary_type() == BinaryType::Blob
+    }
+
+    /// Chooses whether binary messages arrive as a Blob.
+    #[wasm_bindgen(setter, js_name = asBlob)]
+    pub fn set_as_blob(&self, as_blob: bool) {
+        let binary_type = if as_blob { BinaryType::Blob } else { BinaryType::ArrayBuffer };
+        self.receiver.borrow().set_binary_type(binary_type);
+    }
+
+    /// Sends a message if it need not wait. It stays in JavaScript's memory.
+    ///
+    /// # Errors
+    ///
+    /// `full`, `notOpen` or `thrown`.
+    #[wasm_bindgen(js_name = trySend)]
+    pub fn try_send(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "string | ArrayBuffer | ArrayBufferView | Blob")] message: JsValue,
+    ) -> Result<(), JsValue> {
+        // It was made sure in JavaScript that it is one of these. They are told apart without asking for their class, which
+        // is another one for what comes from a frame.
+        if message.is_string() {
+            sent(self.sender.try_send(message.unchecked_ref::<JsString>()))
+        } else if ArrayBuffer::is_view(&message) {
+            // As good as any other view.
+            sent(self.sender.try_send(message.unchecked_ref::<DataView>()))
+        } else {
+            // Or a buffer, which goes the same way.
+            sent(self.sender.try_send(message.unchecked_ref::<web_sys::Blob>()))
+        }
+    }
+
+    /// Resolves when a message need not wait.
+    ///
+    /// # Errors
+    ///
+    /// `notOpen`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn ready(&self) -> Promise {
+        let mut sender = self.sender.clone();
+        promise(async move { done(sender.ready().await) })
+    }
+
+    /// Resolves when everything that was sent has gone to the network.
+    ///
+    /// # Errors
+    ///
+    /// `notOpen`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn flush(&self) -> Promise {
+        let mut sender = self.sender.clone();
+        promise(async move { done(sender.flush().await) })
+    }
+
+    /// The next message, or nothing when the connection has ended. It is to be called again only when that is known.
+    ///
+    /// # Errors
+    ///
+    /// `overflow`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<string | ArrayBuffer | Blob | undefined>")]
+    pub fn next(&self) -> Promise {
+        let receiver = Rc::clone(&self.receiver);
+        promise(async move {
+            // Each poll borrows it anew, so that its other methods can be called meanwhile.
+            let next = poll_fn(|context| {
+                let mut receiver = receiver.borrow_mut();
+                pin!(receiver.next_raw()).poll(context)
+            });
+            match next.await {
+                None => Ok(JsValue::UNDEFINED),
+                Some(Ok(RawMessage::Text(text))) => Ok(text.into()),
+                Some(Ok(RawMessage::Binary(buffer))) => Ok(buffer.into()),
+                Some(Ok(RawMessage::Blob(blob))) => Ok(blob.into()),
+                Some(Err(error)) => Err(error::to_js(error)),
+            }
+        })
+    }
+
+    /// Closes the connection, and resolves when the peer has answered.
+    ///
+    /// # Errors
+    ///
+    /// `invalidCloseCode`, `reasonTooLong` or `closeTimeout`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent>")]
+    pub fn close(&self, code: Option<u16>, reason: String) -> Promise {
+        let mut sender = self.sender.clone();
+        // Now, not when the promise's task first runs: what is sent in between must fail.
+        match code {
+            Some(code) => drop(sender.close_with(code, &reason)),
+            None => drop(sender.close()),
+        }
+        promise(async move {
+            let closed = match code {
+                Some(code) => sender.close_with(code, reason).await,
+                None => sender.close().await,
+            };
+            event::to_js(closed)
+        })
+    }
+
+    /// Resolves when the connection has ended. It does not keep it open.
+    ///
+    /// # Errors
+    ///
+    /// `closeTimeout`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent>")]
+    pub fn closed(&self) -> Promise {
+        let closed = self.sender.closed();
+        promise(async move { event::to_js(closed.await) })
+    }
+}
+
+/// The error alone, as JavaScript has the message.
+fn sent<T>(sent: Result<(), wasm_websocket::SendError<T>>) -> Result<(), JsValue> {
+    sent.map_err(|unsent| error::to_js(unsent.error))
+}
+
+fn done(result: Result<(), wasm_websocket::Error>) -> Result<JsValue, JsValue> {
+    result.map(|()| JsValue::UNDEFINED).map_err(error::to_js)
+}

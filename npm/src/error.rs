@@ -1,0 +1,47 @@
+//! Errors with a code, for JavaScript.
+
+use wasm_bindgen::prelude::*;
+use wasm_websocket::Error;
+
+#[wasm_bindgen]
+extern "C" {
+    /// JavaScript's `Error`, with a `code`.
+    #[wasm_bindgen(js_name = Error)]
+    type CodedError;
+
+    #[wasm_bindgen(constructor, js_class = "Error")]
+    fn new(message: &str) -> CodedError;
+
+    #[wasm_bindgen(method, setter)]
+    fn set_code(this: &CodedError, code: &str);
+}
+
+pub(crate) fn to_js(error: Error) -> JsValue {
+    with_code(code(&error), &error.to_string())
+}
+
+pub(crate) fn with_code(code: &str, message: &str) -> JsValue {
+    let error = CodedError::new(message);
+    error.set_code(code);
+    error.into()
+}
+
+/// The variant's name, as `errors.ts` has it. What is missing is not given by what the package uses.
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidUrl(_) => "invalidUrl",
+        Error::InvalidProtocol(_) => "invalidProtocol",
+        Error::DuplicateProtocol(_) => "duplicateProtocol",
+        Error::Security { .. } => "security",
+        Error::Unsupported => "unsupported",
+        Error::ConnectFailed { .. } => "connectFailed",
+        Error::ConnectTimeout { .. } => "connectTimeout",
+        Error::NotOpen(_) => "notOpen",
+        Error::Full => "full",
+        Error::Overflow => "overflow",
+        Error::InvalidCloseCode(_) => "invalidCloseCode",
+        Error::ReasonTooLong(_) => "reasonTooLong",
+        Error::CloseTimeout(_) => "closeTimeout",
+        _ => "thrown",
+    }
+}

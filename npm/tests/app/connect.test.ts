@@ -1,0 +1,135 @@
+import { WebSocketError, connect, init } from "wasm-websocket";
+import wasm from "wasm-websocket/core_bg.wasm?url";
+import { Count, assert, codeOf, equal, failure, failureOf, open, take, test, text, url } from "./harness.ts";
+
+/** How many times the browser was asked for the wasm. */
+function loads(): number {
+  return performance.getEntriesByType("resource").filter(({ name }) => name.includes(".wasm")).length;
+}
+
+// The first of all tests.
+test("the wasm is loaded by the first connect and then never again", async () => {
+  equal(loads(), 0);
+  const sockets = await Promise.all([open("/echo"), open("/echo"), open("/echo")]);
+  await init();
+  const again = await import("wasm-websocket");
+  assert(again.connect === connect, "an import of the same module gives the same");
+  sockets.push(await again.connect(url("/echo")));
+  equal(loads(), 1);
+  await Promise.all(sockets.map((socket) => socket.close()));
+});
+
+test("the wasm can be asked for by itself", async () => {
+  const response = await fetch(wasm);
+  equal([response.status, response.headers.get("content-type")], [200, "application/wasm"]);
+});
+
+test("an open connection has a URL, a protocol and extensions", async () => {
+  await using socket = await open("/protocol/chat.v2", { protocols: ["chat.v2", "chat.v1"] });
+  equal(socket.url, url("/protocol/chat.v2"));
+  equal(socket.protocol, "chat.v2");
+  equal(socket.extensions, "");
+  equal(socket.readyState, WebSocket.OPEN);
+  equal(socket.bufferedAmount, 0);
+  equal(socket.dropped, 0);
+});
+
+test("a URL may be a URL, or relative", async () => {
+  for (const address of [new URL(url("/echo")), "/echo"]) {
+    await using socket = await connect(address);
+    equal(socket.url, url("/echo"));
+  }
+});
+
+test("what cannot be connected to is an error with a code", async () => {
+  equal(await codeOf(connect("ftp://127.0.0.1/")), "invalidUrl");
+  equal(await codeOf(open("/echo", { protocols: ["a b"] })), "invalidProtocol");
+  equal(await codeOf(open("/echo", { protocols: ["chat", "chat"] })), "duplicateProtocol");
+  equal(await codeOf(open("/status/401")), "connectFailed");
+  const error = await failureOf(open("/hang", { connectTimeout: 50 }));
+  equal(error.code, "connectTimeout");
+  equal(error.message, `could not connect to \`${url("/hang")}\` within 50 ms`);
+  assert(error instanceof WebSocketError && error instanceof Error, "it is an error");
+  equal(error.name, "WebSocketError");
+});
+
+test("a signal that is aborted keeps from connecting", async () => {
+  const reason = new Error("enough");
+  const count = new Count();
+  await count.becomes("0 open");
+  assert((await failure(open(count.path("/echo"), { signal: AbortSignal.abort(reason) }))) === reason, "its reason");
+  await using socket = await open(count.path("/echo"));
+  await count.becomes("1 open");
+  equal(socket.readyState, 1);
+  await count.end();
+});
+
+test("a signal that is aborted gives up connecting", async () => {
+  const abort = new AbortController();
+  const connecting = open("/hang", { signal: abort.signal });
+  const reason = new Error("enough");
+  abort.abort(reason);
+  assert((await failure(connecting)) === reason, "its reason");
+  const timeout = await failure(open("/hang", { signal: AbortSignal.timeout(50) }));
+  equal((timeout as DOMException).name, "TimeoutError");
+});
+
+test("a signal that is aborted as the connection opens closes it, whichever comes first", async () => {
+  const { WebSocket } = globalThis;
+  const count = new Count();
+  await count.becomes("0 open");
+  const endings = new Set<string>();
+  for (let microtasks = 0; microtasks < 20; microtasks++) {
+    const abort = new AbortController();
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...of: ConstructorParameters<typeof WebSocket>) {
+        super(...of);
+        let left = microtasks;
+        const wait = () => (left-- > 0 ? queueMicrotask(wait) : abort.abort());
+        this.addEventListener("open", wait);
+      }
+    };
+    await open(count.path("/echo"), { signal: abort.signal }).then(
+      () => endings.add("opened"),
+      () => endings.add("aborted"),
+    );
+    globalThis.WebSocket = WebSocket;
+    await count.becomes("1 open");
+    await count.becomes("0 open");
+  }
+  equal([...endings].sort(), ["aborted", "opened"]);
+  await count.end();
+});
+
+test("a signal that is aborted closes the connection", async () => {
+  const abort = new AbortController();
+  const socket = await open("/echo", { signal: abort.signal });
+  await socket.send("before");
+  equal(await take(socket), text("before"));
+  abort.abort();
+  equal(socket.readyState, WebSocket.CLOSING);
+  const { code, wasClean } = await socket.closed;
+  equal([code, wasClean], [1005, true]);
+});
+
+test("a signal is forgotten when it is of no more use", async () => {
+  const { signal } = new AbortController();
+  let listening = 0;
+  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listening++;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    listening--;
+    remove(...args);
+  };
+  const closed = await open("/echo", { signal });
+  equal(listening, 1);
+  await closed.close(1000, "done", { signal });
+  equal(listening, 0);
+  await (await open("/close/4001/bye", { signal })).closed;
+  equal(listening, 0);
+  await failure(open("/status/401", { signal }));
+  equal(listening, 0);
+});

@@ -1,0 +1,121 @@
+import { type Message, type WebSocketError } from "wasm-websocket";
+import { assert, codeOf, drain, equal, open, take, test, text } from "./harness.ts";
+
+/** The next event of a type. */
+function next<T>(on: (listener: (event: T) => void) => () => void): Promise<T> {
+  return new Promise((resolve) => {
+    const undo = on((event) => {
+      undo();
+      resolve(event);
+    });
+  });
+}
+
+test("a listener is called with each message until it is undone", async () => {
+  await using socket = await open("/echo");
+  const [first, second]: [Message[], Message[]] = [[], []];
+  const undoFirst = socket.on("message", (message) => first.push(message));
+  const undoSecond = socket.on("message", (message) => second.push(message));
+  await socket.send("a");
+  await next((listener) => socket.on("message", listener));
+  undoFirst();
+  undoFirst();
+  await socket.send("b");
+  await next((listener) => socket.on("message", listener));
+  undoSecond();
+  equal([first, second], [[text("a")], [text("a"), text("b")]]);
+  await socket.send("c");
+  equal(await take(socket), text("c"));
+  equal([first.length, second.length], [1, 2]);
+});
+
+test("the same function listens twice and is undone once for each", async () => {
+  await using socket = await open("/echo");
+  let calls = 0;
+  const listener = () => void calls++;
+  const undo = socket.on("message", listener);
+  socket.on("message", listener);
+  await socket.send("a");
+  await next((listener) => socket.on("message", listener));
+  equal(calls, 2);
+  undo();
+  await socket.send("b");
+  await next((listener) => socket.on("message", listener));
+  equal(calls, 3);
+});
+
+test("messages that came before wait for a listener", async () => {
+  const socket = await open("/flood/20/4");
+  await socket.closed;
+  let count = 0;
+  socket.on("message", () => count++);
+  while (count < 20) await new Promise((resolve) => setTimeout(resolve, 1));
+});
+
+test("a listener that throws stops nothing and is reported", async () => {
+  await using socket = await open("/echo");
+  const reported = next<ErrorEvent>((listener) => {
+    const caught = (event: ErrorEvent) => {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      listener(event);
+    };
+    addEventListener("error", caught, { capture: true });
+    return () => removeEventListener("error", caught, { capture: true });
+  });
+  const mistake = new Error("a mistake in the page");
+  socket.on("message", () => {
+    throw mistake;
+  });
+  const message = next<Message>((listener) => socket.on("message", listener));
+  await socket.send("a");
+  equal(await message, text("a"));
+  assert((await reported).error === mistake, "the page hears of it");
+});
+
+test("messages are taken by listeners or by iterators but not by both", async () => {
+  await using socket = await open("/echo");
+  const undo = socket.on("message", () => {});
+  equal(await codeOf(take(socket)), "locked");
+  undo();
+  const waiting = take(socket);
+  equal(await codeOf(() => socket.on("message", () => {})), "locked");
+  await socket.send("not lost");
+  equal(await waiting, text("not lost"));
+});
+
+test("close listeners are called once, also if it has ended already", async () => {
+  const socket = await open("/close/4001/bye");
+  const events: unknown[] = [];
+  socket.on("close", (event) => events.push(event));
+  const undo = socket.on("close", () => events.push("undone"));
+  undo();
+  await socket.closed;
+  equal(await next((listener) => socket.on("close", listener)), { code: 4001, reason: "bye", wasClean: true });
+  equal(events, [{ code: 4001, reason: "bye", wasClean: true }]);
+});
+
+test("error listeners hear of an overflow and of a close that was not answered", async () => {
+  const overfull = await open("/flood/100/10", { receiveLimit: { messages: 10 } });
+  const errors: WebSocketError[] = [];
+  overfull.on("error", (error) => errors.push(error));
+  const undo = overfull.on("error", () => errors.pop());
+  undo();
+  await overfull.closed;
+  overfull.on("message", () => {});
+  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  equal(errors[0]?.code, "overflow");
+  equal(await drain(await open("/close/1000")), []);
+
+  const silent = await open("/stall", { closeTimeout: 50 });
+  const failed = next<WebSocketError>((listener) => silent.on("error", listener));
+  silent.on("close", () => errors.pop());
+  await silent.close().catch(() => {});
+  equal((await failed).code, "closeTimeout");
+  equal(errors.length, 1);
+});
+
+test("there are no other events", async () => {
+  await using socket = await open("/echo");
+  equal(await codeOf(() => socket.on("messages" as "message", () => {})), "invalidOption");
+});

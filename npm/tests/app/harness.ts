@@ -1,0 +1,138 @@
+// Tests, and what they need of the server.
+
+import { type Message, type Options, WebSocketError, type WebSocketStream, connect } from "wasm-websocket";
+
+/** What came of a test: what it threw, if it has failed. */
+export interface Outcome {
+  name: string;
+  error: string | null;
+}
+
+const tests: { name: string; run: () => Promise<void> }[] = [];
+
+export function test(name: string, run: () => Promise<void>): void {
+  tests.push({ name, run });
+}
+
+export async function runAll(): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const { name, run } of tests) {
+    const error = await within(20_000, run()).then(
+      () => null,
+      (error: unknown) => (error instanceof Error ? `${error}\n${error.stack}` : String(error)),
+    );
+    outcomes.push({ name, error });
+  }
+  return outcomes;
+}
+
+/** What is hung is a failure, and no reason to wait for ever. */
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  const tooLate = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`it takes longer than ${milliseconds} ms`)), milliseconds);
+  });
+  return Promise.race([promise, tooLate]);
+}
+
+export function assert(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`not so: ${what}`);
+}
+
+export function equal<T>(actual: T, expected: T): void {
+  const [is, ought] = [show(actual), show(expected)];
+  if (is !== ought) throw new Error(`it is ${is}, not ${ought}`);
+}
+
+function show(value: unknown): string {
+  const readable = (_: string, value: unknown) => (value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value);
+  return JSON.stringify(value, readable) ?? String(value);
+}
+
+/** What a promise rejects with, or a function throws. */
+export async function failure(action: Promise<unknown> | (() => unknown)): Promise<unknown> {
+  try {
+    await (typeof action === "function" ? action() : action);
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it has not failed");
+}
+
+/** The package's error that a promise rejects with, or a function throws. */
+export async function failureOf(action: Promise<unknown> | (() => unknown)): Promise<WebSocketError> {
+  const error = await failure(action);
+  if (!(error instanceof WebSocketError)) throw error;
+  return error;
+}
+
+/** The code of that error. */
+export async function codeOf(action: Promise<unknown> | (() => unknown)): Promise<string> {
+  return (await failureOf(action)).code;
+}
+
+export function url(path: string): string {
+  return `ws://${location.host}${path}`;
+}
+
+export function open(path: string, options?: Options): Promise<WebSocketStream> {
+  return connect(url(path), options);
+}
+
+/** The next message. */
+export async function take(socket: WebSocketStream): Promise<Message> {
+  for await (const message of socket) return message;
+  throw new Error("the connection has ended");
+}
+
+/** Every message that is left. */
+export async function drain(socket: WebSocketStream): Promise<Message[]> {
+  const messages: Message[] = [];
+  for await (const message of socket) messages.push(message);
+  return messages;
+}
+
+export function text(data: string): Message {
+  return { type: "text", data };
+}
+
+export function binary(...bytes: number[]): Message {
+  return { type: "binary", data: new Uint8Array(bytes).buffer };
+}
+
+/** A later turn of the event loop, by a clock of the browser's. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+/** Connections that the server counts, by the query of their URL. */
+export class Count {
+  readonly #query = String(Math.random());
+  readonly #counts: Promise<WebSocketStream>;
+
+  constructor() {
+    this.#counts = open(`/count/${this.#query}`);
+  }
+
+  path(path: string): string {
+    return `${path}?${this.#query}`;
+  }
+
+  /** Waits until the server says something that begins so, such as `0 open`, and gives all that it says. */
+  async becomes(begin: string): Promise<string> {
+    for await (const message of await this.#counts) {
+      if (message.type === "text" && message.data.startsWith(begin)) return message.data;
+    }
+    throw new Error("the server counts no more");
+  }
+
+  async end(): Promise<void> {
+    await (await this.#counts).close();
+  }
+}

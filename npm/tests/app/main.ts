@@ -1,0 +1,16 @@
+// Runs every test, one after the other, and tells the driver what came of them.
+
+import { type Outcome, runAll } from "./harness.ts";
+import "./connect.test.ts";
+import "./send.test.ts";
+import "./receive.test.ts";
+import "./events.test.ts";
+import "./close.test.ts";
+import "./options.test.ts";
+import "./lifetime.test.ts";
+
+declare global {
+  var outcomes: Promise<Outcome[]>;
+}
+
+globalThis.outcomes = runAll();

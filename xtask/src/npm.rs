@@ -1,0 +1,192 @@
+//! Builds the npm package, and tests it as it would be published.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Cmd, Shell, cmd};
+
+use crate::browser::Browser;
+use crate::server::{self, Server};
+use crate::step::step;
+use crate::toolchain::{self, TARGET, Toolchain, Way};
+use crate::{page, setup, test, wasm_bindgen};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Tests the package, too, in Chromium and in Firefox.
+    #[arg(long)]
+    test: bool,
+}
+
+pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
+    if options.test {
+        let (toolchain, browsers) = setup::everything(shell, way)?;
+        return test(shell, &toolchain, &browsers);
+    }
+    let toolchain = toolchain::find_or_install(shell, way)?;
+    build(shell, &toolchain)?;
+    println!("\nThe package is in npm: `cd npm && npm pack` makes its archive, and `npm publish` publishes it.");
+    Ok(())
+}
+
+/// What goes into the package beside what npm itself puts there.
+const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Fills `npm/dist`.
+pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
+    let package = crate::root().join("npm");
+    let dist = package.join("dist");
+    let programs = install(shell, &package.join("package-lock.json"), &package)?;
+    step("building the npm package", || {
+        let build = ["build", "--quiet", "--release", "--package=wasm-websocket-npm", "--target", TARGET];
+        toolchain.cargo(shell).args(build).run()?;
+        shell.remove_path(&dist)?;
+        let module = page::target_folder().join(TARGET).join("release/wasm_websocket_npm.wasm");
+        wasm_bindgen::bind_with_types(&module, &dist, "core")?;
+        let (wasm, wasm_opt) = (dist.join("core_bg.wasm"), programs.join("wasm-opt"));
+        node(cmd!(shell, "{wasm_opt} -Oz --converge {wasm} --output {wasm}"))?;
+        let tsc = programs.join("tsc");
+        node(cmd!(shell, "{tsc} --project {package}"))?;
+        // Those that the package's own types do not name.
+        let internal = ["abort", "core", "core_bg.wasm", "inbox", "outbox"];
+        internal.iter().try_for_each(|name| shell.remove_path(dist.join(format!("{name}.d.ts"))))?;
+        LICENSES.iter().try_for_each(|license| shell.copy_file(license, &dist))?;
+        Ok(())
+    })
+}
+
+/// What is in the package, and nothing else.
+const FILES: &[&str] = &[
+    "README.md",
+    "dist/LICENSE-APACHE",
+    "dist/LICENSE-MIT",
+    "dist/abort.js",
+    "dist/connect.d.ts",
+    "dist/connect.js",
+    "dist/core.js",
+    "dist/core_bg.wasm",
+    "dist/errors.d.ts",
+    "dist/errors.js",
+    "dist/inbox.js",
+    "dist/index.d.ts",
+    "dist/index.js",
+    "dist/load.d.ts",
+    "dist/load.js",
+    "dist/message.d.ts",
+    "dist/message.js",
+    "dist/options.d.ts",
+    "dist/options.js",
+    "dist/outbox.js",
+    "dist/slices.d.ts",
+    "dist/slices.js",
+    "dist/socket.d.ts",
+    "dist/socket.js",
+    "package.json",
+];
+
+/// Tests the package as npm packs it: what is in it, its types, what it weighs, and what it does in browsers.
+pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+    build(shell, toolchain)?;
+    let work = page::target_folder().join("npm");
+    let archive = step("packing the npm package", || pack(shell, &work))?;
+    let site = work.join("site");
+    step("building the npm package's tests", || build_pages(shell, &work, &archive, &site))?;
+    let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
+    step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
+}
+
+/// Packs the package, and checks what npm would publish.
+fn pack(shell: &Shell, work: &Path) -> Result<PathBuf> {
+    shell.remove_path(work.join("archive"))?;
+    let folder = shell.create_dir(work.join("archive"))?;
+    let package = shell.push_dir(crate::root().join("npm"));
+    let name = cmd!(shell, "npm pack --silent --pack-destination {folder}").quiet().ignore_stderr().read()?;
+    let version = workspace_version(shell)?;
+    ensure!(
+        name.trim() == format!("wasm-websocket-{version}.tgz"),
+        "it is {name}, but the crate is of version {version}"
+    );
+    let archive = folder.join(name.trim());
+    let files = cmd!(shell, "tar -tzf {archive}").quiet().read()?;
+    let mut files: Vec<_> = files.lines().map(|file| file.trim_start_matches("package/")).collect();
+    files.sort();
+    ensure!(files == FILES, "other files are packed than ought to be: {files:#?}");
+    let output = cmd!(shell, "npm publish --dry-run").quiet().ignore_status().output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Nobody need be logged in to ask what would be published.
+    let mut warnings = said.lines().filter(|line| line.contains("warn publish") && !line.contains("logged in"));
+    ensure!(output.status.success() && warnings.next().is_none(), "it could not be published:\n{said}");
+    drop(package);
+    Ok(archive)
+}
+
+fn workspace_version(shell: &Shell) -> Result<String> {
+    let manifest = shell.read_file(crate::root().join("Cargo.toml"))?;
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = "));
+    Ok(version.context("the workspace has no version")?.trim_matches('"').to_owned())
+}
+
+/// Builds the pages that use the package, and puts the package itself beside them, twice.
+fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Result<()> {
+    let tests = crate::root().join("npm/tests");
+    let app = shell.create_dir(work.join("app"))?;
+    for file in shell.read_dir(tests.join("app"))?.into_iter().filter(|file| file.is_file()) {
+        shell.copy_file(file, &app)?;
+    }
+    let programs = install(shell, &tests.join("app/package-lock.json"), &app)?;
+    let [tsc, vite] = ["tsc", "vite"].map(|program| programs.join(program));
+    let _here = shell.push_dir(&app);
+    // Its hash is another one after each build, so the lock cannot name it.
+    node(cmd!(shell, "npm install --no-save --no-package-lock --no-audit --no-fund {archive}"))?;
+    for project in ["tsconfig.json", "tsconfig.plain.json"] {
+        node(cmd!(shell, "{tsc} --project {project}"))?;
+    }
+    // A server that renders pages can import it, and connect to nothing.
+    const IMPORT: &str = "import { connect } from 'wasm-websocket';
+        await connect('/').catch(({ code }) => { if (code !== 'loadFailed') throw new Error(code) });";
+    node(cmd!(shell, "node --input-type=module --eval {IMPORT}"))?;
+    let minimal = work.join("minimal");
+    let vite = |mode: &str, out: &Path| {
+        node(cmd!(shell, "{vite} build --logLevel error --mode {mode} --emptyOutDir --outDir {out}"))
+    };
+    vite("minimal", &minimal)?;
+    cmd!(shell, "node {tests}/size.js {minimal}/assets {tests}/../README.md").run()?;
+    vite("production", &site.join("app"))?;
+    for copy in ["package", "copy"] {
+        let folder = site.join(copy);
+        shell.remove_path(&folder)?;
+        shell.create_dir(&folder)?;
+        cmd!(shell, "tar -xzf {archive} -C {folder} --strip-components=1").quiet().run()?;
+    }
+    for file in ["plain.html", "plain.js", "plain-worker.js"] {
+        shell.copy_file(tests.join(file), site)?;
+    }
+    Ok(())
+}
+
+/// Installs what a `package-lock.json` names to a folder that has it, unless it is there, and gives the folder of programs.
+fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
+    ensure!(
+        setup::find("node").is_some() && setup::find("npm").is_some(),
+        "this machine lacks Node.js 20.19 or newer, and npm: install them from https://nodejs.org"
+    );
+    let changed = |file: &Path| -> Option<SystemTime> { file.metadata().ok()?.modified().ok() };
+    if changed(&folder.join("node_modules/.package-lock.json")) < changed(lock) {
+        step(&format!("installing what {} names", lock.display()), || {
+            let _here = shell.push_dir(folder);
+            node(cmd!(shell, "npm ci --no-audit --no-fund"))
+        })?;
+    }
+    Ok(folder.join("node_modules/.bin"))
+}
+
+/// Runs a program whose chatter is of interest only if it fails.
+fn node(command: Cmd<'_>) -> Result<()> {
+    let text = command.to_string();
+    let output = command.quiet().ignore_status().output()?;
+    if !output.status.success() {
+        bail!("{text}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
