@@ -1,11 +1,11 @@
 //! One connection, as its handles share it.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::backpressure::{Backpressure, Wait};
 use crate::lifecycle::Lifecycle;
@@ -31,20 +31,8 @@ struct Shared {
 }
 
 impl Connection {
-    /// Attaches the listeners, in the task in which the socket was constructed, and resolves when it is open.
-    pub fn open(
-        socket: Result<RawSocket, Error>,
-        options: &Options,
-    ) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let connection = socket.map(|socket| Self::listen(socket, options));
-        async {
-            let connection = connection?;
-            connection.opened_in_time().await?;
-            Ok(connection)
-        }
-    }
-
-    fn listen(socket: RawSocket, options: &Options) -> Self {
+    /// Attaches the listeners.
+    pub fn new(socket: RawSocket, options: &Options) -> Self {
         let shared = Rc::new(Shared {
             socket,
             lifecycle: Rc::default(),
@@ -65,22 +53,24 @@ impl Connection {
         Self { listeners: RefCell::new(Some(listeners)), shared }
     }
 
-    async fn opened_in_time(&self) -> Result<(), Error> {
-        let (lifecycle, timeout) = (self.lifecycle(), self.options().connect_timeout);
-        let (mut timer, mut waiter) = (Timer::new(timeout), lifecycle.waiter());
-        let opened = poll_fn(move |context| match lifecycle.poll_opened(context, &mut waiter) {
-            Poll::Pending => Pin::new(&mut timer).poll(context).map(|()| None),
-            opened => opened.map(Some),
-        });
-        match opened.await {
-            Some(true) => Ok(()),
-            Some(false) => Err(Error::ConnectFailed { url: self.socket().url() }),
-            None => {
+    /// Resolves when the connection was opened, or when it was not in the time that a timer gives it.
+    pub fn poll_opened(
+        &self,
+        context: &mut Context<'_>,
+        waiter: &mut Waiter,
+        timer: Pin<&mut Timer>,
+    ) -> Poll<Result<(), Error>> {
+        let url = || self.socket().url();
+        Poll::Ready(match self.lifecycle().poll_opened(context, waiter) {
+            Poll::Ready(true) => Ok(()),
+            Poll::Ready(false) => Err(Error::ConnectFailed { url: url() }),
+            Poll::Pending => {
+                ready!(timer.poll(context));
                 // It has had its time, and gets no more of it for being dropped.
                 self.socket().close();
-                Err(Error::ConnectTimeout { url: self.socket().url(), timeout })
+                Err(Error::ConnectTimeout { url: url(), timeout: self.options().connect_timeout })
             }
-        }
+        })
     }
 
     pub fn socket(&self) -> &RawSocket {

@@ -40,6 +40,7 @@ mod backpressure;
 mod sender;
 
 mod connection;
+mod opening;
 mod options;
 mod socket;
 mod stream;

@@ -40,7 +40,7 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 #[must_use = "the connection is closed when its last handle is dropped"]
 pub struct Sender {
     connection: Rc<Connection>,
-    sink: SinkState,
+    sink: Option<Box<SinkState>>,
 }
 
 /// How far the methods of [`Sink`] have come.
@@ -53,7 +53,7 @@ struct SinkState {
 
 impl Sender {
     pub(crate) fn new(connection: Rc<Connection>) -> Self {
-        Self { connection, sink: SinkState::default() }
+        Self { connection, sink: None }
     }
 
     pub(crate) fn socket(&self) -> &RawSocket {
@@ -75,7 +75,8 @@ impl Sender {
     /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
     /// that browsers refuse, such as one that is resizable. The error hands the message back.
     pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
-        match self.ready().await {
+        let mut wait = Wait::default();
+        match poll_fn(|context| self.connection.poll_room(context, &mut wait)).await {
             Ok(()) => self.socket().send_while_open(message),
             Err(error) => Err(SendError { message, error }),
         }
@@ -250,7 +251,7 @@ impl Sink<Message> for Sender {
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        connection.poll_room(context, &mut sink.room)
+        connection.poll_room(context, &mut sink.get_or_insert_default().room)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -259,18 +260,18 @@ impl Sink<Message> for Sender {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        connection.poll_empty(context, &mut sink.flush)
+        connection.poll_empty(context, &mut sink.get_or_insert_default().flush)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        let closing = sink.close.get_or_insert_with(|| {
+        let closing = sink.get_or_insert_default().close.get_or_insert_with(|| {
             connection.close();
             Closing::new(connection)
         });
         let ended = closing.poll(context, connection);
         if ended.is_ready() {
-            sink.close = None;
+            *sink = None;
         }
         ended.map(|end| match end? {
             event if event.was_clean => Ok(()),

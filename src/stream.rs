@@ -10,6 +10,7 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use crate::connection::Connection;
+use crate::opening::Opening;
 use crate::sys::RawSocket;
 use crate::{
     BinaryType, Blob, ByteStream, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Options, Payload,
@@ -71,11 +72,11 @@ impl WebSocketStream {
         socket: Result<RawSocket, Error>,
         options: &Options,
     ) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let opened = Connection::open(socket, options);
-        async {
-            let connection = Rc::new(opened.await?);
-            Ok(Self { sender: Sender::new(Rc::clone(&connection)), receiver: Receiver::new(connection) })
-        }
+        Opening::new(socket, options)
+    }
+
+    pub(crate) fn new(connection: Rc<Connection>) -> Self {
+        Self { sender: Sender::new(Rc::clone(&connection)), receiver: Receiver::new(connection) }
     }
 
     pub(crate) fn socket(&self) -> &RawSocket {
@@ -110,8 +111,8 @@ impl WebSocketStream {
     ///
     /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
     /// that browsers refuse, such as one that is resizable. The error hands the message back.
-    pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
-        self.sender.send(message).await
+    pub fn send<P: Payload>(&mut self, message: P) -> impl Future<Output = Result<(), SendError<P>>> {
+        self.sender.send(message)
     }
 
     /// Sends a message if it need not wait. See [`Sender::try_send`].
