@@ -1,6 +1,6 @@
 //! Makes senders wait while too much of what was sent is still with the browser.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,11 +11,13 @@ use crate::sys::{RawSocket, Timer};
 use crate::{Error, Options, ReadyState};
 
 /// How senders wait for one socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backpressure {
+    high_water_mark: u64,
+    low_water_mark: u64,
     /// Wakes them when there is a reason to look again: the end, or a message, with which the peer may answer theirs.
     pub notify: Notify,
-    pace: RefCell<Pace>,
+    pace: Cell<Pace>,
 }
 
 /// One sender's wait.
@@ -39,13 +41,20 @@ const SHORTEST_DELAY: Duration = Duration::from_millis(4);
 const LONGEST_DELAY: Duration = Duration::from_millis(50);
 
 impl Backpressure {
-    /// Whether a message may be sent now.
-    pub fn has_room(&self, socket: &RawSocket, options: &Options) -> bool {
-        socket.buffered_amount() <= self.high_water_mark(options)
+    pub fn new(options: &Options) -> Self {
+        // No more than what can be raised.
+        let high_water_mark = options.high_water_mark.min(u64::MAX / LARGEST_FACTOR);
+        let low_water_mark = options.low_water_mark.min(high_water_mark);
+        Self { high_water_mark, low_water_mark, notify: Notify::default(), pace: Cell::default() }
     }
 
-    fn high_water_mark(&self, options: &Options) -> u64 {
-        options.high_water_mark.saturating_mul(self.pace.borrow().factor)
+    /// Whether a message may be sent now.
+    pub fn has_room(&self, socket: &RawSocket) -> bool {
+        socket.buffered_amount() <= self.raised_mark()
+    }
+
+    fn raised_mark(&self) -> u64 {
+        self.high_water_mark * self.pace.get().factor
     }
 
     /// Resolves when there is room: at the high water mark at once, above it only at the low one.
@@ -54,10 +63,8 @@ impl Backpressure {
         context: &mut Context<'_>,
         wait: &mut Wait,
         socket: &RawSocket,
-        options: &Options,
     ) -> Poll<Result<(), Error>> {
-        let low = options.low_water_mark.min(options.high_water_mark);
-        let mark = if wait.look.is_some() { low } else { self.high_water_mark(options) };
+        let mark = if wait.look.is_some() { self.low_water_mark } else { self.raised_mark() };
         self.poll_below(context, wait, socket, mark)
     }
 
@@ -84,7 +91,7 @@ impl Backpressure {
             let (state, amount) = (socket.ready_state(), socket.buffered_amount());
             let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
             if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
-                self.pace.borrow_mut().learn(look.delay, look.timer.late_by(), amount);
+                self.pace.set(self.pace.get().learned(look.delay, look.timer.late_by(), amount));
             }
             // First the state: once it is closed, `bufferedAmount` never falls again.
             let is_over = match state {
@@ -113,8 +120,7 @@ impl Look {
 
     /// How long to wait for the look that follows this one.
     fn next_delay(&self, amount: u64) -> Duration {
-        let is_first = self.delay.is_zero();
-        if is_first || amount < self.amount { SHORTEST_DELAY } else { (self.delay * 2).min(LONGEST_DELAY) }
+        if amount < self.amount { SHORTEST_DELAY } else { self.delay.saturating_mul(2).clamp(SHORTEST_DELAY, LONGEST_DELAY) }
     }
 }
 
@@ -122,7 +128,7 @@ impl Look {
 ///
 /// There a timer comes once a second, or once a minute, and one mark's worth of bytes for each would be all that goes out.
 /// If everything was gone by the time of a late look, the mark was too low for looks so far apart.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     factor: u64,
 }
@@ -138,15 +144,16 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a look: after what delay it was to come, how many milliseconds it came too late, and what it saw.
-    pub fn learn(&mut self, delay: Duration, late_by: f64, amount: u64) {
-        if delay.is_zero() {
+    /// What a look has taught: after what delay it was to come, how many milliseconds it came too late, and what it saw.
+    pub fn learned(self, delay: Duration, late_by: f64, amount: u64) -> Self {
+        let factor = match (late_by < LATE, amount) {
             // It came by no timer, and says nothing about them.
-        } else if late_by < LATE {
-            self.factor = 1;
-        } else if amount == 0 {
-            self.factor = (self.factor * 2).min(LARGEST_FACTOR);
-        }
+            _ if delay.is_zero() => self.factor,
+            (true, _) => 1,
+            (false, 0) => (self.factor * 2).min(LARGEST_FACTOR),
+            (false, _) => self.factor,
+        };
+        Self { factor }
     }
 
     #[cfg(test)]

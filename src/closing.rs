@@ -43,7 +43,7 @@ pub(crate) struct Closing {
 
 impl Closing {
     pub fn new(connection: &Connection) -> Self {
-        Self { timer: Timer::new(connection.options().close_timeout), waiter: connection.lifecycle().waiter() }
+        Self { timer: Timer::new(connection.close_timeout()), waiter: connection.lifecycle().waiter() }
     }
 
     pub fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {

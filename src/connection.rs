@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use crate::backpressure::{Backpressure, Wait};
 use crate::lifecycle::Lifecycle;
@@ -24,7 +25,7 @@ pub(crate) struct Connection {
 /// What the listeners and the handles have in common.
 struct Shared {
     socket: RawSocket,
-    options: Options,
+    close_timeout: Duration,
     lifecycle: Rc<Lifecycle>,
     queue: RefCell<Queue<Data>>,
     backpressure: Backpressure,
@@ -37,8 +38,8 @@ impl Connection {
             socket,
             lifecycle: Rc::default(),
             queue: RefCell::new(Queue::new(options.receive_limit)),
-            backpressure: Backpressure::default(),
-            options: options.clone(),
+            backpressure: Backpressure::new(options),
+            close_timeout: options.close_timeout,
         });
         if shared.socket.ready_state() == ReadyState::Open {
             shared.lifecycle.open();
@@ -59,6 +60,7 @@ impl Connection {
         context: &mut Context<'_>,
         waiter: &mut Waiter,
         timer: Pin<&mut Timer>,
+        timeout: Duration,
     ) -> Poll<Result<(), Error>> {
         let url = || self.socket().url();
         Poll::Ready(match self.lifecycle().poll_opened(context, waiter) {
@@ -68,7 +70,7 @@ impl Connection {
                 ready!(timer.poll(context));
                 // It has had its time, and gets no more of it for being dropped.
                 self.socket().close();
-                Err(Error::ConnectTimeout { url: url(), timeout: self.options().connect_timeout })
+                Err(Error::ConnectTimeout { url: url(), timeout })
             }
         })
     }
@@ -77,8 +79,8 @@ impl Connection {
         &self.shared.socket
     }
 
-    pub fn options(&self) -> &Options {
-        &self.shared.options
+    pub fn close_timeout(&self) -> Duration {
+        self.shared.close_timeout
     }
 
     pub fn lifecycle(&self) -> &Rc<Lifecycle> {
@@ -107,11 +109,11 @@ impl Connection {
 
     /// Whether a message may be sent without waiting.
     pub fn has_room(&self) -> bool {
-        self.shared.backpressure.has_room(&self.shared.socket, &self.shared.options)
+        self.shared.backpressure.has_room(&self.shared.socket)
     }
 
     pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), Error>> {
-        self.shared.backpressure.poll_room(context, wait, &self.shared.socket, &self.shared.options)
+        self.shared.backpressure.poll_room(context, wait, &self.shared.socket)
     }
 
     pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), Error>> {
@@ -148,7 +150,7 @@ impl Connection {
     ) -> Poll<Result<CloseEvent, Error>> {
         let ended = self.shared.lifecycle.poll_ended(context, waiter);
         if ended.is_pending() && timer.poll(context).is_ready() {
-            self.end(Error::CloseTimeout(self.options().close_timeout));
+            self.end(Error::CloseTimeout(self.close_timeout()));
             return self.shared.lifecycle.poll_ended(context, waiter);
         }
         ended

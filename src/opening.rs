@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::notify::Waiter;
@@ -15,6 +16,7 @@ pub(crate) struct Opening {
     /// None when it was given to the one who waited for it.
     connection: Option<Result<Rc<Connection>, Error>>,
     wait: Option<Wait>,
+    timeout: Duration,
 }
 
 /// A wait of limited time.
@@ -26,7 +28,8 @@ struct Wait {
 impl Opening {
     /// Attaches the listeners, in the task in which the socket was constructed.
     pub fn new(socket: Result<RawSocket, Error>, options: &Options) -> Self {
-        Self { connection: Some(socket.map(|socket| Rc::new(Connection::new(socket, options)))), wait: None }
+        let connection = socket.map(|socket| Rc::new(Connection::new(socket, options)));
+        Self { connection: Some(connection), wait: None, timeout: options.connect_timeout }
     }
 }
 
@@ -34,14 +37,14 @@ impl Future for Opening {
     type Output = Result<WebSocketStream, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { connection, wait } = &mut *self;
+        let Self { connection, wait, timeout } = &mut *self;
         let opened = match connection {
             Some(Ok(connection)) => {
                 let wait = wait.get_or_insert_with(|| Wait {
-                    timer: Timer::new(connection.options().connect_timeout),
+                    timer: Timer::new(*timeout),
                     waiter: connection.lifecycle().waiter(),
                 });
-                ready!(connection.poll_opened(context, &mut wait.waiter, Pin::new(&mut wait.timer)))
+                ready!(connection.poll_opened(context, &mut wait.waiter, Pin::new(&mut wait.timer), *timeout))
             }
             _ => Ok(()),
         };

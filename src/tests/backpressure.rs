@@ -8,8 +8,8 @@ fn factor(looks: &[(f64, u64)]) -> u64 {
     let mut pace = Pace::default();
     for &(late_by, amount) in looks {
         // Each wait begins with a look that comes by no timer, and so in time.
-        pace.learn(Duration::ZERO, 0.0, amount);
-        pace.learn(Duration::from_millis(4), late_by, amount);
+        pace = pace.learned(Duration::ZERO, 0.0, amount);
+        pace = pace.learned(Duration::from_millis(4), late_by, amount);
     }
     pace.factor()
 }
