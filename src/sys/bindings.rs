@@ -129,7 +129,7 @@ extern "C" {
     pub type MessagePort;
 
     #[wasm_bindgen(method, setter)]
-    pub fn set_onmessage(this: &MessagePort, callback: &Closure<dyn FnMut()>);
+    pub fn set_onmessage(this: &MessagePort, callback: &Function);
 
     #[wasm_bindgen(method, js_name = postMessage)]
     pub fn post_message(this: &MessagePort, message: u32);

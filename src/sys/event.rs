@@ -35,7 +35,7 @@ impl Inspector {
     /// The data of a `message` event.
     ///
     /// None for what no browser delivers: an event that the page made and dispatched itself can carry anything.
-    pub fn inspect(&self, event: web_sys::Event) -> Option<Data> {
+    pub fn inspect(&self, event: JsValue) -> Option<Data> {
         let value: bindings::Data = event.unchecked_into::<web_sys::MessageEvent>().data().unchecked_into();
         let kinds = [self.0.get(), Kind::Text, Kind::Binary, Kind::Blob];
         let (kind, len) = kinds.into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
@@ -132,7 +132,7 @@ fn ascii(value: &JsValue, len: usize) -> Option<String> {
 }
 
 /// What a `close` event says.
-pub(super) fn close(event: web_sys::Event) -> CloseEvent {
+pub(super) fn close(event: JsValue) -> CloseEvent {
     let event: web_sys::CloseEvent = event.unchecked_into();
     CloseEvent { code: event.code(), reason: event.reason(), was_clean: event.was_clean() }
 }

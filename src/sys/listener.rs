@@ -2,8 +2,17 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Event, EventTarget};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::EventTarget;
+
+/// What the browser calls: with an event, or with nothing. Each other type would bring glue of its own.
+pub(super) type Callback = Closure<dyn FnMut(JsValue)>;
+
+/// Whether what the closure holds is still right after a panic is for those to say who have made it.
+pub(super) fn callback(closure: impl FnMut(JsValue) + 'static) -> Callback {
+    Closure::own_assert_unwind_safe(closure)
+}
 
 /// Calls a closure for each event of one kind, until it is dropped.
 ///
@@ -12,19 +21,19 @@ use web_sys::{Event, EventTarget};
 pub(crate) struct Listener {
     target: EventTarget,
     name: &'static str,
-    callback: Closure<dyn FnMut(Event)>,
+    callback: Callback,
 }
 
 impl Listener {
-    pub(super) fn new(target: &EventTarget, name: &'static str, callback: impl FnMut(Event) + 'static) -> Self {
-        let callback = Closure::own_assert_unwind_safe(callback);
+    pub(super) fn new(target: &EventTarget, name: &'static str, callback: impl FnMut(JsValue) + 'static) -> Self {
+        let callback = self::callback(callback);
         // It throws only for arguments of a wrong type.
         let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
         Self { target: target.clone(), name, callback }
     }
 
     /// For an event that comes at most once. What the closure holds is freed when it has been called.
-    pub(super) fn once(target: &EventTarget, name: &'static str, callback: impl FnOnce(Event) + 'static) -> Self {
+    pub(super) fn once(target: &EventTarget, name: &'static str, callback: impl FnOnce(JsValue) + 'static) -> Self {
         let mut callback = Some(callback);
         Self::new(target, name, move |event| {
             if let Some(callback) = callback.take() {

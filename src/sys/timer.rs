@@ -1,6 +1,6 @@
 //! A delay.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -8,8 +8,9 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen::{JsCast, JsValue};
 
+use super::listener::{Callback, callback};
 use super::{bindings, in_next_turn};
 
 /// Resolves in the next turn of the event loop, or in the turn that follows a delay. Dropping it cancels it.
@@ -17,48 +18,48 @@ use super::{bindings, in_next_turn};
 /// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute. Of a page that was frozen they
 /// may call what is overdue before they deliver events that have come in time: hence the turn.
 pub(crate) struct Timer {
-    state: Rc<RefCell<State>>,
+    state: Rc<State>,
     due_at: f64,
-    timeout: Option<(JsValue, Closure<dyn FnMut()>)>,
+    timeout: Option<(JsValue, Callback)>,
 }
 
 #[derive(Default)]
 struct State {
-    fired_at: Option<f64>,
-    waker: Option<Waker>,
+    fired_at: Cell<Option<f64>>,
+    waker: Cell<Option<Waker>>,
 }
 
 impl Timer {
     pub fn new(delay: Duration) -> Self {
-        let state = Rc::default();
-        let mut timer = Self { due_at: now() + milliseconds(delay), timeout: None, state };
-        let state = Rc::downgrade(&timer.state);
+        let state = Rc::<State>::default();
+        let fired = Rc::downgrade(&state);
+        let fire_in_next_turn = move || {
+            let fired = fired.clone();
+            in_next_turn(move || fire(&fired));
+        };
+        let due_at = now() + milliseconds(delay);
+        let mut timeout = None;
         if delay.is_zero() {
-            in_next_turn(move || fire(&state));
+            fire_in_next_turn();
         } else {
-            let callback = Closure::own_assert_unwind_safe(move || {
-                let state = state.clone();
-                in_next_turn(move || fire(&state));
-            });
+            let callback = callback(move |_| fire_in_next_turn());
             // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
             let delay = milliseconds(delay).min(i32::MAX.into());
-            let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), delay);
-            timer.timeout = Some((handle, callback));
+            timeout = Some((bindings::set_timeout(callback.as_ref().unchecked_ref(), delay), callback));
         }
-        timer
+        Self { state, due_at, timeout }
     }
 
     /// How many milliseconds too late it has fired; 0 while it has not.
     pub fn late_by(&self) -> f64 {
-        self.state.borrow().fired_at.unwrap_or(self.due_at) - self.due_at
+        self.state.fired_at.get().map_or(0.0, |fired_at| fired_at - self.due_at)
     }
 }
 
-fn fire(state: &Weak<RefCell<State>>) {
+fn fire(state: &Weak<State>) {
     let Some(state) = state.upgrade() else { return };
-    state.borrow_mut().fired_at = Some(now());
-    let waker = state.borrow_mut().waker.take();
-    if let Some(waker) = waker {
+    state.fired_at.set(Some(now()));
+    if let Some(waker) = state.waker.take() {
         waker.wake();
     }
 }
@@ -80,12 +81,10 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.state.borrow().fired_at.is_some() {
+        if self.state.fired_at.get().is_some() {
             return Poll::Ready(());
         }
-        // What the last one drops may be this, so no borrow must be held.
-        let last = self.state.borrow_mut().waker.replace(context.waker().clone());
-        drop(last);
+        self.state.waker.set(Some(context.waker().clone()));
         Poll::Pending
     }
 }
