@@ -27,7 +27,7 @@ pub(crate) struct Backpressure {
 #[derive(Default)]
 pub(crate) struct Wait {
     look: Option<Look>,
-    waiter: Option<Waiter>,
+    waiter: Waiter,
 }
 
 /// The next look, and what the last one saw.
@@ -102,7 +102,7 @@ impl Backpressure {
                 *wait = Wait::default();
                 return Poll::Ready(result);
             }
-            wait.waiter.get_or_insert_with(|| self.notify.waiter()).wait(context.waker());
+            self.notify.wait(&mut wait.waiter, context.waker());
             match &wait.look {
                 Some(_) if !has_fired => return Poll::Pending,
                 last => wait.look = Some(Look::after(last.as_ref().map(|last| last.next_delay(amount)), amount)),

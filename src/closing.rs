@@ -22,7 +22,7 @@ pub struct Closed {
 impl Closed {
     pub(crate) fn of(connection: &Connection) -> Self {
         let lifecycle = Rc::clone(connection.lifecycle());
-        Self { waiter: lifecycle.waiter(), lifecycle }
+        Self { lifecycle, waiter: Waiter::default() }
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Closing {
 
 impl Closing {
     pub fn new(connection: &Connection) -> Self {
-        Self { timer: Timer::new(connection.close_timeout()), waiter: connection.lifecycle().waiter() }
+        Self { timer: Timer::new(connection.close_timeout()), waiter: Waiter::default() }
     }
 
     pub fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {

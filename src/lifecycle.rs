@@ -1,6 +1,6 @@
 //! Connecting → open → ended, and who waits for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll};
 
@@ -11,7 +11,7 @@ use crate::{CloseEvent, Error};
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     is_opened: Cell<bool>,
-    end: RefCell<Option<Result<CloseEvent, Error>>>,
+    end: OnceCell<Result<CloseEvent, Error>>,
     notify: Notify,
 }
 
@@ -32,41 +32,36 @@ impl Lifecycle {
 
     /// Ends the connection: the peer's close event, or why there is none. The first end is the one that counts.
     pub fn end(&self, end: Result<CloseEvent, Error>) {
-        self.end.borrow_mut().get_or_insert(end);
+        let _ = self.end.set(end);
         self.notify.wake_all();
     }
 
     /// The close event, once there is one.
     pub fn close_event(&self) -> Option<CloseEvent> {
-        self.end.borrow().as_ref()?.as_ref().ok().cloned()
+        self.end.get()?.as_ref().ok().cloned()
     }
 
     /// How the connection has ended, once it has.
     pub fn ended(&self) -> Option<Result<CloseEvent, Error>> {
-        self.end.borrow().clone()
-    }
-
-    /// A place for one who will wait for any of this.
-    pub fn waiter(&self) -> Waiter {
-        self.notify.waiter()
+        self.end.get().cloned()
     }
 
     /// Resolves when the connection was opened, or has ended without that: then it is false.
     pub fn poll_opened(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<bool> {
         // A server may accept and close at once: that connection was open.
-        if self.is_opened() || self.end.borrow().is_some() {
+        if self.is_opened() || self.end.get().is_some() {
             return Poll::Ready(self.is_opened());
         }
-        waiter.wait(context.waker());
+        self.notify.wait(waiter, context.waker());
         Poll::Pending
     }
 
     /// Resolves when the connection has ended.
     pub fn poll_ended(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<Result<CloseEvent, Error>> {
-        if let Some(end) = &*self.end.borrow() {
-            return Poll::Ready(end.clone());
+        if let Some(end) = self.ended() {
+            return Poll::Ready(end);
         }
-        waiter.wait(context.waker());
+        self.notify.wait(waiter, context.waker());
         Poll::Pending
     }
 }

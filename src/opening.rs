@@ -42,7 +42,7 @@ impl Future for Opening {
             Some(Ok(connection)) => {
                 let wait = wait.get_or_insert_with(|| Wait {
                     timer: Timer::new(*timeout),
-                    waiter: connection.lifecycle().waiter(),
+                    waiter: Waiter::default(),
                 });
                 ready!(connection.poll_opened(context, &mut wait.waiter, Pin::new(&mut wait.timer), *timeout))
             }

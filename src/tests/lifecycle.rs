@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Count, test};
 use crate::lifecycle::Lifecycle;
+use crate::notify::Waiter;
 use crate::{CloseEvent, Error};
 
 fn close(code: u16) -> CloseEvent {
@@ -11,18 +12,18 @@ fn close(code: u16) -> CloseEvent {
 }
 
 fn opened(lifecycle: &Lifecycle) -> Poll<bool> {
-    lifecycle.poll_opened(&Context::from_waker(Waker::noop()), &mut lifecycle.waiter())
+    lifecycle.poll_opened(&Context::from_waker(Waker::noop()), &mut Waiter::default())
 }
 
 fn ended(lifecycle: &Lifecycle) -> Poll<Result<CloseEvent, Error>> {
-    lifecycle.poll_ended(&Context::from_waker(Waker::noop()), &mut lifecycle.waiter())
+    lifecycle.poll_ended(&Context::from_waker(Waker::noop()), &mut Waiter::default())
 }
 
 #[test]
 fn opening_resolves_those_who_wait_for_it() {
     let (lifecycle, count) = (Lifecycle::default(), Arc::new(Count::default()));
     let waker = Waker::from(count.clone());
-    let (context, waiter) = (&Context::from_waker(&waker), &mut lifecycle.waiter());
+    let (context, waiter) = (&Context::from_waker(&waker), &mut Waiter::default());
     assert!(lifecycle.poll_opened(context, waiter).is_pending());
     assert!(lifecycle.poll_opened(context, waiter).is_pending());
     lifecycle.open();
@@ -34,7 +35,7 @@ fn opening_resolves_those_who_wait_for_it() {
 fn those_who_have_gone_are_not_woken() {
     let (lifecycle, count) = (Lifecycle::default(), Arc::new(Count::default()));
     let waker = Waker::from(count.clone());
-    let mut waiter = lifecycle.waiter();
+    let mut waiter = Waiter::default();
     assert!(lifecycle.poll_opened(&Context::from_waker(&waker), &mut waiter).is_pending());
     drop((waiter, waker));
     assert_eq!(Arc::strong_count(&count), 1);
