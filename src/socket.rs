@@ -90,7 +90,8 @@ impl WebSocket {
 
     /// Calls `callback` when the connection has been opened, which is once at most.
     pub fn on_open(&self, callback: impl FnOnce() + 'static) -> ListenerGuard {
-        self.listen(self.inner.socket.on_open(callback))
+        let mut callback = once(|()| callback());
+        self.listen(self.inner.socket.on_open(move || callback(())))
     }
 
     /// Calls `callback` with each message.
@@ -115,15 +116,16 @@ impl WebSocket {
         let opened = Rc::clone(&was_open);
         let on_open = socket.on_open(move || opened.set(true));
         let url = socket.url();
-        self.listen(socket.on_error(move || {
+        let mut callback = once(move |()| {
             drop(on_open);
             callback(if was_open.get() { Error::ConnectionLost { url } } else { Error::ConnectFailed { url } });
-        }))
+        });
+        self.listen(socket.on_error(move || callback(())))
     }
 
     /// Calls `callback` when the connection has ended, or could not be opened, which is once at most.
     pub fn on_close(&self, callback: impl FnOnce(CloseEvent) + 'static) -> ListenerGuard {
-        self.listen(self.inner.socket.on_close(callback))
+        self.listen(self.inner.socket.on_close(once(callback)))
     }
 
     /// Sends a message.
@@ -210,6 +212,16 @@ impl WebSocket {
         self.inner.last_id.set(id);
         self.inner.listeners.borrow_mut().push((id, listener));
         ListenerGuard { inner: Rc::downgrade(&self.inner), id }
+    }
+}
+
+/// For an event that comes at most once. What the closure holds is freed when it has been called.
+fn once<T>(closure: impl FnOnce(T)) -> impl FnMut(T) {
+    let mut closure = Some(closure);
+    move |argument| {
+        if let Some(closure) = closure.take() {
+            closure(argument);
+        }
     }
 }
 

@@ -7,9 +7,6 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     pub type Global;
 
-    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
-    pub static GLOBAL: Global;
-
     /// The `WebSocket` of `web_sys` with a few members more.
     #[wasm_bindgen(extends = web_sys::WebSocket)]
     #[derive(Clone, Debug)]
@@ -23,6 +20,10 @@ extern "C" {
     /// there is none of. An `Option` takes no place in its table of objects.
     #[wasm_bindgen(catch, js_namespace = Reflect)]
     pub fn construct(constructor: &Function, arguments: &Array) -> Result<Option<WebSocket>, JsValue>;
+
+    /// The arguments of the constructor.
+    #[wasm_bindgen(js_namespace = Array, js_name = of)]
+    pub fn array_of(url: &str, protocols: &Array) -> Array;
 
     /// 64 bits in the standard; `web_sys` cuts it to 32.
     #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
@@ -54,7 +55,7 @@ extern "C" {
 
     /// The function that calls it with these as `this` and as the first two arguments, whatever it is called with.
     #[wasm_bindgen(method)]
-    pub fn bind(this: &Method, object: &JsValue, first: &JsValue, second: &JsValue) -> Function;
+    pub fn bind(this: &Method, object: &WebSocket, code: u16, reason: &str) -> Function;
 
     /// `ImageData` whose pixels stay where they are; `web_sys` copies them into wasm memory.
     pub type ImageData;

@@ -6,9 +6,11 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::EventTarget;
 
-/// What the browser calls: with an event, or with nothing. Each other type would bring glue of its own.
+/// What the browser calls: with an event, or with nothing. Each further type would bring glue of its own.
 pub(super) type Callback = Closure<dyn FnMut(JsValue)>;
 
+/// A closure for the browser to call, until the callback is dropped.
+///
 /// Whether what the closure holds is still right after a panic is for those to say who have made it.
 pub(super) fn callback(closure: impl FnMut(JsValue) + 'static) -> Callback {
     Closure::own_assert_unwind_safe(closure)
@@ -25,25 +27,14 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(target: &EventTarget, name: &'static str, callback: impl FnMut(JsValue) + 'static) -> Self {
-        let callback = self::callback(callback);
+    pub(super) fn new(target: &EventTarget, name: &'static str, callback: Callback) -> Self {
         // It throws only for arguments of a wrong type.
         let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
         Self { target: target.clone(), name, callback }
     }
-
-    /// For an event that comes at most once. What the closure holds is freed when it has been called.
-    pub(super) fn once(target: &EventTarget, name: &'static str, callback: impl FnOnce(JsValue) + 'static) -> Self {
-        let mut callback = Some(callback);
-        Self::new(target, name, move |event| {
-            if let Some(callback) = callback.take() {
-                callback(event);
-            }
-        })
-    }
 }
 
-// Whether what the closure holds is still right after a panic is for those to say who have made it.
+// As for the closure.
 impl UnwindSafe for Listener {}
 impl RefUnwindSafe for Listener {}
 

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::listener::callback;
 use super::{Data, Listener, Payload, bindings, error, event};
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, SendError, protocol};
 
@@ -21,9 +22,9 @@ impl RawSocket {
             // A component that is rendered on a server runs natively, where there is nothing to call.
             return Err(Error::Unsupported);
         }
-        let constructor = bindings::GLOBAL.with(bindings::Global::web_socket).ok_or(Error::Unsupported)?;
+        let constructor = js_sys::global().unchecked_ref::<bindings::Global>().web_socket().ok_or(Error::Unsupported)?;
         let protocols: Array = options.protocols.iter().map(JsValue::from).collect();
-        let constructed = bindings::construct(&constructor, &Array::of2(&url.into(), &protocols));
+        let constructed = bindings::construct(&constructor, &bindings::array_of(url, &protocols));
         let raw = constructed.map_err(|thrown| explain(thrown, url, options))?.ok_or(Error::Unsupported)?;
         let socket = Self::from_raw(raw.into());
         socket.set_binary_type(options.binary_type);
@@ -114,25 +115,26 @@ impl RawSocket {
         self.raw.close_with(code.get(), reason.as_str()).map_err(error::thrown)
     }
 
-    pub fn on_open(&self, callback: impl FnOnce() + 'static) -> Listener {
-        Listener::once(&self.raw, "open", move |_| callback())
+    pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
+        Listener::new(&self.raw, "open", callback(move |_| closure()))
     }
 
-    pub fn on_message(&self, mut callback: impl FnMut(Data) + 'static) -> Listener {
+    pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
         let inspector = event::Inspector::default();
-        Listener::new(&self.raw, "message", move |event| {
+        let callback = callback(move |event| {
             if let Some(data) = inspector.inspect(event) {
-                callback(data);
+                closure(data);
             }
-        })
+        });
+        Listener::new(&self.raw, "message", callback)
     }
 
-    pub fn on_error(&self, callback: impl FnOnce() + 'static) -> Listener {
-        Listener::once(&self.raw, "error", move |_| callback())
+    pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
+        Listener::new(&self.raw, "error", callback(move |_| closure()))
     }
 
-    pub fn on_close(&self, callback: impl FnOnce(CloseEvent) + 'static) -> Listener {
-        Listener::once(&self.raw, "close", move |event| callback(event::close(event)))
+    pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
+        Listener::new(&self.raw, "close", callback(move |event| closure(event::close(event))))
     }
 
     /// Leaves it to the browser to close the socket when it has opened, or after a while.
@@ -142,7 +144,7 @@ impl RawSocket {
     fn close_when_open(&self) {
         // JavaScript alone, so that nothing of Rust is kept until then. With a code and a reason, or else the browser would
         // take the event for the code.
-        let close = self.raw.close_method().bind(&self.raw, &CloseCode::NORMAL.get().into(), &"".into());
+        let close = self.raw.close_method().bind(&self.raw, CloseCode::NORMAL.get(), "");
         // It throws only for arguments of a wrong type.
         let _ = self.raw.add_event_listener_with_callback("open", &close);
         bindings::set_timeout(&close, LONGEST_CONNECTING);
