@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use crate::backpressure::{Backpressure, Wait};
@@ -120,25 +120,23 @@ impl Connection {
         self.shared.backpressure.poll_empty(context, wait, &self.shared.socket)
     }
 
-    /// The next data that has arrived, an error that ended it, or nothing for ever.
-    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<Data, Error>>> {
+    /// Takes what has arrived, or waits for it.
+    pub fn poll_take(&self, context: &mut Context<'_>) -> Taken<Data> {
         let mut queue = self.shared.queue.borrow_mut();
-        match queue.take() {
-            Taken::Message(data) => Poll::Ready(Some(Ok(data))),
-            Taken::Error(error) => Poll::Ready(Some(Err(error))),
-            Taken::End => Poll::Ready(None),
+        let taken = queue.take();
+        match taken {
             Taken::Empty => {
                 let last = queue.wait(context.waker());
                 drop(queue);
                 drop(last);
-                Poll::Pending
             }
             Taken::Pause => {
                 let waker = context.waker().clone();
                 in_next_turn(move || waker.wake());
-                Poll::Pending
             }
+            _ => {}
         }
+        taken
     }
 
     /// Resolves when the connection has ended, or when it has not in the time that a timer gives it.
@@ -188,23 +186,24 @@ impl Shared {
         self.backpressure.notify.wake_all();
         let len = data.len();
         let pushed = self.queue.borrow_mut().push(data, len);
-        match pushed {
-            Ok(None) => {}
-            Ok(Some(Wake::Now(reader))) => reader.wake(),
+        let reader = match pushed {
+            Ok(None) => None,
+            Ok(Some(Wake::Now(reader))) => Some(reader),
             Ok(Some(Wake::NextTurn)) => {
                 let shared = Rc::downgrade(self);
-                in_next_turn(move || {
-                    let reader = shared.upgrade().and_then(|shared| shared.queue.borrow_mut().turn());
-                    if let Some(reader) = reader {
-                        reader.wake();
+                return in_next_turn(move || {
+                    if let Some(shared) = shared.upgrade() {
+                        let reader = shared.queue.borrow_mut().turn();
+                        wake(reader);
                     }
                 });
             }
-            Err(Overfull) => {
-                self.end_queue(Some(Error::Overflow));
+            Err(Overfull(reader)) => {
                 self.close();
+                reader
             }
-        }
+        };
+        wake(reader);
     }
 
     /// By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this alone:
@@ -216,18 +215,15 @@ impl Shared {
     }
 
     fn ended(&self, end: Result<CloseEvent, Error>) {
-        let reader = self.queue.borrow_mut().end(None);
+        let reader = self.queue.borrow_mut().end();
         self.lifecycle.end(end);
         self.backpressure.notify.wake_all();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        wake(reader);
     }
+}
 
-    fn end_queue(&self, error: Option<Error>) {
-        let reader = self.queue.borrow_mut().end(error);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+fn wake(reader: Option<Waker>) {
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::waking::{Waking, When};
-use crate::{Error, Overflow};
+use crate::Overflow;
 
 /// How much may wait, and what becomes of more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) struct Queue<T> {
 /// What follows the last message.
 #[derive(Debug)]
 enum End {
-    Error(Error),
+    Overflow,
     None,
     /// The reader has been told that there is nothing more. Not before: `select!` does not poll a stream that says so.
     Told,
@@ -51,7 +51,7 @@ pub(crate) enum Wake {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Taken<T> {
     Message(T),
-    Error(Error),
+    Overflow,
     /// Nothing for ever.
     End,
     /// Nothing yet.
@@ -78,7 +78,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds a message of so many bytes. It fails if there is no room and [`Overflow::Close`] is asked for.
+    /// Adds a message of so many bytes. It fails, and ends the queue, if there is no room and
+    /// [`Overflow::Close`] is asked for.
     pub fn push(&mut self, message: T, bytes: u64) -> Result<Option<Wake>, Overfull> {
         if self.end.is_some() {
             return Ok(None);
@@ -88,7 +89,8 @@ impl<T> Queue<T> {
                 Overflow::Unbounded => {}
                 Overflow::Close => {
                     self.dropped += 1;
-                    return Err(Overfull);
+                    self.end = Some(End::Overflow);
+                    return Err(Overfull(self.reader.take()));
                 }
                 Overflow::DropOldest if self.limit.messages > 0 => {
                     while !self.has_room(bytes) {
@@ -142,12 +144,10 @@ impl<T> Queue<T> {
         if self.is_gathering { self.reader.take() } else { None }
     }
 
-    /// Ends the queue after what it holds, and after an error if there is one. The first end is the one that counts.
+    /// Ends the queue after what it holds. The first end is the one that counts.
     #[must_use = "the reader waits until it is woken"]
-    pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
-        if self.end.is_none() {
-            self.end = Some(error.map_or(End::None, End::Error));
-        }
+    pub fn end(&mut self) -> Option<Waker> {
+        self.end.get_or_insert(End::None);
         self.reader.take()
     }
 
@@ -184,13 +184,13 @@ impl<T> Queue<T> {
             return Taken::Message(message);
         }
         self.taken = 0;
-        match self.end.take() {
-            None => Taken::Empty,
-            Some(end) => {
-                self.end = Some(if let End::Error(_) = end { End::None } else { End::Told });
-                if let End::Error(error) = end { Taken::Error(error) } else { Taken::End }
-            }
-        }
+        let (taken, next) = match self.end {
+            None => return Taken::Empty,
+            Some(End::Overflow) => (Taken::Overflow, End::None),
+            Some(End::None | End::Told) => (Taken::End, End::Told),
+        };
+        self.end = Some(next);
+        taken
     }
 
     /// Keeps the reader's waker until there is something to take, and gives back the last one, to be dropped when no
@@ -200,6 +200,6 @@ impl<T> Queue<T> {
     }
 }
 
-/// There was no room for a message.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Overfull;
+/// There was no room for a message, which has ended the queue. The reader is to be woken.
+#[derive(Debug)]
+pub(crate) struct Overfull(pub Option<Waker>);

@@ -4,11 +4,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
 use crate::connection::Connection;
+use crate::queue::Taken;
 use crate::sys::Data;
 use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 
@@ -52,10 +53,11 @@ impl Receiver {
         take: fn(Data) -> Option<Result<T, Error>>,
     ) -> Poll<Option<Result<T, Error>>> {
         loop {
-            let taken = match ready!(self.connection.poll_next(context)) {
-                None => return Poll::Ready(None),
-                Some(Ok(data)) => take(data),
-                Some(Err(error)) => Some(Err(error)),
+            let taken = match self.connection.poll_take(context) {
+                Taken::Message(data) => take(data),
+                Taken::Overflow => Some(Err(Error::Overflow)),
+                Taken::End => return Poll::Ready(None),
+                Taken::Empty | Taken::Pause => return Poll::Pending,
             };
             if taken.is_some() {
                 return Poll::Ready(taken);

@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::{Count, test};
-use crate::queue::{Limit, Overfull, Queue, Taken, Wake};
+use crate::queue::{Limit, Queue, Taken, Wake};
 use crate::waking::When;
-use crate::{Error, Overflow};
+use crate::Overflow;
 
 fn limited(bytes: u64, messages: usize, overflow: Overflow) -> Queue<u32> {
     Queue::new(Limit { bytes, messages, overflow })
@@ -43,27 +43,27 @@ fn messages_come_in_their_order() {
 fn queued_messages_survive_the_end_and_nothing_follows_it() {
     let queue = &mut queue();
     let _ = queue.push(1, 1);
-    let _ = queue.end(None);
+    let _ = queue.end();
     let _ = queue.push(2, 1);
     assert_eq!(taken(queue), [1]);
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
 
 #[test]
-fn an_error_comes_once_after_the_messages_and_before_the_end() {
-    let queue = &mut queue();
+fn an_overflow_comes_once_after_the_messages_and_before_the_end() {
+    let queue = &mut limited(1, 1, Overflow::Close);
     let _ = queue.push(1, 1);
-    let _ = queue.end(Some(Error::Overflow));
-    let _ = queue.end(None);
+    assert!(queue.push(2, 1).is_err());
+    let _ = queue.end();
     assert_eq!(queue.take(), Taken::Message(1));
-    assert_eq!(queue.take(), Taken::Error(Error::Overflow));
+    assert_eq!(queue.take(), Taken::Overflow);
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
 
 #[test]
 fn it_is_over_when_the_reader_was_told() {
     let queue = &mut queue();
-    let _ = queue.end(None);
+    let _ = queue.end();
     assert!(!queue.is_over());
     let _ = queue.take();
     assert!(queue.is_over());
@@ -75,7 +75,7 @@ fn a_message_and_the_end_wake_the_reader_once_each() {
         Some(Wake::Now(waker)) => Some(waker),
         _ => None,
     };
-    for event in [push, |queue: &mut Queue<u32>| queue.end(None)] {
+    for event in [push, |queue: &mut Queue<u32>| queue.end()] {
         let (mut queue, count) = (queue(), Arc::new(Count::default()));
         assert!(queue.wait(&Waker::from(count.clone())).is_none());
         event(&mut queue).expect("nobody is woken").wake();
@@ -91,7 +91,8 @@ fn no_more_may_wait_than_the_limit() {
         assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropNewest), 0..10), [0, 1, 2]);
         let closes = &mut limited(bytes, messages, Overflow::Close);
         assert!((0..3).all(|message| closes.push(message, 1).is_ok()));
-        assert_eq!(closes.push(3, 1).unwrap_err(), Overfull);
+        let _ = closes.wait(Waker::noop());
+        assert!(closes.push(3, 1).unwrap_err().0.is_some(), "the reader is to be woken");
         assert_eq!((taken(closes), closes.dropped()), (vec![0, 1, 2], 1));
     }
 }
