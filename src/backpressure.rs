@@ -33,12 +33,13 @@ pub(crate) struct Wait {
 /// The next look, and what the last one saw.
 struct Look {
     timer: Timer,
-    delay: Duration,
+    /// In milliseconds. The first look comes in the next turn of the event loop.
+    delay: u32,
     amount: u64,
 }
 
-const SHORTEST_DELAY: Duration = Duration::from_millis(4);
-const LONGEST_DELAY: Duration = Duration::from_millis(50);
+const SHORTEST_DELAY: u32 = 4;
+const LONGEST_DELAY: u32 = 50;
 
 impl Backpressure {
     pub fn new(options: &Options) -> Self {
@@ -105,22 +106,21 @@ impl Backpressure {
             self.notify.wait(&mut wait.waiter, context.waker());
             match &wait.look {
                 Some(_) if !has_fired => return Poll::Pending,
-                last => wait.look = Some(Look::after(last.as_ref().map(|last| last.next_delay(amount)), amount)),
+                last => wait.look = Some(Look::after(last.as_ref(), amount)),
             }
         }
     }
 }
 
 impl Look {
-    /// A look after a delay; without one, in the next turn of the event loop.
-    fn after(delay: Option<Duration>, amount: u64) -> Self {
-        let delay = delay.unwrap_or_default();
-        Self { timer: Timer::new(delay), delay, amount }
-    }
-
-    /// How long to wait for the look that follows this one.
-    fn next_delay(&self, amount: u64) -> Duration {
-        if amount < self.amount { SHORTEST_DELAY } else { self.delay.saturating_mul(2).clamp(SHORTEST_DELAY, LONGEST_DELAY) }
+    /// The look that follows the last one, if there was one.
+    fn after(last: Option<&Self>, amount: u64) -> Self {
+        let delay = match last {
+            None => 0,
+            Some(last) if amount < last.amount => SHORTEST_DELAY,
+            Some(last) => (last.delay * 2).clamp(SHORTEST_DELAY, LONGEST_DELAY),
+        };
+        Self { timer: Timer::new(Duration::from_millis(delay.into())), delay, amount }
     }
 }
 
@@ -145,10 +145,10 @@ impl Default for Pace {
 
 impl Pace {
     /// What a look has taught: after what delay it was to come, how many milliseconds it came too late, and what it saw.
-    pub fn learned(self, delay: Duration, late_by: f64, amount: u64) -> Self {
+    pub fn learned(self, delay: u32, late_by: f64, amount: u64) -> Self {
         let factor = match (late_by < LATE, amount) {
             // It came by no timer, and says nothing about them.
-            _ if delay.is_zero() => self.factor,
+            _ if delay == 0 => self.factor,
             (true, _) => 1,
             (false, 0) => (self.factor * 2).min(LARGEST_FACTOR),
             (false, _) => self.factor,
