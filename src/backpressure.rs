@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::notify::{Notify, Waiter};
 use crate::sys::{RawSocket, Timer};
-use crate::{Error, Options, ReadyState};
+use crate::{Options, ReadyState};
 
 /// How senders wait for one socket.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Backpressure {
         context: &mut Context<'_>,
         wait: &mut Wait,
         socket: &RawSocket,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ReadyState>> {
         let mark = if wait.look.is_some() { self.low_water_mark } else { self.raised_mark() };
         self.poll_below(context, wait, socket, mark)
     }
@@ -75,19 +75,19 @@ impl Backpressure {
         context: &mut Context<'_>,
         wait: &mut Wait,
         socket: &RawSocket,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ReadyState>> {
         // Of a closed socket too: what it could not send, it counts for ever.
         if socket.buffered_amount() == 0 { Poll::Ready(Ok(())) } else { self.poll_below(context, wait, socket, 0) }
     }
 
-    /// Resolves when no more than `mark` bytes are unsent, or with an error when the socket is not open.
+    /// Resolves when no more than `mark` bytes are unsent, or with its state when the socket is not open.
     fn poll_below(
         &self,
         context: &mut Context<'_>,
         wait: &mut Wait,
         socket: &RawSocket,
         mark: u64,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ReadyState>> {
         loop {
             let (state, amount) = (socket.ready_state(), socket.buffered_amount());
             let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
@@ -97,7 +97,7 @@ impl Backpressure {
             // First the state: once it is closed, `bufferedAmount` never falls again.
             let is_over = match state {
                 ReadyState::Open => (amount <= mark).then_some(Ok(())),
-                state => Some(Err(Error::NotOpen(state))),
+                state => Some(Err(state)),
             };
             if let Some(result) = is_over {
                 *wait = Wait::default();

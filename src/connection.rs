@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::backpressure::{Backpressure, Wait};
@@ -54,27 +54,6 @@ impl Connection {
         Self { listeners: RefCell::new(Some(listeners)), shared }
     }
 
-    /// Resolves when the connection was opened, or when it was not in the time that a timer gives it.
-    pub fn poll_opened(
-        &self,
-        context: &mut Context<'_>,
-        waiter: &mut Waiter,
-        timer: Pin<&mut Timer>,
-        timeout: Duration,
-    ) -> Poll<Result<(), Error>> {
-        let url = || self.socket().url();
-        Poll::Ready(match self.lifecycle().poll_opened(context, waiter) {
-            Poll::Ready(true) => Ok(()),
-            Poll::Ready(false) => Err(Error::ConnectFailed { url: url() }),
-            Poll::Pending => {
-                ready!(timer.poll(context));
-                // It has had its time, and gets no more of it for being dropped.
-                self.socket().close();
-                Err(Error::ConnectTimeout { url: url(), timeout })
-            }
-        })
-    }
-
     pub fn socket(&self) -> &RawSocket {
         &self.shared.socket
     }
@@ -112,11 +91,11 @@ impl Connection {
         self.shared.backpressure.has_room(&self.shared.socket)
     }
 
-    pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), Error>> {
+    pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.shared.backpressure.poll_room(context, wait, &self.shared.socket)
     }
 
-    pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), Error>> {
+    pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.shared.backpressure.poll_empty(context, wait, &self.shared.socket)
     }
 

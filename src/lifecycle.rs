@@ -41,6 +41,10 @@ impl Lifecycle {
         self.end.get()?.as_ref().ok().cloned()
     }
 
+    pub fn has_ended(&self) -> bool {
+        self.end.get().is_some()
+    }
+
     /// How the connection has ended, once it has.
     pub fn ended(&self) -> Option<Result<CloseEvent, Error>> {
         self.end.get().cloned()
@@ -49,7 +53,7 @@ impl Lifecycle {
     /// Resolves when the connection was opened, or has ended without that: then it is false.
     pub fn poll_opened(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<bool> {
         // A server may accept and close at once: that connection was open.
-        if self.is_opened() || self.end.get().is_some() {
+        if self.is_opened() || self.has_ended() {
             return Poll::Ready(self.is_opened());
         }
         self.notify.wait(waiter, context.waker());

@@ -78,7 +78,7 @@ impl Sender {
         let mut wait = Wait::default();
         match poll_fn(|context| self.connection.poll_room(context, &mut wait)).await {
             Ok(()) => self.socket().send_while_open(message),
-            Err(error) => Err(SendError { message, error }),
+            Err(state) => Err(SendError { message, error: Error::NotOpen(state) }),
         }
     }
 
@@ -104,7 +104,7 @@ impl Sender {
     /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits.
     pub async fn ready(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
-        poll_fn(move |context| self.connection.poll_room(context, &mut wait)).await
+        poll_fn(move |context| self.connection.poll_room(context, &mut wait)).await.map_err(Error::NotOpen)
     }
 
     /// Waits until everything that was sent has gone to the network.
@@ -117,7 +117,7 @@ impl Sender {
     /// [`Error::NotOpen`] if the connection ceases to be open before that; then some of it may be lost.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
-        poll_fn(move |context| self.connection.poll_empty(context, &mut wait)).await
+        poll_fn(move |context| self.connection.poll_empty(context, &mut wait)).await.map_err(Error::NotOpen)
     }
 
     /// Sends a Blob, or a `File`, of any size in slices of so many bytes, each a message.
@@ -251,7 +251,7 @@ impl Sink<Message> for Sender {
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        connection.poll_room(context, &mut sink.get_or_insert_default().room)
+        connection.poll_room(context, &mut sink.get_or_insert_default().room).map_err(Error::NotOpen)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -260,7 +260,7 @@ impl Sink<Message> for Sender {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        connection.poll_empty(context, &mut sink.get_or_insert_default().flush)
+        connection.poll_empty(context, &mut sink.get_or_insert_default().flush).map_err(Error::NotOpen)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -56,7 +56,7 @@ impl Stream for Slices {
         }
         let Self { sender, wait, .. } = &mut *self;
         let room = ready!(sender.connection().poll_room(context, wait));
-        let progress = room.and_then(|()| self.send_next());
+        let progress = room.map_err(Error::NotOpen).and_then(|()| self.send_next());
         self.has_failed = progress.is_err();
         Poll::Ready(Some(progress))
     }
