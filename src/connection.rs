@@ -1,6 +1,6 @@
 //! One connection, as its handles share it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 /// A connection, for as long as it has a handle. When this is dropped, it is closed.
 pub(crate) struct Connection {
     // Dropped before the socket is closed, so that no event of the closing comes.
-    listeners: RefCell<Option<[Listener; 4]>>,
+    listeners: Cell<Option<[Listener; 4]>>,
     shared: Rc<Shared>,
 }
 
@@ -51,7 +51,7 @@ impl Connection {
             shared.socket.on_error(move || error.failed()),
             shared.socket.on_close(move |event| close.ended(Ok(event))),
         ];
-        Self { listeners: RefCell::new(Some(listeners)), shared }
+        Self { listeners: Cell::new(Some(listeners)), shared }
     }
 
     pub fn socket(&self) -> &RawSocket {

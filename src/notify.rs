@@ -31,8 +31,10 @@ impl Notify {
         // What the last one drops may wait here, too.
         waiter.0 = Some(waker);
         let mut waiting = self.0.take();
-        waiting.retain(|waker| waker.strong_count() > 0);
-        waiting.push(own);
+        match waiting.iter_mut().find(|waker| waker.strong_count() == 0) {
+            Some(gone) => *gone = own,
+            None => waiting.push(own),
+        }
         self.0.set(waiting);
     }
 }

@@ -89,6 +89,10 @@ extern "C" {
     #[wasm_bindgen(method, getter, catch)]
     pub fn size(this: &Data) -> Result<f64, JsValue>;
 
+    /// What kind of object a value is, as `[object Blob]`.
+    #[wasm_bindgen(js_namespace = ["Object", "prototype", "toString"], js_name = call)]
+    pub fn tag(value: &JsValue) -> String;
+
     /// `Uint8Array` whose constructor may throw, as it does for a buffer that was given away.
     #[wasm_bindgen(js_name = Uint8Array)]
     pub type Bytes;

@@ -1,8 +1,8 @@
 //! Events → plain Rust.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 
-use js_sys::{ArrayBuffer, JsString, Object};
+use js_sys::{ArrayBuffer, JsString};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::{self, Bytes, TextEncoder};
@@ -90,7 +90,7 @@ impl Data {
 /// The value as an object of its type. That of another frame, whose socket was taken over, is no instance of a type of this
 /// one, and is known by its tag.
 fn cast<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
-    let is_one = value.is_instance_of::<T>() || (value.is_object() && Object::from(value.clone()).to_string() == tag);
+    let is_one = value.is_instance_of::<T>() || bindings::tag(&value) == tag;
     is_one.then(|| value.unchecked_into())
 }
 
@@ -105,30 +105,41 @@ fn bytes(value: &JsValue, len: usize) -> Result<Vec<u8>, JsValue> {
 const SHORT: usize = 64;
 
 thread_local! {
-    static ENCODER: OnceCell<TextEncoder> = const { OnceCell::new() };
-    /// Whether the last long text was ASCII. Mostly the next one is what the last one was.
-    static WAS_ASCII: Cell<bool> = const { Cell::new(true) };
+    static ASCII: Ascii = const { Ascii { encoder: Cell::new(None), was_last: Cell::new(true) } };
 }
 
 fn text(value: &JsValue, len: usize) -> Option<String> {
     // Into shared memory browsers do not encode.
-    let can_encode = len > SHORT && !cfg!(target_feature = "atomics");
-    if let Some(text) = (can_encode && WAS_ASCII.get()).then(|| ascii(value, len)).flatten() {
-        return Some(text);
+    if len <= SHORT || cfg!(target_feature = "atomics") {
+        return value.as_string();
     }
-    let text = value.as_string();
-    if can_encode {
-        WAS_ASCII.set(text.as_ref().is_some_and(|text| text.len() == len));
-    }
-    text
+    ASCII.try_with(|ascii| ascii.read(value, len)).ok().flatten()
 }
 
-/// Text that is ASCII, each unit a byte: the browser writes it straight to where it stays. None if it is not.
-fn ascii(value: &JsValue, len: usize) -> Option<String> {
-    let mut bytes = vec![0; len];
-    let read = ENCODER.with(|encoder| encoder.get_or_init(TextEncoder::new).encode_into(value, &mut bytes).read());
-    // If as many units were written as there are bytes, each of them is one byte.
-    if read as usize == len { String::from_utf8(bytes).ok() } else { None }
+/// Reads long text that may be ASCII.
+struct Ascii {
+    encoder: Cell<Option<TextEncoder>>,
+    /// Whether the last long text was ASCII. Mostly the next one is what the last one was.
+    was_last: Cell<bool>,
+}
+
+impl Ascii {
+    fn read(&self, value: &JsValue, len: usize) -> Option<String> {
+        let ascii = if self.was_last.get() { self.encode(value, len) } else { None };
+        let text = ascii.or_else(|| value.as_string());
+        self.was_last.set(text.as_ref().is_some_and(|text| text.len() == len));
+        text
+    }
+
+    /// Text that is ASCII, each unit a byte: the browser writes it straight to where it stays. None if it is not.
+    fn encode(&self, value: &JsValue, len: usize) -> Option<String> {
+        let mut bytes = vec![0; len];
+        let encoder = self.encoder.take().unwrap_or_else(TextEncoder::new);
+        let read = encoder.encode_into(value, &mut bytes).read();
+        self.encoder.set(Some(encoder));
+        // If as many units were written as there are bytes, each of them is one byte.
+        if read as usize == len { String::from_utf8(bytes).ok() } else { None }
+    }
 }
 
 /// What a `close` event says.

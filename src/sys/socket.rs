@@ -167,15 +167,16 @@ impl Drop for RawSocket {
 /// What the constructor throws, as an error that names the datum.
 fn explain(thrown: JsValue, url: &str, options: &Options) -> Error {
     let (name, message) = error::describe(&thrown);
+    let url = url.to_owned();
     match name.as_str() {
         // The other cause, a bad subprotocol, was excluded before, save for what browsers differ about.
         "SyntaxError" => match protocol::equal_but_for_case(&options.protocols) {
             Some(protocol) => Error::DuplicateProtocol(protocol.into()),
-            None => Error::InvalidUrl(url.into()),
+            None => Error::InvalidUrl(url),
         },
-        "SecurityError" => Error::Security { url: url.into(), message },
+        "SecurityError" => Error::Security { url, message },
         // Firefox's own, for what the page's policy forbids. It has no message.
-        "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url: url.into(), message: name },
+        "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url, message: name },
         _ => Error::Thrown { name, message },
     }
 }

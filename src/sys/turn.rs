@@ -1,6 +1,7 @@
 //! The next turn of the event loop.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::mem::take;
 
 use wasm_bindgen::JsCast;
 
@@ -11,19 +12,27 @@ use super::listener::{Callback, callback};
 ///
 /// By a message from the page to itself: unlike timers it is not delayed in hidden tabs, nor when it is used often.
 pub(crate) fn in_next_turn(action: impl FnOnce() + 'static) {
-    let mut actions = ACTIONS.take();
-    let is_first = actions.is_empty();
-    actions.push(Box::new(action));
-    ACTIONS.set(actions);
-    if is_first {
-        CHANNEL.with(|channel| channel.sender.post_message(0));
-    }
+    let action = Box::new(action);
+    let _ = TURN.try_with(|turn| turn.borrow_mut().add(action));
 }
 
 thread_local! {
-    static ACTIONS: Cell<Vec<Box<dyn FnOnce()>>> = const { Cell::new(Vec::new()) };
+    static TURN: RefCell<Turn> = const { RefCell::new(Turn { actions: Vec::new(), channel: None }) };
+}
+
+struct Turn {
+    actions: Vec<Box<dyn FnOnce()>>,
     /// One for all, and kept: it costs more to make than to use.
-    static CHANNEL: Channel = Channel::new();
+    channel: Option<Channel>,
+}
+
+impl Turn {
+    fn add(&mut self, action: Box<dyn FnOnce()>) {
+        if self.actions.is_empty() {
+            self.channel.get_or_insert_with(Channel::new).sender.post_message(0);
+        }
+        self.actions.push(action);
+    }
 }
 
 struct Channel {
@@ -33,8 +42,11 @@ struct Channel {
 
 impl Channel {
     fn new() -> Self {
-        // They may ask for another turn.
-        let callback = callback(|_| ACTIONS.take().into_iter().for_each(|action| action()));
+        let callback = callback(|_| {
+            // They may ask for another turn.
+            let actions = TURN.try_with(|turn| take(&mut turn.borrow_mut().actions));
+            actions.into_iter().flatten().for_each(|action| action());
+        });
         let channel = MessageChannel::new();
         channel.port1().set_onmessage(callback.as_ref().unchecked_ref());
         Self { sender: channel.port2(), _callback: callback }
