@@ -163,8 +163,7 @@ impl Shared {
     fn received(self: &Rc<Self>, data: Data) {
         // The peer may have answered what it has taken.
         self.backpressure.notify.wake_all();
-        let len = data.len();
-        let pushed = self.queue.borrow_mut().push(data, len);
+        let pushed = self.queue.borrow_mut().push(data);
         let reader = match pushed {
             Ok(None) => None,
             Ok(Some(Wake::Now(reader))) => Some(reader),

@@ -14,10 +14,15 @@ pub(crate) struct Limit {
     pub overflow: Overflow,
 }
 
+/// What has a length in bytes, which does not change.
+pub(crate) trait Len {
+    fn len(&self) -> u64;
+}
+
 /// A queue with one reader. What wakes the reader is given back, to be woken when no borrow is held.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    messages: VecDeque<(T, u64)>,
+    messages: VecDeque<T>,
     bytes: u64,
     limit: Limit,
     dropped: u64,
@@ -63,7 +68,7 @@ pub(crate) enum Taken<T> {
 /// The most messages that are taken without a pause, so that a reader that is fast enough cannot freeze the page.
 const MOST_AT_ONCE: usize = 128;
 
-impl<T> Queue<T> {
+impl<T: Len> Queue<T> {
     pub fn new(limit: Limit) -> Self {
         Self {
             messages: VecDeque::new(),
@@ -80,7 +85,8 @@ impl<T> Queue<T> {
 
     /// Adds a message of so many bytes. It fails, and ends the queue, if there is no room and
     /// [`Overflow::Close`] is asked for.
-    pub fn push(&mut self, message: T, bytes: u64) -> Result<Option<Wake>, Overfull> {
+    pub fn push(&mut self, message: T) -> Result<Option<Wake>, Overfull> {
+        let bytes = message.len();
         if self.end.is_some() {
             return Ok(None);
         }
@@ -104,7 +110,7 @@ impl<T> Queue<T> {
                 }
             }
         }
-        self.messages.push_back((message, bytes));
+        self.messages.push_back(message);
         self.bytes += bytes;
         Ok(self.wake())
     }
@@ -121,8 +127,8 @@ impl<T> Queue<T> {
     }
 
     fn pop(&mut self) -> Option<T> {
-        let (message, bytes) = self.messages.pop_front()?;
-        self.bytes -= bytes;
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.len();
         Some(message)
     }
 

@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::{self, Bytes, TextEncoder};
 use super::{RawMessage, error};
+use crate::queue::Len;
 use crate::{Blob, CloseEvent, Error, Message};
 
 /// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
@@ -56,12 +57,14 @@ impl Kind {
     }
 }
 
-impl Data {
-    /// The bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
-    pub fn len(&self) -> u64 {
+/// Bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
+impl Len for Data {
+    fn len(&self) -> u64 {
         self.len
     }
+}
 
+impl Data {
     /// Copies text and bytes into wasm memory. None for what no browser delivers.
     ///
     /// # Errors

@@ -2,29 +2,38 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::{Count, test};
-use crate::queue::{Limit, Queue, Taken, Wake};
-use crate::waking::When;
 use crate::Overflow;
+use crate::queue::{Len, Limit, Queue, Taken, Wake};
+use crate::waking::When;
 
-fn limited(bytes: u64, messages: usize, overflow: Overflow) -> Queue<u32> {
+/// A number, and how many bytes it is to have.
+type Message = (u32, u64);
+
+impl Len for Message {
+    fn len(&self) -> u64 {
+        self.1
+    }
+}
+
+fn limited(bytes: u64, messages: usize, overflow: Overflow) -> Queue<Message> {
     Queue::new(Limit { bytes, messages, overflow })
 }
 
-fn queue() -> Queue<u32> {
+fn queue() -> Queue<Message> {
     limited(0, 0, Overflow::Unbounded)
 }
 
 /// Pushes messages of one byte each, and gives those that are then in the queue.
-fn pushed(queue: &mut Queue<u32>, messages: impl IntoIterator<Item = u32>) -> Vec<u32> {
-    messages.into_iter().for_each(|message| drop(queue.push(message, 1).unwrap()));
+fn pushed(queue: &mut Queue<Message>, messages: impl IntoIterator<Item = u32>) -> Vec<u32> {
+    messages.into_iter().for_each(|message| drop(queue.push((message, 1)).unwrap()));
     taken(queue)
 }
 
-fn taken(queue: &mut Queue<u32>) -> Vec<u32> {
+fn taken(queue: &mut Queue<Message>) -> Vec<u32> {
     let mut all = Vec::new();
     loop {
         match queue.take() {
-            Taken::Message(message) => all.push(message),
+            Taken::Message((message, _)) => all.push(message),
             Taken::Pause => {}
             _ => return all,
         }
@@ -42,9 +51,9 @@ fn messages_come_in_their_order() {
 #[test]
 fn queued_messages_survive_the_end_and_nothing_follows_it() {
     let queue = &mut queue();
-    let _ = queue.push(1, 1);
+    let _ = queue.push((1, 1));
     let _ = queue.end();
-    let _ = queue.push(2, 1);
+    let _ = queue.push((2, 1));
     assert_eq!(taken(queue), [1]);
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
@@ -52,10 +61,10 @@ fn queued_messages_survive_the_end_and_nothing_follows_it() {
 #[test]
 fn an_overflow_comes_once_after_the_messages_and_before_the_end() {
     let queue = &mut limited(1, 1, Overflow::Close);
-    let _ = queue.push(1, 1);
-    assert!(queue.push(2, 1).is_err());
+    let _ = queue.push((1, 1));
+    assert!(queue.push((2, 1)).is_err());
     let _ = queue.end();
-    assert_eq!(queue.take(), Taken::Message(1));
+    assert_eq!(queue.take(), Taken::Message((1, 1)));
     assert_eq!(queue.take(), Taken::Overflow);
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
@@ -71,11 +80,11 @@ fn it_is_over_when_the_reader_was_told() {
 
 #[test]
 fn a_message_and_the_end_wake_the_reader_once_each() {
-    let push = |queue: &mut Queue<u32>| match queue.push(1, 1).unwrap() {
+    let push = |queue: &mut Queue<Message>| match queue.push((1, 1)).unwrap() {
         Some(Wake::Now(waker)) => Some(waker),
         _ => None,
     };
-    for event in [push, |queue: &mut Queue<u32>| queue.end()] {
+    for event in [push, |queue: &mut Queue<Message>| queue.end()] {
         let (mut queue, count) = (queue(), Arc::new(Count::default()));
         assert!(queue.wait(&Waker::from(count.clone())).is_none());
         event(&mut queue).expect("nobody is woken").wake();
@@ -90,9 +99,9 @@ fn no_more_may_wait_than_the_limit() {
         assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropOldest), 0..10), [7, 8, 9]);
         assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropNewest), 0..10), [0, 1, 2]);
         let closes = &mut limited(bytes, messages, Overflow::Close);
-        assert!((0..3).all(|message| closes.push(message, 1).is_ok()));
+        assert!((0..3).all(|message| closes.push((message, 1)).is_ok()));
         let _ = closes.wait(Waker::noop());
-        assert!(closes.push(3, 1).unwrap_err().0.is_some(), "the reader is to be woken");
+        assert!(closes.push((3, 1)).unwrap_err().0.is_some(), "the reader is to be woken");
         assert_eq!((taken(closes), closes.dropped()), (vec![0, 1, 2], 1));
     }
 }
@@ -108,7 +117,7 @@ fn what_is_taken_makes_room() {
 #[test]
 fn empty_messages_are_messages() {
     let queue = &mut limited(100, 2, Overflow::DropOldest);
-    (0..5).for_each(|message| drop(queue.push(message, 0).unwrap()));
+    (0..5).for_each(|message| drop(queue.push((message, 0)).unwrap()));
     assert_eq!((taken(queue), queue.dropped()), (vec![3, 4], 3));
 }
 
@@ -116,7 +125,7 @@ fn empty_messages_are_messages() {
 fn the_oldest_make_as_much_room_as_is_needed() {
     let queue = &mut limited(10, 100, Overflow::DropOldest);
     for (message, bytes) in [(1, 4), (2, 4), (3, 9)] {
-        let _ = queue.push(message, bytes);
+        let _ = queue.push((message, bytes));
     }
     assert_eq!((taken(queue), queue.dropped()), (vec![3], 2));
 }
@@ -125,19 +134,19 @@ fn the_oldest_make_as_much_room_as_is_needed() {
 fn a_message_of_any_size_may_wait_alone() {
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
         let queue = &mut limited(10, 100, overflow);
-        assert!(queue.push(1, 11).is_ok());
+        assert!(queue.push((1, 11)).is_ok());
         assert_eq!((taken(queue), queue.dropped()), (vec![1], 0));
     }
     let queue = &mut limited(10, 100, Overflow::DropOldest);
-    let _ = queue.push(1, 4);
-    let _ = queue.push(2, 11);
+    let _ = queue.push((1, 4));
+    let _ = queue.push((2, 11));
     assert_eq!((taken(queue), queue.dropped()), (vec![2], 1));
 }
 
 #[test]
 fn without_a_reader_nothing_is_kept() {
     let queue = &mut limited(100, 100, Overflow::Close);
-    let _ = queue.push(1, 1);
+    let _ = queue.push((1, 1));
     assert!(queue.discard().is_none());
     assert!(pushed(queue, 2..9).is_empty());
 }
@@ -145,7 +154,7 @@ fn without_a_reader_nothing_is_kept() {
 #[test]
 fn a_reader_pauses_after_128_messages() {
     let queue = &mut queue();
-    (0..300).for_each(|message| drop(queue.push(message, 1)));
+    (0..300).for_each(|message| drop(queue.push((message, 1))));
     let mut pauses = Vec::new();
     for index in 0..302 {
         if queue.take() == Taken::Pause {
@@ -157,12 +166,12 @@ fn a_reader_pauses_after_128_messages() {
 }
 
 /// Lets messages arrive, as many at a time as are given, at a reader that waits for each time. Tells when it was woken.
-fn wakes(queue: &mut Queue<u32>, arriving: usize, times: usize) -> Vec<When> {
+fn wakes(queue: &mut Queue<Message>, arriving: usize, times: usize) -> Vec<When> {
     let mut wakes = Vec::new();
     for _ in 0..times {
         let _ = queue.wait(Waker::noop());
         for message in 0..arriving {
-            wakes.extend(queue.push(message as u32, 1).unwrap().map(|wake| match wake {
+            wakes.extend(queue.push((message as u32, 1)).unwrap().map(|wake| match wake {
                 Wake::Now(_) => When::Now,
                 Wake::NextTurn => When::NextTurn,
             }));
@@ -179,7 +188,7 @@ fn a_reader_that_waits_is_not_overrun_by_what_a_turn_gathers() {
     // Turns have paid.
     assert_eq!(wakes(queue, 5, 20).last(), Some(&When::NextTurn));
     let _ = queue.wait(Waker::noop());
-    let woken: Vec<_> = (0..16).map(|message| queue.push(message, 1).unwrap()).collect();
+    let woken: Vec<_> = (0..16).map(|message| queue.push((message, 1)).unwrap()).collect();
     assert!(matches!(woken[0], Some(Wake::NextTurn)));
     assert!(woken[1..8].iter().all(Option::is_none));
     assert!(matches!(woken[8], Some(Wake::Now(_))), "it is half full");
