@@ -92,7 +92,9 @@ impl Backpressure {
             let (state, amount) = (socket.ready_state(), socket.buffered_amount());
             let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
             if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
-                self.pace.set(self.pace.get().learned(look.delay, look.timer.late_by(), amount));
+                let mut pace = self.pace.get();
+                pace.learn(look.delay, look.timer.late_by(), amount);
+                self.pace.set(pace);
             }
             // First the state: once it is closed, `bufferedAmount` never falls again.
             let is_over = match state {
@@ -144,16 +146,15 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// What a look has taught: after what delay it was to come, how many milliseconds it came too late, and what it saw.
-    pub fn learned(self, delay: u32, late_by: f64, amount: u64) -> Self {
-        let factor = match (late_by < LATE, amount) {
+    /// Learns from a look: after what delay it was to come, how many milliseconds it came too late, and what it saw.
+    pub fn learn(&mut self, delay: u32, late_by: f64, amount: u64) {
+        if delay == 0 {
             // It came by no timer, and says nothing about them.
-            _ if delay == 0 => self.factor,
-            (true, _) => 1,
-            (false, 0) => (self.factor * 2).min(LARGEST_FACTOR),
-            (false, _) => self.factor,
-        };
-        Self { factor }
+        } else if late_by < LATE {
+            self.factor = 1;
+        } else if amount == 0 {
+            self.factor = (self.factor * 2).min(LARGEST_FACTOR);
+        }
     }
 
     #[cfg(test)]

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::connection::Connection;
@@ -48,42 +48,40 @@ impl Future for Opening {
     type Output = Result<WebSocketStream, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let is_open = match &mut *self {
-            Self::Connecting(connecting) => match connecting.poll(context) {
-                Poll::Ready(is_open) => is_open,
-                Poll::Pending => return Poll::Pending,
-            },
-            _ => false,
-        };
-        match mem::replace(&mut *self, Self::Done) {
-            Self::Failed(error) => Poll::Ready(Err(error)),
-            Self::Connecting(Connecting { connection, .. }) if is_open => Poll::Ready(Ok(WebSocketStream::new(connection))),
-            Self::Connecting(connecting) => Poll::Ready(Err(connecting.failed())),
-            Self::Done => Poll::Pending,
+        if let Self::Connecting(connecting) = &mut *self {
+            ready!(connecting.poll(context));
         }
+        Poll::Ready(match mem::replace(&mut *self, Self::Done) {
+            Self::Failed(error) => Err(error),
+            Self::Connecting(connecting) => connecting.finish(),
+            Self::Done => return Poll::Pending,
+        })
     }
 }
 
 impl Connecting {
-    /// Resolves with whether it is open, when it is or will not be any more.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+    /// Resolves when it is open, or cannot be any more, or has had its time.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Self { connection, waiter, timer, timeout } = self;
-        let opened = connection.lifecycle().poll_opened(context, waiter);
-        if opened.is_ready() {
-            return opened;
+        if connection.lifecycle().poll_opened(context, waiter).is_ready() {
+            return Poll::Ready(());
         }
         let timer = timer.get_or_insert_with(|| Timer::new(*timeout));
-        Pin::new(timer).poll(context).map(|()| false)
+        Pin::new(timer).poll(context)
     }
 
-    fn failed(self) -> Error {
-        let (socket, timeout) = (self.connection.socket(), self.timeout);
+    fn finish(self) -> Result<WebSocketStream, Error> {
+        let Self { connection, timeout, .. } = self;
+        let (lifecycle, socket) = (connection.lifecycle(), connection.socket());
+        if lifecycle.is_opened() {
+            return Ok(WebSocketStream::new(connection));
+        }
         let url = socket.url();
-        if self.connection.lifecycle().has_ended() {
-            return Error::ConnectFailed { url };
+        if lifecycle.has_ended() {
+            return Err(Error::ConnectFailed { url });
         }
         // It has had its time, and gets no more of it for being dropped.
         socket.close();
-        Error::ConnectTimeout { url, timeout }
+        Err(Error::ConnectTimeout { url, timeout })
     }
 }

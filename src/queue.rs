@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use crate::waking::{Waking, When};
 use crate::Overflow;
+use crate::waking::{Waking, When};
 
 /// How much may wait, and what becomes of more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

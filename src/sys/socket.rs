@@ -22,13 +22,19 @@ impl RawSocket {
             // A component that is rendered on a server runs natively, where there is nothing to call.
             return Err(Error::Unsupported);
         }
-        let constructor = js_sys::global().unchecked_ref::<bindings::Global>().web_socket().ok_or(Error::Unsupported)?;
+        let Some(constructor) = js_sys::global().unchecked_ref::<bindings::Global>().web_socket() else {
+            return Err(Error::Unsupported);
+        };
         let protocols: Array = options.protocols.iter().map(JsValue::from).collect();
-        let constructed = bindings::construct(&constructor, &bindings::array_of(url, &protocols));
-        let raw = constructed.map_err(|thrown| explain(thrown, url, options))?.ok_or(Error::Unsupported)?;
-        let socket = Self::from_raw(raw.into());
-        socket.set_binary_type(options.binary_type);
-        Ok(socket)
+        match bindings::construct(&constructor, &bindings::array_of(url, &protocols)) {
+            Ok(Some(raw)) => {
+                let socket = Self::from_raw(raw.into());
+                socket.set_binary_type(options.binary_type);
+                Ok(socket)
+            }
+            Ok(None) => Err(Error::Unsupported),
+            Err(thrown) => Err(explain(thrown, url, options)),
+        }
     }
 
     pub fn from_raw(raw: web_sys::WebSocket) -> Self {

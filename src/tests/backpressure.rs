@@ -6,8 +6,8 @@ fn factor(looks: &[(f64, u64)]) -> u64 {
     let mut pace = Pace::default();
     for &(late_by, amount) in looks {
         // Each wait begins with a look that comes by no timer, and so in time.
-        pace = pace.learned(0, 0.0, amount);
-        pace = pace.learned(4, late_by, amount);
+        pace.learn(0, 0.0, amount);
+        pace.learn(4, late_by, amount);
     }
     pace.factor()
 }
