@@ -37,6 +37,15 @@ impl Notify {
         }
         self.0.set(waiting);
     }
+
+    /// How many places are kept, for those who wait or have gone.
+    #[cfg(test)]
+    pub fn places(&self) -> usize {
+        let waiting = self.0.take();
+        let places = waiting.len();
+        self.0.set(waiting);
+        places
+    }
 }
 
 impl fmt::Debug for Notify {

@@ -11,6 +11,7 @@ mod close;
 mod codec;
 mod error;
 mod lifecycle;
+mod notify;
 mod protocol;
 mod queue;
 mod unwind;
