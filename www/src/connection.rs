@@ -1,164 +1,224 @@
-//! One connection, and what is expected to come back on it.
+//! The section “Connection”: one connection, which drawings and messages go by.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::{Rc, Weak};
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
 
+use futures_util::StreamExt;
 use wasm_bindgen_futures::spawn_local;
-use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Payload, ReadyState, WebSocket};
-use web_sys::ImageData;
+use wasm_websocket::{
+    BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Payload, ReadyState, Receiver, Sender,
+    WebSocketStream,
+};
+use web_sys::{Element, HtmlInputElement};
 
-use crate::demo::log_problem;
-use crate::page::{self, log, show_problem, show_verdict};
-use crate::{canvas, file};
+use crate::demo::{self, Demo, explain};
+use crate::drawing::{self, Sent};
+use crate::log::Kind;
+use crate::meter::Watched;
+use crate::page::{self, element, is_checked, on_change, on_submit, show, show_problem, value};
+use crate::peers;
+use crate::task::Task;
 
-/// One connection. It is closed when this is dropped.
+/// The connection of the page, if there is one.
+#[derive(Default)]
 pub struct Connection {
-    pub socket: WebSocket,
-    /// What was sent and has not come back, in the order in which it was sent.
-    expected: RefCell<VecDeque<Expected>>,
+    open: RefCell<Option<Open>>,
+    /// What was sent and has not come back, in the order in which it was sent: a drawing, or what nothing is done with.
+    awaited: RefCell<VecDeque<Option<Sent>>>,
+    /// Connects, receives, and says how it ended.
+    task: RefCell<Option<Task>>,
 }
 
-/// What is done with the answer to a message.
-pub enum Expected {
-    /// Nothing: it is seen in the log.
-    Nothing,
-    /// It is painted, and compared.
-    Image { image: ImageData, sent_at: f64 },
-    /// Its SHA-256 is compared.
-    File { blob: Blob, sent_at: f64 },
+/// Both halves of the connection.
+struct Open {
+    sender: Sender,
+    /// Shared by the task that receives and the choice of the binary type.
+    receiver: Rc<RefCell<Receiver>>,
+    _watched: Watched,
 }
 
-impl Expected {
-    /// Shows how it stands with it.
-    fn show(&self, text: &str, is_good: Option<bool>) {
-        match self {
-            Self::Nothing => {}
-            Self::Image { .. } => show_verdict("canvas-verdict", text, is_good),
-            Self::File { .. } => show_verdict("file-verdict", text, is_good),
-        }
+/// Connects the section's controls.
+pub fn start(demo: &Rc<Demo>) {
+    element::<HtmlInputElement>("url").set_value(&peers::url("/echo"));
+    let on_connect = demo.clone();
+    on_submit("connect-form", move || connect(&on_connect));
+    let on_close = demo.clone();
+    on_submit("close-form", move || show_problem("close-problem", close(&on_close).err().as_deref()));
+    for id in ["as-array-buffer", "as-blob"] {
+        let demo = demo.clone();
+        on_change(id, move || demo.connection.set_binary_type(binary_type()));
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        for expected in self.expected.take() {
-            expected.show("the connection ended before it came back", Some(false));
-        }
+// region: connect
+/// Connects to the URL in the field. Of the connection that there was, everything is dropped, which closes it.
+fn connect(demo: &Rc<Demo>) {
+    demo.end();
+    let (url, protocols) = (value("url"), value("protocols"));
+    let protocols = protocols.split(',').map(str::trim).filter(|_| !protocols.is_empty());
+    let options = demo::options().binary_type(binary_type()).protocols(protocols);
+    demo.begins(&url);
+    let (connecting, task) = (options.connect(&url), &demo.connection.task);
+    let demo = demo.clone();
+    task.replace(Some(Task::spawn(async move { demo.ended(receive(&demo, connecting).await) })));
+}
+
+/// Receives until the connection has ended, and says how it has.
+async fn receive(
+    demo: &Demo,
+    connecting: impl Future<Output = Result<WebSocketStream, Error>>,
+) -> Result<CloseEvent, Error> {
+    let stream = connecting.await?;
+    demo.opened(&stream);
+    let (sender, receiver) = stream.split();
+    let (closed, receiver) = (sender.closed(), Rc::new(RefCell::new(receiver)));
+    demo.connection.keep(sender, receiver.clone(), demo);
+    // Borrowed while it is polled alone, so that its binary type can be chosen at any time.
+    while let Some(message) = poll_fn(|context| receiver.borrow_mut().poll_next_unpin(context)).await {
+        demo.received(message?).await;
     }
+    closed.await
+}
+// endregion
+
+/// Closes with the code and the reason in the fields. How it ends hears the task that receives.
+fn close(demo: &Rc<Demo>) -> Result<(), String> {
+    let Some(mut sender) = demo.connection.sender() else { return demo.give_up() };
+    let (code, reason) = (value("code"), value("reason"));
+    let reason = CloseReason::try_from(&reason).map_err(|error| error.to_string())?;
+    let code = match code.as_str() {
+        "" if reason.as_str().is_empty() => None,
+        "" => Some(CloseCode::NORMAL),
+        code => {
+            let number: u16 = code.parse().map_err(|_| format!("`{code}` is not a close code"))?;
+            Some(CloseCode::try_from(number).map_err(|error| error.to_string())?)
+        }
+    };
+    spawn_local(async move {
+        let _ = match code {
+            None => sender.close().await,
+            Some(code) => sender.close_with(code, reason).await,
+        };
+    });
+    demo.log.add(Kind::Closing, None, "waiting for the server’s answer");
+    show_state(ReadyState::Closing);
+    Ok(())
 }
 
 impl Connection {
-    /// Begins to connect.
-    pub fn open(url: &str, options: &Options, closed: impl FnOnce(CloseEvent) + 'static) -> Result<Rc<Self>, Error> {
-        let socket = WebSocket::with_options(url, options)?;
-        let this = Rc::new(Self { socket, expected: RefCell::default() });
-        // The listeners are forgotten: the socket keeps them. So they must not keep the socket.
-        let (opened, received) = (Rc::downgrade(&this), Rc::downgrade(&this));
-        this.socket.on_open(move || opened.upgrade().iter().for_each(|this| this.opened())).forget();
-        this.socket
-            .on_message(move |message| {
-                if let Some(this) = received.upgrade() {
-                    this.received(message);
-                }
-            })
-            .forget();
-        // What the browser blocks ends with this, without a close event.
-        let fail = |error: Error| {
-            page::show_state("closed", false);
-            show_problem(&log_problem(&error));
-        };
-        this.socket.on_error(fail).forget();
-        this.socket.on_close(closed).forget();
-        Ok(this)
+    fn keep(&self, sender: Sender, receiver: Rc<RefCell<Receiver>>, demo: &Demo) {
+        let _watched = demo.meter.watch(&sender);
+        self.open.replace(Some(Open { sender, receiver, _watched }));
     }
 
-    /// Sends a message, and remembers what is to be done with the answer.
-    pub fn send(&self, message: impl Payload, expected: Expected) -> Result<(), Error> {
-        let before = self.socket.buffered_amount();
-        self.socket.send(message)?;
-        let size = page::size(self.socket.buffered_amount().saturating_sub(before));
-        expected.show("on its way …", None);
-        self.expected.borrow_mut().push_back(expected);
-        log("sent", &size);
-        Ok(())
+    /// One more handle of the connection, if it is there.
+    fn sender(&self) -> Option<Sender> {
+        self.open.borrow().as_ref().map(|open| open.sender.clone())
     }
 
-    /// Shows how much of a file is still with the browser, until all of it is with the network.
-    pub async fn show_progress(this: Weak<Self>, total: u64) {
-        // Without keeping the connection: when it is dropped, it is to be closed.
-        while let Some(this) = this.upgrade() {
-            let unsent = this.socket.buffered_amount();
-            file::show_progress(total.saturating_sub(unsent), total);
-            // When the socket is closed, the unsent stays unsent.
-            if unsent == 0 || this.socket.ready_state() != ReadyState::Open {
-                return;
-            }
-            drop(this);
-            page::next_frame().await;
+    fn set_binary_type(&self, binary_type: BinaryType) {
+        if let Some(open) = &*self.open.borrow() {
+            open.receiver.borrow().set_binary_type(binary_type);
         }
     }
 
-    fn opened(&self) {
-        page::show_state("open", true);
-        let (protocol, extensions) = (self.socket.protocol(), self.socket.extensions());
+    fn send(&self, message: impl Payload, awaited: Option<Sent>) -> Result<(), Error> {
+        let open = self.open.borrow();
+        let sender = open.as_ref().map(|open| &open.sender).ok_or(Error::NotOpen(ReadyState::Closed))?;
+        sender.try_send(message)?;
+        self.awaited.borrow_mut().push_back(awaited);
+        Ok(())
+    }
+
+    /// How many drawings have not come back.
+    pub fn awaited_drawings(&self) -> usize {
+        self.awaited.borrow().iter().flatten().count()
+    }
+}
+
+impl Demo {
+    /// Sends a message of so many bytes, if it need not wait, and remembers what is to be done with the answer.
+    pub fn send(&self, message: impl Payload, bytes: u64, what: &str, awaited: Option<Sent>) -> Result<(), Error> {
+        self.connection.send(message, awaited)?;
+        self.meter.sent(bytes);
+        self.log.add(Kind::Sent, Some(bytes), what);
+        Ok(())
+    }
+
+    fn begins(&self, url: &str) {
+        self.log.add(Kind::Connect, None, url);
+        show_state(ReadyState::Connecting);
+        show_problem("connect-problem", None);
+        show_problem("close-problem", None);
+        show("ended", "–");
+    }
+
+    fn opened(&self, stream: &WebSocketStream) {
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-        log("open", &format!("subprotocol: {}, extensions: {}", or_none(protocol), or_none(extensions)));
+        let (protocol, extensions) = (or_none(stream.protocol()), or_none(stream.extensions()));
+        self.log.add(Kind::Open, None, &format!("subprotocol: {protocol}, extensions: {extensions}"));
+        show("protocol", &protocol);
+        show("extensions", &extensions);
+        show_state(ReadyState::Open);
+        // It may have been chosen anew while this was connecting.
+        stream.set_binary_type(binary_type());
     }
 
-    fn received(&self, message: Message) {
-        log("message", &describe(&message));
-        let expected = self.expected.borrow_mut().pop_front();
-        // In a task of its own, since blobs are read asynchronously.
-        spawn_local(async move {
-            let result = match expected {
-                None | Some(Expected::Nothing) => Ok(()),
-                Some(Expected::Image { image, sent_at }) => show_image(&image, sent_at, message).await,
-                Some(Expected::File { blob, sent_at }) => show_file(&blob, sent_at, &message).await,
-            };
-            if let Err(error) = result {
-                show_problem(&log_problem(&error));
+    async fn received(&self, message: Message) {
+        self.meter.received(message.len());
+        self.log.message(Kind::Received, &message);
+        let awaited = self.connection.awaited.borrow_mut().pop_front();
+        if let Some(Some(sent)) = awaited {
+            drawing::came_back(self, sent, message).await;
+        }
+    }
+
+    fn ended(&self, ended: Result<CloseEvent, Error>) {
+        match ended {
+            Ok(event) => {
+                let text = format!("{event} – {}", if event.was_clean { "clean" } else { "not clean" });
+                self.log.add(Kind::Close, None, &text);
+                show("ended", &text);
             }
-        });
+            Err(error) => {
+                self.log.add(Kind::Problem, None, &error.to_string());
+                show_problem("connect-problem", Some(&explain(&error)));
+            }
+        }
+        self.end();
+    }
+
+    /// Drops what there is of a connection.
+    fn end(&self) {
+        self.connection.open.take();
+        self.connection.task.take();
+        if self.connection.awaited.take().iter().any(Option::is_some) {
+            drawing::never_came_back();
+        }
+        show_state(ReadyState::Closed);
+        show("protocol", "–");
+        show("extensions", "–");
+    }
+
+    /// Ends a connection that is not yet there.
+    fn give_up(&self) -> Result<(), String> {
+        if self.connection.task.borrow().is_none() {
+            return Err("There is no connection to close.".into());
+        }
+        self.log.add(Kind::Close, None, "given up while it was connecting");
+        self.end();
+        Ok(())
     }
 }
 
-fn describe(message: &Message) -> String {
-    let size = page::size(message.len());
-    match message {
-        Message::Text(text) if text.len() <= 200 => format!("text, {size}: {text}"),
-        Message::Text(_) => format!("text, {size}"),
-        Message::Binary(_) => format!("binary as ArrayBuffer, {size}"),
-        Message::Blob(_) => format!("binary as Blob, {size}"),
-    }
+fn binary_type() -> BinaryType {
+    if is_checked("as-blob") { BinaryType::Blob } else { BinaryType::ArrayBuffer }
 }
 
-async fn show_image(image: &ImageData, sent_at: f64, message: Message) -> Result<(), Error> {
-    let bytes = match message {
-        Message::Text(text) => text.into_bytes(),
-        Message::Binary(bytes) => bytes,
-        Message::Blob(blob) => blob.bytes().await?,
-    };
-    let time = page::now() - sent_at;
-    let (text, is_good) = match canvas::paint_echo(image, &bytes) {
-        Some(0) => (format!("every pixel came back, in {time:.0} ms"), true),
-        Some(1) => ("1 pixel came back changed".to_owned(), false),
-        Some(count) => (format!("{count} pixels came back changed"), false),
-        None => (format!("what came back is no such picture: {} bytes", bytes.len()), false),
-    };
-    show_verdict("canvas-verdict", &text, Some(is_good));
-    Ok(())
-}
-
-async fn show_file(blob: &Blob, sent_at: f64, message: &Message) -> Result<(), Error> {
-    let time = page::now() - sent_at;
-    let sent = file::sha256_of_blob(blob).await?;
-    page::show("file-hash", &sent);
-    let came_back = file::sha256(message).await?;
-    page::show("echo-hash", &came_back);
-    let is_good = sent == came_back;
-    let text =
-        if is_good { format!("the same came back, in {time:.0} ms") } else { "not the same came back".to_owned() };
-    show_verdict("file-verdict", &text, Some(is_good));
-    Ok(())
+fn show_state(state: ReadyState) {
+    let output = element::<Element>("state");
+    page::set(&output, "data-state", &state.to_string());
+    page::show_in(&output, &state.to_string());
 }

@@ -1,16 +1,33 @@
-//! The demo page: what one draws or drops goes to a real server, and what comes back is shown.
+//! The demo page: what one draws, drops or types goes to a real server, and what comes back is compared.
 //!
 //! ```text
-//! page ─▶ demo ─▶ connection ─▶ server
-//! page ◀───────── connection ◀─ server
+//!  page ─▶ connection ─┬─ drawing     one connection for both, of the user's choice
+//!                      └─ messages
+//!  page ─▶ files                      a connection for each file
+//!  page ─▶ faults                     a connection for each fault
+//!            all of them ─▶ log, meter ─▶ traffic
 //! ```
+//!
+//! One module per section of the page, each with the functions that the section shows in its fold-out: what lies between
+//! `// region:` and `// endregion` is put there when the page is built.
 
-mod canvas;
 mod connection;
 mod demo;
-mod file;
+mod drawing;
+mod faults;
+mod files;
+mod format;
+mod frame;
+mod hash;
+mod log;
+mod messages;
+mod meter;
 mod page;
 mod peers;
+mod row;
+mod speed;
+mod task;
+mod traffic;
 
 use wasm_bindgen::prelude::*;
 

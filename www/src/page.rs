@@ -1,7 +1,7 @@
 //! The elements of the page.
 
 use wasm_bindgen::prelude::*;
-use web_sys::{Document, Element, Event, EventTarget, HtmlButtonElement, HtmlInputElement};
+use web_sys::{Document, Element, Event, EventTarget, HtmlInputElement, HtmlSelectElement, HtmlTemplateElement};
 
 /// The document, which a page always has.
 pub fn document() -> Document {
@@ -14,21 +14,64 @@ pub fn element<T: JsCast>(id: &str) -> T {
     element.dyn_into().unwrap_or_else(|_| panic!("#{id} is another kind of element"))
 }
 
+/// The first element in another that a CSS selector names.
+pub fn part<T: JsCast>(whole: &Element, selector: &str) -> T {
+    let part = whole.query_selector(selector).ok().flatten();
+    part.and_then(|part| part.dyn_into().ok()).unwrap_or_else(|| panic!("index.html has no {selector}"))
+}
+
+/// A copy of what a `<template>` holds: one element.
+pub fn from_template(id: &str) -> Element {
+    let content = element::<HtmlTemplateElement>(id).content();
+    let first = content.first_element_child().expect("a template holds an element");
+    first.clone_node_with_deep(true).expect("it can be cloned").unchecked_into()
+}
+
 /// What a field holds, without the space around it.
 pub fn value(id: &str) -> String {
     element::<HtmlInputElement>(id).value().trim().to_owned()
 }
 
-/// Shows a text in an element.
-pub fn show(id: &str, text: &str) {
-    element::<Element>(id).set_text_content(Some(text));
+/// What a list has selected.
+pub fn selected(id: &str) -> String {
+    element::<HtmlSelectElement>(id).value()
 }
 
-/// Shows how a comparison ended; none for not yet.
-pub fn show_verdict(id: &str, text: &str, is_good: Option<bool>) {
-    let kind = is_good.map_or("", |is_good| if is_good { "good" } else { "bad" });
-    show(id, text);
-    set(&element(id), "data-is", kind);
+/// Whether a box is ticked.
+pub fn is_checked(id: &str) -> bool {
+    element::<HtmlInputElement>(id).checked()
+}
+
+/// Shows a text in an element.
+pub fn show(id: &str, text: &str) {
+    show_in(&element(id), text);
+}
+
+/// Shows a text in an element, and touches nothing if it does already: so screen readers read it once.
+pub fn show_in(element: &Element, text: &str) {
+    if element.text_content().as_deref() != Some(text) {
+        element.set_text_content(Some(text));
+    }
+}
+
+/// How something ended.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Is {
+    Good,
+    Bad,
+    /// Or it has not ended yet.
+    Neither,
+}
+
+/// Shows how something ended.
+pub fn show_verdict(element: &Element, text: &str, is: Is) {
+    let kind = match is {
+        Is::Good => "good",
+        Is::Bad => "bad",
+        Is::Neither => "",
+    };
+    set(element, "data-is", kind);
+    show_in(element, text);
 }
 
 /// Sets an attribute.
@@ -36,51 +79,46 @@ pub fn set(element: &Element, name: &str, value: &str) {
     element.set_attribute(name, value).expect("the name is one for an attribute");
 }
 
-/// Shows a problem that the user can mend, or none.
-pub fn show_problem(text: &str) {
-    show("problem", text);
-    element::<Element>("problem").toggle_attribute_with_force("hidden", text.is_empty()).expect("the name is valid");
+/// Hides an element, or shows it again.
+pub fn hide(element: &Element, is_hidden: bool) {
+    element.toggle_attribute_with_force("hidden", is_hidden).expect("the name is valid");
 }
 
-/// Shows the connection's state, and enables what can be done in it.
-pub fn show_state(state: &str, is_connected: bool) {
-    let output = element::<Element>("state");
-    output.set_text_content(Some(state));
-    set(&output, "data-state", state);
-    element::<HtmlButtonElement>("disconnect").set_disabled(!is_connected);
-    let senders = document().query_selector_all("button.send").expect("the selector is valid");
-    for index in 0..senders.length() {
-        if let Some(button) = senders.get(index) {
-            button.unchecked_into::<HtmlButtonElement>().set_disabled(state != "open");
-        }
+/// Shows below a control what is wrong with what it was asked to do, or that nothing is.
+pub fn show_problem(id: &str, problem: Option<&str>) {
+    let element = element::<Element>(id);
+    hide(&element, problem.is_none());
+    show_in(&element, problem.unwrap_or_default());
+}
+
+/// Calls a closure for an event, until this is dropped.
+#[must_use = "the listener is removed when this is dropped"]
+pub struct Listener {
+    target: EventTarget,
+    name: &'static str,
+    callback: Closure<dyn FnMut(Event)>,
+}
+
+impl Listener {
+    pub fn new<E: JsCast>(target: &EventTarget, name: &'static str, mut callback: impl FnMut(E) + 'static) -> Self {
+        let callback = Closure::<dyn FnMut(Event)>::new(move |event: Event| callback(event.unchecked_into()));
+        target
+            .add_event_listener_with_callback(name, callback.as_ref().unchecked_ref())
+            .expect("the arguments are valid");
+        Self { target: target.clone(), name, callback }
     }
 }
 
-/// Adds a line to the log, the newest first, as far as they are of interest.
-pub fn log(kind: &str, detail: &str) {
-    const LONGEST: u32 = 200;
-    let list = element::<Element>("log");
-    let line = document().create_element("li").expect("the name is valid");
-    set(&line, "data-kind", kind);
-    let now = js_sys::Date::new_0();
-    let (hours, minutes, seconds) = (now.get_hours(), now.get_minutes(), now.get_seconds());
-    let time = format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", now.get_milliseconds());
-    for (name, text) in [("time", &*time), ("b", kind), ("span", detail)] {
-        let part = document().create_element(name).expect("the name is valid");
-        part.set_text_content(Some(text));
-        line.append_child(&part).expect("an element takes another");
-    }
-    list.prepend_with_node_1(&line).expect("an element takes another");
-    if list.child_element_count() > LONGEST {
-        list.last_element_child().inspect(Element::remove);
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let callback = self.callback.as_ref().unchecked_ref();
+        self.target.remove_event_listener_with_callback(self.name, callback).expect("the arguments are valid");
     }
 }
 
 /// Calls `callback` for an event, for as long as there is the page.
-pub fn on<E: JsCast>(target: &EventTarget, name: &str, mut callback: impl FnMut(E) + 'static) {
-    let callback = Closure::<dyn FnMut(Event)>::new(move |event: Event| callback(event.unchecked_into()));
-    target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref()).expect("the arguments are valid");
-    callback.forget();
+pub fn on<E: JsCast>(target: &EventTarget, name: &'static str, callback: impl FnMut(E) + 'static) {
+    std::mem::forget(Listener::new(target, name, callback));
 }
 
 /// Calls `callback` when a form is submitted, by its button or by the Enter key.
@@ -96,24 +134,7 @@ pub fn on_click(id: &str, mut callback: impl FnMut() + 'static) {
     on(&element::<EventTarget>(id), "click", move |_: Event| callback());
 }
 
-/// A size as people write it.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
-}
-
-/// Milliseconds since the page was opened.
-pub fn now() -> f64 {
-    gloo_utils::window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
-}
-
-/// Resolves when the browser is about to draw, and never while the page is hidden.
-pub async fn next_frame() {
-    let promise = js_sys::Promise::new(&mut |resolve, _| {
-        gloo_utils::window().request_animation_frame(&resolve).expect("the argument is a function");
-    });
-    wasm_bindgen_futures::JsFuture::from(promise).await.expect("nobody rejects it");
+/// Calls `callback` when the user has changed what a control holds.
+pub fn on_change(id: &str, mut callback: impl FnMut() + 'static) {
+    on(&element::<EventTarget>(id), "change", move |_: Event| callback());
 }

@@ -1,11 +1,15 @@
 //! The peers that the server offers, to choose a URL from.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Event, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, Response};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{HtmlInputElement, HtmlOptionElement, Response};
 
-use crate::page;
+use crate::demo::Demo;
+use crate::log::Kind;
+use crate::page::{self, element, selected};
 
 /// What the server says of one of its paths.
 #[derive(Deserialize)]
@@ -22,20 +26,22 @@ pub fn url(path: &str) -> String {
     format!("{scheme}://{}{path}", location.host().unwrap_or_default())
 }
 
-/// Puts the chosen peer's URL in its field.
-pub fn choose() {
-    let select = page::element::<HtmlSelectElement>("peer");
-    page::on(&select.clone(), "change", move |_: Event| {
-        page::element::<HtmlInputElement>("url").set_value(&select.value());
+/// Offers what peers the server has, and puts the URL of the chosen one in its field.
+pub fn offer(demo: &Rc<Demo>) {
+    page::on_change("peer", || element::<HtmlInputElement>("url").set_value(&selected("peer")));
+    let demo = demo.clone();
+    spawn_local(async move {
+        if list().await.is_err() {
+            demo.log.add(Kind::Problem, None, "the server that this page comes from does not say what peers it has");
+        }
     });
 }
 
-/// Asks the server for its peers and offers them.
-pub async fn offer() -> Result<(), JsValue> {
+async fn list() -> Result<(), JsValue> {
     let response = JsFuture::from(gloo_utils::window().fetch_with_str("peers")).await?;
     let json = JsFuture::from(response.unchecked_into::<Response>().json()?).await?;
     let peers: Vec<Peer> = serde_wasm_bindgen::from_value(json)?;
-    let list = page::element::<HtmlSelectElement>("peer");
+    let list = element::<web_sys::Element>("peer");
     for peer in peers {
         let option = HtmlOptionElement::new_with_text_and_value(&peer.does, &url(&peer.path))?;
         list.append_child(&option)?;

@@ -34,9 +34,9 @@ async fn a_secure_page_opens_no_insecure_connection() -> Result<()> {
 async fn elsewhere_is_blocked(page: &Page) -> Result<()> {
     // An address for documentation, which nobody has: <https://www.rfc-editor.org/rfc/rfc5737>
     page.begin_to_connect("ws://192.0.2.1/").await?;
-    page.find("#problem:not([hidden])").await?;
+    page.find("#connect-problem:not([hidden])").await?;
     page.find("#state[data-state=closed]").await?;
-    let problem = page.text("#problem").await?;
+    let problem = page.text("#connect-problem").await?;
     if problem.contains("the browser does not allow a connection to") {
         deviation("N13", "throws");
     } else {
@@ -48,7 +48,7 @@ async fn elsewhere_is_blocked(page: &Page) -> Result<()> {
 
 async fn this_machine_may_be_allowed(page: &Page) -> Result<()> {
     page.begin_to_connect(&format!("ws://{}/echo", server()?)).await?;
-    page.find("#state[data-state=open], #problem:not([hidden])").await?;
+    page.find("#state[data-state=open], #connect-problem:not([hidden])").await?;
     match page.text("#state").await?.as_str() {
         "open" => ensure!(page.send_text("without TLS").await?.contains("without TLS")),
         _ => deviation("N13", "blocks the page's own machine, too"),

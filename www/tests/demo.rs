@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod cases;
+mod sections;
 mod tls;
 
 use std::io::Write;
@@ -37,9 +38,10 @@ impl Demo for Page {
     }
 
     async fn send_text(&self, text: &str) -> Result<String> {
-        self.fill("#text", text).await?;
-        self.click("#text-form .send").await?;
-        Ok(self.find("#log li:first-child[data-kind=message]").await?.text().await?)
+        self.click("#clear-log").await?;
+        self.fill("#message", text).await?;
+        self.click("#message-form button").await?;
+        Ok(self.find("#log [data-kind=message]").await?.text().await?)
     }
 }
 
@@ -54,14 +56,17 @@ fn failed_connections(error: &str) -> bool {
 }
 
 /// Draws, sends, and compares the two canvases.
-async fn canvas_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<u8>)> {
-    page.click("#clear-canvas").await?;
+async fn drawing_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<u8>)> {
+    page.click("#clear-drawing").await?;
+    page.click("#swatch-red").await?;
     page.draw(&[(-90.0, 40.0), (-40.0, -50.0), (0.0, 30.0), (50.0, -40.0), (90.0, 50.0)]).await?;
-    page.click("#send-canvas").await?;
-    page.find(&format!("#canvas-verdict[data-is={verdict}]")).await?;
+    let frames = page.text("#frames-back").await?;
+    page.click("#send-drawing").await?;
+    page.changes("#frames-back", &frames).await?;
+    page.find(&format!("#drawing-verdict[data-is={verdict}]")).await?;
     let (drawn, came_back) = (page.pixels("drawing").await?, page.pixels("echo").await?);
-    ensure!(drawn.len() == 320 * 200 * 4, "the canvas has {} bytes", drawn.len());
-    ensure!(drawn.chunks(4).any(|pixel| pixel != drawn[..4].to_vec()), "nothing was drawn");
+    ensure!(drawn.len() == 480 * 300 * 4, "the canvas has {} bytes", drawn.len());
+    ensure!(drawn.chunks(4).any(|pixel| pixel == [200, 50, 75, 255]), "nothing was drawn in the chosen colour");
     Ok((drawn, came_back))
 }
 
@@ -73,6 +78,14 @@ fn file() -> Result<(tempfile::NamedTempFile, String)> {
     Ok((file, Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
+/// Sends a file to a path of the server's, and waits for how that ends.
+async fn file_ends(page: &Page, path: &str, file: &std::path::Path, verdict: &str, text: &str) -> Result<()> {
+    page.choose("#file-peer", path).await?;
+    page.find("#file").await?.send_keys(&file.to_string_lossy()).await?;
+    page.find(&format!(".file:first-child .verdict[data-is={verdict}]")).await?;
+    page.shows(".file:first-child .verdict", text).await
+}
+
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn what_is_sent_comes_back() -> Result<()> {
@@ -81,30 +94,39 @@ async fn what_is_sent_comes_back() -> Result<()> {
 
 async fn everything_goes_round(page: &Page) -> Result<()> {
     page.connect("/echo", "open").await?;
-    ensure!(page.send_text("Grüße aus dem Browser").await?.contains("text, 23 bytes: Grüße aus dem Browser"));
+    for (kind, received) in
+        [("text", "text: Grüße"), ("bytes", "binary as ArrayBuffer"), ("blob", "binary as ArrayBuffer")]
+    {
+        page.choose("#message-kind", kind).await?;
+        let line = page.send_text("Grüße").await?;
+        ensure!(line.contains("7 bytes") && line.contains(received), "{kind}: {line}");
+    }
+    for binary_type in ["#as-array-buffer", "#as-blob"] {
+        page.click(binary_type).await?;
+        let (drawn, came_back) = drawing_goes_round(page, "good").await?;
+        ensure!(drawn == came_back, "the pixels differ");
+    }
+    page.choose("#message-kind", "bytes").await?;
+    ensure!(page.send_text("Grüße").await?.contains("binary as Blob"));
 
     let (file, hash) = file()?;
-    page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
-    for (binary_type, received) in [("#as-array-buffer", "binary as ArrayBuffer"), ("#as-blob", "binary as Blob")] {
-        page.click(binary_type).await?;
-        let (drawn, came_back) = canvas_goes_round(page, "good").await?;
-        ensure!(drawn == came_back, "the pixels differ");
-
-        page.click("#send-file").await?;
-        page.find("#file-verdict[data-is=good]").await?;
-        ensure!(page.text("#file-hash").await? == hash, "the page has another hash of the file");
-        ensure!(page.text("#echo-hash").await? == hash, "another file came back");
-        ensure!(page.text("#file-sent").await? == "3.2 MB of 3.2 MB", "sent: {}", page.text("#file-sent").await?);
-        ensure!(page.text("#log").await?.contains(&format!("{received}, 3.2 MB")));
+    for (path, verdict) in [("/echo", "The same came back."), ("/sink", "The server has the same.")] {
+        file_ends(page, path, file.path(), "good", verdict).await?;
+        for side in ["here", "there"] {
+            let shown = page.text(&format!(".file:first-child .hash-{side}")).await?;
+            ensure!(shown == hash, "{path}: the hash {side} is {shown}");
+        }
     }
+    ensure!(page.fetch_sha256(".file:nth-child(2) .download").await? == hash, "another file is offered for download");
+    ensure!(page.text(".file:nth-child(2) .status").await? == "3.2 MB");
 
     page.fill("#code", "4001").await?;
     page.fill("#reason", "enough").await?;
     page.picture(PICTURES, "demo").await?;
     page.click("#disconnect").await?;
     page.find("#state[data-state=closed]").await?;
-    ensure!(page.text("#log li").await?.contains("4001: enough – clean"), "{}", page.text("#log").await?);
-    Ok(())
+    page.shows("#log li", "4001: enough – clean").await?;
+    page.shows("#ended", "4001: enough – clean").await
 }
 
 #[tokio::test]
@@ -115,23 +137,20 @@ async fn a_change_on_the_way_is_noticed() -> Result<()> {
 
 async fn a_change_is_noticed(page: &Page) -> Result<()> {
     page.connect("/flip", "open").await?;
-
-    let (drawn, came_back) = canvas_goes_round(page, "bad").await?;
+    let (drawn, came_back) = drawing_goes_round(page, "bad").await?;
     ensure!(drawn != came_back, "the server has changed nothing");
-    ensure!(page.text("#canvas-verdict").await? == "1 pixel came back changed");
+    page.shows("#drawing-verdict", "1 pixel came back changed.").await?;
 
-    let (file, _) = file()?;
-    page.find("#file").await?.send_keys(&file.path().to_string_lossy()).await?;
-    page.click("#send-file").await?;
-    page.find("#file-verdict[data-is=bad]").await?;
-    ensure!(page.text("#file-verdict").await? == "not the same came back");
-
+    let (file, hash) = file()?;
+    file_ends(page, "/flip", file.path(), "bad", "Not the same came back.").await?;
+    ensure!(page.text(".file .hash-here").await? == hash, "the page has another hash of the file");
+    ensure!(page.text(".file .hash-there").await? != hash, "the server has changed nothing");
     // Of a connection that ends, nothing more is to be waited for.
+    file_ends(page, "/reset", file.path(), "bad", "The connection ended before all came back: 1006").await?;
     page.connect("/reset", "open").await?;
-    page.click("#send-file").await?;
+    page.click("#send-drawing").await?;
     page.find("#state[data-state=closed]").await?;
-    ensure!(page.text("#file-verdict").await? == "the connection ended before it came back");
-    Ok(())
+    page.shows("#drawing-verdict", "The connection ended before the drawing came back.").await
 }
 
 #[tokio::test]
@@ -152,15 +171,18 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
         page.fill("#url", url).await?;
         page.fill("#protocols", protocols).await?;
         page.click("#connect").await?;
-        page.find("#problem:not([hidden])").await?;
+        page.shows("#connect-problem:not([hidden])", problem).await?;
         page.find("#state[data-state=closed]").await?;
-        ensure!(page.text("#problem").await?.contains(problem), "{url}: {}", page.text("#problem").await?);
     }
+    page.click("#send-drawing").await?;
+    page.shows("#drawing-problem", "There is no open connection: connect first.").await?;
+    page.click("#message-form button").await?;
+    page.shows("#message-problem", "There is no open connection: connect first.").await?;
 
     page.fill("#protocols", "").await?;
     page.connect("/close/4001/bye", "closed").await?;
-    page.find("#problem[hidden]").await?;
-    ensure!(page.text("#log li").await?.contains("4001: bye – clean"), "{}", page.text("#log").await?);
+    page.find("#connect-problem[hidden]").await?;
+    page.shows("#log li", "4001: bye – clean").await?;
 
     page.connect("/echo", "open").await?;
     for (code, reason, problem) in [
@@ -171,18 +193,18 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
         page.fill("#code", code).await?;
         page.fill("#reason", reason).await?;
         page.click("#disconnect").await?;
-        page.find("#problem:not([hidden])").await?;
-        ensure!(page.text("#problem").await? == problem, "{}", page.text("#problem").await?);
+        page.shows("#close-problem:not([hidden])", problem).await?;
     }
-    page.click("#send-file").await?;
-    ensure!(page.text("#file-verdict").await? == "choose a file first");
-    page.drop_file("#log-title", "dropped.txt").await?;
-    ensure!(page.text("#file-name").await? == "dropped.txt (11 bytes)", "{}", page.text("#file-name").await?);
-    page.click("#send-file").await?;
-    page.find("#file-verdict[data-is=good]").await?;
-    let (drawn, came_back) = canvas_goes_round(page, "good").await?;
+    let (drawn, came_back) = drawing_goes_round(page, "good").await?;
     ensure!(drawn == came_back, "the pixels differ");
 
+    for (field, problem) in
+        [("#fault-code", "`x` is not a close code"), ("#flood-count", "`x` is not a number from 1 to")]
+    {
+        page.fill(field, "x").await?;
+        page.click(&format!(".fault:has({field}) button")).await?;
+        page.shows(&format!(".fault:has({field}) .verdict[data-is=bad]"), problem).await?;
+    }
     page.picture(PICTURES, "bad-input").await
 }
 
@@ -196,8 +218,9 @@ async fn connecting_anew_is_no_error(page: &Page) -> Result<()> {
     // In one go: the first connection cannot have been opened when the second takes its place.
     page.run("document.querySelector('#connect').click(); document.querySelector('#connect').click();").await?;
     page.find("#state[data-state=open]").await?;
-    ensure!(page.send_text("still here").await?.contains("still here"));
+    page.find("#log [data-kind=open]").await?;
     let counts = (page.count("#log [data-kind=connect]").await?, page.count("#log [data-kind=open]").await?);
     ensure!(counts == (2, 1), "{}", page.text("#log").await?);
+    ensure!(page.send_text("still here").await?.contains("still here"));
     Ok(())
 }

@@ -20,6 +20,7 @@ mod npm;
 mod page;
 mod server;
 mod setup;
+mod source;
 mod step;
 mod test;
 mod toolchain;

@@ -7,7 +7,7 @@ use xshell::Shell;
 
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
-use crate::wasm_bindgen;
+use crate::{source, wasm_bindgen};
 
 /// Builds the page and gives the folder that it is served from.
 pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
@@ -20,9 +20,10 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
             .run()?;
         let module = target.join(TARGET).join("release/wasm_websocket_demo.wasm");
         wasm_bindgen::bind(&module, &page)?;
-        for file in ["index.html", "style.css"] {
-            shell.copy_file(crate::root().join("www").join(file), page.join(file))?;
-        }
+        let www = crate::root().join("www");
+        let index = shell.read_file(www.join("index.html"))?;
+        shell.write_file(page.join("index.html"), source::fill_in(&index, &www.join("src"))?)?;
+        shell.copy_file(www.join("style.css"), &page)?;
         Ok(page)
     })
 }

@@ -133,7 +133,11 @@ impl Tests<'_> {
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let page = self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"]);
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
-        let page = if browser.is_chromium() { page } else { page.args(["what_is_sent_comes_back", "cases::"]) };
+        let page = if browser.is_chromium() {
+            page
+        } else {
+            page.args(["what_is_sent_comes_back", "sections::", "cases::"])
+        };
         Ok(vec![run_captured(shell, browser, "page", page)?])
     }
 

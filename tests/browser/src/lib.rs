@@ -72,7 +72,8 @@ impl Page {
         self.client.set_window_size(1120, 1300).await?;
         self.client.goto(url).await?;
         self.client.execute(COLLECT_ERRORS, vec![]).await?;
-        Ok(())
+        // By then its module runs, which fills in the fields.
+        self.find("#peer option").await.map(drop)
     }
 
     /// The element that a CSS selector names, as soon as there is one.
@@ -87,6 +88,27 @@ impl Page {
     /// What an element shows.
     pub async fn text(&self, selector: &str) -> Result<String> {
         Ok(self.client.find(Locator::Css(selector)).await?.text().await?)
+    }
+
+    /// Waits until an element shows a text, possibly among others.
+    pub async fn shows(&self, selector: &str, text: &str) -> Result<()> {
+        self.shown(selector, |shown| shown.contains(text)).await.with_context(|| format!("{selector}: not `{text}`"))
+    }
+
+    /// Waits until an element shows something else.
+    pub async fn changes(&self, selector: &str, from: &str) -> Result<()> {
+        self.shown(selector, |shown| shown != from).await
+    }
+
+    async fn shown(&self, selector: &str, is_expected: impl Fn(&str) -> bool) -> Result<()> {
+        self.find(selector).await?;
+        for _ in 0..400 {
+            if is_expected(&self.text(selector).await?) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("{selector} shows `{}`; the log:\n{}", self.text(selector).await?, self.text("#log").await?)
     }
 
     /// How many elements a CSS selector names.
@@ -104,6 +126,11 @@ impl Page {
         let field = self.find(selector).await?;
         field.clear().await?;
         Ok(field.send_keys(text).await?)
+    }
+
+    /// Selects what has this value in a list.
+    pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
+        Ok(self.find(selector).await?.select_by_value(value).await?)
     }
 
     /// Runs the body of an async function of JavaScript, and gives what it returns.
@@ -125,16 +152,21 @@ impl Page {
         Ok(self.client.perform_actions(mouse.then(PointerAction::Up { button: MOUSE_BUTTON_LEFT })).await?)
     }
 
-    /// Drops a file of this name, that holds its name, on an element. WebDriver has no means to drag from outside.
-    pub async fn drop_file(&self, selector: &str, name: &str) -> Result<()> {
-        let script = "const [selector, name] = arguments, dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([name], name));
+    /// Drops files on an element: their names, media types and contents. WebDriver has no means to drag from outside.
+    pub async fn drop_files(&self, selector: &str, files: &[(&str, &str, &str)]) -> Result<()> {
+        let script = "const [selector, files] = arguments, dataTransfer = new DataTransfer();
+            for (const [name, type, content] of files) dataTransfer.items.add(new File([content], name, { type }));
             for (const type of ['dragover', 'drop']) {
                 const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
                 if (document.querySelector(selector).dispatchEvent(event)) throw Error(type + ' is not taken');
             }";
-        self.client.execute(script, vec![selector.into(), name.into()]).await?;
+        self.client.execute(script, vec![selector.into(), json!(files)]).await?;
         Ok(())
+    }
+
+    /// Types into an element, which need not be a field.
+    pub async fn press(&self, selector: &str, keys: &str) -> Result<()> {
+        Ok(self.find(selector).await?.send_keys(keys).await?)
     }
 
     /// The red, green, blue and alpha of every pixel of a canvas.
@@ -144,7 +176,17 @@ impl Page {
         Ok(serde_json::from_value(self.client.execute(script, vec![id.into()]).await?)?)
     }
 
-    /// Everything that the browser's console has as an error, and every error that nobody caught.
+    /// The SHA-256 of what a link leads to, in hexadecimal.
+    pub async fn fetch_sha256(&self, selector: &str) -> Result<String> {
+        let script = format!(
+            "const bytes = await (await fetch(document.querySelector('{selector}').href)).arrayBuffer();
+            const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+            return Array.from(hash, byte => byte.toString(16).padStart(2, '0')).join('');"
+        );
+        Ok(self.run(&script).await?.as_str().context("no hash")?.to_owned())
+    }
+
+    /// Everything that the browser's console has as an error or a warning, and every error that nobody caught.
     async fn errors(&self) -> Result<Vec<String>> {
         let collected = self.client.execute("return window.collectedErrors;", vec![]).await?;
         let mut errors: Vec<String> = serde_json::from_value(collected)?;
@@ -152,8 +194,7 @@ impl Page {
             // Chromium's driver has its own log, with what the browser itself says, and what came before the collector.
             for entry in self.client.issue_cmd(ConsoleLog).await?.as_array().context("no log")? {
                 let message = entry["message"].to_string();
-                // Of a connection that is closed while it connects, Chromium only warns, as it does of slow canvases.
-                if entry["level"] == "SEVERE" || message.contains("WebSocket") {
+                if entry["level"] == "SEVERE" || entry["level"] == "WARNING" {
                     errors.push(message);
                 }
             }
@@ -174,8 +215,10 @@ const COLLECT_ERRORS: &str = "
     const errors = window.collectedErrors = [];
     addEventListener('error', event => errors.push('uncaught: ' + event.message));
     addEventListener('unhandledrejection', event => errors.push('unhandled: ' + event.reason));
-    const original = console.error;
-    console.error = (...what) => { errors.push(what.join(' ')); original(...what); };";
+    for (const name of ['error', 'warn']) {
+        const original = console[name];
+        console[name] = (...what) => { errors.push(what.join(' ')); original(...what); };
+    }";
 
 /// Runs a program that listens at the port which its argument `--port` says, and gives that port. It ends when it is dropped.
 pub async fn listening(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<(Child, u16)> {

@@ -1,0 +1,211 @@
+//! One file of the section “Files”: what is shown of it, and its buttons.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
+
+use futures_util::future::{AbortHandle, AbortRegistration, Abortable};
+use futures_util::task::AtomicWaker;
+use wasm_websocket::{Blob, Progress};
+use web_sys::{Element, Event, File, HtmlElement, Url};
+
+use crate::files::Outcome;
+use crate::format::{rate, seconds, size};
+use crate::frame::{Pace, now};
+use crate::page::{self, Is, Listener, from_template, hide, part, set, show_in, show_verdict};
+use crate::speed::Speed;
+
+/// One file. It is on the page until the user removes it.
+pub struct Row {
+    pub name: String,
+    pub blob: Blob,
+    /// The server's path that it goes to.
+    pub path: String,
+    element: Element,
+    is_paused: Cell<bool>,
+    sent: Cell<u64>,
+    came_back: Cell<u64>,
+    /// Wakes the task that sends: one of the three above has changed.
+    changed: AtomicWaker,
+    speed: RefCell<Speed>,
+    pace: Pace,
+    abort: AbortHandle,
+    has_ended: Cell<bool>,
+    url: RefCell<Option<String>>,
+    listeners: RefCell<Vec<Listener>>,
+}
+
+impl Row {
+    /// Adds a row for a file, the newest first. With it comes what hears of the button that cancels.
+    pub fn add(file: File, path: &str) -> (Rc<Self>, AbortRegistration) {
+        let (abort, aborted) = AbortHandle::new_pair();
+        let row = Rc::new(Self {
+            name: file.name(),
+            blob: file.into(),
+            path: path.into(),
+            element: from_template("file-row"),
+            is_paused: Cell::default(),
+            sent: Cell::default(),
+            came_back: Cell::default(),
+            changed: AtomicWaker::new(),
+            speed: RefCell::default(),
+            pace: Pace::default(),
+            abort,
+            has_ended: Cell::default(),
+            url: RefCell::default(),
+            listeners: RefCell::default(),
+        });
+        row.show_name();
+        row.listen(".pause", Row::pause_or_resume);
+        row.listen(".cancel", Row::cancel_or_remove);
+        page::element::<Element>("files-list").prepend_with_node_1(&row.element).expect("a list takes an element");
+        (row, aborted)
+    }
+
+    fn show_name(&self) {
+        show_in(&self.part(".name"), &self.name);
+        show_in(&self.part(".status"), &format!("{}, waiting", size(self.blob.len())));
+        set(&self.part("progress"), "aria-label", &format!("{}: sent", self.name));
+        self.label(".pause", "Pause");
+        self.label(".cancel", "Cancel");
+    }
+
+    /// Calls `callback` when a button of the row is clicked.
+    fn listen(self: &Rc<Self>, selector: &str, callback: fn(&Self)) {
+        // So the row keeps itself, until it is removed.
+        let row = self.clone();
+        let listener = Listener::new(&self.part(selector), "click", move |_: Event| callback(&row));
+        self.listeners.borrow_mut().push(listener);
+    }
+
+    fn part(&self, selector: &str) -> Element {
+        part(&self.element, selector)
+    }
+
+    /// Names a button, and for those who do not see where it is, what it belongs to.
+    fn label(&self, selector: &str, text: &str) {
+        let button = self.part(selector);
+        show_in(&button, text);
+        set(&button, "aria-label", &format!("{text} {}", self.name));
+    }
+
+    /// Whether the server is asked for a hash, rather than to send everything back.
+    pub fn is_reported(&self) -> bool {
+        self.path == "/sink"
+    }
+
+    /// Runs what is done with the file, unless the user cancels it, and shows how it ends.
+    pub async fn run(&self, round_trip: impl Future<Output = Result<Outcome, String>>, aborted: AbortRegistration) {
+        self.speed.borrow_mut().restart();
+        match Abortable::new(round_trip, aborted).await {
+            Ok(Ok(outcome)) => self.show_outcome(outcome),
+            Ok(Err(problem)) => self.show_end(&problem, Is::Bad),
+            Err(_) => self.show_end("Cancelled.", Is::Neither),
+        }
+    }
+
+    /// Shows how far it has come, and gives the bytes that were sent since the last time.
+    pub fn progress(&self, progress: Progress) -> u64 {
+        let since = progress.sent - self.sent.replace(progress.sent);
+        if self.pace.is_due() || progress.sent == progress.total {
+            self.show_progress(progress.sent - progress.buffered.min(progress.sent));
+        }
+        since
+    }
+
+    fn show_progress(&self, sent: u64) {
+        let total = self.blob.len();
+        let speed = self.speed.borrow_mut().at(now(), sent);
+        set(&self.part("progress"), "max", &total.to_string());
+        set(&self.part("progress"), "value", &sent.to_string());
+        let left = if speed > 0.0 { seconds((total - sent) as f64 / speed) } else { "–".into() };
+        let of = format!("{} of {}", size(sent), size(total));
+        let status = match (sent == total, self.is_paused.get()) {
+            (true, _) => format!("{of}, waiting for the server"),
+            (_, true) => format!("{of}, paused"),
+            _ => format!("{of} · {} · {left} left", rate(speed)),
+        };
+        show_in(&self.part(".status"), &status);
+    }
+
+    /// How many bytes have come back.
+    pub fn came_back(&self, bytes: u64) {
+        self.came_back.set(bytes);
+        self.changed.wake();
+    }
+
+    /// Resolves when it is not paused, and no more than so many bytes are on their way out and back.
+    pub async fn may_go_on(&self, most: u64) {
+        poll_fn(|context| {
+            self.changed.register(context.waker());
+            let underway =
+                if self.is_reported() { 0 } else { self.sent.get() - self.came_back.get().min(self.sent.get()) };
+            if self.is_paused.get() || underway > most { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    fn pause_or_resume(&self) {
+        let is_paused = !self.is_paused.get();
+        self.is_paused.set(is_paused);
+        self.label(".pause", if is_paused { "Resume" } else { "Pause" });
+        self.speed.borrow_mut().restart();
+        self.show_progress(self.sent.get());
+        self.changed.wake();
+    }
+
+    fn cancel_or_remove(&self) {
+        if !self.has_ended.get() {
+            return self.abort.abort();
+        }
+        if let Some(url) = self.url.take() {
+            let _ = Url::revoke_object_url(&url);
+        }
+        self.element.remove();
+        let _ = page::element::<HtmlElement>("file").focus();
+        drop(self.listeners.take());
+    }
+
+    fn show_outcome(&self, outcome: Outcome) {
+        let Outcome { here, there, blob } = outcome;
+        show_in(&self.part(".hash-here"), &here);
+        show_in(&self.part(".hash-there"), &there);
+        hide(&self.part(".hashes"), false);
+        let (verdict, is) = match (here == there, self.is_reported()) {
+            (true, false) => ("The same came back.", Is::Good),
+            (true, true) => ("The server has the same.", Is::Good),
+            (false, false) => ("Not the same came back.", Is::Bad),
+            (false, true) => ("The server has something else.", Is::Bad),
+        };
+        show_in(&self.part(".status"), &size(self.blob.len()));
+        self.show_end(verdict, is);
+        if let Some(blob) = blob {
+            self.offer(&blob);
+        }
+    }
+
+    /// Offers what came back, and shows it if it is an image.
+    fn offer(&self, blob: &Blob) {
+        let Ok(url) = Url::create_object_url_with_blob(blob.as_raw()) else { return };
+        let link = self.part(".download");
+        set(&link, "href", &url);
+        set(&link, "download", &self.name);
+        hide(&link, false);
+        if blob.media_type().starts_with("image/") {
+            let image = self.part("img");
+            set(&image, "src", &url);
+            set(&image, "alt", &format!("{}, as it came back", self.name));
+            hide(&image, false);
+        }
+        self.url.replace(Some(url));
+    }
+
+    fn show_end(&self, verdict: &str, is: Is) {
+        self.has_ended.set(true);
+        hide(&self.part(".pause"), true);
+        hide(&self.part("progress"), is == Is::Good);
+        self.label(".cancel", "Remove");
+        show_verdict(&self.part(".verdict"), verdict, is);
+    }
+}

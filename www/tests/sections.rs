@@ -1,0 +1,202 @@
+//! What the sections of the page can do beyond sending one thing and comparing it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use wasm_websocket_browser::{Page, with_page};
+
+use crate::{Demo, failed_connections, none};
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn every_section_does_what_it_says() -> Result<()> {
+    with_page(failed_connections, async |page: &Page| {
+        sources_are_shown(page).await?;
+        page.connect("/echo", "open").await?;
+        drawing_goes_live(page).await?;
+        files_are_paused_cancelled_and_seen(page).await?;
+        log_is_filtered_and_bounded(page).await?;
+        faults_are_heard(page).await
+    })
+    .await
+}
+
+/// Each fold-out has lines of the section's own source.
+async fn sources_are_shown(page: &Page) -> Result<()> {
+    for (section, line) in [
+        ("connection", "options.connect(&url)"),
+        ("drawing", "self.send(&image, bytes"),
+        ("files", "sender.send_slices(row.blob.clone(), SLICE)"),
+        ("messages", "Blob::new(text.as_bytes(), \"text/plain\")"),
+        ("traffic", "sample.buffered as f64"),
+        ("faults", ".receive_limit(bytes, messages, overflow)"),
+    ] {
+        let details = format!("section[aria-labelledby={section}-title] details");
+        ensure!(page.text(&format!("{details} pre")).await?.is_empty(), "{section}: its source is not folded");
+        page.click(&format!("{details} summary")).await?;
+        page.shows(&format!("{details} pre"), line).await?;
+        page.click(&format!("{details} summary")).await?;
+    }
+    Ok(())
+}
+
+async fn drawing_goes_live(page: &Page) -> Result<()> {
+    page.click("#live").await?;
+    page.draw(&[(-90.0, 40.0), (-40.0, -50.0), (0.0, 30.0), (50.0, -40.0)]).await?;
+    page.find("#drawing-verdict[data-is=good]").await?;
+    page.press("#drawing", "\u{E014}\u{E014}\u{E015}").await?; // right, right, down
+    for _ in 0..20 {
+        if page.pixels("drawing").await? == page.pixels("echo").await? {
+            break;
+        }
+    }
+    ensure!(page.pixels("drawing").await? == page.pixels("echo").await?, "the last stroke was not sent");
+    let frames = page.text("#frames-back").await?;
+    let count: u32 = frames.split(' ').next().unwrap_or_default().parse()?;
+    ensure!(count > 2, "{frames} frames came back");
+    page.click("#live").await
+}
+
+async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
+    // Large, but it takes no room on the disk.
+    let large = tempfile::Builder::new().prefix("large-").tempfile()?;
+    large.as_file().set_len(400_000_000)?;
+    page.choose("#file-peer", "/sink").await?;
+    page.find("#file").await?.send_keys(&large.path().to_string_lossy()).await?;
+    page.shows(".file .status", "left").await?;
+    page.click(".file .pause").await?;
+    page.shows(".file .status", "paused").await?;
+    rests(page, ".file .status").await?;
+    page.click(".file .pause").await?;
+    page.shows(".file .status", "left").await?;
+    page.click(".file .cancel").await?;
+    page.shows(".file .verdict", "Cancelled.").await?;
+    page.click(".file .cancel").await?;
+    ensure!(page.count(".file").await? == 0, "it is still there");
+
+    page.choose("#file-peer", "/echo").await?;
+    page.drop_files("#traffic-title", &[("dropped.txt", "text/plain", "dropped"), ("dot.svg", "image/svg+xml", DOT)])
+        .await?;
+    for row in [1, 2] {
+        page.find(&format!(".file:nth-child({row}) .verdict[data-is=good]")).await?;
+    }
+    page.shows(".file:nth-child(2) .name", "dropped.txt").await?;
+    let width = page
+        .run("await document.querySelector('.file img').decode(); return document.querySelector('.file img').width;");
+    ensure!(width.await? == json!(7), "the image is not seen");
+    ensure!(page.count(".file img:not([hidden])").await? == 1, "a text is shown as an image");
+    Ok(())
+}
+
+/// Waits until an element shows the same before and after a message has gone round: what was underway may still go out.
+async fn rests(page: &Page, selector: &str) -> Result<()> {
+    for _ in 0..20 {
+        let before = page.text(selector).await?;
+        ensure!(page.send_text("meanwhile").await?.contains("meanwhile"));
+        if page.text(selector).await? == before {
+            return Ok(());
+        }
+    }
+    bail!("{selector} does not rest: {}", page.text(selector).await?)
+}
+
+const DOT: &str =
+    "<svg xmlns='http://www.w3.org/2000/svg' width='7' height='5'><rect width='7' height='5' fill='red'/></svg>";
+
+async fn log_is_filtered_and_bounded(page: &Page) -> Result<()> {
+    page.send_text("Needle").await?;
+    page.fill("#message", "hay").await?;
+    page.click("#message-form button").await?;
+    page.shows("#log-count", "4 lines").await?;
+    page.fill("#log-words", "needle").await?;
+    page.shows("#log-count", "2 of 4 lines").await?;
+    page.choose("#log-kind", "sent").await?;
+    page.shows("#log-count", "1 of 4 lines").await?;
+    ensure!(page.count("#log li").await? == 1 && page.count("#log [data-kind=sent]").await? == 1);
+    page.choose("#log-kind", "").await?;
+    page.press("#log-words", &"\u{E003}".repeat("needle".len())).await?; // backspace
+
+    page.connect("/flood/3000/16", "closed").await?;
+    page.shows("#log-count", "100 of 3,0").await?;
+    ensure!(page.count("#log li").await? == 100, "{} lines are shown", page.count("#log li").await?);
+    page.shows("#log li", "1000 (normal closure) – clean").await
+}
+
+async fn faults_are_heard(page: &Page) -> Result<()> {
+    // All at the same time: some take their time.
+    page.fill("#flood-count", "20000").await?;
+    for fault in ["stall", "hang", "close", "reset", "refuse", "flood"] {
+        page.click(&format!("#try-{fault}")).await?;
+    }
+    for (fault, heard) in [
+        ("close", "4001: maintenance"),
+        ("reset", "1006 (abnormal closure)"),
+        ("refuse", "could not connect to"),
+        ("flood", "20,000 messages taken, 0 dropped. Closed: 1000 (normal closure)."),
+        ("hang", "within 2000 ms"),
+        ("stall", "still unsent. Closed: the peer did not answer the close within 2000 ms."),
+    ] {
+        page.shows(&format!("#verdict-{fault}"), heard).await?;
+    }
+    let plotted = page.run(HIGHEST_UNSENT).await?.as_f64().context("there is no plot")?;
+    ensure!(plotted > 40.0, "the plot of what is unsent reaches {plotted} % though sending had to wait");
+
+    page.choose("#flood-reader", "end").await?;
+    page.click("#try-flood").await?;
+    page.shows("#verdict-flood", "more messages have arrived than may wait to be taken").await?;
+    page.choose("#flood-reader", "drop").await?;
+    page.click("#try-flood").await?;
+    page.shows("#progress-flood", "dropped").await?;
+    page.click("#try-flood").await?;
+    page.shows("#verdict-flood", "Stopped.").await
+}
+
+/// How far up the curve goes, in percent.
+const HIGHEST_UNSENT: &str = "
+    const heights = document.querySelector('#curve-buffered').getAttribute('d').split(/[ML]/).slice(1);
+    return Math.max(...heights.map(point => 100 - point.split(' ')[1]));";
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_large_file_and_a_flood_do_not_freeze_the_page() -> Result<()> {
+    // It outlives the page: a browser that still reads it would say in the console that it is gone.
+    let large = tempfile::Builder::new().prefix("large-").tempfile()?;
+    large.as_file().set_len(500_000_000)?;
+    with_page(none, async |page: &Page| nothing_freezes(page, large.path()).await).await
+}
+
+async fn nothing_freezes(page: &Page, large: &Path) -> Result<()> {
+    page.connect("/echo", "open").await?;
+    page.fill("#flood-count", "1000000").await?;
+    page.find("#file").await?.send_keys(&large.to_string_lossy()).await?;
+    page.shows(".file .status", "left").await?;
+    let seen = page.run(FLOOD).await?;
+    let gap = seen["gap"].as_f64().context("no gap")?;
+    ensure!(gap < 500.0, "for {gap} ms nothing was drawn, or nothing else was done");
+    ensure!(seen["flood"].as_str().is_some_and(|flood| flood.contains("taken")), "there was no flood: {seen}");
+    ensure!(seen["file"].as_str().is_some_and(|file| file.contains("left")), "the file has ended: {seen}");
+    ensure!(page.send_text("meanwhile").await?.contains("meanwhile"));
+    page.click(".file .cancel").await?;
+    page.shows(".file .verdict", "Cancelled.").await
+}
+
+/// What is seen during two seconds of a flood, and the longest time in milliseconds that the page could draw nothing, or do
+/// nothing else. In one go: the browser itself may let WebDriver wait meanwhile.
+const FLOOD: &str = "
+    const longest = async next => {
+        const started = performance.now();
+        let [last, longest] = [started, 0];
+        while (last - started < 2000) {
+            await new Promise(next);
+            longest = Math.max(longest, performance.now() - last);
+            last = performance.now();
+        }
+        return longest;
+    };
+    const [button, flood, file] = ['#try-flood', '#progress-flood', '.file .status'].map(it => document.querySelector(it));
+    button.click();
+    const gap = Math.max(...await Promise.all([longest(requestAnimationFrame), longest(setTimeout)]));
+    const seen = { gap, flood: flood.textContent, file: file.textContent };
+    button.click();
+    return seen;";
