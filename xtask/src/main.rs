@@ -10,6 +10,7 @@
 //! The same program is also `wasm-bindgen` and its test runner, of the version in `Cargo.lock`, so that there is
 //! neither to install.
 
+mod axe;
 mod bench;
 mod browser;
 mod ci;

@@ -11,7 +11,7 @@ use crate::conformance::{self, Run};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{page, setup};
+use crate::{axe, page, setup};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -61,13 +61,7 @@ pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
 }
 
 /// Runs the npm package's pages, which a server has, and the app's development server, in all browsers at the same time.
-pub fn package(
-    shell: &Shell,
-    toolchain: &Toolchain,
-    app: &Path,
-    server: &Server,
-    browsers: &[Browser],
-) -> Result<()> {
+pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
@@ -133,10 +127,9 @@ impl Tests<'_> {
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let page = self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"]);
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
-        let page = if browser.is_chromium() {
-            page
-        } else {
-            page.args(["what_is_sent_comes_back", "sections::", "cases::"])
+        let page = match browser.is_chromium() {
+            true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
+            false => page.args(["what_is_sent_comes_back", "sections::", "cases::"]),
         };
         Ok(vec![run_captured(shell, browser, "page", page)?])
     }

@@ -8,6 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -202,6 +204,41 @@ impl Page {
         Ok(errors)
     }
 
+    /// Adds a script to the page.
+    pub async fn add_script(&self, source: &str) -> Result<()> {
+        let add = "const script = document.createElement('script');
+            script.textContent = arguments[0];
+            document.head.append(script);";
+        self.client.execute(add, vec![source.into()]).await?;
+        Ok(())
+    }
+
+    /// Has the page look as in a window of so many pixels, light or dark. Chromium alone can.
+    pub async fn look(&self, width: u32, is_dark: bool) -> Result<()> {
+        let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
+        self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await?;
+        let scheme = json!({ "name": "prefers-color-scheme", "value": if is_dark { "dark" } else { "light" } });
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [scheme] })).await?;
+        Ok(())
+    }
+
+    /// Writes a picture of the page from top to bottom to a folder. Chromium alone can.
+    pub async fn whole_picture(&self, folder: &str, name: &str) -> Result<()> {
+        let size = self
+            .run("const { scrollWidth, scrollHeight } = document.documentElement; return [scrollWidth, scrollHeight];");
+        let size = size.await?;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let picture = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let taken = self.devtools("Page.captureScreenshot", picture).await?;
+        let bytes = BASE64_STANDARD.decode(taken["data"].as_str().context("no picture")?)?;
+        Ok(std::fs::write(Path::new(folder).join(format!("{name}.png")), bytes)?)
+    }
+
+    async fn devtools(&self, command: &'static str, parameters: Value) -> Result<Value> {
+        Ok(self.client.issue_cmd(DevTools { command, parameters }).await?)
+    }
+
     /// Writes a picture of the page to a folder.
     pub async fn picture(&self, folder: &str, name: &str) -> Result<()> {
         let browser = if self.is_chromium { "chromium" } else { "firefox" };
@@ -274,5 +311,23 @@ impl WebDriverCompatibleCommand for ConsoleLog {
 
     fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// Chromium's way to what WebDriver has no command for.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.parameters });
+        (http::Method::POST, Some(body.to_string()))
     }
 }

@@ -1,0 +1,108 @@
+//! How the page looks, and whether those can use it who see it otherwise, or not at all.
+//!
+//! The pictures are written to `target/tmp`. `www/screenshots` has those of [`LOOKS`], and `www/screenshot.png` is the top
+//! of `page.png`, all with no more than 128 colours, so that they are small.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use wasm_websocket_browser::{Page, with_page};
+
+use crate::{Demo, PICTURES, failed_connections};
+
+/// Where the page is looked at: its width in pixels, and whether it is dark.
+const LOOKS: [(&str, u32, bool); 4] =
+    [("wide-light", 1280, false), ("wide-dark", 1280, true), ("narrow-light", 390, false), ("narrow-dark", 390, true)];
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn anyone_can_use_the_page() -> Result<()> {
+    with_page(failed_connections, async |page: &Page| {
+        let folder = tempfile::tempdir()?;
+        use_everything(page, &large_file(folder.path())?).await?;
+        page.look(1280, false).await?;
+        page.whole_picture(PICTURES, "page").await?;
+        be_wrong(page).await?;
+        for (name, width, is_dark) in LOOKS {
+            page.look(width, is_dark).await?;
+            page.whole_picture(PICTURES, name).await?;
+            page.run("document.querySelectorAll('details').forEach(details => details.open = true);").await?;
+            fits(page, name, width).await?;
+            is_accessible(page, name).await?;
+            page.run("document.querySelectorAll('details').forEach(details => details.open = false);").await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Has something to be seen in every section.
+async fn use_everything(page: &Page, large: &Path) -> Result<()> {
+    page.connect("/echo", "open").await?;
+    for (colour, line) in LINES {
+        page.click(&format!("#swatch-{colour}")).await?;
+        page.draw(line).await?;
+    }
+    page.click("#send-drawing").await?;
+    page.find("#drawing-verdict[data-is=good]").await?;
+    page.drop_files("#drop", &[("hills.svg", "image/svg+xml", HILLS)]).await?;
+    page.find(".file .verdict[data-is=good]").await?;
+    page.choose("#file-peer", "/sink").await?;
+    page.find("#file").await?.send_keys(&large.to_string_lossy()).await?;
+    page.send_text("Hello, server!").await?;
+    page.click("#try-close").await?;
+    page.click("#try-stall").await?;
+    page.click("#try-refuse").await?;
+    page.click("#try-flood").await?;
+    page.shows("#verdict-stall", "Closed").await?;
+    page.click(".file .pause").await
+}
+
+/// Has a problem to be seen, too.
+async fn be_wrong(page: &Page) -> Result<()> {
+    page.fill("#code", "99").await?;
+    page.click("#disconnect").await?;
+    page.find("#close-problem:not([hidden])").await.map(drop)
+}
+
+/// A file that takes long to be sent, but no room on the disk.
+fn large_file(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("holiday.mov");
+    File::create(&path)?.set_len(1_200_000_000)?;
+    Ok(path)
+}
+
+/// Nothing is cut off, or has to be scrolled to the side.
+async fn fits(page: &Page, name: &str, width: u32) -> Result<()> {
+    let needed = page.run("return document.documentElement.scrollWidth;").await?;
+    ensure!(needed == json!(width), "{name}: the page is {needed} pixels wide");
+    Ok(())
+}
+
+/// By the rules of axe-core, which `cargo xtask test` gets from npm, where there is one.
+async fn is_accessible(page: &Page, name: &str) -> Result<()> {
+    let Some(file) = std::env::var_os("AXE_CORE") else {
+        println!("not checked whether the page is accessible: there is no axe-core");
+        return Ok(());
+    };
+    page.add_script(&std::fs::read_to_string(file)?).await?;
+    let violations = page.run(VIOLATIONS).await?;
+    ensure!(violations == json!([]), "{name}: {violations:#}");
+    Ok(())
+}
+
+const VIOLATIONS: &str = "
+    const { violations } = await axe.run();
+    return violations.map(({ id, impact, nodes }) => [id, impact, ...nodes.map(node => node.html + node.failureSummary)]);";
+
+const LINES: [(&str, &[(f64, f64)]); 3] = [
+    ("green", &[(-110.0, 50.0), (-70.0, 5.0), (-45.0, 25.0), (0.0, -25.0), (45.0, 25.0), (70.0, 5.0), (110.0, 50.0)]),
+    ("orange", &[(60.0, -55.0), (75.0, -55.0), (75.0, -40.0), (60.0, -40.0), (60.0, -55.0)]),
+    ("blue", &[(-110.0, 65.0), (-80.0, 60.0), (-50.0, 65.0), (-20.0, 60.0), (10.0, 65.0), (40.0, 60.0), (110.0, 65.0)]),
+];
+
+const HILLS: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='480' height='200'>
+    <rect width='480' height='200' fill='#cfe0ff'/><circle cx='370' cy='60' r='28' fill='#e08a00'/>
+    <path d='M0 200L120 90 210 160 320 70 480 200z' fill='#0b8a5a'/></svg>";
