@@ -17,6 +17,9 @@ const PICTURES: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// What a person does with the demo page.
 trait Demo {
+    /// Waits until the page's module runs, which fills in the fields.
+    async fn starts(&self) -> Result<()>;
+
     /// Connects to a path of the server, and waits for the state that follows.
     async fn connect(&self, path: &str, state: &str) -> Result<()>;
 
@@ -28,12 +31,17 @@ trait Demo {
 }
 
 impl Demo for Page {
+    async fn starts(&self) -> Result<()> {
+        self.find("#peer option").await.map(drop)
+    }
+
     async fn connect(&self, path: &str, state: &str) -> Result<()> {
         self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?;
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
     }
 
     async fn begin_to_connect(&self, url: &str) -> Result<()> {
+        self.starts().await?;
         self.fill("#url", url).await?;
         self.click("#connect").await
     }
@@ -161,6 +169,7 @@ async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
 }
 
 async fn bad_input_is_explained(page: &Page) -> Result<()> {
+    page.starts().await?;
     for (url, protocols, problem) in [
         ("ws://", "", "`ws://` is not a URL for a WebSocket"),
         ("ftp://127.0.0.1/", "", "`ftp://127.0.0.1/` is not a URL for a WebSocket"),
@@ -216,6 +225,7 @@ async fn connecting_anew_while_connecting_is_no_error() -> Result<()> {
 }
 
 async fn connecting_anew_is_no_error(page: &Page) -> Result<()> {
+    page.starts().await?;
     // In one go: the first connection cannot have been opened when the second takes its place.
     page.run("document.querySelector('#connect').click(); document.querySelector('#connect').click();").await?;
     page.find("#state[data-state=open]").await?;
