@@ -64,6 +64,19 @@ pub enum Error {
     UnexpectedText,
     /// Every handle of the connection was dropped, so that nobody will hear how it ends.
     Dropped,
+    /// Of so many messages nobody knows whether the peer has them: a [`Reconnecting`](crate::Reconnecting) had handed them over
+    /// on a connection that ended before they were confirmed.
+    ///
+    /// The stream goes on. [`take_in_doubt`](crate::Reconnecting::take_in_doubt) gives the messages.
+    InDoubt {
+        /// How many.
+        messages: u64,
+    },
+    /// The provider of a [`Reconnecting`](crate::Reconnecting) had no URL for an attempt to connect, or the preamble of its
+    /// connection has failed: what either said in an [`AttemptError`](crate::AttemptError).
+    Attempt(String),
+    /// The peer has not answered the [`Heartbeat`](crate::Heartbeat) in this time.
+    HeartbeatTimeout(Duration),
     /// A page may close with code 1000 or 3000 to 4999, not with this one.
     InvalidCloseCode(u16),
     /// The reason for closing has this many bytes; 123 are allowed.
@@ -110,6 +123,16 @@ impl fmt::Display for Error {
             Self::UnexpectedText => write!(f, "a text message in a stream of bytes"),
             Self::Dropped => write!(f, "every handle of the connection was dropped"),
             Self::ConnectionLost { url } => write!(f, "the connection to `{url}` has failed: browsers do not say why"),
+            Self::InDoubt { messages } => {
+                write!(
+                    f,
+                    "nobody knows whether the peer has received the last {messages} messages of a lost connection"
+                )
+            }
+            Self::Attempt(why) => write!(f, "could not prepare a connection: {why}"),
+            Self::HeartbeatTimeout(timeout) => {
+                write!(f, "the peer did not answer within {} ms", milliseconds(timeout))
+            }
             Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
             Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),
             Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),
@@ -126,7 +149,7 @@ impl fmt::Display for Error {
 }
 
 /// By far less code than what writes a `Duration`, which pages would have to download.
-fn milliseconds(duration: &Duration) -> u64 {
+pub(crate) fn milliseconds(duration: &Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
 

@@ -5,6 +5,7 @@
 //! - [`WebSocketStream`] is the same connection for async code: a stream and a sink of [`Message`]s, which can be split in
 //!   two, or become a [`ByteStream`].
 //! - [`Typed`] is a stream and a sink of your own types, over messages, by a [`codec`] such as JSON.
+//! - [`Reconnecting`] is a stream and a sink over connections that come and go.
 //!
 //! # What it promises
 //!
@@ -52,6 +53,8 @@ mod byte_stream;
 mod chunks;
 mod slices;
 
+mod reconnect;
+
 mod close;
 mod error;
 mod protocol;
@@ -65,6 +68,10 @@ pub use error::{Error, ReceiveError, SendError};
 pub use message::Message;
 pub use options::{Options, Overflow};
 pub use receiver::Receiver;
+pub use reconnect::{
+    AfterClose, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
+    ReconnectingSender, State, States, Target, WhenFull,
+};
 pub use sender::Sender;
 pub use slices::{Progress, Slices};
 pub use socket::{ListenerGuard, WebSocket};

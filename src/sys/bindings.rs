@@ -12,6 +12,22 @@ extern "C" {
     #[derive(Clone, Debug)]
     pub type WebSocket;
 
+    /// In windows only.
+    #[wasm_bindgen(method, getter)]
+    pub fn document(this: &Global) -> Option<Document>;
+
+    #[derive(Clone)]
+    pub type Document;
+
+    #[wasm_bindgen(method, getter, js_name = visibilityState)]
+    pub fn visibility_state(this: &Document) -> String;
+
+    /// What a `pageshow` event says; those that a page dispatches itself may say nothing.
+    pub type Shown;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn persisted(this: &Shown) -> Option<bool>;
+
     /// The constructor, where there is one.
     #[wasm_bindgen(method, getter, js_name = WebSocket)]
     pub fn web_socket(this: &Global) -> Option<Function>;

@@ -13,8 +13,10 @@ mod listener;
 mod payload;
 mod raw;
 mod socket;
+mod task;
 mod timer;
 mod turn;
+mod wake_up;
 
 pub use blob::Blob;
 pub(crate) use event::Data;
@@ -24,5 +26,7 @@ pub(crate) use listener::Listener;
 pub use payload::Payload;
 pub use raw::RawMessage;
 pub(crate) use socket::RawSocket;
+pub(crate) use task::{HAS_EVENT_LOOP, now, random, spawn};
 pub(crate) use timer::Timer;
 pub(crate) use turn::in_next_turn;
+pub(crate) use wake_up::WakeUps;

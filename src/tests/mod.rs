@@ -14,6 +14,7 @@ mod lifecycle;
 mod notify;
 mod protocol;
 mod queue;
+mod reconnect;
 mod unwind;
 
 #[cfg(target_arch = "wasm32")]

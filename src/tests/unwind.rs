@@ -3,8 +3,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::test;
 use crate::{
-    Blob, ByteStream, Chunks, Closed, Error, ListenerGuard, Message, Options, RawMessage, Receiver, SendError, Sender,
-    Slices, Typed, WebSocket, WebSocketStream,
+    Blob, ByteStream, Chunks, Closed, Error, ListenerGuard, Message, Options, RawMessage, Receiver, Reconnecting,
+    ReconnectingSender, SendError, Sender, Slices, States, Typed, WebSocket, WebSocketStream,
 };
 
 fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
@@ -18,6 +18,7 @@ fn what_users_hold_is_unwind_safe() {
     assert_unwind_safe::<(WebSocketStream, Sender, Receiver, Closed)>();
     assert_unwind_safe::<(ByteStream, Slices, Chunks, RawMessage)>();
     assert_unwind_safe::<Typed<WebSocketStream, Message, Message, ()>>();
+    assert_unwind_safe::<(Reconnecting, ReconnectingSender, States)>();
     assert_unwind_safe::<(Blob, Message, Options, Error, SendError<Message>)>();
     assert_future_unwind_safe(WebSocketStream::connect("about:blank"));
 }

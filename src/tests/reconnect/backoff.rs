@@ -1,0 +1,48 @@
+use super::{ms, seconds, test};
+use crate::Backoff;
+use crate::reconnect::backoff::Retries;
+
+fn delays(backoff: Backoff, random: f64, count: usize) -> Vec<u128> {
+    let mut retries = Retries::new(backoff);
+    (0..count).map_while(|_| retries.next_delay(random)).map(|delay| delay.as_millis()).collect()
+}
+
+#[test]
+fn waits_double_up_to_the_cap() {
+    assert_eq!(delays(Backoff::new(), 1.0, 8), [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+    assert_eq!(delays(Backoff::new(), 1.0, 100)[99], 30000);
+}
+
+#[test]
+fn the_jitter_is_full_and_holds_at_the_cap() {
+    assert_eq!(delays(Backoff::new(), 0.5, 8), [500, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
+    assert_eq!(delays(Backoff::new(), 0.01, 8), [100, 100, 100, 100, 160, 300, 300, 300]);
+}
+
+#[test]
+fn no_wait_is_shorter_than_the_floor() {
+    assert_eq!(delays(Backoff::new(), 0.0, 3), [100; 3]);
+    assert_eq!(delays(Backoff::new().cap(ms(10)), 1.0, 2), [100; 2]);
+}
+
+#[test]
+fn it_gives_up_after_so_many_attempts() {
+    let mut retries = Retries::new(Backoff::new().max_attempts(2));
+    assert_eq!(retries.attempt(), 1);
+    assert!(retries.next_delay(0.5).is_some());
+    assert_eq!(retries.attempt(), 2);
+    assert_eq!(retries.next_delay(0.5), None);
+    retries.reset();
+    assert_eq!(retries.attempt(), 1);
+    assert_eq!(retries.next_delay(1.0), Some(seconds(1)));
+}
+
+#[test]
+fn it_gives_up_after_so_long() {
+    let mut retries = Retries::new(Backoff::new().max_elapsed(seconds(10)));
+    assert_eq!(retries.next_delay(1.0), Some(seconds(1)));
+    retries.took(seconds(5));
+    assert_eq!(retries.next_delay(1.0), Some(seconds(2)));
+    retries.took(seconds(2));
+    assert_eq!(retries.next_delay(1.0), None);
+}

@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use super::{ms, seconds, test};
+use crate::reconnect::heartbeat::{Beat, Flow, Pulse, Timing};
+
+const TIMING: Timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10) };
+const START: Duration = Duration::from_secs(1_800_000_000);
+const IDLE: Flow = Flow { handed: 100, unsent: 0 };
+
+fn pulse() -> Pulse {
+    Pulse::new(TIMING, START)
+}
+
+/// Looks at these seconds, and gives those at which it pinged, and at which it was dead.
+fn beats(pulse: &mut Pulse, looks: impl IntoIterator<Item = u64>) -> (Vec<u64>, Option<u64>) {
+    let mut pings = Vec::new();
+    for at in looks {
+        let now = START + seconds(at);
+        let _ = pulse.remaining(now);
+        match pulse.look(now, IDLE) {
+            Beat::Nothing => {}
+            Beat::Ping => pings.push(at),
+            Beat::Dead => return (pings, Some(at)),
+        }
+    }
+    (pings, None)
+}
+
+#[test]
+fn a_silent_peer_is_dead_after_one_ping() {
+    assert_eq!(beats(&mut pulse(), 1..100), (vec![25], Some(35)));
+}
+
+#[test]
+fn whatever_is_received_is_life() {
+    let pulse = &mut pulse();
+    assert_eq!(beats(pulse, 1..35), (vec![25], None));
+    pulse.received();
+    assert_eq!(beats(pulse, 35..100), (vec![50], Some(60)));
+}
+
+// L13
+#[test]
+fn late_timers_make_it_ask_again() {
+    let pulse = &mut pulse();
+    // A hidden page, whose timers come once a minute: the peer answers each time.
+    for minute in (60..600).step_by(60) {
+        assert_eq!(beats(pulse, [minute]), (vec![minute], None));
+        pulse.received();
+    }
+    // It does not any more.
+    assert_eq!(beats(pulse, (600..2000).step_by(60)), (vec![600, 660, 720], Some(780)));
+}
+
+// L12
+#[test]
+fn after_sleep_one_ping_is_enough() {
+    let pulse = &mut pulse();
+    assert_eq!(beats(pulse, 1..30), (vec![25], None));
+    // Ten minutes of sleep: the wait was over while nothing could be received.
+    assert_eq!(beats(pulse, 630..700), (vec![630], Some(640)));
+}
+
+#[test]
+fn a_probe_asks_at_once_unless_it_has_asked() {
+    let pulse = &mut pulse();
+    assert_eq!(pulse.probe(START + ms(5), IDLE), Beat::Ping);
+    assert_eq!(pulse.probe(START + ms(6), IDLE), Beat::Nothing);
+    // It sleeps, and wakes up.
+    assert_eq!(pulse.probe(START + seconds(600), IDLE), Beat::Ping);
+    assert_eq!(pulse.look(START + seconds(610), IDLE), Beat::Dead);
+}
+
+// L21
+#[test]
+fn a_clock_that_is_set_does_no_harm() {
+    // An hour ahead: it asks, and waits for the answer by the new time.
+    let ahead = &mut pulse();
+    assert_eq!(beats(ahead, 1..30), (vec![25], None));
+    assert_eq!(beats(ahead, 3630..3700), (vec![3630], Some(3640)));
+    // An hour back: it waits once more, and not for an hour.
+    let back = &mut Pulse::new(TIMING, START + seconds(3600));
+    assert_eq!(beats(back, 1..100), (vec![26], Some(36)));
+}
+
+#[test]
+fn a_ping_behind_much_else_has_time_while_that_goes_out() {
+    let pulse = &mut pulse();
+    let flow = |unsent| Flow { handed: 1000, unsent };
+    let mut look = |at, unsent| {
+        let now = START + seconds(at);
+        let _ = pulse.remaining(now);
+        pulse.look(now, flow(unsent))
+    };
+    assert_eq!(look(25, 900), Beat::Ping);
+    assert_eq!(look(35, 500), Beat::Nothing);
+    assert_eq!(look(45, 1), Beat::Nothing);
+    assert_eq!(look(54, 0), Beat::Nothing);
+    // Now it has left, and has the time of any other.
+    assert_eq!(look(55, 0), Beat::Nothing);
+    assert_eq!(look(65, 0), Beat::Dead);
+}
+
+#[test]
+fn a_network_that_takes_nothing_is_dead() {
+    let pulse = &mut pulse();
+    let flow = Flow { handed: 1000, unsent: 900 };
+    assert_eq!(pulse.look(START + seconds(25), flow), Beat::Ping);
+    assert_eq!(pulse.look(START + seconds(35), flow), Beat::Dead);
+}

@@ -1,0 +1,308 @@
+use std::time::Duration;
+
+use super::{ms, seconds, test};
+use crate::reconnect::event::{Action, Command, Event, Moment, Settings, Signal};
+use crate::reconnect::heartbeat::Timing;
+use crate::reconnect::kept::Keep;
+use crate::reconnect::machine::Machine;
+use crate::reconnect::outbox::Outbox;
+use crate::{AfterClose, Backoff, Cause, CloseEvent, Error, State, WhenFull};
+
+const START: Duration = Duration::from_secs(1_800_000_000);
+
+/// A machine, its clock, and the middle of all random numbers.
+struct Test {
+    machine: Machine<u32>,
+    now: Duration,
+}
+
+fn close(code: u16) -> CloseEvent {
+    CloseEvent { code, reason: String::new(), was_clean: code != 1006 }
+}
+
+fn ended(code: u16) -> Signal {
+    Signal::Ended(Ok(close(code)), AfterClose::of(&close(code)))
+}
+
+fn failed() -> Signal {
+    Signal::Failed(Error::Attempt("no".into()), AfterClose::Retry)
+}
+
+impl Test {
+    fn with(backoff: Backoff) -> Self {
+        let heartbeat = Some(Timing { interval: seconds(25), timeout: seconds(10) });
+        let settings = Settings { backoff, heartbeat, connect_timeout: seconds(20), close_timeout: seconds(5) };
+        let keep = Keep { bytes: 100, messages: 100 };
+        let machine = Machine::new(settings, Outbox::new(keep, WhenFull::Reject, keep), || 0.5);
+        let mut test = Self { machine, now: START };
+        let _ = test.command(Command::ReconnectNow);
+        test
+    }
+
+    fn new() -> Self {
+        Self::with(Backoff::new())
+    }
+
+    /// With a connection that is open.
+    fn open() -> Self {
+        let mut test = Self::new();
+        let _ = test.signal(Signal::Opened);
+        test
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Action> {
+        self.machine.handle(event, Moment { now: self.now, ..Moment::default() });
+        std::iter::from_fn(|| self.machine.next_action()).collect()
+    }
+
+    fn signal(&mut self, signal: Signal) -> Vec<Action> {
+        self.handle(Event::Connection(self.machine.generation(), signal))
+    }
+
+    fn command(&mut self, command: Command) -> Vec<Action> {
+        self.handle(Event::Command(command))
+    }
+
+    /// Lets time pass and looks at the clock then.
+    fn after(&mut self, time: Duration) -> Vec<Action> {
+        self.now += time;
+        self.handle(Event::Tick)
+    }
+
+    /// The delay of the wait that a signal leads to.
+    fn delay(&mut self, signal: Signal) -> Duration {
+        match self.signal(signal).pop() {
+            Some(Action::Tell(State::Waiting { delay, .. })) => delay,
+            action => panic!("{action:?}"),
+        }
+    }
+
+    /// The number of the attempt that is made after a delay.
+    fn attempt(&mut self, delay: Duration) -> u32 {
+        assert!(self.after(delay - ms(1)).is_empty());
+        match self.after(ms(1)).pop() {
+            Some(Action::Tell(State::Connecting { attempt, .. })) => attempt,
+            action => panic!("{action:?}"),
+        }
+    }
+}
+
+fn tells(actions: Vec<Action>) -> Vec<State> {
+    let tells =
+        actions.into_iter().filter_map(|action| if let Action::Tell(state) = action { Some(state) } else { None });
+    tells.collect()
+}
+
+#[test]
+fn attempts_follow_each_other_after_longer_and_longer_waits() {
+    let mut test = Test::new();
+    for (number, seconds) in [(2, 0.5), (3, 1.0), (4, 2.0), (5, 4.0), (6, 8.0), (7, 15.0), (8, 15.0)] {
+        let delay = test.delay(failed());
+        assert_eq!(delay.as_secs_f64(), seconds);
+        assert_eq!(test.attempt(delay), number);
+    }
+}
+
+#[test]
+fn a_server_that_accepts_and_closes_is_not_hammered() {
+    let mut test = Test::new();
+    for expected in [500, 1000, 2000, 4000] {
+        let _ = test.signal(Signal::Opened);
+        let _ = test.signal(Signal::Received { is_pong: false });
+        let delay = test.delay(ended(1001));
+        assert_eq!(delay, ms(expected));
+        let _ = test.attempt(delay);
+    }
+}
+
+#[test]
+fn ten_seconds_and_a_message_make_a_good_connection() {
+    for (open_for, is_received, expected) in [(10_000, true, 500), (9_999, true, 1000), (10_000, false, 1000)] {
+        let mut test = Test::new();
+        let delay = test.delay(failed());
+        let _ = test.attempt(delay);
+        let _ = test.signal(Signal::Opened);
+        if is_received {
+            let _ = test.signal(Signal::Received { is_pong: false });
+        }
+        assert!(test.after(ms(open_for)).is_empty());
+        assert_eq!(test.delay(ended(1006)), ms(expected), "{open_for} {is_received}");
+    }
+}
+
+#[test]
+fn it_gives_up_when_the_budget_is_spent() {
+    let mut test = Test::with(Backoff::new().max_attempts(2));
+    let delay = test.delay(failed());
+    let _ = test.attempt(delay);
+    let cause = Cause::Failed(Error::Attempt("no".into()));
+    let closed = Action::Tell(State::Closed { cause: cause.clone() });
+    assert_eq!(test.signal(failed()), [Action::Disconnect, closed, Action::End(cause, None)]);
+    assert_eq!(test.machine.remaining(test.now), None);
+}
+
+#[test]
+fn what_is_final_is_not_repeated() {
+    let mut test = Test::open();
+    let cause = Cause::Closed(close(1008));
+    assert_eq!(tells(test.signal(ended(1008))), [State::Closed { cause }]);
+    assert!(test.after(seconds(1000)).is_empty());
+    assert!(test.command(Command::ReconnectNow).is_empty());
+}
+
+#[test]
+fn what_was_of_an_old_connection_is_not_heard() {
+    let mut test = Test::open();
+    let old = test.machine.generation();
+    let delay = test.delay(ended(1006));
+    let _ = test.attempt(delay);
+    let _ = test.signal(Signal::Opened);
+    assert!(test.handle(Event::Connection(old, ended(1008))).is_empty());
+    assert!(test.machine.is_open());
+}
+
+// L11
+#[test]
+fn after_a_close_nothing_makes_it_connect() {
+    let mut test = Test::open();
+    assert_eq!(test.command(Command::Close(1000)), [Action::Close, Action::Tell(State::Closing)]);
+    for event in [Event::WakeUp, Event::Command(Command::ReconnectNow), Event::Command(Command::Resume)] {
+        assert!(test.handle(event).is_empty());
+    }
+    let end = Action::End(Cause::Requested, Some(Ok(close(1000))));
+    assert_eq!(test.signal(ended(1000)).pop(), Some(end));
+    for event in [Event::WakeUp, Event::Command(Command::ReconnectNow), Event::Command(Command::Resume)] {
+        assert!(test.handle(event).is_empty());
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_answer_the_close_has_its_time() {
+    let mut test = Test::open();
+    test.machine.outbox.handed_over(1, 1);
+    let _ = test.command(Command::Close(1005));
+    assert!(test.after(ms(4999)).is_empty());
+    let actions = test.after(ms(1));
+    assert_eq!(test.machine.outbox.counts().in_doubt, 1);
+    let end = Action::End(Cause::Requested, Some(Err(Error::CloseTimeout(seconds(5)))));
+    assert_eq!(actions.last(), Some(&end));
+}
+
+#[test]
+fn a_close_that_the_peer_completes_confirms_and_its_own_does_not() {
+    for (code, confirmed) in [(4000, 1), (1001, 0), (1006, 0)] {
+        let mut test = Test::open();
+        test.machine.outbox.handed_over(1, 1);
+        let _ = test.command(Command::Close(4000));
+        let _ = test.signal(ended(code));
+        let counts = test.machine.outbox.counts();
+        assert_eq!((counts.confirmed, counts.in_doubt), (confirmed, 1 - confirmed), "{code}");
+    }
+}
+
+#[test]
+fn what_is_in_doubt_is_told_before_anything_else() {
+    let mut test = Test::open();
+    test.machine.outbox.handed_over(1, 1);
+    let actions = test.signal(ended(1006));
+    let in_doubt = [Action::Tell(State::InDoubt { messages: 1 }), Action::InDoubt(test.machine.generation(), 1)];
+    assert_eq!(actions[..3], [&[Action::Disconnect], &in_doubt[..]].concat());
+}
+
+// L14
+#[test]
+fn the_network_coming_back_ends_the_wait_once() {
+    let mut test = Test::new();
+    for _ in 0..6 {
+        let delay = test.delay(failed());
+        let _ = test.attempt(delay);
+    }
+    assert_eq!(test.delay(failed()), seconds(15));
+    assert_eq!(tells(test.handle(Event::WakeUp)).len(), 1);
+    // It flaps.
+    for _ in 0..10 {
+        assert!(test.handle(Event::WakeUp).is_empty());
+    }
+    assert_eq!(test.attempt(ms(250)), 8);
+    // Nor is an attempt that is under way disturbed.
+    assert!(test.handle(Event::WakeUp).is_empty());
+}
+
+#[test]
+fn an_attempt_that_was_begun_without_a_network_is_repeated_soon() {
+    let mut test = Test::new();
+    for _ in 0..6 {
+        let delay = test.delay(failed());
+        let _ = test.attempt(delay);
+    }
+    assert!(test.handle(Event::WakeUp).is_empty());
+    assert_eq!(test.delay(failed()), ms(250));
+    assert_eq!(test.attempt(ms(250)), 8);
+    assert_eq!(test.delay(failed()), seconds(15));
+}
+
+// L12
+#[test]
+fn after_sleep_a_dead_connection_is_found_by_one_probe() {
+    let mut test = Test::open();
+    test.now += seconds(600);
+    assert_eq!(test.handle(Event::WakeUp), [Action::Ping]);
+    assert!(test.after(ms(9_999)).is_empty());
+    let actions = test.after(ms(1));
+    let cause = Cause::Failed(Error::HeartbeatTimeout(seconds(10)));
+    assert_eq!(tells(actions), [State::Waiting { delay: ms(500), cause }]);
+    assert_eq!(test.attempt(ms(500)), 2);
+}
+
+// L21
+#[test]
+fn a_clock_that_is_set_does_not_hold_up_an_attempt() {
+    let mut test = Test::new();
+    assert_eq!(test.delay(failed()), ms(500));
+    test.now -= seconds(3600);
+    assert!(test.handle(Event::Tick).is_empty());
+    assert_eq!(test.attempt(ms(500)), 2);
+    assert_eq!(test.delay(failed()), ms(1000));
+    test.now += seconds(3600);
+    assert_eq!(test.handle(Event::Tick).len(), 2);
+}
+
+#[test]
+fn sleep_does_not_count_as_trying() {
+    let mut test = Test::with(Backoff::new().max_elapsed(seconds(60)));
+    test.now += seconds(3600);
+    assert_eq!(test.delay(failed()), ms(500));
+    assert_eq!(test.after(seconds(3600)).len(), 2);
+    assert_eq!(test.delay(failed()), ms(1000));
+}
+
+#[test]
+fn paused_it_waits_for_the_caller() {
+    let mut test = Test::open();
+    assert_eq!(test.command(Command::Pause), [Action::Close, Action::Tell(State::Closing)]);
+    assert_eq!(tells(test.signal(ended(1005))), [State::Paused]);
+    assert!(test.handle(Event::WakeUp).is_empty());
+    assert_eq!(test.machine.remaining(test.now), None);
+    assert_eq!(tells(test.command(Command::Resume)), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
+}
+
+#[test]
+fn who_changes_his_mind_gets_what_he_said_last() {
+    let mut test = Test::open();
+    let _ = test.command(Command::Pause);
+    let _ = test.command(Command::Resume);
+    assert_eq!(tells(test.signal(ended(1005))), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
+    let _ = test.command(Command::Pause);
+    assert!(test.signal(Signal::Opened).is_empty());
+    let _ = test.command(Command::ReconnectNow);
+    let _ = test.signal(Signal::Opened);
+    assert!(test.machine.is_open());
+}
+
+#[test]
+fn reconnecting_replaces_an_open_connection() {
+    let mut test = Test::open();
+    assert_eq!(test.command(Command::ReconnectNow), [Action::Close, Action::Tell(State::Closing)]);
+    let actions = test.signal(ended(1005));
+    assert_eq!(actions[..2], [Action::Disconnect, Action::Connect(test.machine.generation())]);
+}
