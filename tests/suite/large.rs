@@ -15,7 +15,7 @@ use super::guard::{js_function, log, turn};
 use super::lifetime::{Live, make_what_is_kept};
 use super::peer::{Count, connect, connect_with, next, url};
 
-const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
+pub const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
 
 const SOCKETS: usize = if IS_LARGE { 10_000 } else { 200 };
 

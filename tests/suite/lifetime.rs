@@ -22,10 +22,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// What a listener calls is a block, so that listeners are counted, too.
 #[derive(Debug, PartialEq)]
 pub struct Live {
-    bytes: usize,
-    blocks: usize,
-    objects: u32,
-    pages: usize,
+    pub bytes: usize,
+    pub blocks: usize,
+    pub objects: u32,
+    pub pages: usize,
 }
 
 impl Live {

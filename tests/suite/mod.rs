@@ -6,6 +6,7 @@
 pub mod guard;
 pub mod peer;
 
+mod account;
 mod blob;
 mod close;
 mod codec;
@@ -17,5 +18,7 @@ mod lifetime;
 mod overflow;
 mod raw;
 mod receive;
+mod reconnect;
 mod send;
 mod slices;
+mod soak;

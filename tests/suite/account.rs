@@ -1,0 +1,182 @@
+//! What becomes of messages that are given to a connection that comes back.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use js_sys::futures::spawn_local;
+use macro_rules_attribute::apply;
+use wasm_websocket::{Error, Message, Options, Overflow, ReadyState, Reconnecting, State, WhenFull, codec};
+
+use super::guard::turn;
+use super::peer::Count;
+use super::reconnect::{closed_until, connect, event, heartbeat, opened, quick, slow, until};
+
+fn texts(messages: Vec<Message>) -> Vec<String> {
+    messages.into_iter().map(|message| message.as_text().unwrap_or("?").into()).collect()
+}
+
+#[apply(browser_test)]
+async fn nobody_need_take_anything_for_it_to_come_back() {
+    let count = &mut Count::new().await;
+    let feed = connect(quick(), &["/reset", &count.path("/echo")]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    feed.send("lost").await.unwrap();
+    opened(&mut states).await;
+    feed.send("echoed").await.unwrap();
+    feed.flush().await.unwrap();
+    assert_eq!(feed.close_with(4000, "done").await, Ok(Some(event(4000, "done", true))));
+    assert_eq!(count.ended().await, "1 received, closed with 4000");
+    assert_eq!((feed.counts().confirmed, feed.counts().in_doubt), (1, 1));
+}
+
+#[apply(browser_test)]
+async fn what_waits_is_bounded_as_the_caller_has_it() {
+    let may_open = &Rc::new(Cell::new(false));
+    let queue = |when_full| Reconnecting::new(quick().queue(1000, 3, when_full), closed_until(may_open));
+    let (reject, oldest, wait) = (queue(WhenFull::Reject), queue(WhenFull::DropOldest), queue(WhenFull::Wait));
+    for number in 0..3 {
+        [&reject, &oldest, &wait].iter().for_each(|feed| assert_eq!(feed.try_send(number.to_string()), Ok(number + 1)));
+    }
+    let unsent = reject.send("3").await.unwrap_err();
+    assert_eq!((unsent.message, unsent.error), ("3".into(), Error::Full));
+    oldest.send("3").await.unwrap();
+    assert!(wait.send("3").now_or_never().is_none());
+    assert_eq!(wait.try_send("3").unwrap_err().error, Error::Full);
+    assert_eq!((reject.counts().rejected, oldest.counts().dropped, wait.counts().queued), (1, 1, 3));
+    let sender = wait.sender();
+    spawn_local(async move {
+        sender.send("waited").await.unwrap();
+    });
+    may_open.set(true);
+    for (mut feed, expected) in [(reject, "0 1 2"), (oldest, "1 2 3"), (wait, "0 1 2 waited")] {
+        for text in expected.split(' ') {
+            assert_eq!(feed.next().await, Some(Ok(text.into())));
+        }
+    }
+}
+
+#[apply(browser_test)]
+async fn what_is_queued_can_be_taken_back() {
+    let feed = Reconnecting::new(quick(), closed_until(&Rc::default()));
+    assert_eq!([feed.send("one").await, feed.send("two").await], [Ok(1), Ok(2)]);
+    assert_eq!(feed.close().await, Ok(None));
+    assert_eq!(texts(feed.take_queued()), ["one", "two"]);
+    assert_eq!((feed.counts().queued, feed.counts().taken_back), (0, 2));
+}
+
+#[apply(browser_test)]
+async fn what_was_lost_is_in_doubt_and_never_sent_again() {
+    let count = &mut Count::new().await;
+    let mut feed = connect(quick(), &["/fin", &count.path("/echo")]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    feed.send("lost").await.unwrap();
+    let seen = until(&mut states, |state| *state == State::Open).await;
+    assert_eq!(seen[0], State::InDoubt { messages: 1 });
+    feed.send("next").await.unwrap();
+    assert_eq!(feed.next().await, Some(Err(Error::InDoubt { messages: 1 })));
+    let in_doubt = feed.take_in_doubt();
+    assert_eq!((in_doubt.count, in_doubt.messages), (1, vec![(1, "lost".into())]));
+    assert_eq!(feed.take_in_doubt().count, 0);
+    assert_eq!(feed.next().await, Some(Ok("next".into())));
+    assert_eq!((feed.confirm(2), feed.confirm(2)), (1, 0));
+    feed.close().await.unwrap();
+    assert_eq!(count.ended().await, "1 received, closed with 1005");
+}
+
+#[apply(browser_test)]
+async fn what_had_arrived_comes_before_what_is_in_doubt() {
+    let options = quick().on_open(async |stream| {
+        stream.send("one").await?;
+        stream.send("two").await?;
+        Ok(())
+    });
+    let mut feed = connect(options, &["/fault/reset-after/7", "/echo"]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    feed.send("three").await.unwrap();
+    opened(&mut states).await;
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(feed.next().await.unwrap());
+    }
+    let doubt = seen.iter().position(|item| *item == Err(Error::InDoubt { messages: 1 })).unwrap();
+    // A reset may overtake the echo of the first connection.
+    let before: Vec<_> = seen[..doubt].iter().map(|item| item.clone().unwrap()).collect();
+    assert!([vec![], vec!["one".into()], vec!["one".into(), "two".into()]].contains(&before), "{before:?}");
+    assert_eq!(seen[doubt + 1], Ok("one".into()));
+}
+
+#[apply(browser_test)]
+async fn a_pong_confirms_and_is_kept_from_the_caller() {
+    let mut feed = connect(quick().heartbeat(heartbeat(50, 5000)), &["/echo"]);
+    feed.send("one").await.unwrap();
+    assert_eq!(feed.next().await, Some(Ok("one".into())));
+    while feed.counts().confirmed == 0 {
+        turn(10).await;
+    }
+    feed.send("two").await.unwrap();
+    assert_eq!(feed.next().await, Some(Ok("two".into())));
+    assert_eq!(feed.state(), State::Open);
+}
+
+#[apply(browser_test)]
+async fn as_a_sink_it_flushes_and_closes() {
+    let mut feed = connect(quick(), &["/status/503", "/echo"]);
+    for text in ["one", "two"] {
+        SinkExt::feed(&mut feed, text.into()).await.unwrap();
+    }
+    SinkExt::<Message>::flush(&mut feed).await.unwrap();
+    assert_eq!(feed.next().await, Some(Ok("one".into())));
+    SinkExt::<Message>::close(&mut feed).await.unwrap();
+    assert_eq!(feed.counts().confirmed, 2);
+    assert_eq!(SinkExt::feed(&mut feed, "late".into()).await, Err(Error::NotOpen(ReadyState::Closed)));
+}
+
+#[apply(browser_test)]
+async fn more_than_may_wait_to_be_taken_is_the_end() {
+    let options = Options::new().receive_limit(1000, 10, Overflow::Close);
+    let mut feed = connect(quick().connection(options), &["/flood/100/1"]);
+    assert_eq!(feed.closed().await, Err(Error::Overflow));
+    let items: Vec<_> = feed.by_ref().collect().await;
+    assert_eq!((items.len(), items.last()), (11, Some(&Err(Error::Overflow))));
+}
+
+#[apply(browser_test)]
+async fn the_caller_can_replace_a_connection() {
+    let count = &mut Count::new().await;
+    let mut feed = connect(slow(), &[&count.path("/echo")]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    count.becomes(1).await;
+    feed.send("before").await.unwrap();
+    feed.reconnect_now();
+    feed.send("after").await.unwrap();
+    opened(&mut states).await;
+    count.becomes(1).await;
+    let mut received = Vec::new();
+    while received.last() != Some(&"after".into()) {
+        received.push(feed.next().await.unwrap().unwrap());
+    }
+    assert_eq!((feed.counts().confirmed, feed.counts().unconfirmed), (1, 1));
+    feed.close().await.unwrap();
+    // Between the two connections there was none.
+    while count.ended().await != "2 received, closed with 1005" {}
+}
+
+#[apply(browser_test)]
+async fn values_of_a_codec_come_and_go_over_all_connections() {
+    let feed = connect(quick(), &["/fin", "/echo"]);
+    let mut states = feed.states();
+    let mut typed = feed.typed::<String, String, codec::Json>();
+    opened(&mut states).await;
+    typed.send("lost".to_owned()).await.unwrap();
+    opened(&mut states).await;
+    typed.send("echoed".to_owned()).await.unwrap();
+    let in_doubt = typed.next().await.unwrap().unwrap_err();
+    assert_eq!(in_doubt.error, Error::InDoubt { messages: 1 });
+    assert_eq!(typed.get_ref().take_in_doubt().messages, [(1, "\"lost\"".into())]);
+    assert_eq!(typed.next().await, Some(Ok("echoed".into())));
+}

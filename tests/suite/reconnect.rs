@@ -1,0 +1,471 @@
+//! Connections that come back.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use macro_rules_attribute::apply;
+use wasm_bindgen::JsCast;
+use wasm_websocket::{
+    AfterClose, AttemptError, Backoff, Cause, CloseEvent, Error, Heartbeat, Options, ReadyState, ReconnectOptions,
+    Reconnecting, State, States, Target,
+};
+
+use super::guard::{js, turn};
+use super::lifetime::Live;
+use super::peer::{Count, next, url};
+
+pub fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Options by which it comes back at once.
+pub fn quick() -> ReconnectOptions {
+    ReconnectOptions::new().backoff(Backoff::new().base(ms(10)).cap(ms(20)).floor(ms(1)))
+}
+
+/// Options by which it waits for ever, unless something wakes it.
+pub fn slow() -> ReconnectOptions {
+    ReconnectOptions::new().backoff(Backoff::new().floor(Duration::from_secs(3600)))
+}
+
+/// Connects to one path after the other, and to the last one ever after.
+pub fn connect(options: ReconnectOptions, paths: &[&str]) -> Reconnecting {
+    let urls: Vec<_> = paths.iter().map(|path| url(path)).collect();
+    let attempts = Cell::new(0);
+    Reconnecting::new(options, move || {
+        let attempt = attempts.replace(attempts.get() + 1);
+        let url = urls[attempt.min(urls.len() - 1)].clone();
+        async { Ok(url) }
+    })
+}
+
+/// Options whose every attempt fails until the cell is true.
+pub fn closed_until(may_open: &Rc<Cell<bool>>) -> impl AsyncFn() -> Result<String, AttemptError> + 'static {
+    let may_open = Rc::clone(may_open);
+    move || {
+        let may_open = may_open.get();
+        async move { if may_open { Ok(url("/echo")) } else { Err("not yet".into()) } }
+    }
+}
+
+/// Waits for a state, and gives those before it, with it.
+pub async fn until(states: &mut States, is_it: impl Fn(&State) -> bool) -> Vec<State> {
+    let mut seen = Vec::new();
+    loop {
+        let state = states.next().await.unwrap_or_else(|| panic!("it has ended: {seen:?}"));
+        let is_last = is_it(&state);
+        seen.push(state);
+        if is_last {
+            return seen;
+        }
+    }
+}
+
+pub async fn opened(states: &mut States) {
+    until(states, |state| *state == State::Open).await;
+}
+
+pub fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
+    CloseEvent { code, reason: reason.into(), was_clean }
+}
+
+#[apply(browser_test)]
+async fn it_asks_for_the_url_for_each_attempt_and_says_what_it_does() {
+    let feed = connect(quick(), &["/status/503", "/close/1012/restart", "/echo"]);
+    let mut states = feed.states();
+    let mut seen = until(&mut states, |state| *state == State::Open).await;
+    seen.extend(until(&mut states, |state| *state == State::Open).await);
+    for state in &mut seen {
+        if let State::Waiting { delay, .. } = state {
+            assert!(*delay >= ms(1) && *delay <= ms(20), "{delay:?}");
+            *delay = ms(0);
+        }
+    }
+    let failed = || Cause::Failed(Error::ConnectFailed { url: url("/status/503") });
+    let closed = || Cause::Closed(event(1012, "restart", true));
+    let expected = [
+        State::Connecting { attempt: 1, cause: Cause::Requested },
+        State::Waiting { delay: ms(0), cause: failed() },
+        State::Connecting { attempt: 2, cause: failed() },
+        State::Open,
+        State::Waiting { delay: ms(0), cause: closed() },
+        State::Connecting { attempt: 3, cause: closed() },
+        State::Open,
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[apply(browser_test)]
+async fn the_preamble_goes_before_what_is_queued() {
+    let options = quick().on_open(async |stream| {
+        stream.send("preamble").await?;
+        Ok(())
+    });
+    let mut feed = connect(options, &["/status/503", "/echo"]);
+    feed.send("queued").await.unwrap();
+    assert_eq!(feed.counts().queued, 1);
+    assert_eq!(feed.next().await, Some(Ok("preamble".into())));
+    assert_eq!(feed.next().await, Some(Ok("queued".into())));
+    assert_eq!(feed.counts().unconfirmed, 1);
+}
+
+#[apply(browser_test)]
+async fn the_preamble_may_receive_and_leaves_the_rest() {
+    let options = quick().on_open(async |stream| {
+        for text in ["one", "two"] {
+            stream.send(text).await?;
+        }
+        assert_eq!(next(stream).await, "one".into());
+        Ok(())
+    });
+    let mut feed = connect(options, &["/echo"]);
+    assert_eq!(feed.next().await, Some(Ok("two".into())));
+}
+
+#[apply(browser_test)]
+async fn a_preamble_that_fails_is_an_attempt_that_failed() {
+    let tries = Rc::new(Cell::new(0));
+    let counted = tries.clone();
+    let options = quick().on_open(async move |_| {
+        tries.set(tries.get() + 1);
+        match tries.get() {
+            1 => Err("try again".into()),
+            _ => Err(AttemptError::last("the session has expired")),
+        }
+    });
+    let mut feed = connect(options, &["/echo"]);
+    let error = Error::Attempt("the session has expired".into());
+    assert_eq!(feed.next().await, Some(Err(error.clone())));
+    assert_eq!(feed.next().await, None);
+    assert_eq!((counted.get(), feed.state()), (2, State::Closed { cause: Cause::Failed(error) }));
+}
+
+#[apply(browser_test)]
+async fn a_close_during_the_preamble_is_what_counts() {
+    let options = quick().on_open(async |stream| match stream.next().await {
+        Some(_) => Ok(()),
+        None => Err("there was no answer".into()),
+    });
+    let mut feed = connect(options, &["/close/1008/who are you"]);
+    assert_eq!(feed.next().await, None);
+    assert_eq!(feed.closed().await, Ok(Some(event(1008, "who are you", true))));
+}
+
+#[apply(browser_test)]
+async fn the_provider_and_the_preamble_have_the_time_of_an_attempt() {
+    let options = |connection: Options| quick().connection(connection.connect_timeout(ms(100)));
+    let feed = Reconnecting::new(options(Options::new()), async || Ok(pending::<&str>().await));
+    let failed = |states: Vec<State>| match states.last() {
+        Some(State::Waiting { cause: Cause::Failed(error), .. }) => error.clone(),
+        state => panic!("{state:?}"),
+    };
+    let waits = |state: &State| matches!(state, State::Waiting { .. });
+    let error = failed(until(&mut feed.states(), waits).await);
+    assert_eq!(error, Error::Attempt("there was no URL within 100 ms".into()));
+    let feed = connect(options(Options::new()).on_open(async |_| pending().await), &["/echo"]);
+    let error = failed(until(&mut feed.states(), waits).await);
+    assert_eq!(error, Error::ConnectTimeout { url: url("/echo"), timeout: ms(100) });
+}
+
+#[apply(browser_test)]
+async fn the_provider_may_offer_subprotocols() {
+    let provider = || async { Ok(Target::new(url("/protocol/chat.v2")).protocols(["chat.v2"])) };
+    let options = quick().on_open(async |stream| {
+        assert_eq!(stream.protocol(), "chat.v2");
+        stream.send("ready").await?;
+        Ok(())
+    });
+    assert_eq!(Reconnecting::new(options, provider).next().await, Some(Ok("ready".into())));
+}
+
+#[apply(browser_test)]
+async fn what_can_never_succeed_is_not_repeated() {
+    for (target, error) in [
+        (Target::new("ws://["), Error::InvalidUrl("ws://[".into())),
+        (Target::new(url("/echo")).protocols(["a b"]), Error::InvalidProtocol("a b".into())),
+        (Target::new(url("/echo")).protocols(["a", "a"]), Error::DuplicateProtocol("a".into())),
+    ] {
+        let mut feed = Reconnecting::new(quick(), move || {
+            let target = target.clone();
+            async { Ok(target) }
+        });
+        assert_eq!(feed.next().await, Some(Err(error.clone())));
+        assert_eq!(feed.next().await, None);
+        assert_eq!(feed.closed().await, Err(error));
+        let unsent = feed.try_send("too late").unwrap_err();
+        assert_eq!((unsent.message, unsent.error), ("too late".into(), Error::NotOpen(ReadyState::Closed)));
+    }
+}
+
+#[apply(browser_test)]
+async fn it_gives_up_and_says_why() {
+    let mut feed = connect(quick().backoff(Backoff::new().floor(ms(1)).cap(ms(1)).max_attempts(2)), &["/status/503"]);
+    assert_eq!(feed.next().await, Some(Err(Error::ConnectFailed { url: url("/status/503") })));
+    assert_eq!(feed.next().await, None);
+}
+
+#[apply(browser_test)]
+async fn the_peers_code_decides_or_else_the_caller() {
+    for (path, stop) in [("/close/1000", 1000), ("/close/1008", 1008), ("/close/4001", 4001)] {
+        let options =
+            quick().after_close(|event| if event.code == 4001 { AfterClose::Stop } else { AfterClose::of(event) });
+        let mut feed = connect(options, &["/close/4002", "/close/1001", "/close/1013", path, "/echo"]);
+        assert_eq!(feed.next().await, None);
+        assert_eq!(feed.closed().await, Ok(Some(event(stop, "", true))));
+    }
+    let stop = quick().after_close(|_| AfterClose::Stop);
+    let mut feed = connect(stop, &["/fin"]);
+    feed.send("x").await.unwrap();
+    let lost = event(1006, "", false);
+    assert_eq!(feed.next().await, Some(Err(Error::InDoubt { messages: 1 })));
+    assert_eq!(feed.next().await, Some(Err(Error::Unclean(lost))));
+    assert_eq!(feed.next().await, None);
+}
+
+// L11
+#[apply(browser_test)]
+async fn after_a_close_it_does_not_come_back() {
+    let count = &mut Count::new().await;
+    let mut feed = connect(quick(), &[&count.path("/echo")]);
+    opened(&mut feed.states()).await;
+    feed.send("first").await.unwrap();
+    assert_eq!(feed.close_with(4001, "bye").await, Ok(Some(event(4001, "bye", true))));
+    assert_eq!(count.ended().await, "1 received, closed with 4001");
+    for name in ["online", "pageshow"] {
+        dispatch(name);
+    }
+    feed.reconnect_now();
+    feed.resume();
+    turn(100).await;
+    assert_eq!(feed.state(), State::Closed { cause: Cause::Requested });
+    // What had arrived before may still come.
+    assert!(matches!(feed.next().await, None | Some(Ok(_))));
+    assert_eq!(feed.next().await, None);
+    assert_eq!(feed.counts().confirmed, 1);
+    let states: Vec<_> = feed.states().collect().await;
+    assert_eq!(states, [State::Closed { cause: Cause::Requested }]);
+}
+
+fn dispatch(name: &str) {
+    let event = js(&format!("Object.assign(new Event('{name}'), {{ persisted: true }})"));
+    let global: web_sys::EventTarget = js_sys::global().unchecked_into();
+    global.dispatch_event(event.unchecked_ref()).unwrap();
+}
+
+// L14, L16
+#[apply(browser_test)]
+async fn it_wakes_up_when_the_network_comes_back() {
+    for name in ["online", "pageshow"] {
+        let feed = connect(slow(), &["/status/503", "/echo"]);
+        let mut states = feed.states();
+        until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
+        (0..3).for_each(|_| dispatch(name));
+        let seen = until(&mut states, |state| *state == State::Open).await;
+        let connecting = seen.iter().filter(|state| matches!(state, State::Connecting { .. }));
+        assert_eq!(connecting.count(), 1, "{seen:?}");
+        // A connection that works is left alone.
+        dispatch("offline");
+        dispatch(name);
+        turn(50).await;
+        assert_eq!(feed.state(), State::Open);
+    }
+}
+
+#[apply(browser_test)]
+async fn the_caller_can_end_the_wait() {
+    let feed = connect(slow(), &["/status/503", "/echo"]);
+    let mut states = feed.states();
+    until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
+    feed.reconnect_now();
+    let seen = until(&mut states, |state| *state == State::Open).await;
+    assert_eq!(seen[0], State::Connecting { attempt: 1, cause: Cause::Requested });
+}
+
+#[apply(browser_test)]
+async fn paused_it_queues_and_waits() {
+    let count = &mut Count::new().await;
+    let mut feed = connect(slow(), &[&count.path("/echo")]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    feed.pause();
+    until(&mut states, |state| *state == State::Paused).await;
+    count.becomes(0).await;
+    dispatch("online");
+    feed.send("meanwhile").await.unwrap();
+    assert_eq!(feed.counts().queued, 1);
+    feed.resume();
+    assert_eq!(feed.next().await, Some(Ok("meanwhile".into())));
+    // While it connects, too.
+    feed.reconnect_now();
+    until(&mut states, |state| matches!(state, State::Connecting { .. })).await;
+    feed.pause();
+    until(&mut states, |state| *state == State::Paused).await;
+    feed.resume();
+    opened(&mut states).await;
+}
+
+/// With an echo for a peer, that answers every ping by itself.
+pub fn heartbeat(interval: u64, timeout: u64) -> Heartbeat {
+    Heartbeat::new("ping", |message| message.as_text() == Some("ping")).interval(ms(interval)).timeout(ms(timeout))
+}
+
+#[apply(browser_test)]
+async fn a_peer_that_is_gone_without_a_word_is_found_out() {
+    for path in ["/fault/half-open", "/stall"] {
+        let mut feed = connect(quick().heartbeat(heartbeat(50, 200)), &[path, "/echo"]);
+        let mut states = feed.states();
+        opened(&mut states).await;
+        feed.send("lost").await.unwrap();
+        let seen = until(&mut states, |state| *state == State::Open).await;
+        let cause = Cause::Failed(Error::HeartbeatTimeout(ms(200)));
+        assert!(matches!(&seen[1], State::Waiting { cause: found, .. } if *found == cause), "{seen:?}");
+        assert_eq!(feed.next().await, Some(Err(Error::InDoubt { messages: 1 })));
+    }
+}
+
+// L16: workers have no page that could be shown.
+#[apply(browser_test)]
+async fn it_wakes_up_when_the_page_is_shown() {
+    if js("typeof document").as_string().as_deref() == Some("undefined") {
+        return;
+    }
+    let feed = connect(slow(), &["/status/503", "/echo"]);
+    let mut states = feed.states();
+    until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
+    // Hidden, it goes on to wait.
+    let show = |state: &str| {
+        js(&format!("Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }})"));
+        js("document.dispatchEvent(new Event('visibilitychange'))");
+    };
+    show("hidden");
+    turn(50).await;
+    assert!(states.next().now_or_never().is_none());
+    show("visible");
+    opened(&mut states).await;
+    js("delete document.visibilityState");
+}
+
+/// A clock that goes otherwise, until it is dropped: for an expression of the time `t` that it is, and was, `begin`.
+struct Clock;
+
+impl Clock {
+    fn set(time: &str) -> Self {
+        js(&format!(
+            "((now, begin) => Date.now = Object.assign(() => {{ const t = now(); return {time} }}, {{ now }}))(Date.now, Date.now())"
+        ));
+        Self
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        js("Date.now = Date.now.now");
+    }
+}
+
+// L12
+#[apply(browser_test)]
+async fn after_sleep_a_dead_connection_is_found_and_replaced_once() {
+    let minutes = |minutes: u64| minutes * 60_000;
+    let feed = connect(quick().heartbeat(heartbeat(minutes(5), 200)), &["/fault/half-open", "/echo"]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    let clock = Clock::set("t + 600_000");
+    dispatch("online");
+    let begin = js_sys::Date::now();
+    let seen = until(&mut states, |state| *state == State::Open).await;
+    assert!(js_sys::Date::now() - begin >= 200.0);
+    assert!(matches!(seen[..], [State::Waiting { .. }, State::Connecting { .. }, State::Open]), "{seen:?}");
+    drop(clock);
+    turn(300).await;
+    assert_eq!(feed.state(), State::Open);
+}
+
+// L13
+#[apply(browser_test)]
+async fn late_timers_are_no_reason_to_drop_a_connection() {
+    let mut feed = connect(quick().heartbeat(heartbeat(25_000, 10_000)), &["/echo"]);
+    let mut states = feed.states();
+    opened(&mut states).await;
+    // By this clock ten minutes are a second, and no timer comes in time.
+    let _clock = Clock::set("begin + (t - begin) * 600");
+    for number in 0..20 {
+        feed.send(number.to_string()).await.unwrap();
+        assert_eq!(feed.next().await, Some(Ok(number.to_string().into())));
+        turn(50).await;
+    }
+    assert!(feed.counts().confirmed > 10, "{:?}", feed.counts());
+    assert!(states.next().now_or_never().is_none());
+}
+
+// L21
+#[apply(browser_test)]
+async fn a_clock_that_is_set_changes_nothing() {
+    for time in ["t - 3_600_000", "t + 3_600_000"] {
+        let wait = Backoff::new().floor(ms(300)).cap(ms(300));
+        let feed = connect(quick().backoff(wait).heartbeat(heartbeat(100, 5000)), &["/status/503", "/echo"]);
+        let mut states = feed.states();
+        until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
+        let clock = Clock::set(time);
+        opened(&mut states).await;
+        turn(150).await;
+        drop(clock);
+        turn(150).await;
+        assert_eq!(feed.state(), State::Open);
+    }
+}
+
+/// Drops one in each of its states, and from inside the caller's own code.
+async fn drop_in_every_state(rounds: usize) {
+    for _ in 0..rounds {
+        let mut count = Count::new().await;
+        let path = count.path("/echo");
+        // While it asks for the URL, connects, and does the preamble.
+        drop(Reconnecting::new(quick(), async || Ok(pending::<String>().await)));
+        let asking = Reconnecting::new(quick(), async || Ok(pending::<String>().await));
+        let connecting = connect(quick(), &[&path]);
+        let preparing = connect(quick().on_open(async |_| pending().await), &[&path]);
+        count.becomes(2).await;
+        // Open, with messages that nobody has taken, a heartbeat, and somebody who wants to know its states.
+        let open = connect(quick().heartbeat(heartbeat(10, 1000)), &[&path]);
+        let mut states = open.states();
+        opened(&mut states).await;
+        open.send(vec![0; 1000]).await.unwrap();
+        turn(30).await;
+        // Waiting, paused, closing and closed.
+        let waiting = connect(slow(), &["/status/503"]);
+        until(&mut waiting.states(), |state| matches!(state, State::Waiting { .. })).await;
+        waiting.send("queued").await.unwrap();
+        let paused = connect(slow(), &[&path]);
+        paused.pause();
+        let closing = connect(slow(), &[&path]);
+        opened(&mut closing.states()).await;
+        assert!(closing.close().now_or_never().is_none());
+        let closed = connect(slow(), &[&path]);
+        closed.close().await.unwrap();
+        // From inside its own provider.
+        let inside = Rc::new(RefCell::new(None));
+        let handle = inside.clone();
+        *inside.borrow_mut() = Some(Reconnecting::new(quick(), move || {
+            drop(handle.take());
+            async { Ok(url("/echo")) }
+        }));
+        drop(inside);
+        drop((asking, connecting, preparing, open, waiting, paused, closing, closed));
+        count.becomes(0).await;
+        assert_eq!(states.collect::<Vec<_>>().await, [State::Open; 0]);
+    }
+    // Timers that would still be set would come, and what has run is freed in a later turn.
+    turn(100).await;
+}
+
+#[apply(browser_test)]
+async fn nothing_is_left_of_one_that_is_dropped() {
+    drop_in_every_state(2).await;
+    let before = Live::now();
+    drop_in_every_state(3).await;
+    assert_eq!(Live::now(), before);
+}

@@ -1,0 +1,166 @@
+//! Connections that break in every way, again and again, with traffic in both directions, and the account that is kept.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join;
+use js_sys::futures::spawn_local;
+use macro_rules_attribute::apply;
+use wasm_websocket::{Counts, Error, Heartbeat, Message, Options, Reconnecting, ReconnectingSender, State, WhenFull};
+
+use super::guard::{js_function, log, turn};
+use super::large::IS_LARGE;
+use super::lifetime::Live;
+use super::peer::{Count, connect, next, url};
+use super::reconnect::quick;
+
+/// How often it is disconnected. There are 13 ways, which the server takes in turns.
+const DISCONNECTIONS: usize = if IS_LARGE { 520 } else { 65 };
+
+/// What the caller knows.
+#[derive(Default)]
+struct Account {
+    /// The numbers that were given to what was sent.
+    numbers: BTreeMap<u32, u64>,
+    rejected: u64,
+    echoed: Vec<u32>,
+    in_doubt: Vec<u32>,
+}
+
+fn number(message: &Message) -> u32 {
+    message.as_text().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{message:?}"))
+}
+
+/// Sends numbers until it has been disconnected so often, and closes then.
+async fn send(feed: ReconnectingSender, account: &RefCell<Account>, most: usize) {
+    let disconnections = Rc::new(Cell::new(0));
+    let (counted, mut states) = (disconnections.clone(), feed.states());
+    spawn_local(async move {
+        while let Some(state) = states.next().await {
+            counted.set(counted.get() + usize::from(matches!(state, State::Waiting { .. })));
+        }
+    });
+    let mut next = 0;
+    while disconnections.get() < most {
+        for _ in 0..2 {
+            let sent = feed.try_send(next.to_string());
+            let account = &mut account.borrow_mut();
+            match sent {
+                Ok(number) => drop(account.numbers.insert(next, number)),
+                Err(unsent) => {
+                    assert_eq!((number(&unsent.message), unsent.error), (next, Error::Full));
+                    account.rejected += 1;
+                }
+            }
+            next += 1;
+        }
+        turn(1).await;
+    }
+    // The connection may be one on which nobody answers that.
+    let _ = feed.close().await;
+}
+
+/// Takes what comes, until nothing does.
+async fn receive(feed: &mut Reconnecting, account: &RefCell<Account>) {
+    while let Some(item) = feed.next().await {
+        let account = &mut account.borrow_mut();
+        match item {
+            Ok(echo) => {
+                let echo = number(&echo);
+                assert!(account.echoed.last().is_none_or(|last| *last < echo), "{echo} comes again, or too late");
+                account.echoed.push(echo);
+                feed.confirm(account.numbers[&echo]);
+            }
+            Err(Error::InDoubt { messages }) => {
+                let in_doubt = feed.take_in_doubt();
+                assert!(in_doubt.count >= messages || in_doubt.count == 0);
+                account.in_doubt.extend(in_doubt.messages.iter().map(|(_, message)| number(message)));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// What the server has received, and the ways in which it has disconnected.
+async fn report(key: &str) -> (Vec<u32>, usize) {
+    let Message::Text(report) = next(&mut connect(&format!("/chaos-report/{key}")).await).await else { panic!() };
+    let parse = js_function(
+        "text => { const { received, struck } = JSON.parse(text); return [received, Object.keys(struck)] }",
+    );
+    let parsed = parse.call1(&wasm_bindgen::JsValue::NULL, &report.into()).unwrap();
+    let [received, struck] =
+        [0, 1].map(|index| js_sys::Array::from(&js_sys::Reflect::get_u32(&parsed, index).unwrap()));
+    let received = received.iter().filter_map(|text| text.as_string()?.parse().ok()).collect();
+    (received, struck.length() as usize)
+}
+
+/// Is disconnected again and again, and compares what the caller knows with what the server knows.
+async fn soak(seed: u64, disconnections: usize) -> (Counts, usize) {
+    let mut count = Count::new().await;
+    let key = js_sys::Math::random().to_string();
+    let path = count.path(&format!("/chaos/{seed}/{key}"));
+    let milliseconds = Duration::from_millis;
+    let heartbeat = Heartbeat::new("ping", |message| message.as_text() == Some("ping"));
+    let options = quick()
+        .heartbeat(heartbeat.interval(milliseconds(30)).timeout(milliseconds(150)))
+        .queue(1 << 20, 8, WhenFull::Reject)
+        .connection(Options::new().close_timeout(milliseconds(500)));
+    let mut feed = Reconnecting::new(options, move || {
+        let url = url(&path);
+        async { Ok(url) }
+    });
+    let account = RefCell::default();
+    let sender = feed.sender();
+    join(send(sender, &account, disconnections), receive(&mut feed, &account)).await;
+    let counts = feed.counts();
+    let queued: Vec<_> = feed.take_queued().iter().map(number).collect();
+    drop(feed);
+    count.becomes(0).await;
+    let (received, ways) = report(&key).await;
+    if disconnections > 50 {
+        assert_eq!(ways, 13, "it was not disconnected in all ways");
+    }
+    account.into_inner().compare(counts, &queued, &received);
+    (counts, received.len())
+}
+
+impl Account {
+    /// Compares it with the counts, and with what the server has received.
+    fn compare(&self, counts: Counts, queued: &[u32], received: &[u32]) {
+        assert!(received.is_sorted_by(|one, next| one < next), "something was sent again");
+        let sent: Vec<_> = self.numbers.keys().copied().collect();
+        let is_in_doubt = |message: &u32| self.in_doubt.contains(message);
+        let confirmed: Vec<_> =
+            sent.iter().copied().filter(|sent| !is_in_doubt(sent) && !queued.contains(sent)).collect();
+        // Of those that were sent each is in one place.
+        let places =
+            (counts.rejected, counts.confirmed, counts.in_doubt, counts.queued, counts.unconfirmed, counts.dropped);
+        let [confirmed_len, in_doubt, queued_len] =
+            [&confirmed, &self.in_doubt, &queued.to_vec()].map(|all| all.len() as u64);
+        assert_eq!(places, (self.rejected, confirmed_len, in_doubt, queued_len, 0, 0));
+        assert_eq!(confirmed_len + in_doubt + queued_len, sent.len() as u64);
+        // What is confirmed the server has received, and what it has received is confirmed or in doubt.
+        assert!(confirmed.iter().all(|message| received.contains(message)), "something was confirmed and is lost");
+        assert!(
+            received.iter().all(|message| confirmed.contains(message) || is_in_doubt(message)),
+            "it came from nowhere"
+        );
+        assert!(self.echoed.iter().all(|echo| received.contains(echo)));
+    }
+}
+
+#[apply(browser_test)]
+async fn nothing_is_lost_unseen_by_whatever_disconnects() {
+    let _ = soak(1, 26).await;
+    let before = Live::now();
+    let begin = js_sys::Date::now();
+    let (counts, received) = soak(2, DISCONNECTIONS).await;
+    turn(100).await;
+    // How many objects there are at most is by chance, and wasm-bindgen's table of them stays as large as it was then.
+    assert_eq!(Live { pages: before.pages, bytes: before.bytes, ..Live::now() }, before);
+    let time = js_sys::Date::now() - begin;
+    log(&format!("disconnected {DISCONNECTIONS} times in {time} ms: {counts:?}; the server has received {received}"));
+}
