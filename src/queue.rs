@@ -31,8 +31,8 @@ pub(crate) struct Queue<T> {
     waking: Waking,
     /// Whether a turn was asked for to wake the reader, and it has taken nothing since.
     is_gathering: bool,
-    /// Messages taken since the reader last had to wait.
-    taken: usize,
+    /// How many messages may still be taken without a pause.
+    until_pause: usize,
 }
 
 /// What follows the last message.
@@ -65,8 +65,10 @@ pub(crate) enum Taken<T> {
     Pause,
 }
 
-/// The most messages that are taken without a pause, so that a reader that is fast enough cannot freeze the page.
-const MOST_AT_ONCE: usize = 128;
+/// How many messages are taken without a pause, so that a reader that is fast enough cannot freeze the page: a part of those
+/// that wait, within these bounds. In the turn of a pause browsers may deliver far more than the least.
+const AT_ONCE: (usize, usize) = (128, 1024);
+const PART: usize = 16;
 
 impl<T: Len> Queue<T> {
     pub fn new(limit: Limit) -> Self {
@@ -79,7 +81,7 @@ impl<T: Len> Queue<T> {
             reader: None,
             waking: Waking::new(),
             is_gathering: false,
-            taken: 0,
+            until_pause: AT_ONCE.0,
         }
     }
 
@@ -181,15 +183,16 @@ impl<T: Len> Queue<T> {
         if std::mem::take(&mut self.is_gathering) {
             self.waking.gathered(self.messages.len());
         }
-        if self.taken == MOST_AT_ONCE && !self.messages.is_empty() {
-            self.taken = 0;
+        if self.until_pause == 0 && !self.messages.is_empty() {
+            let (least, most) = AT_ONCE;
+            self.until_pause = (self.messages.len() / PART).clamp(least, most);
             return Taken::Pause;
         }
         if let Some(message) = self.pop() {
-            self.taken += 1;
+            self.until_pause = self.until_pause.saturating_sub(1);
             return Taken::Message(message);
         }
-        self.taken = 0;
+        self.until_pause = AT_ONCE.0;
         let (taken, next) = match self.end {
             None => return Taken::Empty,
             Some(End::Overflow) => (Taken::Overflow, End::None),

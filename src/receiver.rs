@@ -19,8 +19,8 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// that came about, and stays so; [`close_event`](Self::close_event) says why. The one item that is an `Err` is
 /// [`Error::Overflow`], before that end, if more has arrived than may wait.
 ///
-/// After 128 messages without a wait it pauses for a turn of the event loop, so that the page can go on. Hence
-/// `now_or_never` may find nothing though messages wait.
+/// After 128 messages without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the
+/// page can go on. Hence `now_or_never` may find nothing though messages wait.
 ///
 /// Dropping it leaves the senders working; what arrives then is discarded. The connection is closed when they are dropped,
 /// too.

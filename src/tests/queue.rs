@@ -165,6 +165,26 @@ fn a_reader_pauses_after_128_messages() {
     assert_eq!(queue.take(), Taken::Empty);
 }
 
+#[test]
+fn the_more_wait_the_more_are_taken_before_a_pause() {
+    let queue = &mut queue();
+    (0..40_000).for_each(|message| drop(queue.push((message, 1))));
+    let mut runs = vec![0];
+    loop {
+        match queue.take() {
+            Taken::Message(_) => *runs.last_mut().unwrap() += 1,
+            Taken::Pause => runs.push(0),
+            _ => break,
+        }
+    }
+    assert_eq!(runs[..4], [128, 1024, 1024, 1024]);
+    assert_eq!(runs[runs.len() - 3..runs.len() - 1], [128, 128]);
+    // The next ones begin with a short run again.
+    (0..200).for_each(|message| drop(queue.push((message, 1))));
+    let first = (0..200).take_while(|_| queue.take() != Taken::Pause).count();
+    assert_eq!(first, 128);
+}
+
 /// Lets messages arrive, as many at a time as are given, at a reader that waits for each time. Tells when it was woken.
 fn wakes(queue: &mut Queue<Message>, arriving: usize, times: usize) -> Vec<When> {
     let mut wakes = Vec::new();
