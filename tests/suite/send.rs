@@ -224,7 +224,8 @@ async fn what_crosses_the_peers_close_is_taken_and_lost() {
 // S19
 #[apply(browser_test)]
 async fn what_a_closed_connection_could_not_send_stays_counted() {
-    let mut stream = connect("/stall/250").await;
+    // Longer than a busy browser takes to begin to send.
+    let mut stream = connect("/stall/1000").await;
     stream.send(vec![0; 20 << 20]).await.unwrap();
     assert!(stream.next().await.is_none());
     assert_eq!(stream.ready_state(), ReadyState::Closed);
