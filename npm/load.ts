@@ -4,8 +4,6 @@ import { WebSocketError } from "./errors.js";
 /** Where the wasm comes from: its URL, a response, its bytes, or a module that is compiled already. */
 export type WasmSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-let loading: Promise<void> | undefined;
-
 /**
  * Loads the wasm, once. {@link connect} does so by itself when it is first called.
  *
@@ -15,15 +13,12 @@ let loading: Promise<void> | undefined;
  *
  * @throws {WebSocketError} `loadFailed`
  */
-export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
-  loading ??= load(source).catch((cause: unknown) => {
-    loading = undefined;
+export async function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+  try {
+    const module_or_path = await source;
+    // It remembers what it has loaded or is loading.
+    await instantiate(module_or_path === undefined ? undefined : { module_or_path });
+  } catch (cause) {
     throw new WebSocketError("loadFailed", `the wasm could not be loaded: ${String(cause)}`, cause);
-  });
-  return loading;
-}
-
-async function load(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
-  const module_or_path = await source;
-  await instantiate(module_or_path === undefined ? undefined : { module_or_path });
+  }
 }
