@@ -31,7 +31,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         ))
     })?;
     step("checking the documentation", || {
-        Ok(cargo(&["doc", "--quiet", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
+        Ok(cargo(&["doc", "--quiet", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
     })?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
