@@ -11,6 +11,7 @@
 //! | `/close/{code}`, `/close/{code}/{reason}` | it opens, and closes at once; 1005 stands for no code |
 //! | `/reset`, `/fin` | when something comes, TCP is reset, or ends in order, without a Close frame |
 //! | `/fault/reset-after/{bytes}` | it echoes, and resets TCP when so many bytes have come in messages |
+//! | `/fault/reset-by/{key}` | it echoes, and resets TCP when a client connects to `/fault/reset-now/{key}` |
 //! | `/fault/cut` | when something comes, TCP ends in the middle of a frame |
 //! | `/frames/{name}` | when something comes, it sends what breaks the protocol |
 //! | `/fault/half-open` | it reads, but never answers, neither a ping nor a Close frame |
@@ -21,6 +22,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -29,6 +31,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::behaviour;
@@ -153,6 +156,39 @@ pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
         }
     }
     reset(socket.get_ref());
+}
+
+/// The keys whose connections are to be reset, as they are told.
+static RESETS: LazyLock<broadcast::Sender<String>> = LazyLock::new(|| broadcast::channel(64).0);
+
+/// Hears of what is to be reset from now on.
+pub fn resets() -> broadcast::Receiver<String> {
+    RESETS.subscribe()
+}
+
+/// Has the connections with this key reset, and closes.
+pub async fn reset_now(socket: WebSocket, key: String) {
+    // It fails if there are none with any key.
+    let _ = RESETS.send(key);
+    behaviour::close(socket, 1000, String::new()).await;
+}
+
+/// Echoes, and resets the connection when that is told; also when so much is told at once that some of it is missed.
+pub async fn reset_by(mut socket: WebSocket, key: String, mut resets: broadcast::Receiver<String>) {
+    let is_told = async { while resets.recv().await.is_ok_and(|told| told != key) {} };
+    tokio::select! {
+        () = is_told => {}
+        () = echo(&mut socket) => return,
+    }
+    reset(socket.get_ref());
+}
+
+async fn echo(socket: &mut WebSocket) {
+    while let Some(message) = behaviour::receive(socket).await {
+        if socket.send(message).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Sends the beginning of a frame, and ends the TCP connection.

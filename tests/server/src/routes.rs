@@ -84,6 +84,8 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/fault/cut", get(cut))
         .route("/fault/slow/{milliseconds}", get(slow))
         .route("/fault/reset-after/{bytes}", get(reset_after))
+        .route("/fault/reset-by/{key}", get(reset_by))
+        .route("/fault/reset-now/{key}", get(reset_now))
         .route("/chaos/{seed}/{key}", get(chaos))
         .route("/chaos-report/{key}", get(report));
     let routes = match page {
@@ -193,6 +195,16 @@ async fn reset_after(Path(bytes): Path<usize>, request: Request) -> Response {
         return StatusCode::BAD_REQUEST.into_response();
     }
     upgrade::websocket_up_to(bytes, request, move |socket| fault::reset_after(socket, bytes))
+}
+
+async fn reset_by(Path(key): Path<String>, request: Request) -> Response {
+    // At once: when the client sees the connection open, it may already have it reset.
+    let resets = fault::resets();
+    upgrade::websocket(request, |socket| fault::reset_by(socket, key, resets))
+}
+
+async fn reset_now(Path(key): Path<String>, request: Request) -> Response {
+    upgrade::websocket(request, |socket| fault::reset_now(socket, key))
 }
 
 async fn chaos(

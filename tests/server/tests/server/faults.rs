@@ -52,6 +52,24 @@ fn a_connection_is_reset_after_so_many_bytes() {
 }
 
 #[test]
+fn connections_are_reset_when_that_is_told() {
+    let server = Server::start();
+    let mut others = server.connect("/fault/reset-by/others");
+    for _ in 0..2 {
+        let [mut first, mut second] = [(); 2].map(|()| server.connect("/fault/reset-by/key"));
+        assert_echoes(&mut first, "not yet");
+        let mut told = server.connect("/fault/reset-now/key");
+        let end = CloseFrame { code: 1000.into(), reason: "".into() };
+        assert_eq!(told.read().unwrap(), Message::Close(Some(end)));
+        assert_reset(first.read());
+        assert_reset(second.read());
+    }
+    assert_echoes(&mut others, "still there");
+    others.close(None).unwrap();
+    assert_eq!(others.read().unwrap(), Message::Close(None));
+}
+
+#[test]
 fn a_half_open_connection_reads_and_never_answers() {
     let server = Server::start();
     let mut socket = server.connect("/fault/half-open");
