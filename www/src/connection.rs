@@ -11,13 +11,13 @@ use wasm_websocket::{
     BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Payload, ReadyState, Receiver, Sender,
     WebSocketStream,
 };
-use web_sys::{Element, HtmlInputElement};
+use web_sys::HtmlInputElement;
 
 use crate::demo::{self, Demo, explain};
 use crate::drawing::{self, Sent};
 use crate::log::Kind;
 use crate::meter::Watched;
-use crate::page::{self, element, is_checked, on_change, on_submit, show, show_problem, value};
+use crate::page::{element, is_checked, on_change, on_submit, show, show_badge, show_problem, value};
 use crate::peers;
 use crate::task::Task;
 
@@ -218,7 +218,5 @@ fn binary_type() -> BinaryType {
 }
 
 fn show_state(state: ReadyState) {
-    let output = element::<Element>("state");
-    page::set(&output, "data-state", &state.to_string());
-    page::show_in(&output, &state.to_string());
+    show_badge("state", &state.to_string());
 }

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::drawing::Drawing;
 use crate::log::Log;
 use crate::meter::Meter;
-use crate::{connection, drawing, faults, files, messages, peers, traffic};
+use crate::{connection, drawing, faults, files, messages, peers, reconnection, traffic};
 
 /// The page's state.
 pub struct Demo {
@@ -35,6 +35,7 @@ impl Demo {
         messages::start(&demo);
         traffic::start(&demo);
         faults::start(&demo);
+        reconnection::start(&demo);
         peers::offer(&demo);
         Ok(())
     }

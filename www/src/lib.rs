@@ -5,6 +5,7 @@
 //!                      └─ messages
 //!  page ─▶ files                      a connection for each file
 //!  page ─▶ faults                     a connection for each fault
+//!  page ─▶ reconnection               one that comes back
 //!            all of them ─▶ log, meter ─▶ traffic
 //! ```
 //!
@@ -24,6 +25,7 @@ mod messages;
 mod meter;
 mod page;
 mod peers;
+mod reconnection;
 mod row;
 mod speed;
 mod task;

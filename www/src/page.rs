@@ -74,6 +74,13 @@ pub fn show_verdict(element: &Element, text: &str, is: Is) {
     show_in(element, text);
 }
 
+/// Shows the state of a connection.
+pub fn show_badge(id: &str, state: &str) {
+    let badge = element(id);
+    set(&badge, "data-state", state);
+    show_in(&badge, state);
+}
+
 /// Sets an attribute.
 pub fn set(element: &Element, name: &str, value: &str) {
     element.set_attribute(name, value).expect("the name is one for an attribute");

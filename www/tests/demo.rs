@@ -3,6 +3,7 @@
 
 mod cases;
 mod looks;
+mod reconnection;
 mod sections;
 mod tls;
 

@@ -52,6 +52,12 @@ async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.choose("#file-peer", "/sink").await?;
     page.find("#file").await?.send_keys(&large.to_string_lossy()).await?;
     page.send_text("Hello, server!").await?;
+    page.click("#reconnection-connect").await?;
+    page.find("#reconnection-state[data-state=open]").await?;
+    page.click("#reconnection-send").await?;
+    page.click("#reconnection-cut").await?;
+    page.find("#reconnection-state[data-state=waiting]").await?;
+    page.click("#reconnection-send").await?;
     page.click("#try-close").await?;
     page.click("#try-stall").await?;
     page.click("#try-refuse").await?;

@@ -129,7 +129,7 @@ impl Tests<'_> {
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
         let page = match browser.is_chromium() {
             true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
-            false => page.args(["what_is_sent_comes_back", "sections::", "cases::"]),
+            false => page.args(["what_is_sent_comes_back", "sections::", "reconnection::", "cases::"]),
         };
         Ok(vec![run_captured(shell, browser, "page", page)?])
     }

@@ -1,0 +1,113 @@
+//! The section “Reconnection”: a server cuts the connection, and the page says what became of every message.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use wasm_websocket_browser::{Page, with_page};
+
+use crate::{Demo, failed_connections};
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_connection_comes_back_and_every_message_is_accounted_for() -> Result<()> {
+    with_page(failed_connections, async |page: &Page| {
+        page.starts().await?;
+        page.click("#reconnection-send").await?;
+        page.shows("#reconnection-problem", "There is no connection: connect first.").await?;
+        what_a_cut_does_is_told(page).await?;
+        what_waited_goes_out(page).await?;
+        what_is_in_doubt_is_sent_again(page).await?;
+        it_pauses(page).await?;
+        it_closes_for_good(page).await
+    })
+    .await
+}
+
+async fn what_a_cut_does_is_told(page: &Page) -> Result<()> {
+    let seen = page.run(CUT).await?;
+    let expected = json!({
+        "why": "the connection ended: 1006 (abnormal closure)",
+        "next": "Next attempt in ",
+        "problem": "The queue is full: “message 13” was handed back.",
+        "queued": "10",
+        "unconfirmed": "0",
+        "confirmed": "0",
+        "in-doubt": "2",
+        "rejected": "1",
+        "dropped": "0",
+    });
+    ensure!(seen == expected, "{seen:#}");
+    page.shows("#reconnection-undecided", "2 messages in doubt, the last of them: message 1, message 2").await?;
+    page.shows("#log", "reconnection: in doubt, 2 messages").await
+}
+
+/// Sends two messages, has the connection cut before a ping can confirm them, and sends more than may wait. In one go: it
+/// does not wait long.
+const CUT: &str = "
+    const part = name => document.querySelector('#reconnection-' + name);
+    const state = wanted => new Promise(resolve => {
+        const look = () => part('state').textContent == wanted && resolve();
+        new MutationObserver(look).observe(part('state'), { childList: true });
+        look();
+    });
+    const send = count => { while (count-- > 0) part('send').click(); };
+    part('connect').click();
+    await state('open');
+    send(2);
+    part('cut').click();
+    await state('waiting');
+    send(11);
+    const names = ['why', 'problem', 'queued', 'unconfirmed', 'confirmed', 'in-doubt', 'rejected', 'dropped'];
+    const seen = Object.fromEntries(names.map(name => [name, part(name).textContent]));
+    return { ...seen, next: part('next').textContent.replace(/[2-4] s$/, '') };";
+
+async fn what_waited_goes_out(page: &Page) -> Result<()> {
+    page.find("#reconnection-state[data-state=open]").await?;
+    page.shows("#log", "reconnection: connecting, attempt 2: the connection ended: 1006 (abnormal closure)").await?;
+    counts(page, [0, 0, 10, 2, 1, 0]).await?;
+    ensure!(page.text("#reconnection-next").await?.is_empty(), "there is still a countdown");
+    page.shows("#reconnection-undecided", "message 1, message 2").await
+}
+
+/// Waits until so many are queued, unconfirmed, confirmed, in doubt, rejected and dropped.
+async fn counts(page: &Page, [queued, unconfirmed, confirmed, in_doubt, rejected, dropped]: [u32; 6]) -> Result<()> {
+    let counts = format!(
+        "Queued\n{queued}\nHanded over, unconfirmed\n{unconfirmed}\nConfirmed\n{confirmed}\n\
+         In doubt\n{in_doubt}\nRejected\n{rejected}\nDropped\n{dropped}"
+    );
+    page.shows("#reconnection-counts", &counts).await
+}
+
+async fn what_is_in_doubt_is_sent_again(page: &Page) -> Result<()> {
+    page.click("#reconnection-again").await?;
+    page.shows("#reconnection-undecided", "No message is in doubt.").await?;
+    counts(page, [0, 0, 12, 2, 1, 0]).await
+}
+
+async fn it_pauses(page: &Page) -> Result<()> {
+    page.click("#reconnection-offline").await?;
+    page.find("#reconnection-state[data-state=paused]").await?;
+    page.click("#reconnection-cut").await?;
+    page.shows("#reconnection-problem", "There is no open connection for the server to cut.").await?;
+    page.click("#reconnection-send").await?;
+    counts(page, [1, 0, 12, 2, 1, 0]).await?;
+    page.click("#reconnection-repeat").await?;
+    page.shows("#reconnection-problem", "The queue is full: “message 23” was handed back.").await?;
+    page.click("#reconnection-repeat").await?;
+    page.click("#reconnection-offline").await?;
+    page.find("#reconnection-state[data-state=open]").await?;
+    page.shows("#reconnection-counts", "Queued\n0\n").await
+}
+
+/// The server answers the close, and so confirms what was sent before.
+async fn it_closes_for_good(page: &Page) -> Result<()> {
+    page.click("#reconnection-connect").await?;
+    page.find("#reconnection-state[data-state=closed]").await?;
+    page.shows("#reconnection-why", "for good: it was asked for").await?;
+    page.shows("#reconnection-counts", "Confirmed\n22\nIn doubt\n2\n").await?;
+    page.choose("#reconnection-full", "drop").await?;
+    page.click("#reconnection-offline").await?;
+    page.click("#reconnection-connect").await?;
+    page.find("#reconnection-state[data-state=paused]").await?;
+    page.run("for (let i = 0; i < 12; i++) document.querySelector('#reconnection-send').click();").await?;
+    counts(page, [10, 0, 0, 0, 0, 2]).await
+}
