@@ -176,9 +176,9 @@ impl Report {
     }
 }
 
-/// Tells the [`Count`](count::Count) of the connections whose URL has this query, now and whenever it changes.
-pub async fn count(mut socket: WebSocket, query: String) {
-    let mut watch = Watch::new(query);
+/// Tells the [`Count`](count::Count) of the connections that have this key, now and whenever it changes.
+pub async fn count(mut socket: WebSocket, key: String) {
+    let mut watch = Watch::new(key);
     loop {
         tokio::select! {
             count = watch.next() => {

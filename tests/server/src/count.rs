@@ -1,13 +1,15 @@
-//! Counts connections and what came on them, by the query of their URL, so that a test can see its own end.
+//! Counts connections and what came on them, by a key, so that a test can see its own end. The key is the query of their
+//! URL, or its path if it has none.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
+use axum::http::Uri;
 use tokio::sync::watch;
 
-/// What is known about the connections that have one query.
+/// What is known about the connections that have one key.
 #[derive(Clone, Copy, Default)]
 pub struct Count {
     /// Connections that are open.
@@ -33,15 +35,15 @@ fn counts() -> MutexGuard<'static, Counts> {
     COUNTS.lock().expect("nobody panics while holding it")
 }
 
-fn change(query: &str, change: impl FnOnce(&mut Count)) {
-    counts().entry(query.to_owned()).or_default().send_modify(change);
+fn change(key: &str, change: impl FnOnce(&mut Count)) {
+    counts().entry(key.to_owned()).or_default().send_modify(change);
 }
 
-/// Forgets a query that has no connection and no more than so many that watch it.
-fn tidy(query: &str, watching: usize) {
+/// Forgets a key that has no connection and no more than so many that watch it.
+fn tidy(key: &str, watching: usize) {
     let mut counts = counts();
-    if counts.get(query).is_some_and(|count| count.borrow().open == 0 && count.receiver_count() <= watching) {
-        counts.remove(query);
+    if counts.get(key).is_some_and(|count| count.borrow().open == 0 && count.receiver_count() <= watching) {
+        counts.remove(key);
     }
 }
 
@@ -51,9 +53,10 @@ pub struct Counted(String);
 tokio::task_local!(static CURRENT: Counted);
 
 impl Counted {
-    pub fn new(query: &str) -> Self {
-        change(query, |count| count.open += 1);
-        Self(query.to_owned())
+    pub fn new(uri: &Uri) -> Self {
+        let key = uri.query().unwrap_or(uri.path());
+        change(key, |count| count.open += 1);
+        Self(key.to_owned())
     }
 
     /// Runs what is done with this connection. Meanwhile it is the task's own.
@@ -79,17 +82,17 @@ pub fn closed(code: u16) {
     let _ = CURRENT.try_with(|current| change(&current.0, |count| count.code = Some(code)));
 }
 
-/// A look at the count of one query.
+/// A look at the count of one key.
 pub struct Watch {
-    query: String,
+    key: String,
     receiver: watch::Receiver<Count>,
 }
 
 impl Watch {
-    pub fn new(query: String) -> Self {
-        let mut receiver = counts().entry(query.clone()).or_default().subscribe();
+    pub fn new(key: String) -> Self {
+        let mut receiver = counts().entry(key.clone()).or_default().subscribe();
         receiver.mark_changed();
-        Self { query, receiver }
+        Self { key, receiver }
     }
 
     /// The count, now and whenever it changes.
@@ -103,6 +106,6 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         // One receiver is this one's own.
-        tidy(&self.query, 1);
+        tidy(&self.key, 1);
     }
 }

@@ -54,7 +54,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/echo", get(echo))
         .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
         .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
-        .route("/count/{query}", get(count))
+        .route("/count/{key}", get(count))
         .route("/ping", get(|request| async { upgrade::websocket(request, behaviour::ping) }))
         .route("/headers", get(headers))
         .route("/service-worker.js", get(([(CONTENT_TYPE, "text/javascript")], include_str!("service_worker.js"))))
@@ -116,8 +116,8 @@ async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Res
     upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size))
 }
 
-async fn count(Path(query): Path<String>, request: Request) -> Response {
-    upgrade::websocket(request, |socket| behaviour::count(socket, query))
+async fn count(Path(key): Path<String>, request: Request) -> Response {
+    upgrade::websocket(request, |socket| behaviour::count(socket, key))
 }
 
 /// Tells what came with the handshake: one `name: value` per line. It selects the first subprotocol.

@@ -53,7 +53,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     behave: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
 ) -> Response {
     let Ok(permit) = FREE.try_acquire() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
-    let counted = Counted::new(request.uri().query().unwrap_or_default());
+    let counted = Counted::new(request.uri());
     let upgrade = hyper::upgrade::on(&mut request);
     let response = match create_response(&request.map(drop)) {
         Ok(response) => response.map(|()| Body::empty()),
