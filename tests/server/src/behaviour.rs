@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::count::{self, Watch};
-use crate::upgrade::{MAX_MESSAGE, WebSocket};
+use crate::upgrade::WebSocket;
 
 /// Sends back what comes, after `change`.
 pub async fn echo(mut socket: WebSocket, change: fn(Message) -> Message) {
@@ -201,8 +201,8 @@ pub async fn receive(socket: &mut WebSocket) -> Option<Message> {
             }
             Ok(Message::Close(frame)) => count::closed(frame.map_or(1005, |frame| frame.code.into())),
             Ok(_) => {}
-            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
-                let reason = Utf8Bytes::from(format!("more than {MAX_MESSAGE} bytes in one message"));
+            Err(Error::Capacity(CapacityError::MessageTooLong { max_size, .. })) => {
+                let reason = Utf8Bytes::from(format!("more than {max_size} bytes in one message"));
                 refuse(socket, CloseFrame { code: CloseCode::Size, reason }).await;
                 return None;
             }
@@ -215,7 +215,7 @@ pub async fn receive(socket: &mut WebSocket) -> Option<Message> {
 ///
 /// What it sends is read for a while: closing a TCP connection with unread data resets it, and the client would not see
 /// the Close frame.
-async fn refuse(socket: &mut WebSocket, frame: CloseFrame) {
+pub async fn refuse(socket: &mut WebSocket, frame: CloseFrame) {
     let _ = socket.close(Some(frame)).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), drain(socket.get_mut())).await;
 }

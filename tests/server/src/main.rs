@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! connection ─▶ routes ─┬─▶ upgrade ─┬─▶ behaviour   /echo, /close/4001/bye, /flood/1000/64, …
+//!                       │            ├─▶ chat        /chat/lobby: what anyone says, all in the room hear
 //!                       │            ├─▶ fault       /fault/half-open, … (and a list of all that goes wrong)
 //!                       │            └─▶ chaos       /chaos/7/key: a schedule of faults
-//!                       └─▶ files                    the demo page
+//!                       └─▶ files                    the demo page, or the examples
 //! ```
 //!
 //! It prints one line with its address, and ends when its standard input closes.
 
 mod behaviour;
 mod chaos;
+mod chat;
 mod connection;
 mod count;
 mod fault;

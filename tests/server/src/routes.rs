@@ -17,9 +17,10 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::behaviour::{self, MAX_FLOOD};
+use crate::chat::Member;
 use crate::connection::Breaker;
 use crate::upgrade::MAX_MESSAGE;
-use crate::{chaos, fault, frames, upgrade};
+use crate::{chaos, chat, fault, frames, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -54,6 +55,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/echo", get(echo))
         .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
         .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
+        .route("/chat/{room}", get(chat))
         .route("/count/{key}", get(count))
         .route("/ping", get(|request| async { upgrade::websocket(request, behaviour::ping) }))
         .route("/headers", get(headers))
@@ -114,6 +116,14 @@ async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Res
         return StatusCode::BAD_REQUEST.into_response();
     }
     upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size))
+}
+
+async fn chat(Path(room): Path<String>, request: Request) -> Response {
+    if room.len() > chat::MAX_NAME {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let member = Member::enter(room);
+    upgrade::websocket_up_to(chat::MAX_TEXT, request, |socket| chat::chat(socket, member))
 }
 
 async fn count(Path(key): Path<String>, request: Request) -> Response {

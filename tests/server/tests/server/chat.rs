@@ -1,0 +1,96 @@
+//! What anyone in a room says, everyone in it hears, and nobody else.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::{Server, Socket, status, stream};
+
+/// A connection on which nobody waits for ever.
+fn enter(server: &Server, path: &str) -> Socket {
+    let mut socket = server.connect(path);
+    stream(&mut socket).set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket
+}
+
+fn say(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).unwrap();
+}
+
+fn heard(socket: &mut Socket) -> Utf8Bytes {
+    socket.read().unwrap().into_text().unwrap()
+}
+
+fn close_code(socket: &mut Socket) -> u16 {
+    loop {
+        match socket.read().unwrap() {
+            Message::Close(frame) => return frame.unwrap().code.into(),
+            Message::Text(_) => {}
+            other => panic!("neither text nor a Close frame: {other:?}"),
+        }
+    }
+}
+
+/// Waits until so many connections to a path are open.
+fn wait_for(server: &Server, path: &str, open: usize) {
+    let mut counts = enter(server, &format!("/count/{}", path.replace('/', "%2F")));
+    while !heard(&mut counts).starts_with(&format!("{open} open")) {}
+}
+
+#[test]
+fn all_in_a_room_hear_what_one_says() {
+    let server = Server::start();
+    let mut ann = enter(&server, "/chat/garden");
+    let mut bob = enter(&server, "/chat/garden");
+    let mut eve = enter(&server, "/chat/cellar");
+    say(&mut ann, "first");
+    say(&mut ann, "second");
+    for member in [&mut ann, &mut bob] {
+        assert_eq!([heard(member), heard(member)], ["first", "second"]);
+    }
+    say(&mut eve, "is there anybody?");
+    assert_eq!(heard(&mut eve), "is there anybody?");
+}
+
+#[test]
+fn a_room_is_there_as_long_as_anybody_is() {
+    let server = Server::start();
+    let mut ann = enter(&server, "/chat/garden");
+    let mut bob = enter(&server, "/chat/garden");
+    wait_for(&server, "/chat/garden", 2);
+    bob.close(None).unwrap();
+    wait_for(&server, "/chat/garden", 1);
+    let mut bob = enter(&server, "/chat/garden");
+    say(&mut ann, "welcome back");
+    assert_eq!(heard(&mut bob), "welcome back");
+}
+
+#[test]
+fn who_does_not_keep_to_the_bounds_must_leave_alone() {
+    let server = Server::start();
+    let mut ann = enter(&server, "/chat/garden");
+    for (message, code) in [(Message::text("a".repeat(4097)), 1009), (Message::binary(vec![1]), 1003)] {
+        let mut bob = enter(&server, "/chat/garden");
+        bob.send(message).unwrap();
+        assert_eq!(close_code(&mut bob), code);
+    }
+    say(&mut ann, &"a".repeat(4096));
+    assert_eq!(heard(&mut ann).len(), 4096);
+    assert_eq!(status(server.try_connect(&format!("/chat/{}", "a".repeat(101)))), 400);
+}
+
+#[test]
+fn who_is_too_slow_must_leave_alone() {
+    let server = Server::start();
+    let mut slow = enter(&server, "/chat/garden");
+    let mut quick = enter(&server, "/chat/garden");
+    // More than what waits in the room and on the way.
+    let text = "a".repeat(4096);
+    for _ in 0..8_000 {
+        say(&mut quick, &text);
+        assert_eq!(heard(&mut quick).len(), 4096);
+    }
+    assert_eq!(close_code(&mut slow), 1008);
+    say(&mut quick, "still here");
+    assert_eq!(heard(&mut quick), "still here");
+}
