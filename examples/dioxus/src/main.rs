@@ -1,0 +1,124 @@
+//! A chat with Dioxus. The connection is the coroutine's, and that is the component's: it is closed when that goes away.
+
+use dioxus::prelude::*;
+use futures_util::{StreamExt, select};
+use serde::{Deserialize, Serialize};
+use wasm_websocket::codec::Json;
+use wasm_websocket::{CloseEvent, Error, WebSocketStream};
+
+/// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
+#[derive(Clone, Serialize, Deserialize)]
+struct Said {
+    name: String,
+    text: String,
+}
+
+fn main() {
+    dioxus::launch(App);
+}
+
+#[component]
+fn App() -> Element {
+    let mut name = use_signal(String::new);
+    let mut room = use_signal(|| "lobby".to_owned());
+    let mut is_in = use_signal(|| false);
+    let join = move |event: FormEvent| {
+        event.prevent_default();
+        is_in.set(true);
+    };
+    rsx! {
+        main {
+            h1 { "Chat with Dioxus" }
+            if is_in() {
+                Room { name: name(), room: room(), leave: move || is_in.set(false) }
+            } else {
+                form { onsubmit: join,
+                    label { "Your name "
+                        input { name: "name", required: true, autocomplete: "off",
+                            value: name, oninput: move |event| name.set(event.value()) }
+                    }
+                    label { "Room "
+                        input { name: "room", required: true, pattern: r"[\w\-]+", autocomplete: "off",
+                            value: room, oninput: move |event| room.set(event.value()) }
+                    }
+                    button { "Join" }
+                }
+            }
+        }
+    }
+}
+
+/// What a room shows.
+#[derive(Clone, Copy)]
+struct View {
+    log: Signal<Vec<Said>>,
+    problem: Signal<String>,
+    /// What is to be said next.
+    text: Signal<String>,
+    is_open: Signal<bool>,
+}
+
+#[component]
+fn Room(name: String, room: String, leave: Callback) -> Element {
+    let mut view = View {
+        log: use_signal(Vec::new),
+        problem: use_signal(String::new),
+        text: use_signal(String::new),
+        is_open: use_signal(|| false),
+    };
+    let url = format!("/chat/{room}");
+    let chat = use_coroutine(move |to_say| {
+        let url = url.clone();
+        async move {
+            let ended = talk(&url, to_say, &mut view).await;
+            view.is_open.set(false);
+            view.problem.set(
+                ended.map_or_else(|error| error.to_string(), |event| format!("the connection has ended: {event}")),
+            );
+        }
+    });
+    let say = move |event: FormEvent| {
+        event.prevent_default();
+        chat.send(Said { name: name.clone(), text: view.text.take() });
+    };
+    rsx! {
+        section {
+            header {
+                h2 { "{room}" }
+                button { id: "leave", onclick: move |_| leave(()), "Leave" }
+            }
+            div { role: "log", tabindex: 0, "aria-label": "Messages",
+                ol { id: "log",
+                    for (number, said) in view.log.read().iter().enumerate() {
+                        li { key: "{number}", b { "{said.name}" } " {said.text}" }
+                    }
+                }
+            }
+            p { role: "alert", hidden: view.problem.read().is_empty(), "{view.problem}" }
+            form { onsubmit: say,
+                input { name: "text", "aria-label": "Message", required: true, autocomplete: "off",
+                    value: view.text, oninput: move |event| view.text.set(event.value()) }
+                button { disabled: !(view.is_open)(), "Say" }
+            }
+        }
+    }
+}
+
+/// Says what is to be said and shows what is heard, until the connection ends.
+async fn talk(url: &str, mut to_say: UnboundedReceiver<Said>, view: &mut View) -> Result<CloseEvent, Error> {
+    let mut chat = WebSocketStream::connect(url).await?.typed::<Said, Said, Json>();
+    view.is_open.set(true);
+    loop {
+        select! {
+            said = to_say.select_next_some() => if let Err(unsent) = chat.send(said).await {
+                view.text.set(unsent.message.text); // back to its field
+                view.problem.set(unsent.error.to_string());
+            },
+            heard = chat.next() => match heard {
+                Some(Ok(said)) => view.log.push(said),
+                Some(Err(error)) => view.problem.set(error.to_string()), // one bad message does not end a chat
+                None => return chat.get_ref().closed().await,
+            },
+        }
+    }
+}

@@ -1,0 +1,2 @@
+import start from "./chat-worker.js";
+start();
