@@ -12,7 +12,11 @@ use crate::{bench, msrv, npm, page, setup, test, variants, wasm_bindgen};
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let cargo = |arguments: &[&str]| toolchain.cargo(shell).args(arguments);
-    step("checking the formatting", || Ok(cargo(&["fmt", "--all", "--check"]).run()?))?;
+    step("checking the formatting", || {
+        let fmt = ["fmt", "--all", "--check"];
+        cargo(&fmt).run()?;
+        Ok(cargo(&fmt).arg("--manifest-path=examples/Cargo.toml").run()?)
+    })?;
     step("linting", || {
         let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
         deny_warnings(cargo(&clippy))?;

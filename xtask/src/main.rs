@@ -1,7 +1,7 @@
 //! `cargo xtask`: sets up, builds, serves and tests wasm-websocket.
 //!
 //! ```text
-//! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo
+//! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo, examples
 //!      └─▶ browsers and drivers ────────────────▶ test ─▶ ci
 //!                                             ├─▶ bench
 //!                                             └─▶ npm
@@ -16,6 +16,7 @@ mod browser;
 mod ci;
 mod conformance;
 mod demo;
+mod examples;
 mod msrv;
 mod npm;
 mod page;
@@ -52,6 +53,8 @@ enum Command {
     Setup,
     /// Builds the demo page and serves it.
     Demo(server::Options),
+    /// Builds the front ends in `examples/` and serves them.
+    Examples(examples::Options),
     /// Serves the tests' peer alone, as `wasm-pack test --headless --chrome` needs it.
     Server(server::Options),
     /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
@@ -82,6 +85,7 @@ fn run() -> Result<()> {
     match cli.command {
         Command::Setup => setup::everything(&shell, cli.toolchain).map(drop),
         Command::Demo(options) => demo::run(&shell, cli.toolchain, &options),
+        Command::Examples(options) => examples::run(&shell, cli.toolchain, &options),
         Command::Server(options) => server::run(&shell, cli.toolchain, &options),
         Command::Test => test::run(&shell, cli.toolchain),
         Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),

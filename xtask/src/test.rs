@@ -75,6 +75,26 @@ pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server
     .map(drop)
 }
 
+/// Drives the examples in the folder `pages` as people would, or one of them alone, in all browsers at the same time.
+pub fn examples(
+    shell: &Shell,
+    toolchain: &Toolchain,
+    browsers: &[Browser],
+    pages: &Path,
+    name: Option<&str>,
+) -> Result<()> {
+    let server = Server::start(shell, toolchain, Some(pages), &Options::default())?;
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    step("building the tests", || Ok(tests.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
+    step("testing the examples", || {
+        at_the_same_time(shell, browsers, |shell, browser| {
+            run_captured(shell, browser, "examples", tests.examples(shell).args(["--", "--ignored"]).args(name))
+        })
+        .map(drop)
+    })
+}
+
 /// What is tested on the host, always selected together: for another selection, cargo may find other features of their
 /// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
@@ -136,6 +156,10 @@ impl Tests<'_> {
 
     fn suite<'a>(&self, shell: &'a Shell, tests: &[&str]) -> Cmd<'a> {
         self.cargo(shell, &["test", "--target", TARGET]).args(tests)
+    }
+
+    fn examples<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+        self.cargo(shell, HOST).arg("--test=examples")
     }
 
     fn large<'a>(&self, shell: &'a Shell) -> Cmd<'a> {

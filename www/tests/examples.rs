@@ -1,0 +1,135 @@
+//! The front ends in `examples/`, used by two people in two real browsers.
+#![cfg(not(target_arch = "wasm32"))]
+
+use anyhow::{Result, ensure};
+use wasm_websocket_browser::{Page, server, with_page_at};
+
+/// Browsers write every connection that fails to the console themselves.
+fn failed_connections(error: &str) -> bool {
+    error.contains("WebSocket connection to")
+}
+
+#[tokio::test]
+#[ignore = "it takes browsers and the server: `cargo xtask examples --test` has them"]
+async fn people_chat_with_dioxus() -> Result<()> {
+    people_chat_with("dioxus").await
+}
+
+#[tokio::test]
+#[ignore = "it takes browsers and the server: `cargo xtask examples --test` has them"]
+async fn people_chat_with_leptos() -> Result<()> {
+    people_chat_with("leptos").await
+}
+
+#[tokio::test]
+#[ignore = "it takes browsers and the server: `cargo xtask examples --test` has them"]
+async fn people_chat_with_worker() -> Result<()> {
+    people_chat_with("worker").await
+}
+
+#[tokio::test]
+#[ignore = "it takes browsers and the server: `cargo xtask examples --test` has them"]
+async fn people_chat_with_yew() -> Result<()> {
+    people_chat_with("yew").await
+}
+
+async fn people_chat_with(example: &str) -> Result<()> {
+    let url = format!("http://{}/{example}/", server()?);
+    // Tests in another browser have the same server.
+    let room = format!("{example}-{}", std::process::id());
+    with_page_at(&url, failed_connections, async |ann: &Page| {
+        with_page_at(&url, failed_connections, async |bob: &Page| {
+            what_one_says_the_other_sees(ann, bob, &room).await?;
+            ann.picture(env!("CARGO_TARGET_TMPDIR"), &format!("example-{example}")).await?;
+            leaving_closes_the_connection(ann, bob, &room).await?;
+            what_goes_wrong_is_shown(ann, &room).await
+        })
+        .await
+    })
+    .await
+}
+
+async fn what_one_says_the_other_sees(ann: &Page, bob: &Page, room: &str) -> Result<()> {
+    join(ann, "Ann", room).await?;
+    join(bob, "Bob", room).await?;
+    wait_for(ann, room, 2).await?;
+    say(ann, "Hello, Bob!").await?;
+    sees(bob, 1, "Ann Hello, Bob!").await?;
+    say(bob, "Grüße an <b>Ann</b>").await?;
+    for page in [ann, bob] {
+        sees(page, 1, "Ann Hello, Bob!").await?;
+        sees(page, 2, "Bob Grüße an <b>Ann</b>").await?;
+    }
+    let unsaid = ann.find("[name=text]").await?.prop("value").await?;
+    ensure!(unsaid.as_deref() == Some(""), "the field still has {unsaid:?}");
+    Ok(())
+}
+
+async fn leaving_closes_the_connection(ann: &Page, bob: &Page, room: &str) -> Result<()> {
+    bob.click("#leave").await?;
+    wait_for(ann, room, 1).await?;
+    say(ann, "Are you gone?").await?;
+    sees(ann, 3, "Ann Are you gone?").await?;
+    join(bob, "Bob", room).await?;
+    say(ann, "Welcome back!").await?;
+    sees(bob, 1, "Ann Welcome back!").await?;
+    bob.click("#leave").await?;
+    ann.find("[role=alert][hidden]").await?;
+    wait_for(ann, room, 1).await
+}
+
+async fn what_goes_wrong_is_shown(page: &Page, room: &str) -> Result<()> {
+    page.run(&format!(
+        "const other = new WebSocket('/chat/{room}');
+        other.onopen = () => other.send('nonsense');
+        await new Promise(resolve => other.onmessage = resolve);
+        other.close();"
+    ))
+    .await?;
+    is_told(page, "the message cannot be decoded").await?;
+    say(page, "What was that?").await?;
+    sees(page, 5, "Ann What was that?").await?;
+
+    say(page, &"long ".repeat(1000)).await?;
+    is_told(page, "the connection has ended: 1009 (message too big): more than 4096 bytes").await?;
+    page.find("section form button:disabled").await?;
+    page.click("#leave").await?;
+    wait_for(page, room, 0).await?;
+
+    page.fill("[name=name]", "Ann").await?;
+    page.fill("[name=room]", &"a".repeat(101)).await?;
+    page.click("form:not([hidden]) button").await?;
+    is_told(page, "could not connect to").await
+}
+
+/// Enters a room, and waits until one can speak there.
+async fn join(page: &Page, name: &str, room: &str) -> Result<()> {
+    page.fill("[name=name]", name).await?;
+    page.fill("[name=room]", room).await?;
+    page.click("form:not([hidden]) button").await?;
+    page.find("section form button:enabled").await.map(drop)
+}
+
+async fn say(page: &Page, text: &str) -> Result<()> {
+    page.fill("[name=text]", text).await?;
+    page.click("section form button").await
+}
+
+async fn sees(page: &Page, number: usize, line: &str) -> Result<()> {
+    page.shows(&format!("#log li:nth-child({number})"), line).await
+}
+
+async fn is_told(page: &Page, what: &str) -> Result<()> {
+    page.shows("[role=alert]:not([hidden])", what).await
+}
+
+/// Waits until so many connections to the room are open.
+async fn wait_for(page: &Page, room: &str, open: usize) -> Result<()> {
+    page.run(&format!(
+        "const counts = new WebSocket('/count/%2Fchat%2F{room}');
+        await new Promise(resolve => counts.onmessage = ({{ data }}) => data.startsWith('{open} open') && resolve());
+        counts.close();"
+    ))
+    .await
+    .map(drop)
+}
