@@ -56,7 +56,8 @@ pub enum Error {
     },
     /// The connection is not open, so nothing can be sent.
     NotOpen(ReadyState),
-    /// More than the high water mark is unsent, so that nothing is taken without waiting.
+    /// There is no room without waiting: more than the high water mark is unsent, or the queue of a
+    /// [`Reconnecting`](crate::Reconnecting) is full.
     Full,
     /// More has arrived than may wait to be taken, and [`Overflow::Close`](crate::Overflow::Close) was asked for.
     Overflow,
@@ -118,7 +119,7 @@ impl fmt::Display for Error {
             Self::ConnectTimeout { url, timeout } => {
                 write!(f, "could not connect to `{url}` within {} ms", milliseconds(timeout))
             }
-            Self::Full => write!(f, "the connection is full: more than the high water mark is unsent"),
+            Self::Full => write!(f, "there is no room: more is unsent than may be"),
             Self::Overflow => write!(f, "more messages have arrived than may wait to be taken"),
             Self::UnexpectedText => write!(f, "a text message in a stream of bytes"),
             Self::Dropped => write!(f, "every handle of the connection was dropped"),
