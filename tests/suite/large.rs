@@ -1,5 +1,7 @@
 //! What must hold in large numbers: some of each in `cargo xtask test`, and many in `cargo xtask ci`, which sets `TEST_LARGE`.
 
+mod soak;
+
 use std::cell::Cell;
 use std::rc::Rc;
 

@@ -21,4 +21,3 @@ mod receive;
 mod reconnect;
 mod send;
 mod slices;
-mod soak;

@@ -74,7 +74,7 @@ pub fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
 
 #[apply(browser_test)]
 async fn it_asks_for_the_url_for_each_attempt_and_says_what_it_does() {
-    let feed = connect(quick(), &["/status/503", "/close/1012/restart", "/echo"]);
+    let feed = connect(quick(), &["/status/503", "/close/4012/restart", "/echo"]);
     let mut states = feed.states();
     let mut seen = until(&mut states, |state| *state == State::Open).await;
     seen.extend(until(&mut states, |state| *state == State::Open).await);
@@ -85,7 +85,7 @@ async fn it_asks_for_the_url_for_each_attempt_and_says_what_it_does() {
         }
     }
     let failed = || Cause::Failed(Error::ConnectFailed { url: url("/status/503") });
-    let closed = || Cause::Closed(event(1012, "restart", true));
+    let closed = || Cause::Closed(event(4012, "restart", true));
     let expected = [
         State::Connecting { attempt: 1, cause: Cause::Requested },
         State::Waiting { delay: ms(0), cause: failed() },

@@ -50,7 +50,7 @@ pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
-    step("testing with 10,000 sockets, a flood of 1,000,000 messages, and 1 GiB", || {
+    step("testing with 10,000 sockets, a flood of 1,000,000 messages, 1 GiB, and 520 disconnections", || {
         tests.large(shell).args(["--no-run", "--quiet"]).run()?;
         at_the_same_time(shell, browsers, |shell, browser| {
             let large = tests.large(shell).args(["--config", &browser.runner_config()?, "--", "large::"]);

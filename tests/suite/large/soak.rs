@@ -11,11 +11,11 @@ use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
 use wasm_websocket::{Counts, Error, Heartbeat, Message, Options, Reconnecting, ReconnectingSender, State, WhenFull};
 
-use super::guard::{js_function, log, turn};
-use super::large::IS_LARGE;
-use super::lifetime::Live;
-use super::peer::{Count, connect, next, url};
-use super::reconnect::quick;
+use super::IS_LARGE;
+use crate::suite::guard::{js_function, log, turn};
+use crate::suite::lifetime::Live;
+use crate::suite::peer::{Count, connect, next, url};
+use crate::suite::reconnect::quick;
 
 /// How often it is disconnected. There are 13 ways, which the server takes in turns.
 const DISCONNECTIONS: usize = if IS_LARGE { 520 } else { 65 };
