@@ -4,6 +4,7 @@
 mod cases;
 mod looks;
 mod reconnection;
+mod responsive;
 mod sections;
 mod tls;
 

@@ -22,7 +22,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     step("building the tests", || tests.build(shell))?;
     step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
-    let runs = step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?;
+    let mut runs = step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?;
+    // One at a time, as they measure how long the page does not answer.
+    runs.extend(step("testing that the page stays responsive", || {
+        browsers
+            .iter()
+            .map(|browser| run_captured(shell, browser, "page", tests.page(shell).arg(RESPONSIVE)))
+            .collect::<Result<Vec<_>>>()
+    })?);
     step("writing the conformance table", || conformance::write(shell, &runs))
 }
 
@@ -104,6 +111,9 @@ const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
 
+/// The page's tests that need the machine for themselves.
+const RESPONSIVE: &str = "responsive::";
+
 struct Tests<'a> {
     toolchain: &'a Toolchain,
     address: &'a str,
@@ -145,10 +155,13 @@ impl Tests<'_> {
 
     /// The demo page, driven as a person would.
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
-        let page = self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"]);
+        let page = self.page(shell);
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
         let page = match browser.is_chromium() {
-            true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
+            true => axe::find(shell)
+                .into_iter()
+                .fold(page, |page, axe| page.env("AXE_CORE", axe))
+                .args(["--skip", RESPONSIVE]),
             false => page.args(["what_is_sent_comes_back", "sections::", "reconnection::", "cases::"]),
         };
         Ok(vec![run_captured(shell, browser, "page", page)?])
@@ -156,6 +169,10 @@ impl Tests<'_> {
 
     fn suite<'a>(&self, shell: &'a Shell, tests: &[&str]) -> Cmd<'a> {
         self.cargo(shell, &["test", "--target", TARGET]).args(tests)
+    }
+
+    fn page<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+        self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"])
     }
 
     fn examples<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
