@@ -9,6 +9,7 @@ async function main() {
     await (await import("./counts.js")).measureCounts(plan);
   } else {
     await (await import("./times.js")).measureTimes(plan);
+    if (plan.flood) await (await import("./freeze.js")).measureFreezes(plan.flood);
   }
   await post("/report", { kind: "done" });
 }

@@ -12,3 +12,4 @@ mod contender;
 mod contenders;
 mod job;
 mod memory;
+mod sleeper;

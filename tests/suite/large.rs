@@ -76,17 +76,6 @@ async fn longest_freeze(done: impl Future<Output = ()>) -> f64 {
     longest.get()
 }
 
-/// Receives all messages in JavaScript, and does nothing with them.
-async fn receive_in_javascript(url: &str) {
-    let receive = "url => new Promise(resolve => {
-        const socket = new WebSocket(url);
-        socket.onmessage = () => {};
-        socket.onclose = resolve;
-    })";
-    let received: Promise = js_function(receive).call1(&JsValue::NULL, &url.into()).unwrap().unchecked_into();
-    received.await.unwrap();
-}
-
 const FLOOD: usize = if IS_LARGE { 1_000_000 } else { 20_000 };
 
 // M27
@@ -94,7 +83,6 @@ const FLOOD: usize = if IS_LARGE { 1_000_000 } else { 20_000 };
 async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     const LIMIT: usize = 10_000;
     let flood = format!("/flood/{FLOOD}/4");
-    let browsers_own = longest_freeze(receive_in_javascript(&url(&flood))).await;
     let options = Options::new().receive_limit(1 << 30, LIMIT, Overflow::DropOldest);
     let mut stream = connect_with(&flood, &options).await;
     let pages = std::arch::wasm32::memory_size(0);
@@ -111,13 +99,10 @@ async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     };
     let taking = longest_freeze(read).await;
     assert_eq!(expected, FLOOD as u32);
-    // Browsers deliver what has come before they let a timer go on. All that is done here beside it is to count. On a busy
-    // machine one of the two may have to wait longer for the processor than the other.
-    assert!(arriving < 10.0 * browsers_own + 500.0, "frozen for {arriving} ms, by JavaScript for {browsers_own} ms");
+    // Browsers deliver what has come before they let a timer go on, whoever listens: `cargo xtask bench --flood` compares.
+    assert!(arriving < 5_000.0, "frozen for {arriving} ms");
     assert!(taking < 500.0, "frozen for {taking} ms");
-    log(&format!(
-        "a flood of {FLOOD}: frozen for {arriving} ms, by JavaScript {browsers_own} ms; taking it: {taking} ms"
-    ));
+    log(&format!("a flood of {FLOOD}: frozen for {arriving} ms, and for {taking} ms while it was taken"));
 }
 
 const UPLOAD: u64 = if IS_LARGE { 1 << 30 } else { 8 << 20 };

@@ -30,6 +30,9 @@ pub struct Options {
     /// Measures times once more with two busy loops beside it.
     #[arg(long)]
     load: bool,
+    /// Measures, too, for how long the page does not answer in a flood. With everything this is measured in any case.
+    #[arg(long)]
+    flood: bool,
     /// Measures the codecs, rather than connections.
     #[arg(long)]
     codecs: bool,
@@ -46,8 +49,16 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
 /// Holds the exact counts to their limits.
 pub fn counts(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let only = vec!["wasm-websocket".into(), "wasm-websocket-callback".into()];
-    let options =
-        Options { only, cases: Vec::new(), rounds: 0, browser: None, load: false, codecs: false, counts: true };
+    let options = Options {
+        only,
+        cases: Vec::new(),
+        rounds: 0,
+        browser: None,
+        load: false,
+        flood: false,
+        codecs: false,
+        counts: true,
+    };
     measure(shell, toolchain, browsers, &options)
 }
 
@@ -82,6 +93,7 @@ impl Options {
         arguments.extend(self.only.iter().map(|name| format!("--only={name}")));
         arguments.extend(self.cases.iter().map(|word| format!("--cases={word}")));
         arguments.extend(self.load.then(|| "--load".into()));
+        arguments.extend(self.flood.then(|| "--flood".into()));
         arguments.extend(self.codecs.then(|| "--codecs".into()));
         arguments.extend(self.counts.then(|| "--counts".into()));
         arguments.extend(self.is_all().then(|| "--out=bench".into()));

@@ -53,6 +53,9 @@ struct Options {
     /// Measures times once more with two busy loops beside it.
     #[arg(long)]
     load: bool,
+    /// Measures, too, how long the page does not answer in a flood.
+    #[arg(long)]
+    flood: bool,
     /// Measures no times, but the exact counts alone, and fails if they are above the limits.
     #[arg(long)]
     counts: bool,
@@ -84,6 +87,7 @@ async fn measure(options: &Options) -> Result<Results> {
     let unknown: Vec<_> = options.only.iter().filter(|name| !plan::has(name)).cloned().collect();
     ensure!(unknown.is_empty(), "there is no such contender: {}", unknown.join(", "));
     let plan = Plan::new(&options.only, &options.cases, options.rounds);
+    let plan = if options.flood || options.out.is_some() { plan.with_flood() } else { plan };
     let mut results = Results::default();
     // Those who look at the times of a few cases again and again need not wait for the rest.
     let is_counted = options.counts || options.out.is_some();

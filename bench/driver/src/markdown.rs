@@ -5,7 +5,7 @@ use std::iter;
 
 use time::OffsetDateTime;
 
-use crate::plan::JAVASCRIPT;
+use crate::plan::{FLOOD, JAVASCRIPT};
 use crate::results::{Clock, Count, Results, Run, in_place};
 
 /// All tables.
@@ -13,6 +13,7 @@ pub fn all(results: &Results, command: &str) -> String {
     let mut text = format!("`{command}`, {}.\n", OffsetDateTime::now_utc().date());
     for run in &results.runs {
         run.clocks().iter().for_each(|clock| times(&mut text, run, *clock));
+        freezes(&mut text, run);
     }
     for run in &results.runs {
         counts(&mut text, run);
@@ -73,6 +74,27 @@ fn time_cell(run: &Run, clock: Clock, contender: &str, case: &str) -> String {
         Some(time) if contender == JAVASCRIPT => format!("{:.1} µs", time.median * 1e6),
         Some(time) => format!("{:.2} ({:.2}–{:.2})", time.median, time.least, time.most),
         None => "–".into(),
+    }
+}
+
+fn freezes(text: &mut String, run: &Run) {
+    if run.freezes.is_empty() {
+        return;
+    }
+    heading(text, &format!("{}: milliseconds without an answer", run.name()));
+    let messages = FLOOD.messages / 1_000_000;
+    paragraph(
+        text,
+        &format!(
+            "The longest time between two timers of the page while {messages},000,000 messages come and nobody takes \
+             them, in each round. The base is a handler that keeps the last of them."
+        ),
+    );
+    header(text, &["rounds"]);
+    for contender in in_place(run.freezes.iter().map(|freeze| freeze.contender.as_str())) {
+        let own = run.freezes.iter().filter(|freeze| freeze.contender == contender);
+        let rounds: Vec<_> = own.map(|freeze| format!("{:.0}", freeze.milliseconds)).collect();
+        row(text, [contender.to_owned(), rounds.join(", ")]);
     }
 }
 

@@ -12,11 +12,26 @@ pub struct Plan {
     rounds: u32,
     /// How many sockets to open and drop.
     sockets: u32,
+    /// What comes while a reader sleeps, if anything.
+    flood: Option<Flood>,
     /// Whether the exact counts are measured, rather than times.
     counts: bool,
     /// The minimal apps to try, by the folders that they are in.
     apps: Vec<String>,
 }
+
+/// What comes while nobody reads.
+#[derive(Clone, Copy, Serialize)]
+pub struct Flood {
+    pub messages: u32,
+    /// Bytes.
+    size: u32,
+    /// How many messages may wait. For more the oldest make room.
+    limit: u32,
+    rounds: u32,
+}
+
+pub const FLOOD: Flood = Flood { messages: 1_000_000, size: 4, limit: 10_000, rounds: 3 };
 
 /// What a contender is to do.
 #[derive(Clone, Copy, Serialize)]
@@ -92,15 +107,29 @@ impl Plan {
             cases: CASES.iter().filter(has_a_word).copied().collect(),
             rounds,
             sockets: 1000,
+            flood: None,
             counts: false,
             apps: Vec::new(),
         }
     }
 
+    /// And how long the page does not answer in a flood.
+    pub fn with_flood(self) -> Self {
+        Self { flood: Some(FLOOD), ..self }
+    }
+
     /// The codecs, and the apps that use them.
     pub fn codecs(rounds: u32, sizes: &[Size]) -> Self {
         let apps = sizes.iter().map(|size| size.folder.clone()).collect();
-        Self { contenders: CODECS.to_vec(), cases: CODEC_CASES.to_vec(), rounds, sockets: 0, counts: false, apps }
+        Self {
+            contenders: CODECS.to_vec(),
+            cases: CODEC_CASES.to_vec(),
+            rounds,
+            sockets: 0,
+            flood: None,
+            counts: false,
+            apps,
+        }
     }
 
     /// The same, of the exact counts. What was weighed is tried as well.

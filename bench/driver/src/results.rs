@@ -14,6 +14,7 @@ pub enum Report {
     Time(Time),
     Count(Count),
     Leftover(Leftover),
+    Freeze(Freeze),
     Failed { message: String },
     Done,
 }
@@ -57,6 +58,13 @@ pub struct Leftover {
     pub slots: f64,
 }
 
+/// How long the page did not answer in a flood.
+#[derive(Deserialize)]
+pub struct Freeze {
+    pub contender: String,
+    pub milliseconds: f64,
+}
+
 /// Everything.
 #[derive(Default)]
 pub struct Results {
@@ -70,6 +78,7 @@ pub struct Run {
     pub is_loaded: bool,
     pub counts: Vec<Count>,
     pub leftovers: Vec<Leftover>,
+    pub freezes: Vec<Freeze>,
     times: Vec<Time>,
 }
 
@@ -93,7 +102,8 @@ pub struct Summary {
 impl Run {
     pub fn new(browser: &str, is_loaded: bool) -> Self {
         let browser = browser.into();
-        Self { browser, is_loaded, counts: Vec::new(), leftovers: Vec::new(), times: Vec::new() }
+        let (counts, leftovers, freezes, times) = Default::default();
+        Self { browser, is_loaded, counts, leftovers, freezes, times }
     }
 
     /// Adds what a page has reported.
@@ -105,6 +115,7 @@ impl Run {
                 Report::Time(time) => self.times.push(time),
                 Report::Count(count) => self.counts.push(count),
                 Report::Leftover(leftover) => self.leftovers.push(leftover),
+                Report::Freeze(freeze) => self.freezes.push(freeze),
                 Report::Failed { .. } | Report::Done => {}
             }
         }
@@ -112,12 +123,17 @@ impl Run {
 
     /// What was measured where.
     pub fn title(&self, clock: Clock) -> String {
-        let load = if self.is_loaded { ", with two busy loops" } else { "" };
         let what = match clock {
             Clock::Cpu => "CPU time of the main thread",
             Clock::Wall => "wall time",
         };
-        format!("{}{load}: {what}", self.browser)
+        format!("{}: {what}", self.name())
+    }
+
+    /// The browser, and what runs beside it.
+    pub fn name(&self) -> String {
+        let load = if self.is_loaded { ", with two busy loops" } else { "" };
+        format!("{}{load}", self.browser)
     }
 
     /// The clocks that were read, the one first that says more.
