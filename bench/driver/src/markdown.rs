@@ -112,10 +112,11 @@ fn counts(text: &mut String, run: &Run) {
 }
 
 fn count_cell(count: &Count) -> String {
-    let [crossings, allocations] = [count.crossings, count.allocations].map(number);
-    match count.reallocations {
-        0.0 => format!("{crossings}; {allocations}"),
-        reallocations => format!("{crossings}; {allocations} + {}", number(reallocations)),
+    let counts = [count.crossings, count.allocations, count.reallocations];
+    let [crossings, allocations, reallocations] = counts.map(|count| number(count.max(0.0)));
+    match reallocations.as_str() {
+        "0" => format!("{crossings}; {allocations}"),
+        _ => format!("{crossings}; {allocations} + {reallocations}"),
     }
 }
 
