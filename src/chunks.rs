@@ -28,7 +28,8 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::UnreadableBlob`], for instance if the file that it stands for has changed.
+    /// The stream ends with [`Error::UnreadableBlob`], for instance if the file that it stands for has changed, or with
+    /// [`Error::OutOfMemory`].
     ///
     /// # Examples
     ///

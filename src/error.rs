@@ -86,6 +86,11 @@ pub enum Error {
     CloseTimeout(Duration),
     /// The connection ended without a closing handshake, so that what was sent last may be lost.
     Unclean(CloseEvent),
+    /// There is no wasm memory for a message, or a Blob, that needs so many bytes of it.
+    ///
+    /// The browser has it all the same: [`next_raw`](crate::Receiver::next_raw) gives a message without a copy, and with
+    /// [`BinaryType::Blob`](crate::BinaryType::Blob) bytes stay in its keeping. A stream goes on with the next message.
+    OutOfMemory(u64),
     /// A value could not be encoded by its codec, for this reason.
     Encode(String),
     /// A message could not be decoded by a codec, for this reason.
@@ -141,6 +146,7 @@ impl fmt::Display for Error {
                 write!(f, "the peer did not answer the close within {} ms", milliseconds(timeout))
             }
             Self::Unclean(event) => write!(f, "the connection ended without a closing handshake: {event}"),
+            Self::OutOfMemory(bytes) => write!(f, "there is no memory for {bytes} bytes"),
             Self::Encode(reason) => write!(f, "the value cannot be encoded: {reason}"),
             Self::Decode(reason) => write!(f, "the message cannot be decoded: {reason}"),
             Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),

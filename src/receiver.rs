@@ -16,8 +16,9 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
 /// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
-/// that came about, and stays so; [`close_event`](Self::close_event) says why. The one item that is an `Err` is
-/// [`Error::Overflow`], before that end, if more has arrived than may wait.
+/// that came about, and stays so; [`close_event`](Self::close_event) says why. An item is an `Err` if more has arrived than
+/// may wait, [`Error::Overflow`], which is the last; or if a message cannot be had: there is no memory for it,
+/// [`Error::OutOfMemory`], or the page has given its buffer away, [`Error::Thrown`]. Then it goes on.
 ///
 /// After 128 messages without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the
 /// page can go on. Hence `now_or_never` may find nothing though messages wait.

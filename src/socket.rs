@@ -95,6 +95,9 @@ impl WebSocket {
     }
 
     /// Calls `callback` with each message.
+    ///
+    /// One for which there is no memory is left out, where a stream has [`Error::OutOfMemory`]. With [`BinaryType::Blob`]
+    /// bytes take none.
     pub fn on_message(&self, mut callback: impl FnMut(Message) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_message(move |data| {
             if let Some(Ok(message)) = data.decode() {

@@ -20,9 +20,10 @@ use crate::{
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
 ///
 /// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
-/// that came about, and stays so; [`close_event`](Self::close_event) says why. The one item that is an `Err` is
-/// [`Error::Overflow`], before that end, if more has arrived than may wait. After 128 messages without a wait, or up to 1024
-/// if very many wait, it pauses for a turn of the event loop, so that the page can go on.
+/// that came about, and stays so; [`close_event`](Self::close_event) says why. An item is an `Err` if more has arrived than
+/// may wait, [`Error::Overflow`], which is the last; or if a message cannot be had: there is no memory for it,
+/// [`Error::OutOfMemory`], or the page has given its buffer away, [`Error::Thrown`]. Then it goes on. After 128 messages
+/// without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the page can go on.
 ///
 /// Dropping it closes the connection: what was sent goes out first, and no event comes any more. It stays in the thread
 /// that made it (`!Send`). To send and receive in different tasks, [`split`](Self::split) it.

@@ -6,7 +6,7 @@ use js_sys::{Array, JsString, Uint8Array};
 use wasm_bindgen::JsCast;
 use web_sys::BlobPropertyBag;
 
-use super::{bindings, error};
+use super::{bindings, copy, error};
 use crate::Error;
 
 /// Bytes in the browser's keeping, in memory or on disk: what JavaScript calls a [`Blob`]. A `File` is one too.
@@ -96,10 +96,12 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableBlob`], for instance if the file that it stands for has changed.
+    /// [`Error::UnreadableBlob`], for instance if the file that it stands for has changed, and [`Error::OutOfMemory`]:
+    /// what is too large for wasm memory can be read by [`chunks`](Self::chunks).
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         let buffer = self.binding().array_buffer().await.map_err(unreadable)?;
-        Ok(Uint8Array::new(&buffer).to_vec())
+        copy::room_for(self.len())?;
+        copy::bytes(&buffer, self.len() as usize).map_err(error::thrown)
     }
 
     /// Reads all bytes as UTF-8, invalid UTF-8 becoming U+FFFD.
@@ -109,7 +111,8 @@ impl Blob {
     /// As for [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         let text: JsString = self.binding().text().await.map_err(unreadable)?;
-        Ok(text.as_string().unwrap_or_default())
+        copy::room_for(copy::bytes_of_text(text.length().into()))?;
+        Ok(copy::text(&text, text.length() as usize).unwrap_or_default())
     }
 
     fn binding(&self) -> &bindings::Blob {

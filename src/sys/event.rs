@@ -5,8 +5,7 @@ use std::cell::Cell;
 use js_sys::{ArrayBuffer, JsString};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::bindings::{self, Bytes, TextEncoder};
-use super::{RawMessage, error};
+use super::{RawMessage, bindings, copy, error};
 use crate::queue::Len;
 use crate::{Blob, CloseEvent, Error, Message};
 
@@ -69,12 +68,21 @@ impl Data {
     ///
     /// # Errors
     ///
-    /// [`Error::Thrown`] for a buffer that the page has given away since.
+    /// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has given away since.
     pub fn decode(self) -> Option<Result<Message, Error>> {
         let value: JsValue = self.value.into();
+        let copied = match self.kind {
+            Kind::Text => copy::bytes_of_text(self.len),
+            Kind::Binary => self.len,
+            Kind::Blob => 0,
+        };
+        if let Err(error) = copy::room_for(copied) {
+            return Some(Err(error));
+        }
+        let len = self.len as usize;
         match self.kind {
-            Kind::Text => Some(Ok(Message::Text(text(&value, self.len as usize)?))),
-            Kind::Binary => Some(bytes(&value, self.len as usize).map(Message::Binary).map_err(error::thrown)),
+            Kind::Text => Some(Ok(Message::Text(copy::text(&value, len)?))),
+            Kind::Binary => Some(copy::bytes(&value, len).map(Message::Binary).map_err(error::thrown)),
             Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(cast(value, "[object Blob]")?)))),
         }
     }
@@ -95,54 +103,6 @@ impl Data {
 fn cast<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     let is_one = value.is_instance_of::<T>() || bindings::tag(&value) == tag;
     is_one.then(|| value.unchecked_into())
-}
-
-/// Of a buffer. By few calls from wasm to JavaScript, as they are most of what this costs.
-fn bytes(value: &JsValue, len: usize) -> Result<Vec<u8>, JsValue> {
-    let mut bytes = vec![0; len];
-    bindings::copy(&mut bytes, &Bytes::new(value)?)?;
-    Ok(bytes)
-}
-
-/// The longest text that is faster copied unit by unit, as wasm-bindgen does it.
-const SHORT: usize = 64;
-
-thread_local! {
-    static ASCII: Ascii = const { Ascii { encoder: Cell::new(None), was_last: Cell::new(true) } };
-}
-
-fn text(value: &JsValue, len: usize) -> Option<String> {
-    // Into shared memory browsers do not encode.
-    if len <= SHORT || cfg!(target_feature = "atomics") {
-        return value.as_string();
-    }
-    ASCII.try_with(|ascii| ascii.read(value, len)).ok().flatten()
-}
-
-/// Reads long text that may be ASCII.
-struct Ascii {
-    encoder: Cell<Option<TextEncoder>>,
-    /// Whether the last long text was ASCII. Mostly the next one is what the last one was.
-    was_last: Cell<bool>,
-}
-
-impl Ascii {
-    fn read(&self, value: &JsValue, len: usize) -> Option<String> {
-        let ascii = if self.was_last.get() { self.encode(value, len) } else { None };
-        let text = ascii.or_else(|| value.as_string());
-        self.was_last.set(text.as_ref().is_some_and(|text| text.len() == len));
-        text
-    }
-
-    /// Text that is ASCII, each unit a byte: the browser writes it straight to where it stays. None if it is not.
-    fn encode(&self, value: &JsValue, len: usize) -> Option<String> {
-        let mut bytes = vec![0; len];
-        let encoder = self.encoder.take().unwrap_or_else(TextEncoder::new);
-        let read = encoder.encode_into(value, &mut bytes).read();
-        self.encoder.set(Some(encoder));
-        // If as many units were written as there are bytes, each of them is one byte.
-        if read as usize == len { String::from_utf8(bytes).ok() } else { None }
-    }
 }
 
 /// What a `close` event says.

@@ -5,6 +5,7 @@
 
 mod bindings;
 mod blob;
+mod copy;
 mod error;
 mod event;
 #[cfg(feature = "serde-wasm-bindgen")]

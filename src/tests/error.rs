@@ -13,6 +13,7 @@ fn errors_are_plain_data_and_name_the_datum() {
     check(Error::InvalidProtocol("a b".into()), "`a b` is not a valid subprotocol");
     check(Error::NotOpen(ReadyState::Closing), "the connection is closing, not open");
     check(Error::InvalidCloseCode(1006), "close code 1006 is neither 1000 nor in 3000–4999");
+    check(Error::OutOfMemory(1 << 31), "there is no memory for 2147483648 bytes");
     check(Error::ReasonTooLong(126), "the reason for closing has 126 bytes; 123 are allowed");
 }
 

@@ -110,6 +110,8 @@ const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
+/// What must have a module of its own, in a window.
+const MEMORY: &str = "--test=memory";
 
 /// The page's tests that need the machine for themselves.
 const RESPONSIVE: &str = "responsive::";
@@ -124,7 +126,8 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
-        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell, &[WINDOW, WORKER])] {
+        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell, &[WINDOW, WORKER, MEMORY])]
+        {
             tests.args(["--no-run", "--quiet"]).run()?;
         }
         Ok(())
@@ -143,14 +146,14 @@ impl Tests<'_> {
         Ok(at_the_same_time(shell, &jobs, |shell, (browser, job)| job(self, shell, browser))?.concat())
     }
 
-    /// The suite in a window and in a dedicated worker. (The pure parts run in a browser by `wasm-pack test`.)
+    /// The suite in a window and in a dedicated worker, and what has a module of its own. (The pure parts run in a browser by `wasm-pack test`.)
     fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let run = |(context, test)| {
             // Not captured, since what deviates is logged.
             let suite = self.suite(shell, &[test]).args(["--config", &browser.runner_config()?, "--", "--nocapture"]);
             run_captured(shell, browser, context, suite)
         };
-        [("window", WINDOW), ("worker", WORKER)].into_iter().map(run).collect()
+        [("window", WINDOW), ("worker", WORKER), ("window", MEMORY)].into_iter().map(run).collect()
     }
 
     /// The demo page, driven as a person would.

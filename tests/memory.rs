@@ -1,0 +1,84 @@
+//! What happens when there is no more wasm memory. In a module of its own, since memory that has grown never shrinks: other
+//! tests look whether it does.
+#![cfg(target_arch = "wasm32")]
+
+#[macro_use]
+mod suite {
+    #[macro_use]
+    #[allow(dead_code, reason = "these are the suite's")]
+    pub mod guard;
+    #[allow(dead_code, reason = "these are the suite's")]
+    pub mod peer;
+}
+
+use futures_util::StreamExt;
+use js_sys::{ArrayBuffer, JsString};
+use macro_rules_attribute::apply;
+use wasm_bindgen::JsCast;
+use wasm_websocket::{Blob, Error, Message, WebSocketStream};
+
+use suite::guard::js;
+use suite::peer::{connect, next};
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+/// In bytes, and in UTF-16 units.
+const LARGE: u64 = 4 << 20;
+
+/// Takes memory until there is not even a MiB in one piece.
+fn fill_memory() -> Vec<Vec<u8>> {
+    let (mut blocks, mut len) = (Vec::with_capacity(64), 1 << 30);
+    while len >= 1 << 20 {
+        let mut block = Vec::new();
+        match block.try_reserve_exact(len) {
+            Ok(()) => blocks.push(block),
+            Err(_) => len /= 2,
+        }
+    }
+    blocks
+}
+
+fn text_of(letter: char, len: u64) -> JsString {
+    js(&format!("'{letter}'.repeat({len})")).unchecked_into()
+}
+
+async fn receives_text(stream: &mut WebSocketStream, letter: char, len: u64) {
+    stream.send(text_of(letter, len)).await.unwrap();
+    assert_eq!(next(stream).await.len(), len * letter.len_utf8() as u64);
+}
+
+#[apply(browser_test)]
+async fn a_message_for_which_there_is_no_memory_is_an_error_and_the_next_one_comes() {
+    let mut stream = connect("/echo").await;
+    let buffer = ArrayBuffer::new(LARGE as u32);
+    let full = fill_memory();
+
+    stream.send(&buffer).await.unwrap();
+    assert_eq!(stream.next().await, Some(Err(Error::OutOfMemory(LARGE))));
+    stream.send(text_of('a', LARGE)).await.unwrap();
+    assert_eq!(stream.next().await, Some(Err(Error::OutOfMemory(4 * LARGE))));
+    receives_text(&mut stream, 'a', 1000).await;
+
+    drop(full);
+    receives_text(&mut stream, 'é', LARGE).await;
+    receives_text(&mut stream, 'a', LARGE).await;
+    stream.send(&buffer).await.unwrap();
+    assert_eq!(next(&mut stream).await, Message::Binary(vec![0; LARGE as usize]));
+    stream.close().await.unwrap();
+}
+
+#[apply(browser_test)]
+async fn a_blob_for_which_there_is_no_memory_can_be_read_in_chunks() {
+    let blob = Blob::new(&vec![b'a'; LARGE as usize], "");
+    let full = fill_memory();
+    assert_eq!(blob.bytes().await, Err(Error::OutOfMemory(LARGE)));
+    assert!(matches!(blob.text().await, Err(Error::OutOfMemory(_))));
+    let mut chunks = blob.chunks(64 << 10);
+    let mut read = 0;
+    while let Some(chunk) = chunks.next().await {
+        read += chunk.unwrap().len() as u64;
+    }
+    assert_eq!(read, LARGE);
+    drop(full);
+    assert_eq!(blob.text().await.unwrap().len() as u64, LARGE);
+}
