@@ -11,14 +11,16 @@ mod suite {
     pub mod peer;
 }
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use js_sys::{ArrayBuffer, JsString};
 use macro_rules_attribute::apply;
 use wasm_bindgen::JsCast;
-use wasm_websocket::{Blob, Error, Message, WebSocketStream};
+use wasm_websocket::{Blob, Error, Heartbeat, Message, ReconnectOptions, Reconnecting, WebSocketStream};
 
 use suite::guard::js;
-use suite::peer::{connect, next};
+use suite::peer::{connect, next, url};
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
@@ -81,4 +83,22 @@ async fn a_blob_for_which_there_is_no_memory_can_be_read_in_chunks() {
     assert_eq!(read, LARGE);
     drop(full);
     assert_eq!(blob.text().await.unwrap().len() as u64, LARGE);
+}
+
+#[apply(browser_test)]
+async fn a_message_for_which_there_is_no_memory_is_seen_beside_a_heartbeat() {
+    // It waits for an answer all the time, and so each message is looked at when it comes.
+    let heartbeat = Heartbeat::new("ping", |_| false).interval(Duration::from_millis(10));
+    let options = ReconnectOptions::new().heartbeat(heartbeat);
+    let mut stream = Reconnecting::new(options, async || Ok(url("/echo")));
+    let ping = Some(Ok(Message::Text("ping".into())));
+    assert_eq!(stream.next().await, ping);
+    stream.send(vec![0; LARGE as usize]).await.unwrap();
+    let full = fill_memory();
+    let mut received = stream.next().await;
+    while received == ping {
+        received = stream.next().await;
+    }
+    assert_eq!(received, Some(Err(Error::OutOfMemory(LARGE))));
+    drop(full);
 }

@@ -111,8 +111,7 @@ impl Driver {
             None => Item::Data(data),
             Some(heartbeat) => match data.decode()? {
                 Ok(message) if (heartbeat.is_pong)(&message) => return Some(Signal::Received { is_pong: true }),
-                Ok(message) => Item::Message(message),
-                Err(_) => return None,
+                decoded => Item::Decoded(decoded),
             },
         };
         let pushed = shared.inbox.borrow_mut().push(generation, item, len);

@@ -236,7 +236,7 @@ impl Stream for Reconnecting {
         loop {
             let mut inbox = self.sender.shared().inbox.borrow_mut();
             match inbox.take() {
-                Next::Message(Item::Message(message)) => return Poll::Ready(Some(Ok(message))),
+                Next::Message(Item::Decoded(decoded)) => return Poll::Ready(Some(decoded)),
                 Next::Message(Item::Data(data)) => {
                     drop(inbox);
                     // None for what no browser delivers.

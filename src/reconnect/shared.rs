@@ -24,7 +24,7 @@ use crate::{
 /// A message, decoded if somebody had to look at it before.
 pub(crate) enum Item {
     Data(Data),
-    Message(Message),
+    Decoded(Result<Message, Error>),
 }
 
 pub(crate) struct Shared {
