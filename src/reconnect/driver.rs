@@ -63,7 +63,7 @@ impl Driver {
         self.attempt = None;
         let signal = match outcome {
             Ok(stream) => {
-                let last = shared.link.replace(Some(Link::new(stream)));
+                let last = shared.link.replace(Some(Link::new(stream, generation)));
                 drop(last);
                 Signal::Opened
             }
@@ -76,15 +76,14 @@ impl Driver {
     /// Takes what has arrived, so that answers of the peer are seen though the caller takes nothing.
     fn receive(&self, shared: &Rc<Shared>, context: &mut Context<'_>) {
         loop {
-            let arrival = shared.link.borrow().as_ref().map(|link| link.poll_arrival(context));
-            let generation = shared.machine.borrow().generation();
+            let arrival = shared.link.borrow().as_ref().map(|link| (link.generation, link.poll_arrival(context)));
+            let Some((generation, Poll::Ready(arrival))) = arrival else { return };
             let signal = match arrival {
-                None | Some(Poll::Pending) => return,
-                Some(Poll::Ready(Arrival::Data(data))) => match self.received(shared, generation, data) {
+                Arrival::Data(data) => match self.received(shared, generation, data) {
                     Some(signal) => signal,
                     None => continue,
                 },
-                Some(Poll::Ready(Arrival::End(end))) => self.ended(end),
+                Arrival::End(end) => self.ended(end),
             };
             let is_end = matches!(signal, Signal::Ended(..));
             shared.handle(Event::Connection(generation, signal));

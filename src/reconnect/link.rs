@@ -10,6 +10,8 @@ use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Rece
 
 /// A connection in use. Dropping it closes it, and nothing more is heard of it.
 pub(crate) struct Link {
+    /// Of the attempt that made it. The caller may have begun another one since.
+    pub generation: u64,
     sender: Sender,
     /// Without it what arrives would be discarded.
     _receiver: Receiver,
@@ -25,9 +27,9 @@ pub(crate) enum Arrival {
 }
 
 impl Link {
-    pub fn new(stream: WebSocketStream) -> Self {
+    pub fn new(stream: WebSocketStream, generation: u64) -> Self {
         let (sender, receiver) = stream.split();
-        Self { sender, _receiver: receiver, room: Wait::default(), handed: 0 }
+        Self { generation, sender, _receiver: receiver, room: Wait::default(), handed: 0 }
     }
 
     /// One more handle of the connection.

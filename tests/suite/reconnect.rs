@@ -10,7 +10,7 @@ use macro_rules_attribute::apply;
 use wasm_bindgen::JsCast;
 use wasm_websocket::{
     AfterClose, AttemptError, Backoff, Cause, CloseEvent, Error, Heartbeat, Options, ReadyState, ReconnectOptions,
-    Reconnecting, State, States, Target,
+    Reconnecting, ReconnectingSender, State, States, Target,
 };
 
 use super::guard::{js, turn};
@@ -324,6 +324,25 @@ async fn a_peer_that_is_gone_without_a_word_is_found_out() {
         assert!(matches!(&seen[1], State::Waiting { cause: found, .. } if *found == cause), "{seen:?}");
         assert_eq!(feed.next().await, Some(Err(Error::InDoubt { messages: 1 })));
     }
+}
+
+// The one that was paused had ended by then, with a code after which none would follow.
+#[apply(browser_test)]
+async fn the_end_of_one_connection_is_not_taken_for_that_of_the_next() {
+    let sender = Rc::new(RefCell::new(None::<ReconnectingSender>));
+    let (own, is_first) = (Rc::downgrade(&sender), Cell::new(true));
+    let options = quick().on_open(async move |stream| {
+        if is_first.replace(false) {
+            let _ = stream.closed().await;
+            let sender = own.upgrade().and_then(|sender| sender.take()).ok_or("it was dropped")?;
+            sender.pause();
+            sender.resume();
+        }
+        Ok(())
+    });
+    let feed = connect(options, &["/close/1000/done", "/echo"]);
+    sender.replace(Some(feed.sender()));
+    opened(&mut feed.states()).await;
 }
 
 // L16: workers have no page that could be shown.
