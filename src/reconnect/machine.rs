@@ -253,6 +253,8 @@ impl<M> Machine<M> {
         self.disconnect();
         match then {
             Command::Close(_) => self.end(Cause::Requested, Some(end)),
+            // The stream has ended with it, so what another connection received could not be taken.
+            _ if matches!(end, Err(Error::Overflow)) => self.end(Cause::Failed(Error::Overflow), None),
             Command::Pause => self.pause(),
             Command::Resume | Command::ReconnectNow => self.start(now),
         }

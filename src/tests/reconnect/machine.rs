@@ -300,6 +300,18 @@ fn who_changes_his_mind_gets_what_he_said_last() {
 }
 
 #[test]
+fn what_overflows_while_it_closes_is_the_end_all_the_same() {
+    for command in [Command::Pause, Command::Resume, Command::ReconnectNow] {
+        let mut test = Test::open();
+        let _ = test.command(Command::Pause);
+        let _ = test.command(command);
+        // The stream has ended with this, so nothing that is received later could be taken.
+        let actions = test.signal(Signal::Ended(Err(Error::Overflow), AfterClose::Stop));
+        assert_eq!(actions.last(), Some(&Action::End(Cause::Failed(Error::Overflow), None)));
+    }
+}
+
+#[test]
 fn reconnecting_replaces_an_open_connection() {
     let mut test = Test::open();
     assert_eq!(test.command(Command::ReconnectNow), [Action::Close, Action::Tell(State::Closing)]);
