@@ -239,7 +239,8 @@ impl<M> Machine<M> {
         let code = if let Command::Close(code) = then { code } else { NO_CODE };
         let deadline = Deadline::after(self.settings.close_timeout, now);
         self.phase = Phase::Closing { then, code, deadline };
-        self.actions.push_back(Action::Close);
+        // Before a ping that was not yet sent, or else what the caller sends meanwhile would go out with the close.
+        self.actions.push_front(Action::Close);
         self.tell(State::Closing);
     }
 

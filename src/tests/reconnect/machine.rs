@@ -312,6 +312,16 @@ fn what_overflows_while_it_closes_is_the_end_all_the_same() {
 }
 
 #[test]
+fn a_close_is_begun_at_once_though_something_else_is_to_be_done() {
+    let mut test = Test::open();
+    test.machine.handle(Event::WakeUp, Moment { now: test.now, ..Moment::default() });
+    test.machine.handle(Event::Command(Command::Pause), Moment { now: test.now, ..Moment::default() });
+    assert!(test.machine.is_to_close());
+    assert!(!test.machine.is_to_close());
+    assert_eq!(test.handle(Event::Tick), [Action::Ping, Action::Tell(State::Closing)]);
+}
+
+#[test]
 fn reconnecting_replaces_an_open_connection() {
     let mut test = Test::open();
     assert_eq!(test.command(Command::ReconnectNow), [Action::Close, Action::Tell(State::Closing)]);
