@@ -75,7 +75,11 @@ impl<M> Machine<M> {
     /// How long until something is to be done that nothing else brings about.
     pub fn remaining(&mut self, now: Duration) -> Option<Duration> {
         match &mut self.phase {
-            Phase::Open { pulse, .. } => pulse.as_mut().map(|pulse| pulse.remaining(now)),
+            Phase::Open { stable, pulse, .. } => {
+                // Nothing is to be done then, but the clock may have been set back.
+                stable.remaining(now);
+                pulse.as_mut().map(|pulse| pulse.remaining(now))
+            }
             Phase::Waiting { until: deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline.remaining(now)),
             Phase::New | Phase::Connecting { .. } | Phase::Paused | Phase::Closed => None,
         }

@@ -267,6 +267,19 @@ fn a_clock_that_is_set_does_not_hold_up_an_attempt() {
     assert_eq!(test.handle(Event::Tick).len(), 2);
 }
 
+// L21
+#[test]
+fn a_clock_that_is_set_back_does_not_make_a_good_connection_a_bad_one() {
+    let mut test = Test::new();
+    let delay = test.delay(failed());
+    let _ = test.attempt(delay);
+    let _ = test.signal(Signal::Opened);
+    test.now -= seconds(3600);
+    let _ = test.signal(Signal::Received { is_pong: false });
+    assert!(test.after(seconds(10)).is_empty());
+    assert_eq!(test.delay(ended(1006)), ms(500));
+}
+
 #[test]
 fn sleep_does_not_count_as_trying() {
     let mut test = Test::with(Backoff::new().max_elapsed(seconds(60)));
