@@ -6,6 +6,7 @@ mod attempt;
 mod driver;
 mod link;
 mod options;
+mod patience;
 mod reconnecting;
 mod sender;
 mod shared;

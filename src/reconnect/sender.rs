@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use futures_sink::Sink;
 
 use super::event::Command;
-use super::shared::{Patience, Shared};
+use super::patience::Patience;
+use super::shared::Shared;
 use crate::{CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, SendError, State, States, Typed};
 
 /// A handle of a [`Reconnecting`](crate::Reconnecting) for other tasks: it sends, closes and pauses.
