@@ -8,7 +8,7 @@ use super::deadline::Deadline;
 use super::event::{Action, Command, Event, Moment, Settings, Signal};
 use super::heartbeat::{Beat, Pulse};
 use super::outbox::Outbox;
-use crate::{AfterClose, Cause, CloseEvent, Error, State};
+use crate::{AfterClose, Cause, CloseEvent, Error, ReadyState, State};
 
 #[derive(Debug)]
 enum Phase {
@@ -90,9 +90,13 @@ impl<M> Machine<M> {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    /// Whether messages are taken at all.
-    pub fn is_ending(&self) -> bool {
-        matches!(self.phase, Phase::Closed | Phase::Closing { then: Command::Close(_), .. })
+    /// Why no message is taken any more, once that is so.
+    pub fn refusal(&self) -> Option<Error> {
+        match self.phase {
+            Phase::Closing { then: Command::Close(_), .. } => Some(Error::NotOpen(ReadyState::Closing)),
+            Phase::Closed => Some(Error::NotOpen(ReadyState::Closed)),
+            _ => None,
+        }
     }
 
     pub fn is_closed(&self) -> bool {

@@ -20,12 +20,12 @@ pub(crate) struct Patience {
 impl Shared {
     /// Resolves when a message can be given, or with the error for which it cannot.
     pub fn poll_room(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
-        let (is_open, is_ending) = self.look(|machine| (machine.is_open(), machine.is_ending()));
-        if is_ending {
-            return Poll::Ready(Err(Error::NotOpen(ReadyState::Closed)));
+        if let Some(refusal) = self.look(Machine::refusal) {
+            return Poll::Ready(Err(refusal));
         }
         // What is about to be sent goes first.
-        let is_next = is_open && self.look(|machine| machine.outbox.is_empty());
+        let (is_open, is_empty) = self.look(|machine| (machine.is_open(), machine.outbox.is_empty()));
+        let is_next = is_open && is_empty;
         let room = if is_next { self.poll_link(context, patience, Connection::poll_room) } else { Poll::Pending };
         match room {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),

@@ -15,9 +15,7 @@ use super::outbox::Outbox;
 use super::states::Announcer;
 use crate::notify::Notify;
 use crate::sys::{Data, now, random};
-use crate::{
-    Cause, CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, ReconnectOptions, SendError, State,
-};
+use crate::{Cause, CloseCode, CloseEvent, CloseReason, Error, Message, ReconnectOptions, SendError, State};
 
 /// A message, decoded if somebody had to look at it before.
 pub(crate) enum Item {
@@ -147,8 +145,8 @@ impl Shared {
     pub fn try_send(&self, message: Message) -> Result<u64, SendError<Message>> {
         let (mut machine, mut link) = (self.machine.borrow_mut(), self.link.borrow_mut());
         let len = message.len();
-        let refused = if machine.is_ending() {
-            Error::NotOpen(if machine.is_closed() { ReadyState::Closed } else { ReadyState::Closing })
+        let refused = if let Some(refusal) = machine.refusal() {
+            refusal
         } else {
             let open = link.as_mut().filter(|_| machine.is_open() && machine.outbox.is_empty());
             match open.map(|link| if link.has_room() { link.send(&message) } else { Err(Error::Full) }) {

@@ -6,7 +6,7 @@ use crate::reconnect::heartbeat::Timing;
 use crate::reconnect::kept::Keep;
 use crate::reconnect::machine::Machine;
 use crate::reconnect::outbox::Outbox;
-use crate::{AfterClose, Backoff, Cause, CloseEvent, Error, State, WhenFull};
+use crate::{AfterClose, Backoff, Cause, CloseEvent, Error, ReadyState, State, WhenFull};
 
 const START: Duration = Duration::from_secs(1_800_000_000);
 
@@ -174,6 +174,18 @@ fn after_a_close_nothing_makes_it_connect() {
     for event in [Event::WakeUp, Event::Command(Command::ReconnectNow), Event::Command(Command::Resume)] {
         assert!(test.handle(event).is_empty());
     }
+}
+
+#[test]
+fn messages_are_refused_from_the_close_on_and_not_before() {
+    let mut test = Test::open();
+    assert_eq!(test.machine.refusal(), None);
+    let _ = test.command(Command::Pause);
+    assert_eq!(test.machine.refusal(), None);
+    let _ = test.command(Command::Close(1005));
+    assert_eq!(test.machine.refusal(), Some(Error::NotOpen(ReadyState::Closing)));
+    let _ = test.signal(ended(1005));
+    assert_eq!(test.machine.refusal(), Some(Error::NotOpen(ReadyState::Closed)));
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl World {
         let message = self.next;
         self.next += 1;
         let machine = &mut self.machine;
-        let number = if machine.is_ending() {
+        let number = if machine.refusal().is_some() {
             0
         } else if machine.is_open() && machine.outbox.is_empty() && self.has_room {
             machine.outbox.handed_over(message, 1)
