@@ -115,7 +115,7 @@ impl Retries {
             return None;
         }
         let doubled = 1_u32.checked_shl(self.waits).unwrap_or(u32::MAX);
-        let delay = base.saturating_mul(doubled).min(cap).mul_f64(random.clamp(0.0, 1.0)).max(floor);
+        let delay = jitter(base.saturating_mul(doubled).min(cap), random).max(floor);
         self.waits = self.waits.saturating_add(1);
         self.took(delay);
         Some(delay)
@@ -125,4 +125,10 @@ impl Retries {
     pub fn reset(&mut self) {
         (self.attempts, self.waits, self.elapsed) = (0, 0, Duration::ZERO);
     }
+}
+
+/// A random part of the longest delay, by a number from 0 to 1. By any other, as a page may put its own function in the place
+/// of the browser's, it is the longest delay.
+pub(crate) fn jitter(longest: Duration, random: f64) -> Duration {
+    Duration::try_from_secs_f64(longest.as_secs_f64() * random).map_or(longest, |delay| delay.min(longest))
 }

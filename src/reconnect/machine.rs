@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::backoff::Retries;
+use super::backoff::{Retries, jitter};
 use super::deadline::Deadline;
 use super::event::{Action, Command, Event, Moment, Settings, Signal};
 use super::heartbeat::{Beat, Pulse};
@@ -156,7 +156,7 @@ impl<M> Machine<M> {
     }
 
     fn wake_up(&mut self, at: Moment) {
-        let soon = SPREAD.mul_f64((self.random)());
+        let soon = jitter(SPREAD, (self.random)());
         match &mut self.phase {
             // It may have begun without a network, or before the device slept.
             Phase::Connecting { is_woken, .. } => *is_woken = true,
@@ -224,7 +224,7 @@ impl<M> Machine<M> {
             Phase::Connecting { since, is_woken } => {
                 self.retries.took(now.saturating_sub(*since).min(self.settings.connect_timeout));
                 if *is_woken {
-                    longest = SPREAD.mul_f64((self.random)());
+                    longest = jitter(SPREAD, (self.random)());
                 }
             }
             Phase::Open { stable, has_received: true, .. } if stable.late_by(now).is_some() => self.retries.reset(),

@@ -15,7 +15,9 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
 
 /// The time since 1970, by a clock that may be set.
 pub(crate) fn now() -> Duration {
-    if HAS_EVENT_LOOP { Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0) } else { Duration::ZERO }
+    let seconds = if HAS_EVENT_LOOP { js_sys::Date::now() / 1000.0 } else { 0.0 };
+    // The page may have put a clock of its own in the place of the browser's.
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// A random number from 0 to 1.

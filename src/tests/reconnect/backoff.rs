@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{ms, seconds, test};
 use crate::Backoff;
 use crate::reconnect::backoff::Retries;
@@ -23,6 +25,17 @@ fn the_jitter_is_full_and_holds_at_the_cap() {
 fn no_wait_is_shorter_than_the_floor() {
     assert_eq!(delays(Backoff::new(), 0.0, 3), [100; 3]);
     assert_eq!(delays(Backoff::new().cap(ms(10)), 1.0, 2), [100; 2]);
+}
+
+// Pages may put another function in the place of `Math.random`.
+#[test]
+fn whatever_is_called_random_is_no_delay_beyond_the_bounds() {
+    for random in [0.0, 1.0, -1.0, 2.0, f64::NAN, f64::INFINITY] {
+        let longest = Retries::new(Backoff::new().base(Duration::MAX).cap(Duration::MAX)).next_delay(random);
+        assert!(longest.is_some_and(|delay| delay >= ms(100)), "{random}");
+        let usual = Retries::new(Backoff::new()).next_delay(random);
+        assert!(usual.is_some_and(|delay| (ms(100)..=ms(1000)).contains(&delay)), "{random}");
+    }
 }
 
 #[test]
