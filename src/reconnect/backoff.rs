@@ -4,12 +4,12 @@ use std::time::Duration;
 
 /// How long to wait between attempts to connect, and when to give up.
 ///
-/// Before the n-th attempt that follows a loss or a failure, the wait is a random time between nothing and
-/// `base · 2ⁿ⁻¹`, of which there is no more than `cap`, and no less than `floor`. That is called *full jitter*. It holds at the
-/// cap, too: clients that were cut off together do not come back together.
+/// The delay before the n-th attempt that follows a loss or a failure is a random part of `base · 2ⁿ⁻¹`, or of `cap` if that
+/// is less, and never less than `floor`. That is called *full jitter*. It holds at the cap, too: clients that were cut off
+/// together do not come back together.
 ///
-/// Both counts begin anew when a connection was open for 10 seconds and something was received on it, so that a server
-/// which accepts and closes at once is not asked without end and without delay. They also do when the caller says
+/// Attempts and their time are counted anew when a connection was open for 10 seconds and something was received on it, so
+/// that a server which accepts and closes at once is not asked without end and without delay; and when the caller says
 /// [`reconnect_now`](crate::Reconnecting::reconnect_now) or [`resume`](crate::Reconnecting::resume).
 ///
 /// # Examples
@@ -49,19 +49,19 @@ impl Backoff {
         Self::default()
     }
 
-    /// The longest that the first wait can be. By default 1 second. It doubles with each that follows.
+    /// The longest that the first delay can be. By default 1 second. It doubles with each that follows.
     pub fn base(mut self, base: Duration) -> Self {
         self.base = base;
         self
     }
 
-    /// The longest that any wait can be. By default 30 seconds.
+    /// The longest that any delay can be. By default 30 seconds.
     pub fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The shortest that any wait can be, even if the cap is shorter. By default 100 milliseconds.
+    /// The shortest that any delay can be, even if the cap is shorter. By default 100 milliseconds.
     pub fn floor(mut self, floor: Duration) -> Self {
         self.floor = floor;
         self
@@ -73,9 +73,9 @@ impl Backoff {
         self
     }
 
-    /// How long attempts and the waits between them may take together before it gives up. By default there is no limit.
+    /// How long attempts and the delays between them may take together before it gives up. By default there is no limit.
     ///
-    /// What the device sleeps does not count, so that it is not given up for that: counted are the waits as they were
+    /// What the device sleeps does not count, so that it is not given up for that: counted are the delays as they were
     /// chosen, and of each attempt no more than its timeout.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
@@ -88,13 +88,13 @@ impl Backoff {
 pub(crate) struct Retries {
     backoff: Backoff,
     attempts: u32,
-    waits: u32,
+    delays: u32,
     elapsed: Duration,
 }
 
 impl Retries {
     pub fn new(backoff: Backoff) -> Self {
-        Self { backoff, attempts: 0, waits: 0, elapsed: Duration::ZERO }
+        Self { backoff, attempts: 0, delays: 0, elapsed: Duration::ZERO }
     }
 
     /// Counts an attempt, and gives its number, from 1.
@@ -114,16 +114,16 @@ impl Retries {
         if self.attempts >= max_attempts || self.elapsed >= max_elapsed {
             return None;
         }
-        let doubled = 1_u32.checked_shl(self.waits).unwrap_or(u32::MAX);
+        let doubled = 1_u32.checked_shl(self.delays).unwrap_or(u32::MAX);
         let delay = jitter(base.saturating_mul(doubled).min(cap), random).max(floor);
-        self.waits = self.waits.saturating_add(1);
+        self.delays = self.delays.saturating_add(1);
         self.took(delay);
         Some(delay)
     }
 
     /// Begins anew.
     pub fn reset(&mut self) {
-        (self.attempts, self.waits, self.elapsed) = (0, 0, Duration::ZERO);
+        (self.attempts, self.delays, self.elapsed) = (0, 0, Duration::ZERO);
     }
 }
 
