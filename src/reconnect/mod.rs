@@ -10,7 +10,6 @@ mod patience;
 mod reconnecting;
 mod sender;
 mod shared;
-mod states;
 
 pub(crate) mod backoff;
 pub(crate) mod deadline;
@@ -22,6 +21,7 @@ pub(crate) mod machine;
 pub(crate) mod outbox;
 mod retry;
 mod state;
+pub(crate) mod states;
 
 pub use attempt::{AttemptError, Target};
 pub use backoff::Backoff;

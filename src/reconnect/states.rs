@@ -50,6 +50,7 @@ impl Announcer {
         let is_over = matches!(self.state, State::Closed { .. });
         let told = Told { states: [self.state.clone()].into(), is_over, reader: None };
         let told = Rc::new(RefCell::new(told));
+        self.listening.retain(|told| told.strong_count() > 0);
         self.listening.push(Rc::downgrade(&told));
         States(told)
     }
@@ -79,8 +80,13 @@ impl Announcer {
         self.each(|told| told.is_over = true)
     }
 
+    /// How many places are kept, for those who listen or have gone.
+    #[cfg(test)]
+    pub fn places(&self) -> usize {
+        self.listening.len()
+    }
+
     fn each(&mut self, mut change: impl FnMut(&mut Told)) -> Vec<Waker> {
-        self.listening.retain(|told| told.strong_count() > 0);
         let listening = self.listening.iter().filter_map(Weak::upgrade);
         let wakers = listening.filter_map(|told| {
             let mut told = told.borrow_mut();

@@ -6,6 +6,7 @@ mod inbox;
 mod machine;
 mod outbox;
 mod retry;
+mod states;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
