@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::attempt::{Provider, attempt};
-use super::event::{Action, Command, Event, Signal};
+use super::event::{Action, Command, Event, NO_CODE, Signal};
 use super::link::{Arrival, Link};
 use super::options::BoxFuture;
 use super::shared::{Item, Shared};
@@ -223,7 +223,7 @@ fn end(shared: &Shared, cause: Cause, closing: Option<Result<CloseEvent, Error>>
 /// Ends before it has begun.
 pub(crate) fn fail(shared: &Shared, error: Error) {
     let cause = Cause::Failed(error);
-    shared.handle(Event::Command(Command::Close(0)));
+    shared.handle(Event::Command(Command::Close(NO_CODE)));
     shared.tell(State::Closed { cause: cause.clone() });
     end(shared, cause, None);
 }

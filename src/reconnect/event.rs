@@ -44,6 +44,9 @@ pub(crate) enum Command {
     Close(u16),
 }
 
+/// What the peer repeats of a Close frame without a code.
+pub(crate) const NO_CODE: u16 = 1005;
+
 /// When something happens: the time since 1970, and how much of what was sent has left by then.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moment {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::backoff::{Retries, jitter};
 use super::deadline::Deadline;
-use super::event::{Action, Command, Event, Moment, Settings, Signal};
+use super::event::{Action, Command, Event, Moment, NO_CODE, Settings, Signal};
 use super::heartbeat::{Beat, Pulse};
 use super::outbox::Outbox;
 use crate::{AfterClose, Cause, CloseEvent, Error, ReadyState, State};
@@ -35,8 +35,6 @@ pub(crate) struct Machine<M> {
 const STABLE: Duration = Duration::from_secs(10);
 /// The most by which clients that have a reason to come back at the same time are spread.
 const SPREAD: Duration = Duration::from_millis(500);
-/// What the peer repeats of a Close frame without a code.
-const NO_CODE: u16 = 1005;
 
 impl<M> Machine<M> {
     pub fn new(settings: Settings, outbox: Outbox<M>, random: impl FnMut() -> f64 + 'static) -> Self {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_sink::Sink;
 
-use super::event::Command;
+use super::event::{Command, NO_CODE};
 use super::patience::Patience;
 use super::shared::Shared;
 use crate::{CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, SendError, State, States, Typed};
@@ -50,9 +50,6 @@ impl Drop for Handle {
         self.0.stop();
     }
 }
-
-/// What the peer repeats of a Close frame without a code.
-const NO_CODE: u16 = 1005;
 
 impl ReconnectingSender {
     pub(crate) fn new(shared: Rc<Shared>) -> Self {

@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-use super::world::{NO_CODE, World};
+use super::world::World;
 use super::{ms, seconds};
-use crate::reconnect::event::{Command, Signal};
+use crate::reconnect::event::{Command, NO_CODE, Signal};
 use crate::{AfterClose, CloseEvent, Error, WhenFull};
 
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{ms, seconds};
-use crate::reconnect::event::{Action, Command, Event, Moment, Settings, Signal};
+use crate::reconnect::event::{Action, Command, Event, Moment, NO_CODE, Settings, Signal};
 use crate::reconnect::heartbeat::{Flow, Timing};
 use crate::reconnect::kept::Keep;
 use crate::reconnect::machine::Machine;
@@ -15,8 +15,6 @@ use crate::{AfterClose, Backoff, CloseEvent, Counts, Error, State, WhenFull};
 
 pub const FLOOR: u64 = 100;
 pub const CAP: u64 = 30_000;
-/// A closing without a code.
-pub const NO_CODE: u16 = 1005;
 
 /// A connection as the peer has it.
 #[derive(Default)]
