@@ -28,7 +28,6 @@
 // no browser is tested on the host.
 mod sys;
 
-mod closing;
 mod lifecycle;
 mod message;
 mod notify;
@@ -40,6 +39,7 @@ mod waking;
 mod backpressure;
 mod sender;
 
+mod closing;
 mod connection;
 mod opening;
 mod options;
