@@ -18,7 +18,8 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// code. To read text is an error, and so is every end that may have lost something, now and whenever it is asked again.
 ///
 /// Each write is a message, so put a buffer before it for small ones. Writing waits for room as [`Sink::poll_ready`] does,
-/// and flushing until everything has gone to the network.
+/// and flushing until everything has gone to the network. No direction can be closed alone: closing ends both, and waits for
+/// the peer as [`WebSocketStream::close`] does. What had arrived before can still be read.
 ///
 /// # Examples
 ///

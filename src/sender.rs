@@ -99,6 +99,8 @@ impl Sender {
 
     /// Waits until there is room: no more than the high water mark is unsent, or, once it was, no more than the low one.
     ///
+    /// It reserves none: another sender may take it first.
+    ///
     /// # Errors
     ///
     /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits.

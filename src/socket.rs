@@ -96,8 +96,8 @@ impl WebSocket {
 
     /// Calls `callback` with each message.
     ///
-    /// One for which there is no memory is left out, where a stream has [`Error::OutOfMemory`]. With [`BinaryType::Blob`]
-    /// bytes take none.
+    /// One for which there is no memory is left out, where a stream has [`Error::OutOfMemory`], and so is one whose buffer
+    /// the page has given away. With [`BinaryType::Blob`] bytes take none.
     pub fn on_message(&self, mut callback: impl FnMut(Message) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_message(move |data| {
             if let Some(Ok(message)) = data.decode() {

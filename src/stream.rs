@@ -154,6 +154,10 @@ impl WebSocketStream {
     }
 
     /// The next message as the browser delivered it, without a copy. See [`Receiver::next_raw`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overflow`], once and last, if more has arrived than may wait.
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
         self.receiver.next_raw().await
     }

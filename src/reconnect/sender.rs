@@ -101,7 +101,7 @@ impl ReconnectingSender {
     /// Waits until nothing waits to be sent: not in the queue, and not with the browser.
     ///
     /// While there is no connection and something is queued, that takes until there is one. What was lost with a connection is
-    /// not waited for: it is in doubt, which is told.
+    /// not waited for: it is in doubt, which is told. Nor is what a connection that is closing still has to send.
     ///
     /// # Errors
     ///

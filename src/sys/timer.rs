@@ -68,7 +68,7 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// The time of the day in milliseconds, by a clock that may be set.
+/// The milliseconds since 1970, by a clock that may be set.
 fn now() -> f64 {
     js_sys::Date::now()
 }
