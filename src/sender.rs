@@ -154,9 +154,9 @@ impl Sender {
 
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
-    /// The closing is begun by the call. What was sent before goes out first. What had arrived before is still in the [`Receiver`](crate::Receiver); what
-    /// arrives later the browser discards. Dropping the future does not stop the closing. On a connection that has ended,
-    /// it gives the event that ended it.
+    /// The closing is begun by the call. What was sent before goes out first. What had arrived before is still in the
+    /// [`Receiver`](crate::Receiver); what arrives later the browser discards. Dropping the future does not stop the closing.
+    /// On a connection that has ended, it gives the event that ended it.
     ///
     /// # Errors
     ///

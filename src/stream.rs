@@ -102,16 +102,15 @@ impl WebSocketStream {
         ByteStream::new(self)
     }
 
-    /// Sends a message, waiting while more than [`high_water_mark`](Options::high_water_mark) bytes are unsent.
+    /// Sends a message, waiting while more than [`high_water_mark`](Options::high_water_mark) bytes are unsent. See
+    /// [`Sender::send`].
     ///
-    /// It resolves when the browser has taken the message, which is not to say that the peer has it. A message of any size
-    /// is taken when there is room. Dropping the future before it resolves sends nothing and drops the message; pass a
-    /// reference to keep it.
+    /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep it.
     ///
     /// # Errors
     ///
     /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
-    /// that browsers refuse, such as one that is resizable. The error hands the message back.
+    /// that browsers refuse. The error hands the message back.
     pub fn send<P: Payload>(&mut self, message: P) -> impl Future<Output = Result<(), SendError<P>>> {
         self.sender.send(message)
     }
@@ -167,16 +166,14 @@ impl WebSocketStream {
         self.receiver.dropped()
     }
 
-    /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
+    /// Closes the connection without a code, and waits for the peer's answer. See [`Sender::close`].
     ///
-    /// The closing is begun by the call. What was sent before goes out first. What had arrived before is still in the stream; what arrives later the browser
-    /// discards. Dropping the future does not stop the closing. On a connection that has ended, it gives the event that
-    /// ended it.
+    /// The closing is begun by the call, and dropping the future does not stop it. What had arrived before is still in the
+    /// stream.
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`], now and whenever it is asked
-    /// again; the stream then ends, and the browser goes on closing the connection by itself.
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends.
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.sender.close()
     }

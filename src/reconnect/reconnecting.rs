@@ -150,7 +150,7 @@ impl Reconnecting {
         self.sender.close()
     }
 
-    /// The same, with a code and a reason.
+    /// Closes the connection with a code and a reason, and does not come back. See [`ReconnectingSender::close`].
     ///
     /// # Errors
     ///

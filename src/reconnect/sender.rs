@@ -67,11 +67,11 @@ impl ReconnectingSender {
 
     /// Sends a message, or queues it if there is no connection.
     ///
-    /// It gives the number of the message, which counts from 1 all that were not rejected, when the message was handed over to
-    /// the browser, or is queued: [`counts`](Self::counts) tells. While a
-    /// connection is open it waits as long as more than [`high_water_mark`](crate::Options::high_water_mark) bytes are
-    /// unsent. While there is none, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was
-    /// chosen. Dropping the future before it resolves sends nothing and drops the message.
+    /// It resolves when the message was handed over to the browser or is queued, with its number: all messages that were not
+    /// rejected are counted, from 1. While a connection is open it waits as long as more than
+    /// [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent. While there is none, it waits only if the queue
+    /// is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Dropping the future before it resolves sends nothing
+    /// and drops the message.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl ReconnectingSender {
         self.closed()
     }
 
-    /// The same, with a code and a reason.
+    /// Closes the connection with a code and a reason, and does not come back. Else it is as [`close`](Self::close).
     ///
     /// # Errors
     ///
