@@ -135,6 +135,8 @@ impl WebSocket {
     ///
     /// When it returns, the browser has taken the message, which is not to say that the peer has it. It never waits: the
     /// browser keeps what the network does not take, and [`buffered_amount`](Self::buffered_amount) tells how much that is.
+    /// The browser's own [`send`](https://websockets.spec.whatwg.org/#dom-websocket-send) also takes what comes after the
+    /// end, and discards it.
     ///
     /// # Errors
     ///
@@ -146,7 +148,8 @@ impl WebSocket {
 
     /// Begins to close the connection, without a code. What was sent before goes out first.
     ///
-    /// On a socket that is closing or closed it does nothing.
+    /// On a socket that is closing or closed it does nothing, and on one that is connecting it
+    /// [fails the connection](https://websockets.spec.whatwg.org/#dom-websocket-close).
     pub fn close(&self) {
         self.inner.socket.close();
     }
@@ -195,7 +198,9 @@ impl WebSocket {
         self.inner.socket.extensions()
     }
 
-    /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.
+    /// The bytes that were sent and are still with the browser, its [`bufferedAmount`]. After a close it does not fall to 0.
+    ///
+    /// [`bufferedAmount`]: https://websockets.spec.whatwg.org/#dom-websocket-bufferedamount
     pub fn buffered_amount(&self) -> u64 {
         self.inner.socket.buffered_amount()
     }
