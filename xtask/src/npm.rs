@@ -87,19 +87,24 @@ const FILES: &[&str] = &[
 
 /// Tests the package as npm packs it: what is in it, its types, what it weighs, and what it does in browsers.
 pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
-    build(shell, toolchain)?;
+    let archive = archive(shell, toolchain)?;
     let work = page::target_folder().join("npm");
-    let archive = step("packing the npm package", || pack(shell, &work))?;
     let site = work.join("site");
     step("building the npm package's tests", || build_pages(shell, &work, &archive, &site))?;
     let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
     step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
 }
 
+/// Builds the package and packs it as it would be published.
+pub fn archive(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
+    build(shell, toolchain)?;
+    step("packing the npm package", || pack(shell, &page::target_folder().join("npm/archive")))
+}
+
 /// Packs the package, and checks what npm would publish.
-fn pack(shell: &Shell, work: &Path) -> Result<PathBuf> {
-    shell.remove_path(work.join("archive"))?;
-    let folder = shell.create_dir(work.join("archive"))?;
+fn pack(shell: &Shell, folder: &Path) -> Result<PathBuf> {
+    shell.remove_path(folder)?;
+    shell.create_dir(folder)?;
     let package = shell.push_dir(crate::root().join("npm"));
     let name = cmd!(shell, "npm pack --silent --pack-destination {folder}").quiet().ignore_stderr().read()?;
     let version = workspace_version(shell)?;
@@ -134,11 +139,9 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
     for file in shell.read_dir(tests.join("app"))?.into_iter().filter(|file| file.is_file()) {
         shell.copy_file(file, &app)?;
     }
-    let programs = install(shell, &tests.join("app/package-lock.json"), &app)?;
+    let programs = install_with_package(shell, &tests.join("app/package-lock.json"), &app, archive)?;
     let [tsc, vite] = ["tsc", "vite"].map(|program| programs.join(program));
     let _here = shell.push_dir(&app);
-    // Its hash is another one after each build, so the lock cannot name it.
-    node(cmd!(shell, "npm install --no-save --no-package-lock --no-audit --no-fund {archive}"))?;
     for project in ["tsconfig.json", "tsconfig.plain.json"] {
         node(cmd!(shell, "{tsc} --project {project}"))?;
     }
@@ -181,8 +184,16 @@ fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join("node_modules/.bin"))
 }
 
+/// The same, and the package from its archive, whose hash is another one after each build, so that no lock can name it.
+pub fn install_with_package(shell: &Shell, lock: &Path, folder: &Path, archive: &Path) -> Result<PathBuf> {
+    let programs = install(shell, lock, folder)?;
+    let _here = shell.push_dir(folder);
+    node(cmd!(shell, "npm install --no-save --no-package-lock --no-audit --no-fund {archive}"))?;
+    Ok(programs)
+}
+
 /// Runs a program whose chatter is of interest only if it fails.
-fn node(command: Cmd<'_>) -> Result<()> {
+pub fn node(command: Cmd<'_>) -> Result<()> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;
     if !output.status.success() {
