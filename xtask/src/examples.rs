@@ -1,14 +1,14 @@
 //! Builds the front ends in `examples/`, and serves or tests them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use xshell::{Cmd, Shell};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::server::{self, Server};
 use crate::step::step;
 use crate::toolchain::{self, TARGET, Toolchain, Way};
-use crate::{page, setup, test, wasm_bindgen};
+use crate::{npm, page, setup, test, wasm_bindgen};
 
 #[derive(clap::Args)]
 #[group(skip)] // its name is that of the options below
@@ -23,15 +23,20 @@ pub struct Options {
     server: server::Options,
 }
 
-/// The folders in `examples/`. The package in each has the same name after `chat-`.
-const NAMES: [&str; 4] = ["dioxus", "leptos", "worker", "yew"];
+/// The folders in `examples/`. The crate in each but one has the same name after `chat-`.
+const NAMES: [&str; 5] = ["dioxus", "leptos", VITE, "worker", "yew"];
+
+/// The folder of the one in TypeScript.
+const VITE: &str = "vite";
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let names = options.name.as_deref().map_or(NAMES.to_vec(), |name| vec![name]);
     if options.test {
         let (toolchain, browsers) = setup::everything(shell, way)?;
         let pages = build(shell, &toolchain, &names)?;
-        step("linting", || Ok(cargo(shell, &toolchain, "clippy", &names).args(["--", "-Dwarnings"]).run()?))?;
+        if let Some(clippy) = cargo(shell, &toolchain, "clippy", &names) {
+            step("linting", || Ok(clippy.args(["--", "-Dwarnings"]).run()?))?;
+        }
         return test::examples(shell, &toolchain, &browsers, &pages, options.name.as_deref());
     }
     let toolchain = toolchain::find_or_install(shell, way)?;
@@ -46,29 +51,53 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
 
 /// Builds the examples and gives the folder that they are served from.
 fn build(shell: &Shell, toolchain: &Toolchain, names: &[&str]) -> Result<PathBuf> {
-    step(&format!("building the examples {}", names.join(", ")), || {
-        let target = page::target_folder();
-        let pages = target.join("examples");
-        let sources = crate::root().join("examples");
-        cargo(shell, toolchain, "build", names).run()?;
-        for name in names {
-            let page = pages.join(name);
-            wasm_bindgen::bind(&target.join(TARGET).join(format!("release/chat-{name}.wasm")), &page)?;
-            for file in shell.read_dir(sources.join(name))? {
-                if file.extension().is_some_and(|extension| extension == "html" || extension == "js") {
-                    shell.copy_file(file, &page)?;
-                }
-            }
-        }
-        shell.copy_file(sources.join("style.css"), &pages)?;
-        Ok(pages)
+    let pages = page::target_folder().join("examples");
+    // The first, since it is done in seconds, and its tools may be missing.
+    if names.contains(&VITE) {
+        build_app(shell, toolchain, &pages.join(VITE))?;
+    }
+    if let Some(build) = cargo(shell, toolchain, "build", names) {
+        step("building the examples in Rust", || {
+            build.run()?;
+            crates(names).try_for_each(|name| build_page(shell, name, &pages.join(name)))
+        })?;
+        shell.copy_file(crate::root().join("examples/style.css"), &pages)?;
+    }
+    Ok(pages)
+}
+
+/// Builds the one in TypeScript by its own script, with the npm package as it would be published.
+fn build_app(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
+    let archive = npm::archive(shell, toolchain)?;
+    step(&format!("building the example {VITE}"), || {
+        let app = crate::root().join("examples").join(VITE);
+        npm::install_with_package(shell, &app.join("package-lock.json"), &app, &archive)?;
+        let _here = shell.push_dir(&app);
+        npm::node(cmd!(shell, "npm run build -- --logLevel error --emptyOutDir --outDir {page}"))
     })
 }
 
-/// A command of cargo for all that are named at once: alone, each would have its dependencies with other features.
-fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&str]) -> Cmd<'a> {
+/// Makes the page of one in Rust, which is compiled already.
+fn build_page(shell: &Shell, name: &str, page: &Path) -> Result<()> {
+    let module = page::target_folder().join(TARGET).join(format!("release/chat-{name}.wasm"));
+    wasm_bindgen::bind(&module, page)?;
+    for file in shell.read_dir(crate::root().join("examples").join(name))? {
+        if file.extension().is_some_and(|extension| extension == "html" || extension == "js") {
+            shell.copy_file(file, page)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those in Rust.
+fn crates<'a>(names: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    names.iter().copied().filter(|name| *name != VITE)
+}
+
+/// A command of cargo for all in Rust at once, if there are any: alone, each would have its dependencies with other features.
+fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&str]) -> Option<Cmd<'a>> {
+    let packages: Vec<_> = crates(names).map(|name| format!("--package=chat-{name}")).collect();
     let manifest = crate::root().join("examples/Cargo.toml");
-    let packages = names.iter().map(|name| format!("--package=chat-{name}"));
     let command = toolchain.cargo(shell).args([command, "--quiet", "--release", "--target", TARGET]);
-    command.arg("--manifest-path").arg(manifest).args(packages)
+    (!packages.is_empty()).then(|| command.arg("--manifest-path").arg(manifest).args(packages))
 }
