@@ -78,11 +78,12 @@ impl bindings::WebSocket {
     /// Sends what a view shows. Browsers refuse one of shared memory, since it could change while they read it.
     fn send_view(&self, view: &Object) -> Result<(), JsValue> {
         let view: &bindings::View = view.unchecked_ref();
-        if view.buffer().is_instance_of::<ArrayBuffer>() {
+        let buffer = view.buffer();
+        // A buffer of another frame is no instance of this one's type.
+        if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer) != "[object SharedArrayBuffer]" {
             return self.send_object(view);
         }
-        let shared =
-            Uint8Array::new_with_byte_offset_and_length(&view.buffer(), view.byte_offset(), view.byte_length());
+        let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());
         self.send_object(&shared.slice(0, shared.length()))
     }
 }

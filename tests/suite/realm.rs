@@ -3,7 +3,7 @@
 
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_util::StreamExt;
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use macro_rules_attribute::apply;
 use wasm_bindgen::prelude::*;
 use wasm_websocket::{BinaryType, Error, Message, Options, RawMessage, WebSocket, WebSocketStream};
@@ -203,6 +203,23 @@ async fn the_socket_of_another_frame_can_be_taken_over() {
     stream.send(b"cd").await.unwrap();
     assert_eq!(next(&mut stream).await, Message::Binary(b"ab".to_vec()));
     assert!(matches!(stream.next_raw().await, Some(Ok(RawMessage::Binary(_)))));
+}
+
+// A view of another frame, too, is sent as it is; of a buffer that was given away it is empty, or refused.
+#[apply(browser_test)]
+async fn a_view_of_another_frame_is_sent() {
+    let frame = Realm::frame("", "utf-8").await;
+    let make = js_function("frame => new frame.contentWindow.Uint8Array([1, 2, 3]).subarray(1)");
+    let view: Uint8Array = make.call1(&JsValue::NULL, &frame.target).unwrap().unchecked_into();
+    let mut stream = connect("/echo").await;
+    stream.send(&view).await.unwrap();
+    assert_eq!(next(&mut stream).await, vec![2, 3].into());
+    let give_away = js_function("view => structuredClone(view.buffer, { transfer: [view.buffer] })");
+    give_away.call1(&JsValue::NULL, &view).unwrap();
+    match stream.send(&view).await {
+        Ok(()) => assert_eq!(next(&mut stream).await, Vec::new().into()),
+        Err(unsent) => assert!(matches!(unsent.error, Error::Thrown { .. }), "{:?}", unsent.error),
+    }
 }
 
 // M24
