@@ -52,7 +52,8 @@ impl Kind {
             Self::Binary => value.byte_length(),
             Self::Blob => value.size(),
         };
-        len.ok().filter(|len| !len.is_nan()).map(|len| len as u64)
+        // NaN is no length either. Longer than that is only what a page has made up.
+        len.ok().filter(|len| *len < 1e15).map(|len| len as u64)
     }
 }
 

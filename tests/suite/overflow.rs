@@ -83,8 +83,22 @@ async fn a_message_can_be_taken_as_the_browser_delivered_it() {
 // Events that the page made itself carry anything. Only what a browser could have delivered is a message.
 #[apply(browser_test)]
 async fn what_no_browser_delivers_is_no_message() {
-    let mut stream = connect("/echo").await;
-    for data in ["null", "undefined", "7", "{}", "[1]", "() => {}", "{ size: 3 }", "Symbol()", "'text'"] {
+    let unbounded = Options::new().receive_limit(0, 0, Overflow::Unbounded);
+    let mut stream = connect_with("/echo", &unbounded).await;
+    // Two of them, as their lengths are added.
+    for data in [
+        "{ size: Infinity }",
+        "null",
+        "undefined",
+        "7",
+        "{}",
+        "[1]",
+        "() => {}",
+        "{ size: 3 }",
+        "{ size: Infinity }",
+        "Symbol()",
+        "'text'",
+    ] {
         let event = js(&format!("new MessageEvent('message', {{ data: {data} }})")).unchecked_into();
         stream.as_raw().dispatch_event(&event).unwrap();
     }
