@@ -181,8 +181,7 @@ async fn connecting_ends_whatever_the_server_does() {
         ("/status/503", false),
         ("/handshake/accept", false),
         ("/close/1000", true),
-        ("/quit/0", true),
-        ("/stall/0", true),
+        ("/fault/reset-after/0", true),
         ("/hang", false),
     ] {
         match options.connect(&url(path)).await {
@@ -191,7 +190,7 @@ async fn connecting_ends_whatever_the_server_does() {
                 drop(stream.closed().await.unwrap());
             }
             // One that is broken at once may never have been open to the browser.
-            Err(Error::ConnectFailed { .. }) => assert!(!opens || path == "/stall/0", "{path}"),
+            Err(Error::ConnectFailed { .. }) => assert!(!opens || path == "/fault/reset-after/0", "{path}"),
             Err(error) => {
                 assert_eq!(
                     (path, error),

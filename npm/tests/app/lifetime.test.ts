@@ -51,14 +51,19 @@ test("an open socket that nothing refers to is closed when it is collected", asy
 });
 
 test("an open socket that somebody waits for or listens to is not collected", async () => {
+  const quits = async () => {
+    const socket = await open("/quit/300");
+    await socket.send("now");
+    return socket;
+  };
   const waits: (() => Promise<unknown>)[] = [
-    async () => (await open("/quit/300")).closed,
+    async () => (await quits()).closed,
     async () => {
-      const socket = await open("/quit/300");
+      const socket = await quits();
       return new Promise((resolve) => socket.on("close", resolve));
     },
     async () => {
-      for await (const _ of await open("/quit/300")) break;
+      for await (const _ of await quits()) break;
     },
     async () => {
       const socket = await open("/flood/20000/64");

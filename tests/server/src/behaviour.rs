@@ -13,11 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::count::{self, Watch};
-use crate::upgrade::WebSocket;
+use crate::upgrade::{self, WebSocket};
 
 /// Sends back what comes, after `change`.
-pub async fn echo(mut socket: WebSocket, change: fn(Message) -> Message) {
-    while let Some(message) = receive(&mut socket).await {
+pub async fn echo(socket: &mut WebSocket, change: fn(Message) -> Message) {
+    while let Some(message) = receive(socket).await {
         if socket.send(change(message)).await.is_err() {
             return;
         }
@@ -92,7 +92,7 @@ pub async fn ping(mut socket: WebSocket) {
 /// Says something first, and echoes then.
 pub async fn greet(mut socket: WebSocket, greeting: String) {
     if socket.send(Message::text(greeting)).await.is_ok() {
-        echo(socket, |message| message).await;
+        echo(&mut socket, |message| message).await;
     }
 }
 
@@ -102,20 +102,33 @@ pub async fn late(socket: WebSocket, time: Duration) {
     sink(socket).await;
 }
 
-/// Reads nothing for some time, and closes then.
-pub async fn quit(socket: WebSocket, time: Duration) {
+/// Reads nothing, and closes some time after something has come.
+pub async fn quit(stream: TcpStream, received: Vec<u8>, time: Duration) {
+    begun(&stream, &received).await;
     tokio::time::sleep(time).await;
+    let socket = upgrade::speak(stream, received, upgrade::MAX_MESSAGE).await;
     close(socket, 4000, "enough".into()).await;
 }
 
-/// Never reads and never answers, not even a Close frame. After `time` it resets the connection, if there is one still.
-pub async fn stall(stream: TcpStream, time: Duration) {
+/// Never reads and never answers, not even a Close frame. Some time after something has come it resets the connection, if
+/// there is one still.
+pub async fn stall(stream: TcpStream, received: Vec<u8>, time: Duration) {
+    begun(&stream, &received).await;
     let _ = tokio::time::timeout(time, client_gone(&stream)).await;
     let _ = stream.set_zero_linger();
 }
 
+/// Resolves when something has come, or the client is gone, and leaves unread what has come.
+///
+/// From then on a time is counted: a busy client may take longer than that to begin.
+async fn begun(stream: &TcpStream, received: &[u8]) {
+    if received.is_empty() {
+        let _ = stream.peek(&mut [0]).await;
+    }
+}
+
 /// Resolves when the client has closed its end of the connection. It reads nothing.
-async fn client_gone(stream: &TcpStream) {
+pub async fn client_gone(stream: &TcpStream) {
     while stream.ready(Interest::READABLE).await.is_ok_and(|ready| !ready.is_read_closed()) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -10,13 +10,14 @@
 //! | `/fault/slow/{milliseconds}` | an answer after a delay; then it echoes |
 //! | `/close/{code}`, `/close/{code}/{reason}` | it opens, and closes at once; 1005 stands for no code |
 //! | `/reset`, `/fin` | when something comes, TCP is reset, or ends in order, without a Close frame |
-//! | `/fault/reset-after/{bytes}` | it echoes, and resets TCP when so many bytes have come in messages |
+//! | `/fault/reset-after/{bytes}` | it echoes, and resets TCP when so many bytes have come in messages; after 0, at once |
 //! | `/fault/reset-by/{key}` | it echoes, and resets TCP when a client connects to `/fault/reset-now/{key}` |
 //! | `/fault/cut` | when something comes, TCP ends in the middle of a frame |
 //! | `/frames/{name}` | when something comes, it sends what breaks the protocol |
 //! | `/fault/half-open` | it reads, but never answers, neither a ping nor a Close frame |
-//! | `/stall`, `/stall/{milliseconds}` | it does not even read |
-//! | `/quit/{milliseconds}` | it does not read, and closes then |
+//! | `/stall`, `/stall/{milliseconds}` | it does not even read; so long after something has come, TCP is reset |
+//! | `/fault/stall-by/{key}` | it does not read, and resets TCP when a client connects to `/fault/reset-now/{key}` |
+//! | `/quit/{milliseconds}` | it does not read, and closes so long after something has come |
 //! | `/chaos/{seed}/{key}` | each connection meets the next of a [schedule](crate::chaos) of these |
 //! | `/chaos-report/{key}` | what came on those |
 
@@ -139,14 +140,11 @@ pub fn reset_handshake(breaker: &Breaker) {
 /// one that is longer than all together may be, not even received.
 pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
     let mut received = 0;
-    loop {
+    while received < bytes {
         match socket.next().await {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                 received += message.len();
-                if received >= bytes {
-                    break;
-                }
-                if socket.send(message).await.is_err() {
+                if received < bytes && socket.send(message).await.is_err() {
                     return;
                 }
             }
@@ -174,21 +172,26 @@ pub async fn reset_now(socket: WebSocket, key: String) {
 }
 
 /// Echoes, and resets the connection when that is told; also when so much is told at once that some of it is missed.
-pub async fn reset_by(mut socket: WebSocket, key: String, mut resets: broadcast::Receiver<String>) {
-    let is_told = async { while resets.recv().await.is_ok_and(|told| told != key) {} };
+pub async fn reset_by(mut socket: WebSocket, key: String, resets: broadcast::Receiver<String>) {
     tokio::select! {
-        () = is_told => {}
-        () = echo(&mut socket) => return,
+        () = told(key, resets) => {}
+        () = behaviour::echo(&mut socket, |message| message) => return,
     }
     reset(socket.get_ref());
 }
 
-async fn echo(socket: &mut WebSocket) {
-    while let Some(message) = behaviour::receive(socket).await {
-        if socket.send(message).await.is_err() {
-            return;
-        }
+/// Reads nothing, and resets the connection when that is told.
+pub async fn stall_by(stream: TcpStream, key: String, resets: broadcast::Receiver<String>) {
+    tokio::select! {
+        () = told(key, resets) => {}
+        () = behaviour::client_gone(&stream) => {}
     }
+    reset(&stream);
+}
+
+/// Resolves when this key is told.
+async fn told(key: String, mut resets: broadcast::Receiver<String>) {
+    while resets.recv().await.is_ok_and(|told| told != key) {}
 }
 
 /// Sends the beginning of a frame, and ends the TCP connection.

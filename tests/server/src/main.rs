@@ -17,6 +17,7 @@ mod connection;
 mod count;
 mod fault;
 mod frames;
+mod peers;
 mod routes;
 mod upgrade;
 

@@ -12,48 +12,25 @@ use axum::http::header::{
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Serialize;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::behaviour::{self, MAX_FLOOD};
 use crate::chat::Member;
 use crate::connection::Breaker;
+use crate::peers::PEERS;
 use crate::upgrade::MAX_MESSAGE;
 use crate::{chaos, chat, fault, frames, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
 
-/// A peer for the demo page to offer.
-#[derive(Serialize)]
-struct Peer {
-    path: &'static str,
-    does: &'static str,
-}
-
-const PEERS: &[Peer] = &[
-    Peer { path: "/echo", does: "sends back what comes" },
-    Peer { path: "/flip", does: "sends back what comes, one bit of it changed" },
-    Peer { path: "/sink", does: "consumes what comes; `report` asks for its size and SHA-256" },
-    Peer { path: "/flood/1000/64", does: "sends 1000 messages of 64 bytes, then closes" },
-    Peer { path: "/close/4001/bye", does: "closes with code 4001 and the reason “bye”" },
-    Peer { path: "/reset", does: "resets the connection when something comes" },
-    Peer { path: "/fault/cut", does: "breaks off in the middle of an answer when something comes" },
-    Peer { path: "/fault/half-open", does: "reads and never answers" },
-    Peer { path: "/stall", does: "never reads and never answers" },
-    Peer { path: "/hang", does: "never answers the handshake" },
-    Peer { path: "/protocol/chat.v2", does: "selects the subprotocol chat.v2" },
-    Peer { path: "/fault/slow/2000", does: "answers the handshake after 2 seconds, and sends back what comes" },
-    Peer { path: "/status/401", does: "refuses the handshake with status 401" },
-];
-
 /// Every path that the server knows, and the files of the page.
 pub fn all(page: Option<PathBuf>) -> Router {
     let routes = Router::new()
         .route("/peers", get(Json(PEERS)))
         .route("/echo", get(echo))
-        .route("/flip", get(|request| async { upgrade::websocket(request, |s| behaviour::echo(s, behaviour::flip)) }))
+        .route("/flip", get(flip))
         .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
         .route("/chat/{room}", get(chat))
         .route("/count/{key}", get(count))
@@ -87,6 +64,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/fault/slow/{milliseconds}", get(slow))
         .route("/fault/reset-after/{bytes}", get(reset_after))
         .route("/fault/reset-by/{key}", get(reset_by))
+        .route("/fault/stall-by/{key}", get(stall_by))
         .route("/fault/reset-now/{key}", get(reset_now))
         .route("/chaos/{seed}/{key}", get(chaos))
         .route("/chaos-report/{key}", get(report));
@@ -99,7 +77,11 @@ pub fn all(page: Option<PathBuf>) -> Router {
 }
 
 async fn echo(request: Request) -> Response {
-    upgrade::websocket(request, |socket| behaviour::echo(socket, |message| message))
+    upgrade::websocket(request, async |mut socket| behaviour::echo(&mut socket, |message| message).await)
+}
+
+async fn flip(request: Request) -> Response {
+    upgrade::websocket(request, async |mut socket| behaviour::echo(&mut socket, behaviour::flip).await)
 }
 
 fn close(code: u16, reason: String, request: Request) -> Response {
@@ -107,7 +89,7 @@ fn close(code: u16, reason: String, request: Request) -> Response {
 }
 
 fn stall(time: Duration, request: Request) -> Response {
-    upgrade::stream(request, move |stream, _| behaviour::stall(stream, time))
+    upgrade::stream(request, move |stream, received| behaviour::stall(stream, received, time))
 }
 
 async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
@@ -153,7 +135,8 @@ async fn late(Path(milliseconds): Path<u64>, request: Request) -> Response {
 }
 
 async fn quit(Path(milliseconds): Path<u64>, request: Request) -> Response {
-    upgrade::websocket(request, move |socket| behaviour::quit(socket, Duration::from_millis(milliseconds)))
+    let time = Duration::from_millis(milliseconds);
+    upgrade::stream(request, move |stream, received| behaviour::quit(stream, received, time))
 }
 
 async fn protocol(Path(name): Path<String>, request: Request) -> Response {
@@ -211,6 +194,11 @@ async fn reset_by(Path(key): Path<String>, request: Request) -> Response {
     // At once: when the client sees the connection open, it may already have it reset.
     let resets = fault::resets();
     upgrade::websocket(request, |socket| fault::reset_by(socket, key, resets))
+}
+
+async fn stall_by(Path(key): Path<String>, request: Request) -> Response {
+    let resets = fault::resets();
+    upgrade::stream(request, |stream, _| fault::stall_by(stream, key, resets))
 }
 
 async fn reset_now(Path(key): Path<String>, request: Request) -> Response {

@@ -41,10 +41,13 @@ pub fn websocket_up_to<F: Future<Output = ()> + Send + 'static>(
     request: Request,
     behave: impl FnOnce(WebSocket) -> F + Send + 'static,
 ) -> Response {
-    stream(request, move |stream, received| async move {
-        let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
-        behave(WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await).await;
-    })
+    stream(request, move |stream, received| async move { behave(speak(stream, received, bytes).await).await })
+}
+
+/// Speaks WebSocket on a bare stream, for messages of at most so many bytes.
+pub async fn speak(stream: TcpStream, received: Vec<u8>, bytes: usize) -> WebSocket {
+    let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
+    WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await
 }
 
 /// Accepts the handshake and hands the bare stream to `behave`, with what was already received on it.

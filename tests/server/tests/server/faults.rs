@@ -49,6 +49,9 @@ fn a_connection_is_reset_after_so_many_bytes() {
     let mut socket = server.connect("/fault/reset-after/10");
     socket.close(None).unwrap();
     assert_eq!(socket.read().unwrap(), Message::Close(None));
+
+    // The reset may overtake the handshake.
+    assert_reset(server.try_connect("/fault/reset-after/0").and_then(|mut socket| socket.read()));
 }
 
 #[test]
@@ -57,16 +60,48 @@ fn connections_are_reset_when_that_is_told() {
     let mut others = server.connect("/fault/reset-by/others");
     for _ in 0..2 {
         let [mut first, mut second] = [(); 2].map(|()| server.connect("/fault/reset-by/key"));
+        let mut stalled = server.connect("/fault/stall-by/key");
+        stalled.send(Message::text("never read")).unwrap();
         assert_echoes(&mut first, "not yet");
         let mut told = server.connect("/fault/reset-now/key");
         let end = CloseFrame { code: 1000.into(), reason: "".into() };
         assert_eq!(told.read().unwrap(), Message::Close(Some(end)));
         assert_reset(first.read());
         assert_reset(second.read());
+        assert_reset(stalled.read());
     }
     assert_echoes(&mut others, "still there");
     others.close(None).unwrap();
     assert_eq!(others.read().unwrap(), Message::Close(None));
+}
+
+#[test]
+fn the_time_until_it_breaks_off_begins_when_something_comes() {
+    let server = Server::start();
+    for path in ["/stall/50", "/quit/50"] {
+        let mut socket = server.connect(path);
+        assert_silent(&mut socket, Duration::from_millis(300));
+        stream(&mut socket).set_read_timeout(None).unwrap();
+        let start = Instant::now();
+        socket.send(Message::text("something")).unwrap();
+        match socket.read() {
+            Ok(Message::Close(Some(frame))) => assert_eq!((path, u16::from(frame.code)), ("/quit/50", 4000)),
+            result => {
+                assert_reset(result);
+                assert_eq!(path, "/stall/50");
+            }
+        }
+        assert!(start.elapsed() >= Duration::from_millis(50));
+    }
+}
+
+/// Nothing comes for so long.
+fn assert_silent(socket: &mut Socket, time: Duration) {
+    stream(socket).set_read_timeout(Some(time)).unwrap();
+    match socket.read() {
+        Err(Error::Io(error)) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        other => panic!("an answer: {other:?}"),
+    }
 }
 
 #[test]
@@ -77,11 +112,7 @@ fn a_half_open_connection_reads_and_never_answers() {
     // More than fits between the two.
     socket.send(Message::binary(vec![0; 32 << 20])).unwrap();
     socket.close(None).unwrap();
-    stream(&mut socket).set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    match socket.read() {
-        Err(Error::Io(error)) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-        other => panic!("an answer: {other:?}"),
-    }
+    assert_silent(&mut socket, Duration::from_millis(100));
 }
 
 #[test]
