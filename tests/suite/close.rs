@@ -9,7 +9,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 use super::guard::{deviation, turn};
-use super::peer::{Count, connect, connect_with, settled, url};
+use super::peer::{Count, arrival, connect, connect_with, settled, url};
 
 fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
@@ -166,11 +166,12 @@ async fn closing_twice_gives_the_same_event() {
 #[apply(browser_test)]
 async fn what_arrived_before_a_local_close_is_still_in_the_stream() {
     let mut stream = connect("/echo").await;
+    let both = arrival(&stream, 2);
     for text in ["zero", "one"] {
         stream.send(text).await.unwrap();
     }
     assert_eq!(stream.try_next().await, Ok(Some("zero".into())));
-    turn(200).await;
+    both.await;
     stream.close().await.unwrap();
     assert_eq!(stream.try_next().await, Ok(Some("one".into())));
     assert_eq!(stream.try_next().await, Ok(None));

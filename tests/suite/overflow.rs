@@ -5,8 +5,8 @@ use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, Overflow, RawMessage};
 
-use super::guard::{js, js_function, turn};
-use super::peer::{connect, connect_with, next};
+use super::guard::{js, js_function};
+use super::peer::{arrival, connect, connect_with, next};
 
 /// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
 async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {
@@ -41,12 +41,13 @@ async fn every_kind_of_message_counts_by_its_length() {
     let options = Options::new().receive_limit(100, 1000, Overflow::DropNewest);
     for binary_type in [BinaryType::ArrayBuffer, BinaryType::Blob] {
         let mut stream = connect_with("/echo", &options.clone().binary_type(binary_type)).await;
+        let all = arrival(&stream, 5);
         stream.send("x".repeat(60)).await.unwrap();
         stream.send([0; 60]).await.unwrap();
         stream.send([0; 40]).await.unwrap();
         stream.send("y").await.unwrap();
         stream.send("").await.unwrap();
-        turn(300).await;
+        all.await;
         let lengths = [next(&mut stream).await.len(), next(&mut stream).await.len(), next(&mut stream).await.len()];
         assert_eq!((lengths, stream.dropped()), ([60, 40, 0], 2));
     }
@@ -115,10 +116,11 @@ async fn a_buffer_that_was_given_away_is_an_error() {
         if (event.data.byteLength === 3) structuredClone(event.data, { transfer: [event.data] });
     })";
     js_function(thief).call1(&JsValue::NULL, stream.as_raw()).unwrap();
+    let all = arrival(&stream, 3);
     for message in [&b"ab"[..], b"abc", b"abcd"] {
         stream.send(message).await.unwrap();
     }
-    turn(200).await;
+    all.await;
     assert_eq!(next(&mut stream).await, vec![b'a', b'b'].into());
     assert!(matches!(stream.next().await, Some(Err(Error::Thrown { name, .. })) if name == "TypeError"));
     assert_eq!(next(&mut stream).await.len(), 4);

@@ -3,7 +3,11 @@
 use std::cell::Cell;
 
 use futures_util::StreamExt;
+use js_sys::Promise;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{Error, Message, Options, WebSocketStream};
+
+use super::guard::js_function;
 
 /// Where the server is: `cargo xtask test` says so, and without it the server's own default holds.
 const SERVER: &str = match option_env!("TEST_SERVER") {
@@ -46,6 +50,21 @@ pub async fn assert_up() {
 /// The next message, which there must be.
 pub async fn next(stream: &mut WebSocketStream) -> Message {
     stream.next().await.expect("the stream has ended").unwrap()
+}
+
+/// Resolves when so many more messages have arrived, whether anybody takes them or not.
+pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = ()> + use<> {
+    // Its listener comes after that of the stream, which by then has queued the message.
+    let listen = "(socket, messages) => new Promise(resolve => {
+        const listener = () => {
+            if (--messages > 0) return;
+            socket.removeEventListener('message', listener);
+            resolve();
+        };
+        socket.addEventListener('message', listener);
+    })";
+    let arrived = js_function(listen).call2(&JsValue::NULL, stream.as_raw(), &messages.into()).unwrap();
+    async { drop(arrived.unchecked_into::<Promise>().await.unwrap()) }
 }
 
 /// The server's count of the connections that one test has made, and of what came on them.

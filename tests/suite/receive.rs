@@ -6,8 +6,8 @@ use macro_rules_attribute::apply;
 use wasm_bindgen::JsCast;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, ReadyState, WebSocketStream};
 
-use super::guard::{deviation, js, turn};
-use super::peer::{connect, connect_with, next};
+use super::guard::{deviation, js};
+use super::peer::{arrival, connect, connect_with, next};
 
 // M05, M06, M07, M13: empty, a NUL inside, beyond the basic plane, combining, a byte order mark.
 #[apply(browser_test)]
@@ -38,11 +38,12 @@ async fn bytes_come_as_they_were_sent() {
 #[apply(browser_test)]
 async fn blobs_and_text_keep_their_order() {
     let mut stream = connect_with("/echo", &Options::new().binary_type(BinaryType::Blob)).await;
+    let all = arrival(&stream, 3);
     stream.send(vec![1; 100_000]).await.unwrap();
     stream.send("between").await.unwrap();
     stream.send([2, 3]).await.unwrap();
     // All are there before the first is taken.
-    turn(300).await;
+    all.await;
 
     let Message::Blob(first) = next(&mut stream).await else { panic!("no blob") };
     assert_eq!(next(&mut stream).await, "between".into());
@@ -133,7 +134,7 @@ async fn data_after_a_close_frame_is_never_delivered() {
 async fn all_data_comes_before_the_end_and_the_end_is_for_ever() {
     let mut stream = connect("/flood/1000/64").await;
     // All are there before the first is taken.
-    turn(300).await;
+    stream.closed().await.unwrap();
     for number in 0..1000_u32 {
         let Message::Binary(bytes) = next(&mut stream).await else { panic!("no bytes") };
         assert_eq!((bytes.len(), &bytes[..4]), (64, &number.to_le_bytes()[..]));

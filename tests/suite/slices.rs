@@ -6,7 +6,7 @@ use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, ReadyState};
 
-use super::peer::{connect, connect_with, next};
+use super::peer::{arrival, connect, connect_with, next};
 use super::receive::unreadable_blob;
 
 #[apply(browser_test)]
@@ -83,11 +83,12 @@ async fn bytes_go_round_whatever_the_messages_are() {
 #[apply(browser_test)]
 async fn an_empty_message_is_not_the_end_of_the_bytes() {
     let mut stream = connect_with("/echo", &Options::new().binary_type(BinaryType::Blob)).await;
+    let all = arrival(&stream, 3);
     for message in [&b"ab"[..], b"", b"c"] {
         stream.send(message).await.unwrap();
     }
     // Blobs that came before are read in their turn.
-    super::guard::turn(200).await;
+    all.await;
     let mut bytes = stream.into_byte_stream();
     let mut read = [0; 3];
     bytes.read_exact(&mut read).await.unwrap();
