@@ -1,7 +1,7 @@
 //! The section “Reconnection”: a server cuts the connection, and the page says what became of every message.
 
-use anyhow::{Result, ensure};
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 use wasm_websocket_browser::{Page, with_page};
 
 use crate::{Demo, failed_connections};
@@ -17,16 +17,19 @@ async fn a_connection_comes_back_and_every_message_is_accounted_for() -> Result<
         what_waited_goes_out(page).await?;
         what_is_in_doubt_is_sent_again(page).await?;
         it_pauses(page).await?;
-        it_closes_for_good(page).await
+        it_closes_for_good(page).await?;
+        what_is_in_doubt_can_be_forgotten(page).await
     })
     .await
 }
 
 async fn what_a_cut_does_is_told(page: &Page) -> Result<()> {
-    let seen = page.run(CUT).await?;
+    let mut seen = page.run(&[PARTS, CUT].concat()).await?;
+    it_counts_down(seen["countdown"].take())?;
     let expected = json!({
+        "connect": "Close",
+        "countdown": null,
         "why": "the connection ended: 1006 (abnormal closure)",
-        "next": "Next attempt in ",
         "problem": "The queue is full: “message 13” was handed back.",
         "queued": "10",
         "unconfirmed": "0",
@@ -40,31 +43,47 @@ async fn what_a_cut_does_is_told(page: &Page) -> Result<()> {
     page.shows("#log", "reconnection: in doubt, 2 messages").await
 }
 
-/// Sends two messages, has the connection cut before a ping can confirm them, and sends more than may wait. In one go: it
-/// does not wait long.
-const CUT: &str = "
+/// What the next attempt is said to be in, from a cut to the end of the waiting.
+fn it_counts_down(shown: Value) -> Result<()> {
+    let shown: Vec<String> = serde_json::from_value(shown)?;
+    let (last, counted) = shown.split_last().context("there is no countdown")?;
+    let seconds = |text: &String| text.strip_prefix("Next attempt in ")?.strip_suffix(" s")?.parse().ok();
+    let counted: Option<Vec<u32>> = counted.iter().map(seconds).collect();
+    let is_countdown = |seconds: &[u32]| seconds.len() > 1 && seconds[0] <= 4 && seconds.is_sorted_by(|a, b| a > b);
+    ensure!(counted.is_some_and(|seconds| is_countdown(&seconds)) && last.is_empty(), "{shown:?} is no countdown");
+    Ok(())
+}
+
+/// For scripts that do something in one go, since what they wait for does not last long.
+const PARTS: &str = "
     const part = name => document.querySelector('#reconnection-' + name);
     const state = wanted => new Promise(resolve => {
         const look = () => part('state').textContent == wanted && resolve();
         new MutationObserver(look).observe(part('state'), { childList: true });
         look();
     });
-    const send = count => { while (count-- > 0) part('send').click(); };
+    const send = count => { while (count-- > 0) part('send').click(); };";
+
+/// Sends two messages, has the connection cut before a ping can confirm them, sends more than may wait, and waits until it is
+/// back.
+const CUT: &str = "
+    const countdown = [];
+    new MutationObserver(() => countdown.push(part('next').textContent)).observe(part('next'), { childList: true });
     part('connect').click();
     await state('open');
     send(2);
     part('cut').click();
     await state('waiting');
     send(11);
-    const names = ['why', 'problem', 'queued', 'unconfirmed', 'confirmed', 'in-doubt', 'rejected', 'dropped'];
-    const seen = Object.fromEntries(names.map(name => [name, part(name).textContent]));
-    return { ...seen, next: part('next').textContent.replace(/[2-4] s$/, '') };";
+    const counts = ['queued', 'unconfirmed', 'confirmed', 'in-doubt', 'rejected', 'dropped'];
+    const seen = ['connect', 'why', 'problem', ...counts].map(name => [name, part(name).textContent]);
+    await state('open');
+    return { ...Object.fromEntries(seen), countdown };";
 
 async fn what_waited_goes_out(page: &Page) -> Result<()> {
     page.find("#reconnection-state[data-state=open]").await?;
     page.shows("#log", "reconnection: connecting, attempt 2: the connection ended: 1006 (abnormal closure)").await?;
     counts(page, [0, 0, 10, 2, 1, 0]).await?;
-    ensure!(page.text("#reconnection-next").await?.is_empty(), "there is still a countdown");
     page.shows("#reconnection-undecided", "message 1, message 2").await
 }
 
@@ -88,6 +107,8 @@ async fn it_pauses(page: &Page) -> Result<()> {
     page.find("#reconnection-state[data-state=paused]").await?;
     page.click("#reconnection-cut").await?;
     page.shows("#reconnection-problem", "There is no open connection for the server to cut.").await?;
+    page.click("#reconnection-forget").await?;
+    page.find("#reconnection-problem[hidden]").await?;
     page.click("#reconnection-send").await?;
     counts(page, [1, 0, 12, 2, 1, 0]).await?;
     page.click("#reconnection-repeat").await?;
@@ -104,10 +125,30 @@ async fn it_closes_for_good(page: &Page) -> Result<()> {
     page.find("#reconnection-state[data-state=closed]").await?;
     page.shows("#reconnection-why", "for good: it was asked for").await?;
     page.shows("#reconnection-counts", "Confirmed\n22\nIn doubt\n2\n").await?;
+    page.shows("#reconnection-connect", "Connect").await?;
     page.choose("#reconnection-full", "drop").await?;
     page.click("#reconnection-offline").await?;
     page.click("#reconnection-connect").await?;
     page.find("#reconnection-state[data-state=paused]").await?;
-    page.run("for (let i = 0; i < 12; i++) document.querySelector('#reconnection-send').click();").await?;
+    page.run(&[PARTS, "send(12);"].concat()).await?;
     counts(page, [10, 0, 0, 0, 0, 2]).await
 }
+
+/// Of many messages the last ten are named.
+async fn what_is_in_doubt_can_be_forgotten(page: &Page) -> Result<()> {
+    page.run(&[PARTS, CUT_AGAIN].concat()).await?;
+    let last: Vec<_> = (26..=35).map(|number| format!("message {number}")).collect();
+    let in_doubt = format!("11 messages in doubt, the last of them: {}", last.join(", "));
+    page.shows("#reconnection-undecided", &in_doubt).await?;
+    page.click("#reconnection-forget").await?;
+    page.shows("#reconnection-undecided", "No message is in doubt.").await?;
+    counts(page, [0, 0, 0, 11, 0, 2]).await
+}
+
+/// Sends one message more than are queued, and has the connection cut before a ping can confirm them.
+const CUT_AGAIN: &str = "
+    part('offline').click();
+    await state('open');
+    send(1);
+    part('cut').click();
+    await state('waiting');";
