@@ -8,19 +8,13 @@ mod web_sys_queue;
 mod websocket_web;
 mod ws_stream_wasm;
 
-use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+use wasm_bindgen::prelude::JsError;
 
 use crate::contender::Contender;
 use crate::job::Job;
 
 macro_rules! contenders {
     ($($name:literal: $contender:ty,)*) => {
-        /// The names of all contenders but for JavaScript.
-        #[wasm_bindgen]
-        pub fn contenders() -> Vec<String> {
-            vec![$($name.into()),*]
-        }
-
         /// Makes the contender of this name do a job.
         pub async fn run(name: &str, job: &Job) -> Result<(), JsError> {
             match name {
