@@ -59,7 +59,7 @@ otherwise: that is no failure of the test, which expects the one or the other.
 
 ";
 
-/// Where all tests of a case have passed in a browser, and what they saw there that deviates.
+/// Where in a browser a test of a case has passed, and what was seen there that deviates.
 fn outcome(runs: &[Run], browser: &str, case: &str, tests: &[String]) -> String {
     let runs = || runs.iter().filter(|run| run.browser == browser);
     let passed = |run: &&Run| {
