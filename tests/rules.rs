@@ -43,6 +43,15 @@ fn only_sys_names_the_browsers_crates() {
 }
 
 #[test]
+fn the_readme_has_the_first_page_as_it_is_tested() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    for file in ["src/lib.rs", "index.html"] {
+        let text = fs::read_to_string(Path::new("examples/hello").join(file)).unwrap();
+        assert!(readme.contains(&text), "the README has another {file}");
+    }
+}
+
+#[test]
 fn every_browser_test_is_guarded() {
     // A test of the guard itself cannot be; all others are by `#[apply(browser_test)]`.
     let found: Vec<_> = files("tests/suite", "tests/suite/guard.rs")

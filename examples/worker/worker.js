@@ -1,2 +1,2 @@
-import start from "./chat-worker.js";
+import start from "./pkg/chat-worker.js";
 start();

@@ -39,6 +39,13 @@ async fn people_chat_with_yew() -> Result<()> {
     people_chat_with("yew").await
 }
 
+#[tokio::test]
+#[ignore = "it takes browsers and the server: `cargo xtask examples --test` has them"]
+async fn hello_is_answered() -> Result<()> {
+    let url = format!("http://{}/hello/", server()?);
+    with_page_at(&url, |_| false, async |page: &Page| page.shows("body", "hello").await).await
+}
+
 async fn people_chat_with(example: &str) -> Result<()> {
     let url = format!("http://{}/{example}/", server()?);
     // Tests in another browser have the same server.

@@ -7,7 +7,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{bench, msrv, npm, page, setup, test, variants, wasm_bindgen};
+use crate::{bench, examples, msrv, npm, page, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -42,6 +42,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     test::large(shell, &toolchain, &browsers)?;
     bench::counts(shell, &toolchain, &browsers)?;
     test::others(shell, &toolchain, &browsers[0])?;
+    examples::test_hello(shell, &toolchain, &browsers)?;
     npm::test(shell, &toolchain, &browsers)?;
     wasm_pack(shell, &toolchain, &browsers)?;
     webkit(shell, &toolchain)

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xshell::{Cmd, Shell, cmd};
 
+use crate::browser::Browser;
 use crate::server::{self, Server};
 use crate::step::step;
 use crate::toolchain::{self, TARGET, Toolchain, Way};
-use crate::{npm, page, setup, test, wasm_bindgen};
+use crate::{npm, page, serve, setup, test};
 
 #[derive(clap::Args)]
 #[group(skip)] // its name is that of the options below
@@ -23,11 +24,20 @@ pub struct Options {
     server: server::Options,
 }
 
-/// The folders in `examples/`. The crate in each but one has the same name after `chat-`.
-const NAMES: [&str; 5] = ["dioxus", "leptos", VITE, "worker", "yew"];
+/// The folders in `examples/`.
+const NAMES: [&str; 6] = ["dioxus", HELLO, "leptos", VITE, "worker", "yew"];
+
+/// The folder of the first page of the README.
+const HELLO: &str = "hello";
 
 /// The folder of the one in TypeScript.
 const VITE: &str = "vite";
+
+/// Tests the README's first page, which takes little time.
+pub fn test_hello(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+    let pages = build(shell, toolchain, &[HELLO])?;
+    test::examples(shell, toolchain, browsers, &pages, Some(HELLO))
+}
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let names = options.name.as_deref().map_or(NAMES.to_vec(), |name| vec![name]);
@@ -42,7 +52,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let toolchain = toolchain::find_or_install(shell, way)?;
     let pages = build(shell, &toolchain, &names)?;
     let server = Server::start(shell, &toolchain, Some(&pages), &options.server)?;
-    println!("\nOpen one of these in two windows. Stop the server with Ctrl-C.");
+    println!("\nOpen one of the chats in two windows. Stop the server with Ctrl-C.");
     for name in names {
         println!("http://{}/{name}/", server.address);
     }
@@ -59,7 +69,9 @@ fn build(shell: &Shell, toolchain: &Toolchain, names: &[&str]) -> Result<PathBuf
     if let Some(build) = cargo(shell, toolchain, "build", names) {
         step("building the examples in Rust", || {
             build.run()?;
-            crates(names).try_for_each(|name| build_page(shell, name, &pages.join(name)))
+            let sources = crate::root().join("examples");
+            crates(names)
+                .try_for_each(|name| serve::make_page(shell, &package(name), &sources.join(name), &pages.join(name)))
         })?;
         shell.copy_file(crate::root().join("examples/style.css"), &pages)?;
     }
@@ -77,26 +89,19 @@ fn build_app(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
     })
 }
 
-/// Makes the page of one in Rust, which is compiled already.
-fn build_page(shell: &Shell, name: &str, page: &Path) -> Result<()> {
-    let module = page::target_folder().join(TARGET).join(format!("release/chat-{name}.wasm"));
-    wasm_bindgen::bind(&module, page)?;
-    for file in shell.read_dir(crate::root().join("examples").join(name))? {
-        if file.extension().is_some_and(|extension| extension == "html" || extension == "js") {
-            shell.copy_file(file, page)?;
-        }
-    }
-    Ok(())
-}
-
 /// Those in Rust.
 fn crates<'a>(names: &[&'a str]) -> impl Iterator<Item = &'a str> {
     names.iter().copied().filter(|name| *name != VITE)
 }
 
+/// The package in a folder.
+fn package(name: &str) -> String {
+    if name == HELLO { name.into() } else { format!("chat-{name}") }
+}
+
 /// A command of cargo for all in Rust at once, if there are any: alone, each would have its dependencies with other features.
 fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&str]) -> Option<Cmd<'a>> {
-    let packages: Vec<_> = crates(names).map(|name| format!("--package=chat-{name}")).collect();
+    let packages: Vec<_> = crates(names).map(|name| format!("--package={}", package(name))).collect();
     let manifest = crate::root().join("examples/Cargo.toml");
     let command = toolchain.cargo(shell).args([command, "--quiet", "--release", "--target", TARGET]);
     (!packages.is_empty()).then(|| command.arg("--manifest-path").arg(manifest).args(packages))

@@ -1,7 +1,7 @@
 //! `cargo xtask`: sets up, builds, serves and tests wasm-websocket.
 //!
 //! ```text
-//! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo, examples
+//! setup ─▶ toolchain (wasm32) ─▶ page ─▶ server ─▶ demo, serve, examples
 //!      └─▶ browsers and drivers ────────────────▶ test ─▶ ci
 //!                                             ├─▶ bench
 //!                                             └─▶ npm
@@ -20,6 +20,7 @@ mod examples;
 mod msrv;
 mod npm;
 mod page;
+mod serve;
 mod server;
 mod setup;
 mod source;
@@ -55,6 +56,8 @@ enum Command {
     Demo(server::Options),
     /// Builds the front ends in `examples/` and serves them.
     Examples(examples::Options),
+    /// Builds the page of a crate of yours and serves it, with a server to talk to.
+    Serve(serve::Options),
     /// Serves the tests' peer alone, as `wasm-pack test --headless --chrome` needs it.
     Server(server::Options),
     /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
@@ -86,6 +89,7 @@ fn run() -> Result<()> {
         Command::Setup => setup::everything(&shell, cli.toolchain).map(drop),
         Command::Demo(options) => demo::run(&shell, cli.toolchain, &options),
         Command::Examples(options) => examples::run(&shell, cli.toolchain, &options),
+        Command::Serve(options) => serve::run(&shell, cli.toolchain, &options),
         Command::Server(options) => server::run(&shell, cli.toolchain, &options),
         Command::Test => test::run(&shell, cli.toolchain),
         Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),

@@ -83,7 +83,7 @@ impl Drop for Server {
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let toolchain = toolchain::find_or_install(shell, way)?;
     let server = Server::start(shell, &toolchain, None, &options.or_default())?;
-    println!("The tests' peer listens at http://{}. Stop it with Ctrl-C.", server.address);
+    println!("An echo server is at ws://{}/echo, among other peers for tests. Stop it with Ctrl-C.", server.address);
     server.wait()
 }
 

@@ -14,7 +14,7 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How to get the compiler.
 #[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
 pub enum Way {
-    /// The first of the following that works.
+    /// The first of the following that works, without an installation if one does.
     #[default]
     Auto,
     /// The active toolchain as it is.
@@ -112,6 +112,7 @@ mod distribution {
             // Not in the way of the user's own toolchains: it is used only where it is named.
             cmd!(shell, "rustup toolchain link {NAME} /usr").quiet().run()?;
         }
+        eprintln!("– compiling for wasm32 with the distribution's compiler; `--toolchain rustup` asks rustup instead");
         Ok(Toolchain { name: Some(NAME) })
     }
 
