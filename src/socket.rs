@@ -52,7 +52,7 @@ struct Inner {
 /// [`forget`](Self::forget) it.
 ///
 /// It does not keep the socket alive, and does nothing when the socket is gone.
-#[must_use = "the listener is removed when this is dropped"]
+#[must_use = "the listener is removed when this is dropped: give it a name, or `forget()` it"]
 pub struct ListenerGuard {
     inner: Weak<Inner>,
     id: u64,
