@@ -21,15 +21,9 @@ export async function measureCounts(plan) {
 /** Counts for so many messages, and for twice as many: the difference is the messages' alone. */
 async function perMessage(contender, work) {
   const count = Math.ceil(work.count / 20);
-  return perOne(await leastOf(contender, work, count), await leastOf(contender, work, 2 * count), count);
-}
-
-/** How messages gather, and so how often a stream is woken, hangs on the moment. The least is what the code cannot avoid. */
-async function leastOf(contender, work, count) {
-  const tries = [];
-  for (let tried = 0; tried < 3; tried++) tries.push(await counted(contender, work, count));
-  const least = (key) => Math.min(...tries.map((one) => one[key]));
-  return Object.fromEntries(Object.keys(tries[0]).map((key) => [key, least(key)]));
+  const once = await counted(contender, work, count);
+  const twice = await counted(contender, work, 2 * count);
+  return perOne(once, twice, count);
 }
 
 async function counted(contender, work, count) {
