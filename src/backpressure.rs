@@ -69,15 +69,17 @@ impl Backpressure {
         self.poll_below(context, wait, socket, mark)
     }
 
-    /// Resolves when everything has gone to the network.
+    /// Resolves when everything has gone to the network, or with the state of a connection that ended before that was seen.
     pub fn poll_empty(
         &self,
         context: &mut Context<'_>,
         wait: &mut Wait,
         socket: &RawSocket,
     ) -> Poll<Result<(), ReadyState>> {
-        // Of a closed socket too: what it could not send, it counts for ever.
-        if socket.buffered_amount() == 0 { Poll::Ready(Ok(())) } else { self.poll_below(context, wait, socket, 0) }
+        match self.poll_below(context, wait, socket, 0) {
+            Poll::Ready(Err(_)) if !socket.may_have_unsent() => Poll::Ready(Ok(())),
+            polled => polled,
+        }
     }
 
     /// Resolves when no more than `mark` bytes are unsent, or with its state when the socket is not open.
@@ -89,14 +91,14 @@ impl Backpressure {
         mark: u64,
     ) -> Poll<Result<(), ReadyState>> {
         loop {
-            let (state, amount) = (socket.ready_state(), socket.buffered_amount());
+            let (state, amount) = socket.look();
             let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
             if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
                 let mut pace = self.pace.get();
                 pace.learn(look.delay, look.timer.late_by(), amount);
                 self.pace.set(pace);
             }
-            // First the state: once it is closed, `bufferedAmount` never falls again.
+            // First the state: once it is closed, `bufferedAmount` stays as it is, or is 0 with everything unsent (Chromium).
             let is_over = match state {
                 ReadyState::Open => (amount <= mark).then_some(Ok(())),
                 state => Some(Err(state)),

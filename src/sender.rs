@@ -89,7 +89,7 @@ impl Sender {
     /// [`Error::Full`] if more than the high water mark is unsent; else as for [`send`](Self::send). The error hands the
     /// message back.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        // The state first: of a socket that is closed, the buffer stays full for ever.
+        // The state first: the buffer of a closed socket stays full, or looks empty.
         match self.ready_state() {
             ReadyState::Open if self.connection.has_room() => self.socket().send_while_open(message),
             ReadyState::Open => Err(SendError { message, error: Error::Full }),
@@ -116,7 +116,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection ceases to be open before that; then some of it may be lost.
+    /// [`Error::NotOpen`] if the connection is no longer open and some of it may be lost: the last wait for room or flush while
+    /// it was open found something unsent, or something was sent after it.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
         poll_fn(move |context| self.connection.poll_empty(context, &mut wait)).await.map_err(Error::NotOpen)
@@ -225,7 +226,10 @@ impl Sender {
         self.socket().ready_state()
     }
 
-    /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.
+    /// The bytes that were sent and are still with the browser.
+    ///
+    /// After the end it says nothing about what was sent: most browsers go on counting what they could not send, but in
+    /// Chromium it can be 0 with everything unsent. [`flush`](Self::flush) tells.
     pub fn buffered_amount(&self) -> u64 {
         self.socket().buffered_amount()
     }

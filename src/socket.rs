@@ -198,7 +198,10 @@ impl WebSocket {
         self.inner.socket.extensions()
     }
 
-    /// The bytes that were sent and are still with the browser, its [`bufferedAmount`]. After a close it does not fall to 0.
+    /// The bytes that were sent and are still with the browser, its [`bufferedAmount`].
+    ///
+    /// After the end it says nothing about what was sent: most browsers go on counting what they could not send, but in
+    /// Chromium it can be 0 with everything unsent.
     ///
     /// [`bufferedAmount`]: https://websockets.spec.whatwg.org/#dom-websocket-bufferedamount
     pub fn buffered_amount(&self) -> u64 {

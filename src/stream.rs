@@ -138,7 +138,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection ceases to be open before that; then some of it may be lost.
+    /// [`Error::NotOpen`] if the connection is no longer open and some of it may be lost.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.sender.flush().await
     }
@@ -229,7 +229,8 @@ impl WebSocketStream {
         self.sender.extensions()
     }
 
-    /// The bytes that were sent and are still with the browser. After a close it does not fall to 0.
+    /// The bytes that were sent and are still with the browser. After the end it says nothing about what was sent. See
+    /// [`Sender::buffered_amount`].
     pub fn buffered_amount(&self) -> u64 {
         self.sender.buffered_amount()
     }

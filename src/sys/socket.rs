@@ -13,6 +13,8 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Options, Read
 pub(crate) struct RawSocket {
     raw: bindings::WebSocket,
     is_given_away: Cell<bool>,
+    /// Whether a message was handed to the browser since a look at the open socket found nothing unsent.
+    may_have_unsent: Cell<bool>,
 }
 
 impl RawSocket {
@@ -28,7 +30,7 @@ impl RawSocket {
         let protocols: Array = options.protocols.iter().map(JsValue::from).collect();
         match bindings::construct(&constructor, &bindings::array_of(url, &protocols)) {
             Ok(Some(raw)) => {
-                let socket = Self::from_raw(raw.into());
+                let socket = Self { raw, is_given_away: Cell::new(false), may_have_unsent: Cell::new(false) };
                 socket.set_binary_type(options.binary_type);
                 Ok(socket)
             }
@@ -38,7 +40,11 @@ impl RawSocket {
     }
 
     pub fn from_raw(raw: web_sys::WebSocket) -> Self {
-        Self { raw: raw.unchecked_into(), is_given_away: Cell::new(false) }
+        // Others may have sent before, which the first look tells.
+        let may_have_unsent = Cell::new(true);
+        let socket = Self { raw: raw.unchecked_into(), is_given_away: Cell::new(false), may_have_unsent };
+        socket.look();
+        socket
     }
 
     pub fn as_raw(&self) -> &web_sys::WebSocket {
@@ -78,6 +84,22 @@ impl RawSocket {
         self.raw.buffered_amount() as u64
     }
 
+    /// Returns the state and the unsent bytes, both of the same moment.
+    pub fn look(&self) -> (ReadyState, u64) {
+        let (state, amount) = (self.ready_state(), self.buffered_amount());
+        if state == ReadyState::Open && amount == 0 {
+            self.may_have_unsent.set(false);
+        }
+        (state, amount)
+    }
+
+    /// Whether the connection may have ended before everything was sent.
+    ///
+    /// `bufferedAmount` alone does not tell: in Chromium it can be 0 as soon as the connection is lost, with megabytes unsent.
+    pub fn may_have_unsent(&self) -> bool {
+        self.may_have_unsent.get() || self.buffered_amount() > 0
+    }
+
     pub fn binary_type(&self) -> BinaryType {
         match self.raw.binary_type() {
             web_sys::BinaryType::Blob => BinaryType::Blob,
@@ -104,7 +126,13 @@ impl RawSocket {
 
     /// The same, where the state was looked at and nothing can have happened since.
     pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        message.send_to(&self.raw).map_err(|thrown| SendError { message, error: error::thrown(thrown) })
+        match message.send_to(&self.raw) {
+            Ok(()) => {
+                self.may_have_unsent.set(true);
+                Ok(())
+            }
+            Err(thrown) => Err(SendError { message, error: error::thrown(thrown) }),
+        }
     }
 
     pub fn close(&self) {
