@@ -112,6 +112,15 @@ impl PartialEq<CloseCode> for u16 {
     }
 }
 
+/// What a Close frame says, checked.
+pub(crate) fn frame<C, R>(code: C, reason: R) -> Result<(CloseCode, CloseReason), Error>
+where
+    C: TryInto<CloseCode, Error: Into<Error>>,
+    R: TryInto<CloseReason, Error: Into<Error>>,
+{
+    Ok((code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?))
+}
+
 /// A reason for closing that a page may send: at most 123 bytes of UTF-8.
 ///
 /// # Examples

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::backpressure::{Backpressure, Wait};
+use crate::close;
 use crate::lifecycle::Lifecycle;
 use crate::notify::Waiter;
 use crate::queue::{Overfull, Queue, Taken, Wake};
@@ -81,7 +82,8 @@ impl Connection {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        self.socket().close_with(code, reason)?;
+        let (code, reason) = close::frame(code, reason)?;
+        self.socket().close_with(code, &reason)?;
         self.shared.backpressure.notify.wake_all();
         Ok(())
     }

@@ -43,6 +43,7 @@ mod closing;
 mod connection;
 mod opening;
 mod options;
+mod raw;
 mod socket;
 mod stream;
 
@@ -54,6 +55,9 @@ mod chunks;
 mod slices;
 
 mod reconnect;
+
+#[cfg(all(feature = "testing", not(all(target_family = "wasm", target_os = "unknown"))))]
+pub mod testing;
 
 mod close;
 mod error;
@@ -67,6 +71,7 @@ pub use closing::Closed;
 pub use error::{Error, ReceiveError, SendError};
 pub use message::Message;
 pub use options::{Options, Overflow};
+pub use raw::RawMessage;
 pub use receiver::Receiver;
 pub use reconnect::{
     AfterClose, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
@@ -77,7 +82,7 @@ pub use slices::{Progress, Slices};
 pub use socket::{ListenerGuard, WebSocket};
 pub use state::{BinaryType, ReadyState};
 pub use stream::WebSocketStream;
-pub use sys::{Blob, Payload, RawMessage};
+pub use sys::{Blob, Payload};
 pub use typed::Typed;
 
 #[cfg(test)]

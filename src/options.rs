@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::queue::Limit;
-use crate::{BinaryType, Error, WebSocketStream};
+use crate::sys::RawSocket;
+use crate::{BinaryType, Error, WebSocketStream, protocol};
 
 /// What can be chosen about a connection: one value for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`].
 ///
@@ -128,6 +129,12 @@ impl Options {
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
+    }
+
+    /// Starts to connect.
+    pub(crate) fn socket(&self, url: &str) -> Result<RawSocket, Error> {
+        protocol::check(&self.protocols)?;
+        RawSocket::new(url, &self.protocols, self.binary_type)
     }
 
     /// Connects to `url` and gives the open connection, as [`WebSocketStream::connect`] does.

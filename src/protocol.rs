@@ -8,19 +8,11 @@ pub(crate) fn check(protocols: &[String]) -> Result<(), Error> {
         if protocol.is_empty() || !protocol.bytes().all(is_token_byte) {
             return Err(Error::InvalidProtocol(protocol.clone()));
         }
-        if protocols[..index].contains(protocol) {
+        if protocols[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(protocol)) {
             return Err(Error::DuplicateProtocol(protocol.clone()));
         }
     }
     Ok(())
-}
-
-/// A protocol that another one equals but for upper and lower case. Some browsers take that for the same.
-pub(crate) fn equal_but_for_case(protocols: &[String]) -> Option<&str> {
-    let is_repeated = |(index, protocol): &(usize, &String)| {
-        protocols[..*index].iter().any(|earlier| earlier.eq_ignore_ascii_case(protocol))
-    };
-    protocols.iter().enumerate().find(is_repeated).map(|(_, protocol)| protocol.as_str())
 }
 
 /// Whether a token may contain this byte: visible ASCII without separators.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::Overflow;
+use crate::sys::Data;
 use crate::waking::{Waking, When};
 
 /// How much may wait, and what becomes of more.
@@ -17,6 +18,12 @@ pub(crate) struct Limit {
 /// What has a length in bytes, which does not change.
 pub(crate) trait Len {
     fn len(&self) -> u64;
+}
+
+impl Len for Data {
+    fn len(&self) -> u64 {
+        self.len()
+    }
 }
 
 /// A queue with one reader. What wakes the reader is given back, to be woken when no borrow is held.

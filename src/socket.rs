@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::{Rc, Weak};
 
+use crate::close;
 use crate::sys::{Listener, RawSocket};
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Payload, ReadyState, SendError};
 
@@ -77,7 +78,7 @@ impl WebSocket {
     ///
     /// As for [`new`](Self::new), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
     pub fn with_options(url: &str, options: &Options) -> Result<Self, Error> {
-        Ok(Self::from_socket(RawSocket::new(url, options)?))
+        Ok(Self::from_socket(options.socket(url)?))
     }
 
     pub(crate) fn from_socket(socket: RawSocket) -> Self {
@@ -175,7 +176,7 @@ impl WebSocket {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        self.inner.socket.close_with(code, reason)
+        close::frame(code, reason).and_then(|(code, reason)| self.inner.socket.close_with(code, &reason))
     }
 
     /// The state of the connection.

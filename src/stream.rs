@@ -66,7 +66,7 @@ impl WebSocketStream {
     }
 
     pub(crate) fn connect_with(url: &str, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
-        Self::open(RawSocket::new(url, options), options)
+        Self::open(options.socket(url), options)
     }
 
     pub(crate) fn open(

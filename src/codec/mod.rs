@@ -12,6 +12,8 @@
 //! own `JSON`, of 1 to 1,000 records of about 100 bytes. Both are from `cargo xtask bench --codecs --rounds 5`, whose numbers
 //! are in `bench/CODECS.md`: they are why serde_json is the default, and [`JsJson`] is for values that stay in JavaScript.
 
+#[cfg(feature = "serde-wasm-bindgen")]
+mod js_json;
 #[cfg(feature = "json")]
 mod json;
 mod plain;
@@ -25,7 +27,7 @@ pub use json::{Json, JsonBytes};
 pub use plain::{Bytes, Text};
 
 #[cfg(feature = "serde-wasm-bindgen")]
-pub use crate::sys::JsJson;
+pub use js_json::JsJson;
 
 use crate::{Error, Message, ReceiveError};
 

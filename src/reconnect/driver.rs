@@ -11,7 +11,7 @@ use super::event::{Action, Command, Event, NO_CODE, Signal};
 use super::link::{Arrival, Link};
 use super::options::BoxFuture;
 use super::shared::{Item, Shared};
-use crate::queue::{Len, Overfull, Wake};
+use crate::queue::{Overfull, Wake};
 use crate::sys::{Data, Timer, WakeUps, in_next_turn, now};
 use crate::{AfterClose, Cause, CloseEvent, Error, ReconnectOptions, State, WebSocketStream};
 

@@ -15,7 +15,7 @@ use super::inbox::Next;
 use super::sender::ReconnectingSender;
 use super::shared::{Item, Shared};
 
-use crate::sys::{HAS_EVENT_LOOP, in_next_turn, spawn};
+use crate::sys::{has_event_loop, in_next_turn, spawn};
 use crate::{
     AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, ReconnectOptions, SendError,
     State, States, Target, Typed,
@@ -90,7 +90,7 @@ impl Reconnecting {
     {
         let shared = Rc::new(Shared::new(&options));
         let sender = ReconnectingSender::new(Rc::clone(&shared));
-        if !HAS_EVENT_LOOP {
+        if !has_event_loop() {
             driver::fail(&shared, Error::Unsupported);
             return Self { sender };
         }

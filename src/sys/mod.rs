@@ -1,33 +1,36 @@
-//! The browser: the only module that names `web_sys`, `js_sys` or `wasm_bindgen`.
+//! The platform, behind plain types: sockets, timers, event loop turns, tasks, the clock, randomness, page events, Blobs.
 //!
-//! It gives the others plain Rust: what JavaScript throws becomes an [`Error`](crate::Error), what it delivers a
-//! [`Message`](crate::Message) or a [`CloseEvent`](crate::CloseEvent).
+//! There are two implementations of the same types:
+//!
+//! - [`browser`]: a page or a worker, by `web_sys`, `js_sys` and `wasm_bindgen`, which no other module names;
+//! - [`simulation`]: everywhere else, a simulated page. Outside of one there is no WebSocket, as on a server that renders
+//!   pages: connecting fails with [`Error::Unsupported`](crate::Error::Unsupported), and nothing panics.
+//!
+//! Nothing else in this crate depends on which of them it is.
 
-mod bindings;
-mod blob;
-mod copy;
-mod error;
-mod event;
-#[cfg(feature = "serde-wasm-bindgen")]
-mod js_json;
-mod listener;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod browser;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use browser as platform;
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "without the feature, there is no page to be in"))]
+pub(crate) mod simulation;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use simulation as platform;
+
 mod payload;
-mod raw;
 mod socket;
-mod task;
-mod timer;
-mod turn;
-mod wake_up;
 
-pub use blob::Blob;
-pub(crate) use event::Data;
-#[cfg(feature = "serde-wasm-bindgen")]
-pub use js_json::JsJson;
-pub(crate) use listener::Listener;
+/// JavaScript's own objects, for the methods that take or return them.
+pub mod js {
+    pub use js_sys::{ArrayBuffer, JsString};
+    pub use web_sys::{Blob, WebSocket};
+}
+
 pub use payload::Payload;
-pub use raw::RawMessage;
+pub use platform::Blob;
+#[cfg(feature = "serde-wasm-bindgen")]
+pub(crate) use platform::json;
+pub(crate) use platform::{Data, Listener, Timer, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
 pub(crate) use socket::RawSocket;
-pub(crate) use task::{HAS_EVENT_LOOP, now, random, spawn};
-pub(crate) use timer::Timer;
-pub(crate) use turn::in_next_turn;
-pub(crate) use wake_up::WakeUps;

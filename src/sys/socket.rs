@@ -1,87 +1,71 @@
-//! The browser's socket, with Rust types.
+//! One socket of the platform, and what holds for it on every platform.
 
 use std::cell::Cell;
+use std::fmt;
 
-use js_sys::Array;
-use wasm_bindgen::{JsCast, JsValue};
+use super::platform::Socket;
+use super::{Data, Listener, Payload, js};
+use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, SendError};
 
-use super::listener::callback;
-use super::{Data, Listener, Payload, bindings, error, event};
-use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, SendError, protocol};
-
-/// The browser's socket. It is closed when this is dropped, unless it was given away.
+/// A socket of the platform. It is closed when this is dropped, unless it was given away.
 pub(crate) struct RawSocket {
-    raw: bindings::WebSocket,
+    socket: Socket,
     is_given_away: Cell<bool>,
     /// Whether a message was handed to the browser since a look at the open socket found nothing unsent.
     may_have_unsent: Cell<bool>,
 }
 
+/// How long a socket that was dropped may go on connecting, in milliseconds.
+const LONGEST_CONNECTING: u32 = 1000;
+
 impl RawSocket {
-    pub fn new(url: &str, options: &Options) -> Result<Self, Error> {
-        protocol::check(&options.protocols)?;
-        if !cfg!(target_family = "wasm") {
-            // A component that is rendered on a server runs natively, where there is nothing to call.
-            return Err(Error::Unsupported);
-        }
-        let Some(constructor) = js_sys::global().unchecked_ref::<bindings::Global>().web_socket() else {
-            return Err(Error::Unsupported);
-        };
-        let protocols: Array = options.protocols.iter().map(JsValue::from).collect();
-        match bindings::construct(&constructor, &bindings::array_of(url, &protocols)) {
-            Ok(Some(raw)) => {
-                let socket = Self { raw, is_given_away: Cell::new(false), may_have_unsent: Cell::new(false) };
-                socket.set_binary_type(options.binary_type);
-                Ok(socket)
-            }
-            Ok(None) => Err(Error::Unsupported),
-            Err(thrown) => Err(explain(thrown, url, options)),
-        }
+    /// Starts to connect. The subprotocols must be valid.
+    pub fn new(url: &str, protocols: &[String], binary_type: BinaryType) -> Result<Self, Error> {
+        let socket = Self::of(Socket::new(url, protocols)?, false);
+        socket.set_binary_type(binary_type);
+        Ok(socket)
     }
 
-    pub fn from_raw(raw: web_sys::WebSocket) -> Self {
+    pub fn from_raw(raw: js::WebSocket) -> Self {
         // Others may have sent before, which the first look tells.
-        let may_have_unsent = Cell::new(true);
-        let socket = Self { raw: raw.unchecked_into(), is_given_away: Cell::new(false), may_have_unsent };
+        let socket = Self::of(Socket::from_raw(raw), true);
         socket.look();
         socket
     }
 
-    pub fn as_raw(&self) -> &web_sys::WebSocket {
-        &self.raw
+    fn of(socket: Socket, may_have_unsent: bool) -> Self {
+        Self { socket, is_given_away: Cell::new(false), may_have_unsent: Cell::new(may_have_unsent) }
+    }
+
+    pub fn as_raw(&self) -> &js::WebSocket {
+        self.socket.as_raw()
     }
 
     /// Gives the socket away, so that it is not closed when this is dropped.
-    pub fn give_away(&self) -> web_sys::WebSocket {
+    pub fn give_away(&self) -> js::WebSocket {
         self.is_given_away.set(true);
-        self.as_raw().clone()
+        self.socket.to_raw()
     }
 
     pub fn ready_state(&self) -> ReadyState {
-        match self.raw.ready_state() {
-            // It is no business of this any more.
-            _ if self.is_given_away.get() => ReadyState::Closed,
-            0 => ReadyState::Connecting,
-            1 => ReadyState::Open,
-            2 => ReadyState::Closing,
-            _ => ReadyState::Closed,
-        }
+        // The state of a socket that was given away is its new owner's business.
+        if self.is_given_away.get() { ReadyState::Closed } else { self.socket.ready_state() }
     }
 
     pub fn url(&self) -> String {
-        self.raw.url()
+        self.socket.url()
     }
 
     pub fn protocol(&self) -> String {
-        self.raw.protocol()
+        self.socket.protocol()
     }
 
     pub fn extensions(&self) -> String {
-        self.raw.extensions()
+        self.socket.extensions()
     }
 
     pub fn buffered_amount(&self) -> u64 {
-        self.raw.buffered_amount() as u64
+        self.socket.buffered_amount()
     }
 
     /// Returns the state and the unsent bytes, both of the same moment.
@@ -101,22 +85,16 @@ impl RawSocket {
     }
 
     pub fn binary_type(&self) -> BinaryType {
-        match self.raw.binary_type() {
-            web_sys::BinaryType::Blob => BinaryType::Blob,
-            _ => BinaryType::ArrayBuffer,
-        }
+        self.socket.binary_type()
     }
 
     pub fn set_binary_type(&self, binary_type: BinaryType) {
-        self.raw.set_binary_type(match binary_type {
-            BinaryType::Blob => web_sys::BinaryType::Blob,
-            BinaryType::ArrayBuffer => web_sys::BinaryType::Arraybuffer,
-        });
+        self.socket.set_binary_type(binary_type);
     }
 
     /// Hands the message to the browser, or back.
     pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        // When it is closing or closed, the browser takes the message without a word and discards it.
+        // A closing or closed socket takes the message without an error and discards it.
         let state = self.ready_state();
         if state != ReadyState::Open {
             return Err(SendError { message, error: Error::NotOpen(state) });
@@ -124,99 +102,56 @@ impl RawSocket {
         self.send_while_open(message)
     }
 
-    /// The same, where the state was looked at and nothing can have happened since.
+    /// The same, for a caller who has just seen that the socket is open.
     pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        match message.send_to(&self.raw) {
+        match message.send_to(&self.socket) {
             Ok(()) => {
                 self.may_have_unsent.set(true);
                 Ok(())
             }
-            Err(thrown) => Err(SendError { message, error: error::thrown(thrown) }),
+            Err(error) => Err(SendError { message, error }),
         }
     }
 
     pub fn close(&self) {
-        // Without arguments it never throws.
-        let _ = self.raw.close();
+        self.socket.close();
     }
 
-    pub fn close_with<C, R>(&self, code: C, reason: R) -> Result<(), Error>
-    where
-        C: TryInto<CloseCode, Error: Into<Error>>,
-        R: TryInto<CloseReason, Error: Into<Error>>,
-    {
-        let (code, reason) = (code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?);
-        self.raw.close_with(code.get(), reason.as_str()).map_err(error::thrown)
+    pub fn close_with(&self, code: CloseCode, reason: &CloseReason) -> Result<(), Error> {
+        self.socket.close_with(code.get(), reason.as_str())
     }
 
-    pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.raw, "open", callback(move |_| closure()))
+    pub fn on_open(&self, closure: impl FnMut() + 'static) -> Listener {
+        self.socket.on_open(closure)
     }
 
-    pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
-        let inspector = event::Inspector::default();
-        let callback = callback(move |event| {
-            if let Some(data) = inspector.inspect(event) {
-                closure(data);
-            }
-        });
-        Listener::new(&self.raw, "message", callback)
+    pub fn on_message(&self, closure: impl FnMut(Data) + 'static) -> Listener {
+        self.socket.on_message(closure)
     }
 
-    pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.raw, "error", callback(move |_| closure()))
+    pub fn on_error(&self, closure: impl FnMut() + 'static) -> Listener {
+        self.socket.on_error(closure)
     }
 
-    pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
-        Listener::new(&self.raw, "close", callback(move |event| closure(event::close(event))))
-    }
-
-    /// Leaves it to the browser to close the socket when it has opened, or after a while.
-    ///
-    /// Browsers take a socket that is closed while it connects for a failure: they write it to the console, and Chromium
-    /// makes the next ones wait.
-    fn close_when_open(&self) {
-        // JavaScript alone, so that nothing of Rust is kept until then. With a code and a reason, or else the browser would
-        // take the event for the code.
-        let close = self.raw.close_method().bind(&self.raw, CloseCode::NORMAL.get(), "");
-        // It throws only for arguments of a wrong type.
-        let _ = self.raw.add_event_listener_with_callback("open", &close);
-        bindings::set_timeout(&close, LONGEST_CONNECTING);
+    pub fn on_close(&self, closure: impl FnMut(CloseEvent) + 'static) -> Listener {
+        self.socket.on_close(closure)
     }
 }
-
-/// How long a socket that was dropped may go on connecting, in milliseconds.
-const LONGEST_CONNECTING: f64 = 1000.0;
 
 impl Drop for RawSocket {
     fn drop(&mut self) {
         match self.ready_state() {
-            ReadyState::Connecting => self.close_when_open(),
+            // Browsers take a socket that is closed while it connects for a failure: they write it to the console, and
+            // Chromium delays the next ones.
+            ReadyState::Connecting => self.socket.close_when_open(LONGEST_CONNECTING),
             ReadyState::Open => self.close(),
             ReadyState::Closing | ReadyState::Closed => {}
         }
     }
 }
 
-/// What the constructor throws, as an error that names the datum.
-fn explain(thrown: JsValue, url: &str, options: &Options) -> Error {
-    let (name, message) = error::describe(&thrown);
-    let url = url.to_owned();
-    match name.as_str() {
-        // The other cause, a bad subprotocol, was excluded before, save for what browsers differ about.
-        "SyntaxError" => match protocol::equal_but_for_case(&options.protocols) {
-            Some(protocol) => Error::DuplicateProtocol(protocol.into()),
-            None => Error::InvalidUrl(url),
-        },
-        "SecurityError" => Error::Security { url, message },
-        // Firefox's own, for what the page's policy forbids. It has no message.
-        "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url, message: name },
-        _ => Error::Thrown { name, message },
-    }
-}
-
-impl std::fmt::Debug for RawSocket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for RawSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket").field("url", &self.url()).field("ready_state", &self.ready_state()).finish()
     }
 }

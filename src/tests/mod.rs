@@ -15,6 +15,8 @@ mod notify;
 mod protocol;
 mod queue;
 mod reconnect;
+#[cfg(not(target_arch = "wasm32"))]
+mod simulation;
 mod unwind;
 
 #[cfg(target_arch = "wasm32")]

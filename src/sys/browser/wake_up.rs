@@ -12,7 +12,7 @@ use super::listener::callback;
 ///
 /// Workers have no page, and Node has no such events: there the closure is not called.
 #[must_use = "nothing is called when this is dropped"]
-pub(crate) struct WakeUps {
+pub struct WakeUps {
     _listeners: [Option<Listener>; 3],
 }
 

@@ -20,7 +20,7 @@ pub(super) fn callback(closure: impl FnMut(JsValue) + 'static) -> Callback {
 ///
 /// It may be dropped from inside its own call: wasm-bindgen frees the closure when the call has returned.
 #[must_use = "the listener is removed when this is dropped"]
-pub(crate) struct Listener {
+pub struct Listener {
     target: EventTarget,
     name: &'static str,
     callback: Callback,

@@ -11,7 +11,7 @@ use super::listener::{Callback, callback};
 /// Does something in the next turn of the event loop.
 ///
 /// By a message from the page to itself: unlike timers it is not delayed in hidden tabs, nor when it is used often.
-pub(crate) fn in_next_turn(action: impl FnOnce() + 'static) {
+pub fn in_next_turn(action: impl FnOnce() + 'static) {
     let action = Box::new(action);
     let _ = TURN.try_with(|turn| turn.borrow_mut().add(action));
 }

@@ -5,14 +5,13 @@ use std::cell::Cell;
 use js_sys::{ArrayBuffer, JsString};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::{RawMessage, bindings, copy, error};
-use crate::queue::Len;
-use crate::{Blob, CloseEvent, Error, Message};
+use super::{Blob, bindings, copy, error};
+use crate::{CloseEvent, Error, Message, RawMessage};
 
 /// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
 /// memory, which never shrinks.
 #[derive(Debug)]
-pub(crate) struct Data {
+pub struct Data {
     kind: Kind,
     value: bindings::Data,
     /// Bytes, or UTF-16 units of text.
@@ -57,14 +56,12 @@ impl Kind {
     }
 }
 
-/// Bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
-impl Len for Data {
-    fn len(&self) -> u64 {
+impl Data {
+    /// Bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
+    pub fn len(&self) -> u64 {
         self.len
     }
-}
 
-impl Data {
     /// Copies text and bytes into wasm memory. None for what no browser delivers.
     ///
     /// # Errors

@@ -1,12 +1,10 @@
 //! JSON by the browser.
 
-use js_sys::JSON;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_wasm_bindgen::Serializer;
 
-use super::error;
 use crate::codec::{Decode, Encode};
+use crate::sys::json;
 use crate::{Error, Message, ReceiveError};
 
 /// JSON in text messages by the browser's own `JSON` and serde-wasm-bindgen, for values that live in JavaScript. JSON that
@@ -48,11 +46,7 @@ const DEEPEST: usize = 128;
 
 impl<T: Serialize + ?Sized> Encode<T> for JsJson {
     fn encode(value: &T) -> Result<Message, Error> {
-        let value =
-            value.serialize(&Serializer::json_compatible()).map_err(|reason| Error::Encode(reason.to_string()))?;
-        let text = JSON::stringify(&value).map_err(|thrown| Error::Encode(describe(&thrown)))?;
-        // Of `undefined` and of functions it makes `undefined`.
-        text.as_string().map(Message::Text).ok_or_else(|| Error::Encode("JSON has no such value".into()))
+        json::stringify(value).map(Message::Text)
     }
 }
 
@@ -72,13 +66,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     if depth(text) > DEEPEST {
         return Err(format!("nested deeper than {DEEPEST} levels"));
     }
-    let value = JSON::parse(text).map_err(|thrown| describe(&thrown))?;
-    serde_wasm_bindgen::from_value(value).map_err(|reason| reason.to_string())
-}
-
-fn describe(thrown: &wasm_bindgen::JsValue) -> String {
-    let (name, message) = error::describe(thrown);
-    format!("{name}: {message}")
+    json::parse(text)
 }
 
 /// How deep the arrays and objects of a JSON text are nested.

@@ -2,9 +2,7 @@
 
 use std::future::Future;
 
-use js_sys::{ArrayBuffer, JsString};
-
-use super::RawSocket;
+use crate::sys::{RawSocket, js};
 use crate::{Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 impl WebSocket {
@@ -21,17 +19,17 @@ impl WebSocket {
     /// socket.on_message(|message| drop(message)).forget();
     /// # }
     /// ```
-    pub fn from_raw(raw: web_sys::WebSocket) -> Self {
+    pub fn from_raw(raw: js::WebSocket) -> Self {
         Self::from_socket(RawSocket::from_raw(raw))
     }
 
     /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.
-    pub fn as_raw(&self) -> &web_sys::WebSocket {
+    pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
     /// Gives the browser's own socket away, in the state that it is in. The listeners are removed.
-    pub fn into_raw(self) -> web_sys::WebSocket {
+    pub fn into_raw(self) -> js::WebSocket {
         self.socket().give_away()
     }
 }
@@ -46,7 +44,7 @@ impl WebSocketStream {
     ///
     /// [`Error::NotOpen`] for a socket that is closing or closed, [`Error::ConnectFailed`] for one that was connecting and
     /// failed, [`Error::ConnectTimeout`] for one that was connecting for too long.
-    pub fn from_raw(raw: web_sys::WebSocket, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
+    pub fn from_raw(raw: js::WebSocket, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
         let socket = RawSocket::from_raw(raw);
         let socket = match socket.ready_state() {
             ReadyState::Connecting | ReadyState::Open => Ok(socket),
@@ -56,13 +54,13 @@ impl WebSocketStream {
     }
 
     /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.
-    pub fn as_raw(&self) -> &web_sys::WebSocket {
+    pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
     /// Gives the browser's own socket away, in the state that it is in. The listeners are removed, and messages that have
     /// arrived and were not taken are lost. For what else holds the connection, such as [`Slices`](crate::Slices), it ends.
-    pub fn into_raw(self) -> web_sys::WebSocket {
+    pub fn into_raw(self) -> js::WebSocket {
         self.connection().end(Error::Dropped);
         self.socket().give_away()
     }
@@ -72,9 +70,9 @@ impl WebSocketStream {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RawMessage {
     /// Text, in JavaScript's own encoding.
-    Text(JsString),
+    Text(js::JsString),
     /// Bytes, in the browser's memory.
-    Binary(ArrayBuffer),
+    Binary(js::ArrayBuffer),
     /// Bytes in the browser's keeping, to be read when they are wanted.
-    Blob(web_sys::Blob),
+    Blob(js::Blob),
 }

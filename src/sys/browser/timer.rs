@@ -17,7 +17,7 @@ use super::{bindings, in_next_turn};
 ///
 /// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute. Of a page that was frozen they
 /// may call what is overdue before they deliver events that have come in time: hence the turn.
-pub(crate) struct Timer {
+pub struct Timer {
     state: Rc<State>,
     due_at: f64,
     timeout: Option<(JsValue, Callback)>,

@@ -1,0 +1,170 @@
+//! The browser's socket.
+
+use js_sys::{Array, ArrayBuffer, Object, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::listener::callback;
+use super::{Blob, Data, Listener, bindings, error, event};
+use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
+
+/// The browser's `WebSocket`.
+pub struct Socket(bindings::WebSocket);
+
+impl Socket {
+    pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
+        let Some(constructor) = js_sys::global().unchecked_ref::<bindings::Global>().web_socket() else {
+            return Err(Error::Unsupported);
+        };
+        let protocols: Array = protocols.iter().map(JsValue::from).collect();
+        match bindings::construct(&constructor, &bindings::array_of(url, &protocols)) {
+            Ok(Some(socket)) => Ok(Self(socket)),
+            Ok(None) => Err(Error::Unsupported),
+            Err(thrown) => Err(explain(thrown, url)),
+        }
+    }
+
+    pub fn from_raw(raw: web_sys::WebSocket) -> Self {
+        Self(raw.unchecked_into())
+    }
+
+    pub fn as_raw(&self) -> &web_sys::WebSocket {
+        &self.0
+    }
+
+    /// One more reference to the object.
+    pub fn to_raw(&self) -> web_sys::WebSocket {
+        self.as_raw().clone()
+    }
+
+    pub fn ready_state(&self) -> ReadyState {
+        match self.0.ready_state() {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            2 => ReadyState::Closing,
+            _ => ReadyState::Closed,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    pub fn protocol(&self) -> String {
+        self.0.protocol()
+    }
+
+    pub fn extensions(&self) -> String {
+        self.0.extensions()
+    }
+
+    pub fn buffered_amount(&self) -> u64 {
+        self.0.buffered_amount() as u64
+    }
+
+    pub fn binary_type(&self) -> BinaryType {
+        match self.0.binary_type() {
+            web_sys::BinaryType::Blob => BinaryType::Blob,
+            _ => BinaryType::ArrayBuffer,
+        }
+    }
+
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        self.0.set_binary_type(match binary_type {
+            BinaryType::Blob => web_sys::BinaryType::Blob,
+            BinaryType::ArrayBuffer => web_sys::BinaryType::Arraybuffer,
+        });
+    }
+
+    pub fn send_text(&self, text: &str) -> Result<(), Error> {
+        self.0.send_str(text).map_err(error::thrown)
+    }
+
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        if cfg!(target_feature = "atomics") {
+            // Browsers refuse a view of shared memory, since it could change while they read it.
+            self.send_object(&Uint8Array::new_from_slice(bytes))
+        } else {
+            self.0.send_bytes(bytes).map_err(error::thrown)
+        }
+    }
+
+    pub fn send_blob(&self, blob: &Blob) -> Result<(), Error> {
+        self.send_object(blob.as_raw())
+    }
+
+    pub fn send_image(&self, image: &web_sys::ImageData) -> Result<(), Error> {
+        self.send_object(&image.unchecked_ref::<bindings::ImageData>().data())
+    }
+
+    /// Sends any kind of object that the browser's `send` takes.
+    pub fn send_object(&self, object: &JsValue) -> Result<(), Error> {
+        self.0.send_object(object).map_err(error::thrown)
+    }
+
+    /// Sends the bytes that a view shows. Browsers refuse a view of shared memory, since it could change while they read it.
+    pub fn send_view(&self, view: &Object) -> Result<(), Error> {
+        let view: &bindings::View = view.unchecked_ref();
+        let buffer = view.buffer();
+        // A buffer of another frame is no instance of this one's type.
+        if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer) != "[object SharedArrayBuffer]" {
+            return self.send_object(view);
+        }
+        let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());
+        self.send_object(&shared.slice(0, shared.length()))
+    }
+
+    pub fn close(&self) {
+        // Without arguments it never throws.
+        let _ = self.0.close();
+    }
+
+    pub fn close_with(&self, code: u16, reason: &str) -> Result<(), Error> {
+        self.0.close_with(code, reason).map_err(error::thrown)
+    }
+
+    /// Leaves it to the browser to close the socket when it has opened, or after so many milliseconds.
+    pub fn close_when_open(&self, milliseconds: u32) {
+        // JavaScript alone, so that nothing of Rust is kept until then. With a code and a reason, or else the browser would
+        // take the event for the code.
+        let close = self.0.close_method().bind(&self.0, CloseCode::NORMAL.get(), "");
+        // It throws only for arguments of a wrong type.
+        let _ = self.0.add_event_listener_with_callback("open", &close);
+        bindings::set_timeout(&close, milliseconds.into());
+    }
+
+    pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
+        Listener::new(&self.0, "open", callback(move |_| closure()))
+    }
+
+    pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
+        let inspector = event::Inspector::default();
+        let callback = callback(move |event| {
+            if let Some(data) = inspector.inspect(event) {
+                closure(data);
+            }
+        });
+        Listener::new(&self.0, "message", callback)
+    }
+
+    pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
+        Listener::new(&self.0, "error", callback(move |_| closure()))
+    }
+
+    pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
+        Listener::new(&self.0, "close", callback(move |event| closure(event::close(event))))
+    }
+}
+
+/// What the constructor throws, as an error that names the datum.
+fn explain(thrown: JsValue, url: &str) -> Error {
+    let (name, message) = error::describe(&thrown);
+    let url = url.to_owned();
+    match name.as_str() {
+        // The other cause, a bad subprotocol, was excluded before.
+        "SyntaxError" => Error::InvalidUrl(url),
+        "SecurityError" => Error::Security { url, message },
+        // Firefox's own, for what the page's policy forbids. It has no message.
+        "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url, message: name },
+        _ => Error::Thrown { name, message },
+    }
+}

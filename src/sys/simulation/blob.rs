@@ -1,0 +1,149 @@
+//! Bytes in the keeping of a page that is simulated, or on a host without any page.
+
+use std::fmt;
+use std::ops::{Bound, RangeBounds};
+use std::rc::Rc;
+use std::time::Duration;
+
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::bytes::Bytes;
+use super::data::room_for;
+use super::page::current;
+use super::world::sleep;
+use crate::Error;
+
+/// Bytes in the browser's keeping, in memory or on disk: what JavaScript calls a [`Blob`]. A `File` is one too.
+///
+/// Where there is no browser, it holds its bytes in memory, and [`as_raw`](Self::as_raw) returns `undefined`.
+///
+/// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
+pub struct Blob {
+    bytes: Bytes,
+    media_type: Rc<str>,
+    is_readable: bool,
+    /// `undefined`.
+    raw: web_sys::Blob,
+}
+
+impl Blob {
+    /// Copies `bytes` into a new blob of the given media type, such as `image/png`, or the empty string.
+    pub fn new(bytes: &[u8], media_type: &str) -> Self {
+        Self::of(Bytes::from(bytes), media_type.into())
+    }
+
+    pub(super) fn of(bytes: Bytes, media_type: Rc<str>) -> Self {
+        Self { bytes, media_type, is_readable: true, raw: JsValue::UNDEFINED.unchecked_into() }
+    }
+
+    /// The blob for the browser's own object, which without a browser has no bytes.
+    pub fn from_raw(raw: web_sys::Blob) -> Self {
+        Self { raw, ..Self::new(b"", "") }
+    }
+
+    /// The browser's own object; without a browser, `undefined`.
+    pub fn as_raw(&self) -> &web_sys::Blob {
+        &self.raw
+    }
+
+    /// The browser's own object; without a browser, `undefined`.
+    pub fn into_raw(self) -> web_sys::Blob {
+        self.raw
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The media type, such as `image/png`; empty if none is known, as for every received blob.
+    pub fn media_type(&self) -> String {
+        self.media_type.to_string()
+    }
+
+    /// The bytes in a range, clamped to the blob, as a blob without a media type. It copies nothing.
+    pub fn slice(&self, range: impl RangeBounds<u64>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&start) => start.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&end) => end.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => self.len(),
+        };
+        Self { is_readable: self.is_readable, ..Self::of(self.bytes.slice(start..end), "".into()) }
+    }
+
+    /// Reads all bytes into memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableBlob`], for instance if the file that it stands for has changed, and [`Error::OutOfMemory`].
+    pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
+        if let Some(page) = current() {
+            // Reading takes its time, and what is read first need not be there first.
+            sleep(&page, Duration::from_micros(page.random_below(2000))).await;
+        }
+        if !self.is_readable {
+            return Err(Error::UnreadableBlob("NotReadableError: the file is gone".into()));
+        }
+        room_for(self.len())?;
+        Ok(self.bytes.as_slice().to_vec())
+    }
+
+    /// Reads all bytes as UTF-8, invalid UTF-8 becoming U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes).
+    pub async fn text(&self) -> Result<String, Error> {
+        Ok(String::from_utf8_lossy(&self.bytes().await?).into_owned())
+    }
+
+    pub(crate) fn shared(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        self.is_readable
+    }
+}
+
+impl Clone for Blob {
+    fn clone(&self) -> Self {
+        // An object of JavaScript cannot be cloned without a browser, so each has an `undefined` of its own.
+        Self { is_readable: self.is_readable, ..Self::of(self.bytes.clone(), Rc::clone(&self.media_type)) }
+    }
+}
+
+/// Equal if the bytes are: there is no identity of objects here.
+impl PartialEq for Blob {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes.as_slice() == other.bytes.as_slice() && self.media_type == other.media_type
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blob").field("len", &self.len()).field("media_type", &self.media_type).finish()
+    }
+}
+
+impl From<web_sys::Blob> for Blob {
+    fn from(raw: web_sys::Blob) -> Self {
+        Self::from_raw(raw)
+    }
+}
+
+impl From<web_sys::File> for Blob {
+    fn from(raw: web_sys::File) -> Self {
+        Self::from_raw(raw.into())
+    }
+}

@@ -1,0 +1,64 @@
+//! What a message carries, as the page has it.
+
+use std::rc::Rc;
+
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::blob::Blob;
+use super::bytes::Bytes;
+use super::page::current;
+use crate::{Error, Message, RawMessage};
+
+/// The data of a message, as the browser delivered it.
+pub enum Data {
+    Text(Rc<str>),
+    Binary(Bytes),
+    Blob(Bytes),
+}
+
+impl Data {
+    /// Bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Text(text) if text.is_ascii() => text.len() as u64,
+            Self::Text(text) => text.encode_utf16().count() as u64,
+            Self::Binary(bytes) | Self::Blob(bytes) => bytes.len(),
+        }
+    }
+
+    /// Copies text and bytes into memory. It is never `None`, as what no browser delivers is not simulated.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub fn decode(self) -> Option<Result<Message, Error>> {
+        let len = self.len();
+        Some(match self {
+            Self::Text(text) => room_for(len).map(|()| Message::Text(text.to_string())),
+            Self::Binary(bytes) => room_for(len).map(|()| Message::Binary(bytes.as_slice().to_vec())),
+            Self::Blob(bytes) => Ok(Message::Blob(Blob::of(bytes, "".into()))),
+        })
+    }
+
+    /// An `undefined` in the place of the object of JavaScript.
+    pub fn into_raw(self) -> Option<RawMessage> {
+        let undefined = JsValue::UNDEFINED;
+        Some(match self {
+            Self::Text(_) => RawMessage::Text(undefined.unchecked_into()),
+            Self::Binary(_) => RawMessage::Binary(undefined.unchecked_into()),
+            Self::Blob(_) => RawMessage::Blob(undefined.unchecked_into()),
+        })
+    }
+}
+
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Data").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Whether there is memory for so many bytes.
+pub fn room_for(len: u64) -> Result<(), Error> {
+    let limit = current().map_or(u64::MAX, |page| page.memory_limit.get());
+    if len > limit { Err(Error::OutOfMemory(len)) } else { Ok(()) }
+}

@@ -1,0 +1,139 @@
+//! Tasks, polled one after the other in the order in which they were woken, as microtasks are.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::mem::take;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+/// Runs the tasks of one thread.
+#[derive(Default)]
+pub struct Executor {
+    tasks: RefCell<BTreeMap<u64, Task>>,
+    woken: Arc<Woken>,
+    last_id: Cell<u64>,
+    polls: Cell<u64>,
+}
+
+struct Task {
+    /// None while it is polled.
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    waker: Arc<TaskWaker>,
+}
+
+/// The tasks to poll. A waker may be sent to other threads, hence the lock.
+#[derive(Default)]
+struct Woken(Mutex<VecDeque<u64>>);
+
+impl Woken {
+    fn push(&self, id: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+    }
+
+    fn pop(&self) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// Wakes one task. Waking it again before it is polled does nothing.
+pub struct TaskWaker {
+    id: u64,
+    is_woken: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl TaskWaker {
+    /// The next wake counts again: to be called before the task is polled.
+    pub fn polled(&self) {
+        self.is_woken.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_woken.swap(true, Ordering::SeqCst) {
+            self.woken.push(self.id);
+        }
+    }
+}
+
+/// What there was to poll.
+#[derive(Debug, PartialEq)]
+pub enum Polled {
+    /// A task, which was polled.
+    Task,
+    /// The future of [`Executor::root`], which its owner is to poll.
+    Root,
+    Nothing,
+}
+
+const ROOT: u64 = 0;
+
+impl Executor {
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        let id = self.last_id.get() + 1;
+        self.last_id.set(id);
+        let waker = self.waker(id);
+        self.tasks.borrow_mut().insert(id, Task { future: Some(Box::pin(future)), waker: Arc::clone(&waker) });
+        waker.wake();
+    }
+
+    /// The waker of a future that is not `'static`, whose owner polls it when [`poll_next`](Self::poll_next) says so.
+    pub fn root(&self) -> Arc<TaskWaker> {
+        self.waker(ROOT)
+    }
+
+    fn waker(&self, id: u64) -> Arc<TaskWaker> {
+        Arc::new(TaskWaker { id, is_woken: AtomicBool::new(false), woken: Arc::clone(&self.woken) })
+    }
+
+    /// Polls the task that was woken first.
+    pub fn poll_next(&self) -> Polled {
+        loop {
+            let Some(id) = self.woken.pop() else { return Polled::Nothing };
+            self.polls.set(self.polls.get() + 1);
+            if id == ROOT {
+                return Polled::Root;
+            }
+            let taken = self.tasks.borrow_mut().get_mut(&id).map(|task| (task.future.take(), Arc::clone(&task.waker)));
+            let Some((Some(mut future), waker)) = taken else { continue };
+            waker.polled();
+            let is_done = future.as_mut().poll(&mut Context::from_waker(&Waker::from(waker))).is_ready();
+            if is_done {
+                self.tasks.borrow_mut().remove(&id);
+            } else if let Some(task) = self.tasks.borrow_mut().get_mut(&id) {
+                task.future = Some(future);
+            }
+            return Polled::Task;
+        }
+    }
+
+    /// How many tasks have not ended.
+    pub fn len(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    /// How often tasks were polled.
+    pub fn polls(&self) -> u64 {
+        self.polls.get()
+    }
+
+    /// Drops all tasks, also those that dropping them spawns.
+    pub fn clear(&self) {
+        loop {
+            let tasks = take(&mut *self.tasks.borrow_mut());
+            if tasks.is_empty() {
+                break;
+            }
+            drop(tasks);
+        }
+        while self.woken.pop().is_some() {}
+    }
+}

@@ -1,0 +1,14 @@
+//! JSON by the browser, of which there is none here.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+pub fn stringify<T: Serialize + ?Sized>(_value: &T) -> Result<String, Error> {
+    Err(Error::Unsupported)
+}
+
+pub fn parse<T: DeserializeOwned>(_text: &str) -> Result<T, String> {
+    Err(Error::Unsupported.to_string())
+}

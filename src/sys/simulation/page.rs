@@ -1,0 +1,430 @@
+//! A simulated page: its event loop, its clock, and the world around it.
+//!
+//! Two kinds of things happen. *World events* are the network and the peers: they happen at their time, whatever the page
+//! does. *Tasks* are the page's: the event loop runs them one by one, and microtasks after each. Tasks of one source keep
+//! their order; which source is next, the seed decides, as browsers are free in it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::mem::take;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::executor::{Executor, Polled};
+use super::server::Servers;
+use super::socket::Inner;
+use crate::Message;
+
+/// Where engines differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// As Chromium and Edge.
+    #[default]
+    Chromium,
+    /// As Firefox.
+    Firefox,
+}
+
+/// What the tasks of the page come from. Those of one source keep their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The events of one socket.
+    Socket(u64),
+    /// Messages of the page to itself.
+    Turn,
+    Timer,
+    /// Events of the page and its network: `online`, `pageshow`, `visibilitychange`.
+    Page,
+}
+
+type Action = Box<dyn FnOnce()>;
+/// One who listens to an event of the page.
+type Listening = (u64, PageEvent, Rc<dyn Fn()>);
+/// Whether the browser throws on a message.
+type Throws = Box<dyn Fn(&Message) -> bool>;
+
+/// What happens at some time.
+enum Scheduled {
+    World(Action),
+    /// A timeout of the page and when it is due, which hidden and frozen pages delay.
+    Timeout(Duration, Action),
+}
+
+pub struct Page {
+    pub executor: Executor,
+    pub engine: Cell<Engine>,
+    pub servers: Servers,
+    /// What JavaScript's `Date` is ahead of the simulation's own time, in milliseconds.
+    clock_offset: Cell<i64>,
+    now: Cell<Duration>,
+    random: Cell<u64>,
+    scheduled: RefCell<BTreeMap<(Duration, u64), Scheduled>>,
+    ready: RefCell<Vec<(Source, VecDeque<Action>)>>,
+    /// What is left of the task that runs: a callback for each listener, with microtasks after each.
+    callbacks: RefCell<VecDeque<Action>>,
+    last_id: Cell<u64>,
+    hidden_since: Cell<Option<Duration>>,
+    is_frozen: Cell<bool>,
+    /// Timeouts that were due while the page was frozen.
+    overdue: RefCell<VecDeque<Action>>,
+    pub listeners: RefCell<Vec<Listening>>,
+    pub live_listeners: Cell<usize>,
+    pub sockets: RefCell<BTreeMap<u64, Rc<Inner>>>,
+    /// Decides of which messages the browser's `send` throws.
+    pub throws: RefCell<Option<Throws>>,
+    pub memory_limit: Cell<u64>,
+    tasks_run: Cell<u64>,
+    /// Tasks and polls since time last passed by waiting.
+    busy: Cell<u64>,
+}
+
+/// What a page tells by events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageEvent {
+    /// The network has come back.
+    Online,
+    /// The page has come back from the browser's cache.
+    Restored,
+    /// The page is visible.
+    Shown,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Page>>> = const { RefCell::new(None) };
+}
+
+/// The page in which this code runs, if it does in one.
+pub fn current() -> Option<Rc<Page>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// 2026-01-01, for code that takes an early time for a wrong one.
+const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+/// How many tasks and polls may follow each other before time passes by waiting: a page that does more hangs.
+const BUSY: u64 = 200_000;
+/// The most that a task takes.
+const TASK: u64 = 40_000;
+/// How often timers of a hidden page fire, at first and after [`INTENSIVE_AFTER`].
+const HIDDEN_TICK: Duration = Duration::from_secs(1);
+const INTENSIVE_TICK: Duration = Duration::from_secs(60);
+const INTENSIVE_AFTER: Duration = Duration::from_secs(300);
+
+impl Page {
+    pub fn new(seed: u64) -> Rc<Self> {
+        Rc::new(Self {
+            executor: Executor::default(),
+            engine: Cell::default(),
+            servers: Servers::default(),
+            clock_offset: Cell::default(),
+            now: Cell::default(),
+            random: Cell::new(seed),
+            scheduled: RefCell::default(),
+            ready: RefCell::default(),
+            callbacks: RefCell::default(),
+            last_id: Cell::default(),
+            hidden_since: Cell::default(),
+            is_frozen: Cell::default(),
+            overdue: RefCell::default(),
+            listeners: RefCell::default(),
+            live_listeners: Cell::default(),
+            sockets: RefCell::default(),
+            throws: RefCell::default(),
+            memory_limit: Cell::new(u64::MAX),
+            tasks_run: Cell::default(),
+            busy: Cell::default(),
+        })
+    }
+
+    /// Runs a future in this page, and everything else that happens meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If the future waits and nothing will ever happen, or if the page never waits.
+    pub fn run<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
+        let _entered = Entered::new(Rc::clone(self));
+        let root = self.executor.root();
+        let waker = Waker::from(root.clone());
+        let mut future = pin!(future);
+        waker.wake_by_ref();
+        loop {
+            match self.executor.poll_next() {
+                Polled::Root => {
+                    root.polled();
+                    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        return output;
+                    }
+                }
+                Polled::Task => {}
+                Polled::Nothing if self.step() => {}
+                Polled::Nothing => panic!("the future waits, and nothing will ever happen in this page"),
+            }
+            self.busy.set(self.busy.get() + 1);
+            if self.busy.get() > BUSY {
+                panic!("the page never waits: it runs one task after the other");
+            }
+        }
+    }
+
+    /// Runs the next task, or lets time pass until something happens. False if nothing ever will.
+    fn step(self: &Rc<Self>) -> bool {
+        if self.run_callback() {
+            return true;
+        }
+        self.happen();
+        if self.run_task() {
+            return true;
+        }
+        let next = self.scheduled.borrow().first_key_value().map(|((at, _), _)| *at);
+        let Some(next) = next else { return false };
+        self.busy.set(0);
+        self.now.set(self.now.get().max(next));
+        self.happen();
+        true
+    }
+
+    /// Lets all happen whose time has come.
+    fn happen(self: &Rc<Self>) {
+        loop {
+            let mut scheduled = self.scheduled.borrow_mut();
+            let Some(entry) = scheduled.first_entry().filter(|entry| entry.key().0 <= self.now.get()) else { return };
+            let scheduled_now = entry.remove();
+            drop(scheduled);
+            match scheduled_now {
+                Scheduled::World(action) => action(),
+                Scheduled::Timeout(due, action) => self.time_out(due, action),
+            }
+        }
+    }
+
+    fn time_out(&self, due: Duration, action: Action) {
+        let tick = match self.hidden_since.get() {
+            Some(since) if due.saturating_sub(since) >= INTENSIVE_AFTER => INTENSIVE_TICK,
+            Some(_) => HIDDEN_TICK,
+            None => Duration::ZERO,
+        };
+        let aligned = next_multiple(due, tick);
+        if aligned > self.now.get() {
+            self.schedule_at(aligned, Scheduled::Timeout(due, action));
+        } else if self.is_frozen.get() {
+            self.overdue.borrow_mut().push_back(action);
+        } else {
+            self.queue(Source::Timer, action);
+        }
+    }
+
+    /// Runs the next callback of the task that runs.
+    fn run_callback(&self) -> bool {
+        let callback = self.callbacks.borrow_mut().pop_front().filter(|_| !self.is_frozen.get());
+        callback.map(|callback| callback()).is_some()
+    }
+
+    /// Adds a callback to the task that runs.
+    pub fn call_back(&self, callback: impl FnOnce() + 'static) {
+        self.callbacks.borrow_mut().push_back(Box::new(callback));
+    }
+
+    /// Runs one task of a source that the seed chooses, if there is any.
+    fn run_task(self: &Rc<Self>) -> bool {
+        if self.is_frozen.get() {
+            return false;
+        }
+        let mut ready = self.ready.borrow_mut();
+        if ready.is_empty() {
+            return false;
+        }
+        let index = (self.random_below(ready.len() as u64)) as usize;
+        let action = ready[index].1.pop_front();
+        if ready[index].1.is_empty() {
+            ready.remove(index);
+        }
+        drop(ready);
+        let took = Duration::from_nanos(self.random_below(TASK));
+        self.now.set(self.now.get() + took);
+        self.tasks_run.set(self.tasks_run.get() + 1);
+        if let Some(action) = action {
+            action();
+        }
+        true
+    }
+
+    /// Queues a task.
+    pub fn queue(&self, source: Source, action: Action) {
+        let mut ready = self.ready.borrow_mut();
+        match ready.iter_mut().find(|(queued, _)| *queued == source) {
+            Some((_, tasks)) => tasks.push_back(action),
+            None => ready.push((source, [action].into())),
+        }
+    }
+
+    /// Lets something happen in the world after a delay.
+    pub fn after(&self, delay: Duration, action: impl FnOnce() + 'static) -> ScheduledId {
+        self.schedule_at(self.now.get().saturating_add(delay), Scheduled::World(Box::new(action)))
+    }
+
+    /// Sets a timeout of the page.
+    pub fn set_timeout(&self, delay: Duration, action: impl FnOnce() + 'static) -> ScheduledId {
+        let due = self.now.get().saturating_add(delay);
+        self.schedule_at(due, Scheduled::Timeout(due, Box::new(action)))
+    }
+
+    fn schedule_at(&self, at: Duration, scheduled: Scheduled) -> ScheduledId {
+        let id = self.next_id();
+        self.scheduled.borrow_mut().insert((at, id), scheduled);
+        ScheduledId(id)
+    }
+
+    pub fn cancel(&self, ScheduledId(id): ScheduledId) {
+        let mut scheduled = self.scheduled.borrow_mut();
+        // A timeout that was put off has another time than it was set for, and another place.
+        let key = scheduled.keys().find(|(_, other)| *other == id).copied();
+        let cancelled = key.and_then(|key| scheduled.remove(&key));
+        drop(scheduled);
+        drop(cancelled);
+    }
+
+    pub fn next_id(&self) -> u64 {
+        self.last_id.set(self.last_id.get() + 1);
+        self.last_id.get()
+    }
+
+    /// The time since the page was opened.
+    pub fn elapsed(&self) -> Duration {
+        self.now.get()
+    }
+
+    /// The time since 1970, by the clock of the device, which may be set.
+    pub fn clock(&self) -> Duration {
+        let offset = Duration::from_millis(self.clock_offset.get().unsigned_abs());
+        let time = EPOCH + self.now.get();
+        if self.clock_offset.get() < 0 { time.saturating_sub(offset) } else { time + offset }
+    }
+
+    /// Sets the clock of the device forward, or back.
+    pub fn set_clock(&self, milliseconds: i64) {
+        self.clock_offset.set(self.clock_offset.get().saturating_add(milliseconds));
+    }
+
+    /// A number from the seed (SplitMix64).
+    pub fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.random.set(state);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn random_below(&self, bound: u64) -> u64 {
+        if bound == 0 { 0 } else { self.random() % bound }
+    }
+
+    pub fn is_hidden(&self) -> bool {
+        self.hidden_since.get().is_some()
+    }
+
+    /// Hides the page, as behind another tab, or shows it.
+    pub fn set_hidden(self: &Rc<Self>, hidden: bool) {
+        if hidden == self.is_hidden() {
+            return;
+        }
+        self.hidden_since.set(hidden.then(|| self.now.get()));
+        if !hidden {
+            // Timeouts that were put off to the next tick are due when they were set for.
+            let scheduled = take(&mut *self.scheduled.borrow_mut());
+            let as_set = scheduled.into_iter().map(|((at, id), scheduled)| match scheduled {
+                Scheduled::Timeout(due, _) => ((due, id), scheduled),
+                Scheduled::World(_) => ((at, id), scheduled),
+            });
+            self.scheduled.borrow_mut().extend(as_set);
+            self.tell(PageEvent::Shown);
+        }
+    }
+
+    /// Freezes the page, so that none of its tasks run, or resumes it.
+    pub fn set_frozen(self: &Rc<Self>, frozen: bool) {
+        self.is_frozen.set(frozen);
+        if !frozen {
+            // What is overdue may run before the events that have arrived meanwhile.
+            let overdue = take(&mut *self.overdue.borrow_mut());
+            overdue.into_iter().for_each(|action| self.queue(Source::Timer, action));
+        }
+    }
+
+    /// Queues an event of the page.
+    pub fn tell(self: &Rc<Self>, event: PageEvent) {
+        let page = Rc::clone(self);
+        self.queue(
+            Source::Page,
+            Box::new(move || {
+                let listeners = page.listeners.borrow().clone();
+                for (id, _, closure) in listeners.into_iter().filter(|(_, listened, _)| *listened == event) {
+                    let page_then = Rc::clone(&page);
+                    page.call_back(move || {
+                        if page_then.listeners.borrow().iter().any(|(listening, ..)| *listening == id) {
+                            closure();
+                        }
+                    });
+                }
+            }),
+        );
+    }
+
+    /// Drops all that is still to happen, which may hold the page itself.
+    fn leave(&self) {
+        drop(take(&mut *self.scheduled.borrow_mut()));
+        drop(take(&mut *self.ready.borrow_mut()));
+        drop(take(&mut *self.callbacks.borrow_mut()));
+        drop(take(&mut *self.overdue.borrow_mut()));
+        drop(take(&mut *self.sockets.borrow_mut()));
+        self.servers.clear();
+    }
+
+    /// How many timeouts are set.
+    pub fn timeouts(&self) -> usize {
+        let scheduled = self.scheduled.borrow();
+        scheduled.values().filter(|scheduled| matches!(scheduled, Scheduled::Timeout(..))).count()
+    }
+
+    /// How many tasks the event loop has run.
+    pub fn tasks_run(&self) -> u64 {
+        self.tasks_run.get()
+    }
+}
+
+/// Something that is to happen, to cancel it.
+#[derive(Clone, Copy)]
+pub struct ScheduledId(u64);
+
+fn next_multiple(time: Duration, tick: Duration) -> Duration {
+    if tick.is_zero() {
+        return time;
+    }
+    let tick = tick.as_nanos() as u64;
+    Duration::from_nanos((time.as_nanos() as u64).div_ceil(tick) * tick)
+}
+
+/// Makes a page the current one for as long as it lives.
+struct Entered {
+    page: Rc<Page>,
+    before: Option<Rc<Page>>,
+}
+
+impl Entered {
+    fn new(page: Rc<Page>) -> Self {
+        let before = CURRENT.with(|current| current.borrow_mut().replace(Rc::clone(&page)));
+        Self { page, before }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // Inside of the page, whose timers and sockets the tasks have.
+        self.page.executor.clear();
+        self.page.leave();
+        let before = self.before.take();
+        let _ = CURRENT.try_with(|current| *current.borrow_mut() = before);
+    }
+}

@@ -1,0 +1,441 @@
+//! The browser's socket, as `tests/cases.md` says that it behaves.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::blob::Blob;
+use super::data::Data;
+use super::page::{Engine, Page, Source, current};
+use super::server::Handshake;
+use super::wire::{Frame, Wire};
+use crate::{BinaryType, CloseEvent, Error, Message, ReadyState};
+
+/// A handle of the browser's `WebSocket`.
+pub struct Socket {
+    /// None for one that was not made in a page.
+    inner: Option<Rc<Inner>>,
+    /// `undefined`.
+    raw: web_sys::WebSocket,
+}
+
+/// The object itself, which the page keeps until it is closed, whether anybody has a handle or not.
+pub struct Inner {
+    id: u64,
+    page: Rc<Page>,
+    url: String,
+    protocols: Vec<String>,
+    protocol: RefCell<String>,
+    state: Cell<ReadyState>,
+    binary_type: Cell<BinaryType>,
+    listeners: RefCell<Vec<Rc<Registered>>>,
+    wire: RefCell<Option<Rc<Wire>>>,
+    /// The bytes that count as buffered and will never be sent.
+    discarded: Cell<u64>,
+    /// The peer's Close frame has arrived, though no task has told so yet.
+    is_peer_closing: Cell<bool>,
+    /// Closed while it connected, or given up.
+    is_given_up: Cell<bool>,
+}
+
+struct Registered {
+    id: u64,
+    kind: Kind,
+    call: RefCell<Callback>,
+}
+
+type Callback = Box<dyn FnMut(&Event)>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Open,
+    Message,
+    Error,
+    Close,
+}
+
+enum Event {
+    Open,
+    Message(Cell<Option<Frame>>, BinaryType),
+    Error,
+    Close(CloseEvent),
+}
+
+impl Event {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Open => Kind::Open,
+            Self::Message(..) => Kind::Message,
+            Self::Error => Kind::Error,
+            Self::Close(_) => Kind::Close,
+        }
+    }
+}
+
+/// Listens until it is dropped.
+#[must_use = "the listener is removed when this is dropped"]
+pub struct Listener(Option<(Rc<Inner>, u64)>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let Some((socket, id)) = &self.0 else { return };
+        let listeners = socket.listeners.take();
+        let (removed, kept) = listeners.into_iter().partition::<Vec<_>, _>(|listener| listener.id == *id);
+        socket.listeners.replace(kept);
+        socket.page.live_listeners.set(socket.page.live_listeners.get() - removed.len());
+        drop(removed);
+    }
+}
+
+impl Socket {
+    pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
+        let Some(page) = current() else { return Err(Error::Unsupported) };
+        let url = super::url::resolve(url).ok_or_else(|| Error::InvalidUrl(url.to_owned()))?;
+        let inner = Rc::new(Inner {
+            id: page.next_id(),
+            page: Rc::clone(&page),
+            url,
+            protocols: protocols.to_vec(),
+            protocol: RefCell::default(),
+            state: Cell::new(ReadyState::Connecting),
+            binary_type: Cell::new(BinaryType::Blob),
+            listeners: RefCell::default(),
+            wire: RefCell::default(),
+            discarded: Cell::default(),
+            is_peer_closing: Cell::default(),
+            is_given_up: Cell::default(),
+        });
+        page.sockets.borrow_mut().insert(inner.id, Rc::clone(&inner));
+        page.servers.connect(&page, Handshake::new(&page, &inner, protocols));
+        Ok(Self { inner: Some(inner), raw: undefined() })
+    }
+
+    pub fn from_raw(raw: web_sys::WebSocket) -> Self {
+        Self { inner: None, raw }
+    }
+
+    pub fn as_raw(&self) -> &web_sys::WebSocket {
+        &self.raw
+    }
+
+    /// An `undefined`, as nothing of JavaScript can be cloned here.
+    pub fn to_raw(&self) -> web_sys::WebSocket {
+        undefined()
+    }
+
+    pub fn ready_state(&self) -> ReadyState {
+        self.inner.as_ref().map_or(ReadyState::Closed, |inner| inner.state.get())
+    }
+
+    pub fn url(&self) -> String {
+        self.inner.as_ref().map_or_else(String::new, |inner| inner.url.clone())
+    }
+
+    pub fn protocol(&self) -> String {
+        self.inner.as_ref().map_or_else(String::new, |inner| inner.protocol.borrow().clone())
+    }
+
+    pub fn extensions(&self) -> String {
+        String::new()
+    }
+
+    pub fn buffered_amount(&self) -> u64 {
+        self.inner.as_ref().map_or(0, |inner| inner.buffered_amount())
+    }
+
+    pub fn binary_type(&self) -> BinaryType {
+        self.inner.as_ref().map_or(BinaryType::Blob, |inner| inner.binary_type.get())
+    }
+
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        if let Some(inner) = &self.inner {
+            inner.binary_type.set(binary_type);
+        }
+    }
+
+    pub fn send_text(&self, text: &str) -> Result<(), Error> {
+        self.send(|| Message::from(text), Frame::Text(text.into()))
+    }
+
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.send(|| Message::from(bytes), Frame::Binary(bytes.into()))
+    }
+
+    pub fn send_blob(&self, blob: &Blob) -> Result<(), Error> {
+        let frame = Frame::Binary(blob.shared().clone());
+        self.send(|| Message::Blob(blob.clone()), frame)?;
+        if let Some(inner) = self.inner.as_ref().filter(|_| !blob.is_readable()) {
+            inner.cannot_read();
+        }
+        Ok(())
+    }
+
+    pub fn send_image(&self, _image: &web_sys::ImageData) -> Result<(), Error> {
+        Err(Error::Unsupported)
+    }
+
+    pub fn send_object(&self, _object: &JsValue) -> Result<(), Error> {
+        Err(Error::Unsupported)
+    }
+
+    pub fn send_view(&self, _view: &js_sys::Object) -> Result<(), Error> {
+        Err(Error::Unsupported)
+    }
+
+    fn send(&self, message: impl Fn() -> Message, frame: Frame) -> Result<(), Error> {
+        let Some(inner) = &self.inner else { return Ok(()) };
+        if inner.page.throws.borrow().as_ref().is_some_and(|throws| throws(&message())) {
+            return Err(Error::Thrown { name: "TypeError".into(), message: "the browser refuses this message".into() });
+        }
+        inner.send(frame);
+        Ok(())
+    }
+
+    pub fn close(&self) {
+        if let Some(inner) = &self.inner {
+            inner.close(None);
+        }
+    }
+
+    pub fn close_with(&self, code: u16, reason: &str) -> Result<(), Error> {
+        if let Some(inner) = &self.inner {
+            inner.close(Some((code, reason.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// Closes the socket when it has opened, or after so many milliseconds, whether there is a handle still or not.
+    pub fn close_when_open(&self, milliseconds: u32) {
+        let Some(inner) = &self.inner else { return };
+        let close = |inner: &Rc<Inner>| {
+            let inner = Rc::clone(inner);
+            move || inner.close(Some((1000, String::new())))
+        };
+        let on_open = close(inner);
+        let listener = Registered { id: 0, kind: Kind::Open, call: RefCell::new(Box::new(move |_| on_open())) };
+        inner.listeners.borrow_mut().push(Rc::new(listener));
+        inner.page.after(Duration::from_millis(milliseconds.into()), close(inner));
+    }
+
+    pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
+        self.listen(Kind::Open, move |_| closure())
+    }
+
+    pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
+        self.listen(Kind::Message, move |event| {
+            let Event::Message(frame, binary_type) = event else { return };
+            let taken = frame.take();
+            frame.set(taken.clone());
+            match (taken, binary_type) {
+                (Some(Frame::Text(text)), _) => closure(Data::Text(text)),
+                (Some(Frame::Binary(bytes)), BinaryType::ArrayBuffer) => closure(Data::Binary(bytes)),
+                (Some(Frame::Binary(bytes)), BinaryType::Blob) => closure(Data::Blob(bytes)),
+                _ => {}
+            }
+        })
+    }
+
+    pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
+        self.listen(Kind::Error, move |_| closure())
+    }
+
+    pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
+        self.listen(Kind::Close, move |event| {
+            if let Event::Close(event) = event {
+                closure(event.clone());
+            }
+        })
+    }
+
+    fn listen(&self, kind: Kind, call: impl FnMut(&Event) + 'static) -> Listener {
+        let Some(inner) = &self.inner else { return Listener(None) };
+        let id = inner.page.next_id();
+        inner.listeners.borrow_mut().push(Rc::new(Registered { id, kind, call: RefCell::new(Box::new(call)) }));
+        inner.page.live_listeners.set(inner.page.live_listeners.get() + 1);
+        Listener(Some((Rc::clone(inner), id)))
+    }
+}
+
+fn undefined<T: JsCast>() -> T {
+    JsValue::UNDEFINED.unchecked_into()
+}
+
+impl Inner {
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The socket has not got its answer yet, and wants one.
+    pub fn is_waiting(&self) -> bool {
+        self.state.get() == ReadyState::Connecting
+    }
+
+    fn buffered_amount(&self) -> u64 {
+        self.discarded.get() + self.wire.borrow().as_ref().map_or(0, |wire| wire.unsent())
+    }
+
+    fn discard(&self, bytes: u64) {
+        self.discarded.set(self.discarded.get() + bytes);
+    }
+
+    fn send(&self, frame: Frame) {
+        let wire = self.wire.borrow().clone();
+        // What is sent after the closing has begun is counted, and nothing else: also if the page cannot know of it yet.
+        let is_discarded = self.state.get() != ReadyState::Open || self.is_peer_closing.get();
+        match wire.filter(|_| !is_discarded) {
+            Some(wire) => wire.send_up(frame),
+            None => self.discard(frame.len()),
+        }
+    }
+
+    fn close(self: &Rc<Self>, close: Option<(u16, String)>) {
+        match self.state.get() {
+            ReadyState::Connecting => {
+                self.state.set(ReadyState::Closing);
+                self.is_given_up.set(true);
+                self.fail();
+            }
+            ReadyState::Open => {
+                self.state.set(ReadyState::Closing);
+                let wire = self.wire.borrow().clone();
+                if let Some(wire) = wire.filter(|_| !self.is_peer_closing.get()) {
+                    wire.send_up(Frame::Close(close));
+                    self.give_up_later();
+                }
+            }
+            ReadyState::Closing | ReadyState::Closed => {}
+        }
+    }
+
+    /// Browsers give up a peer that does not answer the Close frame.
+    fn give_up_later(self: &Rc<Self>) {
+        let patience = match self.page.engine.get() {
+            Engine::Chromium => 60,
+            Engine::Firefox => 20,
+        };
+        let socket = Rc::downgrade(self);
+        self.page.after(Duration::from_secs(patience), move || {
+            if let Some(socket) = socket.upgrade().filter(|socket| socket.state.get() != ReadyState::Closed) {
+                socket.wire.borrow().iter().for_each(|wire| wire.give_up());
+                socket.ends(1006, String::new(), false);
+            }
+        });
+    }
+
+    /// The server has accepted, with a subprotocol or without.
+    pub fn opens(self: &Rc<Self>, wire: Rc<Wire>, protocol: Option<String>) {
+        let offered = &self.protocols;
+        let is_right = match &protocol {
+            Some(protocol) => offered.contains(protocol),
+            None => offered.is_empty() || self.page.engine.get() == Engine::Firefox,
+        };
+        if !is_right || self.is_given_up.get() {
+            wire.break_off(false);
+            return self.fail();
+        }
+        self.wire.replace(Some(wire));
+        let socket = Rc::clone(self);
+        self.queue(move || {
+            if socket.state.get() == ReadyState::Connecting {
+                socket.state.set(ReadyState::Open);
+                socket.protocol.replace(protocol.unwrap_or_default());
+                socket.dispatch(Event::Open);
+            } else if let Some(wire) = &*socket.wire.borrow() {
+                wire.break_off(false);
+            }
+        });
+    }
+
+    /// The connection cannot be opened.
+    pub fn fail(self: &Rc<Self>) {
+        let socket = Rc::clone(self);
+        self.queue(move || socket.end(CloseEvent { code: 1006, reason: String::new(), was_clean: false }, true));
+    }
+
+    /// A frame of the peer has arrived.
+    pub fn receive(self: &Rc<Self>, frame: Frame) {
+        let socket = Rc::clone(self);
+        self.queue(move || {
+            if socket.state.get() == ReadyState::Open {
+                let binary_type = socket.binary_type.get();
+                socket.dispatch(Event::Message(Cell::new(Some(frame)), binary_type));
+            }
+        });
+    }
+
+    /// The peer's Close frame has arrived. The page is told in a task.
+    pub fn peer_closes(self: &Rc<Self>, discarded: u64) {
+        self.is_peer_closing.set(true);
+        self.discard(discarded);
+        let socket = Rc::clone(self);
+        self.queue(move || {
+            if socket.state.get() == ReadyState::Open {
+                socket.state.set(ReadyState::Closing);
+            }
+        });
+    }
+
+    /// The connection has ended.
+    pub fn ends(self: &Rc<Self>, code: u16, reason: String, was_clean: bool) {
+        let socket = Rc::clone(self);
+        self.queue(move || {
+            let page = &socket.page;
+            // Chromium tells `error` only of a breach of the protocol.
+            let has_error = !was_clean && page.engine.get() == Engine::Firefox;
+            // What was unsent stays counted, but not always: Chromium forgets it if the connection was reset meanwhile.
+            let forgets = !was_clean && page.engine.get() == Engine::Chromium && page.random_below(2) == 0;
+            let unsent = socket.buffered_amount();
+            socket.wire.take();
+            socket.discarded.set(if forgets { 0 } else { unsent });
+            socket.end(CloseEvent { code, reason, was_clean }, has_error);
+        });
+    }
+
+    fn end(self: &Rc<Self>, event: CloseEvent, has_error: bool) {
+        if self.state.replace(ReadyState::Closed) == ReadyState::Closed {
+            return;
+        }
+        self.page.sockets.borrow_mut().remove(&self.id);
+        if has_error {
+            self.dispatch(Event::Error);
+        }
+        self.dispatch(Event::Close(event));
+        // The ones that were added for good.
+        let socket = Rc::clone(self);
+        self.page.call_back(move || {
+            let gone = socket.listeners.take();
+            let (gone, kept) = gone.into_iter().partition::<Vec<_>, _>(|listener| listener.id == 0);
+            socket.listeners.replace(kept);
+            drop(gone);
+        });
+    }
+
+    /// A Blob that was sent cannot be read: Chromium fails the connection, others go on without it.
+    fn cannot_read(self: &Rc<Self>) {
+        if self.page.engine.get() == Engine::Chromium {
+            self.wire.borrow().iter().for_each(|wire| wire.give_up());
+            self.ends(1006, String::new(), false);
+        }
+    }
+
+    fn queue(&self, task: impl FnOnce() + 'static) {
+        self.page.queue(Source::Socket(self.id), Box::new(task));
+    }
+
+    /// Calls those who listen now, each in a callback of its own; not those who have ceased to by then.
+    fn dispatch(self: &Rc<Self>, event: Event) {
+        let event = Rc::new(event);
+        let listeners = self.listeners.borrow().clone();
+        for listener in listeners.into_iter().filter(|listener| listener.kind == event.kind()) {
+            let (socket, event) = (Rc::clone(self), Rc::clone(&event));
+            self.page.call_back(move || {
+                let is_listening = socket.listeners.borrow().iter().any(|other| Rc::ptr_eq(other, &listener));
+                if is_listening {
+                    (listener.call.borrow_mut())(&event);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! A connection over the network, between the browser's socket and a peer: frames, bandwidth, delay, and how it breaks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use super::bytes::Bytes;
+use super::page::{Engine, Page};
+use super::server::Inbox;
+use super::socket::Inner;
+
+/// What the network is like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Network {
+    /// Bytes per second, each way.
+    pub bandwidth: u64,
+    /// How long a byte is on its way.
+    pub delay: Duration,
+    /// The bytes that sockets hold for a peer that does not read.
+    pub window: u64,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { bandwidth: 12_500_000, delay: Duration::from_millis(5), window: 128 << 10 }
+    }
+}
+
+/// A frame.
+#[derive(Clone)]
+pub enum Frame {
+    Text(Rc<str>),
+    Binary(Bytes),
+    Close(Option<(u16, String)>),
+}
+
+impl Frame {
+    /// The bytes of the payload, which are those that browsers count.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Binary(bytes) => bytes.len(),
+            Self::Close(_) => 0,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Direction {
+    /// From the page to the peer.
+    Up,
+    Down,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Pipe {
+    /// The frames that are not yet on the wire, and how much of the first one is still to go.
+    waiting: VecDeque<Frame>,
+    left: u64,
+    unsent: u64,
+    is_pumping: bool,
+    last_arrival: Duration,
+}
+
+impl Pipe {
+    fn push(&mut self, frame: Frame) {
+        if self.waiting.is_empty() {
+            self.left = frame.len();
+        }
+        self.unsent += frame.len();
+        self.waiting.push_back(frame);
+    }
+
+    /// Puts as many bytes on the wire as there may be. Gives the frames that are complete, and how many bytes it were.
+    fn take(&mut self, mut budget: u64) -> (Vec<Frame>, u64) {
+        let (mut complete, before) = (Vec::new(), self.unsent);
+        while let Some(frame) = self.waiting.front() {
+            let taken = self.left.min(budget);
+            self.left -= taken;
+            self.unsent -= taken;
+            budget -= taken;
+            // A frame has a header, too: without budget not even an empty one goes.
+            if self.left > 0 || (budget == 0 && taken == 0 && frame.len() == 0) {
+                break;
+            }
+            complete.extend(self.waiting.pop_front());
+            self.left = self.waiting.front().map_or(0, Frame::len);
+        }
+        (complete, before - self.unsent)
+    }
+
+    fn clear(&mut self) {
+        self.waiting.clear();
+        (self.left, self.unsent) = (0, 0);
+    }
+}
+
+/// The connection. It lives for as long as either end has it.
+pub struct Wire {
+    page: Weak<Page>,
+    pub network: Cell<Network>,
+    up: RefCell<Pipe>,
+    down: RefCell<Pipe>,
+    client: Weak<Inner>,
+    pub inbox: Inbox,
+    /// Nothing goes through any more, and neither end is told.
+    is_silent: Cell<bool>,
+    /// Each end knows that the connection has ended.
+    is_ended: Cell<bool>,
+    /// What the page's end has sent as its Close frame, and what the peer's end has.
+    page_closed: Cell<bool>,
+    peer_closed: RefCell<Option<Option<(u16, String)>>>,
+}
+
+/// How often bytes move.
+const TICK: Duration = Duration::from_millis(1);
+
+impl Wire {
+    pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
+        Rc::new(Self {
+            page: Rc::downgrade(page),
+            network: Cell::new(network),
+            up: RefCell::default(),
+            down: RefCell::default(),
+            client: Rc::downgrade(client),
+            inbox: Inbox::default(),
+            is_silent: Cell::default(),
+            is_ended: Cell::default(),
+            page_closed: Cell::default(),
+            peer_closed: RefCell::default(),
+        })
+    }
+
+    /// The payload bytes of the page that are not yet on the wire.
+    pub fn unsent(&self) -> u64 {
+        self.up.borrow().unsent
+    }
+
+    /// The payload bytes of the peer that are not yet on the wire.
+    pub fn peer_unsent(&self) -> u64 {
+        self.down.borrow().unsent
+    }
+
+    /// Whether the peer has sent a Close frame.
+    pub fn is_closing(&self) -> bool {
+        self.peer_closed.borrow().is_some()
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.is_ended.get()
+    }
+
+    /// Sends a frame of the page.
+    pub fn send_up(self: &Rc<Self>, frame: Frame) {
+        if matches!(frame, Frame::Close(_)) && self.page_closed.replace(true) {
+            return;
+        }
+        self.up.borrow_mut().push(frame);
+        self.start(Direction::Up);
+    }
+
+    /// Sends a frame of the peer.
+    pub fn send_down(self: &Rc<Self>, frame: Frame) {
+        if self.is_ended.get() || self.peer_closed.borrow().is_some() {
+            return;
+        }
+        if let Frame::Close(close) = &frame {
+            self.peer_closed.replace(Some(close.clone()));
+        }
+        self.down.borrow_mut().push(frame);
+        self.start(Direction::Down);
+    }
+
+    /// Lets bytes move, if they do not.
+    pub fn resume(self: &Rc<Self>) {
+        self.start(Direction::Up);
+        self.start(Direction::Down);
+    }
+
+    fn pipe(&self, direction: Direction) -> &RefCell<Pipe> {
+        if direction == Direction::Up { &self.up } else { &self.down }
+    }
+
+    fn start(self: &Rc<Self>, direction: Direction) {
+        let mut pipe = self.pipe(direction).borrow_mut();
+        let Some(page) = self.page.upgrade().filter(|_| !pipe.is_pumping && !pipe.waiting.is_empty()) else { return };
+        pipe.is_pumping = true;
+        let wire = Rc::clone(self);
+        // Never at once: what is unsent falls between two tasks only.
+        page.after(Duration::ZERO, move || wire.pump(direction));
+    }
+
+    fn pump(self: &Rc<Self>, direction: Direction) {
+        let Some(page) = self.page.upgrade() else { return };
+        let mut pipe = self.pipe(direction).borrow_mut();
+        pipe.is_pumping = false;
+        if self.is_silent.get() || self.is_ended.get() {
+            return;
+        }
+        let network = self.network.get();
+        let per_tick = (u128::from(network.bandwidth) * TICK.as_nanos() / 1_000_000_000) as u64;
+        let room = if direction == Direction::Up { self.inbox.room(network.window) } else { u64::MAX };
+        let (complete, taken) = pipe.take(per_tick.max(1).min(room));
+        if direction == Direction::Up {
+            self.inbox.arrives(taken);
+        }
+        for frame in complete {
+            let arrival = (page.elapsed() + network.delay).max(pipe.last_arrival);
+            pipe.last_arrival = arrival;
+            let wire = Rc::clone(self);
+            page.after(arrival - page.elapsed(), move || wire.arrive(direction, frame));
+        }
+        // Without room, it goes on when the peer reads.
+        if !pipe.waiting.is_empty() && room > 0 && network.bandwidth > 0 {
+            pipe.is_pumping = true;
+            let wire = Rc::clone(self);
+            page.after(TICK, move || wire.pump(direction));
+        }
+    }
+
+    fn arrive(self: &Rc<Self>, direction: Direction, frame: Frame) {
+        if self.is_silent.get() || self.is_ended.get() {
+            return;
+        }
+        match direction {
+            Direction::Up => self.arrive_at_peer(frame),
+            Direction::Down => self.arrive_at_page(frame),
+        }
+    }
+
+    fn arrive_at_peer(self: &Rc<Self>, frame: Frame) {
+        let is_close = matches!(frame, Frame::Close(_));
+        self.inbox.push(frame);
+        // A peer that has begun to close reads until the answer has come.
+        if is_close && self.peer_closed.borrow().is_some() {
+            self.finish();
+        }
+    }
+
+    fn arrive_at_page(self: &Rc<Self>, frame: Frame) {
+        let Some(client) = self.client.upgrade() else { return };
+        match frame {
+            Frame::Close(_) if self.page_closed.get() => {}
+            Frame::Close(close) => {
+                // Chromium drops what it has not yet put on the wire; others send it before the answer.
+                let drops = self.page.upgrade().is_some_and(|page| page.engine.get() == Engine::Chromium);
+                client.peer_closes(if drops { self.unsent() } else { 0 });
+                if drops {
+                    self.up.borrow_mut().clear();
+                }
+                self.send_up(Frame::Close(close.map(|(code, _)| (code, String::new()))));
+            }
+            frame => client.receive(frame),
+        }
+    }
+
+    /// The peer takes the page's Close frame: it answers, unless it has sent one, and ends the connection.
+    pub fn answer_close(self: &Rc<Self>, close: Option<(u16, String)>) {
+        if self.peer_closed.borrow().is_none() {
+            self.send_down(Frame::Close(close));
+            let wire = Rc::clone(self);
+            // The connection ends behind the answer.
+            self.after_down(move || wire.finish());
+        }
+    }
+
+    /// Does something when all that the peer has sent has arrived.
+    fn after_down(self: &Rc<Self>, action: impl FnOnce() + 'static) {
+        let Some(page) = self.page.upgrade() else { return };
+        if self.down.borrow().waiting.is_empty() {
+            let at = self.down.borrow().last_arrival.max(page.elapsed());
+            page.after(at - page.elapsed(), action);
+        } else {
+            let wire = Rc::clone(self);
+            page.after(TICK, move || wire.after_down(action));
+        }
+    }
+
+    /// Both Close frames have arrived: TCP ends in order.
+    fn finish(self: &Rc<Self>) {
+        if self.is_ended.replace(true) {
+            return;
+        }
+        let close = self.peer_closed.borrow().clone().flatten();
+        if let Some(client) = self.client.upgrade() {
+            let (code, reason) = close.unwrap_or((1005, String::new()));
+            client.ends(code, reason, true);
+        }
+        self.inbox.end();
+    }
+
+    /// TCP ends without a closing handshake. What the peer has sent before arrives, if it ends in order.
+    pub fn break_off(self: &Rc<Self>, in_order: bool) {
+        if self.is_ended.get() {
+            return;
+        }
+        if in_order && !self.is_silent.get() && !self.down.borrow().waiting.is_empty() {
+            let wire = Rc::clone(self);
+            return self.after_down(move || wire.break_off(false));
+        }
+        self.is_ended.set(true);
+        self.inbox.end();
+        let (Some(page), Some(client)) = (self.page.upgrade(), self.client.upgrade()) else { return };
+        let is_silent = self.is_silent.get();
+        page.after(self.network.get().delay, move || {
+            if !is_silent {
+                client.ends(1006, String::new(), false);
+            }
+        });
+    }
+
+    /// From now on nothing goes through, and neither end is told.
+    pub fn fall_silent(&self) {
+        self.is_silent.set(true);
+    }
+
+    /// The browser gives the connection up.
+    pub fn give_up(&self) {
+        self.is_ended.set(true);
+        self.inbox.end();
+    }
+}
