@@ -19,13 +19,15 @@
 //!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
 //! - Dropping a handle removes its listeners and closes its socket.
 //!
+//! The feature `testing` adds a simulated page, in which code that uses this crate is tested on the host.
+//!
 //! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
 
 // browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ codec ─▶ you
 // browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ codec ◀─ you
 //
-// `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`. The others are plain Rust; what of them needs
-// no browser is tested on the host.
+// `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`, and the one seam to the platform: on the host it is
+// a simulated page, in which everything is tested.
 mod sys;
 
 mod lifecycle;

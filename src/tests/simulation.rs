@@ -1,5 +1,7 @@
 //! The simulated page itself.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, join};
 
 use crate::testing::Page;
@@ -35,4 +37,21 @@ fn outside_of_a_page_there_is_no_websocket() {
     let mut connecting = std::pin::pin!(WebSocketStream::connect("ws://example.com"));
     let polled = connecting.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
     assert!(matches!(polled, std::task::Poll::Ready(Err(Error::Unsupported))));
+}
+
+#[test]
+fn without_a_network_nothing_opens_and_what_is_sent_arrives_later() {
+    let (page, url) = (Page::new(), "ws://example.com/sink");
+    let server = page.server(url);
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect(url), server.accept());
+        page.go_offline();
+        assert_eq!(WebSocketStream::connect(url).await.unwrap_err(), Error::ConnectFailed { url: url.into() });
+        let mut stream = stream.unwrap();
+        stream.send("late").await.unwrap();
+        page.sleep(Duration::from_secs(10)).await;
+        assert_eq!(stream.buffered_amount(), 4);
+        page.come_online();
+        assert_eq!(peer.receive().await, Some("late".into()));
+    });
 }

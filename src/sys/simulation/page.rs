@@ -68,6 +68,7 @@ pub struct Page {
     last_id: Cell<u64>,
     hidden_since: Cell<Option<Duration>>,
     is_frozen: Cell<bool>,
+    pub is_offline: Cell<bool>,
     /// Timeouts that were due while the page was frozen.
     overdue: RefCell<VecDeque<Action>>,
     pub listeners: RefCell<Vec<Listening>>,
@@ -127,6 +128,7 @@ impl Page {
             last_id: Cell::default(),
             hidden_since: Cell::default(),
             is_frozen: Cell::default(),
+            is_offline: Cell::default(),
             overdue: RefCell::default(),
             listeners: RefCell::default(),
             live_listeners: Cell::default(),
