@@ -64,6 +64,7 @@ pub mod testing;
 mod close;
 mod error;
 mod protocol;
+mod redact;
 mod state;
 
 pub use byte_stream::ByteStream;

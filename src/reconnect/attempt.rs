@@ -9,6 +9,7 @@ use std::task::Poll;
 use super::event::Signal;
 use super::options::BoxFuture;
 use crate::error::milliseconds;
+use crate::redact::PublicUrl;
 use crate::sys::Timer;
 use crate::{AfterClose, Error, ReconnectOptions, WebSocketStream};
 
@@ -27,7 +28,7 @@ use crate::{AfterClose, Error, ReconnectOptions, WebSocketStream};
 ///     Ok(Target::new("wss://example.com/feed").protocols(["feed.v1".to_owned(), format!("bearer.{token}")]))
 /// });
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     url: String,
     protocols: Option<Vec<String>>,
@@ -43,6 +44,16 @@ impl Target {
     pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.protocols = Some(protocols.into_iter().map(Into::into).collect());
         self
+    }
+}
+
+/// Without what may be secret: the query of the URL, and the subprotocols.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("url", &PublicUrl(&self.url))
+            .field("protocols", &self.protocols.as_ref().map(Vec::len))
+            .finish()
     }
 }
 

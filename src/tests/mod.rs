@@ -15,6 +15,7 @@ mod notify;
 mod protocol;
 mod queue;
 mod reconnect;
+mod redact;
 #[cfg(not(target_arch = "wasm32"))]
 mod simulation;
 mod unwind;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, join};
 
 use crate::testing::Page;
-use crate::{CloseEvent, Error, WebSocketStream};
+use crate::{CloseEvent, Error, WebSocket, WebSocketStream};
 
 #[test]
 fn messages_go_both_ways() {
@@ -53,5 +53,19 @@ fn without_a_network_nothing_opens_and_what_is_sent_arrives_later() {
         assert_eq!(stream.buffered_amount(), 4);
         page.come_online();
         assert_eq!(peer.receive().await, Some("late".into()));
+    });
+}
+
+#[test]
+fn debug_texts_of_connections_hold_no_secrets() {
+    let page = Page::new();
+    let server = page.server("wss://user:secret@example.com/");
+    page.run(async {
+        let url = "wss://user:secret@example.com/feed?token=secret";
+        let (stream, _peer) = join!(WebSocketStream::connect(url), server.accept());
+        let socket = WebSocket::new(url).unwrap();
+        let text = format!("{:?} {socket:?}", stream.unwrap());
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!(text.matches("example.com/feed").count(), 2, "{text}");
     });
 }

@@ -193,7 +193,7 @@ async fn errors_become_javascript_errors() {
         Ok(stream.send("late").await?)
     }
     let error: js_sys::Error = exported().await.unwrap_err().unchecked_into();
-    assert_eq!(error.message(), "the connection is closed, not open");
+    assert_eq!(error.message(), "the connection is closed, not open; connect again");
 }
 
 // S15: browsers take the message and discard it.

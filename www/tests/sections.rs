@@ -131,7 +131,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
     for (fault, heard) in [
         ("close", "4001: maintenance"),
         ("reset", "1006 (abnormal closure)"),
-        ("refuse", "could not connect to"),
+        ("refuse", "did not connect"),
         ("flood", "20,000 messages taken, 0 dropped. Closed: 1000 (normal closure)."),
         ("hang", "within 2000 ms"),
         ("stall", "still unsent. Closed: the peer did not answer the close within 2000 ms."),
@@ -143,7 +143,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
 
     page.choose("#flood-reader", "end").await?;
     page.click("#try-flood").await?;
-    page.shows("#verdict-flood", "more messages have arrived than may wait to be taken").await?;
+    page.shows("#verdict-flood", "the receive queue has overflowed").await?;
     page.choose("#flood-reader", "drop").await?;
     page.click("#try-flood").await?;
     page.shows("#progress-flood", "dropped").await?;

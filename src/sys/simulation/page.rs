@@ -376,11 +376,11 @@ impl Page {
 
     /// Drops all that is still to happen, which may hold the page itself.
     fn leave(&self) {
-        drop(take(&mut *self.scheduled.borrow_mut()));
-        drop(take(&mut *self.ready.borrow_mut()));
-        drop(take(&mut *self.callbacks.borrow_mut()));
-        drop(take(&mut *self.overdue.borrow_mut()));
-        drop(take(&mut *self.sockets.borrow_mut()));
+        drop(self.scheduled.take());
+        drop(self.ready.take());
+        drop(self.callbacks.take());
+        drop(self.overdue.take());
+        drop(self.sockets.take());
         self.servers.clear();
     }
 
