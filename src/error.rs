@@ -69,14 +69,6 @@ pub enum Error {
     UnexpectedText,
     /// Every handle of the connection was dropped, so that nobody will hear how it ends.
     Dropped,
-    /// Of so many messages nobody knows whether the peer has them: a [`Reconnecting`](crate::Reconnecting) had handed them over
-    /// on a connection that ended before they were confirmed.
-    ///
-    /// The stream goes on. [`take_in_doubt`](crate::Reconnecting::take_in_doubt) gives the messages.
-    InDoubt {
-        /// How many.
-        messages: u64,
-    },
     /// The provider of a [`Reconnecting`](crate::Reconnecting) had no URL for an attempt to connect, or the preamble of its
     /// connection has failed: what either said in an [`AttemptError`](crate::AttemptError).
     Attempt(String),
@@ -157,9 +149,6 @@ impl fmt::Display for Error {
             }
             Self::UnexpectedText => write!(f, "a text message came in a byte stream; the peer must send bytes"),
             Self::Dropped => write!(f, "every handle of the connection was dropped; keep one to see how it ends"),
-            Self::InDoubt { messages } => {
-                write!(f, "{messages} messages may not have reached the peer; `take_in_doubt` returns them")
-            }
             Self::Attempt(why) => write!(f, "the attempt to connect failed: {why}"),
             Self::HeartbeatTimeout(timeout) => {
                 write!(f, "the peer did not answer the heartbeat within {} ms", milliseconds(timeout))
@@ -207,7 +196,6 @@ impl Error {
             Self::Overflow => "Overflow",
             Self::UnexpectedText => "UnexpectedText",
             Self::Dropped => "Dropped",
-            Self::InDoubt { .. } => "InDoubt",
             Self::Attempt(_) => "Attempt",
             Self::HeartbeatTimeout(_) => "HeartbeatTimeout",
             Self::InvalidCloseCode(_) => "InvalidCloseCode",

@@ -77,8 +77,8 @@ pub use options::{Options, Overflow};
 pub use raw::RawMessage;
 pub use receiver::Receiver;
 pub use reconnect::{
-    AfterClose, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
-    ReconnectingSender, State, States, Target, WhenFull,
+    AfterClose, Attempt, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
+    ReconnectingSender, State, States, Target, WhenFull, WhenLost,
 };
 pub use sender::Sender;
 pub use slices::{Progress, Slices};
