@@ -29,7 +29,7 @@ async fn sources_are_shown(page: &Page) -> Result<()> {
         ("messages", "Blob::new(text.as_bytes(), \"text/plain\")"),
         ("traffic", "sample.buffered as f64"),
         ("faults", ".receive_limit(bytes, messages, overflow)"),
-        ("reconnection", "stream.take_in_doubt().messages"),
+        ("reconnection", "sender.take_in_doubt().messages"),
     ] {
         let details = format!("section[aria-labelledby={section}-title] details");
         ensure!(page.text(&format!("{details} pre")).await?.is_empty(), "{section}: its source is not folded");
