@@ -1,6 +1,7 @@
 //! One connection, as its handles share it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -29,6 +30,8 @@ struct Shared {
     close_timeout: Duration,
     lifecycle: Rc<Lifecycle>,
     queue: RefCell<Queue<Data>>,
+    /// Takes messages instead of the queue, once there is one.
+    inlet: OnceCell<Box<dyn Fn(Data)>>,
     backpressure: Backpressure,
 }
 
@@ -39,6 +42,7 @@ impl Connection {
             socket,
             lifecycle: Rc::default(),
             queue: RefCell::new(Queue::new(options.receive_limit)),
+            inlet: OnceCell::new(),
             backpressure: Backpressure::new(options),
             close_timeout: options.close_timeout,
         });
@@ -99,6 +103,13 @@ impl Connection {
 
     pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.shared.backpressure.poll_empty(context, wait, &self.shared.socket)
+    }
+
+    /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones, and how many were dropped.
+    pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> (VecDeque<Data>, u64) {
+        let _ = self.shared.inlet.set(Box::new(inlet));
+        let mut queue = self.shared.queue.borrow_mut();
+        (queue.drain(), queue.dropped())
     }
 
     /// Takes what has arrived, or waits for it.
@@ -165,6 +176,9 @@ impl Shared {
     fn received(self: &Rc<Self>, data: Data) {
         // The peer may have answered what it has taken.
         self.backpressure.notify.wake_all();
+        if let Some(inlet) = self.inlet.get() {
+            return inlet(data);
+        }
         let pushed = self.queue.borrow_mut().push(data);
         let reader = match pushed {
             Ok(None) => None,

@@ -4,32 +4,28 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use crate::redact::PublicUrl;
-use crate::{CloseEvent, Message, ReadyState, protocol};
+use crate::{CloseEvent, Message, ReadyState};
 
 /// An error of this crate.
 ///
 /// Each variant is plain data, so that errors can be compared, cloned and sent anywhere.
-///
-/// `Display` and `Debug` omit secrets: the user, password, query and fragment of a URL, and the text of a subprotocol. The
-/// variants keep the whole URL or subprotocol, for code to compare.
 #[non_exhaustive]
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The URL cannot be parsed, or is not one for a WebSocket.
     ///
     /// Allowed are `ws:`, `wss:`, and in current browsers `http:`, `https:` and relative URLs; a fragment (`#…`) is not.
     InvalidUrl(String),
     /// A subprotocol is not a token of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-4.1), for instance
-    /// because it is empty or contains a space, a comma, `/` or `=`.
+    /// because it is empty or contains a space or a comma.
     InvalidProtocol(String),
-    /// A subprotocol is offered twice. Upper and lower case count as the same.
+    /// A subprotocol is named twice.
     DuplicateProtocol(String),
     /// The browser does not let this page connect there, for instance to `ws:` from an `https:` page.
     Security {
         /// The URL.
         url: String,
-        /// What the browser says about it. Texts leave it out, since it may hold the whole URL.
+        /// What the browser says about it.
         message: String,
     },
     /// There is no `WebSocket` where this code runs, for instance on a server that renders pages.
@@ -69,14 +65,6 @@ pub enum Error {
     UnexpectedText,
     /// Every handle of the connection was dropped, so that nobody will hear how it ends.
     Dropped,
-    /// Of so many messages nobody knows whether the peer has them: a [`Reconnecting`](crate::Reconnecting) had handed them over
-    /// on a connection that ended before they were confirmed.
-    ///
-    /// The stream goes on. [`take_in_doubt`](crate::Reconnecting::take_in_doubt) gives the messages.
-    InDoubt {
-        /// How many.
-        messages: u64,
-    },
     /// The provider of a [`Reconnecting`](crate::Reconnecting) had no URL for an attempt to connect, or the preamble of its
     /// connection has failed: what either said in an [`AttemptError`](crate::AttemptError).
     Attempt(String),
@@ -113,112 +101,42 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidUrl(url) => {
-                write!(f, "`{}` is not a WebSocket URL; use ws: or wss:, without a fragment", PublicUrl(url))
+            Self::InvalidUrl(url) => write!(f, "`{url}` is not a URL for a WebSocket"),
+            Self::InvalidProtocol(protocol) => write!(f, "`{protocol}` is not a valid subprotocol"),
+            Self::DuplicateProtocol(protocol) => write!(f, "subprotocol `{protocol}` is named twice"),
+            Self::Security { url, message } => {
+                write!(f, "the browser does not allow a connection to `{url}`: {message}")
             }
-            Self::InvalidProtocol(protocol) => match protocol::first_not_allowed(protocol) {
-                Some(character) => write!(
-                    f,
-                    "`{}` is not allowed in a subprotocol; use letters, digits, `-`, `.` and `_`",
-                    character.escape_default()
-                ),
-                None => write!(f, "an empty subprotocol is not allowed; leave it out"),
-            },
-            Self::DuplicateProtocol(_) => {
-                write!(f, "a subprotocol is offered twice; offer each once, upper and lower case being the same")
-            }
-            Self::Security { url, .. } => write!(
-                f,
-                "`{}` is blocked by the browser; use wss: on an https: page, and check the content security policy",
-                PublicUrl(url)
-            ),
-            Self::Unsupported => {
-                write!(f, "there is no WebSocket in this environment; connect from a page or a worker")
-            }
+            Self::Unsupported => write!(f, "there is no WebSocket in this environment"),
             Self::ConnectFailed { url } => write!(
                 f,
-                "`{}` did not connect, and browsers hide why; check the host, the port, the path, the certificate and the \
-                 subprotocols, and see the browser's console",
-                PublicUrl(url)
+                "could not connect to `{url}`: browsers do not say why; check the host, the port, the path, the \
+                 certificate and the subprotocols, and see the browser's console"
             ),
             Self::ConnectTimeout { url, timeout } => {
-                write!(f, "`{}` did not connect within {} ms", PublicUrl(url), milliseconds(timeout))
+                write!(f, "could not connect to `{url}` within {} ms", milliseconds(timeout))
             }
-            Self::ConnectionLost { url } => {
-                write!(f, "`{}` disconnected, and browsers hide why; see the browser's console", PublicUrl(url))
-            }
-            Self::NotOpen(ReadyState::Connecting) => {
-                write!(f, "the connection is connecting, not open; wait for it to open")
-            }
-            Self::NotOpen(state) => write!(f, "the connection is {state}, not open; connect again"),
-            Self::Full => write!(f, "the send queue is full; send when there is room again"),
-            Self::Overflow => {
-                write!(f, "the receive queue has overflowed; take messages faster, or raise `receive_limit`")
-            }
-            Self::UnexpectedText => write!(f, "a text message came in a byte stream; the peer must send bytes"),
-            Self::Dropped => write!(f, "every handle of the connection was dropped; keep one to see how it ends"),
-            Self::InDoubt { messages } => {
-                write!(f, "{messages} messages may not have reached the peer; `take_in_doubt` returns them")
-            }
-            Self::Attempt(why) => write!(f, "the attempt to connect failed: {why}"),
+            Self::Full => write!(f, "there is no room: more is unsent than may be"),
+            Self::Overflow => write!(f, "more messages have arrived than may wait to be taken"),
+            Self::UnexpectedText => write!(f, "a text message in a stream of bytes"),
+            Self::Dropped => write!(f, "every handle of the connection was dropped"),
+            Self::ConnectionLost { url } => write!(f, "the connection to `{url}` has failed: browsers do not say why"),
+            Self::Attempt(why) => write!(f, "could not prepare a connection: {why}"),
             Self::HeartbeatTimeout(timeout) => {
-                write!(f, "the peer did not answer the heartbeat within {} ms", milliseconds(timeout))
+                write!(f, "the peer did not answer within {} ms", milliseconds(timeout))
             }
-            Self::InvalidCloseCode(code) => write!(f, "close code {code} is not allowed; use 1000 or 3000–4999"),
-            Self::ReasonTooLong(len) => write!(f, "a close reason of {len} bytes is too long; use 123 at most"),
+            Self::NotOpen(state) => write!(f, "the connection is {state}, not open"),
+            Self::InvalidCloseCode(code) => write!(f, "close code {code} is neither 1000 nor in 3000–4999"),
+            Self::ReasonTooLong(len) => write!(f, "the reason for closing has {len} bytes; 123 are allowed"),
             Self::CloseTimeout(timeout) => {
                 write!(f, "the peer did not answer the close within {} ms", milliseconds(timeout))
             }
-            Self::Unclean(event) => write!(f, "{event}: the connection ended without a closing handshake"),
-            Self::OutOfMemory(bytes) => {
-                write!(
-                    f,
-                    "{bytes} bytes do not fit into memory; take the message with `next_raw`, or the Blob in chunks"
-                )
-            }
+            Self::Unclean(event) => write!(f, "the connection ended without a closing handshake: {event}"),
+            Self::OutOfMemory(bytes) => write!(f, "there is no memory for {bytes} bytes"),
             Self::Encode(reason) => write!(f, "the value cannot be encoded: {reason}"),
             Self::Decode(reason) => write!(f, "the message cannot be decoded: {reason}"),
-            Self::UnreadableBlob(message) => write!(f, "the Blob cannot be read: {message}"),
+            Self::UnreadableBlob(message) => write!(f, "the blob cannot be read: {message}"),
             Self::Thrown { name, message } => write!(f, "the browser threw {name}: {message}"),
-        }
-    }
-}
-
-/// The variant and its text, as in `Overflow(the receive queue …)`.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({self})", self.variant())
-    }
-}
-
-impl Error {
-    fn variant(&self) -> &'static str {
-        match self {
-            Self::InvalidUrl(_) => "InvalidUrl",
-            Self::InvalidProtocol(_) => "InvalidProtocol",
-            Self::DuplicateProtocol(_) => "DuplicateProtocol",
-            Self::Security { .. } => "Security",
-            Self::Unsupported => "Unsupported",
-            Self::ConnectFailed { .. } => "ConnectFailed",
-            Self::ConnectTimeout { .. } => "ConnectTimeout",
-            Self::ConnectionLost { .. } => "ConnectionLost",
-            Self::NotOpen(_) => "NotOpen",
-            Self::Full => "Full",
-            Self::Overflow => "Overflow",
-            Self::UnexpectedText => "UnexpectedText",
-            Self::Dropped => "Dropped",
-            Self::InDoubt { .. } => "InDoubt",
-            Self::Attempt(_) => "Attempt",
-            Self::HeartbeatTimeout(_) => "HeartbeatTimeout",
-            Self::InvalidCloseCode(_) => "InvalidCloseCode",
-            Self::ReasonTooLong(_) => "ReasonTooLong",
-            Self::CloseTimeout(_) => "CloseTimeout",
-            Self::Unclean(_) => "Unclean",
-            Self::OutOfMemory(_) => "OutOfMemory",
-            Self::Encode(_) => "Encode",
-            Self::Decode(_) => "Decode",
-            Self::UnreadableBlob(_) => "UnreadableBlob",
-            Self::Thrown { .. } => "Thrown",
         }
     }
 }

@@ -19,15 +19,13 @@
 //!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
 //! - Dropping a handle removes its listeners and closes its socket.
 //!
-//! The feature `testing` adds a simulated page, in which code that uses this crate is tested on the host.
-//!
 //! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
 
 // browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ codec ─▶ you
 // browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ codec ◀─ you
 //
-// `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`, and the one seam to the platform: on the host it is
-// a simulated page, in which everything is tested.
+// `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`. The others are plain Rust; what of them needs
+// no browser is tested on the host.
 mod sys;
 
 mod lifecycle;
@@ -64,7 +62,6 @@ pub mod testing;
 mod close;
 mod error;
 mod protocol;
-mod redact;
 mod state;
 
 pub use byte_stream::ByteStream;
@@ -77,8 +74,8 @@ pub use options::{Options, Overflow};
 pub use raw::RawMessage;
 pub use receiver::Receiver;
 pub use reconnect::{
-    AfterClose, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
-    ReconnectingSender, State, States, Target, WhenFull,
+    AfterClose, Attempt, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
+    ReconnectingSender, State, States, Target, WhenFull, WhenLost,
 };
 pub use sender::Sender;
 pub use slices::{Progress, Slices};

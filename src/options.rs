@@ -1,6 +1,5 @@
 //! What can be chosen about a connection.
 
-use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::{BinaryType, Error, WebSocketStream, protocol};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     pub(crate) protocols: Vec<String>,
     pub(crate) binary_type: BinaryType,
@@ -145,29 +144,5 @@ impl Options {
     /// As there, and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
     pub fn connect(&self, url: &str) -> impl Future<Output = Result<WebSocketStream, Error>> + use<> {
         WebSocketStream::connect_with(url, self)
-    }
-}
-
-/// With the number of subprotocols alone, since one may be a secret token.
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            protocols,
-            binary_type,
-            high_water_mark,
-            low_water_mark,
-            receive_limit,
-            connect_timeout,
-            close_timeout,
-        } = self;
-        f.debug_struct("Options")
-            .field("protocols", &protocols.len())
-            .field("binary_type", binary_type)
-            .field("high_water_mark", high_water_mark)
-            .field("low_water_mark", low_water_mark)
-            .field("receive_limit", receive_limit)
-            .field("connect_timeout", connect_timeout)
-            .field("close_timeout", close_timeout)
-            .finish()
     }
 }

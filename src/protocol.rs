@@ -15,11 +15,6 @@ pub(crate) fn check(protocols: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first character that is not allowed in a subprotocol.
-pub(crate) fn first_not_allowed(protocol: &str) -> Option<char> {
-    protocol.chars().find(|char| !u8::try_from(*char).is_ok_and(is_token_byte))
-}
-
 /// Whether a token may contain this byte: visible ASCII without separators.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte)

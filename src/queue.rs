@@ -130,6 +130,13 @@ impl<T: Len> Queue<T> {
             && (self.messages.is_empty() || self.bytes.saturating_add(bytes) <= self.limit.bytes)
     }
 
+    /// How much of the limit is left, but for at least one message.
+    pub fn room(&self) -> Limit {
+        let Limit { bytes, messages, overflow } = self.limit;
+        let messages = messages.saturating_sub(self.messages.len()).max(1);
+        Limit { bytes: bytes.saturating_sub(self.bytes), messages, overflow }
+    }
+
     fn is_half_full(&self) -> bool {
         let Limit { bytes, messages, overflow } = self.limit;
         overflow != Overflow::Unbounded && (self.bytes > bytes / 2 || self.messages.len() > messages / 2)
@@ -183,6 +190,12 @@ impl<T: Len> Queue<T> {
         self.bytes = 0;
         self.limit = Limit { bytes: 0, messages: 0, overflow: Overflow::DropNewest };
         self.reader.take()
+    }
+
+    /// Takes all messages at once.
+    pub fn drain(&mut self) -> VecDeque<T> {
+        self.bytes = 0;
+        std::mem::take(&mut self.messages)
     }
 
     /// Takes the next message, or what follows the last.

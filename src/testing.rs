@@ -134,15 +134,8 @@ impl Page {
         self.0.set_frozen(false);
     }
 
-    /// Takes the network from the page: connections cannot be opened, and what is sent on open ones is on its way until it
-    /// [comes back](Self::come_online).
-    pub fn go_offline(&self) {
-        self.0.is_offline.set(true);
-    }
-
-    /// Gives the network back, and tells the page so: the event `online`.
+    /// Tells the page that the network has come back: the event `online`.
     pub fn come_online(&self) {
-        self.0.is_offline.set(false);
         self.0.tell(PageEvent::Online);
     }
 

@@ -3,107 +3,74 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
-use super::event::Signal;
-use super::options::BoxFuture;
+use super::event::{Begin, Signal};
+use super::shared::Shared;
+use super::target::Provider;
 use crate::error::milliseconds;
-use crate::redact::PublicUrl;
 use crate::sys::Timer;
-use crate::{AfterClose, Error, ReconnectOptions, WebSocketStream};
+use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, Target, WebSocketStream};
 
-/// Where to connect to: what the provider of a [`Reconnecting`](crate::Reconnecting) gives for each attempt.
-///
-/// A `&str` or `String` becomes one that offers the subprotocols of the [`Options`](crate::Options).
+/// The attempt that has opened a connection: the second argument of [`on_open`](ReconnectOptions::on_open).
 ///
 /// # Examples
+///
+/// With [`WhenLost::Resend`](crate::WhenLost::Resend), a server that counts can have each message exactly once:
 ///
 /// ```no_run
-/// use wasm_websocket::{ReconnectOptions, Reconnecting, Target};
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{ReconnectOptions, WhenLost};
 ///
-/// # async fn fresh_token() -> Result<String, wasm_websocket::Error> { Ok(String::new()) }
-/// let feed = Reconnecting::new(ReconnectOptions::new(), async || {
-///     let token = fresh_token().await?; // for each attempt, as it may have expired since
-///     Ok(Target::new("wss://example.com/feed").protocols(["feed.v1".to_owned(), format!("bearer.{token}")]))
+/// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).on_open(async |stream, attempt| {
+///     stream.send("last?").await?; // the number of the last message that it has received
+///     let last = stream.try_next().await?.ok_or("there was no answer")?;
+///     attempt.confirm(last.as_text().unwrap_or_default().parse()?);
+///     Ok(()) // the messages after that one are sent again now, and then what is queued
 /// });
 /// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct Target {
-    url: String,
-    protocols: Option<Vec<String>>,
+pub struct Attempt {
+    number: u32,
+    cause: Cause,
+    shared: Weak<Shared>,
 }
 
-impl Target {
-    /// A URL, with the subprotocols of the options.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), protocols: None }
+impl Attempt {
+    /// The number of the attempt since the last good connection, from 1.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
-    /// Offers these subprotocols instead, the preferred one first.
-    pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
-        self.protocols = Some(protocols.into_iter().map(Into::into).collect());
-        self
+    /// Why the attempt was made. [`Cause::Requested`] for the first connection.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// A copy of the messages in doubt. They stay in doubt.
+    pub fn in_doubt(&self) -> InDoubt {
+        self.shared.upgrade().map(|shared| shared.in_doubt()).unwrap_or_default()
+    }
+
+    /// Takes the messages in doubt, for instance to send some of them again on this connection, before anything queued. See
+    /// [`Reconnecting::take_in_doubt`](crate::Reconnecting::take_in_doubt).
+    ///
+    /// The preamble that takes them answers for them: if it fails after that, they are not in the next attempt.
+    pub fn take_in_doubt(&self) -> InDoubt {
+        self.shared.upgrade().map(|shared| shared.take_in_doubt()).unwrap_or_default()
+    }
+
+    /// Says that the peer has received the messages in doubt up to this number, so that they are not sent again. See
+    /// [`Reconnecting::confirm`](crate::Reconnecting::confirm).
+    pub fn confirm(&self, number: u64) -> u64 {
+        self.shared.upgrade().map(|shared| shared.confirm(number)).unwrap_or_default()
     }
 }
 
-/// Without what may be secret: the query of the URL, and the subprotocols.
-impl fmt::Debug for Target {
+impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target")
-            .field("url", &PublicUrl(&self.url))
-            .field("protocols", &self.protocols.as_ref().map(Vec::len))
-            .finish()
-    }
-}
-
-impl From<&str> for Target {
-    fn from(url: &str) -> Self {
-        Self::new(url)
-    }
-}
-
-impl From<String> for Target {
-    fn from(url: String) -> Self {
-        Self::new(url)
-    }
-}
-
-/// Why a provider or a preamble could not do its part of an attempt.
-///
-/// `?` makes one of any error, and of text. It then is the end of this attempt only, and the [`Backoff`](crate::Backoff) has
-/// the next one; [`last`](Self::last) makes it the end of all. In states and in the stream it is [`Error::Attempt`].
-///
-/// # Examples
-///
-/// ```
-/// use wasm_websocket::AttemptError;
-///
-/// fn token(status: u16, body: &str) -> Result<&str, AttemptError> {
-///     match status {
-///         200 => Ok(body),
-///         401 => Err(AttemptError::last("the session has expired")), // the user must log in
-///         _ => Err("no token now".into()),
-///     }
-/// }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptError {
-    message: String,
-    after: AfterClose,
-}
-
-impl AttemptError {
-    /// One after which there is no other attempt.
-    pub fn last(error: impl fmt::Display) -> Self {
-        Self { message: error.to_string(), after: AfterClose::Stop }
-    }
-}
-
-// It is not `Display` itself, or else it could not be made of all that is.
-impl<E: fmt::Display> From<E> for AttemptError {
-    fn from(error: E) -> Self {
-        Self { message: error.to_string(), after: AfterClose::Retry }
+        f.debug_struct("Attempt").field("number", &self.number).field("cause", &self.cause).finish_non_exhaustive()
     }
 }
 
@@ -120,19 +87,17 @@ impl From<Error> for Signal {
     }
 }
 
-/// Gives the target of each attempt.
-pub(crate) trait Provider {
-    fn target(&self) -> BoxFuture<'_, Result<Target, AttemptError>>;
-}
-
-impl<T: Into<Target>, F: AsyncFn() -> Result<T, AttemptError>> Provider for F {
-    fn target(&self) -> BoxFuture<'_, Result<Target, AttemptError>> {
-        Box::pin(async move { Ok(self().await?.into()) })
+/// Gets a target, connects to it and runs the preamble, in the time that one attempt has.
+pub(crate) async fn attempt(
+    begin: Begin,
+    shared: Weak<Shared>,
+    provider: Rc<dyn Provider>,
+    options: ReconnectOptions,
+) -> Result<WebSocketStream, Signal> {
+    if begin.generation > 1 {
+        // However fast attempts fail, and whatever the caller's code commands meanwhile: one a turn, or else the page freezes.
+        Timer::new(Duration::ZERO).await;
     }
-}
-
-/// Gets a target, connects to it and does the preamble, in the time that one attempt has.
-pub(crate) async fn attempt(provider: Rc<dyn Provider>, options: ReconnectOptions) -> Result<WebSocketStream, Signal> {
     let timeout = options.connection.connect_timeout;
     let mut timer = Timer::new(timeout);
     let Some(target) = in_time(&mut timer, provider.target()).await else {
@@ -141,20 +106,38 @@ pub(crate) async fn attempt(provider: Rc<dyn Provider>, options: ReconnectOption
     let Target { url, protocols } = target?;
     let mut connection = options.connection.clone();
     connection.protocols = protocols.unwrap_or(connection.protocols);
+    if let Some(shared) = shared.upgrade() {
+        // What the preamble leaves is added to what waits already.
+        connection.receive_limit = shared.inbox.borrow().room();
+    }
     let Some(connected) = in_time(&mut timer, connection.connect(&url)).await else {
         return Err(Error::ConnectTimeout { url, timeout }.into());
     };
     let mut stream = connected?;
-    let prepared = in_time(&mut timer, options.preamble.run(&mut stream)).await;
-    // A peer that closes is the cause of what the preamble makes of it, and tells more.
-    if let (Some(Err(_)), Some(Ok(event))) = (&prepared, stream.ended()) {
-        let after = (options.after_close)(&event);
-        return Err(Signal::Ended(Ok(event), after));
+    let attempt = Attempt { number: begin.number, cause: begin.cause, shared };
+    let prepared = in_time(&mut timer, prepare(&options, &mut stream, &attempt)).await;
+    match (prepared, stream.ended()) {
+        (Some(Some(Ok(()))), _) => Ok(stream),
+        // A close by the peer is the cause of what the preamble makes of it, and says more.
+        (_, Some(end)) => Err(options.ended(end)),
+        (Some(Some(Err(error))), None) => Err(error.into()),
+        (_, None) => Err(Error::ConnectTimeout { url, timeout }.into()),
     }
-    match prepared {
-        None => Err(Error::ConnectTimeout { url, timeout }.into()),
-        Some(prepared) => Ok(prepared.map(|()| stream)?),
-    }
+}
+
+/// Runs the preamble. Resolves with nothing if the connection ends before.
+async fn prepare(
+    options: &ReconnectOptions,
+    stream: &mut WebSocketStream,
+    attempt: &Attempt,
+) -> Option<Result<(), AttemptError>> {
+    let mut ended = stream.closed();
+    let mut preamble = options.preamble.run(stream, attempt);
+    poll_fn(|context| match preamble.as_mut().poll(context) {
+        Poll::Ready(prepared) => Poll::Ready(Some(prepared)),
+        Poll::Pending => Pin::new(&mut ended).poll(context).map(|_| None),
+    })
+    .await
 }
 
 /// Resolves with what a future gives, or with nothing when its time is over.

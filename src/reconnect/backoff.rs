@@ -1,16 +1,20 @@
-//! How long to wait before the next attempt, and when to give up.
+//! The delay before the next attempt, and when to give up.
 
 use std::time::Duration;
 
-/// How long to wait between attempts to connect, and when to give up.
+/// The delays between attempts to connect, and when to give up.
 ///
-/// The delay before the n-th attempt that follows a loss or a failure is a random part of `base · 2ⁿ⁻¹`, or of `cap` if that
-/// is less, and never less than `floor`. That is called *full jitter*. It holds at the cap, too: clients that were cut off
+/// The delay before the n-th attempt that follows a loss or a failure is random, between 0 and `base · 2ⁿ⁻¹` or `cap`,
+/// whichever is less, and at least `floor`. This is *full jitter*. It also holds at the cap, so that clients which were cut off
 /// together do not come back together.
 ///
-/// Attempts and their time are counted anew when a connection was open for 10 seconds and something was received on it, so
-/// that a server which accepts and closes at once is not asked without end and without delay; and when the caller says
-/// [`reconnect_now`](crate::Reconnecting::reconnect_now) or [`resume`](crate::Reconnecting::resume).
+/// Attempts and their time are counted from zero again
+///
+/// - after a connection that was open for 10 seconds, whether anything was received on it or not. If it ended for want of an
+///   answer to a [`Heartbeat`](crate::Heartbeat), something must have been received after those 10 seconds;
+/// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume).
+///
+/// A server that accepts and closes at once is thus asked less and less often.
 ///
 /// # Examples
 ///
@@ -18,7 +22,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// use wasm_websocket::{Backoff, ReconnectOptions};
 ///
-/// // A dashboard on a local network, that says so when the device was switched off.
+/// // A dashboard on a local network, which gives up when the device is switched off.
 /// let backoff = Backoff::new().cap(Duration::from_secs(5)).max_elapsed(Duration::from_secs(600));
 /// let options = ReconnectOptions::new().backoff(backoff);
 /// ```
@@ -49,34 +53,36 @@ impl Backoff {
         Self::default()
     }
 
-    /// The longest that the first delay can be. By default 1 second. It doubles with each that follows.
+    /// The longest first delay; it doubles with each delay that follows. By default 1 second.
     pub fn base(mut self, base: Duration) -> Self {
         self.base = base;
         self
     }
 
-    /// The longest that any delay can be. By default 30 seconds.
+    /// The longest delay. By default 30 seconds.
     pub fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The shortest that any delay can be, even if the cap is shorter. By default 100 milliseconds.
+    /// The shortest delay, even if the cap is shorter. By default 100 milliseconds.
+    ///
+    /// With zero, attempts that fail at once follow each other in turns of the event loop, never within one.
     pub fn floor(mut self, floor: Duration) -> Self {
         self.floor = floor;
         self
     }
 
-    /// How many attempts may be made in a row, the first one counted, before it gives up. By default there is no limit.
+    /// How many attempts in a row, counting the first, before it gives up. By default without limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// How long attempts and the delays between them may take together before it gives up. By default there is no limit.
+    /// How long attempts and the delays between them may take in all before it gives up. By default without limit.
     ///
-    /// What the device sleeps does not count, so that it is not given up for that: counted are the delays as they were
-    /// chosen, and of each attempt no more than its timeout.
+    /// Time that the device sleeps does not count: delays count as they were chosen, and an attempt by no more than its
+    /// timeout.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
@@ -108,7 +114,7 @@ impl Retries {
         self.elapsed = self.elapsed.saturating_add(time);
     }
 
-    /// How long to wait for the next attempt, by a random number from 0 to 1. None to give up.
+    /// The delay before the next attempt, by a random number from 0 to 1. `None` to give up.
     pub fn next_delay(&mut self, random: f64) -> Option<Duration> {
         let Backoff { base, cap, floor, max_attempts, max_elapsed } = self.backoff;
         if self.attempts >= max_attempts || self.elapsed >= max_elapsed {
@@ -121,14 +127,26 @@ impl Retries {
         Some(delay)
     }
 
-    /// Begins anew.
+    /// Counts from zero again.
     pub fn reset(&mut self) {
         (self.attempts, self.delays, self.elapsed) = (0, 0, Duration::ZERO);
     }
 }
 
-/// A random part of the longest delay, by a number from 0 to 1. By any other, as a page may put its own function in the place
-/// of the browser's, it is the longest delay.
+/// A random part of the longest delay, by a number from 0 to 1. By any other number, it is the longest delay.
 pub(crate) fn jitter(longest: Duration, random: f64) -> Duration {
     Duration::try_from_secs_f64(longest.as_secs_f64() * random).map_or(longest, |delay| delay.min(longest))
+}
+
+/// Random numbers from 0 to 1 that follow from a seed, itself from 0 to 1. Unlike `Math.random`, which a page can replace, they
+/// call no foreign code.
+pub(crate) fn random_from(seed: f64) -> impl FnMut() -> f64 {
+    // SplitMix64.
+    let mut state = seed.to_bits();
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }

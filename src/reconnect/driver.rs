@@ -1,19 +1,19 @@
 //! Does what the machine decides, and tells it what happens.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::attempt::{Provider, attempt};
-use super::event::{Action, Command, Event, NO_CODE, Signal};
-use super::link::{Arrival, Link};
+use super::attempt::attempt;
+use super::event::{Action, Event, Signal};
 use super::options::BoxFuture;
-use super::shared::{Item, Shared};
-use crate::queue::{Overfull, Wake};
-use crate::sys::{Data, Timer, WakeUps, in_next_turn, now};
-use crate::{AfterClose, Cause, CloseEvent, Error, ReconnectOptions, State, WebSocketStream};
+use super::shared::Shared;
+use super::target::Provider;
+use crate::backpressure::Wait;
+use crate::notify::Waiter;
+use crate::sys::{Timer, WakeUps, now};
+use crate::{AfterClose, ReconnectOptions, WebSocketStream};
 
 /// What drives one connection that comes back. When this is dropped, nothing of it is left with the browser but the
 /// connection itself.
@@ -21,6 +21,9 @@ pub(crate) struct Driver {
     options: ReconnectOptions,
     provider: Rc<dyn Provider>,
     attempt: Option<(u64, BoxFuture<'static, Result<WebSocketStream, Signal>>)>,
+    /// The waits for room in the connection, and for its end.
+    room: Wait,
+    end: Waiter,
     /// A timer, and when it is due.
     timer: Option<(Duration, Timer)>,
     _wake_ups: WakeUps,
@@ -38,15 +41,16 @@ impl Driver {
                 shared.wake();
             }
         });
-        Self { options, provider, attempt: None, timer: None, _wake_ups: wake_ups }
+        let (room, end) = (Wait::default(), Waiter::default());
+        Self { options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
     }
 
     /// Resolves when it is over for good.
     pub fn poll(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) -> Poll<()> {
-        // First of all what has arrived: it may be older than the timer that has fired.
+        // First of all what has happened: it may be older than the timer that has fired.
         loop {
             self.poll_attempt(shared, context);
-            self.receive(shared, context);
+            self.poll_end(shared, context);
             shared.handle(Event::Tick);
             self.hand_over(shared, context);
             if !self.act(shared) && !self.is_due(shared, context) {
@@ -56,90 +60,37 @@ impl Driver {
         if shared.machine.borrow().is_closed() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn poll_attempt(&mut self, shared: &Shared, context: &mut Context<'_>) {
+    fn poll_attempt(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) {
         let Some((generation, attempt)) = &mut self.attempt else { return };
         let Poll::Ready(outcome) = attempt.as_mut().poll(context) else { return };
         let generation = *generation;
         self.attempt = None;
-        let signal = match outcome {
-            Ok(stream) => {
-                let last = shared.link.replace(Some(Link::new(stream, generation)));
-                drop(last);
-                Signal::Opened
-            }
-            Err(signal) => signal,
-        };
-        shared.handle(Event::Connection(generation, signal));
-        shared.notify.wake_all();
-    }
-
-    /// Takes what has arrived, so that answers of the peer are seen though the caller takes nothing.
-    fn receive(&self, shared: &Rc<Shared>, context: &mut Context<'_>) {
-        loop {
-            let arrival = shared.link.borrow().as_ref().map(|link| (link.generation, link.poll_arrival(context)));
-            let Some((generation, Poll::Ready(arrival))) = arrival else { return };
-            let signal = match arrival {
-                Arrival::Data(data) => match self.received(shared, generation, data) {
-                    Some(signal) => signal,
-                    None => continue,
-                },
-                Arrival::End(end) => self.ended(end),
-            };
-            let is_end = matches!(signal, Signal::Ended(..));
-            shared.handle(Event::Connection(generation, signal));
-            if is_end {
-                // What it was comes with the actions.
-                return;
-            }
+        match outcome {
+            // Another attempt may have been asked for meanwhile.
+            Ok(stream) if generation == shared.machine.borrow().generation() => shared.adopt(stream, generation),
+            Ok(stream) => drop(stream),
+            Err(signal) => shared.handle(Event::Connection(generation, signal)),
         }
     }
 
-    fn ended(&self, end: Result<CloseEvent, Error>) -> Signal {
-        let after = match &end {
-            Ok(event) => (self.options.after_close)(event),
-            Err(error) => AfterClose::of_failure(error),
-        };
-        Signal::Ended(end, after)
+    fn poll_end(&mut self, shared: &Shared, context: &mut Context<'_>) {
+        let Some(link) = shared.link() else { return };
+        let Poll::Ready(end) = link.poll_ended(context, &mut self.end) else { return };
+        let is_open = shared.machine.borrow().is_open();
+        let signal = if is_open { self.options.ended(end) } else { Signal::Ended(end, AfterClose::Stop) };
+        shared.handle(Event::Connection(link.generation, signal));
     }
 
-    /// None for what no browser delivers.
-    fn received(&self, shared: &Rc<Shared>, generation: u64, data: Data) -> Option<Signal> {
-        let len = data.len();
-        let heartbeat = self.options.heartbeat.as_ref().filter(|_| shared.machine.borrow().outbox.awaits_pong());
-        let item = match heartbeat {
-            None => Item::Data(data),
-            Some(heartbeat) => match data.decode()? {
-                Ok(message) if (heartbeat.is_pong)(&message) => return Some(Signal::Received { is_pong: true }),
-                decoded => Item::Decoded(decoded),
-            },
-        };
-        let pushed = shared.inbox.borrow_mut().push(generation, item, len);
-        match pushed {
-            Ok(None) => {}
-            Ok(Some(Wake::Now(reader))) => reader.wake(),
-            Ok(Some(Wake::NextTurn)) => {
-                let shared = Rc::downgrade(shared);
-                in_next_turn(move || {
-                    let reader = shared.upgrade().and_then(|shared| shared.inbox.borrow_mut().turn());
-                    if let Some(reader) = reader {
-                        reader.wake();
-                    }
-                });
-            }
-            Err(Overfull(reader)) => {
-                reader.into_iter().for_each(Waker::wake);
-                return Some(Signal::Ended(Err(Error::Overflow), AfterClose::Stop));
-            }
-        }
-        Some(Signal::Received { is_pong: false })
-    }
-
-    /// Hands over what is queued, as far as there is room.
-    fn hand_over(&self, shared: &Shared, context: &mut Context<'_>) {
+    /// Hands over what is pending, as far as there is room.
+    fn hand_over(&mut self, shared: &Shared, context: &mut Context<'_>) {
         let mut has_sent = false;
-        while shared.machine.borrow().is_open() && !shared.machine.borrow().outbox.is_empty() {
-            let room = shared.link.borrow_mut().as_mut().map(|link| link.poll_room(context));
-            if !matches!(room, Some(Poll::Ready(Ok(())))) || !shared.send_front() {
+        let is_pending = || {
+            let machine = shared.machine.borrow();
+            machine.is_open() && machine.outbox.is_pending()
+        };
+        while is_pending() {
+            let room = shared.link().map(|link| link.poll_room(context, &mut self.room));
+            if !matches!(room, Some(Poll::Ready(Ok(())))) || !shared.send_next() {
                 break;
             }
             has_sent = true;
@@ -150,41 +101,29 @@ impl Driver {
     }
 
     /// Does what is to be done. Whether there was anything.
-    fn act(&mut self, shared: &Shared) -> bool {
+    fn act(&mut self, shared: &Rc<Shared>) -> bool {
         let mut has_acted = false;
         loop {
             let action = shared.machine.borrow_mut().next_action();
             let Some(action) = action else { return has_acted };
             has_acted = true;
             match action {
-                Action::Connect(generation) => {
-                    let attempt = attempt(Rc::clone(&self.provider), self.options.clone());
+                Action::Connect(begin) => {
+                    let generation = begin.generation;
+                    let provider = Rc::clone(&self.provider);
+                    let attempt = attempt(begin, Rc::downgrade(shared), provider, self.options.clone());
                     self.attempt = Some((generation, Box::pin(attempt)));
                 }
                 Action::Disconnect => {
                     self.attempt = None;
-                    let link = shared.link.take();
-                    drop(link);
-                    shared.notify.wake_all();
+                    self.room = Wait::default();
+                    shared.drop_link();
                 }
                 Action::Close => shared.close(),
-                Action::Ping => self.ping(shared),
+                Action::Ping => ping(shared),
                 Action::Tell(state) => shared.tell(state),
-                Action::InDoubt(before, messages) => {
-                    let reader = shared.inbox.borrow_mut().push_doubt(before, messages);
-                    reader.into_iter().for_each(Waker::wake);
-                }
-                Action::End(cause, closing) => end(shared, cause, closing),
+                Action::End(cause, closing) => shared.finish(cause, closing),
             }
-        }
-    }
-
-    fn ping(&self, shared: &Shared) {
-        let Some(heartbeat) = &self.options.heartbeat else { return };
-        let pinged = shared.link.borrow_mut().as_mut().map(|link| link.send(&heartbeat.ping));
-        // Of one that is closing the end will be heard.
-        if let Some(Ok(())) = pinged {
-            shared.machine.borrow_mut().outbox.pinged();
         }
     }
 
@@ -207,23 +146,11 @@ impl Driver {
     }
 }
 
-fn end(shared: &Shared, cause: Cause, closing: Option<Result<CloseEvent, Error>>) {
-    let end = match (closing, &cause) {
-        (Some(end), _) => end.map(Some),
-        (None, Cause::Requested) => Ok(None),
-        (None, Cause::Closed(event)) => Ok(Some(event.clone())),
-        (None, Cause::Failed(error)) => Err(error.clone()),
-    };
-    shared.end.replace(Some(end));
-    let reader = shared.inbox.borrow_mut().end(cause.into_error());
-    reader.into_iter().for_each(Waker::wake);
-    shared.notify.wake_all();
-}
-
-/// Ends before it has begun.
-pub(crate) fn fail(shared: &Shared, error: Error) {
-    let cause = Cause::Failed(error);
-    shared.handle(Event::Command(Command::Close(NO_CODE)));
-    shared.tell(State::Closed { cause: cause.clone() });
-    end(shared, cause, None);
+fn ping(shared: &Shared) {
+    let (Some(heartbeat), Some(link)) = (&shared.heartbeat, shared.link()) else { return };
+    let handed = shared.machine.borrow().outbox.handed_over();
+    // Of one that is closing the end will be heard.
+    if link.send(&heartbeat.ping).is_ok() {
+        shared.machine.borrow_mut().outbox.pinged(handed);
+    }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Command(Command),
     /// The network has come back, or the page was shown.
     WakeUp,
+    /// It cannot go on, for this reason.
+    Failed(Error),
     /// Time has passed.
     Tick,
 }
@@ -40,12 +42,8 @@ pub(crate) enum Command {
     Pause,
     Resume,
     ReconnectNow,
-    /// With this code, which the peer is expected to repeat.
-    Close(u16),
+    Close,
 }
-
-/// What the peer repeats of a Close frame without a code.
-pub(crate) const NO_CODE: u16 = 1005;
 
 /// When something happens: the time since 1970, and how much of what was sent has left by then.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,16 +55,23 @@ pub(crate) struct Moment {
 /// What is to be done, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
-    /// Begin an attempt, of this generation.
-    Connect(u64),
+    /// Begin an attempt.
+    Connect(Begin),
     /// Drop the attempt or the connection, without waiting.
     Disconnect,
-    /// Hand over all that is queued, and begin to close.
+    /// Hand over all that is pending, and begin to close.
     Close,
     Ping,
     Tell(State),
-    /// So many messages are in doubt after the connection of this generation.
-    InDoubt(u64, u64),
     /// It is over, for this cause. With what the closing gave, if the caller has closed.
     End(Cause, Option<Result<CloseEvent, Error>>),
+}
+
+/// An attempt to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Begin {
+    pub generation: u64,
+    /// Its number since the last good connection, from 1.
+    pub number: u32,
+    pub cause: Cause,
 }

@@ -7,16 +7,15 @@ use std::time::Duration;
 use super::deadline::Deadline;
 use crate::Message;
 
-/// A question for the peer, and how to recognise its answer: browsers let no page send the pings of the protocol itself.
+/// A ping message, and how to recognise its answer. Browsers let no page send the protocol's own pings.
 ///
-/// It is asked every 25 seconds. If nothing at all is received for 10 seconds after that, the peer is taken for dead, and the
-/// connection is dropped. The page being hidden, frozen or asleep is no reason for that: when a timer comes late, the question
-/// is asked again, and only a third one in a row that had no answer is proof in spite of late timers. While what was
-/// sent before the question still goes out, the answer has time.
+/// A ping is sent every 25 seconds. If nothing at all is received for 10 seconds after it, the peer counts as dead, and the
+/// connection is dropped. Being hidden, frozen or asleep does not end a connection: after a wake-up, or when a timer was late,
+/// the peer is pinged anew, with a new timeout. Only the third unanswered ping in a row is proof in spite of late timers. While
+/// bytes sent before the ping still go out, the timeout starts over.
 ///
-/// An answer also says that all that was sent before the question has been received: it is then
-/// [confirmed](crate::Counts::confirmed). Each question must have its own answer, at most, and nothing else may look like one.
-/// Answers are not passed on to the caller.
+/// An answer also [confirms](crate::Counts::confirmed) everything sent before its ping. So each ping must have at most one
+/// answer, and nothing else may look like one. Answers are not passed on to the caller.
 ///
 /// # Examples
 ///
@@ -33,7 +32,7 @@ pub struct Heartbeat {
     pub(crate) timing: Timing,
 }
 
-/// How often, and how long to wait for the answer.
+/// How often to ping, and how long to wait for the answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Timing {
     pub interval: Duration,
@@ -41,19 +40,20 @@ pub(crate) struct Timing {
 }
 
 impl Heartbeat {
-    /// Sends `ping`, and expects a message for which `is_pong` is true.
+    /// Sends `ping`, and expects a message for which `is_pong` returns true.
     pub fn new(ping: impl Into<Message>, is_pong: impl Fn(&Message) -> bool + 'static) -> Self {
         let timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10) };
         Self { ping: ping.into(), is_pong: Rc::new(is_pong), timing }
     }
 
-    /// How often to ask. By default every 25 seconds: routers and proxies forget connections that are silent for 30 or 60.
+    /// How often to ping. By default every 25 seconds, since routers and proxies drop connections that are silent for 30 or 60
+    /// seconds.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.timing.interval = interval;
         self
     }
 
-    /// How long to wait for an answer, or anything else. By default 10 seconds.
+    /// How long to wait for an answer, or for any other message. By default 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timing.timeout = timeout;
         self
@@ -78,12 +78,13 @@ pub(crate) struct Pulse {
 #[derive(Debug)]
 struct Waiting {
     deadline: Deadline,
+    /// How many pings in a row were sent because of late timers.
     pings: u32,
-    /// If the ping stands behind other bytes: those that had left when it was last looked at, and those before it.
+    /// If the ping is behind other bytes: those that had left when it was last looked at, and those before it.
     behind: Option<(u64, u64)>,
 }
 
-/// The bytes that were handed over on a connection, and those of them that are still with the browser.
+/// The bytes that were handed over on a connection, and those of them that the browser still holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Flow {
     pub handed: u64,
@@ -105,8 +106,8 @@ pub(crate) enum Beat {
 }
 
 /// A timer that is later than this may have been held back together with the answer.
-const LATE: Duration = Duration::from_secs(2);
-/// Pings without an answer that are proof, however late the timers.
+const LATE: Duration = Duration::from_millis(500);
+/// Unanswered pings that are proof, however late the timers.
 const PROOF: u32 = 3;
 
 impl Pulse {
@@ -123,7 +124,7 @@ impl Pulse {
     pub fn look(&mut self, now: Duration, flow: Flow) -> Beat {
         let timeout = self.timing.timeout;
         let Some(waiting) = &mut self.waiting else {
-            return if self.next.late_by(now).is_some() { self.ping(now, flow) } else { Beat::Nothing };
+            return if self.next.late_by(now).is_some() { self.ping(now, flow, 1) } else { Beat::Nothing };
         };
         let Some(late_by) = waiting.deadline.late_by(now) else { return Beat::Nothing };
         match waiting.behind {
@@ -133,13 +134,19 @@ impl Pulse {
                 Beat::Nothing
             }
             _ if late_by < LATE || waiting.pings >= PROOF => Beat::Dead,
-            _ => self.ping(now, flow),
+            _ => {
+                let pings = waiting.pings + 1;
+                self.ping(now, flow, pings)
+            }
         }
     }
 
-    /// Asks without delay, for the device may have slept: unless an answer is awaited already.
+    /// Pings at once, with a new timeout: the device may have slept, and an answer to the last ping may still be unread. A ping
+    /// that has only just been sent is enough, as several events tell of one wake-up.
     pub fn probe(&mut self, now: Duration, flow: Flow) -> Beat {
-        if self.waiting.is_some() { self.look(now, flow) } else { self.ping(now, flow) }
+        let just_sent = self.timing.timeout / 10 * 9;
+        let is_sent = |waiting: &mut Waiting| waiting.deadline.remaining(now) > just_sent;
+        if self.waiting.as_mut().is_some_and(is_sent) { Beat::Nothing } else { self.ping(now, flow, 1) }
     }
 
     /// How long until the next look.
@@ -147,11 +154,11 @@ impl Pulse {
         self.waiting.as_mut().map_or(&mut self.next, |waiting| &mut waiting.deadline).remaining(now)
     }
 
-    fn ping(&mut self, now: Duration, flow: Flow) -> Beat {
+    fn ping(&mut self, now: Duration, flow: Flow, pings: u32) -> Beat {
         self.next = Deadline::after(self.timing.interval, now);
         self.waiting = Some(Waiting {
             deadline: Deadline::after(self.timing.timeout, now),
-            pings: self.waiting.as_ref().map_or(1, |waiting| waiting.pings + 1),
+            pings,
             behind: (flow.unsent > 0).then(|| (flow.left(), flow.handed)),
         });
         Beat::Ping

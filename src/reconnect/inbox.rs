@@ -1,36 +1,21 @@
-//! What was received on all connections and not yet taken, in order, with what became of what was sent.
+//! What was received on all connections and not yet taken, in order, and the end.
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::Error;
 use crate::queue::{Len, Limit, Overfull, Queue, Taken, Wake};
 
-/// A queue that outlives the connections. What is in doubt after one of them comes behind its messages, and before those of
-/// the next.
+/// A queue that outlives the connections. An error is always its last item.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
-    queue: Queue<Received<T>>,
-    /// After which generation how many messages were in doubt.
-    doubts: VecDeque<(u64, u64)>,
-    /// What was taken from the queue, and comes after a doubt.
-    held: Option<Taken<Received<T>>>,
-    /// What comes before the end.
+    queue: Queue<T>,
+    /// How many messages were dropped before they came here.
+    dropped_before: u64,
+    has_ended: bool,
+    /// What comes after the messages.
     error: Option<Error>,
-    reader: Option<Waker>,
-}
-
-#[derive(Debug, PartialEq)]
-struct Received<T> {
-    generation: u64,
-    message: T,
-    len: u64,
-}
-
-impl<T> Len for Received<T> {
-    fn len(&self) -> u64 {
-        self.len
-    }
+    /// Whether the reader was told that there is nothing more.
+    is_over: bool,
 }
 
 /// What there is to take.
@@ -46,26 +31,29 @@ pub(crate) enum Next<T> {
     Pause,
 }
 
-const MOST_DOUBTS: usize = 64;
-
-impl<T> Inbox<T> {
+impl<T: Len> Inbox<T> {
     pub fn new(limit: Limit) -> Self {
-        Self { queue: Queue::new(limit), doubts: VecDeque::new(), held: None, error: None, reader: None }
+        Self { queue: Queue::new(limit), dropped_before: 0, has_ended: false, error: None, is_over: false }
     }
 
-    /// Adds a message of so many bytes.
-    pub fn push(&mut self, generation: u64, message: T, len: u64) -> Result<Option<Wake>, Overfull> {
-        self.queue.push(Received { generation, message, len })
+    /// Adds a message.
+    pub fn push(&mut self, message: T) -> Result<Option<Wake>, Overfull> {
+        self.queue.push(message)
     }
 
-    /// Adds that so many messages are in doubt after the connection of this generation. If nobody has taken as many reports
-    /// as are kept, it goes with the last one.
-    #[must_use = "the reader waits until it is woken"]
-    pub fn push_doubt(&mut self, generation: u64, messages: u64) -> Option<Waker> {
-        let is_full = self.doubts.len() == MOST_DOUBTS;
-        let before = if is_full { self.doubts.pop_back() } else { None };
-        self.doubts.push_back((generation, messages + before.map_or(0, |(_, messages)| messages)));
-        self.reader.take()
+    /// Counts messages that were dropped before they came here.
+    pub fn add_dropped(&mut self, messages: u64) {
+        self.dropped_before += messages;
+    }
+
+    /// How many messages were dropped because there was no room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped_before + self.queue.dropped()
+    }
+
+    /// How much of the limit is left.
+    pub fn room(&self) -> Limit {
+        self.queue.room()
     }
 
     /// The reader, if it was to be woken in this turn.
@@ -73,60 +61,51 @@ impl<T> Inbox<T> {
         self.queue.turn()
     }
 
-    /// Ends it after all that it holds, and after an error if there is one.
+    /// Ends it after all that it holds, and after an error if there is one. The first end is the one that counts.
     #[must_use = "the reader waits until it is woken"]
     pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
-        self.error = error;
+        if !self.has_ended {
+            (self.has_ended, self.error) = (true, error);
+        }
         self.queue.end()
     }
 
-    /// Whether the reader has been told of the end.
-    pub fn is_over(&self) -> bool {
-        self.queue.is_over() && self.held.is_none()
-    }
-
-    /// How many messages were dropped because there was no room.
-    pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
-    }
-
-    /// Drops what there is and what will come, since there is no reader any more.
+    /// Ends it at once: the reader has its last item.
     #[must_use = "it must be dropped when no borrow is held"]
-    pub fn discard(&mut self) -> [Option<Waker>; 2] {
-        self.doubts = VecDeque::new();
-        self.held = None;
-        [self.queue.discard(), self.reader.take()]
+    pub fn cut(&mut self) -> [Option<Waker>; 2] {
+        (self.has_ended, self.error) = (true, None);
+        [self.queue.discard(), self.queue.end()]
+    }
+
+    /// Whether the reader was told that there is nothing more.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Drops what there is and what will come.
+    #[must_use = "it must be dropped when no borrow is held"]
+    pub fn discard(&mut self) -> Option<Waker> {
+        self.queue.discard()
     }
 
     /// Takes the next message, or what follows the last.
     pub fn take(&mut self) -> Next<T> {
-        let taken = self.held.take().unwrap_or_else(|| self.queue.take());
-        let generation = if let Taken::Message(received) = &taken { received.generation } else { u64::MAX };
-        let is_due = self.doubts.front().is_some_and(|(after, _)| *after < generation);
-        if let Some((_, messages)) = is_due.then(|| self.doubts.pop_front()).flatten() {
-            // Nothing is lost by not pausing, and if there was nothing there still is.
-            self.held = Some(taken).filter(|taken| !matches!(taken, Taken::Empty | Taken::Pause));
-            return Next::Error(Error::InDoubt { messages });
-        }
-        match taken {
-            Taken::Message(received) => Next::Message(received.message),
+        match self.queue.take() {
+            Taken::Message(message) => Next::Message(message),
             Taken::Empty => Next::Empty,
             Taken::Pause => Next::Pause,
-            // It is the error of the end, too.
-            Taken::Overflow => Next::Error(self.error.take().unwrap_or(Error::Overflow)),
-            Taken::End => match self.error.take() {
-                Some(error) => {
-                    self.held = Some(Taken::End);
-                    Next::Error(error)
+            Taken::Overflow | Taken::End => match self.error.take() {
+                Some(error) => Next::Error(error),
+                None => {
+                    self.is_over = true;
+                    Next::End
                 }
-                None => Next::End,
             },
         }
     }
 
-    /// Keeps the reader's waker until there is something to take, and gives back the last ones, to be dropped when no borrow
-    /// is held.
-    pub fn wait(&mut self, waker: &Waker) -> [Option<Waker>; 2] {
-        [self.queue.wait(waker), self.reader.replace(waker.clone())]
+    /// Keeps the reader's waker until there is something to take. Returns the last one, to be dropped when no borrow is held.
+    pub fn wait(&mut self, waker: &Waker) -> Option<Waker> {
+        self.queue.wait(waker)
     }
 }

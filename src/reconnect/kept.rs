@@ -9,21 +9,28 @@ pub(crate) struct Keep {
     pub messages: usize,
 }
 
-/// The newest of some messages, and how many there were before them.
+/// A message with the number that was given for it, and its bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Numbered<M> {
+    pub number: u64,
+    pub message: M,
+    pub bytes: u64,
+}
+
+/// A bounded queue. Its bound is for the caller to heed.
 #[derive(Debug)]
-pub(crate) struct Kept<M> {
-    messages: VecDeque<(M, u64)>,
+pub(crate) struct Pending<M> {
+    messages: VecDeque<Numbered<M>>,
     bytes: u64,
-    forgotten: u64,
     keep: Keep,
 }
 
-impl<M> Kept<M> {
+impl<M> Pending<M> {
     pub fn new(keep: Keep) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, forgotten: 0, keep }
+        Self { messages: VecDeque::new(), bytes: 0, keep }
     }
 
-    /// Whether one more may be kept, of any size.
+    /// Whether one more message of any size may be queued.
     pub fn has_room(&self) -> bool {
         self.messages.len() < self.keep.messages && self.bytes < self.keep.bytes
     }
@@ -32,73 +39,152 @@ impl<M> Kept<M> {
         self.messages.is_empty()
     }
 
-    /// How many are kept.
     pub fn len(&self) -> u64 {
         self.messages.len() as u64
     }
 
-    /// How many there are, kept or forgotten.
+    pub fn push(&mut self, message: Numbered<M>) {
+        self.bytes = self.bytes.saturating_add(message.bytes);
+        self.messages.push_back(message);
+    }
+
+    /// Puts back a message that was popped.
+    pub fn push_front(&mut self, message: Numbered<M>) {
+        self.bytes = self.bytes.saturating_add(message.bytes);
+        self.messages.push_front(message);
+    }
+
+    pub fn pop(&mut self) -> Option<Numbered<M>> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.bytes;
+        Some(message)
+    }
+
+    /// Empties the queue.
+    pub fn take(&mut self) -> VecDeque<Numbered<M>> {
+        self.bytes = 0;
+        std::mem::take(&mut self.messages)
+    }
+}
+
+/// The newest messages up to a bound, in the order of their numbers, and a count of the others.
+#[derive(Debug)]
+pub(crate) struct Ring<M> {
+    /// The message is `None` where it was larger than the bound.
+    kept: VecDeque<Numbered<Option<M>>>,
+    bytes: u64,
+    /// How many there were before the first that is kept.
+    forgotten: u64,
+    keep: Keep,
+}
+
+impl<M> Ring<M> {
+    pub fn new(keep: Keep) -> Self {
+        Self { kept: VecDeque::new(), bytes: 0, forgotten: 0, keep }
+    }
+
+    /// How many messages there are, kept or not.
     pub fn count(&self) -> u64 {
-        self.forgotten + self.len()
+        self.forgotten + self.kept.len() as u64
     }
 
-    pub fn front(&self) -> Option<&M> {
-        self.messages.front().map(|(message, _)| message)
-    }
-
-    /// How many there are before the first that is kept and for which this is false: they are in the order for which that
-    /// makes sense.
-    pub fn count_while(&self, is_before: impl Fn(&M) -> bool) -> u64 {
-        match self.messages.partition_point(|(message, _)| is_before(message)) {
-            // Of those that were forgotten it cannot be told.
+    /// How many messages there are up to a number, as far as that is known: the numbers of those that were forgotten are not.
+    pub fn count_up_to(&self, number: u64) -> u64 {
+        match self.kept.partition_point(|kept| kept.number <= number) {
             0 => 0,
             kept => self.forgotten + kept as u64,
         }
     }
 
-    pub fn push(&mut self, message: M, bytes: u64) {
-        self.messages.push_back((message, bytes));
-        self.bytes = self.bytes.saturating_add(bytes);
+    /// Adds a message, and forgets the oldest ones that exceed the bound. A message that alone exceeds it is only counted.
+    pub fn push(&mut self, message: Numbered<M>) {
+        let Numbered { number, message, bytes } = message;
+        let (message, bytes) = if bytes > self.keep.bytes { (None, 0) } else { (Some(message), bytes) };
+        self.kept.push_back(Numbered { number, message, bytes });
+        self.bytes += bytes;
+        self.forget_excess();
     }
 
-    /// Adds a message, and forgets the oldest for which there is no room then.
-    pub fn push_over(&mut self, message: M, bytes: u64) {
-        self.push(message, bytes);
-        while self.messages.len() > self.keep.messages || self.bytes > self.keep.bytes {
-            self.pop();
-            self.forgotten += 1;
+    /// Counts a message without keeping it.
+    pub fn push_forgotten(&mut self) {
+        self.forgotten += 1;
+    }
+
+    /// Adds a message where its number belongs. One that alone exceeds the bound is only counted.
+    pub fn insert(&mut self, message: Numbered<M>) {
+        let Numbered { number, message, bytes } = message;
+        if bytes > self.keep.bytes {
+            return self.push_forgotten();
         }
+        let index = self.kept.partition_point(|kept| kept.number < number);
+        self.kept.insert(index, Numbered { number, message: Some(message), bytes });
+        self.bytes += bytes;
+        self.forget_excess();
     }
 
-    pub fn pop(&mut self) -> Option<(M, u64)> {
-        let (message, bytes) = self.messages.pop_front()?;
-        self.bytes -= bytes;
-        Some((message, bytes))
+    /// Removes the oldest message that is kept.
+    pub fn pop(&mut self) -> Option<Numbered<M>> {
+        let Numbered { number, message, bytes } = self.pop_kept()?;
+        Some(Numbered { number, message: message?, bytes })
     }
 
-    /// Removes so many, those that were forgotten first.
-    pub fn forget(&mut self, count: u64) {
+    /// Removes so many messages, first those that were forgotten.
+    pub fn remove(&mut self, count: u64) {
         let forgotten = count.min(self.forgotten);
         self.forgotten -= forgotten;
-        (forgotten..count).for_each(|_| drop(self.pop()));
+        (forgotten..count).for_each(|_| drop(self.pop_kept()));
     }
 
-    /// Adds all that another has, which is left empty. Its order is the order of time.
+    /// Removes the messages up to a number, without those that were forgotten. Returns how many.
+    pub fn remove_kept_up_to(&mut self, number: u64) -> u64 {
+        let kept = self.kept.partition_point(|kept| kept.number <= number);
+        (0..kept).for_each(|_| drop(self.pop_kept()));
+        kept as u64
+    }
+
+    /// Adds all messages of another one, which is left empty. Those that are not kept are only counted.
     pub fn append(&mut self, other: &mut Self) {
-        if other.forgotten > 0 {
-            // What was kept of this is older than what was forgotten of the other.
-            self.forgotten = self.count() + std::mem::take(&mut other.forgotten);
-            self.messages.clear();
-            self.bytes = 0;
+        let mut theirs = std::mem::take(&mut other.kept);
+        self.forgotten += std::mem::take(&mut other.forgotten);
+        self.bytes += std::mem::take(&mut other.bytes);
+        // The messages of one all come before those of the other.
+        if theirs.front().map(|first| first.number) < self.kept.front().map(|first| first.number) {
+            std::mem::swap(&mut self.kept, &mut theirs);
         }
-        while let Some((message, bytes)) = other.pop() {
-            self.push_over(message, bytes);
-        }
+        self.kept.append(&mut theirs);
+        let len = self.kept.len();
+        self.kept.retain(|kept| kept.message.is_some());
+        self.forgotten += (len - self.kept.len()) as u64;
+        self.forget_excess();
     }
 
-    /// Takes all that are kept, and forgets how many there were before.
-    pub fn take(&mut self) -> Vec<M> {
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The messages that are kept, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &M)> {
+        self.kept.iter().filter_map(|kept| Some((kept.number, kept.message.as_ref()?)))
+    }
+
+    /// Takes all messages that are kept, with their numbers, and forgets that there were others.
+    pub fn take(&mut self) -> Vec<(u64, M)> {
         (self.bytes, self.forgotten) = (0, 0);
-        std::mem::take(&mut self.messages).into_iter().map(|(message, _)| message).collect()
+        let kept = std::mem::take(&mut self.kept).into_iter();
+        kept.filter_map(|kept| Some((kept.number, kept.message?))).collect()
+    }
+
+    fn pop_kept(&mut self) -> Option<Numbered<Option<M>>> {
+        let kept = self.kept.pop_front()?;
+        self.bytes -= kept.bytes;
+        Some(kept)
+    }
+
+    fn forget_excess(&mut self) {
+        while self.kept.len() > self.keep.messages || self.bytes > self.keep.bytes {
+            self.pop_kept();
+            self.forgotten += 1;
+        }
     }
 }

@@ -1,84 +1,81 @@
 //! The one connection that is live.
 
+use std::cell::Cell;
 use std::task::{Context, Poll};
 
 use super::heartbeat::Flow;
 use crate::backpressure::Wait;
-use crate::queue::Taken;
-use crate::sys::Data;
+use crate::connection::Connection;
+use crate::notify::Waiter;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
 
 /// A connection in use. Dropping it closes it, and nothing more is heard of it.
 pub(crate) struct Link {
-    /// Of the attempt that made it. The caller may have begun another one since.
+    /// Of the attempt that made it. Another one may have begun since.
     pub generation: u64,
     sender: Sender,
-    /// Without it what arrives would be discarded.
     _receiver: Receiver,
-    room: Wait,
-    /// The bytes that were handed over.
-    handed: u64,
-}
-
-/// What comes from a connection.
-pub(crate) enum Arrival {
-    Data(Data),
-    End(Result<CloseEvent, Error>),
+    /// The bytes that were handed over, as far as they had not left when the preamble was done.
+    handed: Cell<u64>,
+    unsent: Cell<u64>,
 }
 
 impl Link {
     pub fn new(stream: WebSocketStream, generation: u64) -> Self {
+        let unsent = stream.buffered_amount();
         let (sender, receiver) = stream.split();
-        Self { generation, sender, _receiver: receiver, room: Wait::default(), handed: 0 }
+        Self { generation, sender, _receiver: receiver, handed: Cell::new(unsent), unsent: Cell::new(unsent) }
     }
 
-    /// One more handle of the connection.
-    pub fn sender(&self) -> Sender {
-        self.sender.clone()
+    fn connection(&self) -> &Connection {
+        self.sender.connection()
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.sender.ready_state() == ReadyState::Open
     }
 
     /// Whether a message may be handed over without waiting.
     pub fn has_room(&self) -> bool {
-        self.sender.connection().has_room()
+        self.connection().has_room()
     }
 
     /// Hands a message over to the browser, whether there is room or not.
-    pub fn send(&mut self, message: &Message) -> Result<(), Error> {
+    pub fn send(&self, message: &Message) -> Result<(), Error> {
         self.sender.socket().send(message)?;
-        self.handed += message.len();
+        self.handed.set(self.handed.get() + message.len());
         Ok(())
     }
 
     /// Resolves when there is room for a message, or with its state when the connection is not open.
-    pub fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ReadyState>> {
-        let polled = self.sender.connection().poll_room(context, &mut self.room);
-        if polled.is_ready() {
-            self.room = Wait::default();
-        }
-        polled
+    pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
+        self.connection().poll_room(context, wait)
+    }
+
+    /// Resolves when the browser holds nothing more, or with its state when the connection is not open.
+    pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
+        self.connection().poll_empty(context, wait)
+    }
+
+    /// Resolves when the connection has ended. What it received before has been passed on by then.
+    pub fn poll_ended(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<Result<CloseEvent, Error>> {
+        self.connection().lifecycle().poll_ended(context, waiter)
     }
 
     pub fn flow(&self) -> Flow {
-        Flow { handed: self.handed, unsent: self.sender.buffered_amount() }
+        // In the `close` event of a connection that was reset, Chromium has set `bufferedAmount` to 0, though nothing left.
+        if self.sender.ready_state() != ReadyState::Closed {
+            self.unsent.set(self.sender.buffered_amount());
+        }
+        Flow { handed: self.handed.get(), unsent: self.unsent.get() }
     }
 
     /// Begins to close.
-    pub fn close(&self, frame: &Option<(CloseCode, CloseReason)>) {
+    pub fn close(&self, frame: Option<(CloseCode, CloseReason)>) {
         match frame {
             // Both were checked.
-            Some((code, reason)) => drop(self.sender.connection().close_with(*code, reason.clone())),
-            None => self.sender.connection().close(),
-        }
-    }
-
-    /// What has arrived, and after it the end.
-    pub fn poll_arrival(&self, context: &mut Context<'_>) -> Poll<Arrival> {
-        let connection = self.sender.connection();
-        match connection.poll_take(context) {
-            Taken::Message(data) => Poll::Ready(Arrival::Data(data)),
-            Taken::Overflow => Poll::Ready(Arrival::End(Err(Error::Overflow))),
-            Taken::End => Poll::Ready(Arrival::End(connection.lifecycle().ended().unwrap_or(Err(Error::Dropped)))),
-            Taken::Empty | Taken::Pause => Poll::Pending,
+            Some((code, reason)) => drop(self.connection().close_with(code, reason)),
+            None => self.connection().close(),
         }
     }
 }

@@ -5,18 +5,35 @@ use std::time::Duration;
 
 use super::backoff::{Retries, jitter};
 use super::deadline::Deadline;
-use super::event::{Action, Command, Event, Moment, NO_CODE, Settings, Signal};
+use super::event::{Action, Begin, Command, Event, Moment, Settings, Signal};
 use super::heartbeat::{Beat, Pulse};
-use super::outbox::Outbox;
+use super::outbox::{Handed, Outbox};
 use crate::{AfterClose, Cause, CloseEvent, Error, ReadyState, State};
 
 #[derive(Debug)]
 enum Phase {
     New,
-    Connecting { since: Duration, is_woken: bool },
-    Open { stable: Deadline, pulse: Option<Pulse>, has_received: bool },
-    Waiting { until: Deadline, cause: Cause },
-    Closing { then: Command, code: u16, deadline: Deadline },
+    Connecting {
+        since: Duration,
+        is_woken: bool,
+    },
+    Open {
+        good: Deadline,
+        pulse: Option<Pulse>,
+        /// Whether something was received when it was a good connection already.
+        is_proven: bool,
+    },
+    Waiting {
+        until: Deadline,
+        cause: Cause,
+        /// Whether waking up ends it.
+        can_wake: bool,
+    },
+    Closing {
+        then: Command,
+        deadline: Deadline,
+        unsent: u64,
+    },
     Paused,
     Closed,
 }
@@ -31,12 +48,15 @@ pub(crate) struct Machine<M> {
     actions: VecDeque<Action>,
 }
 
-/// A connection that was open for so long, and on which something was received, is a good one.
-const STABLE: Duration = Duration::from_secs(10);
+/// A connection that was open for so long is a good one.
+const GOOD: Duration = Duration::from_secs(10);
 /// The most by which clients that have a reason to come back at the same time are spread.
 const SPREAD: Duration = Duration::from_millis(500);
+/// How long the closing handshake may take before another connection replaces this one.
+const REPLACING: Duration = Duration::from_millis(500);
 
 impl<M> Machine<M> {
+    /// Takes random numbers from 0 to 1 from a function that must not call foreign code.
     pub fn new(settings: Settings, outbox: Outbox<M>, random: impl FnMut() -> f64 + 'static) -> Self {
         let retries = Retries::new(settings.backoff.clone());
         let (phase, random, actions) = (Phase::New, Box::new(random), VecDeque::new());
@@ -51,6 +71,7 @@ impl<M> Machine<M> {
             Event::Connection(_, signal) => self.signal(signal, at),
             Event::Command(command) => self.command(command, at),
             Event::WakeUp => self.wake_up(at),
+            Event::Failed(error) => self.fail(error),
             Event::Tick => {}
         }
         // Timers may come late or never, so the clock is looked at whenever something happens.
@@ -59,6 +80,10 @@ impl<M> Machine<M> {
 
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
     }
 
     /// Whether the next action is to close; then it is taken.
@@ -73,9 +98,9 @@ impl<M> Machine<M> {
     /// How long until something is to be done that nothing else brings about.
     pub fn remaining(&mut self, now: Duration) -> Option<Duration> {
         match &mut self.phase {
-            Phase::Open { stable, pulse, .. } => {
+            Phase::Open { good, pulse, .. } => {
                 // Nothing is to be done then, but the clock may have been set back.
-                stable.remaining(now);
+                good.remaining(now);
                 pulse.as_mut().map(|pulse| pulse.remaining(now))
             }
             Phase::Waiting { until: deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline.remaining(now)),
@@ -88,10 +113,15 @@ impl<M> Machine<M> {
         matches!(self.phase, Phase::Open { .. })
     }
 
+    /// Whether what the connection of this generation receives is passed on.
+    pub fn is_live(&self, generation: u64) -> bool {
+        generation == self.generation && matches!(self.phase, Phase::Open { .. } | Phase::Closing { .. })
+    }
+
     /// Why no message is taken any more, once that is so.
     pub fn refusal(&self) -> Option<Error> {
         match self.phase {
-            Phase::Closing { then: Command::Close(_), .. } => Some(Error::NotOpen(ReadyState::Closing)),
+            Phase::Closing { then: Command::Close, .. } => Some(Error::NotOpen(ReadyState::Closing)),
             Phase::Closed => Some(Error::NotOpen(ReadyState::Closed)),
             _ => None,
         }
@@ -105,16 +135,30 @@ impl<M> Machine<M> {
         self.generation
     }
 
+    /// The browser has taken the message in hand, or not. Whether the next one may follow.
+    pub fn handed(&mut self, message: M, taken: Result<(), Error>) -> bool {
+        match self.outbox.handed(message, taken) {
+            Handed::Over => return true,
+            Handed::Rejected { number, error } => {
+                self.tell(State::Rejected { number, error });
+                return true;
+            }
+            Handed::Back => {}
+            Handed::InDoubt => self.tell(State::InDoubt { messages: 1 }),
+        }
+        false
+    }
+
     fn signal(&mut self, signal: Signal, at: Moment) {
         match (signal, &mut self.phase) {
             (Signal::Opened, Phase::Connecting { .. }) => {
                 let pulse = self.settings.heartbeat.map(|timing| Pulse::new(timing, at.now));
-                self.phase = Phase::Open { stable: Deadline::after(STABLE, at.now), pulse, has_received: false };
+                self.phase = Phase::Open { good: Deadline::after(GOOD, at.now), pulse, is_proven: false };
                 self.tell(State::Open);
             }
             (Signal::Received { is_pong }, phase) => {
-                if let Phase::Open { pulse, has_received, .. } = phase {
-                    *has_received = true;
+                if let Phase::Open { good, pulse, is_proven } = phase {
+                    *is_proven |= good.remaining(at.now).is_zero();
                     pulse.iter_mut().for_each(Pulse::received);
                 }
                 if is_pong {
@@ -131,14 +175,13 @@ impl<M> Machine<M> {
     }
 
     fn command(&mut self, command: Command, at: Moment) {
-        match (command, &mut self.phase) {
-            (_, Phase::Closed) => {}
+        match (command, &self.phase) {
             // A close is not taken back.
-            (_, Phase::Closing { then: Command::Close(_), .. }) => {}
-            (_, Phase::Closing { then, .. }) => *then = command,
+            (_, Phase::Closed | Phase::Closing { then: Command::Close, .. }) => {}
             (Command::Resume, Phase::Open { .. }) => {}
-            (_, Phase::Open { .. }) => self.close(command, at.now),
-            (Command::Close(_), _) => {
+            (_, Phase::Closing { then, .. }) if *then == command => {}
+            (_, Phase::Closing { .. } | Phase::Open { .. }) => self.close(command, at),
+            (Command::Close, _) => {
                 self.disconnect();
                 self.end(Cause::Requested, None);
             }
@@ -147,9 +190,12 @@ impl<M> Machine<M> {
                 self.disconnect();
                 self.pause();
             }
-            (Command::ReconnectNow, Phase::New | Phase::Waiting { .. } | Phase::Paused)
-            | (Command::Resume, Phase::Paused) => self.start(at.now),
-            (Command::ReconnectNow, Phase::Connecting { .. }) | (Command::Resume, _) => {}
+            (Command::ReconnectNow, Phase::Connecting { .. }) => {
+                self.disconnect();
+                self.start(at.now);
+            }
+            (Command::ReconnectNow, _) | (Command::Resume, Phase::Paused) => self.start(at.now),
+            (Command::Resume, _) => {}
         }
     }
 
@@ -158,7 +204,7 @@ impl<M> Machine<M> {
         match &mut self.phase {
             // It may have begun without a network, or before the device slept.
             Phase::Connecting { is_woken, .. } => *is_woken = true,
-            Phase::Waiting { until, cause } if until.late_by(at.now.saturating_add(soon)).is_none() => {
+            Phase::Waiting { until, cause, can_wake: true } if until.late_by(at.now.saturating_add(soon)).is_none() => {
                 *until = Deadline::after(soon, at.now);
                 let cause = cause.clone();
                 self.tell(State::Waiting { delay: soon, cause });
@@ -175,7 +221,7 @@ impl<M> Machine<M> {
         // The clock may have been set back.
         let _ = self.remaining(at.now);
         match &mut self.phase {
-            Phase::Waiting { until, cause } if until.late_by(at.now).is_some() => {
+            Phase::Waiting { until, cause, .. } if until.late_by(at.now).is_some() => {
                 let cause = cause.clone();
                 self.connect(cause, at.now);
             }
@@ -183,8 +229,12 @@ impl<M> Machine<M> {
                 let beat = pulse.look(at.now, at.flow);
                 self.beat(beat, at.now);
             }
-            Phase::Closing { deadline, .. } if deadline.late_by(at.now).is_some() => {
-                self.closed(Err(Error::CloseTimeout(self.settings.close_timeout)), at.now);
+            Phase::Closing { deadline, unsent, then } if deadline.late_by(at.now).is_some() => {
+                if at.flow.unsent < *unsent && *then == Command::Close {
+                    (*unsent, *deadline) = (at.flow.unsent, Deadline::after(self.settings.close_timeout, at.now));
+                } else {
+                    self.closed(Err(Error::CloseTimeout(self.settings.close_timeout)), at.now);
+                }
             }
             _ => {}
         }
@@ -210,60 +260,82 @@ impl<M> Machine<M> {
     fn connect(&mut self, cause: Cause, now: Duration) {
         self.generation += 1;
         self.phase = Phase::Connecting { since: now, is_woken: false };
-        self.actions.push_back(Action::Connect(self.generation));
-        let attempt = self.retries.attempt();
-        self.tell(State::Connecting { attempt, cause });
+        let number = self.retries.attempt();
+        self.actions.push_back(Action::Connect(Begin { generation: self.generation, number, cause: cause.clone() }));
+        self.tell(State::Connecting { attempt: number, cause });
     }
 
     /// The connection, or the attempt to make it, is over.
     fn over(&mut self, cause: Cause, after: AfterClose, now: Duration) {
         let mut longest = Duration::MAX;
-        match &self.phase {
+        match &mut self.phase {
             Phase::Connecting { since, is_woken } => {
                 self.retries.took(now.saturating_sub(*since).min(self.settings.connect_timeout));
                 if *is_woken {
                     longest = jitter(SPREAD, (self.random)());
                 }
             }
-            Phase::Open { stable, has_received: true, .. } if stable.late_by(now).is_some() => self.retries.reset(),
-            Phase::Open { .. } => {}
+            Phase::Open { good, is_proven, .. } => {
+                let is_silent = matches!(cause, Cause::Failed(Error::HeartbeatTimeout(_)));
+                let is_good = if is_silent { *is_proven } else { good.remaining(now).is_zero() };
+                if is_good {
+                    self.retries.reset();
+                }
+            }
             _ => return,
         }
         self.disconnect();
-        let delay = if after == AfterClose::Retry { self.retries.next_delay((self.random)()) } else { None };
-        match delay.map(|delay| delay.min(longest)) {
+        let delay = after.delay().and_then(|more| {
+            let delay = self.retries.next_delay((self.random)())?.min(longest);
+            self.retries.took(more);
+            Some(delay.saturating_add(more))
+        });
+        match delay {
             None => self.end(cause, None),
             Some(delay) => {
-                self.phase = Phase::Waiting { until: Deadline::after(delay, now), cause: cause.clone() };
+                let can_wake = after == AfterClose::Retry;
+                self.phase = Phase::Waiting { until: Deadline::after(delay, now), cause: cause.clone(), can_wake };
                 self.tell(State::Waiting { delay, cause });
             }
         }
     }
 
-    /// Begins the closing handshake. What follows when it is over the caller has said.
-    fn close(&mut self, then: Command, now: Duration) {
-        let code = if let Command::Close(code) = then { code } else { NO_CODE };
-        let deadline = Deadline::after(self.settings.close_timeout, now);
-        self.phase = Phase::Closing { then, code, deadline };
-        // Before a ping that was not yet sent, or else what the caller sends meanwhile would go out with the close.
-        self.actions.push_front(Action::Close);
-        self.tell(State::Closing);
+    /// Begins the closing handshake, or lets another command follow the one that was begun.
+    fn close(&mut self, then: Command, at: Moment) {
+        let timeout = match then {
+            Command::Resume | Command::ReconnectNow => self.settings.close_timeout.min(REPLACING),
+            Command::Close | Command::Pause => self.settings.close_timeout,
+        };
+        let is_begun = matches!(self.phase, Phase::Closing { .. });
+        self.phase = Phase::Closing { then, deadline: Deadline::after(timeout, at.now), unsent: at.flow.unsent };
+        if !is_begun {
+            // Before a ping that was not yet sent, or else what the caller sends meanwhile would go out with the close.
+            self.actions.push_front(Action::Close);
+            self.tell(State::Closing);
+        }
     }
 
-    /// The closing handshake is over, or has had its time.
+    /// The closing handshake is over, or has had its time. It confirms nothing: a page cannot tell the peer's answer from a
+    /// Close frame that the peer sent by itself, before it had read everything.
     fn closed(&mut self, end: Result<CloseEvent, Error>, now: Duration) {
-        let Phase::Closing { then, code, .. } = self.phase else { return };
-        // A peer that closes by itself at the same time gives a code of its own, and need not have read what was sent.
-        if end.as_ref().is_ok_and(|event| event.was_clean && event.code == code) {
-            self.outbox.confirm_all();
-        }
+        let Phase::Closing { then, .. } = self.phase else { return };
         self.disconnect();
         match then {
-            Command::Close(_) => self.end(Cause::Requested, Some(end)),
-            // The stream has ended with it, so what another connection received could not be taken.
-            _ if matches!(end, Err(Error::Overflow)) => self.end(Cause::Failed(Error::Overflow), None),
+            Command::Close => self.end(Cause::Requested, Some(end)),
             Command::Pause => self.pause(),
             Command::Resume | Command::ReconnectNow => self.start(now),
+        }
+    }
+
+    /// It cannot go on.
+    fn fail(&mut self, error: Error) {
+        match self.phase {
+            // The caller's close comes to its end.
+            Phase::Closed | Phase::Closing { then: Command::Close, .. } => {}
+            _ => {
+                self.disconnect();
+                self.end(Cause::Failed(error), None);
+            }
         }
     }
 
@@ -278,7 +350,6 @@ impl<M> Machine<M> {
         let messages = self.outbox.lose();
         if messages > 0 {
             self.tell(State::InDoubt { messages });
-            self.actions.push_back(Action::InDoubt(self.generation, messages));
         }
     }
 

@@ -1,15 +1,17 @@
 //! Connections that come and go, as one.
 //!
-//! What is done when is decided by [`machine`], which knows no browser and is tested on the host; `driver` does it.
+//! [`machine`] decides what is done when. It knows no browser, and is tested on the host; `driver` does it.
 
 mod attempt;
 mod driver;
 mod link;
 mod options;
 mod patience;
+mod policy;
 mod reconnecting;
 mod sender;
 mod shared;
+mod target;
 
 pub(crate) mod backoff;
 pub(crate) mod deadline;
@@ -19,17 +21,15 @@ pub(crate) mod inbox;
 pub(crate) mod kept;
 pub(crate) mod machine;
 pub(crate) mod outbox;
-mod retry;
-mod state;
-pub(crate) mod states;
+pub(crate) mod state;
 
-pub use attempt::{AttemptError, Target};
+pub use attempt::Attempt;
 pub use backoff::Backoff;
 pub use heartbeat::Heartbeat;
 pub use options::ReconnectOptions;
-pub use outbox::{Counts, InDoubt, WhenFull};
+pub use outbox::{Counts, InDoubt};
+pub use policy::{AfterClose, WhenFull, WhenLost};
 pub use reconnecting::Reconnecting;
-pub use retry::AfterClose;
 pub use sender::ReconnectingSender;
-pub use state::{Cause, State};
-pub use states::States;
+pub use state::{Cause, State, States};
+pub use target::{AttemptError, Target};

@@ -1,15 +1,18 @@
-//! What can be chosen about connections that come and go.
+//! Options of connections that come and go.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::event::Settings;
+use super::event::{Settings, Signal};
 use super::kept::Keep;
-use crate::{AfterClose, AttemptError, Backoff, CloseEvent, Heartbeat, Options, WebSocketStream, WhenFull};
+use crate::{
+    AfterClose, Attempt, AttemptError, Backoff, CloseEvent, Error, Heartbeat, Options, WebSocketStream, WhenFull,
+    WhenLost,
+};
 
-/// What can be chosen about a [`Reconnecting`](crate::Reconnecting).
+/// Options of a [`Reconnecting`](crate::Reconnecting).
 ///
 /// # Examples
 ///
@@ -18,8 +21,8 @@ use crate::{AfterClose, AttemptError, Backoff, CloseEvent, Heartbeat, Options, W
 ///
 /// # fn token() -> String { String::new() }
 /// let options = ReconnectOptions::new()
-///     .on_open(async |stream| {
-///         stream.send(token()).await?; // before anything that waits to be sent
+///     .on_open(async |stream, _| {
+///         stream.send(token()).await?; // before anything queued
 ///         stream.send("subscribe: news").await?;
 ///         Ok(())
 ///     })
@@ -36,20 +39,29 @@ pub struct ReconnectOptions {
     pub(crate) queue: Keep,
     pub(crate) when_full: WhenFull,
     pub(crate) unconfirmed: Keep,
+    pub(crate) when_lost: WhenLost,
     pub(crate) after_close: Rc<dyn Fn(&CloseEvent) -> AfterClose>,
     pub(crate) preamble: Rc<dyn Preamble>,
 }
 
-/// What is done on each connection before it is used.
+/// Runs on each connection before it is used.
 pub(crate) trait Preamble {
-    fn run<'a>(&'a self, stream: &'a mut WebSocketStream) -> BoxFuture<'a, Result<(), AttemptError>>;
+    fn run<'a>(
+        &'a self,
+        stream: &'a mut WebSocketStream,
+        attempt: &'a Attempt,
+    ) -> BoxFuture<'a, Result<(), AttemptError>>;
 }
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-impl<F: AsyncFn(&mut WebSocketStream) -> Result<(), AttemptError>> Preamble for F {
-    fn run<'a>(&'a self, stream: &'a mut WebSocketStream) -> BoxFuture<'a, Result<(), AttemptError>> {
-        Box::pin(async move { self(stream).await })
+impl<F: AsyncFn(&mut WebSocketStream, &Attempt) -> Result<(), AttemptError>> Preamble for F {
+    fn run<'a>(
+        &'a self,
+        stream: &'a mut WebSocketStream,
+        attempt: &'a Attempt,
+    ) -> BoxFuture<'a, Result<(), AttemptError>> {
+        Box::pin(async move { self(stream, attempt).await })
     }
 }
 
@@ -63,8 +75,9 @@ impl Default for ReconnectOptions {
             queue: keep,
             when_full: WhenFull::default(),
             unconfirmed: keep,
+            when_lost: WhenLost::default(),
             after_close: Rc::new(AfterClose::of),
-            preamble: Rc::new(async |_: &mut WebSocketStream| Ok(())),
+            preamble: Rc::new(async |_: &mut WebSocketStream, _: &Attempt| Ok(())),
         }
     }
 }
@@ -75,68 +88,80 @@ impl ReconnectOptions {
         Self::default()
     }
 
-    /// The options of each connection. By default those of [`Options::new`].
+    /// The options of each connection. By default [`Options::new`].
     ///
-    /// The [`connect_timeout`](Options::connect_timeout) is for a whole attempt: to get the URL, to connect, and for the
-    /// preamble. The [`receive_limit`](Options::receive_limit) is for all connections together, and with
-    /// [`Overflow::Close`](crate::Overflow::Close) it is over for good if more arrives.
+    /// [`connect_timeout`](Options::connect_timeout) limits a whole attempt: getting the URL, connecting, and the preamble.
+    /// [`receive_limit`](Options::receive_limit) holds for all connections together; with
+    /// [`Overflow::Close`](crate::Overflow::Close), exceeding it closes for good.
     pub fn connection(mut self, options: Options) -> Self {
         self.connection = options;
         self
     }
 
-    /// How long to wait between attempts, and when to give up. By default those of [`Backoff::new`].
+    /// The delays between attempts, and when to give up. By default [`Backoff::new`].
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// How to find out whether the peer is still there, and what it has received. By default it is not asked.
+    /// Asks the peer at intervals whether it is still there and what it has received. By default it is not asked.
     ///
-    /// Without it, a connection whose peer is gone without a word can look open for many minutes, and forever if nothing is
+    /// Without a heartbeat, a connection whose peer has vanished can look open for many minutes, and for ever if nothing is
     /// sent.
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = Some(heartbeat);
         self
     }
 
-    /// How much may wait to be sent while there is no connection, and what becomes of more. By default 1 MiB and 1024
-    /// messages, and more is rejected.
+    /// The limit of the queue in bytes and messages while there is no connection, and what happens to a message beyond it. By
+    /// default 1 MiB, 1024 messages and [`WhenFull::Reject`].
     ///
-    /// There is room while less than both waits; the message that fills it may be of any size.
+    /// There is room while the queue is below both limits; the message that fills it may be of any size.
     pub fn queue(mut self, bytes: u64, messages: usize, when_full: WhenFull) -> Self {
         self.queue = Keep { bytes, messages };
         self.when_full = when_full;
         self
     }
 
-    /// How much is kept of what was handed over and is not confirmed, to be given back if it comes to be in doubt. By default
-    /// 1 MiB and 1024 messages.
+    /// What happens to messages that were handed over on a connection and not confirmed before it was lost. By default
+    /// [`WhenLost::Report`].
+    pub fn when_lost(mut self, when_lost: WhenLost) -> Self {
+        self.when_lost = when_lost;
+        self
+    }
+
+    /// How many unconfirmed messages and bytes of them are kept, to be returned or sent again if they come to be in doubt. By
+    /// default 1 MiB and 1024 messages.
     ///
-    /// Of more the last are kept, and the others are counted. The same bound holds for what is in doubt and was not taken.
+    /// The newest messages are kept; the others are only counted, as is a message larger than this limit. The same limit
+    /// holds for messages in doubt.
     pub fn unconfirmed(mut self, bytes: u64, messages: usize) -> Self {
         self.unconfirmed = Keep { bytes, messages };
         self
     }
 
-    /// Decides whether there is another attempt after a connection was closed. By default [`AfterClose::of`] does.
+    /// Decides what follows when the peer closes, or a connection is lost. By default [`AfterClose::of`].
     ///
-    /// It is not asked after the caller's own closing. Attempts that have failed are repeated, but not those that would fail
-    /// for the same reason for ever: [`Error::InvalidUrl`](crate::Error::InvalidUrl), `InvalidProtocol`, `DuplicateProtocol`,
-    /// `Security`, `Unsupported`, `Thrown`, and what the provider or the preamble says is [final](AttemptError::last).
+    /// It is not called after the caller's own close. Failed attempts are repeated, except those that would fail again for
+    /// the same reason:
+    ///
+    /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
+    ///   [`Error::Unsupported`] and [`Error::Thrown`],
+    /// - an error of the provider or the preamble that is the [last](AttemptError::last).
     pub fn after_close(mut self, decide: impl Fn(&CloseEvent) -> AfterClose + 'static) -> Self {
         self.after_close = Rc::new(decide);
         self
     }
 
-    /// What is done on each connection as soon as it is open, before anything that waits to be sent: for instance to
-    /// authenticate, or to subscribe. By default nothing.
+    /// Runs on each connection as soon as it is open, before anything queued is sent: for instance to authenticate or to
+    /// subscribe. By default nothing runs.
     ///
-    /// It may also receive; what it leaves comes next in the stream. It takes its time from that of the attempt, which fails
-    /// if this does. If the peer closes meanwhile, it is the close that counts, not what this makes of it.
+    /// It gets the connection, and the [`Attempt`]: its number, its cause, and the messages in doubt. It may receive; messages
+    /// that it leaves come next in the stream. Its time is part of the attempt's timeout. If it fails, the attempt has
+    /// failed. If the peer closes meanwhile, it is dropped, and [`after_close`](Self::after_close) decides.
     pub fn on_open<F>(mut self, preamble: F) -> Self
     where
-        F: AsyncFn(&mut WebSocketStream) -> Result<(), AttemptError> + 'static,
+        F: AsyncFn(&mut WebSocketStream, &Attempt) -> Result<(), AttemptError> + 'static,
     {
         self.preamble = Rc::new(preamble);
         self
@@ -152,6 +177,15 @@ impl ReconnectOptions {
             close_timeout: self.connection.close_timeout,
         }
     }
+
+    /// The end of a connection that the caller has not closed, and what follows.
+    pub(crate) fn ended(&self, end: Result<CloseEvent, Error>) -> Signal {
+        let after = match &end {
+            Ok(event) => (self.after_close)(event),
+            Err(error) => AfterClose::of_failure(error),
+        };
+        Signal::Ended(end, after)
+    }
 }
 
 impl fmt::Debug for ReconnectOptions {
@@ -161,7 +195,7 @@ impl fmt::Debug for ReconnectOptions {
             .field("backoff", &self.backoff)
             .field("heartbeat", &self.heartbeat)
             .field("queue", &(self.queue, self.when_full))
-            .field("unconfirmed", &self.unconfirmed)
+            .field("unconfirmed", &(self.unconfirmed, self.when_lost))
             .finish_non_exhaustive()
     }
 }

@@ -2,83 +2,101 @@
 
 use std::collections::VecDeque;
 
-use super::kept::{Keep, Kept};
-use crate::Message;
-
-/// What becomes of a message when as many wait to be sent as may, because there is no connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The message is rejected with [`Error::Full`](crate::Error::Full), which hands it back.
-    #[default]
-    Reject,
-    /// The caller waits until there is room.
-    Wait,
-    /// The oldest that wait make room, and are counted: for what is of interest only as long as it is new.
-    DropOldest,
-}
+use super::kept::{Keep, Numbered, Pending, Ring};
+use crate::{Error, Message, WhenFull, WhenLost};
 
 /// How many messages are where, of all that were ever given to be sent.
 ///
-/// Each is in exactly one of these places, so the sum of all is what was given. Pings of the heartbeat, and what the preamble
-/// sends, are not counted.
+/// Each message is in exactly one of these places, so their sum is the number of messages given. Pings of the heartbeat and
+/// messages that the preamble sends are not counted.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rejected: the error handed them back.
+    /// Never sent: the error handed them back, or the browser threw when it was to take them from the queue, which
+    /// [`State::Rejected`](crate::State::Rejected) tells.
     pub rejected: u64,
-    /// Waiting for a connection, or for room in it.
+    /// Queued: waiting for a connection, or for room in it.
     pub queued: u64,
-    /// Dropped from the queue, to make room as [`WhenFull::DropOldest`] has it.
+    /// Dropped from the queue by [`WhenFull::DropOldest`].
     pub dropped: u64,
     /// Taken back from the queue by the caller.
     pub taken_back: u64,
-    /// Handed over to the browser, on the connection that is now. Whether the peer has them is not yet known.
+    /// Handed over to the browser on the current connection. It is not yet known whether the peer has received them.
     pub unconfirmed: u64,
-    /// Received by the peer, for all that can be known.
+    /// Received by the peer, as an answer or an acknowledgement has shown.
     pub confirmed: u64,
-    /// Handed over on a connection that ended before they were confirmed: the peer may have them, or not.
+    /// In doubt: handed over on a connection that ended before they were confirmed. With
+    /// [`WhenLost::Resend`](crate::WhenLost::Resend) they count here until they are handed over again.
     pub in_doubt: u64,
 }
 
-/// The messages of which nobody knows whether the peer has them.
+/// Messages in doubt: it is unknown whether the peer has received them.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InDoubt {
     /// How many there are.
     pub count: u64,
-    /// Those that were kept, with the numbers that [`send`](crate::ReconnectingSender::send) gave, in that order: the last
-    /// ones of all, and all if they are as many.
+    /// The messages that were [kept](crate::ReconnectOptions::unconfirmed), in the order of the numbers that
+    /// [`send`](crate::ReconnectingSender::send) gave them.
     pub messages: Vec<(u64, Message)>,
 }
 
-type Numbered<M> = (u64, M);
-
-/// The messages that wait to be sent, and those that were handed over.
+/// The messages that are pending, and those that were handed over.
 #[derive(Debug)]
 pub(crate) struct Outbox<M> {
-    queue: Kept<Numbered<M>>,
+    queue: Pending<M>,
     when_full: WhenFull,
+    when_lost: WhenLost,
     /// Handed over on this connection, and not confirmed.
-    unconfirmed: Kept<Numbered<M>>,
-    /// In doubt, and not yet taken by the caller.
-    doubtful: Kept<Numbered<M>>,
+    unconfirmed: Ring<M>,
+    /// In doubt, and neither taken by the caller nor sent again.
+    doubtful: Ring<M>,
+    in_hand: Option<InHand>,
     last_number: u64,
     /// How many were handed over on this connection.
     handed: u64,
-    /// For each ping without an answer, how many were handed over before it.
+    /// For each unanswered ping, how many were handed over before it.
     pings: VecDeque<u64>,
     counts: Counts,
+}
+
+/// The message that the browser is just taking. That calls code of the page, which may call this crate again.
+#[derive(Clone, Copy, Debug)]
+struct InHand {
+    number: u64,
+    bytes: u64,
+    is_in_doubt: bool,
+    /// Whether the connection has ended meanwhile.
+    is_lost: bool,
+}
+
+/// What became of the message in hand.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Handed {
+    Over,
+    /// The connection is not open: it is pending again.
+    Back,
+    /// The connection has ended meanwhile.
+    InDoubt,
+    /// The browser threw.
+    Rejected {
+        number: u64,
+        error: Error,
+    },
 }
 
 /// More pings than these are not waited for. To forget the last ones confirms less, never more.
 const MOST_PINGS: usize = 64;
 
 impl<M> Outbox<M> {
-    pub fn new(queue: Keep, when_full: WhenFull, unconfirmed: Keep) -> Self {
+    pub fn new(queue: Keep, when_full: WhenFull, unconfirmed: Keep, when_lost: WhenLost) -> Self {
         Self {
-            queue: Kept::new(queue),
+            queue: Pending::new(queue),
             when_full,
-            unconfirmed: Kept::new(unconfirmed),
-            doubtful: Kept::new(unconfirmed),
+            when_lost,
+            unconfirmed: Ring::new(unconfirmed),
+            doubtful: Ring::new(unconfirmed),
+            in_hand: None,
             last_number: 0,
             handed: 0,
             pings: VecDeque::new(),
@@ -87,60 +105,44 @@ impl<M> Outbox<M> {
     }
 
     pub fn counts(&self) -> Counts {
-        Counts { queued: self.queue.len(), unconfirmed: self.unconfirmed.count(), ..self.counts }
+        let in_hand = self.in_hand.is_some_and(|in_hand| !in_hand.is_in_doubt);
+        let queued = self.queue.len() + u64::from(in_hand);
+        Counts { queued, unconfirmed: self.unconfirmed.count(), ..self.counts }
     }
 
     pub fn when_full(&self) -> WhenFull {
         self.when_full
     }
 
-    /// Whether a message of any size may be queued, if it must be by dropping another.
+    /// Whether a message of any size may be queued, if need be by dropping another one.
     pub fn has_room(&self) -> bool {
         self.when_full == WhenFull::DropOldest || self.queue.has_room()
     }
 
-    /// Whether nothing waits to be sent.
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    /// Whether something is to be handed over, or just is.
+    pub fn is_pending(&self) -> bool {
+        self.in_hand.is_some() || !self.queue.is_empty() || self.resends()
     }
 
-    pub fn rejected(&mut self) {
+    fn resends(&self) -> bool {
+        self.when_lost == WhenLost::Resend && !self.doubtful.is_empty()
+    }
+
+    pub fn reject(&mut self) {
         self.counts.rejected += 1;
     }
 
-    /// Queues a message of so many bytes, and gives its number. If there is no room it is the oldest that goes, which may be
-    /// itself.
+    /// Queues a message of so many bytes, and gives its number. Without room the oldest is dropped, which may be itself.
     pub fn push(&mut self, message: M, bytes: u64) -> u64 {
         while !self.queue.has_room() && self.queue.pop().is_some() {
             self.counts.dropped += 1;
         }
         let number = self.next_number();
         if self.queue.has_room() {
-            self.queue.push((number, message), bytes);
+            self.queue.push(Numbered { number, message, bytes });
         } else {
             self.counts.dropped += 1;
         }
-        number
-    }
-
-    /// The next message to hand over.
-    pub fn front(&self) -> Option<&M> {
-        self.queue.front().map(|(_, message)| message)
-    }
-
-    /// The next message was handed over.
-    pub fn front_handed_over(&mut self) {
-        if let Some((message, bytes)) = self.queue.pop() {
-            self.handed += 1;
-            self.unconfirmed.push_over(message, bytes);
-        }
-    }
-
-    /// A message was handed over without being queued. Gives its number.
-    pub fn handed_over(&mut self, message: M, bytes: u64) -> u64 {
-        let number = self.next_number();
-        self.handed += 1;
-        self.unconfirmed.push_over((number, message), bytes);
         number
     }
 
@@ -149,10 +151,76 @@ impl<M> Outbox<M> {
         self.last_number
     }
 
-    /// A ping was handed over.
-    pub fn pinged(&mut self) {
+    /// Takes a new message of so many bytes in hand, which is not in the queue, and gives its number. For when nothing is
+    /// pending.
+    pub fn take_in_hand(&mut self, bytes: u64) -> u64 {
+        let number = self.next_number();
+        self.in_hand = Some(InHand { number, bytes, is_in_doubt: false, is_lost: false });
+        number
+    }
+
+    /// Takes the oldest pending message in hand: one in doubt if those are sent again, or else the front of the queue.
+    pub fn take_next(&mut self) -> Option<M> {
+        if self.in_hand.is_some() {
+            return None;
+        }
+        let is_in_doubt = self.resends();
+        let next = if is_in_doubt { self.doubtful.pop() } else { self.queue.pop() };
+        let Numbered { number, message, bytes } = next?;
+        self.in_hand = Some(InHand { number, bytes, is_in_doubt, is_lost: false });
+        Some(message)
+    }
+
+    /// The browser has taken the message in hand, or not.
+    pub fn handed(&mut self, message: M, taken: Result<(), Error>) -> Handed {
+        let Some(InHand { number, bytes, is_in_doubt, is_lost }) = self.in_hand.take() else { return Handed::Over };
+        let numbered = |message| Numbered { number, message, bytes };
+        match taken {
+            Ok(()) if is_lost => {
+                self.counts.in_doubt += u64::from(!is_in_doubt);
+                self.doubtful.insert(numbered(message));
+                Handed::InDoubt
+            }
+            Ok(()) => {
+                self.counts.in_doubt -= u64::from(is_in_doubt);
+                self.handed += 1;
+                self.unconfirmed.push(numbered(message));
+                Handed::Over
+            }
+            Err(Error::NotOpen(_)) => {
+                if is_in_doubt {
+                    self.doubtful.insert(numbered(message));
+                } else {
+                    self.queue.push_front(numbered(message));
+                }
+                Handed::Back
+            }
+            Err(error) => {
+                if is_in_doubt {
+                    self.doubtful.push_forgotten();
+                } else {
+                    self.reject();
+                }
+                Handed::Rejected { number, error }
+            }
+        }
+    }
+
+    /// The browser has refused the message in hand, and the caller has it back.
+    pub fn refused(&mut self) {
+        self.in_hand = None;
+        self.reject();
+    }
+
+    /// How many were handed over on this connection.
+    pub fn handed_over(&self) -> u64 {
+        self.handed
+    }
+
+    /// A ping was handed over, after so many messages.
+    pub fn pinged(&mut self, after: u64) {
         if self.pings.len() < MOST_PINGS {
-            self.pings.push_back(self.handed);
+            self.pings.push_back(after);
         }
     }
 
@@ -161,7 +229,7 @@ impl<M> Outbox<M> {
         !self.pings.is_empty()
     }
 
-    /// The oldest ping has been answered: what was handed over before it has been received.
+    /// The oldest ping was answered: what was handed over before it has been received.
     pub fn ponged(&mut self) {
         if let Some(before) = self.pings.pop_front() {
             let confirmed_before = self.handed - self.unconfirmed.count();
@@ -169,42 +237,58 @@ impl<M> Outbox<M> {
         }
     }
 
-    /// All have been received that were handed over on this connection, up to this number. Gives how many more that are.
-    pub fn confirm_up_to(&mut self, last: u64) -> u64 {
-        self.confirm(self.unconfirmed.count_while(|(number, _)| *number <= last))
-    }
-
-    /// All have been received that were handed over on this connection.
-    pub fn confirm_all(&mut self) {
-        self.confirm(u64::MAX);
+    /// The peer has received the message of this number, and all that were handed over before it on the same connection.
+    /// Returns how many messages are confirmed by that.
+    ///
+    /// Messages in doubt are confirmed if they are sent again: then each was handed over after all before it.
+    pub fn confirm_up_to(&mut self, number: u64) -> u64 {
+        let confirmed = self.confirm(self.unconfirmed.count_up_to(number));
+        if !self.resends() {
+            return confirmed;
+        }
+        let in_doubt = self.doubtful.remove_kept_up_to(number);
+        self.counts.in_doubt -= in_doubt;
+        self.counts.confirmed += in_doubt;
+        confirmed + in_doubt
     }
 
     fn confirm(&mut self, messages: u64) -> u64 {
         let confirmed = messages.min(self.unconfirmed.count());
-        self.unconfirmed.forget(confirmed);
+        self.unconfirmed.remove(confirmed);
         self.counts.confirmed += confirmed;
         confirmed
     }
 
-    /// The connection has ended. Gives how many messages are in doubt thereby.
+    /// The connection has ended. Returns how many messages are in doubt by that.
     pub fn lose(&mut self) -> u64 {
         let lost = self.unconfirmed.count();
         self.doubtful.append(&mut self.unconfirmed);
         self.counts.in_doubt += lost;
         self.handed = 0;
         self.pings.clear();
+        if let Some(in_hand) = &mut self.in_hand {
+            in_hand.is_lost = true;
+        }
         lost
     }
 
-    /// How many are in doubt and were not taken before, and those of them that were kept.
-    pub fn take_in_doubt(&mut self) -> (u64, Vec<Numbered<M>>) {
+    /// Takes the messages in doubt that were kept, and the count of all. They are not sent again.
+    pub fn take_in_doubt(&mut self) -> (u64, Vec<(u64, M)>) {
         (self.doubtful.count(), self.doubtful.take())
     }
 
-    /// What waits to be sent.
+    /// Takes back what is queued.
     pub fn take_queued(&mut self) -> Vec<M> {
         let queued = self.queue.take();
         self.counts.taken_back += queued.len() as u64;
-        queued.into_iter().map(|(_, message)| message).collect()
+        queued.into_iter().map(|queued| queued.message).collect()
+    }
+}
+
+impl<M: Clone> Outbox<M> {
+    /// The messages in doubt that were kept, and the count of all.
+    pub fn in_doubt(&self) -> (u64, Vec<(u64, M)>) {
+        let messages = self.doubtful.iter().map(|(number, message)| (number, message.clone()));
+        (self.doubtful.count(), messages.collect())
     }
 }

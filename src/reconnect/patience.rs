@@ -1,16 +1,15 @@
-//! Waiting for a connection that comes back: for room in it, for all to be sent, and for the end.
+//! Waiting for a connection that comes back: for room in it, for a flush, and for the end.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::link::Link;
 use super::machine::Machine;
 use super::shared::Shared;
 use crate::backpressure::Wait;
-use crate::connection::Connection;
 use crate::notify::Waiter;
 use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 
-/// One who waits for room, or for all to be sent: for that in a connection only as long as it is the same.
+/// One who waits, also for room in a connection or for its buffer to be empty, as long as it is the same connection.
 #[derive(Default)]
 pub(crate) struct Patience {
     in_link: Option<(u64, Wait)>,
@@ -24,9 +23,9 @@ impl Shared {
             return Poll::Ready(Err(refusal));
         }
         // What is about to be sent goes first.
-        let (is_open, is_empty) = self.look(|machine| (machine.is_open(), machine.outbox.is_empty()));
-        let is_next = is_open && is_empty;
-        let room = if is_next { self.poll_link(context, patience, Connection::poll_room) } else { Poll::Pending };
+        let (is_open, is_pending) = self.look(|machine| (machine.is_open(), machine.outbox.is_pending()));
+        let is_next = is_open && !is_pending;
+        let room = if is_next { self.poll_link(context, patience, Link::poll_room) } else { Poll::Pending };
         match room {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
             Poll::Pending if is_open => return self.wait(context, patience),
@@ -40,18 +39,19 @@ impl Shared {
         }
     }
 
-    /// Resolves when nothing waits to be sent, neither here nor with the browser.
-    pub fn poll_flush(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
-        let (is_empty, is_open) = self.look(|machine| (machine.outbox.is_empty(), machine.is_open()));
-        if !is_empty {
-            let is_over = self.look(Machine::is_closed);
-            return if is_over {
-                Poll::Ready(Err(Error::NotOpen(ReadyState::Closed)))
-            } else {
-                self.wait(context, patience)
-            };
+    /// Resolves when nothing is pending: everything was handed over.
+    pub fn poll_handed_over(&self, context: &Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
+        match self.look(|machine| (machine.outbox.is_pending(), machine.is_closed())) {
+            (false, _) => Poll::Ready(Ok(())),
+            (true, true) => Poll::Ready(Err(Error::NotOpen(ReadyState::Closed))),
+            (true, false) => self.wait(context, patience),
         }
-        if is_open && self.poll_link(context, patience, Connection::poll_empty).is_pending() {
+    }
+
+    /// Resolves when nothing is pending, and the browser holds nothing either.
+    pub fn poll_flush(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
+        ready!(self.poll_handed_over(context, patience))?;
+        if self.look(Machine::is_open) && self.poll_link(context, patience, Link::poll_empty).is_pending() {
             return self.wait(context, patience);
         }
         // What has not left with a connection that is gone is in doubt, as is told.
@@ -70,16 +70,14 @@ impl Shared {
         &self,
         context: &mut Context<'_>,
         patience: &mut Patience,
-        poll: impl Fn(&Connection, &mut Context<'_>, &mut Wait) -> Poll<Result<(), ReadyState>>,
+        poll: impl Fn(&Link, &mut Context<'_>, &mut Wait) -> Poll<Result<(), ReadyState>>,
     ) -> Poll<Result<(), ReadyState>> {
-        let sender = self.link.borrow().as_ref().map(Link::sender);
-        let Some(sender) = sender else { return Poll::Ready(Err(ReadyState::Closed)) };
-        let generation = self.look(Machine::generation);
+        let Some(link) = self.link() else { return Poll::Ready(Err(ReadyState::Closed)) };
         let (_, wait) = match patience.in_link.take() {
-            Some((of, wait)) if of == generation => patience.in_link.insert((of, wait)),
-            _ => patience.in_link.insert((generation, Wait::default())),
+            Some((of, wait)) if of == link.generation => patience.in_link.insert((of, wait)),
+            _ => patience.in_link.insert((link.generation, Wait::default())),
         };
-        let polled = poll(sender.connection(), context, wait);
+        let polled = poll(&link, context, wait);
         if polled.is_ready() {
             patience.in_link = None;
         }

@@ -9,12 +9,11 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
-use super::driver::{self, Driver};
+use super::driver::Driver;
 use super::event::{Command, Event};
 use super::inbox::Next;
 use super::sender::ReconnectingSender;
-use super::shared::{Item, Shared};
-
+use super::shared::{Content, Shared};
 use crate::sys::{has_event_loop, in_next_turn, spawn};
 use crate::{
     AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, ReconnectOptions, SendError,
@@ -23,53 +22,50 @@ use crate::{
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
-/// When the connection is lost, or cannot be made, it tries again as the [`Backoff`](crate::Backoff) has it; at once when the
-/// network comes back or the page is shown. It does so by itself, in a task of its own, whether this is polled or not. There
-/// is never more than one connection. Dropping this and all its [`sender`](Self::sender)s closes it.
+/// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff), and at
+/// once when the network comes back or the page is shown. It does so in a task of its own, whether this is polled or not.
+/// Dropping this and all its [`sender`](Self::sender)s closes it.
+///
+/// There is never more than one connection in use. One that was given up is closed in the background: browsers take up to a
+/// second to close a socket that is connecting, and longer if its peer does not answer.
 ///
 /// # What was sent
 ///
-/// Every message that was given to it is in exactly one place, and [`counts`](Self::counts) says how many are where. While
-/// there is no connection a message is *queued*, up to a bound, and *rejected* beyond it. On a connection it is *handed over*
-/// to the browser, and nobody knows what became of it, until something *confirms* that the peer has it:
+/// Every message is in exactly one place, and [`counts`](Self::counts) returns how many are where. While there is no
+/// connection, a message is *queued*; when the queue is full, it is *rejected*. On a connection it is *handed over* to the
+/// browser, and is *unconfirmed* until the peer is known to have received it:
 ///
-/// - the answer to a [`Heartbeat`](crate::Heartbeat) that was sent after it,
-/// - a closing that the caller began and the peer completed, repeating the code as those do that answer a Close frame,
-/// - the caller, by [`confirm`](Self::confirm), if the protocol has acknowledgements of its own.
+/// - by the answer to a [`Heartbeat`](crate::Heartbeat) that was sent after it,
+/// - by [`confirm`](Self::confirm), for protocols that have acknowledgements of their own.
 ///
-/// If the connection ends before that, it is *in doubt*: the peer may have it or not. It is never sent again behind the
-/// caller's back, as the peer might then have it twice. Instead the stream has one item [`Error::InDoubt`], behind what was
-/// received on that connection and before what is received on the next, and [`take_in_doubt`](Self::take_in_doubt) gives the
-/// messages, as far as they were [kept](ReconnectOptions::unconfirmed).
+/// If the connection ends before that, the message is *in doubt*: the peer may have received it or not. A completed closing
+/// handshake confirms nothing, since a page cannot tell the peer's answer from a Close frame that crossed its own.
 ///
-/// # What is received
+/// [`states`](Self::states) reports messages in doubt, and [`WhenLost`](crate::WhenLost) decides what happens to them: by
+/// default nothing, and [`take_in_doubt`](Self::take_in_doubt) returns them. They can also be sent again, in order, before
+/// anything queued.
 ///
-/// Messages come in the order in which they were received; how they are lost with a connection only the peer knows. The
-/// stream goes on after [`Error::InDoubt`], so use `next`, not `try_next`, if anything is sent. It ends with `None` when it is
-/// closed for good: by the caller or, in order, by the peer. If it gave up for another reason, an `Err` with that comes before.
+/// # What was received
+///
+/// The stream yields the messages of all connections in order. Messages that the peer sent while there was no connection are
+/// lost. The stream ends when it is closed for good. An `Err` is always the last item: why it gave up. It ends without one if
+/// the caller closed it, or the peer closed it cleanly.
 ///
 /// # Examples
 ///
 /// ```no_run
-/// use futures_util::StreamExt;
-/// use wasm_websocket::{Error, Heartbeat, Message, ReconnectOptions, Reconnecting};
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{Error, Heartbeat, Message, ReconnectOptions, Reconnecting, WhenLost};
 ///
 /// async fn chat(show: impl Fn(Message), token: fn() -> String) -> Result<(), Error> {
 ///     let options = ReconnectOptions::new()
-///         .on_open(async move |stream| Ok(stream.send(token()).await?))
-///         .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")));
+///         .on_open(async move |stream, _| Ok(stream.send(token()).await?))
+///         .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")))
+///         .when_lost(WhenLost::Resend); // this server ignores what it receives twice
 ///     let mut chat = Reconnecting::new(options, || async { Ok("wss://example.com/chat") });
-///     let _ = chat.send("hello").await; // queued, until there is a connection
-///     while let Some(message) = chat.next().await {
-///         match message {
-///             Ok(message) => show(message),
-///             Err(Error::InDoubt { .. }) => {
-///                 for (_, message) in chat.take_in_doubt().messages {
-///                     let _ = chat.send(message).await; // this server knows what it has got twice
-///                 }
-///             }
-///             Err(error) => return Err(error),
-///         }
+///     let _ = chat.send("hello").await; // queued until there is a connection
+///     while let Some(message) = chat.try_next().await? {
+///         show(message);
 ///     }
 ///     Ok(())
 /// }
@@ -80,7 +76,8 @@ pub struct Reconnecting {
 }
 
 impl Reconnecting {
-    /// Begins to connect to where `provider` says. It is asked for each attempt, in the time that the attempt has.
+    /// Begins to connect to the target that `provider` returns. It is called for each attempt, and its time is part of the
+    /// attempt's timeout.
     ///
     /// Where there is no `WebSocket`, as on a server that renders pages, it is closed for good with [`Error::Unsupported`].
     pub fn new<T, F>(options: ReconnectOptions, provider: F) -> Self
@@ -91,7 +88,7 @@ impl Reconnecting {
         let shared = Rc::new(Shared::new(&options));
         let sender = ReconnectingSender::new(Rc::clone(&shared));
         if !has_event_loop() {
-            driver::fail(&shared, Error::Unsupported);
+            shared.fail_without_driver(Error::Unsupported);
             return Self { sender };
         }
         shared.set_driver(Driver::new(&shared, options, Rc::new(provider)));
@@ -105,33 +102,31 @@ impl Reconnecting {
         self.sender.clone()
     }
 
-    /// The connection as a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json). What is in doubt
-    /// is told by an item whose error is [`Error::InDoubt`], and `get_ref` leads to all that this can do.
+    /// The connection as a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json). `get_ref` leads
+    /// to everything else.
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }
 
-    /// Sends a message, or queues it if there is no connection, and gives its number. See [`ReconnectingSender::send`].
+    /// Sends a message, or queues it if there is no connection, and returns its number. See [`ReconnectingSender::send`].
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if there is no connection and the queue is full, [`Error::NotOpen`] if it is closed for good. The
-    /// error hands the message back.
+    /// As there. The error hands the message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
         self.sender.send(message).await
     }
 
-    /// Sends a message, or queues it if there is no connection, if it need not wait for that.
+    /// Sends or queues a message without waiting, and returns its number. See [`ReconnectingSender::try_send`].
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent, or the queue is full; else as for [`send`](Self::send).
-    /// The error hands the message back.
+    /// As there. The error hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
         self.sender.try_send(message)
     }
 
-    /// Waits until nothing waits to be sent: not in the queue, and not with the browser. See [`ReconnectingSender::flush`].
+    /// Waits until nothing is queued, and nothing is unsent. See [`ReconnectingSender::flush`].
     ///
     /// # Errors
     ///
@@ -140,21 +135,20 @@ impl Reconnecting {
         self.sender.flush().await
     }
 
-    /// Closes the connection without a code, and does not come back. See [`ReconnectingSender::close`].
+    /// Closes for good, without a code. See [`ReconnectingSender::close`].
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout).
-    /// If it was closed for good before, the error for which it was.
+    /// As there.
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
         self.sender.close()
     }
 
-    /// Closes the connection with a code and a reason, and does not come back. See [`ReconnectingSender::close`].
+    /// Closes for good, with a code and a reason. See [`ReconnectingSender::close`].
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    /// As there, and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
     pub fn close_with<C, R>(
         &self,
         code: C,
@@ -167,36 +161,36 @@ impl Reconnecting {
         self.sender.close_with(code, reason)
     }
 
-    /// Waits until it is closed for good, and says how. See [`ReconnectingSender::closed`].
+    /// Waits until it is closed for good. See [`ReconnectingSender::closed`].
     ///
     /// # Errors
     ///
-    /// The one for which it gave up, or [`Error::CloseTimeout`].
+    /// The error for which it gave up, or [`Error::CloseTimeout`].
     pub async fn closed(&self) -> Result<Option<CloseEvent>, Error> {
         self.sender.closed().await
     }
 
-    /// Connects at once, and begins to count attempts anew. If a connection is open, it is closed first, and replaced.
+    /// Connects at once, and counts attempts from zero again. See [`ReconnectingSender::reconnect_now`].
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
     }
 
-    /// Closes the connection, and does not come back before [`resume`](Self::resume). See [`ReconnectingSender::pause`].
+    /// Closes the connection, and stays without one until [`resume`](Self::resume). See [`ReconnectingSender::pause`].
     pub fn pause(&self) {
         self.sender.pause();
     }
 
-    /// Connects at once after a [`pause`](Self::pause), and begins to count attempts anew. Otherwise it does nothing.
+    /// Connects at once after a [`pause`](Self::pause), and counts attempts from zero again. Otherwise it does nothing.
     pub fn resume(&self) {
         self.sender.resume();
     }
 
-    /// What it is doing.
+    /// The current state.
     pub fn state(&self) -> State {
         self.sender.state()
     }
 
-    /// What it is doing, now and whenever it changes.
+    /// A stream of the current state, all later ones, and reports of messages in doubt or rejected.
     pub fn states(&self) -> States {
         self.sender.states()
     }
@@ -206,23 +200,22 @@ impl Reconnecting {
         self.sender.counts()
     }
 
-    /// Says that the peer has received the message with this number, and all that were handed over before it on the same
-    /// connection. See [`ReconnectingSender::confirm`].
+    /// Says that the peer has received the message with this number, and all before it. See [`ReconnectingSender::confirm`].
     pub fn confirm(&self, number: u64) -> u64 {
         self.sender.confirm(number)
     }
 
-    /// The messages that are in doubt and were not taken before. See [`ReconnectingSender::take_in_doubt`].
+    /// Takes the messages in doubt. See [`ReconnectingSender::take_in_doubt`].
     pub fn take_in_doubt(&self) -> InDoubt {
         self.sender.take_in_doubt()
     }
 
-    /// Takes back the messages that are queued, in their order: they will not be sent.
+    /// Takes back the queued messages, in order: they will not be sent.
     pub fn take_queued(&self) -> Vec<Message> {
         self.sender.take_queued()
     }
 
-    /// How many received messages were dropped because too many waited. See
+    /// How many received messages were dropped because the receive queue was full. See
     /// [`Options::receive_limit`](crate::Options::receive_limit).
     pub fn dropped(&self) -> u64 {
         self.sender.shared().inbox.borrow().dropped()
@@ -236,12 +229,20 @@ impl Stream for Reconnecting {
         loop {
             let mut inbox = self.sender.shared().inbox.borrow_mut();
             match inbox.take() {
-                Next::Message(Item::Decoded(decoded)) => return Poll::Ready(Some(decoded)),
-                Next::Message(Item::Data(data)) => {
+                Next::Message(item) => {
                     drop(inbox);
-                    // None for what no browser delivers.
-                    if let Some(decoded) = data.decode() {
-                        return Poll::Ready(Some(decoded));
+                    let decoded = match item.content {
+                        Content::Data(data) => data.decode(),
+                        Content::Decoded(decoded) => Some(decoded),
+                    };
+                    match decoded {
+                        Some(Err(error)) => {
+                            self.sender.shared().cut(error.clone());
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                        Some(decoded) => return Poll::Ready(Some(decoded)),
+                        // No browser delivers this.
+                        None => {}
                     }
                 }
                 Next::Error(error) => return Poll::Ready(Some(Err(error))),
@@ -268,7 +269,7 @@ impl FusedStream for Reconnecting {
     }
 }
 
-/// As that of [`ReconnectingSender`].
+/// As for [`ReconnectingSender`].
 impl Sink<Message> for Reconnecting {
     type Error = Error;
 
@@ -286,6 +287,12 @@ impl Sink<Message> for Reconnecting {
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Pin::new(&mut self.sender).poll_close(context)
+    }
+}
+
+impl AsRef<ReconnectingSender> for Reconnecting {
+    fn as_ref(&self) -> &ReconnectingSender {
+        &self.sender
     }
 }
 

@@ -1,22 +1,26 @@
 //! The handle that sends, and says what is to be done.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
-use super::event::{Command, NO_CODE};
+use super::event::Command;
 use super::patience::Patience;
 use super::shared::Shared;
-use crate::{CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, SendError, State, States, Typed};
+use crate::codec::Encode;
+use crate::{
+    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, ReadyState, SendError, State, States, Typed,
+};
 
 /// A handle of a [`Reconnecting`](crate::Reconnecting) for other tasks: it sends, closes and pauses.
 ///
-/// A clone is one more. The connection is closed, and does not come back, when all of them and the `Reconnecting` are
-/// dropped.
+/// A clone is another handle. When all handles and the `Reconnecting` are dropped, the connection is closed, and does not come
+/// back.
 ///
 /// # Examples
 ///
@@ -34,10 +38,10 @@ pub struct ReconnectingSender {
     sink: SinkState,
 }
 
-/// What all handles are of. When this is dropped, nothing of the connection is left.
+/// What all handles share. When this is dropped, nothing of the connection is left.
 pub(crate) struct Handle(Rc<Shared>);
 
-/// How far the methods of [`Sink`] have come.
+/// The progress of the methods of [`Sink`].
 #[derive(Default)]
 struct SinkState {
     room: Patience,
@@ -65,43 +69,47 @@ impl ReconnectingSender {
         Typed::new(self)
     }
 
-    /// Sends a message, or queues it if there is no connection.
+    /// Sends a message, or queues it if there is no connection, and returns its number.
     ///
-    /// It resolves when the message was handed over to the browser or is queued, with its number: all messages that were not
-    /// rejected are counted, from 1. While a connection is open it waits as long as more than
-    /// [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent. While there is none, it waits only if the queue
-    /// is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Dropping the future before it resolves sends nothing
-    /// and drops the message.
+    /// It resolves when the message was handed over to the browser or is queued. Numbers begin with 1 and increase in the order
+    /// in which messages go out. While a connection is open, it waits as long as more than
+    /// [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent. While there is none, it waits only if the queue is
+    /// full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Dropping the future before it resolves sends nothing and
+    /// drops the message.
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if there is no connection and the queue is full, [`Error::NotOpen`] if it is closed for good. The
-    /// error hands the message back.
+    /// - [`Error::Full`] if there is no connection and the queue is full,
+    /// - [`Error::NotOpen`] if it is closed for good,
+    /// - [`Error::Thrown`] if the browser throws. Where it does so with a queued message,
+    ///   [`State::Rejected`](crate::State::Rejected) tells.
+    ///
+    /// The error hands the message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
         let (message, mut patience) = (message.into(), Patience::default());
         match poll_fn(|context| self.shared().poll_room(context, &mut patience)).await {
             Ok(()) => self.try_send(message),
             Err(error) => {
-                self.shared().machine.borrow_mut().outbox.rejected();
+                self.shared().machine.borrow_mut().outbox.reject();
                 Err(SendError { message, error })
             }
         }
     }
 
-    /// Sends a message, or queues it if there is no connection, if it need not wait for that.
+    /// Sends or queues a message without waiting, and returns its number.
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent, or the queue is full; else as for [`send`](Self::send).
-    /// The error hands the message back.
+    /// [`Error::Full`] if more than the high water mark is unsent, or the queue is full; otherwise as for
+    /// [`send`](Self::send). The error hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
         self.shared().try_send(message.into())
     }
 
-    /// Waits until nothing waits to be sent: not in the queue, and not with the browser.
+    /// Waits until nothing is queued, and nothing is unsent.
     ///
-    /// While there is no connection and something is queued, that takes until there is one. What was lost with a connection is
-    /// not waited for: it is in doubt, which is told. Nor is what a connection that is closing still has to send.
+    /// While something is queued, it waits for a connection. It does not wait for messages in doubt, unless they are
+    /// [sent again](crate::WhenLost::Resend), nor for what a connection that is closing still has to send.
     ///
     /// # Errors
     ///
@@ -111,23 +119,24 @@ impl ReconnectingSender {
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await
     }
 
-    /// Closes the connection without a code, and does not come back. Waits for the peer's answer. It is begun by the call.
+    /// Closes for good, without a code, and waits for the peer's answer. The closing begins with the call.
     ///
-    /// While a connection is open, what is queued goes out first, and is confirmed if the peer completes the closing. While
-    /// there is none, what is queued stays so, and can be [taken back](Self::take_queued); then it resolves with `None`.
-    /// What had arrived before is still in the stream. Dropping the future does not stop the closing. If it was closed for
-    /// good before, it gives the event that ended it.
+    /// While a connection is open, queued messages go out first. While there is none, they stay queued and can be
+    /// [taken back](Self::take_queued), and it resolves with `None`. To wait until they were sent, call
+    /// [`flush`](Self::flush) first, or close it as a [`Sink`]. Messages that have arrived are still in the stream. Dropping
+    /// the future does not stop the closing.
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout).
-    /// If it was closed for good before, the error for which it was.
+    /// - [`Error::CloseTimeout`] if the peer does not answer within
+    ///   [`Options::close_timeout`](crate::Options::close_timeout), counted from the last time that something was sent,
+    /// - the error for which it was closed for good before.
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
-        self.shared().command(Command::Close(NO_CODE));
+        self.shared().command(Command::Close);
         self.closed()
     }
 
-    /// Closes the connection with a code and a reason, and does not come back. Else it is as [`close`](Self::close).
+    /// Closes for good, with a code and a reason. See [`close`](Self::close).
     ///
     /// # Errors
     ///
@@ -143,9 +152,9 @@ impl ReconnectingSender {
     {
         let frame =
             code.try_into().map_err(Into::into).and_then(|code| Ok((code, reason.try_into().map_err(Into::into)?)));
-        let begun = frame.map(|(code, reason): (CloseCode, CloseReason)| {
-            self.shared().close_frame.replace(Some((code, reason)));
-            self.shared().command(Command::Close(code.get()));
+        let begun = frame.map(|frame| {
+            self.shared().close_frame.replace(Some(frame));
+            self.shared().command(Command::Close);
         });
         async move {
             begun?;
@@ -153,42 +162,45 @@ impl ReconnectingSender {
         }
     }
 
-    /// Waits until it is closed for good, and says how: with the event that ended the last connection, if there was one.
+    /// Waits until it is closed for good, and returns the event that ended the last connection, if there was one.
     ///
     /// # Errors
     ///
-    /// The one for which it gave up, or [`Error::CloseTimeout`].
+    /// The error for which it gave up, or [`Error::CloseTimeout`].
     pub async fn closed(&self) -> Result<Option<CloseEvent>, Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_end(context, &mut patience)).await
     }
 
-    /// Connects at once, and begins to count attempts anew. If a connection is open, it is closed first, and replaced.
+    /// Connects at once, and counts attempts from zero again.
     ///
-    /// If it is connecting it goes on with that; if it is closed for good it stays so.
+    /// - An open connection is replaced: queued messages go out, and it is closed. If the peer has not answered within half a
+    ///   second, the next connection does not wait for it, and the browser completes the closing in the background. Its
+    ///   unconfirmed messages are in doubt.
+    /// - An attempt that is under way is given up, and begun again.
+    /// - While it is closing for good, or closed, nothing happens.
     pub fn reconnect_now(&self) {
         self.shared().command(Command::ReconnectNow);
     }
 
-    /// Closes the connection, and does not come back before [`resume`](Self::resume), for instance while the page is not
-    /// shown.
+    /// Closes the connection, and stays without one until [`resume`](Self::resume), for instance while the page is hidden.
     ///
-    /// What is queued goes out first; what is sent later is queued.
+    /// Queued messages go out first; later ones are queued. Unconfirmed messages are in doubt.
     pub fn pause(&self) {
         self.shared().command(Command::Pause);
     }
 
-    /// Connects at once after a [`pause`](Self::pause), and begins to count attempts anew. Otherwise it does nothing.
+    /// Connects at once after a [`pause`](Self::pause), and counts attempts from zero again. Otherwise it does nothing.
     pub fn resume(&self) {
         self.shared().command(Command::Resume);
     }
 
-    /// What it is doing.
+    /// The current state.
     pub fn state(&self) -> State {
         self.shared().announcer.borrow().state().clone()
     }
 
-    /// What it is doing, now and whenever it changes.
+    /// A stream of the current state, all later ones, and reports of messages in doubt or rejected.
     pub fn states(&self) -> States {
         self.shared().announcer.borrow_mut().listen()
     }
@@ -199,24 +211,24 @@ impl ReconnectingSender {
     }
 
     /// Says that the peer has received the message with this number, and all that were handed over before it on the same
-    /// connection: for protocols that acknowledge. Gives how many were confirmed by that.
+    /// connection: for protocols that acknowledge. Returns how many messages are confirmed by that.
     ///
-    /// What is in doubt stays so. Nor can it confirm one of those that were not [kept](crate::ReconnectOptions::unconfirmed),
-    /// before one is that came later.
+    /// Messages in doubt stay in doubt, unless they are to be [sent again](crate::WhenLost::Resend): those up to this number
+    /// then are confirmed, and not sent again. Messages that were not [kept](crate::ReconnectOptions::unconfirmed) are
+    /// confirmed together with the first kept one after them.
     pub fn confirm(&self, number: u64) -> u64 {
-        self.shared().machine.borrow_mut().outbox.confirm_up_to(number)
+        self.shared().confirm(number)
     }
 
-    /// The messages that are in doubt and were not taken before.
+    /// Takes the messages in doubt: returns those that were kept, and the count of all.
     ///
-    /// None of them is ever sent again but by the caller. If the peer can tell what it has received twice, one may send them
-    /// again; if not, one should ask it.
+    /// Messages that were taken are not sent again, except by the caller. If the peer can recognise duplicates, sending them
+    /// again is safe; if not, ask it first.
     pub fn take_in_doubt(&self) -> InDoubt {
-        let (count, messages) = self.shared().machine.borrow_mut().outbox.take_in_doubt();
-        InDoubt { count, messages }
+        self.shared().take_in_doubt()
     }
 
-    /// Takes back the messages that are queued, in their order: they will not be sent.
+    /// Takes back the queued messages, in order: they will not be sent.
     pub fn take_queued(&self) -> Vec<Message> {
         let queued = self.shared().machine.borrow_mut().outbox.take_queued();
         self.shared().notify.wake_all();
@@ -224,17 +236,26 @@ impl ReconnectingSender {
     }
 }
 
-/// One more handle of the same connection.
+/// Another handle of the same connection.
 impl Clone for ReconnectingSender {
     fn clone(&self) -> Self {
         Self { handle: Rc::clone(&self.handle), sink: SinkState::default() }
     }
 }
 
-/// Sends, flushes and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
+impl AsRef<Self> for ReconnectingSender {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// Sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
 ///
-/// `SinkExt::send` flushes each message, and so waits for a connection. Without that there is `SinkExt::feed`, and the method
-/// [`send`](ReconnectingSender::send).
+/// A flush waits until everything queued was handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed` and the
+/// method [`send`](ReconnectingSender::send) do not. Closing flushes first, and waits for a connection to do so; it fails
+///
+/// - with [`Error::NotOpen`] if something queued was not handed over,
+/// - with [`Error::Unclean`] if the last connection ended without a closing handshake.
 impl Sink<Message> for ReconnectingSender {
     type Error = Error;
 
@@ -250,19 +271,40 @@ impl Sink<Message> for ReconnectingSender {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, sink } = &mut *self;
-        handle.0.poll_flush(context, &mut sink.flush)
+        handle.0.poll_handed_over(context, &mut sink.flush)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.sink.close.is_none() {
-            self.shared().command(Command::Close(NO_CODE));
+        let Self { handle: shared, sink } = &mut *self;
+        let shared = &shared.0;
+        if sink.close.is_none() {
+            ready!(shared.poll_handed_over(context, &mut sink.flush))?;
+            shared.command(Command::Close);
         }
-        let Self { handle, sink } = &mut *self;
-        let ended = handle.0.poll_end(context, sink.close.get_or_insert_default());
-        ended.map(|end| match end? {
+        let ended = ready!(shared.poll_end(context, sink.close.get_or_insert_default()));
+        let is_pending = shared.machine.borrow().outbox.is_pending();
+        Poll::Ready(match ended? {
+            _ if is_pending => Err(Error::NotOpen(ReadyState::Closed)),
             Some(event) if !event.was_clean => Err(Error::Unclean(event)),
             _ => Ok(()),
         })
+    }
+}
+
+/// Over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], messages have numbers.
+impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
+    /// Sends a value as [`ReconnectingSender::send`] does, and returns its number, for
+    /// [`confirm`](ReconnectingSender::confirm).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as there. The error hands the value back.
+    pub async fn send_numbered<T: Borrow<Out>>(&self, value: T) -> Result<u64, SendError<T>> {
+        let sent = match C::encode(value.borrow()) {
+            Ok(message) => self.get_ref().as_ref().send(message).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        sent.map_err(|error| SendError { message: value, error })
     }
 }
 

@@ -5,34 +5,53 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::backoff::random_from;
 use super::driver::Driver;
-use super::event::{Command, Event, Moment};
+use super::event::{Action, Command, Event, Moment, Signal};
 use super::heartbeat::Flow;
 use super::inbox::Inbox;
 use super::link::Link;
 use super::machine::Machine;
 use super::outbox::Outbox;
-use super::states::Announcer;
+use super::state::Announcer;
 use crate::notify::Notify;
-use crate::sys::{Data, now, random};
-use crate::{Cause, CloseCode, CloseEvent, CloseReason, Error, Message, ReconnectOptions, SendError, State};
+use crate::queue::{Len, Overfull, Wake};
+use crate::sys::{Data, in_next_turn, now, random};
+use crate::{
+    Cause, CloseCode, CloseEvent, CloseReason, Error, Heartbeat, InDoubt, Message, ReconnectOptions, SendError, State,
+    WebSocketStream,
+};
 
-/// A message, decoded if somebody had to look at it before.
-pub(crate) enum Item {
+/// A received message, decoded if it was looked at before.
+pub(crate) struct Item {
+    pub content: Content,
+    len: u64,
+}
+
+pub(crate) enum Content {
     Data(Data),
     Decoded(Result<Message, Error>),
 }
 
+impl Len for Item {
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+/// The borrows of its cells are never held while foreign code runs. Foreign is the caller's code, wakers included, and the
+/// browser's functions, which a page can replace.
 pub(crate) struct Shared {
     pub machine: RefCell<Machine<Message>>,
-    pub link: RefCell<Option<Link>>,
+    link: RefCell<Option<Rc<Link>>>,
     pub inbox: RefCell<Inbox<Item>>,
     pub announcer: RefCell<Announcer>,
+    pub heartbeat: Option<Heartbeat>,
     /// What the caller closes with.
     pub close_frame: RefCell<Option<(CloseCode, CloseReason)>>,
     /// How it ended, once it has.
     pub end: RefCell<Option<Result<Option<CloseEvent>, Error>>>,
-    /// Wakes those who wait for room, for all to be sent, or for the end.
+    /// Wakes those who wait for room, for a flush, or for the end.
     pub notify: Notify,
     driver: Cell<Option<Box<Driver>>>,
     task: RefCell<Option<Waker>>,
@@ -41,13 +60,14 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub fn new(options: &ReconnectOptions) -> Self {
-        let outbox = Outbox::new(options.queue, options.when_full, options.unconfirmed);
-        let machine = Machine::new(options.settings(), outbox, random);
+        let outbox = Outbox::new(options.queue, options.when_full, options.unconfirmed, options.when_lost);
+        let machine = Machine::new(options.settings(), outbox, random_from(random()));
         Self {
             machine: RefCell::new(machine),
             link: RefCell::default(),
             inbox: RefCell::new(Inbox::new(options.connection.receive_limit)),
             announcer: RefCell::new(Announcer::new(State::Connecting { attempt: 1, cause: Cause::Requested })),
+            heartbeat: options.heartbeat.clone(),
             close_frame: RefCell::default(),
             end: RefCell::default(),
             notify: Notify::default(),
@@ -80,10 +100,24 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Takes in what happens, and lets the driver do something about it.
+    /// Lets the driver run.
+    pub fn wake(&self) {
+        let task = self.task.borrow().clone();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// The connection that is live.
+    pub fn link(&self) -> Option<Rc<Link>> {
+        self.link.borrow().clone()
+    }
+
+    /// Takes in what happens. The driver does something about it when it runs.
     pub fn handle(&self, event: Event) {
-        let flow = self.link.borrow().as_ref().map_or(Flow::default(), Link::flow);
-        self.machine.borrow_mut().handle(event, Moment { now: now(), flow });
+        let flow = self.link().map_or(Flow::default(), |link| link.flow());
+        let at = Moment { now: now(), flow };
+        self.machine.borrow_mut().handle(event, at);
     }
 
     /// Does what the caller wants. A closing is begun before this returns, so that what is sent later does not go out with it.
@@ -96,71 +130,230 @@ impl Shared {
         self.wake();
     }
 
-    /// Hands over all that is queued, whether there is room or not, and begins to close.
-    pub fn close(&self) {
-        while self.send_front() {}
-        let link = self.link.take();
-        link.iter().for_each(|link| link.close(&self.close_frame.borrow()));
-        self.link.replace(link);
+    /// It cannot go on: it is closed for good.
+    pub fn fail(&self, error: Error) {
+        self.handle(Event::Failed(error));
+        self.wake();
+    }
+
+    /// Closes for good what no driver drives.
+    pub fn fail_without_driver(&self, error: Error) {
+        self.fail(error);
+        loop {
+            let action = self.machine.borrow_mut().next_action();
+            match action {
+                Some(Action::Tell(state)) => self.tell(state),
+                Some(Action::End(cause, closing)) => self.finish(cause, closing),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// Uses an open connection from now on.
+    pub fn adopt(self: &Rc<Self>, stream: WebSocketStream, generation: u64) {
+        let shared = Rc::downgrade(self);
+        let (queued, dropped) = stream.connection().divert(move |data| {
+            if let Some(shared) = shared.upgrade() {
+                shared.received(generation, data);
+            }
+        });
+        self.inbox.borrow_mut().add_dropped(dropped);
+        self.link.replace(Some(Rc::new(Link::new(stream, generation))));
+        self.handle(Event::Connection(generation, Signal::Opened));
+        queued.into_iter().for_each(|data| self.received(generation, data));
         self.notify.wake_all();
     }
 
-    /// Hands over the message that has waited longest. Whether there was one, and the browser took it.
-    pub fn send_front(&self) -> bool {
-        let (mut machine, mut link) = (self.machine.borrow_mut(), self.link.borrow_mut());
-        let (Some(message), Some(link)) = (machine.outbox.front(), link.as_mut()) else { return false };
-        let is_sent = link.send(message).is_ok();
-        if is_sent {
-            machine.outbox.front_handed_over();
-        }
-        is_sent
+    /// Drops the connection.
+    pub fn drop_link(&self) {
+        let link = self.link.take();
+        drop(link);
+        self.notify.wake_all();
     }
 
-    /// Lets the driver run.
-    pub fn wake(&self) {
-        let task = self.task.borrow().clone();
-        if let Some(task) = task {
-            task.wake();
+    /// Passes on what the connection of a generation has received, but for answers to the heartbeat.
+    fn received(self: &Rc<Self>, generation: u64, data: Data) {
+        let (is_live, awaits_pong) = {
+            let machine = self.machine.borrow();
+            (machine.is_live(generation), machine.outbox.awaits_pong())
+        };
+        if !is_live {
+            return;
         }
+        let len = data.len();
+        let content = match self.heartbeat.as_ref().filter(|_| awaits_pong) {
+            None => Content::Data(data),
+            Some(heartbeat) => match data.decode() {
+                Some(Ok(message)) if (heartbeat.is_pong)(&message) => return self.lives(generation, true),
+                Some(decoded) => Content::Decoded(decoded),
+                // No browser delivers this.
+                None => return,
+            },
+        };
+        self.lives(generation, false);
+        self.push(Item { content, len });
+    }
+
+    /// The peer lives.
+    fn lives(&self, generation: u64, is_pong: bool) {
+        if self.heartbeat.is_none() {
+            return;
+        }
+        self.handle(Event::Connection(generation, Signal::Received { is_pong }));
+        if self.machine.borrow().has_actions() {
+            self.wake();
+        }
+    }
+
+    fn push(self: &Rc<Self>, item: Item) {
+        let mut inbox = self.inbox.borrow_mut();
+        let pushed = inbox.push(item);
+        if pushed.is_err() {
+            let _ = inbox.end(Some(Error::Overflow));
+        }
+        drop(inbox);
+        match pushed {
+            Ok(None) => {}
+            Ok(Some(Wake::Now(reader))) => reader.wake(),
+            Ok(Some(Wake::NextTurn)) => {
+                let shared = Rc::downgrade(self);
+                in_next_turn(move || {
+                    let reader = shared.upgrade().and_then(|shared| shared.inbox.borrow_mut().turn());
+                    reader.into_iter().for_each(Waker::wake);
+                });
+            }
+            Err(Overfull(reader)) => {
+                self.fail(Error::Overflow);
+                reader.into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+
+    /// The reader got an error, which is the last item.
+    pub fn cut(&self, error: Error) {
+        let waiting = self.inbox.borrow_mut().cut();
+        drop(waiting);
+        self.fail(error);
+    }
+
+    /// Hands over all that is pending, whether there is room or not, and begins to close.
+    pub fn close(&self) {
+        while self.send_next() {}
+        let frame = self.close_frame.borrow().clone();
+        if let Some(link) = self.link() {
+            link.close(frame);
+        }
+        self.notify.wake_all();
+    }
+
+    /// Hands over the oldest pending message. Whether there was one, and it is not pending any more.
+    pub fn send_next(&self) -> bool {
+        let Some(link) = self.link() else { return false };
+        let message = self.machine.borrow_mut().outbox.take_next();
+        let Some(message) = message else { return false };
+        let taken = link.send(&message);
+        self.machine.borrow_mut().handed(message, taken)
+    }
+
+    /// Hands a message over, or queues it, and gives its number; or hands it back.
+    pub fn try_send(&self, message: Message) -> Result<u64, SendError<Message>> {
+        let (len, link) = (message.len(), self.link().filter(|link| link.is_open()));
+        let has_room = link.as_ref().is_some_and(|link| link.has_room());
+        let mut machine = self.machine.borrow_mut();
+        let refused = match (machine.refusal(), link) {
+            (Some(refusal), _) => refusal,
+            (None, Some(link)) if machine.is_open() && !machine.outbox.is_pending() => {
+                if has_room {
+                    let number = machine.outbox.take_in_hand(len);
+                    drop(machine);
+                    return self.hand_over(&link, message, number);
+                }
+                Error::Full
+            }
+            _ if machine.outbox.has_room() => {
+                let number = machine.outbox.push(message, len);
+                let is_open = machine.is_open();
+                drop(machine);
+                if is_open {
+                    self.wake();
+                }
+                return Ok(number);
+            }
+            _ => Error::Full,
+        };
+        machine.outbox.reject();
+        Err(SendError { message, error: refused })
+    }
+
+    /// Hands over a message that is in hand. One on which the browser throws is handed back.
+    fn hand_over(&self, link: &Link, message: Message, number: u64) -> Result<u64, SendError<Message>> {
+        let taken = link.send(&message);
+        let mut machine = self.machine.borrow_mut();
+        let handed = match taken {
+            Err(error) if !matches!(error, Error::NotOpen(_)) => {
+                machine.outbox.refused();
+                Err(SendError { message, error })
+            }
+            taken => {
+                machine.handed(message, taken);
+                Ok(number)
+            }
+        };
+        // Code of the page that ran meanwhile may have queued more, or closed.
+        let is_to_drive = machine.has_actions() || machine.outbox.is_pending();
+        drop(machine);
+        if is_to_drive {
+            self.wake();
+        }
+        handed
+    }
+
+    /// Says that the peer has received messages up to a number.
+    pub fn confirm(&self, number: u64) -> u64 {
+        self.machine.borrow_mut().outbox.confirm_up_to(number)
+    }
+
+    /// A copy of the messages in doubt.
+    pub fn in_doubt(&self) -> InDoubt {
+        let (count, messages) = self.machine.borrow().outbox.in_doubt();
+        InDoubt { count, messages }
+    }
+
+    pub fn take_in_doubt(&self) -> InDoubt {
+        let (count, messages) = self.machine.borrow_mut().outbox.take_in_doubt();
+        self.notify.wake_all();
+        InDoubt { count, messages }
+    }
+
+    /// Tells a state to those who listen.
+    pub fn tell(&self, state: State) {
+        let told = self.announcer.borrow_mut().tell(state);
+        told.into_iter().for_each(Waker::wake);
+    }
+
+    /// It is over for good.
+    pub fn finish(&self, cause: Cause, closing: Option<Result<CloseEvent, Error>>) {
+        let end = match (closing, &cause) {
+            (Some(end), _) => end.map(Some),
+            (None, Cause::Requested) => Ok(None),
+            (None, Cause::Closed(event)) => Ok(Some(event.clone())),
+            (None, Cause::Failed(error)) => Err(error.clone()),
+        };
+        self.end.replace(Some(end));
+        let reader = self.inbox.borrow_mut().end(cause.into_error());
+        reader.into_iter().for_each(Waker::wake);
+        self.notify.wake_all();
     }
 
     /// Drops everything that is of the browser: the last handle is gone, or it is over.
     pub fn stop(&self) {
         self.is_dropped.set(true);
         drop(self.driver.take());
-        let link = self.link.take();
-        drop(link);
+        self.drop_link();
         let told = self.announcer.borrow_mut().end();
         told.into_iter().for_each(Waker::wake);
         self.wake();
-    }
-
-    /// Tells a state to whoever wants to know.
-    pub fn tell(&self, state: State) {
-        let told = self.announcer.borrow_mut().tell(state);
-        told.into_iter().for_each(Waker::wake);
-    }
-
-    /// Hands a message over, or queues it, and gives its number; or hands it back.
-    pub fn try_send(&self, message: Message) -> Result<u64, SendError<Message>> {
-        let (mut machine, mut link) = (self.machine.borrow_mut(), self.link.borrow_mut());
-        let len = message.len();
-        let refused = if let Some(refusal) = machine.refusal() {
-            refusal
-        } else {
-            let open = link.as_mut().filter(|_| machine.is_open() && machine.outbox.is_empty());
-            match open.map(|link| if link.has_room() { link.send(&message) } else { Err(Error::Full) }) {
-                Some(Ok(())) => return Ok(machine.outbox.handed_over(message, len)),
-                // It is closed already, but that was not yet heard.
-                None | Some(Err(Error::NotOpen(_))) if machine.outbox.has_room() => {
-                    return Ok(machine.outbox.push(message, len));
-                }
-                Some(Err(error @ Error::Thrown { .. })) => error,
-                _ => Error::Full,
-            }
-        };
-        machine.outbox.rejected();
-        Err(SendError { message, error: refused })
     }
 }
 

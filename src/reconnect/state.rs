@@ -1,63 +1,82 @@
-//! What a connection that comes back is doing, and why.
+//! What a connection that comes back is doing, and who is told.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use futures_core::Stream;
 
 use crate::{CloseEvent, Error};
 
-/// What a [`Reconnecting`](crate::Reconnecting) is doing.
+/// What a [`Reconnecting`](crate::Reconnecting) is doing, and what happens to messages meanwhile.
+///
+/// [`InDoubt`](Self::InDoubt) and [`Rejected`](Self::Rejected) are reports: only [`states`](crate::Reconnecting::states)
+/// yields them, and the state stays what it is.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It connects: asks for the URL, opens the connection and waits for the preamble.
+    /// Connecting: asks for the URL, opens the connection and runs the preamble.
     Connecting {
-        /// The number of the attempt, from 1, since the last good connection.
+        /// The number of the attempt since the last good connection, from 1.
         attempt: u32,
-        /// Why there is one.
+        /// Why there is an attempt.
         cause: Cause,
     },
     /// The connection is open, and the preamble is done.
     Open,
-    /// Messages are in doubt: the connection that has just ended took them, and whether the peer has them nobody knows.
+    /// A connection has ended, and it is unknown whether the peer received these messages.
     ///
-    /// This is told by [`states`](crate::Reconnecting::states) alone, and another state follows at once.
+    /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns them. With
+    /// [`WhenLost::Resend`](crate::WhenLost::Resend) they are sent again.
     InDoubt {
-        /// How many.
+        /// How many messages the connection has left in doubt.
         messages: u64,
     },
-    /// It waits before the next attempt.
+    /// The browser threw when it was to take a message from the queue. The message is dropped, and counted as
+    /// [rejected](crate::Counts::rejected), or stays in doubt if it was sent before.
+    Rejected {
+        /// The number that [`send`](crate::Reconnecting::send) gave it.
+        number: u64,
+        /// What the browser threw.
+        error: Error,
+    },
+    /// Waiting before the next attempt.
     Waiting {
-        /// How long, from the time that this was told. If the network comes back or the page is shown, this is told once
-        /// more, with less.
+        /// How long, from now. If the network comes back or the page is shown, this state is told once more, with less.
         delay: Duration,
         /// Why there is no connection.
         cause: Cause,
     },
     /// The caller has asked to close, to pause or to reconnect, and the closing handshake is under way.
     Closing,
-    /// The caller has paused it.
+    /// Paused by the caller.
     Paused,
-    /// It is over, and will not come back.
+    /// Closed for good.
     Closed {
         /// Why.
         cause: Cause,
     },
 }
 
-/// Why there is a connection to be made, or none.
+/// Why an attempt is made, or why there is no connection.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It is the first one, or the caller has asked for it.
+    /// The caller asked for it, or it is the first attempt.
     Requested,
-    /// The connection was closed, or lost: then the event is not clean.
+    /// The connection was closed by the peer, or lost: then the event is not clean.
     Closed(CloseEvent),
-    /// The attempt has failed, or the connection, for this reason.
+    /// The attempt or the connection failed.
     Failed(Error),
 }
 
 impl Cause {
-    /// What a stream tells before it ends. Nothing, if it was asked to end, or the peer has closed in order.
+    /// The last item of the stream. None if the caller closed, or the peer closed cleanly.
     pub(crate) fn into_error(self) -> Option<Error> {
         match self {
             Self::Requested => None,
@@ -77,3 +96,110 @@ impl fmt::Display for Cause {
         }
     }
 }
+
+/// A stream of the states of a [`Reconnecting`](crate::Reconnecting), returned by
+/// [`states`](crate::Reconnecting::states).
+///
+/// Begins with the current state, and ends after [`State::Closed`] or when all handles are dropped. It keeps no connection
+/// open. While nobody takes them, the last 256 states are kept.
+#[derive(Debug)]
+#[must_use = "it does nothing unless it is polled"]
+pub struct States(Rc<RefCell<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    states: VecDeque<State>,
+    is_over: bool,
+    reader: Option<Waker>,
+}
+
+/// The current state, and who listens.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    state: State,
+    listening: Vec<Weak<RefCell<Told>>>,
+}
+
+const MOST_KEPT: usize = 256;
+
+impl Announcer {
+    pub fn new(state: State) -> Self {
+        Self { state, listening: Vec::new() }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn listen(&mut self) -> States {
+        let is_over = matches!(self.state, State::Closed { .. });
+        let told = Told { states: [self.state.clone()].into(), is_over, reader: None };
+        let told = Rc::new(RefCell::new(told));
+        self.listening.retain(|told| told.strong_count() > 0);
+        self.listening.push(Rc::downgrade(&told));
+        States(told)
+    }
+
+    /// Tells a state. Returns whom to wake when no borrow is held.
+    #[must_use = "they wait until they are woken"]
+    pub fn tell(&mut self, state: State) -> Vec<Waker> {
+        let is_over = matches!(state, State::Closed { .. });
+        if state == self.state {
+            return Vec::new();
+        }
+        if !matches!(state, State::InDoubt { .. } | State::Rejected { .. }) {
+            self.state = state.clone();
+        }
+        self.each(|told| {
+            if told.states.len() == MOST_KEPT {
+                told.states.pop_front();
+            }
+            told.states.push_back(state.clone());
+            told.is_over |= is_over;
+        })
+    }
+
+    /// There will be no more.
+    #[must_use = "they wait until they are woken"]
+    pub fn end(&mut self) -> Vec<Waker> {
+        self.each(|told| told.is_over = true)
+    }
+
+    /// How many places there are, of listeners that are left or gone.
+    #[cfg(test)]
+    pub fn places(&self) -> usize {
+        self.listening.len()
+    }
+
+    fn each(&mut self, mut change: impl FnMut(&mut Told)) -> Vec<Waker> {
+        let listening = self.listening.iter().filter_map(Weak::upgrade);
+        let wakers = listening.filter_map(|told| {
+            let mut told = told.borrow_mut();
+            change(&mut told);
+            told.reader.take()
+        });
+        wakers.collect()
+    }
+}
+
+impl Stream for States {
+    type Item = State;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
+        let mut told = self.0.borrow_mut();
+        if let Some(state) = told.states.pop_front() {
+            return Poll::Ready(Some(state));
+        }
+        if told.is_over {
+            return Poll::Ready(None);
+        }
+        let last = told.reader.replace(context.waker().clone());
+        drop(told);
+        drop(last);
+        Poll::Pending
+    }
+}
+
+// It is changed in one step, and no foreign code runs meanwhile.
+impl UnwindSafe for States {}
+impl RefUnwindSafe for States {}

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::platform::Socket;
 use super::{Data, Listener, Payload, js};
-use crate::redact::PublicUrl;
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, SendError};
 
 /// A socket of the platform. It is closed when this is dropped, unless it was given away.
@@ -153,9 +152,6 @@ impl Drop for RawSocket {
 
 impl fmt::Debug for RawSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSocket")
-            .field("url", &PublicUrl(&self.url()))
-            .field("ready_state", &self.ready_state())
-            .finish()
+        f.debug_struct("WebSocket").field("url", &self.url()).field("ready_state", &self.ready_state()).finish()
     }
 }

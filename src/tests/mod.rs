@@ -15,7 +15,6 @@ mod notify;
 mod protocol;
 mod queue;
 mod reconnect;
-mod redact;
 #[cfg(not(target_arch = "wasm32"))]
 mod simulation;
 mod unwind;

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
-use wasm_websocket::{Error, Message, Options, Overflow, ReadyState, Reconnecting, State, WhenFull, codec};
+use wasm_websocket::{Error, Message, Options, Overflow, ReadyState, Reconnecting, State, WhenFull, WhenLost, codec};
 
 use super::guard::turn;
-use super::peer::Count;
+use super::peer::{Count, url};
 use super::reconnect::{closed_until, connect, event, heartbeat, opened, quick, slow, until};
 
 fn texts(messages: Vec<Message>) -> Vec<String> {
@@ -28,7 +28,17 @@ async fn nobody_need_take_anything_for_it_to_come_back() {
     feed.flush().await.unwrap();
     assert_eq!(feed.close_with(4000, "done").await, Ok(Some(event(4000, "done", true))));
     assert_eq!(count.ended().await, "1 received, closed with 4000");
-    assert_eq!((feed.counts().confirmed, feed.counts().in_doubt), (1, 1));
+    assert_eq!((feed.counts().confirmed, feed.counts().in_doubt), (0, 2));
+}
+
+#[apply(browser_test)]
+async fn closing_as_a_sink_sends_what_is_queued_first() {
+    let count = &mut Count::new().await;
+    let feed = connect(quick(), &["/status/503", &count.path("/echo")]);
+    let lines = futures_util::stream::iter(["one", "two"]).map(|line| Ok(line.into()));
+    lines.forward(feed.sender()).await.unwrap();
+    assert_eq!(count.ended().await, "2 received, closed with 1005");
+    assert_eq!(feed.counts().queued, 0);
 }
 
 #[apply(browser_test)]
@@ -67,7 +77,7 @@ async fn what_is_queued_can_be_taken_back() {
 }
 
 #[apply(browser_test)]
-async fn what_was_lost_is_in_doubt_and_never_sent_again() {
+async fn what_was_lost_is_in_doubt_and_not_sent_again() {
     let count = &mut Count::new().await;
     let mut feed = connect(quick(), &["/fin", &count.path("/echo")]);
     let mut states = feed.states();
@@ -76,7 +86,6 @@ async fn what_was_lost_is_in_doubt_and_never_sent_again() {
     let seen = until(&mut states, |state| *state == State::Open).await;
     assert_eq!(seen[0], State::InDoubt { messages: 1 });
     feed.send("next").await.unwrap();
-    assert_eq!(feed.next().await, Some(Err(Error::InDoubt { messages: 1 })));
     let in_doubt = feed.take_in_doubt();
     assert_eq!((in_doubt.count, in_doubt.messages), (1, vec![(1, "lost".into())]));
     assert_eq!(feed.take_in_doubt().count, 0);
@@ -87,26 +96,31 @@ async fn what_was_lost_is_in_doubt_and_never_sent_again() {
 }
 
 #[apply(browser_test)]
-async fn what_had_arrived_comes_before_what_is_in_doubt() {
-    let options = quick().on_open(async |stream| {
-        stream.send("one").await?;
-        stream.send("two").await?;
+async fn messages_in_doubt_are_sent_again_in_order_before_queued_ones() {
+    let may_open = &Rc::new(Cell::new(true));
+    let (path, next) = (url("/fin"), url("/echo"));
+    let (attempts, opens) = (Cell::new(0), may_open.clone());
+    let options = quick().when_lost(WhenLost::Resend).on_open(async |stream, attempt| {
+        let in_doubt = attempt.in_doubt();
+        stream.send(format!("{} in doubt", in_doubt.count)).await?;
         Ok(())
     });
-    let mut feed = connect(options, &["/fault/reset-after/7", "/echo"]);
+    let mut feed = Reconnecting::new(options, move || {
+        let url = if attempts.replace(attempts.get() + 1) == 0 { &path } else { &next };
+        let target = if opens.get() { Ok(url.clone()) } else { Err("not yet".into()) };
+        async { target }
+    });
     let mut states = feed.states();
     opened(&mut states).await;
-    feed.send("three").await.unwrap();
-    opened(&mut states).await;
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        seen.push(feed.next().await.unwrap());
+    feed.send("x = 1").await.unwrap();
+    may_open.set(false);
+    until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
+    feed.send("x = 2").await.unwrap();
+    may_open.set(true);
+    for expected in ["1 in doubt", "x = 1", "x = 2"] {
+        assert_eq!(feed.next().await, Some(Ok(expected.into())));
     }
-    let doubt = seen.iter().position(|item| *item == Err(Error::InDoubt { messages: 1 })).unwrap();
-    // A reset may overtake the echo of the first connection.
-    let before: Vec<_> = seen[..doubt].iter().map(|item| item.clone().unwrap()).collect();
-    assert!([vec![], vec!["one".into()], vec!["one".into(), "two".into()]].contains(&before), "{before:?}");
-    assert_eq!(seen[doubt + 1], Ok("one".into()));
+    assert_eq!((feed.counts().in_doubt, feed.counts().unconfirmed), (0, 2));
 }
 
 #[apply(browser_test)]
@@ -131,7 +145,6 @@ async fn as_a_sink_it_flushes_and_closes() {
     SinkExt::<Message>::flush(&mut feed).await.unwrap();
     assert_eq!(feed.next().await, Some(Ok("one".into())));
     SinkExt::<Message>::close(&mut feed).await.unwrap();
-    assert_eq!(feed.counts().confirmed, 2);
     assert_eq!(SinkExt::feed(&mut feed, "late".into()).await, Err(Error::NotOpen(ReadyState::Closed)));
 }
 
@@ -160,7 +173,7 @@ async fn the_caller_can_replace_a_connection() {
     while received.last() != Some(&"after".into()) {
         received.push(feed.next().await.unwrap().unwrap());
     }
-    assert_eq!((feed.counts().confirmed, feed.counts().unconfirmed), (1, 1));
+    assert_eq!((feed.counts().in_doubt, feed.counts().unconfirmed), (1, 1));
     feed.close().await.unwrap();
     // Between the two connections there was none.
     while count.ended().await != "2 received, closed with 1005" {}
@@ -172,11 +185,10 @@ async fn values_of_a_codec_come_and_go_over_all_connections() {
     let mut states = feed.states();
     let mut typed = feed.typed::<String, String, codec::Json>();
     opened(&mut states).await;
-    typed.send("lost".to_owned()).await.unwrap();
+    assert_eq!(typed.send_numbered("lost".to_owned()).await, Ok(1));
     opened(&mut states).await;
     typed.send("echoed".to_owned()).await.unwrap();
-    let in_doubt = typed.next().await.unwrap().unwrap_err();
-    assert_eq!(in_doubt.error, Error::InDoubt { messages: 1 });
-    assert_eq!(typed.get_ref().take_in_doubt().messages, [(1, "\"lost\"".into())]);
     assert_eq!(typed.next().await, Some(Ok("echoed".into())));
+    assert_eq!(typed.get_ref().take_in_doubt().messages, [(1, "\"lost\"".into())]);
+    assert_eq!(typed.get_ref().confirm(2), 1);
 }

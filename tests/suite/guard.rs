@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
@@ -101,67 +100,6 @@ pub fn js_function(expression: &str) -> Function {
 pub fn block(milliseconds: f64) {
     let end = js_sys::Date::now() + milliseconds;
     while js_sys::Date::now() < end {}
-}
-
-/// Lets what has been woken run, before anything else comes from the event loop.
-pub async fn microtasks() {
-    let _ = Promise::resolve(&JsValue::NULL).await;
-}
-
-/// A clock that goes otherwise, until it is dropped.
-pub struct Clock;
-
-impl Clock {
-    /// Sets it to an expression of the time `t` that it is, and of the time `begin` that it was when this was called.
-    pub fn set(time: &str) -> Self {
-        js(&format!(
-            "((now, begin) => Date.now = Object.assign(() => {{ const t = now(); return {time} }}, {{ now, advanced: 0 }}))
-            (Date.now, Date.now())"
-        ));
-        Self
-    }
-
-    /// Stops it, so that nothing is late however busy the machine is.
-    pub fn stopped() -> Self {
-        Self::set("begin + Date.now.advanced")
-    }
-
-    /// Sets a stopped one forward.
-    pub fn advance(&self, time: Duration) {
-        js(&format!("Date.now.advanced += {}", time.as_millis()));
-    }
-}
-
-impl Drop for Clock {
-    fn drop(&mut self) {
-        js("Date.now = Date.now.now");
-    }
-}
-
-/// Keeps all timers from being set, until it is dropped.
-pub struct NoTimers(JsValue);
-
-impl NoTimers {
-    pub fn new() -> Self {
-        Self(js("(() => {
-            const { setTimeout } = globalThis;
-            const wanted = new Promise(resolve => globalThis.setTimeout = () => (resolve(), 0));
-            return { setTimeout, wanted };
-        })()"))
-    }
-
-    /// Resolves when somebody wants a timer.
-    pub async fn wanted(&self) {
-        let wanted: Promise = Reflect::get(&self.0, &"wanted".into()).unwrap().unchecked_into();
-        wanted.await.unwrap();
-    }
-}
-
-impl Drop for NoTimers {
-    fn drop(&mut self) {
-        let name = "setTimeout".into();
-        Reflect::set(&js_sys::global(), &name, &Reflect::get(&self.0, &name).unwrap()).unwrap();
-    }
 }
 
 type Listener = Closure<dyn FnMut(web_sys::Event)>;

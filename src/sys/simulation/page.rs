@@ -68,7 +68,6 @@ pub struct Page {
     last_id: Cell<u64>,
     hidden_since: Cell<Option<Duration>>,
     is_frozen: Cell<bool>,
-    pub is_offline: Cell<bool>,
     /// Timeouts that were due while the page was frozen.
     overdue: RefCell<VecDeque<Action>>,
     pub listeners: RefCell<Vec<Listening>>,
@@ -128,7 +127,6 @@ impl Page {
             last_id: Cell::default(),
             hidden_since: Cell::default(),
             is_frozen: Cell::default(),
-            is_offline: Cell::default(),
             overdue: RefCell::default(),
             listeners: RefCell::default(),
             live_listeners: Cell::default(),
@@ -376,11 +374,11 @@ impl Page {
 
     /// Drops all that is still to happen, which may hold the page itself.
     fn leave(&self) {
-        drop(self.scheduled.take());
-        drop(self.ready.take());
-        drop(self.callbacks.take());
-        drop(self.overdue.take());
-        drop(self.sockets.take());
+        drop(take(&mut *self.scheduled.borrow_mut()));
+        drop(take(&mut *self.ready.borrow_mut()));
+        drop(take(&mut *self.callbacks.borrow_mut()));
+        drop(take(&mut *self.overdue.borrow_mut()));
+        drop(take(&mut *self.sockets.borrow_mut()));
         self.servers.clear();
     }
 

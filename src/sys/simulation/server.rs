@@ -35,11 +35,9 @@ impl Servers {
     /// Brings a handshake to the server that it is for.
     pub fn connect(&self, page: &Rc<Page>, handshake: Handshake) {
         let page_then = Rc::clone(page);
-        page.after(self.network.get().delay, move || {
-            match page_then.servers.at(handshake.url()).filter(|_| !page_then.is_offline.get()) {
-                Some(server) => server.push(handshake),
-                None => drop(handshake),
-            }
+        page.after(self.network.get().delay, move || match page_then.servers.at(handshake.url()) {
+            Some(server) => server.push(handshake),
+            None => drop(handshake),
         });
     }
 

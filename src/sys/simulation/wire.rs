@@ -116,7 +116,6 @@ pub struct Wire {
 
 /// How often bytes move.
 const TICK: Duration = Duration::from_millis(1);
-const OFFLINE_TICK: Duration = Duration::from_millis(200);
 
 impl Wire {
     pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
@@ -198,13 +197,6 @@ impl Wire {
         let mut pipe = self.pipe(direction).borrow_mut();
         pipe.is_pumping = false;
         if self.is_silent.get() || self.is_ended.get() {
-            return;
-        }
-        if page.is_offline.get() {
-            // What is under way is sent again until it gets through.
-            pipe.is_pumping = true;
-            let wire = Rc::clone(self);
-            page.after(OFFLINE_TICK, move || wire.pump(direction));
             return;
         }
         let network = self.network.get();

@@ -62,13 +62,35 @@ fn after_sleep_one_ping_is_enough() {
 }
 
 #[test]
-fn a_probe_asks_at_once_unless_it_has_asked() {
+fn a_timer_that_is_late_by_less_than_a_second_is_no_proof() {
+    let pulse = &mut pulse();
+    assert_eq!(beats(pulse, [25]), (vec![25], None));
+    // The page was frozen until just after the deadline.
+    assert_eq!(pulse.look(START + ms(35_600), IDLE), Beat::Ping);
+    assert_eq!(pulse.look(START + ms(45_600), IDLE), Beat::Dead);
+}
+
+#[test]
+fn a_wake_up_always_pings_anew_before_a_verdict() {
+    let pulse = &mut pulse();
+    assert_eq!(beats(pulse, [25]), (vec![25], None));
+    // The page was frozen since, and is shown when the deadline has just passed: an answer may be unread.
+    assert_eq!(pulse.probe(START + seconds(36), IDLE), Beat::Ping);
+    assert_eq!(pulse.look(START + ms(45_999), IDLE), Beat::Nothing);
+    // Or when it has nearly passed.
+    assert_eq!(pulse.probe(START + ms(45_999), IDLE), Beat::Ping);
+    assert_eq!(pulse.look(START + seconds(46), IDLE), Beat::Nothing);
+    assert_eq!(pulse.look(START + ms(55_999), IDLE), Beat::Dead);
+}
+
+#[test]
+fn several_events_of_one_wake_up_ping_once() {
     let pulse = &mut pulse();
     assert_eq!(pulse.probe(START + ms(5), IDLE), Beat::Ping);
     assert_eq!(pulse.probe(START + ms(6), IDLE), Beat::Nothing);
-    // It sleeps, and wakes up.
-    assert_eq!(pulse.probe(START + seconds(600), IDLE), Beat::Ping);
-    assert_eq!(pulse.look(START + seconds(610), IDLE), Beat::Dead);
+    assert_eq!(pulse.probe(START + ms(1004), IDLE), Beat::Nothing);
+    assert_eq!(pulse.probe(START + ms(1005), IDLE), Beat::Ping);
+    assert_eq!(pulse.look(START + ms(11_005), IDLE), Beat::Dead);
 }
 
 // L21

@@ -1,59 +1,71 @@
 use super::test;
-use crate::queue::Limit;
+use crate::queue::{Len, Limit};
 use crate::reconnect::inbox::{Inbox, Next};
 use crate::{Error, Overflow};
 
-fn inbox() -> Inbox<u32> {
-    Inbox::new(Limit { bytes: 100, messages: 4, overflow: Overflow::DropOldest })
+#[derive(Debug, PartialEq)]
+struct Message(u64);
+
+impl Len for Message {
+    fn len(&self) -> u64 {
+        self.0
+    }
 }
 
-/// All that there is: messages, and as negative numbers what is in doubt.
-fn taken(inbox: &mut Inbox<u32>) -> Vec<i64> {
-    let take = || match inbox.take() {
-        Next::Message(message) => Some(message.into()),
-        Next::Error(Error::InDoubt { messages }) => Some(-(messages as i64)),
-        _ => None,
-    };
-    std::iter::from_fn(take).collect()
+fn inbox(overflow: Overflow) -> Inbox<Message> {
+    Inbox::new(Limit { bytes: 100, messages: 4, overflow })
 }
 
-#[test]
-fn what_is_in_doubt_comes_between_the_messages_of_two_connections() {
-    let inbox = &mut inbox();
-    let _ = inbox.push(1, 10, 1);
-    let _ = inbox.push_doubt(1, 5);
-    let _ = inbox.push(3, 30, 1);
-    let _ = inbox.push_doubt(3, 6);
-    assert_eq!(taken(inbox), [10, -5, 30, -6]);
-    assert_eq!(inbox.take(), Next::Empty);
+fn push(inbox: &mut Inbox<Message>, lens: &[u64]) {
+    lens.iter().for_each(|len| drop(inbox.push(Message(*len))));
 }
 
 #[test]
-fn what_is_in_doubt_is_not_dropped_for_want_of_room() {
-    let inbox = &mut inbox();
-    let _ = inbox.push(1, 10, 1);
-    let _ = inbox.push_doubt(1, 5);
-    (30..36).for_each(|message| drop(inbox.push(3, message, 1)));
-    assert_eq!(taken(inbox), [-5, 32, 33, 34, 35]);
-}
-
-#[test]
-fn what_is_in_doubt_comes_before_the_end() {
-    let inbox = &mut inbox();
-    let _ = inbox.push(1, 10, 1);
-    let _ = inbox.push_doubt(1, 5);
+fn an_error_is_the_last_item() {
+    let inbox = &mut inbox(Overflow::Close);
+    push(inbox, &[1]);
     let _ = inbox.end(Some(Error::Unsupported));
-    assert_eq!(taken(inbox), [10, -5]);
-    // It was taken by the last look.
+    let _ = inbox.end(Some(Error::Full));
+    assert_eq!(inbox.take(), Next::Message(Message(1)));
+    assert_eq!(inbox.take(), Next::Error(Error::Unsupported));
     assert!(!inbox.is_over());
     assert_eq!(inbox.take(), Next::End);
     assert!(inbox.is_over());
 }
 
 #[test]
-fn reports_that_nobody_takes_become_one() {
-    let inbox = &mut inbox();
-    (1..=100).for_each(|generation| drop(inbox.push_doubt(generation, 1)));
-    let taken = taken(inbox);
-    assert_eq!((taken.len(), taken.iter().sum()), (64, -100_i64));
+fn an_overflow_is_told_once() {
+    let inbox = &mut inbox(Overflow::Close);
+    push(inbox, &[1, 2, 3, 4, 5]);
+    let _ = inbox.end(Some(Error::Overflow));
+    let _ = inbox.end(Some(Error::Overflow));
+    (1..5).for_each(|len| assert_eq!(inbox.take(), Next::Message(Message(len))));
+    assert_eq!([inbox.take(), inbox.take()], [Next::Error(Error::Overflow), Next::End]);
+}
+
+#[test]
+fn nothing_follows_an_error_that_the_reader_has() {
+    let inbox = &mut inbox(Overflow::Close);
+    push(inbox, &[1, 2]);
+    let _ = inbox.end(Some(Error::Unsupported));
+    let _ = inbox.cut();
+    push(inbox, &[3]);
+    assert_eq!(inbox.take(), Next::End);
+}
+
+#[test]
+fn messages_that_were_dropped_before_count() {
+    let inbox = &mut inbox(Overflow::DropNewest);
+    inbox.add_dropped(3);
+    push(inbox, &[1, 2, 3, 4, 5, 6]);
+    assert_eq!(inbox.dropped(), 5);
+}
+
+#[test]
+fn the_room_is_what_is_left_and_never_nothing() {
+    let inbox = &mut inbox(Overflow::DropOldest);
+    push(inbox, &[10, 20, 30]);
+    assert_eq!(inbox.room(), Limit { bytes: 40, messages: 1, overflow: Overflow::DropOldest });
+    push(inbox, &[40]);
+    assert_eq!(inbox.room(), Limit { bytes: 0, messages: 1, overflow: Overflow::DropOldest });
 }

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use super::{ms, seconds, test};
-use crate::reconnect::event::{Action, Command, Event, Moment, Settings, Signal};
-use crate::reconnect::heartbeat::Timing;
+use crate::reconnect::event::{Action, Begin, Command, Event, Moment, Settings, Signal};
+use crate::reconnect::heartbeat::{Flow, Timing};
 use crate::reconnect::kept::Keep;
 use crate::reconnect::machine::Machine;
 use crate::reconnect::outbox::Outbox;
-use crate::{AfterClose, Backoff, Cause, CloseEvent, Error, ReadyState, State, WhenFull};
+use crate::{AfterClose, Backoff, Cause, CloseEvent, Error, ReadyState, State, WhenFull, WhenLost};
 
 const START: Duration = Duration::from_secs(1_800_000_000);
 
@@ -14,6 +14,7 @@ const START: Duration = Duration::from_secs(1_800_000_000);
 struct Test {
     machine: Machine<u32>,
     now: Duration,
+    unsent: u64,
 }
 
 fn close(code: u16) -> CloseEvent {
@@ -33,8 +34,8 @@ impl Test {
         let heartbeat = Some(Timing { interval: seconds(25), timeout: seconds(10) });
         let settings = Settings { backoff, heartbeat, connect_timeout: seconds(20), close_timeout: seconds(5) };
         let keep = Keep { bytes: 100, messages: 100 };
-        let machine = Machine::new(settings, Outbox::new(keep, WhenFull::Reject, keep), || 0.5);
-        let mut test = Self { machine, now: START };
+        let outbox = Outbox::new(keep, WhenFull::Reject, keep, WhenLost::Report);
+        let mut test = Self { machine: Machine::new(settings, outbox, || 0.5), now: START, unsent: 0 };
         let _ = test.command(Command::ReconnectNow);
         test
     }
@@ -51,7 +52,8 @@ impl Test {
     }
 
     fn handle(&mut self, event: Event) -> Vec<Action> {
-        self.machine.handle(event, Moment { now: self.now, ..Moment::default() });
+        let flow = Flow { handed: 1000, unsent: self.unsent };
+        self.machine.handle(event, Moment { now: self.now, flow });
         std::iter::from_fn(|| self.machine.next_action()).collect()
     }
 
@@ -67,6 +69,12 @@ impl Test {
     fn after(&mut self, time: Duration) -> Vec<Action> {
         self.now += time;
         self.handle(Event::Tick)
+    }
+
+    /// Hands a message over on the open connection.
+    fn hand_over(&mut self) {
+        self.machine.outbox.take_in_hand(1);
+        assert!(self.machine.handed(1, Ok(())));
     }
 
     /// The delay of the wait that a signal leads to.
@@ -116,8 +124,8 @@ fn a_server_that_accepts_and_closes_is_not_hammered() {
 }
 
 #[test]
-fn ten_seconds_and_a_message_make_a_good_connection() {
-    for (open_for, is_received, expected) in [(10_000, true, 500), (9_999, true, 1000), (10_000, false, 1000)] {
+fn ten_seconds_make_a_good_connection_whatever_was_received() {
+    for (open_for, is_received, expected) in [(10_000, true, 500), (10_000, false, 500), (9_999, true, 1000)] {
         let mut test = Test::new();
         let delay = test.delay(failed());
         let _ = test.attempt(delay);
@@ -127,6 +135,37 @@ fn ten_seconds_and_a_message_make_a_good_connection() {
         }
         assert!(test.after(ms(open_for)).is_empty());
         assert_eq!(test.delay(ended(1006)), ms(expected), "{open_for} {is_received}");
+    }
+}
+
+// A proxy with an idle timeout, before a page that receives nothing.
+#[test]
+fn attempts_are_counted_from_zero_after_each_good_connection() {
+    let mut test = Test::with(Backoff::new().max_attempts(3));
+    for _ in 0..10 {
+        let _ = test.signal(Signal::Opened);
+        assert!(test.after(seconds(12)).is_empty());
+        let delay = test.delay(ended(1006));
+        assert_eq!((delay, test.attempt(delay)), (ms(500), 1));
+    }
+}
+
+#[test]
+fn a_peer_that_never_answers_makes_no_good_connection() {
+    for (received_after, expected) in [(None, 1000), (Some(5), 1000), (Some(15), 500)] {
+        let mut test = Test::new();
+        let delay = test.delay(failed());
+        let _ = test.attempt(delay);
+        let _ = test.signal(Signal::Opened);
+        if let Some(after) = received_after {
+            let _ = test.after(seconds(after));
+            let _ = test.signal(Signal::Received { is_pong: false });
+        }
+        while test.machine.is_open() {
+            let _ = test.after(ms(100));
+        }
+        let remaining = test.machine.remaining(test.now);
+        assert_eq!(remaining, Some(ms(expected)), "{received_after:?}");
     }
 }
 
@@ -165,7 +204,7 @@ fn what_was_of_an_old_connection_is_not_heard() {
 #[test]
 fn after_a_close_nothing_makes_it_connect() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::Close(1000)), [Action::Close, Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::Close), [Action::Close, Action::Tell(State::Closing)]);
     for event in [Event::WakeUp, Event::Command(Command::ReconnectNow), Event::Command(Command::Resume)] {
         assert!(test.handle(event).is_empty());
     }
@@ -182,7 +221,7 @@ fn messages_are_refused_from_the_close_on_and_not_before() {
     assert_eq!(test.machine.refusal(), None);
     let _ = test.command(Command::Pause);
     assert_eq!(test.machine.refusal(), None);
-    let _ = test.command(Command::Close(1005));
+    let _ = test.command(Command::Close);
     assert_eq!(test.machine.refusal(), Some(Error::NotOpen(ReadyState::Closing)));
     let _ = test.signal(ended(1005));
     assert_eq!(test.machine.refusal(), Some(Error::NotOpen(ReadyState::Closed)));
@@ -191,8 +230,8 @@ fn messages_are_refused_from_the_close_on_and_not_before() {
 #[test]
 fn a_peer_that_does_not_answer_the_close_has_its_time() {
     let mut test = Test::open();
-    test.machine.outbox.handed_over(1, 1);
-    let _ = test.command(Command::Close(1005));
+    test.hand_over();
+    let _ = test.command(Command::Close);
     assert!(test.after(ms(4999)).is_empty());
     let actions = test.after(ms(1));
     assert_eq!(test.machine.outbox.counts().in_doubt, 1);
@@ -201,24 +240,74 @@ fn a_peer_that_does_not_answer_the_close_has_its_time() {
 }
 
 #[test]
-fn a_close_that_the_peer_completes_confirms_and_its_own_does_not() {
-    for (code, confirmed) in [(4000, 1), (1001, 0), (1006, 0)] {
-        let mut test = Test::open();
-        test.machine.outbox.handed_over(1, 1);
-        let _ = test.command(Command::Close(4000));
-        let _ = test.signal(ended(code));
-        let counts = test.machine.outbox.counts();
-        assert_eq!((counts.confirmed, counts.in_doubt), (confirmed, 1 - confirmed), "{code}");
+fn a_peer_to_which_bytes_still_go_out_has_time_to_answer_the_close() {
+    let mut test = Test::open();
+    test.unsent = 100;
+    let _ = test.command(Command::Close);
+    test.unsent = 50;
+    assert!(test.after(seconds(5)).is_empty());
+    assert!(test.after(ms(4999)).is_empty());
+    assert_eq!(test.after(ms(1)).len(), 3);
+}
+
+// A page cannot tell the peer's answer from a Close frame that crossed its own.
+#[test]
+fn a_close_confirms_nothing() {
+    for code in [1000, 1005, 4000, 1006] {
+        for command in [Command::Close, Command::Pause, Command::ReconnectNow] {
+            let mut test = Test::open();
+            test.hand_over();
+            let _ = test.command(command);
+            assert!(tells(test.signal(ended(code))).contains(&State::InDoubt { messages: 1 }));
+            let counts = test.machine.outbox.counts();
+            assert_eq!((counts.confirmed, counts.in_doubt), (0, 1), "{code}");
+        }
     }
 }
 
 #[test]
 fn what_is_in_doubt_is_told_before_anything_else() {
     let mut test = Test::open();
-    test.machine.outbox.handed_over(1, 1);
+    test.hand_over();
     let actions = test.signal(ended(1006));
-    let in_doubt = [Action::Tell(State::InDoubt { messages: 1 }), Action::InDoubt(test.machine.generation(), 1)];
-    assert_eq!(actions[..3], [&[Action::Disconnect], &in_doubt[..]].concat());
+    assert_eq!(actions[..2], [Action::Disconnect, Action::Tell(State::InDoubt { messages: 1 })]);
+}
+
+#[test]
+fn a_message_on_which_the_browser_throws_is_told() {
+    let mut test = Test::open();
+    test.machine.outbox.push(1, 1);
+    assert_eq!(test.machine.outbox.take_next(), Some(1));
+    assert!(test.machine.handed(1, Err(Error::OutOfMemory(1))), "the next one follows");
+    assert_eq!(tells(test.handle(Event::Tick)), [State::Rejected { number: 1, error: Error::OutOfMemory(1) }]);
+}
+
+#[test]
+fn a_message_that_is_lost_while_the_browser_takes_it_is_told() {
+    let mut test = Test::open();
+    test.machine.outbox.take_in_hand(1);
+    let _ = test.signal(ended(1006));
+    assert!(!test.machine.handed(1, Ok(())));
+    assert_eq!(tells(test.handle(Event::Tick)), [State::InDoubt { messages: 1 }]);
+}
+
+#[test]
+fn the_caller_may_delay_a_retry() {
+    let mut test = Test::open();
+    let after = AfterClose::RetryAfter(seconds(30));
+    assert_eq!(test.delay(Signal::Ended(Ok(close(1000)), after)), ms(30_500));
+    // Nor does waking up end this delay.
+    assert!(test.handle(Event::WakeUp).is_empty());
+    assert_eq!(test.attempt(ms(30_500)), 2);
+}
+
+#[test]
+fn a_delayed_retry_counts_towards_the_time_in_which_it_gives_up() {
+    let mut test = Test::with(Backoff::new().max_elapsed(seconds(30)));
+    let delayed = || Signal::Failed(Error::Attempt("no".into()), AfterClose::RetryAfter(seconds(30)));
+    let delay = test.delay(delayed());
+    let _ = test.attempt(delay);
+    assert!(matches!(test.signal(delayed()).last(), Some(Action::End(..))));
 }
 
 // L14
@@ -312,10 +401,11 @@ fn paused_it_waits_for_the_caller() {
 }
 
 #[test]
-fn who_changes_his_mind_gets_what_he_said_last() {
+fn the_last_command_counts() {
     let mut test = Test::open();
     let _ = test.command(Command::Pause);
     let _ = test.command(Command::Resume);
+    assert_eq!(test.machine.refusal(), None);
     assert_eq!(tells(test.signal(ended(1005))), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
     let _ = test.command(Command::Pause);
     assert!(test.signal(Signal::Opened).is_empty());
@@ -325,15 +415,33 @@ fn who_changes_his_mind_gets_what_he_said_last() {
 }
 
 #[test]
-fn what_overflows_while_it_closes_is_the_end_all_the_same() {
-    for command in [Command::Pause, Command::Resume, Command::ReconnectNow] {
-        let mut test = Test::open();
-        let _ = test.command(Command::Pause);
-        let _ = test.command(command);
-        // The stream has ended with this, so nothing that is received later could be taken.
-        let actions = test.signal(Signal::Ended(Err(Error::Overflow), AfterClose::Stop));
-        assert_eq!(actions.last(), Some(&Action::End(Cause::Failed(Error::Overflow), None)));
+fn a_failure_is_the_end_whatever_it_does() {
+    let error = || Error::OutOfMemory(1);
+    let before: [fn(&mut Test); 5] = [
+        |_| {},
+        |test| drop(test.signal(Signal::Opened)),
+        |test| drop(test.signal(failed())),
+        |test| drop(test.command(Command::Pause)),
+        |test| {
+            let _ = test.signal(Signal::Opened);
+            let _ = test.command(Command::ReconnectNow);
+        },
+    ];
+    for before in before {
+        let mut test = Test::new();
+        before(&mut test);
+        let end = Action::End(Cause::Failed(error()), None);
+        assert_eq!(test.handle(Event::Failed(error())).last(), Some(&end));
+        assert!(test.handle(Event::Failed(error())).is_empty());
     }
+}
+
+#[test]
+fn a_failure_does_not_end_the_callers_close() {
+    let mut test = Test::open();
+    let _ = test.command(Command::Close);
+    assert!(test.handle(Event::Failed(Error::Overflow)).is_empty());
+    assert_eq!(test.signal(ended(1000)).pop(), Some(Action::End(Cause::Requested, Some(Ok(close(1000))))));
 }
 
 #[test]
@@ -351,5 +459,41 @@ fn reconnecting_replaces_an_open_connection() {
     let mut test = Test::open();
     assert_eq!(test.command(Command::ReconnectNow), [Action::Close, Action::Tell(State::Closing)]);
     let actions = test.signal(ended(1005));
-    assert_eq!(actions[..2], [Action::Disconnect, Action::Connect(test.machine.generation())]);
+    let begin = Begin { generation: test.machine.generation(), number: 1, cause: Cause::Requested };
+    assert_eq!(actions[..2], [Action::Disconnect, Action::Connect(begin)]);
+}
+
+#[test]
+fn reconnecting_waits_half_a_second_for_the_last_connection() {
+    for before in [None, Some(Command::Pause)] {
+        for command in [Command::ReconnectNow, Command::Resume] {
+            let mut test = Test::open();
+            // More is no reason to wait longer.
+            test.unsent = 100;
+            let _ = test.command(before.unwrap_or(Command::ReconnectNow));
+            let _ = test.command(command);
+            test.unsent = 50;
+            assert!(test.after(ms(499)).is_empty());
+            // Asked again, it waits no longer.
+            assert!(test.command(command).is_empty());
+            assert!(matches!(test.after(ms(1))[..], [Action::Disconnect, Action::Connect(_), _]));
+        }
+    }
+}
+
+#[test]
+fn reconnecting_begins_an_attempt_again() {
+    let mut test = Test::new();
+    let delay = test.delay(failed());
+    assert_eq!(test.attempt(delay), 2);
+    let actions = test.command(Command::ReconnectNow);
+    let begin = Begin { generation: test.machine.generation(), number: 1, cause: Cause::Requested };
+    assert_eq!(actions[..2], [Action::Disconnect, Action::Connect(begin)]);
+}
+
+#[test]
+fn resuming_leaves_an_open_connection_alone() {
+    let mut test = Test::open();
+    assert!(test.command(Command::Resume).is_empty());
+    assert!(test.machine.is_open());
 }

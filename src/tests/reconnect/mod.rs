@@ -3,10 +3,11 @@
 mod backoff;
 mod heartbeat;
 mod inbox;
+mod kept;
 mod machine;
 mod outbox;
-mod retry;
-mod states;
+mod policy;
+mod state;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-use super::world::World;
+use super::world::{RETRY_AFTER, World};
 use super::{ms, seconds};
-use crate::reconnect::event::{Command, NO_CODE, Signal};
-use crate::{AfterClose, CloseEvent, Error, WhenFull};
+use crate::reconnect::event::{Command, Signal};
+use crate::{AfterClose, CloseEvent, Error, WhenFull, WhenLost};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -17,12 +17,17 @@ enum Step {
     SetBack(u64),
     Open,
     Fail(AfterClose),
+    PeerCloses,
     End(u16, bool),
-    Receive {
-        is_answer: bool,
+    Deliver(usize),
+    Say {
+        is_acknowledgement: bool,
     },
-    Confirm(u64),
-    Room(bool),
+    Receive,
+    Confirm,
+    Room(usize),
+    TakeInDoubt,
+    TakeQueued,
     WakeUp,
     Command(Command),
     /// Something late of a connection that is gone.
@@ -30,12 +35,17 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let code = prop_oneof![Just(1000_u16), Just(1001), Just(NO_CODE), Just(1006), Just(1008), Just(1012), Just(4000)];
+    let code = prop_oneof![Just(1000_u16), Just(1001), Just(1005), Just(1006), Just(1008), Just(1012), Just(4000)];
     let command = prop_oneof![
         4 => Just(Command::Pause),
         8 => Just(Command::Resume),
         4 => Just(Command::ReconnectNow),
-        1 => Just(Command::Close(NO_CODE)),
+        1 => Just(Command::Close),
+    ];
+    let after = prop_oneof![
+        8 => Just(AfterClose::Retry),
+        1 => Just(AfterClose::RetryAfter(ms(RETRY_AFTER))),
+        1 => Just(AfterClose::Stop),
     ];
     let end = Signal::Ended(Ok(CloseEvent { code: 1006, reason: String::new(), was_clean: false }), AfterClose::Retry);
     let late = prop_oneof![
@@ -50,11 +60,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..10_000_000_u64).prop_map(Step::Sleep),
         1 => (0..3_600_000_u64).prop_map(Step::SetBack),
         12 => Just(Step::Open),
-        3 => prop_oneof![9 => Just(AfterClose::Retry), 1 => Just(AfterClose::Stop)].prop_map(Step::Fail),
+        3 => after.prop_map(Step::Fail),
+        1 => Just(Step::PeerCloses),
         4 => (code, any::<bool>()).prop_map(|(code, was_clean)| Step::End(code, was_clean)),
-        6 => any::<bool>().prop_map(|is_answer| Step::Receive { is_answer }),
-        1 => (0..9_u64).prop_map(Step::Confirm),
-        4 => any::<bool>().prop_map(Step::Room),
+        12 => (0..5_usize).prop_map(Step::Deliver),
+        4 => any::<bool>().prop_map(|is_acknowledgement| Step::Say { is_acknowledgement }),
+        8 => Just(Step::Receive),
+        4 => Just(Step::Confirm),
+        4 => prop_oneof![0..4_usize, Just(usize::MAX)].prop_map(Step::Room),
+        1 => Just(Step::TakeInDoubt),
+        1 => Just(Step::TakeQueued),
         1 => Just(Step::WakeUp),
         2 => command.prop_map(Step::Command),
         4 => (late, 1..4_u64).prop_map(|(signal, ago)| Step::Late(signal, ago)),
@@ -69,10 +84,15 @@ fn take(world: &mut World, step: Step) {
         Step::SetBack(milliseconds) => world.set_back(ms(milliseconds)),
         Step::Open => world.open(),
         Step::Fail(after) => world.fail(after),
+        Step::PeerCloses => world.peer_closes(),
         Step::End(code, was_clean) => world.end(code, was_clean),
-        Step::Receive { is_answer } => world.receive(is_answer),
-        Step::Confirm(ago) => world.confirm(ago),
-        Step::Room(has_room) => world.set_room(has_room),
+        Step::Deliver(frames) => world.deliver(frames),
+        Step::Say { is_acknowledgement } => world.say(is_acknowledgement),
+        Step::Receive => world.receive(),
+        Step::Confirm => world.confirm(),
+        Step::Room(messages) => world.set_room(messages),
+        Step::TakeInDoubt => world.take_in_doubt(),
+        Step::TakeQueued => world.take_queued(),
         Step::WakeUp => world.wake_up(),
         Step::Command(command) => world.command(command),
         Step::Late(signal, ago) => world.signal(signal, ago),
@@ -83,9 +103,13 @@ fn when_full() -> impl Strategy<Value = WhenFull> {
     prop_oneof![Just(WhenFull::Reject), Just(WhenFull::Wait), Just(WhenFull::DropOldest)]
 }
 
+fn when_lost() -> impl Strategy<Value = WhenLost> {
+    prop_oneof![Just(WhenLost::Report), Just(WhenLost::Resend)]
+}
+
 fn config() -> ProptestConfig {
     let failures = FileFailurePersistence::Off;
-    ProptestConfig { cases: 2000, failure_persistence: Some(Box::new(failures)), ..ProptestConfig::default() }
+    ProptestConfig { cases: 1000, failure_persistence: Some(Box::new(failures)), ..ProptestConfig::default() }
 }
 
 proptest! {
@@ -93,15 +117,21 @@ proptest! {
 
     // L11, L14
     #[test]
-    fn whatever_happens_the_rules_hold(seed: u64, when_full in when_full(), steps in vec(step(), 0..80)) {
-        let mut world = World::new(seed, when_full);
+    fn whatever_happens_the_rules_hold(
+        seed: u64,
+        when_full in when_full(),
+        when_lost in when_lost(),
+        steps in vec(step(), 0..80),
+    ) {
+        let mut world = World::new(seed, when_full, when_lost);
         for step in steps {
             take(&mut world, step);
         }
         // Whatever has happened, it comes to an end.
-        world.command(Command::Close(NO_CODE));
+        world.command(Command::Close);
         world.pass(seconds(10));
         prop_assert!(world.is_ended);
+        world.take_queued();
         let attempts = world.attempts;
         world.wake_up();
         world.command(Command::ReconnectNow);

@@ -1,46 +1,65 @@
-//! A world for the machine: a network, a peer, a clock and a caller, and the account that is kept of every message.
+//! A world for the machine: a browser, a network, a clock, a caller, and a peer. The peer knows what its application has
+//! received, and every account is compared with that.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::{ms, seconds};
-use crate::reconnect::event::{Action, Command, Event, Moment, NO_CODE, Settings, Signal};
+use crate::reconnect::event::{Action, Command, Event, Moment, Settings, Signal};
 use crate::reconnect::heartbeat::{Flow, Timing};
 use crate::reconnect::kept::Keep;
 use crate::reconnect::machine::Machine;
 use crate::reconnect::outbox::Outbox;
-use crate::{AfterClose, Backoff, CloseEvent, Counts, Error, State, WhenFull};
+use crate::{AfterClose, Backoff, CloseEvent, Counts, Error, ReadyState, State, WhenFull, WhenLost};
 
 pub const FLOOR: u64 = 100;
 pub const CAP: u64 = 30_000;
+pub const RETRY_AFTER: u64 = 40_000;
 
-/// A connection as the peer has it.
-#[derive(Default)]
+/// What the page has sent.
+enum Frame {
+    Message(u32),
+    Ping,
+}
+
+/// What the peer has sent.
+enum Answer {
+    Pong,
+    /// The peer's application has received this message.
+    Received(u32),
+    Other,
+}
+
 struct Connection {
     generation: u64,
-    sent: Vec<u32>,
-    /// Of those the peer is known to have so many.
-    confirmed: usize,
-    /// For each ping that it has not answered, what was sent before it.
-    pings: VecDeque<usize>,
+    handed: Vec<u32>,
+    to_peer: VecDeque<Frame>,
+    /// The last message that the peer has received on it.
+    last_received: Option<u32>,
+    to_page: VecDeque<Answer>,
+    /// Whether the peer's Close frame has arrived, while its event is not yet dispatched.
+    is_closing: bool,
 }
 
 pub struct World {
     pub machine: Machine<u32>,
     pub now: Duration,
-    has_room: bool,
+    when_lost: WhenLost,
+    /// How many messages the network takes.
+    room: usize,
     attempt: Option<u64>,
     connection: Option<Connection>,
-    next: u32,
     /// The number that each message was given; 0 for one that was rejected.
     numbers: Vec<u64>,
-    rejected: Vec<u32>,
-    handed: Vec<u32>,
-    confirmed: u64,
-    in_doubt: Vec<u32>,
-    reported: Vec<u32>,
+    rejected: BTreeSet<u32>,
+    handed: BTreeSet<u32>,
+    received: BTreeSet<u32>,
+    /// Messages in doubt that the caller has taken, or on which the browser has thrown.
+    given_up: BTreeSet<u32>,
+    /// Acknowledgements that the caller has not yet read.
+    unread: VecDeque<u32>,
     pub states: Vec<State>,
     pub is_ended: bool,
     woken: bool,
@@ -48,7 +67,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, when_full: WhenFull) -> Self {
+    pub fn new(seed: u64, when_full: WhenFull, when_lost: WhenLost) -> Self {
         let state = Rc::new(Cell::new(seed));
         let random = move || {
             state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
@@ -56,25 +75,24 @@ impl World {
         };
         let settings = Settings {
             backoff: Backoff::new(),
-            heartbeat: Some(Timing { interval: seconds(25), timeout: seconds(10) }),
+            heartbeat: Some(Timing { interval: seconds(2), timeout: seconds(10) }),
             connect_timeout: seconds(20),
             close_timeout: seconds(5),
         };
-        let all = Keep { bytes: u64::MAX, messages: usize::MAX };
-        let machine = Machine::new(settings, Outbox::new(Keep { bytes: 100, messages: 4 }, when_full, all), random);
+        let (few, all) = (Keep { bytes: 100, messages: 4 }, Keep { bytes: u64::MAX, messages: usize::MAX });
         let mut world = Self {
-            machine,
+            machine: Machine::new(settings, Outbox::new(few, when_full, all, when_lost), random),
             now: seconds(1_800_000_000),
-            has_room: true,
+            when_lost,
+            room: usize::MAX,
             attempt: None,
             connection: None,
-            next: 0,
             numbers: Vec::new(),
-            rejected: Vec::new(),
-            handed: Vec::new(),
-            confirmed: 0,
-            in_doubt: Vec::new(),
-            reported: Vec::new(),
+            rejected: BTreeSet::new(),
+            handed: BTreeSet::new(),
+            received: BTreeSet::new(),
+            given_up: BTreeSet::new(),
+            unread: VecDeque::new(),
             states: Vec::new(),
             is_ended: false,
             woken: false,
@@ -103,7 +121,14 @@ impl World {
     /// The attempt succeeds, if there is one.
     pub fn open(&mut self) {
         if let Some(generation) = self.attempt.take() {
-            self.connection = Some(Connection { generation, ..Connection::default() });
+            self.connection = Some(Connection {
+                generation,
+                handed: Vec::new(),
+                to_peer: VecDeque::new(),
+                last_received: None,
+                to_page: VecDeque::new(),
+                is_closing: false,
+            });
             self.woken = false;
             self.signal(Signal::Opened, 0);
         }
@@ -115,72 +140,118 @@ impl World {
         }
     }
 
-    /// The connection ends, if there is one. With a code that the peer repeats, if it was the caller who has closed.
+    /// The peer's Close frame arrives, or one that answers. Its event comes later.
+    pub fn peer_closes(&mut self) {
+        self.connection.iter_mut().for_each(|connection| connection.is_closing = true);
+    }
+
+    /// The connection ends, if there is one: whatever the code, bytes on the way to the peer may be lost.
     pub fn end(&mut self, code: u16, was_clean: bool) {
-        let Some(connection) = &mut self.connection else { return };
-        if was_clean && self.states.last() == Some(&State::Closing) && code == NO_CODE {
-            connection.confirmed = connection.sent.len();
+        if self.connection.is_some() {
+            let event = CloseEvent { code, reason: String::new(), was_clean };
+            let after = AfterClose::of(&event);
+            self.signal(Signal::Ended(Ok(event), after), 0);
         }
-        let event = CloseEvent { code, reason: String::new(), was_clean };
-        let after = AfterClose::of(&event);
-        self.signal(Signal::Ended(Ok(event), after), 0);
     }
 
-    /// The peer answers a ping, or says something else.
-    pub fn receive(&mut self, is_answer: bool) {
+    /// So many frames reach the peer.
+    pub fn deliver(&mut self, frames: usize) {
         let Some(connection) = &mut self.connection else { return };
-        let ping = if is_answer { connection.pings.pop_front() } else { None };
-        connection.confirmed = connection.confirmed.max(ping.unwrap_or_default());
-        let is_pong = ping.is_some();
-        self.signal(Signal::Received { is_pong }, 0);
-    }
-
-    /// The peer acknowledges a message, maybe one of a connection that is gone.
-    pub fn confirm(&mut self, ago: u64) {
-        let message = u64::from(self.next).saturating_sub(ago);
-        // Numbers are given to all that are not rejected.
-        let number = |message: &u32| self.numbers[*message as usize];
-        if let Some(connection) = &mut self.connection {
-            let confirmed = connection.sent.iter().take_while(|sent| number(sent) <= message).count();
-            connection.confirmed = connection.confirmed.max(confirmed);
+        for _ in 0..frames {
+            match connection.to_peer.pop_front() {
+                Some(Frame::Message(message)) => {
+                    connection.last_received = Some(message);
+                    let last = self.received.last().copied();
+                    let is_new = self.received.insert(message);
+                    assert!(!is_new || last < Some(message), "{message} comes after {last:?}");
+                }
+                Some(Frame::Ping) => connection.to_page.push_back(Answer::Pong),
+                None => break,
+            }
         }
-        self.machine.outbox.confirm_up_to(message);
         self.check();
     }
 
-    /// Whether the network takes what is sent.
-    pub fn set_room(&mut self, has_room: bool) {
-        self.has_room = has_room;
+    /// The peer says something: what it has received last, if it is asked for that.
+    pub fn say(&mut self, is_acknowledgement: bool) {
+        let Some(connection) = &mut self.connection else { return };
+        let acknowledged = connection.last_received.filter(|_| is_acknowledgement);
+        connection.to_page.push_back(acknowledged.map_or(Answer::Other, Answer::Received));
+    }
+
+    /// The page receives what the peer has said.
+    pub fn receive(&mut self) {
+        let answer = self.connection.as_mut().and_then(|connection| connection.to_page.pop_front());
+        let Some(answer) = answer else { return };
+        self.signal(Signal::Received { is_pong: matches!(answer, Answer::Pong) }, 0);
+        if let Answer::Received(message) = answer {
+            self.unread.push_back(message);
+        }
+    }
+
+    /// The caller reads an acknowledgement, maybe one of a connection that is gone.
+    pub fn confirm(&mut self) {
+        if let Some(message) = self.unread.pop_front() {
+            self.machine.outbox.confirm_up_to(self.numbers[message as usize]);
+            self.check();
+        }
+    }
+
+    pub fn take_in_doubt(&mut self) {
+        let (_, taken) = self.machine.outbox.take_in_doubt();
+        for (number, message) in taken {
+            assert_eq!(number, self.numbers[message as usize]);
+            assert!(self.handed.contains(&message));
+            self.given_up.insert(message);
+        }
+        self.check();
+    }
+
+    pub fn take_queued(&mut self) {
+        let taken = self.machine.outbox.take_queued();
+        assert!(taken.iter().all(|message| !self.handed.contains(message)), "{taken:?}");
+        assert!(taken.is_sorted());
+        self.check();
+    }
+
+    /// How many messages the network takes from now on.
+    pub fn set_room(&mut self, room: usize) {
+        self.room = room;
         self.handle(Event::Tick);
     }
 
     /// As a handle does it.
     pub fn send(&mut self) {
-        let message = self.next;
-        self.next += 1;
+        let message = self.numbers.len() as u32;
+        let is_open = self.connection.as_ref().is_some_and(|connection| !connection.is_closing);
         let machine = &mut self.machine;
-        let number = if machine.refusal().is_some() {
-            0
-        } else if machine.is_open() && machine.outbox.is_empty() && self.has_room {
-            machine.outbox.handed_over(message, 1)
+        let mut number = 0;
+        if machine.refusal().is_some() {
+            machine.outbox.reject();
+        } else if is_open && machine.is_open() && !machine.outbox.is_pending() {
+            if self.room == 0 {
+                machine.outbox.reject();
+            } else if throws(message) {
+                machine.outbox.take_in_hand(1);
+                machine.outbox.refused();
+            } else {
+                number = machine.outbox.take_in_hand(1);
+                assert!(machine.handed(message, Ok(())));
+            }
         } else if machine.outbox.has_room() {
-            machine.outbox.push(message, 1)
+            number = machine.outbox.push(message, 1);
         } else {
-            0
-        };
+            machine.outbox.reject();
+        }
         self.numbers.push(number);
-        let handed = self.machine.outbox.counts().unconfirmed;
         if number == 0 {
-            self.machine.outbox.rejected();
-            self.rejected.push(message);
-        } else if self.machine.is_open() && handed > self.unconfirmed() {
-            self.handed(message);
+            self.rejected.insert(message);
+        } else if self.machine.outbox.handed_over()
+            > self.connection.as_ref().map_or(0, |live| live.handed.len() as u64)
+        {
+            self.hand(message);
         }
         self.handle(Event::Tick);
-    }
-
-    fn unconfirmed(&self) -> u64 {
-        self.connection.as_ref().map_or(0, |live| (live.sent.len() - live.confirmed) as u64)
     }
 
     /// Lets time pass, looking at the clock whenever something is due.
@@ -213,49 +284,44 @@ impl World {
             assert!(!self.is_ended, "{action:?} after the end");
             self.act(action);
         }
-        while self.machine.is_open() && self.has_room {
-            let Some(&message) = self.machine.outbox.front() else { break };
-            self.machine.outbox.front_handed_over();
-            self.handed(message);
-        }
+        while self.machine.is_open() && self.room > 0 && self.hand_over_next() {}
         self.check();
+    }
+
+    fn hand_over_next(&mut self) -> bool {
+        let Some(message) = self.machine.outbox.take_next() else { return false };
+        let is_open = self.connection.as_ref().is_some_and(|connection| !connection.is_closing);
+        let taken = match () {
+            () if !is_open => Err(Error::NotOpen(ReadyState::Closing)),
+            () if throws(message) => Err(Error::Thrown { name: String::new(), message: String::new() }),
+            () => Ok(()),
+        };
+        if is_open && throws(message) {
+            self.rejected.insert(message);
+        } else if is_open {
+            self.hand(message);
+        }
+        self.machine.handed(message, taken)
     }
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Connect(generation) => {
+            Action::Connect(begin) => {
                 assert!(self.attempt.is_none() && self.connection.is_none(), "a second connection");
-                assert_eq!(generation, self.machine.generation());
-                self.attempt = Some(generation);
+                assert_eq!(begin.generation, self.machine.generation());
+                self.attempt = Some(begin.generation);
                 self.woken = false;
                 self.attempts += 1;
             }
             Action::Disconnect => {
                 self.attempt = None;
-                if let Some(connection) = self.connection.take() {
-                    self.confirmed += connection.confirmed as u64;
-                    self.in_doubt.extend(&connection.sent[connection.confirmed..]);
-                }
+                self.connection = None;
             }
-            Action::Close => {
-                while let Some(&message) = self.machine.outbox.front() {
-                    self.machine.outbox.front_handed_over();
-                    self.handed(message);
-                }
-            }
+            Action::Close => while self.hand_over_next() {},
             Action::Ping => {
-                self.machine.outbox.pinged();
+                self.machine.outbox.pinged(self.machine.outbox.handed_over());
                 let connection = self.connection.as_mut().expect("a ping on no connection");
-                connection.pings.push_back(connection.sent.len());
-            }
-            Action::InDoubt(before, messages) => {
-                let (count, given) = self.machine.outbox.take_in_doubt();
-                assert_eq!((count, messages), (given.len() as u64, given.len() as u64));
-                assert!(before <= self.machine.generation());
-                self.reported.extend(given.into_iter().map(|(number, message)| {
-                    assert_eq!(number, self.numbers[message as usize]);
-                    message
-                }));
+                connection.to_peer.push_back(Frame::Ping);
             }
             Action::Tell(state) => self.told(state),
             Action::End(..) => self.is_ended = true,
@@ -266,18 +332,27 @@ impl World {
         if let State::Waiting { delay, .. } = &state {
             // Once woken, it may come sooner.
             let floor = if std::mem::take(&mut self.woken) { 0 } else { FLOOR };
-            assert!((ms(floor)..=ms(CAP)).contains(delay), "{delay:?}");
+            assert!((ms(floor)..=ms(CAP + RETRY_AFTER)).contains(delay), "{delay:?}");
         }
         self.states.push(state);
     }
 
-    fn handed(&mut self, message: u32) {
-        assert!(!self.handed.contains(&message), "{message} is sent again");
-        assert!(self.handed.last().is_none_or(|last| *last < message), "{message} is sent too late");
-        self.handed.push(message);
+    /// The browser takes a message.
+    fn hand(&mut self, message: u32) {
         let connection = self.connection.as_mut().expect("it is handed over to nobody");
         assert_eq!(connection.generation, self.machine.generation());
-        connection.sent.push(message);
+        assert!(connection.handed.last().is_none_or(|last| *last < message), "{message} is sent too late");
+        connection.handed.push(message);
+        self.room = self.room.saturating_sub(1);
+        connection.to_peer.push_back(Frame::Message(message));
+        let is_new = self.handed.insert(message);
+        assert!(is_new || self.when_lost == WhenLost::Resend, "{message} is sent again");
+    }
+
+    /// The messages of which nobody knows whether the peer has them.
+    fn in_doubt(&self) -> BTreeSet<u32> {
+        let (_, kept) = self.machine.outbox.in_doubt();
+        kept.into_iter().map(|(_, message)| message).chain(self.given_up.iter().copied()).collect()
     }
 
     /// Every message is in exactly one place, and it is the right one.
@@ -285,20 +360,40 @@ impl World {
         let Counts { rejected, queued, dropped, taken_back, unconfirmed, confirmed, in_doubt } =
             self.machine.outbox.counts();
         let sum = rejected + queued + dropped + taken_back + unconfirmed + confirmed + in_doubt;
-        assert_eq!(sum, u64::from(self.next));
-        let live = self.connection.as_ref().map_or(0, |live| live.confirmed);
+        assert_eq!(sum, self.numbers.len() as u64);
         assert_eq!(rejected, self.rejected.len() as u64);
-        assert_eq!(confirmed, self.confirmed + live as u64);
-        assert_eq!(unconfirmed, self.unconfirmed());
-        assert_eq!(in_doubt, self.in_doubt.len() as u64);
-        assert_eq!(self.reported, self.in_doubt);
-        assert_eq!(queued + dropped, u64::from(self.next) - rejected - self.handed.len() as u64);
-        assert!(queued <= 4);
+        assert_eq!(queued + dropped + taken_back + rejected, (self.numbers.len() - self.handed.len()) as u64);
+        assert!(queued <= 5, "{queued} are queued");
+        let doubtful = self.in_doubt();
+        assert_eq!(in_doubt, doubtful.len() as u64);
+        // The unconfirmed ones are the last that were handed over.
+        let on_this = self.connection.as_ref().map_or(&[][..], |connection| &connection.handed);
+        let unconfirmed = on_this.len() - unconfirmed as usize;
+        let is_confirmed = |message: &&u32| !doubtful.contains(message) && !on_this[unconfirmed..].contains(message);
+        let those_confirmed: Vec<_> = self.handed.iter().filter(is_confirmed).collect();
+        assert_eq!(confirmed, those_confirmed.len() as u64);
+        assert!(those_confirmed.iter().all(|message| self.received.contains(message)), "confirmed, but not received");
+        self.check_received();
         if self.is_ended {
             assert_eq!(self.machine.remaining(self.now), None, "something is armed");
             assert!(self.attempt.is_none() && self.connection.is_none(), "something is left");
         } else if let Some(remaining) = self.machine.remaining(self.now) {
-            assert!(remaining <= ms(CAP), "{remaining:?}");
+            assert!(remaining <= ms(CAP + RETRY_AFTER), "{remaining:?}");
         }
     }
+
+    /// The peer has received everything, if messages are sent again and nothing is on the way.
+    fn check_received(&self) {
+        let Some(connection) = &self.connection else { return };
+        let is_settled = self.machine.is_open() && !self.machine.outbox.is_pending() && connection.to_peer.is_empty();
+        if is_settled && self.when_lost == WhenLost::Resend {
+            let mut lost = self.handed.difference(&self.received).filter(|message| !self.given_up.contains(message));
+            assert_eq!(lost.next(), None, "it is lost");
+        }
+    }
+}
+
+/// Whether the browser throws on this message.
+fn throws(message: u32) -> bool {
+    message % 7 == 5
 }

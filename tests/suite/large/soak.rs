@@ -74,11 +74,6 @@ async fn receive(feed: &mut Reconnecting, account: &RefCell<Account>) {
                 account.echoed.push(echo);
                 feed.confirm(account.numbers[&echo]);
             }
-            Err(Error::InDoubt { messages }) => {
-                let in_doubt = feed.take_in_doubt();
-                assert!(in_doubt.count >= messages || in_doubt.count == 0);
-                account.in_doubt.extend(in_doubt.messages.iter().map(|(_, message)| number(message)));
-            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -107,15 +102,19 @@ async fn soak(seed: u64, disconnections: usize) -> (Counts, usize) {
     let options = quick()
         .heartbeat(heartbeat.interval(milliseconds(30)).timeout(milliseconds(150)))
         .queue(1 << 20, 8, WhenFull::Reject)
+        .unconfirmed(u64::MAX, usize::MAX)
         .connection(Options::new().close_timeout(milliseconds(500)));
     let mut feed = Reconnecting::new(options, move || {
         let url = url(&path);
         async { Ok(url) }
     });
-    let account = RefCell::default();
+    let account = RefCell::<Account>::default();
     let sender = feed.sender();
     join(send(sender, &account, disconnections), receive(&mut feed, &account)).await;
     let counts = feed.counts();
+    let in_doubt = feed.take_in_doubt();
+    assert_eq!(in_doubt.count, in_doubt.messages.len() as u64);
+    account.borrow_mut().in_doubt.extend(in_doubt.messages.iter().map(|(_, message)| number(message)));
     let queued: Vec<_> = feed.take_queued().iter().map(number).collect();
     drop(feed);
     count.becomes(0).await;

@@ -1,0 +1,108 @@
+//! What the caller decides in advance: what follows a close, a lost connection and a full queue.
+
+use std::time::Duration;
+
+use crate::{CloseEvent, Error};
+
+/// What follows the close of a connection: what [`ReconnectOptions::after_close`](crate::ReconnectOptions::after_close)
+/// decides.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterClose {
+    /// Connects again, after the delay of the [`Backoff`](crate::Backoff).
+    Retry,
+    /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), which keeps clients from coming
+    /// back together. Waking up does not shorten the wait.
+    RetryAfter(Duration),
+    /// Closes for good.
+    Stop,
+}
+
+impl AfterClose {
+    /// The default decision.
+    ///
+    /// Stops after these codes, and retries after all others:
+    ///
+    /// - 1000: the server is done,
+    /// - 1002, 1003 and 1007 to 1010: the same would happen again,
+    /// - 3000 (unauthorized) and 3003 (forbidden), which are registered for libraries.
+    ///
+    /// Codes from 4000 to 4999 are retried, since only the application knows what they mean, and a needless attempt does
+    /// less harm than none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasm_websocket::{AfterClose, CloseEvent, ReconnectOptions};
+    ///
+    /// let restart = CloseEvent { code: 1012, reason: String::new(), was_clean: true };
+    /// assert_eq!(AfterClose::of(&restart), AfterClose::Retry);
+    ///
+    /// // A server that closes with 1000 when it is restarted.
+    /// let options = ReconnectOptions::new().after_close(|event| match event.code {
+    ///     1000 => AfterClose::RetryAfter(Duration::from_secs(30)),
+    ///     _ => AfterClose::of(event),
+    /// });
+    /// ```
+    pub fn of(event: &CloseEvent) -> Self {
+        match event.code {
+            1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003 => Self::Stop,
+            _ => Self::Retry,
+        }
+    }
+
+    /// What follows an attempt or a connection that has failed.
+    pub(crate) fn of_failure(error: &Error) -> Self {
+        match error {
+            Error::InvalidUrl(_)
+            | Error::InvalidProtocol(_)
+            | Error::DuplicateProtocol(_)
+            | Error::Security { .. }
+            | Error::Unsupported
+            | Error::Overflow
+            | Error::Thrown { .. } => Self::Stop,
+            _ => Self::Retry,
+        }
+    }
+
+    /// How much to add to the delay of the backoff. `None` to stop.
+    pub(crate) fn delay(self) -> Option<Duration> {
+        match self {
+            Self::Retry => Some(Duration::ZERO),
+            Self::RetryAfter(delay) => Some(delay),
+            Self::Stop => None,
+        }
+    }
+}
+
+/// What happens to messages in doubt: the browser took them on a connection that was lost before they were confirmed, so the
+/// peer may have received them or not.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenLost {
+    /// Reports them, and sends nothing again: at most once. [`State::InDoubt`](crate::State::InDoubt) tells how many, and
+    /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns them.
+    #[default]
+    Report,
+    /// Reports them, and sends them again on the next connection: at least once, in order.
+    ///
+    /// They go out in the order of their numbers, after the preamble and before everything queued. The server must tolerate
+    /// duplicates, for instance by ignoring a message whose id it has seen. Only messages that were
+    /// [kept](crate::ReconnectOptions::unconfirmed) can be sent again. Without a heartbeat or acknowledgements nothing is
+    /// ever confirmed, so all of those are.
+    Resend,
+}
+
+/// What happens to a message while the queue is full because there is no connection.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Rejects the message with [`Error::Full`], which hands it back.
+    #[default]
+    Reject,
+    /// Makes the caller wait until there is room.
+    Wait,
+    /// Drops the oldest queued messages, and counts them. For data where only recent values matter.
+    DropOldest,
+}

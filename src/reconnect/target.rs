@@ -1,0 +1,102 @@
+//! Where to connect to, and why not.
+
+use std::fmt;
+
+use super::options::BoxFuture;
+use crate::AfterClose;
+
+/// Where to connect to: returned by the provider of a [`Reconnecting`](crate::Reconnecting) for each attempt.
+///
+/// A `&str` or `String` is a target with the subprotocols of the [`Options`](crate::Options).
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{ReconnectOptions, Reconnecting, Target};
+///
+/// # async fn fresh_token() -> Result<String, wasm_websocket::Error> { Ok(String::new()) }
+/// let feed = Reconnecting::new(ReconnectOptions::new(), async || {
+///     let token = fresh_token().await?; // for each attempt, since tokens expire
+///     Ok(Target::new("wss://example.com/feed").protocols(["feed.v1".to_owned(), format!("bearer.{token}")]))
+/// });
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub(super) url: String,
+    pub(super) protocols: Option<Vec<String>>,
+}
+
+impl Target {
+    /// A URL with the subprotocols of the options.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), protocols: None }
+    }
+
+    /// Offers these subprotocols instead, the preferred one first.
+    pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.protocols = Some(protocols.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+impl From<&str> for Target {
+    fn from(url: &str) -> Self {
+        Self::new(url)
+    }
+}
+
+impl From<String> for Target {
+    fn from(url: String) -> Self {
+        Self::new(url)
+    }
+}
+
+/// Why a provider or a preamble failed.
+///
+/// `?` converts any error, and text. The attempt then fails, and another one follows after the delay of the
+/// [`Backoff`](crate::Backoff); after [`last`](Self::last) none follows. States and the stream report it as
+/// [`Error::Attempt`](crate::Error::Attempt).
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::AttemptError;
+///
+/// fn token(status: u16, body: &str) -> Result<&str, AttemptError> {
+///     match status {
+///         200 => Ok(body),
+///         401 => Err(AttemptError::last("the session has expired")), // the user must log in
+///         _ => Err("no token now".into()),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptError {
+    pub(super) message: String,
+    pub(super) after: AfterClose,
+}
+
+impl AttemptError {
+    /// An error after which no other attempt follows.
+    pub fn last(error: impl fmt::Display) -> Self {
+        Self { message: error.to_string(), after: AfterClose::Stop }
+    }
+}
+
+// It is not `Display` itself, since it could then not be converted from everything that is.
+impl<E: fmt::Display> From<E> for AttemptError {
+    fn from(error: E) -> Self {
+        Self { message: error.to_string(), after: AfterClose::Retry }
+    }
+}
+
+/// Gives the target of each attempt.
+pub(crate) trait Provider {
+    fn target(&self) -> BoxFuture<'_, Result<Target, AttemptError>>;
+}
+
+impl<T: Into<Target>, F: AsyncFn() -> Result<T, AttemptError>> Provider for F {
+    fn target(&self) -> BoxFuture<'_, Result<Target, AttemptError>> {
+        Box::pin(async move { Ok(self().await?.into()) })
+    }
+}

@@ -1,0 +1,25 @@
+use futures_util::{FutureExt, StreamExt};
+
+use super::test;
+use crate::reconnect::state::Announcer;
+use crate::{Cause, State};
+
+#[test]
+fn a_listener_that_is_gone_leaves_no_place() {
+    let mut announcer = Announcer::new(State::Connecting { attempt: 1, cause: Cause::Requested });
+    let _stays = announcer.listen();
+    (0..10).for_each(|_| drop(announcer.listen()));
+    assert_eq!(announcer.places(), 2);
+}
+
+#[test]
+fn reports_are_told_and_change_no_state() {
+    let mut announcer = Announcer::new(State::Open);
+    let mut states = announcer.listen();
+    let reports =
+        [State::InDoubt { messages: 1 }, State::Rejected { number: 7, error: crate::Error::Full }, State::Paused];
+    reports.iter().for_each(|report| assert!(announcer.tell(report.clone()).is_empty()));
+    assert_eq!(*announcer.state(), State::Paused);
+    let told = std::iter::from_fn(|| states.next().now_or_never()?);
+    assert_eq!(told.collect::<Vec<_>>(), [&[State::Open], &reports[..]].concat());
+}
