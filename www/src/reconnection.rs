@@ -64,18 +64,18 @@ impl Reconnection {
         self.sender.replace(Some(stream.sender()));
         let (section, states) = (self.clone(), stream.states());
         spawn_local(async move {
-            join(states.for_each(async |state| section.show_state(&state)), section.receive(stream)).await;
+            let states = states.for_each(async |state| section.follow(&state));
+            join(states, stream.for_each(async |_| ())).await; // the echoes are of no use here
         });
     }
 
-    /// Takes what comes back. What is in doubt is for the user to decide.
-    async fn receive(&self, mut stream: Reconnecting) {
-        while let Some(message) = stream.next().await {
-            if let Err(Error::InDoubt { .. }) = message {
-                let messages = stream.take_in_doubt().messages;
-                self.undecided.borrow_mut().extend(messages.into_iter().map(|(_, message)| message));
-            }
+    /// Follows the states. What becomes of messages in doubt is for the user to decide.
+    fn follow(&self, state: &State) {
+        if let (State::InDoubt { .. }, Some(sender)) = (state, &*self.sender.borrow()) {
+            let messages = sender.take_in_doubt().messages;
+            self.undecided.borrow_mut().extend(messages.into_iter().map(|(_, message)| message));
         }
+        self.show_state(state);
     }
 
     /// Sends the next message. If it is rejected, the next one has the same number.
@@ -140,8 +140,8 @@ impl Reconnection {
     fn show_state(&self, state: &State) {
         let (name, kind, why) = describe(state);
         self.log.add(kind, None, &format!("reconnection: {name}, {why}"));
-        if let State::InDoubt { .. } = state {
-            return; // another follows at once
+        if let State::InDoubt { .. } | State::Rejected { .. } = state {
+            return; // these are reports
         }
         show_badge("reconnection-state", name);
         show("reconnection-why", &why);
@@ -177,6 +177,7 @@ fn describe(state: &State) -> (&'static str, Kind, String) {
         State::Connecting { attempt, cause } => ("connecting", Kind::Connect, format!("attempt {attempt}: {cause}")),
         State::Open => ("open", Kind::Open, "messages go out at once".into()),
         State::InDoubt { messages } => ("in doubt", Kind::Problem, count(*messages, "message")),
+        State::Rejected { number, error } => ("rejected", Kind::Problem, format!("message {number}: {error}")),
         State::Waiting { cause, .. } => ("waiting", Kind::Close, cause.to_string()),
         State::Closing => ("closing", Kind::Closing, "waiting for the server’s answer".into()),
         State::Paused => ("paused", Kind::Close, "messages are queued".into()),

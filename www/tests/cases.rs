@@ -37,10 +37,10 @@ async fn elsewhere_is_blocked(page: &Page) -> Result<()> {
     page.find("#connect-problem:not([hidden])").await?;
     page.find("#state[data-state=closed]").await?;
     let problem = page.text("#connect-problem").await?;
-    if problem.contains("is blocked by the browser") {
+    if problem.contains("the browser does not allow a connection to") {
         deviation("N13", "throws");
     } else {
-        ensure!(problem.contains("did not connect"), "{problem}");
+        ensure!(problem.contains("could not connect to"), "{problem}");
     }
     ensure!(page.count("#log [data-kind=open]").await? == 0, "it was opened: {}", page.text("#log").await?);
     Ok(())

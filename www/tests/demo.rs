@@ -173,12 +173,12 @@ async fn bad_input_is_explained_and_the_page_goes_on() -> Result<()> {
 async fn bad_input_is_explained(page: &Page) -> Result<()> {
     page.starts().await?;
     for (url, protocols, problem) in [
-        ("ws://", "", "`ws://` is not a WebSocket URL"),
-        ("ftp://127.0.0.1/", "", "`ftp://127.0.0.1/` is not a WebSocket URL"),
-        ("not a url", "", "/not%20a%20url` did not connect, and browsers hide why"),
+        ("ws://", "", "`ws://` is not a URL for a WebSocket"),
+        ("ftp://127.0.0.1/", "", "`ftp://127.0.0.1/` is not a URL for a WebSocket"),
+        ("not a url", "", "/not%20a%20url`: browsers do not say why"),
         ("ws://127.0.0.1:1/", "", "ws://127.0.0.1:1/`"),
-        ("/echo", "a b", "` ` is not allowed in a subprotocol"),
-        ("/echo", "chat, chat", "a subprotocol is offered twice"),
+        ("/echo", "a b", "`a b` is not a valid subprotocol"),
+        ("/echo", "chat, chat", "subprotocol `chat` is named twice"),
     ] {
         page.fill("#url", url).await?;
         page.fill("#protocols", protocols).await?;
@@ -198,9 +198,9 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
 
     page.connect("/echo", "open").await?;
     for (code, reason, problem) in [
-        ("1006", "", "close code 1006 is not allowed; use 1000 or 3000–4999"),
+        ("1006", "", "close code 1006 is neither 1000 nor in 3000–4999"),
         ("bye", "", "`bye` is not a close code"),
-        ("4000", &*"€".repeat(42), "a close reason of 126 bytes is too long; use 123 at most"),
+        ("4000", &*"€".repeat(42), "the reason for closing has 126 bytes; 123 are allowed"),
     ] {
         page.fill("#code", code).await?;
         page.fill("#reason", reason).await?;

@@ -114,7 +114,7 @@ async fn what_goes_wrong_is_shown(page: &Page, room: &str) -> Result<()> {
     page.fill("[name=name]", "Ann").await?;
     page.fill("[name=room]", &"a".repeat(101)).await?;
     page.click("form:not([hidden]) button").await?;
-    is_told(page, "did not connect").await
+    is_told(page, "could not connect to").await
 }
 
 /// Enters a room, and waits until one can speak there.

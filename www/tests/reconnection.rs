@@ -119,8 +119,9 @@ async fn it_pauses(page: &Page) -> Result<()> {
     page.shows("#reconnection-counts", "Queued\n0\n").await
 }
 
-/// The server answers the close, and so confirms what was sent before.
+/// A close confirms nothing, so the answer to a ping is awaited before.
 async fn it_closes_for_good(page: &Page) -> Result<()> {
+    page.shows("#reconnection-counts", "Confirmed\n22\nIn doubt\n2\n").await?;
     page.click("#reconnection-connect").await?;
     page.find("#reconnection-state[data-state=closed]").await?;
     page.shows("#reconnection-why", "for good: it was asked for").await?;

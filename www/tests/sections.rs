@@ -29,7 +29,7 @@ async fn sources_are_shown(page: &Page) -> Result<()> {
         ("messages", "Blob::new(text.as_bytes(), \"text/plain\")"),
         ("traffic", "sample.buffered as f64"),
         ("faults", ".receive_limit(bytes, messages, overflow)"),
-        ("reconnection", "stream.take_in_doubt().messages"),
+        ("reconnection", "sender.take_in_doubt().messages"),
     ] {
         let details = format!("section[aria-labelledby={section}-title] details");
         ensure!(page.text(&format!("{details} pre")).await?.is_empty(), "{section}: its source is not folded");
@@ -131,7 +131,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
     for (fault, heard) in [
         ("close", "4001: maintenance"),
         ("reset", "1006 (abnormal closure)"),
-        ("refuse", "did not connect"),
+        ("refuse", "could not connect to"),
         ("flood", "20,000 messages taken, 0 dropped. Closed: 1000 (normal closure)."),
         ("hang", "within 2000 ms"),
         ("stall", "still unsent. Closed: the peer did not answer the close within 2000 ms."),
@@ -143,7 +143,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
 
     page.choose("#flood-reader", "end").await?;
     page.click("#try-flood").await?;
-    page.shows("#verdict-flood", "the receive queue has overflowed").await?;
+    page.shows("#verdict-flood", "more messages have arrived than may wait to be taken").await?;
     page.choose("#flood-reader", "drop").await?;
     page.click("#try-flood").await?;
     page.shows("#progress-flood", "dropped").await?;
