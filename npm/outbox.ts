@@ -61,7 +61,7 @@ export class Outbox {
   #hand(message: Payload): void {
     const data = dataOf(message);
     const connection = this.#connection();
-    if (connection === undefined) throw new SendError("notOpen", "the connection is closed, not open; connect again", message);
+    if (connection === undefined) throw new SendError("notOpen", "the connection is closed, not open", message);
     try {
       connection.trySend(data);
     } catch (error) {

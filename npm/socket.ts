@@ -126,7 +126,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   async flush(): Promise<void> {
     await this.#outbox.settled();
     if (this.#connection === undefined && this.bufferedAmount > 0) {
-      throw new WebSocketError("notOpen", "the connection is closed, not open; connect again");
+      throw new WebSocketError("notOpen", "the connection is closed, not open");
     }
     await this.#connection?.flush().catch(rethrow);
   }
@@ -147,7 +147,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     const signal = signalOf(options);
     const codeOrNone = code ?? (reason === undefined ? undefined : 1000);
     if (codeOrNone !== undefined && codeOrNone !== (codeOrNone & 0xffff)) {
-      throw new WebSocketError("invalidCloseCode", `close code ${codeOrNone} is not allowed; use 1000 or 3000–4999`);
+      throw new WebSocketError("invalidCloseCode", `close code ${codeOrNone} is neither 1000 nor in 3000–4999`);
     }
     const closed = this.#connection?.close(codeOrNone, reason ?? "").catch(rethrow) ?? this.closed;
     return abortable(closed, signal, () => {});

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Shell, cmd};
 
 use crate::browser::{self, Browser};
 use crate::step::step;
@@ -71,35 +70,21 @@ pub fn may_install_packages(shell: &Shell) -> bool {
     is_debian && cmd!(shell, "id -u").quiet().read().is_ok_and(|user| user == "0")
 }
 
-/// Installs packages of the distribution: today's, not those of the day on which this machine's image was made.
+/// Installs packages of the distribution.
 pub fn install_packages(shell: &Shell, packages: &[&str]) -> Result<()> {
     let install = &["install", "--yes", "--no-install-recommends"];
-    step(&format!("installing {}", packages.join(" ")), || {
-        if lists_are_old() {
-            // Without a network what is in the lists may still be in the cache.
-            let _ = apt(shell, &["update"]).run();
-        }
-        apt_get(shell, &[install, packages].concat())
-    })
-}
-
-/// Whether the package lists are older than a day, or missing. Each update changes a folder in theirs.
-fn lists_are_old() -> bool {
-    let entries = std::fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten();
-    let newest = entries.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max();
-    newest.is_none_or(|newest| newest.elapsed().is_ok_and(|age| age > Duration::from_secs(24 * 60 * 60)))
+    step(&format!("installing {}", packages.join(" ")), || apt_get(shell, &[install, packages].concat()))
 }
 
 /// Runs apt-get, once more with fresh lists if it fails: they may be missing, or name versions that are gone.
 pub fn apt_get(shell: &Shell, arguments: &[&str]) -> Result<()> {
-    if apt(shell, arguments).quiet().ignore_stderr().run().is_err() {
-        apt(shell, &["update"]).run()?;
-        apt(shell, arguments).run()?;
+    let apt_get = |arguments: &[&str]| {
+        let quiet = ["--quiet", "--quiet", "--option", "Dpkg::Use-Pty=0"];
+        cmd!(shell, "apt-get {quiet...} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").ignore_stdout()
+    };
+    if apt_get(arguments).quiet().ignore_stderr().run().is_err() {
+        apt_get(&["update"]).run()?;
+        apt_get(arguments).run()?;
     }
     Ok(())
-}
-
-fn apt<'a>(shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
-    let quiet = ["--quiet", "--quiet", "--option", "Dpkg::Use-Pty=0"];
-    cmd!(shell, "apt-get {quiet...} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").ignore_stdout()
 }

@@ -48,7 +48,7 @@ test("what cannot be connected to is an error with a code", async () => {
   equal(await codeOf(open("/status/401")), "connectFailed");
   const error = await failureOf(open("/hang", { connectTimeout: 50 }));
   equal(error.code, "connectTimeout");
-  equal(error.message, `\`${url("/hang")}\` did not connect within 50 ms`);
+  equal(error.message, `could not connect to \`${url("/hang")}\` within 50 ms`);
   assert(error instanceof WebSocketError && error instanceof Error, "it is an error");
   equal(error.name, "WebSocketError");
 });

@@ -68,11 +68,11 @@ test("a message to a connection that is not open is handed back", async () => {
   const closing = socket.close();
   const blob = new Blob(["late"]);
   let error = await unsent(() => socket.trySend(blob));
-  equal([error.code, error.message, error.name], ["notOpen", "the connection is closing, not open; connect again", "SendError"]);
+  equal([error.code, error.message, error.name], ["notOpen", "the connection is closing, not open", "SendError"]);
   assert(error.unsent === blob, "it is handed back");
   await closing;
   error = await unsent(socket.send(blob));
-  equal([error.code, error.message], ["notOpen", "the connection is closed, not open; connect again"]);
+  equal([error.code, error.message], ["notOpen", "the connection is closed, not open"]);
   assert(error.unsent === blob, "it is handed back");
 });
 
