@@ -161,6 +161,14 @@ impl Page {
         self.0.throws.replace(Some(Box::new(throws)));
     }
 
+    /// The bytes that the page has sent and that have not left it, on all of its connections together.
+    ///
+    /// It is the truth, where `buffered_amount` is what a browser tells: what was sent on a connection that ended before
+    /// it left counts for ever.
+    pub fn unsent(&self) -> u64 {
+        self.0.unsent.get()
+    }
+
     /// What the page has left: all 0 when every handle was dropped and every connection has ended.
     pub fn leftovers(&self) -> Leftovers {
         Leftovers {

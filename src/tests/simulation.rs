@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, join};
 
-use crate::testing::Page;
+use crate::testing::{Network, Page};
 use crate::{CloseEvent, Error, WebSocket, WebSocketStream};
 
 #[test]
@@ -67,5 +67,44 @@ fn debug_texts_of_connections_hold_no_secrets() {
         let text = format!("{:?} {socket:?}", stream.unwrap());
         assert!(!text.contains("secret"), "{text}");
         assert_eq!(text.matches("example.com/feed").count(), 2, "{text}");
+    });
+}
+
+#[test]
+fn what_happens_last_of_all_wakes_who_waits_for_it() {
+    let page = Page::new();
+    page.run(async { page.sleep(Duration::ZERO).await });
+}
+
+#[test]
+fn on_a_network_that_becomes_faster_a_connection_opens_before_it_closes() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, _) = join!(WebSocketStream::connect("ws://example.com/"), async {
+            let mut peer = server.accept().await;
+            peer.set_network(Network { delay: Duration::ZERO, ..Network::default() });
+            peer.close();
+        });
+        assert_eq!(stream.unwrap().next().await, None);
+    });
+}
+
+#[test]
+fn what_never_left_the_page_counts_as_unsent() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let stream = stream.unwrap();
+        peer.set_stalled(true);
+        peer.set_network(Network { window: 1000, ..Network::default() });
+        stream.try_send(vec![0; 1500]).unwrap();
+        assert_eq!(page.unsent(), 1500);
+        page.sleep(Duration::from_secs(1)).await;
+        assert_eq!(page.unsent(), 500);
+        peer.reset();
+        let _ = stream.closed().await;
+        assert_eq!(page.unsent(), 500);
     });
 }

@@ -77,6 +77,8 @@ pub struct Page {
     /// Decides of which messages the browser's `send` throws.
     pub throws: RefCell<Option<Throws>>,
     pub memory_limit: Cell<u64>,
+    /// The payload bytes that sockets of this page took and that have not left it, or never will.
+    pub unsent: Cell<u64>,
     tasks_run: Cell<u64>,
     /// Tasks and polls since time last passed by waiting.
     busy: Cell<u64>,
@@ -135,6 +137,7 @@ impl Page {
             sockets: RefCell::default(),
             throws: RefCell::default(),
             memory_limit: Cell::new(u64::MAX),
+            unsent: Cell::default(),
             tasks_run: Cell::default(),
             busy: Cell::default(),
         })
@@ -172,11 +175,7 @@ impl Page {
 
     /// Runs the next task, or lets time pass until something happens. False if nothing ever will.
     fn step(self: &Rc<Self>) -> bool {
-        if self.run_callback() {
-            return true;
-        }
-        self.happen();
-        if self.run_task() {
+        if self.run_callback() || self.happen() || self.run_task() {
             return true;
         }
         let next = self.scheduled.borrow().first_key_value().map(|((at, _), _)| *at);
@@ -187,13 +186,15 @@ impl Page {
         true
     }
 
-    /// Lets all happen whose time has come.
-    fn happen(self: &Rc<Self>) {
+    /// Lets all happen whose time has come. Whether there was anything.
+    fn happen(self: &Rc<Self>) -> bool {
+        let mut has_happened = false;
         loop {
             let mut scheduled = self.scheduled.borrow_mut();
-            let Some(entry) = scheduled.first_entry().filter(|entry| entry.key().0 <= self.now.get()) else { return };
-            let scheduled_now = entry.remove();
+            let due = scheduled.first_entry().filter(|entry| entry.key().0 <= self.now.get());
+            let Some(scheduled_now) = due.map(|entry| entry.remove()) else { return has_happened };
             drop(scheduled);
+            has_happened = true;
             match scheduled_now {
                 Scheduled::World(action) => action(),
                 Scheduled::Timeout(due, action) => self.time_out(due, action),

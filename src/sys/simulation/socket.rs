@@ -281,6 +281,7 @@ impl Inner {
     }
 
     fn send(&self, frame: Frame) {
+        self.page.unsent.set(self.page.unsent.get() + frame.len());
         let wire = self.wire.borrow().clone();
         // What is sent after the closing has begun is counted, and nothing else: also if the page cannot know of it yet.
         let is_discarded = self.state.get() != ReadyState::Open || self.is_peer_closing.get();

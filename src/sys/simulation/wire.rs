@@ -120,11 +120,13 @@ const OFFLINE_TICK: Duration = Duration::from_millis(200);
 
 impl Wire {
     pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
+        // Behind the answer to the handshake.
+        let down = Pipe { last_arrival: page.elapsed() + network.delay, ..Pipe::default() };
         Rc::new(Self {
             page: Rc::downgrade(page),
             network: Cell::new(network),
             up: RefCell::default(),
-            down: RefCell::default(),
+            down: RefCell::new(down),
             client: Rc::downgrade(client),
             inbox: Inbox::default(),
             is_silent: Cell::default(),
@@ -212,6 +214,7 @@ impl Wire {
         let room = if direction == Direction::Up { self.inbox.room(network.window) } else { u64::MAX };
         let (complete, taken) = pipe.take(per_tick.max(1).min(room));
         if direction == Direction::Up {
+            page.unsent.set(page.unsent.get() - taken);
             self.inbox.arrives(taken);
         }
         for frame in complete {
