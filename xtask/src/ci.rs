@@ -7,7 +7,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{bench, examples, msrv, npm, page, setup, test, variants, wasm_bindgen};
+use crate::{bench, examples, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -37,6 +37,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     step("checking the documentation", || {
         Ok(cargo(&["doc", "--quiet", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
     })?;
+    step("checking the properties for 20,000 seeds", || properties::run(shell, &properties::Options::default()))?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
     test::large(shell, &toolchain, &browsers)?;

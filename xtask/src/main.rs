@@ -20,6 +20,7 @@ mod examples;
 mod msrv;
 mod npm;
 mod page;
+mod properties;
 mod serve;
 mod server;
 mod setup;
@@ -62,6 +63,8 @@ enum Command {
     Server(server::Options),
     /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
     Test,
+    /// Checks the properties of random programs in the simulated page, for 20,000 seeds or as many as one likes.
+    Properties(properties::Options),
     /// Measures what messages cost, beside JavaScript and other crates.
     Bench(bench::Options),
     /// Builds the npm package, in `npm/dist`.
@@ -92,6 +95,7 @@ fn run() -> Result<()> {
         Command::Serve(options) => serve::run(&shell, cli.toolchain, &options),
         Command::Server(options) => server::run(&shell, cli.toolchain, &options),
         Command::Test => test::run(&shell, cli.toolchain),
+        Command::Properties(options) => properties::run(&shell, &options),
         Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),
         Command::Npm(options) => npm::run(&shell, cli.toolchain, &options),
         Command::Ci => ci::run(&shell, cli.toolchain),

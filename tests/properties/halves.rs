@@ -1,0 +1,275 @@
+//! Both halves of a connection: senders and their clones, slices, and the receiver.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_util::{SinkExt, StreamExt, sink::Sink};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest_derive::Arbitrary;
+use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Receiver, Sender};
+
+use crate::account::Account;
+use crate::peer::{Answer, PeerPlan};
+use crate::plan::{Letter, OptionsPlan, delay, limit, numbered, page_code};
+use crate::seeds::{hold, note};
+use crate::unmended::{Unmended, is_unmended};
+use crate::world::{World, WorldPlan};
+
+#[derive(Arbitrary, Clone, Debug)]
+struct Plan {
+    world: WorldPlan,
+    options: OptionsPlan,
+    peer: PeerPlan,
+    #[proptest(strategy = "vec(vec(any::<Send>(), 0..8), 1..4)")]
+    senders: Vec<Vec<Send>>,
+    #[proptest(strategy = "vec(any::<Read>(), 0..6)")]
+    reader: Vec<Read>,
+    finally: Finally,
+}
+
+/// What a sender does.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Send {
+    /// Something that waits, for no longer than this.
+    #[proptest(weight = 10)]
+    Await(Await, #[proptest(strategy = "limit()")] Option<u32>),
+    #[proptest(weight = 3)]
+    Try(Letter),
+    /// Goes on with a clone instead.
+    Clone,
+    #[proptest(weight = 2)]
+    Pause(#[proptest(strategy = "delay()")] u32),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Await {
+    #[proptest(weight = 6)]
+    Send(Letter),
+    /// By the sink, without a flush.
+    #[proptest(weight = 4)]
+    Feed(Letter),
+    #[proptest(weight = 2)]
+    Flush,
+    #[proptest(weight = 2)]
+    FlushSink,
+    Ready,
+    /// So many slices of so many bytes.
+    Slices(#[proptest(strategy = "1..6_u8")] u8, #[proptest(strategy = "8..3000_u16")] u16),
+    Close(#[proptest(strategy = "page_code()")] Option<u16>),
+    CloseSink,
+}
+
+/// What the reader does, before it reads to the end.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Read {
+    #[proptest(weight = 4)]
+    Next(#[proptest(strategy = "1..40_u8")] u8, #[proptest(strategy = "limit()")] Option<u32>),
+    #[proptest(weight = 4)]
+    Pause(#[proptest(strategy = "delay()")] u32),
+    Blobs(bool),
+    Drop,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Finally {
+    Drop,
+    #[proptest(weight = 2)]
+    Close,
+}
+
+const URL: &str = "ws://example.com/halves";
+
+#[test]
+fn the_halves_of_a_connection_keep_their_promises() {
+    hold(|plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone())));
+}
+
+async fn run(world: Rc<World>, plan: Plan) {
+    let account = Account::new(&world, plan.options.overflow());
+    let server = world.page.server(URL);
+    world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
+    match Options::from(&plan.options).connect(URL).await {
+        Ok(stream) => {
+            let (sender, receiver) = stream.split();
+            use_them(&account, sender, receiver, &plan).await;
+        }
+        Err(error) => {
+            let is_failed = matches!(plan.peer.answer, Answer::Refuse) || account.conversation.is_broken.get();
+            let expected = match error {
+                Error::ConnectFailed { .. } => is_failed,
+                Error::ConnectTimeout { .. } => matches!(plan.peer.answer, Answer::Ignore) || !is_failed,
+                _ => false,
+            };
+            assert!(expected, "{error:?} after {:?}", plan.peer.answer);
+        }
+    }
+    world.end();
+    assert!(world.settle().await, "the peer does not come to an end");
+    account.check_received();
+    account.check_end();
+    world.nothing_is_left().await;
+}
+
+async fn use_them(account: &Rc<Account>, sender: Sender, receiver: Receiver, plan: &Plan) {
+    let world = &account.world;
+    let closed = sender.closed();
+    let told = Rc::clone(account);
+    world.spawn(async move {
+        let end = closed.await;
+        note(&told.world.page, || format!("page: the end is told: {end:?}"));
+        told.end.replace(Some((told.world.page.elapsed(), end)));
+        told.world.changed();
+    });
+    // They count by themselves, as the peer runs on.
+    let running = Rc::new(RefCell::new(plan.senders.len()));
+    for steps in plan.senders.clone() {
+        let (account, sender, running) = (Rc::clone(account), sender.clone(), Rc::clone(&running));
+        world.spawn(async move {
+            send(&account, sender, steps).await;
+            *running.borrow_mut() -= 1;
+            account.world.changed();
+        });
+    }
+    let reader = Rc::new(RefCell::new(true));
+    let (reading, steps, is_reading) = (Rc::clone(account), plan.reader.clone(), Rc::clone(&reader));
+    world.spawn(async move {
+        read(&reading, receiver, steps).await;
+        is_reading.replace(false);
+        reading.world.changed();
+    });
+    let is_stuck = || account.conversation.is_stuck.get();
+    let all_sent = || *running.borrow() == 0;
+    let sent = world.in_calm(|| all_sent() || is_stuck()).await;
+    assert!(sent, "a sender waits for ever");
+    let mut sender = sender;
+    if matches!(plan.finally, Finally::Close) || !all_sent() {
+        close(account, &mut sender, None).await;
+        assert!(world.in_calm(|| all_sent() && !*reader.borrow()).await, "somebody waits after the end");
+    }
+}
+
+async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
+    let world = &account.world;
+    for step in steps {
+        match step {
+            Send::Await(what, limit) => {
+                note(&world.page, || format!("page: {what:?} within {limit:?}"));
+                let done = world.within(limit, wait(account, &mut sender, what)).await;
+                note(&world.page, || format!("page: {what:?}: {done:?}"));
+            }
+            Send::Try(letter) => {
+                let (number, message) = account.write(letter);
+                if sender.try_send(message).is_ok() {
+                    account.is_first(u64::MAX);
+                    account.handed_over(number);
+                }
+            }
+            Send::Clone => sender = sender.clone(),
+            Send::Pause(delay) => world.pause(delay).await,
+        }
+    }
+}
+
+async fn wait(account: &Rc<Account>, sender: &mut Sender, what: Await) -> Result<(), Error> {
+    match what {
+        Await::Send(letter) => {
+            let (number, message) = account.write(letter);
+            account.until_end("send", account.in_turn(sender.send(message))).await?;
+            account.handed_over(number);
+        }
+        Await::Feed(letter) => {
+            let (number, message) = account.write(letter);
+            account.until_end("feed", account.in_turn(sender.feed(message))).await?;
+            account.handed_over(number);
+        }
+        Await::Flush => account.until_end("flush", account.flush(sender.flush())).await?,
+        Await::FlushSink => account.until_end("poll_flush", account.flush(flush(sender))).await?,
+        Await::Ready => account.until_end("ready", sender.ready()).await?,
+        Await::Slices(slices, len) => {
+            let first = account.next_number();
+            let numbers = std::iter::once(first).chain((1..slices).map(|_| account.next_number()));
+            let numbers: Vec<_> = numbers.collect();
+            let bytes: String = numbers.iter().map(|number| numbered(*number, len.into())).collect();
+            let mut sending = sender.send_slices(Blob::new(bytes.as_bytes(), ""), len.into());
+            for number in numbers {
+                let next = async { sending.next().await.expect("there is one more slice") };
+                account.until_end("a slice", account.in_turn(next)).await?;
+                account.handed_over(number);
+            }
+        }
+        Await::Close(code) => close(account, sender, code).await,
+        Await::CloseSink => close_sink(account, sender).await?,
+    }
+    Ok(())
+}
+
+/// The flush of the sink, which has one of its own.
+async fn flush(sender: &mut (impl Sink<Message, Error = Error> + Unpin)) -> Result<(), Error> {
+    SinkExt::flush(sender).await
+}
+
+async fn close(account: &Account, sender: &mut Sender, code: Option<u16>) {
+    let page = &account.world.page;
+    note(page, || format!("page: closes with {code:?}"));
+    let closing = match code {
+        None => {
+            account.closes(1005);
+            sender.close().await
+        }
+        Some(1006) => {
+            assert_eq!(sender.close_with(1006, "").await, Err(Error::InvalidCloseCode(1006)));
+            return;
+        }
+        Some(code) => {
+            account.closes(code);
+            sender.close_with(code, "the page closes").await
+        }
+    };
+    note(page, || format!("page: is closed: {closing:?}"));
+    account.closings.borrow_mut().push(closing);
+}
+
+async fn close_sink(account: &Account, sender: &mut Sender) -> Result<(), Error> {
+    account.closes(1005);
+    let closed = SinkExt::close(sender).await;
+    if closed.is_ok() && !is_unmended(Unmended::SinkClose) {
+        assert_eq!(account.world.page.unsent(), 0, "a sink says that all was sent before it closed");
+    }
+    closed
+}
+
+async fn read(account: &Rc<Account>, mut receiver: Receiver, steps: Vec<Read>) {
+    let world = &account.world;
+    for step in steps {
+        note(&world.page, || format!("page: {step:?}"));
+        match step {
+            Read::Next(messages, limit) => {
+                for _ in 0..messages {
+                    next(account, &mut receiver, limit).await;
+                }
+            }
+            Read::Pause(delay) => world.pause(delay).await,
+            Read::Blobs(are_blobs) => {
+                receiver.set_binary_type(if are_blobs { BinaryType::Blob } else { BinaryType::ArrayBuffer });
+            }
+            Read::Drop => return,
+        }
+    }
+    while next(account, &mut receiver, None).await == Some(true) {}
+}
+
+/// Takes the next message. False if there is none any more; none if there is none in time.
+async fn next(account: &Account, receiver: &mut Receiver, limit: Option<u32>) -> Option<bool> {
+    let world = &account.world;
+    let received = world.until_end(world.within(limit, receiver.next())).await??;
+    match received {
+        Some(Ok(message)) => account.received(&crate::plan::read(message).await),
+        Some(Err(error)) => account.failed(error),
+        None => {
+            account.ended(receiver.dropped());
+            return Some(false);
+        }
+    }
+    Some(true)
+}

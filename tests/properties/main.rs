@@ -1,0 +1,18 @@
+//! Random programs in random pages, against random peers: whatever happens in whatever order, the promises hold.
+//!
+//! Everything of a run comes from one seed: the program, the page, the network and the peer. The oracle is the peer: what its
+//! application has received and sent, never what the crate says of itself.
+//!
+//! ```text
+//! seeds ─▶ a plan ─▶ world: the page    ─▶ halves · sink · bytes · events · reconnecting: the programs
+//!                └─▶ peer: conversation ─▶ account: what both sides know must agree
+//! ```
+#![cfg(not(target_arch = "wasm32"))]
+
+mod account;
+mod halves;
+mod peer;
+mod plan;
+mod seeds;
+mod unmended;
+mod world;

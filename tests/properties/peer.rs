@@ -1,0 +1,193 @@
+//! The peer of a plan, and what its application knows: the oracle.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use proptest::collection::vec;
+use proptest_derive::Arbitrary;
+use wasm_websocket::Message;
+use wasm_websocket::testing::{Network, Peer, Server};
+
+use crate::plan::{Letter, Line, delay, milliseconds, peer_code};
+use crate::seeds::note;
+use crate::world::World;
+
+/// How a server answers a handshake, and what its application does then.
+#[derive(Arbitrary, Clone, Debug)]
+pub struct PeerPlan {
+    pub answer: Answer,
+    #[proptest(strategy = "vec(proptest::prelude::any::<Step>(), 0..8)")]
+    steps: Vec<Step>,
+    then: Then,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Answer {
+    #[proptest(weight = 12)]
+    Accept,
+    /// After so many milliseconds.
+    #[proptest(weight = 2)]
+    AcceptLate(#[proptest(strategy = "delay()")] u32),
+    Refuse,
+    /// There is no answer.
+    Ignore,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Step {
+    #[proptest(weight = 4)]
+    Send(Letter),
+    Flood(#[proptest(strategy = "1..400_u32")] u32),
+    /// Receives so many messages, for no more than so many milliseconds.
+    #[proptest(weight = 2)]
+    Receive(#[proptest(strategy = "1..8_u8")] u8, #[proptest(strategy = "delay()")] u32),
+    Pass(#[proptest(strategy = "delay()")] u32),
+    Stall(#[proptest(strategy = "delay()")] u32),
+    Network(Line),
+}
+
+/// How it ends.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Then {
+    /// It receives until the page closes.
+    #[proptest(weight = 6)]
+    Receive,
+    /// It closes, with a code or without, and receives what comes before the answer, or nothing.
+    #[proptest(weight = 4)]
+    Close(#[proptest(strategy = "peer_code()")] Option<u16>, bool),
+    Reset,
+    Leave,
+    Vanish,
+    Stall,
+}
+
+/// One connection, as the application of the peer has it.
+#[derive(Default)]
+pub struct Conversation {
+    /// How many messages it has sent: their numbers are 0, 1, …
+    pub sent: Cell<u32>,
+    pub received: RefCell<Vec<Message>>,
+    pub received_at: Cell<Duration>,
+    /// The code with which it has begun to close: 1005 if it gave none.
+    pub close: Cell<Option<u16>>,
+    /// It has broken the connection off, or the network has.
+    pub is_broken: Cell<bool>,
+    /// It neither reads nor ends the connection.
+    pub is_stuck: Cell<bool>,
+    /// It has received all that came before the end.
+    pub has_read_all: Cell<bool>,
+}
+
+impl Conversation {
+    /// Takes part in it, as the server of a page does that makes one connection.
+    pub async fn serve(self: Rc<Self>, world: Rc<World>, server: Server, plan: PeerPlan) {
+        let page = &world.page;
+        let Some(handshake) = world.until_end(server.handshake()).await else { return };
+        let peer = match plan.answer {
+            Answer::Accept => handshake.accept(),
+            Answer::AcceptLate(delay) => {
+                page.sleep(milliseconds(delay)).await;
+                handshake.accept()
+            }
+            Answer::Refuse => return handshake.refuse(),
+            Answer::Ignore => {
+                world.until_end(std::future::pending::<()>()).await;
+                return;
+            }
+        };
+        let Some(peer) = peer else { return };
+        note(page, || "peer: accepts".into());
+        self.talk(&world, peer, &plan).await;
+        note(page, || "peer: leaves".into());
+    }
+
+    async fn talk(&self, world: &World, mut peer: Peer, plan: &PeerPlan) {
+        for step in &plan.steps {
+            note(&world.page, || format!("peer: {step:?}"));
+            self.step(world, &mut peer, *step).await;
+            if self.has_read_all.get() || peer.is_ended() {
+                return;
+            }
+        }
+        note(&world.page, || format!("peer: {:?}", plan.then));
+        match plan.then {
+            Then::Receive => peer.set_network(Network::default()),
+            Then::Close(code, reads) => {
+                peer.set_network(Network::default());
+                self.close.set(Some(code.unwrap_or(1005)));
+                match code {
+                    Some(code) => peer.close_with(code, "the peer closes"),
+                    None => peer.close(),
+                }
+                if !reads {
+                    return;
+                }
+            }
+            Then::Reset => {
+                self.is_broken.set(true);
+                return peer.reset();
+            }
+            Then::Leave => {
+                self.is_broken.set(true);
+                return;
+            }
+            Then::Vanish => {
+                self.is_broken.set(true);
+                self.is_stuck.set(true);
+                world.changed();
+                peer.vanish();
+            }
+            Then::Stall => {
+                self.is_stuck.set(true);
+                world.changed();
+                peer.set_stalled(true);
+                while !peer.is_ended() {
+                    world.page.sleep(milliseconds(500)).await;
+                }
+                peer.set_stalled(false);
+            }
+        }
+        while self.receive(world, &mut peer).await {}
+    }
+
+    async fn step(&self, world: &World, peer: &mut Peer, step: Step) {
+        match step {
+            Step::Send(letter) => self.send(peer, letter),
+            Step::Flood(messages) => (0..messages).for_each(|_| self.send(peer, Letter::SMALLEST)),
+            Step::Receive(messages, limit) => {
+                for _ in 0..messages {
+                    let received =
+                        select(Box::pin(self.receive(world, peer)), Box::pin(world.page.sleep(milliseconds(limit))));
+                    if !matches!(received.await, Either::Left((true, _))) {
+                        break;
+                    }
+                }
+            }
+            Step::Pass(time) => world.page.sleep(milliseconds(time)).await,
+            Step::Stall(time) => {
+                peer.set_stalled(true);
+                world.page.sleep(milliseconds(time)).await;
+                peer.set_stalled(false);
+            }
+            Step::Network(line) => peer.set_network(line.into()),
+        }
+    }
+
+    fn send(&self, peer: &mut Peer, letter: Letter) {
+        peer.send(letter.message(self.sent.get()));
+        self.sent.set(self.sent.get() + 1);
+    }
+
+    /// Receives one message. False if there is none any more.
+    async fn receive(&self, world: &World, peer: &mut Peer) -> bool {
+        let Some(message) = peer.receive().await else {
+            self.has_read_all.set(true);
+            return false;
+        };
+        self.received_at.set(world.page.elapsed());
+        self.received.borrow_mut().push(message);
+        true
+    }
+}

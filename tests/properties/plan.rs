@@ -1,0 +1,172 @@
+//! What random values are like: small ones for the most part, so that limits are met often and failures can be made small.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest_derive::Arbitrary;
+use wasm_websocket::testing::{Engine, Network};
+use wasm_websocket::{BinaryType, Blob, Message, Options, Overflow};
+
+/// Milliseconds to wait.
+pub fn delay() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => 0..3_u32, 4 => 0..80_u32, 1 => 0..3000_u32]
+}
+
+/// A time limit for something that waits, mostly none.
+pub fn limit() -> impl Strategy<Value = Option<u32>> {
+    prop_oneof![5 => Just(None), 1 => Just(Some(0)), 1 => delay().prop_map(Some)]
+}
+
+pub fn milliseconds(milliseconds: u32) -> Duration {
+    Duration::from_millis(milliseconds.into())
+}
+
+/// A message, which will have a number.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Letter {
+    #[proptest(strategy = "len()")]
+    len: u32,
+    kind: Kind,
+}
+
+fn len() -> impl Strategy<Value = u32> {
+    prop_oneof![6 => 8..64_u32, 4 => 8..4096_u32, 1 => 8..40_000_u32]
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Kind {
+    Text,
+    Binary,
+    Blob,
+}
+
+/// The digits of a number.
+pub const DIGITS: usize = 8;
+
+impl Letter {
+    pub const SMALLEST: Self = Self { len: DIGITS as u32, kind: Kind::Text };
+
+    pub fn message(self, number: u32) -> Message {
+        let text = numbered(number, self.len as usize);
+        match self.kind {
+            Kind::Text => Message::Text(text),
+            Kind::Binary => Message::Binary(text.into_bytes()),
+            Kind::Blob => Message::Blob(Blob::new(text.as_bytes(), "")),
+        }
+    }
+}
+
+/// A text of some bytes that begins with a number.
+pub fn numbered(number: u32, len: usize) -> String {
+    let mut text = format!("{number:0DIGITS$}");
+    text.extend(std::iter::repeat_n('x', len.saturating_sub(DIGITS)));
+    text
+}
+
+/// The message, as bytes if it is a Blob.
+pub async fn read(message: Message) -> Message {
+    match message {
+        Message::Blob(blob) => Message::Binary(blob.bytes().await.expect("there is memory")),
+        other => other,
+    }
+}
+
+/// The number of a message. A Blob must have been read before.
+pub fn number_of(message: &Message) -> u32 {
+    let bytes = match message {
+        Message::Text(text) => text.as_bytes(),
+        other => other.as_bytes().expect("a Blob has been read"),
+    };
+    let digits = bytes.get(..DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
+    let number = digits.and_then(|digits| digits.parse().ok()).expect("every message has a number");
+    assert!(bytes[DIGITS..].iter().all(|byte| *byte == b'x'), "message {number} has changed on its way");
+    number
+}
+
+/// What the network is like.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Line {
+    #[proptest(strategy = "prop_oneof![3 => Just(12_500_000_u64), 2 => 20_000..1_000_000_u64]")]
+    bandwidth: u64,
+    #[proptest(strategy = "prop_oneof![Just(5_u32), 0..60_u32]")]
+    delay: u32,
+    #[proptest(strategy = "prop_oneof![2 => Just(128_u64 << 10), 1 => 0..8192_u64]")]
+    window: u64,
+}
+
+impl From<Line> for Network {
+    fn from(Line { bandwidth, delay, window }: Line) -> Self {
+        Self { bandwidth, delay: milliseconds(delay), window }
+    }
+}
+
+/// Where engines differ.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Browser {
+    Chromium,
+    Firefox,
+}
+
+impl From<Browser> for Engine {
+    fn from(browser: Browser) -> Self {
+        match browser {
+            Browser::Chromium => Self::Chromium,
+            Browser::Firefox => Self::Firefox,
+        }
+    }
+}
+
+/// A code with which a peer may close.
+pub fn peer_code() -> impl Strategy<Value = Option<u16>> {
+    prop_oneof![
+        2 => Just(None),
+        2 => Just(Some(1000)),
+        3 => prop_oneof![Just(1001), Just(1008), Just(1011), Just(1012), Just(1013), Just(4000_u16)].prop_map(Some),
+    ]
+}
+
+/// A code and a reason with which a page closes, of which some are none.
+pub fn page_code() -> impl Strategy<Value = Option<u16>> {
+    prop_oneof![4 => Just(None), 2 => Just(Some(1000)), 2 => (3000..3003_u16).prop_map(Some), 1 => Just(Some(1006))]
+}
+
+/// The options of a connection: with limits so small that they are met.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct OptionsPlan {
+    #[proptest(strategy = "prop_oneof![1 => Just(1_u64 << 20), 3 => 0..8192_u64]")]
+    high_water_mark: u64,
+    #[proptest(strategy = "0..8192_u64")]
+    low_water_mark: u64,
+    #[proptest(strategy = "overflow()")]
+    overflow: Overflow,
+    /// None for the default, else bytes and messages.
+    #[proptest(strategy = "prop_oneof![2 => Just(None), 1 => (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
+    receive_limit: Option<(u64, usize)>,
+    are_blobs: bool,
+}
+
+fn overflow() -> impl Strategy<Value = Overflow> {
+    prop_oneof![
+        Just(Overflow::Close),
+        Just(Overflow::DropOldest),
+        Just(Overflow::DropNewest),
+        Just(Overflow::Unbounded),
+    ]
+}
+
+impl OptionsPlan {
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+}
+
+impl From<&OptionsPlan> for Options {
+    fn from(plan: &OptionsPlan) -> Self {
+        let (bytes, messages) = plan.receive_limit.unwrap_or((64 << 20, 1 << 18));
+        Self::new()
+            .high_water_mark(plan.high_water_mark)
+            .low_water_mark(plan.low_water_mark)
+            .receive_limit(bytes, messages, plan.overflow)
+            .binary_type(if plan.are_blobs { BinaryType::Blob } else { BinaryType::ArrayBuffer })
+    }
+}

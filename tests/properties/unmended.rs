@@ -1,0 +1,21 @@
+//! Known faults for which a check is left out, until they are mended. `PROPERTIES_ALL=1` checks all the same.
+
+use std::env;
+
+/// A fault that is known, by what should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmended {
+    /// The last item of a stream is an error if the connection was lost.
+    LossIsTold,
+    /// 2: senders are served in the order in which they began to wait.
+    SendersInOrder,
+    /// 5: everybody is told of an overflow, also those who only send.
+    OverflowIsTold,
+    /// 4: a sink that has closed says `Ok` if and only if everything was sent.
+    SinkClose,
+}
+
+/// Whether a check is left out.
+pub fn is_unmended(_fault: Unmended) -> bool {
+    env::var_os("PROPERTIES_ALL").is_none()
+}

@@ -1,0 +1,201 @@
+//! The page of a plan: what it is like, what happens to it, and the tasks that run in it.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use futures_util::future::{Either, select};
+use proptest::collection::vec;
+use proptest_derive::Arbitrary;
+use wasm_websocket::testing::{Network, Page};
+
+use crate::plan::{Browser, Line, delay, milliseconds};
+use crate::seeds::note;
+
+/// What the page and its network are like, and what happens to them.
+#[derive(Arbitrary, Clone, Debug)]
+pub struct WorldPlan {
+    seed: u64,
+    browser: Browser,
+    network: Line,
+    #[proptest(strategy = "vec((delay(), proptest::prelude::any::<Happening>()), 0..4)")]
+    happenings: Vec<(u32, Happening)>,
+}
+
+/// Something that happens to the page.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Happening {
+    Hide,
+    Show,
+    /// For so many milliseconds.
+    Freeze(#[proptest(strategy = "delay()")] u32),
+    Online,
+    Restore,
+    #[proptest(weight = 2)]
+    Network(Line),
+    SetClock(#[proptest(strategy = "-20_000..20_000_i64")] i64),
+    /// Time passes while the page is as it is.
+    Pass(#[proptest(strategy = "1..600_u32")] u32),
+}
+
+/// A page and what is known about it.
+pub struct World {
+    pub page: Page,
+    is_hidden: Cell<bool>,
+    is_frozen: Cell<bool>,
+    /// How often the page was hidden or frozen.
+    disturbances: Cell<u64>,
+    running: Cell<usize>,
+    /// Those who wait for something of this, which is looked at anew whenever it changes.
+    waiting: RefCell<Vec<Waker>>,
+    is_calm: Cell<bool>,
+    is_over: Cell<bool>,
+}
+
+/// More milliseconds than anything takes that goes on, when nothing more happens to the page.
+const PATIENCE: u32 = 120_000;
+
+impl World {
+    /// Runs a program in the page of a plan.
+    pub fn run<F: Future<Output = ()>>(plan: &WorldPlan, program: impl FnOnce(Rc<Self>) -> F) {
+        let page = Page::with_seed(plan.seed).engine(plan.browser.into());
+        page.set_network(plan.network.into());
+        let world = Rc::new(Self {
+            page: page.clone(),
+            is_hidden: Cell::default(),
+            is_frozen: Cell::default(),
+            disturbances: Cell::default(),
+            running: Cell::default(),
+            waiting: RefCell::default(),
+            is_calm: Cell::default(),
+            is_over: Cell::default(),
+        });
+        page.run(async {
+            let happenings = Self::happen(Rc::clone(&world), plan.happenings.clone());
+            world.spawn(happenings);
+            program(Rc::clone(&world)).await;
+        });
+    }
+
+    async fn happen(self: Rc<Self>, happenings: Vec<(u32, Happening)>) {
+        let page = &self.page;
+        for (delay, happening) in happenings {
+            page.sleep(milliseconds(delay)).await;
+            note(page, || format!("page: {happening:?}"));
+            match happening {
+                Happening::Hide => self.set_hidden(true),
+                Happening::Show => self.set_hidden(false),
+                Happening::Freeze(time) => {
+                    self.disturbances.set(self.disturbances.get() + 1);
+                    self.is_frozen.set(true);
+                    page.freeze();
+                    page.sleep(milliseconds(time)).await;
+                    page.resume();
+                    self.is_frozen.set(false);
+                    self.changed();
+                }
+                Happening::Online => page.come_online(),
+                Happening::Restore => page.restore(),
+                Happening::Network(line) => page.set_network(line.into()),
+                Happening::SetClock(offset) => page.set_clock(offset),
+                Happening::Pass(seconds) => page.sleep(milliseconds(seconds * 1000)).await,
+            }
+        }
+        self.set_hidden(false);
+        page.set_network(Network::default());
+        self.is_calm.set(true);
+        self.changed();
+    }
+
+    fn set_hidden(&self, hidden: bool) {
+        if hidden && !self.is_hidden.get() {
+            self.disturbances.set(self.disturbances.get() + 1);
+        }
+        self.is_hidden.set(hidden);
+        if hidden { self.page.hide() } else { self.page.show() }
+    }
+
+    /// A number that changes when the page is hidden or frozen. None while it is.
+    pub fn undisturbed(&self) -> Option<u64> {
+        let is_disturbed = self.is_hidden.get() || self.is_frozen.get();
+        (!is_disturbed).then(|| self.disturbances.get())
+    }
+
+    /// Runs a task of the program. [`settle`](Self::settle) waits for it.
+    pub fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        self.running.set(self.running.get() + 1);
+        let world = Rc::clone(self);
+        self.page.spawn(async move {
+            task.await;
+            world.running.set(world.running.get() - 1);
+            world.changed();
+        });
+    }
+
+    /// Waits until all tasks of the program have ended. False if they do not.
+    pub async fn settle(&self) -> bool {
+        self.in_calm(|| self.running.get() == 0).await
+    }
+
+    /// Waits until something of this has become true. False if it has not long after all that happens to the page.
+    pub async fn in_calm(&self, is_true: impl Fn() -> bool) -> bool {
+        self.until(|| self.is_calm.get() || is_true()).await;
+        let limit = pin!(self.page.sleep(milliseconds(PATIENCE)));
+        matches!(select(pin!(self.until(is_true)), limit).await, Either::Left(_))
+    }
+
+    /// Waits as code of the page does: a frozen page does not go on.
+    pub async fn pause(&self, delay: u32) {
+        self.page.sleep(milliseconds(delay)).await;
+        self.until(|| !self.is_frozen.get()).await;
+    }
+
+    /// Resolves with what a future gives, or with nothing if it is dropped after so many milliseconds.
+    pub async fn within<F: Future>(&self, limit: Option<u32>, future: F) -> Option<F::Output> {
+        let Some(limit) = limit else { return Some(future.await) };
+        match select(pin!(future), pin!(self.pause(limit))).await {
+            Either::Left((output, _)) => Some(output),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Lets everybody leave who waits for nothing but the end.
+    pub fn end(&self) {
+        self.is_over.set(true);
+        self.changed();
+    }
+
+    /// The same as [`within`](Self::within), with the end of the program as the limit.
+    pub async fn until_end<F: Future>(&self, future: F) -> Option<F::Output> {
+        match select(pin!(future), pin!(self.until(|| self.is_over.get()))).await {
+            Either::Left((output, _)) => Some(output),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Resolves when something of this has become true.
+    pub async fn until(&self, is_true: impl Fn() -> bool) {
+        poll_fn(|context| {
+            if is_true() {
+                return Poll::Ready(());
+            }
+            self.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Something has changed for which somebody may wait.
+    pub fn changed(&self) {
+        self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Checks that nothing is left when everything was dropped.
+    pub async fn nothing_is_left(&self) {
+        // Browsers give up a silent peer after a minute.
+        self.page.sleep(milliseconds(61_000)).await;
+        assert_eq!(self.page.leftovers(), Default::default(), "something is left");
+    }
+}

@@ -1,0 +1,28 @@
+//! Checks the properties in the simulated page, for as many seeds as one likes.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// How many seeds, for each property.
+    #[arg(long, default_value_t = 20_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Only those properties whose names contain this.
+    name: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seeds: 20_000, seed: 0, name: None }
+    }
+}
+
+pub fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let Options { seeds, seed, name } = options;
+    let test = cmd!(shell, "cargo test --quiet --profile properties --test properties -- --nocapture {name...}");
+    Ok(test.env("PROPERTIES_SEEDS", seeds.to_string()).env("PROPERTIES_SEED", seed.to_string()).run()?)
+}
