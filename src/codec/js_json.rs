@@ -13,8 +13,14 @@ use crate::{Error, Message, ReceiveError};
 /// A field with `#[serde(with = "serde_wasm_bindgen::preserve")]` is a `JsValue`, and stays in JavaScript. For values that
 /// have none, [`Json`](crate::codec::Json) is the codec: its documentation says how they compare.
 ///
-/// JavaScript's numbers are `f64`: integers beyond ±(2⁵³ − 1) are an error when they are sent, and may have been rounded
-/// when they come. What is nested deeper than 128 levels is an error, so that no peer can exhaust the stack.
+/// JavaScript's numbers are `f64`. An error is
+///
+/// - an integer beyond ±(2⁵³ − 1), whether it is sent or comes. Where a float is expected, it comes rounded.
+/// - an `i128` or `u128`, whatever its value.
+/// - NaN or infinity that is sent, also in a `JsValue`.
+/// - what comes nested deeper than 128 levels, so that no peer can exhaust the stack.
+///
+/// Beyond that a `JsValue` is written as `JSON.stringify` writes it, which leaves out what is `undefined`.
 ///
 /// # Examples
 ///

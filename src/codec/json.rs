@@ -3,17 +3,19 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::finite::Finite;
 use super::{Decode, Encode, decoded, unencodable};
 use crate::{Error, Message, ReceiveError};
 
 /// JSON in text messages, by serde_json. JSON that comes in bytes is read, too.
 ///
-/// What is nested deeper than 128 levels is an error, so that no peer can exhaust the stack.
+/// NaN and infinity, which JSON has no number for, are an error when they are sent. So is what comes nested deeper than 128
+/// levels, so that no peer can exhaust the stack.
 pub enum Json {}
 
 impl<T: Serialize + ?Sized> Encode<T> for Json {
     fn encode(value: &T) -> Result<Message, Error> {
-        serde_json::to_string(value).map(Message::Text).map_err(unencodable)
+        serde_json::to_string(&Finite(value)).map(Message::Text).map_err(unencodable)
     }
 }
 
@@ -34,7 +36,7 @@ pub enum JsonBytes {}
 
 impl<T: Serialize + ?Sized> Encode<T> for JsonBytes {
     fn encode(value: &T) -> Result<Message, Error> {
-        serde_json::to_vec(value).map(Message::Binary).map_err(unencodable)
+        serde_json::to_vec(&Finite(value)).map(Message::Binary).map_err(unencodable)
     }
 }
 

@@ -12,6 +12,8 @@
 //! own `JSON`, of 1 to 1,000 records of about 100 bytes. Both are from `cargo xtask bench --codecs --rounds 5`, whose numbers
 //! are in `bench/CODECS.md`: they are why serde_json is the default, and [`JsJson`] is for values that stay in JavaScript.
 
+#[cfg(feature = "json")]
+mod finite;
 #[cfg(feature = "serde-wasm-bindgen")]
 mod js_json;
 #[cfg(feature = "json")]

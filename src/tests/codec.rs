@@ -1,7 +1,11 @@
 //! The codecs that need no browser.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codec::{Bytes, Decode, Encode, Json, JsonBytes, Postcard, Text};
 use crate::{Error, Message, ReceiveError};
@@ -100,4 +104,116 @@ fn a_length_that_is_not_there_takes_no_memory() {
 fn what_the_format_cannot_hold_is_an_error() {
     let value = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert_eq!(Json::encode(&value), Err(Error::Encode("key must be a string".into())));
+}
+
+/// A number in every place where one may be.
+#[derive(Debug, Serialize)]
+enum Number {
+    Plain(f64),
+    Small(f32),
+    Optional(Option<f64>),
+    List(Vec<f64>),
+    Tuple((u8, f64)),
+    Two(u8, f64),
+    Named { number: f64 },
+    Struct(Struct),
+    Newtype(Newtype),
+    Pair(Pair),
+    ByName(BTreeMap<u8, f64>),
+    Nested(Box<Number>),
+    Any(#[serde(serialize_with = "flat_map")] f64),
+}
+
+#[derive(Debug, Serialize)]
+struct Struct {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<f64>,
+    number: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Newtype(f64);
+
+#[derive(Debug, Serialize)]
+struct Pair(u8, f64);
+
+fn flat_map<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("number", *number)])
+}
+
+fn numbers(number: f64) -> Vec<Number> {
+    vec![
+        Number::Plain(number),
+        Number::Small(number as f32),
+        Number::Optional(Some(number)),
+        Number::List(vec![0.0, number]),
+        Number::Tuple((1, number)),
+        Number::Two(1, number),
+        Number::Named { number },
+        Number::Struct(Struct { missing: None, number }),
+        Number::Newtype(Newtype(number)),
+        Number::Pair(Pair(1, number)),
+        Number::ByName([(1, number)].into()),
+        Number::Nested(Box::new(Number::Nested(Box::new(Number::Plain(number))))),
+        Number::Any(number),
+    ]
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_an_error_wherever_it_is() {
+    for (number, what) in [(f64::NAN, "NaN"), (f64::INFINITY, "infinity"), (f64::NEG_INFINITY, "infinity")] {
+        let error = Error::Encode(format!("{what} is not a number in JSON"));
+        for value in numbers(number) {
+            assert_eq!(Json::encode(&value), Err(error.clone()), "{value:?}");
+            assert_eq!(JsonBytes::encode(&value), Err(error.clone()), "{value:?}");
+        }
+    }
+    assert!(matches!(Json::encode(&f32::NAN), Err(Error::Encode(_))));
+}
+
+/// What is no number passes as serde_json writes it.
+#[derive(Debug, Serialize)]
+struct Others<'a> {
+    integers: (i8, i16, i32, i64, i128, u8, u16, u32, u64, u128),
+    texts: (char, &'a str, bool),
+    nothing: (Option<u8>, (), Unit, Kind),
+    #[serde(serialize_with = "bytes")]
+    bytes: &'a [u8],
+    address: Ipv4Addr,
+    #[serde(serialize_with = "display")]
+    displayed: u8,
+    any: serde_json::Value,
+}
+
+#[derive(Debug, Serialize)]
+struct Unit;
+
+#[derive(Debug, Serialize)]
+enum Kind {
+    First,
+}
+
+fn bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+fn display<S: Serializer>(number: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("<{number}>"))
+}
+
+#[test]
+fn what_json_can_hold_is_written_as_by_serde_json() {
+    fn check(value: &(impl Serialize + Debug)) {
+        assert_eq!(Json::encode(value), Ok(serde_json::to_string(value).unwrap().into()), "{value:?}");
+    }
+    numbers(-1.5e-7).iter().for_each(check);
+    check(&Others {
+        integers: (-1, -2, -3, i64::MIN, i128::MIN, 1, 2, 3, u64::MAX, u128::MAX),
+        texts: ('"', "\u{0}ü", true),
+        nothing: (None, (), Unit, Kind::First),
+        bytes: b"\x00\xff",
+        address: Ipv4Addr::LOCALHOST,
+        displayed: 7,
+        any: serde_json::json!({ "a": [1, 1.5, null, { "b": "c" }] }),
+    });
 }

@@ -158,15 +158,49 @@ async fn values_of_javascript_stay_there() {
     assert!(Reflect::get(&Object::new(), &"polluted".into()).unwrap().is_undefined());
 }
 
+const LARGEST: i64 = (1 << 53) - 1;
+
 #[apply(browser_test)]
-async fn numbers_that_javascript_cannot_hold_are_errors() {
-    let mut typed = connect("/echo").await.typed::<u64, u64, JsJson>();
-    let largest = (1 << 53) - 1;
-    typed.send(largest).await.unwrap();
-    assert_eq!(typed.next().await.unwrap(), Ok(largest));
-    let unsent = typed.send(largest + 2).await.unwrap_err();
-    assert!(matches!(unsent.error, Error::Encode(_)), "{unsent}");
-    assert_eq!(unsent.message, largest + 2);
+async fn integers_that_javascript_cannot_hold_are_errors() {
+    let mut typed = connect("/echo").await.typed::<i64, i64, JsJson>();
+    for integer in [LARGEST, -LARGEST] {
+        typed.send(integer).await.unwrap();
+        assert_eq!(typed.next().await.unwrap(), Ok(integer));
+    }
+    for integer in [LARGEST + 1, -LARGEST - 1, i64::MAX, i64::MIN] {
+        let unsent = typed.send(integer).await.unwrap_err();
+        assert!(matches!(unsent.error, Error::Encode(_)), "{unsent}");
+        assert_eq!(unsent.message, integer);
+        assert!(decoded::<i64, JsJson>(integer.to_string()).await.is_err(), "{integer}");
+    }
+    // The number between two that a float can hold.
+    assert_eq!(decoded::<f64, JsJson>((LARGEST + 2).to_string()).await, Ok(9_007_199_254_740_992.0));
+    assert!(matches!(JsJson::encode(&7_u128), Err(Error::Encode(_))));
+    assert!(matches!(JsJson::encode(&7_i128), Err(Error::Encode(_))));
+    assert!(decoded::<u128, JsJson>("7").await.is_err());
+}
+
+#[apply(browser_test)]
+async fn numbers_that_json_has_none_for_are_errors() {
+    #[derive(Serialize)]
+    struct Value {
+        name: Option<&'static str>,
+        number: f64,
+        #[serde(with = "serde_wasm_bindgen::preserve")]
+        preserved: JsValue,
+    }
+
+    let encode = |name, number, preserved| JsJson::encode(&Value { name, number, preserved: js(preserved) });
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(matches!(encode(Some("a"), number, "1"), Err(Error::Encode(_))), "{number}");
+        assert!(matches!(Json::encode(&number), Err(Error::Encode(_))), "{number}");
+    }
+    for number in ["NaN", "1 / 0", "[1, { a: [-1 / 0] }]", "{ toJSON: () => NaN }"] {
+        assert!(matches!(encode(Some("a"), 1.5, number), Err(Error::Encode(_))), "{number}");
+    }
+    // What is `null` of right is written.
+    let nulls = r#"{"name":null,"number":1.5,"preserved":[null,{"a":null},"null"]}"#;
+    assert_eq!(encode(None, 1.5, "[null, { a: null, b: undefined }, 'null']"), Ok(nulls.into()));
 }
 
 #[apply(browser_test)]

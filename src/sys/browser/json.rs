@@ -14,7 +14,23 @@ pub fn stringify<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
     let value = value.serialize(&Serializer::json_compatible()).map_err(|reason| Error::Encode(reason.to_string()))?;
     let text = JSON::stringify(&value).map_err(|thrown| Error::Encode(describe(&thrown)))?;
     // `undefined` and functions become `undefined`.
-    text.as_string().ok_or_else(|| Error::Encode("JSON has no such value".into()))
+    let text = text.as_string().ok_or_else(|| Error::Encode("JSON has no such value".into()))?;
+    // NaN and infinity become `null`. Looking at every value is slow, and mostly there is no `null`.
+    if text.as_bytes().windows(4).any(|bytes| bytes == b"null") && !is_finite(&value) {
+        return Err(Error::Encode("NaN and infinity are not numbers in JSON".into()));
+    }
+    Ok(text)
+}
+
+/// Whether every number is finite that JSON takes from the value.
+fn is_finite(value: &JsValue) -> bool {
+    let mut is_finite = true;
+    let mut look = |_, value: JsValue| {
+        is_finite &= value.as_f64().is_none_or(f64::is_finite);
+        Ok(Some(value))
+    };
+    let _ = JSON::stringify_with_replacer_func(value, &mut look, None);
+    is_finite
 }
 
 /// The value of a JSON text, or why there is none.

@@ -10,5 +10,5 @@ pub fn stringify<T: Serialize + ?Sized>(_value: &T) -> Result<String, Error> {
 }
 
 pub fn parse<T: DeserializeOwned>(_text: &str) -> Result<T, String> {
-    Err(Error::Unsupported.to_string())
+    Err("there is no JavaScript in this environment".into())
 }
