@@ -34,15 +34,15 @@
 //! ```
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::Message;
 use crate::sys::simulation::page::{self, PageEvent};
 use crate::sys::simulation::server::{self, Listening};
 use crate::sys::simulation::wire::{Frame, Wire};
 use crate::sys::simulation::world;
+use crate::{Blob, Message, ReadyState};
 
 pub use crate::sys::simulation::page::Engine;
 pub use crate::sys::simulation::wire::Network;
@@ -92,6 +92,41 @@ impl Page {
         self.0.executor.spawn(future);
     }
 
+    /// Serves connections to `url` by a future for each, with the rules of [`server`](Self::server) for URLs.
+    ///
+    /// It runs in the world: also while the page is [frozen](Self::freeze) or [busy](Self::block).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// let page = Page::new();
+    /// page.serve("wss://example.com/echo", async |handshake| {
+    ///     let Some(mut peer) = handshake.accept() else { return };
+    ///     while let Some(message) = peer.receive().await {
+    ///         peer.send(message);
+    ///     }
+    /// });
+    /// page.run(async {
+    ///     let mut stream = WebSocketStream::connect("wss://example.com/echo").await?;
+    ///     stream.send("hello").await?;
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn serve(&self, url: &str, behave: impl AsyncFn(Handshake) + 'static) {
+        let (page, server, behave) = (Rc::downgrade(&self.0), self.server(url), Rc::new(behave));
+        self.0.world.spawn(async move {
+            loop {
+                let (handshake, behave) = (server.handshake().await, Rc::clone(&behave));
+                let Some(page) = page.upgrade() else { return };
+                page.world.spawn(async move { behave(handshake).await });
+            }
+        });
+    }
+
     /// Listens for connections to `url`, with whatever query. A URL that ends with `/` stands for all URLs below it.
     ///
     /// Connections to a URL at which no server listens are refused.
@@ -102,6 +137,11 @@ impl Page {
     /// Resolves after a time, however hidden or frozen the page is.
     pub fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + use<> {
         world::sleep(&self.0, delay)
+    }
+
+    /// Keeps the page busy for a time: what arrives meanwhile waits, and timers that are due, too.
+    pub fn block(&self, time: Duration) {
+        self.0.block(time);
     }
 
     /// The time since the page was opened.
@@ -177,6 +217,11 @@ impl Page {
             tasks: self.0.executor.len(),
             timers: self.0.timeouts(),
         }
+    }
+
+    /// The states of all sockets that are not closed, the oldest first: also of those whose handles have gone.
+    pub fn sockets(&self) -> Vec<ReadyState> {
+        self.0.sockets.borrow().values().map(|socket| socket.ready_state()).collect()
     }
 
     /// How often tasks were polled, for tests that nothing polls in vain.
@@ -259,12 +304,12 @@ impl Handshake {
 
     /// Accepts the connection, without a subprotocol. `None` if the page has gone.
     pub fn accept(self) -> Option<Peer> {
-        self.0.accept(None).map(Peer)
+        self.0.accept(None).map(Peer::new)
     }
 
     /// Accepts the connection and selects a subprotocol. `None` if the page has gone.
     pub fn accept_with(self, protocol: &str) -> Option<Peer> {
-        self.0.accept(Some(protocol.to_owned())).map(Peer)
+        self.0.accept(Some(protocol.to_owned())).map(Peer::new)
     }
 
     /// Refuses the connection. The page cannot tell why.
@@ -278,28 +323,73 @@ impl fmt::Debug for Handshake {
 }
 
 /// The server's end of a connection. Dropping it ends the connection without a Close frame, unless it has sent one.
-pub struct Peer(Rc<Wire>);
+pub struct Peer {
+    wire: Rc<Wire>,
+    closed_with: Option<(u16, String)>,
+}
 
 impl Peer {
+    fn new(wire: Rc<Wire>) -> Self {
+        Self { wire, closed_with: None }
+    }
+
     /// The next message, or `None` when the connection has ended.
     ///
     /// A Close frame of the page is answered when it is its turn. As long as nobody receives, it is not answered, and
     /// what does not fit into the sockets stays with the page.
     pub async fn receive(&mut self) -> Option<Message> {
-        match self.0.inbox.next().await? {
+        match self.next().await? {
             Frame::Text(text) => Some(Message::from(&*text)),
             Frame::Binary(bytes) => Some(Message::from(bytes.as_slice())),
             Frame::Close(close) => {
-                self.0.answer_close(close);
+                self.closed_with = Some(close.clone().unwrap_or((1005, String::new())));
+                self.wire.answer_close(close);
                 None
             }
+            // Nothing else waits.
+            Frame::Ping | Frame::Pong | Frame::Raw(_) => None,
         }
-        .inspect(|_| self.0.resume())
+    }
+
+    async fn next(&self) -> Option<Frame> {
+        poll_fn(|context| {
+            let next = self.wire.inbox.poll_next(context);
+            self.wire.resume();
+            next
+        })
+        .await
+    }
+
+    /// Receives and ignores everything, Close frames too, until the connection has ended.
+    pub async fn drain(&mut self) {
+        while self.next().await.is_some() {}
+    }
+
+    /// Waits until something has arrived, even a part of a message, or the connection has ended. It takes nothing.
+    pub async fn readable(&mut self) {
+        poll_fn(|context| self.wire.inbox.poll_begun(context)).await;
+    }
+
+    /// The code and the reason of the page's Close frame, once [`receive`](Self::receive) has come to it. Without a code it is
+    /// 1005.
+    pub fn closed_with(&self) -> Option<(u16, &str)> {
+        self.closed_with.as_ref().map(|(code, reason)| (*code, reason.as_str()))
+    }
+
+    /// Sends a ping, and waits for the answer, which browsers give by themselves. False if the connection ends before that.
+    pub async fn ping(&mut self) -> bool {
+        self.wire.send_down(Frame::Ping);
+        poll_fn(|context| self.wire.inbox.poll_pong(context)).await
+    }
+
+    /// Sends bytes as they are, such as frames that break the protocol.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.wire.send_down(Frame::Raw(bytes.into()));
     }
 
     /// Sends a message. What the network does not take waits without a limit.
     pub fn send(&mut self, message: impl Into<Message>) {
-        self.0.send_down(match message.into() {
+        self.wire.send_down(match message.into() {
             Message::Text(text) => Frame::Text(text.into()),
             Message::Binary(bytes) => Frame::Binary(bytes.as_slice().into()),
             Message::Blob(blob) => Frame::Binary(blob.shared().clone()),
@@ -308,52 +398,52 @@ impl Peer {
 
     /// Begins to close the connection without a code. What was sent before goes out first.
     pub fn close(&mut self) {
-        self.0.send_down(Frame::Close(None));
+        self.wire.send_down(Frame::Close(None));
     }
 
     /// Begins to close the connection with any code, such as 1012.
     pub fn close_with(&mut self, code: u16, reason: &str) {
-        self.0.send_down(Frame::Close(Some((code, reason.to_owned()))));
+        self.wire.send_down(Frame::Close(Some((code, reason.to_owned()))));
     }
 
     /// Breaks the connection off at once, as a process that is killed.
     pub fn reset(self) {
-        self.0.break_off(false);
+        self.wire.break_off(false);
     }
 
     /// Reads nothing, or goes on reading. A peer that does not read takes only what fits into the sockets.
     pub fn set_stalled(&mut self, stalled: bool) {
-        self.0.inbox.set_stalled(stalled);
-        self.0.resume();
+        self.wire.inbox.set_stalled(stalled);
+        self.wire.resume();
     }
 
     /// Lets nothing through from now on, in both directions, without telling the page: a network that is gone.
     pub fn vanish(&mut self) {
-        self.0.fall_silent();
+        self.wire.fall_silent();
     }
 
     /// Changes what the network of this connection is like.
     pub fn set_network(&mut self, network: Network) {
-        self.0.network.set(network);
-        self.0.resume();
+        self.wire.network.set(network);
+        self.wire.resume();
     }
 
     /// The bytes that were sent and have not left yet.
     pub fn unsent(&self) -> u64 {
-        self.0.peer_unsent()
+        self.wire.peer_unsent()
     }
 
     /// Whether the connection has ended.
     pub fn is_ended(&self) -> bool {
-        self.0.is_ended()
+        self.wire.is_ended()
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
         // A closing that has begun comes to its end.
-        if !self.0.is_closing() {
-            self.0.break_off(true);
+        if !self.wire.is_closing() {
+            self.wire.break_off(true);
         }
     }
 }
@@ -362,4 +452,9 @@ impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer").field("is_ended", &self.is_ended()).finish_non_exhaustive()
     }
+}
+
+/// A Blob that cannot be read, such as one for a file that was removed.
+pub fn unreadable_blob(len: usize) -> Blob {
+    Blob::unreadable(&vec![0; len])
 }

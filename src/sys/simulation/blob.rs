@@ -36,6 +36,11 @@ impl Blob {
         Self { bytes, media_type, is_readable: true, raw: JsValue::UNDEFINED.unchecked_into() }
     }
 
+    /// A blob whose file is gone.
+    pub(crate) fn unreadable(bytes: &[u8]) -> Self {
+        Self { is_readable: false, ..Self::new(bytes, "") }
+    }
+
     /// The blob for the browser's own object, which without a browser has no bytes.
     pub fn from_raw(raw: web_sys::Blob) -> Self {
         Self { raw, ..Self::new(b"", "") }

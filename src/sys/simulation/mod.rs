@@ -15,6 +15,7 @@ mod bytes;
 mod data;
 mod error;
 mod executor;
+mod frames;
 #[cfg(feature = "serde-wasm-bindgen")]
 pub mod json;
 pub mod page;

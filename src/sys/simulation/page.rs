@@ -55,6 +55,8 @@ enum Scheduled {
 
 pub struct Page {
     pub executor: Executor,
+    /// The tasks of the world, which no page delays: its peers.
+    pub world: Executor,
     pub engine: Cell<Engine>,
     pub servers: Servers,
     /// What JavaScript's `Date` is ahead of the simulation's own time, in milliseconds.
@@ -80,6 +82,8 @@ pub struct Page {
     /// The payload bytes that sockets of this page took and that have not left it, or never will.
     pub unsent: Cell<u64>,
     tasks_run: Cell<u64>,
+    /// Counts what the page sees as one moment: no time passes for it in a task.
+    moment: Cell<u64>,
     /// Tasks and polls since time last passed by waiting.
     busy: Cell<u64>,
 }
@@ -119,6 +123,7 @@ impl Page {
     pub fn new(seed: u64) -> Rc<Self> {
         Rc::new(Self {
             executor: Executor::default(),
+            world: Executor::default(),
             engine: Cell::default(),
             servers: Servers::default(),
             clock_offset: Cell::default(),
@@ -139,6 +144,7 @@ impl Page {
             memory_limit: Cell::new(u64::MAX),
             unsent: Cell::default(),
             tasks_run: Cell::default(),
+            moment: Cell::default(),
             busy: Cell::default(),
         })
     }
@@ -155,6 +161,7 @@ impl Page {
         let mut future = pin!(future);
         waker.wake_by_ref();
         loop {
+            self.run_world();
             match self.executor.poll_next() {
                 Polled::Root => {
                     root.polled();
@@ -166,24 +173,61 @@ impl Page {
                 Polled::Nothing if self.step() => {}
                 Polled::Nothing => panic!("the future waits, and nothing will ever happen in this page"),
             }
-            self.busy.set(self.busy.get() + 1);
-            if self.busy.get() > BUSY {
-                panic!("the page never waits: it runs one task after the other");
-            }
+            self.count_busy();
+        }
+    }
+
+    fn count_busy(&self) {
+        self.busy.set(self.busy.get() + 1);
+        if self.busy.get() > BUSY {
+            panic!("the page never waits: it runs one task after the other");
+        }
+    }
+
+    /// Polls the tasks of the world that were woken.
+    fn run_world(&self) {
+        while self.world.poll_next() != Polled::Nothing {
+            self.count_busy();
         }
     }
 
     /// Runs the next task, or lets time pass until something happens. False if nothing ever will.
     fn step(self: &Rc<Self>) -> bool {
-        if self.run_callback() || self.happen() || self.run_task() {
+        if self.run_callback() || self.next_moment() || self.run_task() {
             return true;
         }
-        let next = self.scheduled.borrow().first_key_value().map(|((at, _), _)| *at);
-        let Some(next) = next else { return false };
+        let Some(next) = self.next_time() else { return false };
         self.busy.set(0);
         self.now.set(self.now.get().max(next));
-        self.happen();
+        self.next_moment();
+        self.moment.set(self.moment.get() + 1);
         true
+    }
+
+    /// When something is to happen next.
+    fn next_time(&self) -> Option<Duration> {
+        self.scheduled.borrow().first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Lets all happen whose time has come, and the page see it. Whether there was anything.
+    fn next_moment(self: &Rc<Self>) -> bool {
+        let has_happened = self.happen();
+        self.moment.set(self.moment.get() + 1);
+        has_happened
+    }
+
+    /// Keeps the page busy for a time: none of its tasks run, and the world goes on.
+    pub fn block(self: &Rc<Self>, time: Duration) {
+        let end = self.now.get().saturating_add(time);
+        while let Some(next) = self.next_time().filter(|next| *next <= end) {
+            self.now.set(self.now.get().max(next));
+            self.happen();
+        }
+        self.now.set(end);
+    }
+
+    pub fn moment(&self) -> u64 {
+        self.moment.get()
     }
 
     /// Lets all happen whose time has come. Whether there was anything.
@@ -196,7 +240,10 @@ impl Page {
             drop(scheduled);
             has_happened = true;
             match scheduled_now {
-                Scheduled::World(action) => action(),
+                Scheduled::World(action) => {
+                    action();
+                    self.run_world();
+                }
                 Scheduled::Timeout(due, action) => self.time_out(due, action),
             }
         }
@@ -426,6 +473,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         // Inside of the page, whose timers and sockets the tasks have.
         self.page.executor.clear();
+        self.page.world.clear();
         self.page.leave();
         let before = self.before.take();
         let _ = CURRENT.try_with(|current| *current.borrow_mut() = before);

@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
-use super::page::Page;
+use super::page::{Engine, Page};
 use super::socket::Inner;
 use super::wire::{Frame, Network, Wire};
 
@@ -35,16 +35,15 @@ impl Servers {
     /// Brings a handshake to the server that it is for.
     pub fn connect(&self, page: &Rc<Page>, handshake: Handshake) {
         let page_then = Rc::clone(page);
-        page.after(self.network.get().delay, move || {
-            match page_then.servers.at(handshake.url()).filter(|_| !page_then.is_offline.get()) {
-                Some(server) => server.push(handshake),
-                None => drop(handshake),
-            }
+        page.after(self.network.get().delay, move || match page_then.servers.at(handshake.url()) {
+            _ if page_then.is_offline.get() => drop(handshake),
+            Some(server) => server.push(handshake),
+            None => handshake.find_nobody(&page_then.servers),
         });
     }
 
     fn at(&self, url: &str) -> Option<Rc<Listening>> {
-        let path = url.split_once('?').map_or(url, |(path, _)| path);
+        let path = &without_credentials(url.split('?').next().unwrap_or_default());
         let by_url = self.by_url.borrow();
         let longest_first = by_url.iter().rev();
         let matching = |listens: &str| listens == path || (listens.ends_with('/') && path.starts_with(listens));
@@ -54,6 +53,15 @@ impl Servers {
     pub fn clear(&self) {
         self.by_url.borrow_mut().clear();
     }
+}
+
+/// A URL that says where its server is, and no more.
+fn without_credentials(url: &str) -> String {
+    let mut parts: Vec<_> = url.split('/').collect();
+    if let Some((_, host)) = parts.get(2).and_then(|authority| authority.rsplit_once('@')) {
+        parts[2] = host;
+    }
+    parts.join("/")
 }
 
 impl Listening {
@@ -82,6 +90,8 @@ pub struct Handshake {
     url: String,
     protocols: Vec<String>,
     is_answered: bool,
+    /// There is a server, but it speaks no TLS.
+    is_tls_missing: bool,
 }
 
 impl Handshake {
@@ -92,7 +102,13 @@ impl Handshake {
             url: client.url().to_owned(),
             protocols: protocols.to_vec(),
             is_answered: false,
+            is_tls_missing: false,
         }
+    }
+
+    /// Nobody listens at the URL, or nobody who speaks TLS.
+    fn find_nobody(mut self, servers: &Servers) {
+        self.is_tls_missing = servers.at(&self.url.replacen("wss:", "ws:", 1)).is_some();
     }
 
     pub fn url(&self) -> &str {
@@ -123,7 +139,9 @@ impl Drop for Handshake {
         let (false, Some(page), Some(client)) = (self.is_answered, self.page.upgrade(), self.client.upgrade()) else {
             return;
         };
-        page.after(page.servers.network.get().delay, move || client.fail());
+        // Firefox tells a failed TLS handshake.
+        let code = if self.is_tls_missing && client.engine() == Engine::Firefox { 1015 } else { 1006 };
+        page.after(page.servers.network.get().delay, move || client.fail(code));
     }
 }
 
@@ -133,8 +151,12 @@ pub struct Inbox {
     frames: RefCell<VecDeque<Frame>>,
     /// The bytes that have arrived, or are on their way, and were not taken.
     unread: Cell<u64>,
+    /// Something has arrived, be it a part of a message.
+    has_begun: Cell<bool>,
+    is_reading: Cell<bool>,
     is_stalled: Cell<bool>,
     is_ended: Cell<bool>,
+    pongs: Cell<usize>,
     reader: RefCell<Option<Waker>>,
 }
 
@@ -142,21 +164,36 @@ impl Inbox {
     /// How many more bytes may come, with sockets that hold so many.
     pub fn room(&self, window: u64) -> u64 {
         // A peer that waits for a message takes its bytes as they come, however many they are.
-        let is_reading = !self.is_stalled.get() && self.frames.borrow().is_empty();
-        if is_reading { u64::MAX } else { window.saturating_sub(self.unread.get()) }
+        if self.is_reading.get() { u64::MAX } else { window.saturating_sub(self.unread.get()) }
     }
 
-    pub fn arrives(&self, bytes: u64) {
+    /// So many bytes are on their way.
+    pub fn comes(&self, bytes: u64) {
         self.unread.set(self.unread.get() + bytes);
     }
 
+    /// Something has arrived.
+    pub fn begins(&self) {
+        if !self.has_begun.replace(true) {
+            self.wake();
+        }
+    }
+
     pub fn push(&self, frame: Frame) {
+        self.has_begun.set(true);
         self.frames.borrow_mut().push_back(frame);
+        self.wake();
+    }
+
+    /// The page has answered a ping.
+    pub fn pong(&self) {
+        self.pongs.set(self.pongs.get() + 1);
         self.wake();
     }
 
     pub fn set_stalled(&self, stalled: bool) {
         self.is_stalled.set(stalled);
+        self.is_reading.set(self.is_reading.get() && !stalled);
         self.wake();
     }
 
@@ -172,21 +209,41 @@ impl Inbox {
     }
 
     /// The next frame, or nothing when the connection has ended.
-    pub async fn next(&self) -> Option<Frame> {
-        poll_fn(|context| {
-            if !self.is_stalled.get() {
-                if let Some(frame) = self.frames.borrow_mut().pop_front() {
-                    self.unread.set(self.unread.get().saturating_sub(frame.len()));
-                    return Poll::Ready(Some(frame));
-                }
-                if self.is_ended.get() {
-                    return Poll::Ready(None);
-                }
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Frame>> {
+        self.is_reading.set(false);
+        if !self.is_stalled.get() {
+            if let Some(frame) = self.frames.borrow_mut().pop_front() {
+                self.unread.set(self.unread.get().saturating_sub(frame.len()));
+                return Poll::Ready(Some(frame));
             }
-            let last = self.reader.replace(Some(context.waker().clone()));
-            drop(last);
-            Poll::Pending
-        })
-        .await
+            if self.is_ended.get() {
+                return Poll::Ready(None);
+            }
+            self.is_reading.set(true);
+        }
+        self.wait(context)
+    }
+
+    /// Whether something has arrived, be it a part of a message, or the connection has ended.
+    pub fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_begun.get() || self.is_ended.get() { Poll::Ready(()) } else { self.wait(context) }
+    }
+
+    /// Whether the page has answered a ping; false if the connection has ended.
+    pub fn poll_pong(&self, context: &mut Context<'_>) -> Poll<bool> {
+        match self.pongs.get() {
+            0 if self.is_ended.get() => Poll::Ready(false),
+            0 => self.wait(context),
+            pongs => {
+                self.pongs.set(pongs - 1);
+                Poll::Ready(true)
+            }
+        }
+    }
+
+    fn wait<T>(&self, context: &mut Context<'_>) -> Poll<T> {
+        let last = self.reader.replace(Some(context.waker().clone()));
+        drop(last);
+        Poll::Pending
     }
 }

@@ -92,7 +92,7 @@ impl Drop for Listener {
 impl Socket {
     pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
         let Some(page) = current() else { return Err(Error::Unsupported) };
-        let url = super::url::resolve(url).ok_or_else(|| Error::InvalidUrl(url.to_owned()))?;
+        let url = super::url::resolve(url, page.engine.get()).ok_or_else(|| Error::InvalidUrl(url.to_owned()))?;
         let inner = Rc::new(Inner {
             id: page.next_id(),
             page: Rc::clone(&page),
@@ -108,7 +108,11 @@ impl Socket {
             is_given_up: Cell::default(),
         });
         page.sockets.borrow_mut().insert(inner.id, Rc::clone(&inner));
-        page.servers.connect(&page, Handshake::new(&page, &inner, protocols));
+        if page.sockets.borrow().len() > inner.most_sockets() {
+            inner.fail(1006);
+        } else {
+            page.servers.connect(&page, Handshake::new(&page, &inner, protocols));
+        }
         Ok(Self { inner: Some(inner), raw: undefined() })
     }
 
@@ -166,7 +170,8 @@ impl Socket {
     pub fn send_blob(&self, blob: &Blob) -> Result<(), Error> {
         let frame = Frame::Binary(blob.shared().clone());
         self.send(|| Message::Blob(blob.clone()), frame)?;
-        if let Some(inner) = self.inner.as_ref().filter(|_| !blob.is_readable()) {
+        let is_open = |inner: &&Rc<Inner>| inner.state.get() == ReadyState::Open;
+        if let Some(inner) = self.inner.as_ref().filter(is_open).filter(|_| !blob.is_readable()) {
             inner.cannot_read();
         }
         Ok(())
@@ -267,6 +272,22 @@ impl Inner {
         &self.url
     }
 
+    pub fn engine(&self) -> Engine {
+        self.page.engine.get()
+    }
+
+    pub fn ready_state(&self) -> ReadyState {
+        self.state.get()
+    }
+
+    /// How many sockets there may be in the browser.
+    fn most_sockets(&self) -> usize {
+        match self.engine() {
+            Engine::Chromium => 255,
+            Engine::Firefox => 200,
+        }
+    }
+
     /// The socket has not got its answer yet, and wants one.
     pub fn is_waiting(&self) -> bool {
         self.state.get() == ReadyState::Connecting
@@ -296,7 +317,7 @@ impl Inner {
             ReadyState::Connecting => {
                 self.state.set(ReadyState::Closing);
                 self.is_given_up.set(true);
-                self.fail();
+                self.fail(1006);
             }
             ReadyState::Open => {
                 self.state.set(ReadyState::Closing);
@@ -312,7 +333,7 @@ impl Inner {
 
     /// Browsers give up a peer that does not answer the Close frame.
     fn give_up_later(self: &Rc<Self>) {
-        let patience = match self.page.engine.get() {
+        let patience = match self.engine() {
             Engine::Chromium => 60,
             Engine::Firefox => 20,
         };
@@ -320,22 +341,23 @@ impl Inner {
         self.page.after(Duration::from_secs(patience), move || {
             if let Some(socket) = socket.upgrade().filter(|socket| socket.state.get() != ReadyState::Closed) {
                 socket.wire.borrow().iter().for_each(|wire| wire.give_up());
-                socket.ends(1006, String::new(), false);
+                socket.is_lost(false);
             }
         });
     }
 
     /// The server has accepted, with a subprotocol or without.
     pub fn opens(self: &Rc<Self>, wire: Rc<Wire>, protocol: Option<String>) {
-        let offered = &self.protocols;
+        let (offered, is_firefox) = (&self.protocols, self.engine() == Engine::Firefox);
         let is_right = match &protocol {
-            Some(protocol) => offered.contains(protocol),
-            None => offered.is_empty() || self.page.engine.get() == Engine::Firefox,
+            Some(protocol) => offered.contains(protocol) || offered.is_empty() && is_firefox,
+            None => offered.is_empty() || is_firefox,
         };
         if !is_right || self.is_given_up.get() {
             wire.break_off(false);
-            return self.fail();
+            return self.fail(1006);
         }
+        let protocol = protocol.filter(|protocol| offered.contains(protocol));
         self.wire.replace(Some(wire));
         let socket = Rc::clone(self);
         self.queue(move || {
@@ -350,9 +372,9 @@ impl Inner {
     }
 
     /// The connection cannot be opened.
-    pub fn fail(self: &Rc<Self>) {
+    pub fn fail(self: &Rc<Self>, code: u16) {
         let socket = Rc::clone(self);
-        self.queue(move || socket.end(CloseEvent { code: 1006, reason: String::new(), was_clean: false }, true));
+        self.queue(move || socket.end(CloseEvent { code, reason: String::new(), was_clean: false }, true));
     }
 
     /// A frame of the peer has arrived.
@@ -378,20 +400,28 @@ impl Inner {
         });
     }
 
-    /// The connection has ended.
-    pub fn ends(self: &Rc<Self>, code: u16, reason: String, was_clean: bool) {
+    /// The connection has ended with both Close frames.
+    pub fn has_closed(self: &Rc<Self>, code: u16, reason: String) {
         let socket = Rc::clone(self);
+        self.queue(move || socket.leave_wire(false, CloseEvent { code, reason, was_clean: true }, false));
+    }
+
+    /// The connection has broken, or the peer has broken the protocol.
+    pub fn is_lost(self: &Rc<Self>, is_breach: bool) {
+        let (socket, is_chromium) = (Rc::clone(self), self.engine() == Engine::Chromium);
+        // What was unsent stays counted, but not always: Chromium may forget it.
+        let forgets = is_chromium && self.page.random_below(2) == 0;
         self.queue(move || {
-            let page = &socket.page;
-            // Chromium tells `error` only of a breach of the protocol.
-            let has_error = !was_clean && page.engine.get() == Engine::Firefox;
-            // What was unsent stays counted, but not always: Chromium forgets it if the connection was reset meanwhile.
-            let forgets = !was_clean && page.engine.get() == Engine::Chromium && page.random_below(2) == 0;
-            let unsent = socket.buffered_amount();
-            socket.wire.take();
-            socket.discarded.set(if forgets { 0 } else { unsent });
-            socket.end(CloseEvent { code, reason, was_clean }, has_error);
+            let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+            socket.leave_wire(forgets, event, is_breach || !is_chromium);
         });
+    }
+
+    fn leave_wire(self: &Rc<Self>, forgets: bool, event: CloseEvent, has_error: bool) {
+        let unsent = self.buffered_amount();
+        self.wire.take();
+        self.discarded.set(if forgets { 0 } else { unsent });
+        self.end(event, has_error);
     }
 
     fn end(self: &Rc<Self>, event: CloseEvent, has_error: bool) {
@@ -413,12 +443,10 @@ impl Inner {
         });
     }
 
-    /// A Blob that was sent cannot be read: Chromium fails the connection, others go on without it.
+    /// A Blob that was sent cannot be read: the browser fails the connection.
     fn cannot_read(self: &Rc<Self>) {
-        if self.page.engine.get() == Engine::Chromium {
-            self.wire.borrow().iter().for_each(|wire| wire.give_up());
-            self.ends(1006, String::new(), false);
-        }
+        self.wire.borrow().iter().for_each(|wire| wire.give_up());
+        self.is_lost(false);
     }
 
     fn queue(&self, task: impl FnOnce() + 'static) {

@@ -1,12 +1,25 @@
 //! URLs, as the constructor of the browser's socket takes them.
 
+use super::page::Engine;
+
 /// The page's own address, against which relative URLs are resolved.
 #[cfg(feature = "testing")]
 const PAGE: &str = "http://127.0.0.1/";
 
 /// The URL of a socket, normalised. None for what is no URL for a WebSocket.
 #[cfg(feature = "testing")]
-pub fn resolve(input: &str) -> Option<String> {
+pub fn resolve(input: &str, engine: Engine) -> Option<String> {
+    /// Stands for a space in a host.
+    const SPACE: &str = "0space0";
+    match (parse(input), engine) {
+        (None, Engine::Chromium) => parse(&input.replace(' ', SPACE)).map(|url| url.replace(SPACE, "%20")),
+        (Some(_), Engine::Firefox) if input.is_empty() => None,
+        (url, _) => url,
+    }
+}
+
+#[cfg(feature = "testing")]
+fn parse(input: &str) -> Option<String> {
     let mut url = url::Url::parse(PAGE).ok()?.join(input).ok()?;
     match url.scheme() {
         "http" => url.set_scheme("ws").ok()?,
@@ -19,6 +32,6 @@ pub fn resolve(input: &str) -> Option<String> {
 
 /// Without the feature there are no pages, and nobody asks.
 #[cfg(not(feature = "testing"))]
-pub fn resolve(_input: &str) -> Option<String> {
+pub fn resolve(_input: &str, _engine: Engine) -> Option<String> {
     None
 }

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use super::bytes::Bytes;
+use super::frames::{Read, Reader};
 use super::page::{Engine, Page};
 use super::server::Inbox;
 use super::socket::Inner;
@@ -27,12 +28,19 @@ impl Default for Network {
     }
 }
 
+/// The code and the reason of a Close frame, if it has any.
+pub type Close = Option<(u16, String)>;
+
 /// A frame.
 #[derive(Clone)]
 pub enum Frame {
     Text(Rc<str>),
     Binary(Bytes),
-    Close(Option<(u16, String)>),
+    Close(Close),
+    Ping,
+    Pong,
+    /// Whatever bytes the peer has sent.
+    Raw(Bytes),
 }
 
 impl Frame {
@@ -41,7 +49,7 @@ impl Frame {
         match self {
             Self::Text(text) => text.len() as u64,
             Self::Binary(bytes) => bytes.len(),
-            Self::Close(_) => 0,
+            Self::Close(_) | Self::Ping | Self::Pong | Self::Raw(_) => 0,
         }
     }
 }
@@ -111,12 +119,20 @@ pub struct Wire {
     is_ended: Cell<bool>,
     /// What the page's end has sent as its Close frame, and what the peer's end has.
     page_closed: Cell<bool>,
-    peer_closed: RefCell<Option<Option<(u16, String)>>>,
+    peer_closed: RefCell<Option<Close>>,
+    /// The page's Close frame is on the wire, and the peer's has arrived.
+    is_page_closed: Cell<bool>,
+    has_peer_closed: Cell<bool>,
+    /// The bytes that went on the wire while the page was in one task, which is told of it later.
+    untold: Cell<(u64, u64)>,
+    reader: RefCell<Reader>,
 }
 
 /// How often bytes move.
 const TICK: Duration = Duration::from_millis(1);
 const OFFLINE_TICK: Duration = Duration::from_millis(200);
+/// How long browsers wait for the end of TCP when both ends have sent their Close frames.
+const LONGEST_END: Duration = Duration::from_secs(2);
 
 impl Wire {
     pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
@@ -133,12 +149,21 @@ impl Wire {
             is_ended: Cell::default(),
             page_closed: Cell::default(),
             peer_closed: RefCell::default(),
+            is_page_closed: Cell::default(),
+            has_peer_closed: Cell::default(),
+            untold: Cell::default(),
+            reader: RefCell::default(),
         })
     }
 
-    /// The payload bytes of the page that are not yet on the wire.
+    /// The payload bytes of the page that are not yet on the wire, as far as the page knows: in a task they do not fall.
     pub fn unsent(&self) -> u64 {
-        self.up.borrow().unsent
+        self.up.borrow().unsent + self.untold()
+    }
+
+    fn untold(&self) -> u64 {
+        let (moment, bytes) = self.untold.get();
+        if self.page.upgrade().is_some_and(|page| page.moment() == moment) { bytes } else { 0 }
     }
 
     /// The payload bytes of the peer that are not yet on the wire.
@@ -215,7 +240,12 @@ impl Wire {
         let (complete, taken) = pipe.take(per_tick.max(1).min(room));
         if direction == Direction::Up {
             page.unsent.set(page.unsent.get() - taken);
-            self.inbox.arrives(taken);
+            self.untold.set((page.moment(), self.untold() + taken));
+            self.bytes_come(&page, taken);
+            if complete.iter().any(|frame| matches!(frame, Frame::Close(_))) {
+                self.is_page_closed.set(true);
+                self.wait_for_end(&page);
+            }
         }
         for frame in complete {
             let arrival = (page.elapsed() + network.delay).max(pipe.last_arrival);
@@ -231,6 +261,23 @@ impl Wire {
         }
     }
 
+    /// Bytes of the page are on their way.
+    fn bytes_come(self: &Rc<Self>, page: &Page, bytes: u64) {
+        self.inbox.comes(bytes);
+        if bytes > 0 {
+            let wire = Rc::clone(self);
+            page.after(self.network.get().delay, move || wire.inbox.begins());
+        }
+    }
+
+    /// Waits for the peer to end TCP, but not for long, if both Close frames are there.
+    fn wait_for_end(self: &Rc<Self>, page: &Page) {
+        if self.is_page_closed.get() && self.has_peer_closed.get() {
+            let wire = Rc::clone(self);
+            page.after(LONGEST_END, move || wire.finish());
+        }
+    }
+
     fn arrive(self: &Rc<Self>, direction: Direction, frame: Frame) {
         if self.is_silent.get() || self.is_ended.get() {
             return;
@@ -242,6 +289,9 @@ impl Wire {
     }
 
     fn arrive_at_peer(self: &Rc<Self>, frame: Frame) {
+        if matches!(frame, Frame::Pong) {
+            return self.inbox.pong();
+        }
         let is_close = matches!(frame, Frame::Close(_));
         self.inbox.push(frame);
         // A peer that has begun to close reads until the answer has come.
@@ -253,18 +303,55 @@ impl Wire {
     fn arrive_at_page(self: &Rc<Self>, frame: Frame) {
         let Some(client) = self.client.upgrade() else { return };
         match frame {
-            Frame::Close(_) if self.page_closed.get() => {}
-            Frame::Close(close) => {
-                // Chromium drops what it has not yet put on the wire; others send it before the answer.
-                let drops = self.page.upgrade().is_some_and(|page| page.engine.get() == Engine::Chromium);
-                client.peer_closes(if drops { self.unsent() } else { 0 });
-                if drops {
-                    self.up.borrow_mut().clear();
-                }
-                self.send_up(Frame::Close(close.map(|(code, _)| (code, String::new()))));
-            }
-            frame => client.receive(frame),
+            Frame::Raw(bytes) => self.read(&client, bytes.as_slice()),
+            Frame::Close(close) => self.peer_closes(&client, close),
+            Frame::Ping => self.send_up(Frame::Pong),
+            Frame::Pong => {}
+            Frame::Text(_) | Frame::Binary(_) => client.receive(frame),
         }
+    }
+
+    fn read(self: &Rc<Self>, client: &Rc<Inner>, bytes: &[u8]) {
+        self.reader.borrow_mut().push(bytes);
+        loop {
+            let read = self.reader.borrow_mut().next(client.engine());
+            match read {
+                Some(Read::Frame(frame)) => self.arrive_at_page(frame),
+                Some(Read::Breach) => return self.fail(client),
+                None => return,
+            }
+        }
+    }
+
+    /// The peer's Close frame has arrived, which may be an answer.
+    fn peer_closes(self: &Rc<Self>, client: &Rc<Inner>, close: Close) {
+        self.peer_closed.borrow_mut().get_or_insert_with(|| close.clone());
+        self.has_peer_closed.set(true);
+        if self.page_closed.get() {
+            self.page.upgrade().iter().for_each(|page| self.wait_for_end(page));
+            return;
+        }
+        // Chromium drops what it has not yet put on the wire; others send it before the answer.
+        let drops = client.engine() == Engine::Chromium;
+        client.peer_closes(if drops { self.up.borrow().unsent } else { 0 });
+        if drops {
+            self.up.borrow_mut().clear();
+        }
+        self.send_up(Frame::Close(close.map(|(code, _)| (code, String::new()))));
+    }
+
+    /// The peer has broken the protocol: the browser tells it so, and ends the connection.
+    fn fail(self: &Rc<Self>, client: &Rc<Inner>) {
+        if self.is_ended.replace(true) {
+            return;
+        }
+        client.is_lost(true);
+        let Some(page) = self.page.upgrade() else { return };
+        let wire = Rc::clone(self);
+        page.after(self.network.get().delay, move || {
+            wire.inbox.push(Frame::Close(Some((1002, String::new()))));
+            wire.inbox.end();
+        });
     }
 
     /// The peer takes the page's Close frame: it answers, unless it has sent one, and ends the connection.
@@ -297,7 +384,7 @@ impl Wire {
         let close = self.peer_closed.borrow().clone().flatten();
         if let Some(client) = self.client.upgrade() {
             let (code, reason) = close.unwrap_or((1005, String::new()));
-            client.ends(code, reason, true);
+            client.has_closed(code, reason);
         }
         self.inbox.end();
     }
@@ -307,7 +394,7 @@ impl Wire {
         if self.is_ended.get() {
             return;
         }
-        if in_order && !self.is_silent.get() && !self.down.borrow().waiting.is_empty() {
+        if in_order && !self.is_silent.get() {
             let wire = Rc::clone(self);
             return self.after_down(move || wire.break_off(false));
         }
@@ -317,7 +404,7 @@ impl Wire {
         let is_silent = self.is_silent.get();
         page.after(self.network.get().delay, move || {
             if !is_silent {
-                client.ends(1006, String::new(), false);
+                client.is_lost(false);
             }
         });
     }
