@@ -6,11 +6,10 @@ use std::rc::Rc;
 use futures_util::stream::Stream;
 use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_bindgen::prelude::*;
 use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, ReadyState, WebSocket};
 
-use super::guard::{block, deviation, expect_uncaught, js, turn};
-use super::peer::{connect, url};
+use super::guard::{block, deviation, spawn_local, turn};
+use super::peer::url;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -83,7 +82,9 @@ async fn a_lost_connection_tells_error_and_close() {
 // C26, C30: the listener may have come when the connection was open already.
 #[apply(browser_test)]
 async fn an_error_listener_that_comes_late_knows_that_it_was_open() {
-    let socket = WebSocket::from_raw(connect("/frames/invalid-utf8").await.into_raw());
+    let socket = WebSocket::new(&url("/frames/invalid-utf8")).unwrap();
+    let (opened, is_open) = futures_channel::oneshot::channel();
+    drop((socket.on_open(|| opened.send(()).unwrap()), is_open.await));
     let mut events = events(&socket);
     socket.send("now").unwrap();
     assert_lost(&mut events, "/frames/invalid-utf8").await;
@@ -125,7 +126,7 @@ async fn microtasks_run_between_messages() {
         .on_message(move |_| {
             let later = hears.clone();
             hears.borrow_mut().push("message");
-            js_sys::futures::spawn_local(async move { later.borrow_mut().push("microtask") });
+            spawn_local(async move { later.borrow_mut().push("microtask") });
         })
         .forget();
     let mut events = events(&socket);
@@ -151,20 +152,6 @@ async fn the_binary_type_holds_for_the_next_event() {
     assert_eq!(kinds, [true, false, false]);
     socket.set_binary_type(BinaryType::Blob);
     assert_eq!(socket.binary_type(), BinaryType::Blob);
-}
-
-// M16: the crate has no name for it, since it is the URL's.
-#[apply(browser_test)]
-async fn the_origin_of_a_message_is_that_of_the_url() {
-    let socket = WebSocket::new(&url("/flood/1/1")).unwrap();
-    let (origin, mut origins) = futures_channel::mpsc::unbounded();
-    let listener = Closure::<dyn FnMut(_)>::own_assert_unwind_safe(move |event: web_sys::MessageEvent| {
-        origin.unbounded_send(event.origin()).unwrap();
-    });
-    let listener = listener.as_ref().unchecked_ref();
-    socket.as_raw().add_event_listener_with_callback("message", listener).unwrap();
-    assert_eq!(origins.next().await, Some(url("")));
-    socket.as_raw().remove_event_listener_with_callback("message", listener).unwrap();
 }
 
 // M21, C18: what had arrived when a listener closed is discarded by the browser.
@@ -243,55 +230,6 @@ async fn however_often_it_is_closed_there_is_one_close_event() {
     assert_eq!(events.next().await, None);
 }
 
-// L17: as in Node before 22.
-#[apply(browser_test)]
-async fn without_a_websocket_there_is_an_error() {
-    let (global, name) = (js_sys::global(), JsValue::from("WebSocket"));
-    let original = js_sys::Reflect::get(&global, &name).unwrap();
-    js_sys::Reflect::delete_property(&global, &name).unwrap();
-    let results = (WebSocket::new(&url("/echo")).map(drop), connect_result(&url("/echo")).await);
-    js_sys::Reflect::set(&global, &name, &original).unwrap();
-    assert_eq!(results, (Err(Error::Unsupported), Err(Error::Unsupported)));
-}
-
-async fn connect_result(url: &str) -> Result<(), Error> {
-    Options::new().connect(url).await.map(drop)
-}
-
-// L16: the name of the context is what tells that this runs where there is neither.
-#[apply(browser_test)]
-async fn it_needs_no_window_and_no_document() {
-    let is_window = js("typeof window !== 'undefined' && typeof document !== 'undefined'");
-    let is_worker = js("typeof WorkerGlobalScope !== 'undefined'");
-    assert_ne!(is_window, is_worker);
-    let socket = WebSocket::new(&url("/echo")).unwrap();
-    assert_eq!(events(&socket).next().await, Some(Event::Open));
-}
-
-// L19: no view of the memory that was before is used.
-#[apply(browser_test)]
-async fn memory_may_grow_in_a_callback() {
-    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
-    let (call, mut calls) = futures_channel::mpsc::unbounded();
-    let answers = Rc::downgrade(&socket);
-    let bytes: Vec<u8> = (0..100_000).map(|index| index as u8).collect();
-    let expected = bytes.clone();
-    socket
-        .on_message(move |message| {
-            assert_ne!(std::arch::wasm32::memory_grow(0, 16), usize::MAX);
-            assert_eq!(message, Message::Binary(expected.clone()));
-            answers.upgrade().unwrap().send(&expected).unwrap();
-            call.unbounded_send(()).unwrap();
-        })
-        .forget();
-    let mut events = events(&socket);
-    assert_eq!(events.next().await, Some(Event::Open));
-    socket.send(&bytes).unwrap();
-    for _ in 0..3 {
-        calls.next().await.unwrap();
-    }
-}
-
 #[apply(browser_test)]
 async fn options_choose_protocols() {
     let options = Options::new().protocols(["chat.v2"]);
@@ -341,30 +279,6 @@ async fn a_callback_may_drop_its_guard_and_the_socket() {
     // The socket's alone: what the closures held is gone with them.
     assert_eq!((Rc::strong_count(&socket), Rc::strong_count(&guard)), (1, 1));
     drop(close);
-}
-
-// M23: the closure that panics is called again for the next event, and others are not disturbed.
-#[apply(browser_test)]
-async fn a_panic_in_a_callback_does_not_break_the_socket() {
-    // A panic that unwinds is thrown as an error with its message; one that aborts is a trap.
-    expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "RuntimeError" });
-    let socket = WebSocket::new(&url("/echo")).unwrap();
-    let (call, mut calls) = futures_channel::mpsc::unbounded();
-    socket
-        .on_message(move |message| {
-            assert_ne!(message, "panic".into(), "this panic is the test's own");
-            call.unbounded_send(message).unwrap();
-        })
-        .forget();
-    let mut events = events(&socket);
-    assert_eq!(events.next().await, Some(Event::Open));
-    socket.send("panic").unwrap();
-    socket.send("go on").unwrap();
-    assert_eq!(calls.next().await, Some("go on".into()));
-    assert_eq!(events.next().await, Some(Event::Message("panic".into())));
-    assert_eq!(events.next().await, Some(Event::Message("go on".into())));
-    socket.close();
-    assert!(matches!(events.next().await, Some(Event::Close(_))));
 }
 
 // C18, M25, C32: a closure may send and close, and make another socket.

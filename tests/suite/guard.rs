@@ -12,6 +12,7 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
+use wasm_websocket::{Blob, ReadyState, WebSocket, WebSocketStream};
 
 /// Makes an `async fn` a test that is guarded, and that needs the server.
 macro_rules! browser_test {
@@ -97,6 +98,11 @@ pub fn js_function(expression: &str) -> Function {
     js(expression).unchecked_into()
 }
 
+/// Runs a future beside the test.
+pub fn spawn_local(future: impl Future<Output = ()> + 'static) {
+    js_sys::futures::spawn_local(future);
+}
+
 /// Keeps the event loop busy for some milliseconds, so that what arrives meanwhile waits.
 pub fn block(milliseconds: f64) {
     let end = js_sys::Date::now() + milliseconds;
@@ -162,6 +168,66 @@ impl Drop for NoTimers {
         let name = "setTimeout".into();
         Reflect::set(&js_sys::global(), &name, &Reflect::get(&self.0, &name).unwrap()).unwrap();
     }
+}
+
+/// Resolves when so many more messages have arrived, whether anybody takes them or not.
+pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = ()> + use<> {
+    // Its listener comes after that of the stream, which by then has queued the message.
+    let listen = "(socket, messages) => new Promise(resolve => {
+        const listener = () => {
+            if (--messages > 0) return;
+            socket.removeEventListener('message', listener);
+            resolve();
+        };
+        socket.addEventListener('message', listener);
+    })";
+    let arrived = js_function(listen).call2(&JsValue::NULL, stream.as_raw(), &messages.into()).unwrap();
+    async { drop(arrived.unchecked_into::<Promise>().await.unwrap()) }
+}
+
+/// A Blob that cannot be read any more: the file that it stands for has been removed. None where there are no such files.
+pub async fn unreadable_blob() -> Option<Blob> {
+    let script = "(async () => {
+        const folder = await navigator.storage.getDirectory();
+        const handle = await folder.getFileHandle('removed', { create: true });
+        const channel = await handle.createWritable();
+        await channel.write('something');
+        await channel.close();
+        const file = await handle.getFile();
+        await folder.removeEntry('removed');
+        return file;
+    })()";
+    let file: Promise = js(script).unchecked_into();
+    Some(Blob::from_raw(file.await.ok()?.unchecked_into()))
+}
+
+/// The origin of the page, and the path of what relative URLs are relative to, which for a worker is its script's.
+pub fn location() -> (String, String) {
+    let part = |name: &str| js(&format!("globalThis.location.{name}")).as_string().unwrap();
+    (part("origin"), part("pathname"))
+}
+
+/// Whether the browser itself refuses two subprotocols.
+pub fn browser_refuses(protocols: [&str; 2]) -> bool {
+    let url = super::peer::url("/echo");
+    let protocols = js_sys::Array::of2(&protocols[0].into(), &protocols[1].into());
+    web_sys::WebSocket::new_with_str_sequence(&url, &protocols).is_err()
+}
+
+/// The state of a socket, also when its handle has gone.
+pub fn state_of(socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
+    let socket = socket.as_raw().clone();
+    move || match socket.ready_state() {
+        web_sys::WebSocket::CONNECTING => ReadyState::Connecting,
+        web_sys::WebSocket::OPEN => ReadyState::Open,
+        web_sys::WebSocket::CLOSING => ReadyState::Closing,
+        _ => ReadyState::Closed,
+    }
+}
+
+/// A number that no other test has.
+pub fn random() -> f64 {
+    js_sys::Math::random()
 }
 
 type Listener = Closure<dyn FnMut(web_sys::Event)>;

@@ -5,8 +5,8 @@ use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, Overflow, RawMessage};
 
-use super::guard::{js, js_function};
-use super::peer::{arrival, connect, connect_with, next};
+use super::guard::{arrival, js, js_function};
+use super::peer::{connect, connect_with, next};
 
 /// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
 async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {

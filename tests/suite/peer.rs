@@ -1,13 +1,9 @@
 //! The server that the tests talk to.
 
-use std::cell::Cell;
-
 use futures_util::StreamExt;
-use js_sys::Promise;
-use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{Error, Message, Options, WebSocketStream};
 
-use super::guard::js_function;
+use super::guard::random;
 
 /// Where the server is: `cargo xtask test` says so, and without it the server's own default holds.
 const SERVER: &str = match option_env!("TEST_SERVER") {
@@ -38,7 +34,9 @@ pub async fn settled() {
 }
 
 /// Panics with advice if there is no server.
+#[cfg(target_arch = "wasm32")]
 pub async fn assert_up() {
+    use std::cell::Cell;
     // Asked once: browsers take longer and longer for a port at which nobody listens.
     thread_local!(static IS_UP: Cell<Option<bool>> = const { Cell::new(None) });
     if IS_UP.get().is_none() {
@@ -52,21 +50,6 @@ pub async fn next(stream: &mut WebSocketStream) -> Message {
     stream.next().await.expect("the stream has ended").unwrap()
 }
 
-/// Resolves when so many more messages have arrived, whether anybody takes them or not.
-pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = ()> + use<> {
-    // Its listener comes after that of the stream, which by then has queued the message.
-    let listen = "(socket, messages) => new Promise(resolve => {
-        const listener = () => {
-            if (--messages > 0) return;
-            socket.removeEventListener('message', listener);
-            resolve();
-        };
-        socket.addEventListener('message', listener);
-    })";
-    let arrived = js_function(listen).call2(&JsValue::NULL, stream.as_raw(), &messages.into()).unwrap();
-    async { drop(arrived.unchecked_into::<Promise>().await.unwrap()) }
-}
-
 /// The server's count of the connections that one test has made, and of what came on them.
 pub struct Count {
     query: String,
@@ -75,7 +58,7 @@ pub struct Count {
 
 impl Count {
     pub async fn new() -> Self {
-        let query = js_sys::Math::random().to_string();
+        let query = random().to_string();
         let counts = connect(&format!("/count/{query}")).await;
         let mut count = Self { query, counts };
         count.becomes(0).await;

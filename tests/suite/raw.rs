@@ -2,8 +2,12 @@
 
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
-use wasm_websocket::{BinaryType, Blob, Error, Message, Options, ReadyState, WebSocket, WebSocketStream};
+use wasm_bindgen::prelude::*;
+use wasm_websocket::{
+    BinaryType, Blob, CloseCode, CloseReason, Error, Message, Options, ReadyState, WebSocket, WebSocketStream,
+};
 
+use super::guard::turn;
 use super::peer::{Count, connect, next, url};
 
 async fn echoes(stream: &mut WebSocketStream) {
@@ -11,6 +15,7 @@ async fn echoes(stream: &mut WebSocketStream) {
     assert_eq!(next(stream).await, "still there?".into());
 }
 
+// N01: the binary type is the browser's, and not the crate's.
 #[apply(browser_test)]
 async fn a_raw_socket_that_connects_is_taken_over() {
     let raw = web_sys::WebSocket::new(&url("/echo")).unwrap();
@@ -67,4 +72,53 @@ async fn a_raw_blob_goes_in_and_out() {
     let blob = Blob::from_raw(Blob::new(b"bytes", "text/plain").into_raw());
     assert_eq!((blob.len(), blob.media_type().as_str()), (5, "text/plain"));
     assert_eq!(Blob::from(blob.as_raw().clone()), blob);
+}
+
+// M16: the crate has no name for it, since it is the URL's.
+#[apply(browser_test)]
+async fn the_origin_of_a_message_is_that_of_the_url() {
+    let socket = WebSocket::new(&url("/flood/1/1")).unwrap();
+    let (origin, mut origins) = futures_channel::mpsc::unbounded();
+    let listener = Closure::<dyn FnMut(_)>::own_assert_unwind_safe(move |event: web_sys::MessageEvent| {
+        origin.unbounded_send(event.origin()).unwrap();
+    });
+    let listener = listener.as_ref().unchecked_ref();
+    socket.as_raw().add_event_listener_with_callback("message", listener).unwrap();
+    assert_eq!(origins.next().await, Some(url("")));
+    socket.as_raw().remove_event_listener_with_callback("message", listener).unwrap();
+}
+
+// C03, C04, C10, C14, C15: of all 65,536 codes, and on both sides of the longest reason. A closed socket checks them, too.
+#[apply(browser_test)]
+async fn the_browser_takes_what_the_types_can_hold_and_nothing_else() {
+    let mut stream = connect("/echo").await;
+    stream.close().await.unwrap();
+    let raw = stream.as_raw();
+    for code in 0..=u16::MAX {
+        assert_eq!(CloseCode::new(code).is_some(), raw.close_with_code(code).is_ok(), "{code}");
+    }
+    for reason in (110..130).map(|len| "x".repeat(len)).chain((36..46).map(|len| "€".repeat(len))) {
+        let taken = raw.close_with_code_and_reason(1000, &reason).is_ok();
+        assert_eq!(CloseReason::try_from(&reason).is_ok(), taken, "{} bytes", reason.len());
+    }
+    // What is good is ignored.
+    assert_eq!(WebSocket::from_raw(stream.into_raw()).close_with(4000, "late"), Ok(()));
+}
+
+// L02: in every state, and what drops it may be a reference of JavaScript to the same.
+#[apply(browser_test)]
+async fn dropping_closes_in_every_state() {
+    let raw_of = |socket: WebSocket| socket.as_raw().clone();
+    let connecting = raw_of(WebSocket::new(&url("/echo")).unwrap());
+    let open = raw_of(WebSocket::from_raw(connect("/echo").await.into_raw()));
+    assert_eq!(open.ready_state(), web_sys::WebSocket::CLOSING);
+    let closing = raw_of(WebSocket::from_raw(open.clone()));
+    assert_eq!(closing.ready_state(), web_sys::WebSocket::CLOSING);
+    for raw in [&connecting, &open] {
+        while raw.ready_state() != web_sys::WebSocket::CLOSED {
+            turn(10).await;
+        }
+        drop(WebSocket::from_raw(raw.clone()));
+        assert_eq!(raw.ready_state(), web_sys::WebSocket::CLOSED);
+    }
 }

@@ -1,13 +1,11 @@
 //! Messages on their way in.
 
 use futures_util::{StreamExt, TryStreamExt, stream::FusedStream};
-use js_sys::Promise;
 use macro_rules_attribute::apply;
-use wasm_bindgen::JsCast;
-use wasm_websocket::{BinaryType, Blob, Error, Message, Options, ReadyState, WebSocketStream};
+use wasm_websocket::{BinaryType, Error, Message, Options, ReadyState, WebSocketStream};
 
-use super::guard::{deviation, js};
-use super::peer::{arrival, connect, connect_with, next};
+use super::guard::{arrival, deviation, unreadable_blob};
+use super::peer::{connect, connect_with, next};
 
 // M05, M06, M07, M13: empty, a NUL inside, beyond the basic plane, combining, a byte order mark.
 #[apply(browser_test)]
@@ -145,22 +143,6 @@ async fn all_data_comes_before_the_end_and_the_end_is_for_ever() {
     assert!(stream.next().await.is_none());
     assert_eq!(stream.ready_state(), ReadyState::Closed);
     assert_eq!(stream.close_event().unwrap().code, 1000);
-}
-
-/// A Blob that cannot be read any more: the file that it stands for has been removed. None where there are no such files.
-pub async fn unreadable_blob() -> Option<Blob> {
-    let script = "(async () => {
-        const folder = await navigator.storage.getDirectory();
-        const handle = await folder.getFileHandle('removed', { create: true });
-        const channel = await handle.createWritable();
-        await channel.write('something');
-        await channel.close();
-        const file = await handle.getFile();
-        await folder.removeEntry('removed');
-        return file;
-    })()";
-    let file: Promise = js(script).unchecked_into();
-    Some(Blob::from_raw(file.await.ok()?.unchecked_into()))
 }
 
 // M15

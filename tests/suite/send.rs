@@ -10,9 +10,8 @@ use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Payload, ReadyState, WebSocket, WebSocketStream};
 
-use super::guard::{Clock, block, deviation, is_webkit, js, js_function, turn};
+use super::guard::{Clock, block, deviation, is_webkit, js, js_function, random, turn, unreadable_blob};
 use super::peer::{connect, connect_with, next, settled, url};
-use super::receive::unreadable_blob;
 
 async fn assert_echo(stream: &mut WebSocketStream, payload: impl Payload, expected: impl Into<Message>) {
     stream.send(payload).await.unwrap();
@@ -266,7 +265,7 @@ async fn what_was_flushed_before_the_end_stays_flushed() {
     stream.closed().await.unwrap();
     assert_eq!(stream.flush().await, Ok(()));
 
-    let key = js_sys::Math::random();
+    let key = random();
     for text in ["something", ""] {
         let mut stream = connect(&format!("/fault/reset-by/{key}")).await;
         stream.send("flushed").await.unwrap();
@@ -349,7 +348,7 @@ async fn large_messages_go_round() {
 async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_closes() {
     // Or else looks that come late would raise the mark.
     let _clock = Clock::stopped();
-    let key = js_sys::Math::random();
+    let key = random();
     let mut stream = connect_with(&format!("/fault/stall-by/{key}"), &Options::new().high_water_mark(100_000)).await;
     let chunk = vec![0; 100_000];
     let send = async {
@@ -369,7 +368,7 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
 #[apply(browser_test)]
 async fn the_sink_waits_above_the_high_water_mark() {
     let _clock = Clock::stopped();
-    let key = js_sys::Math::random();
+    let key = random();
     let mut stream = connect_with(&format!("/fault/stall-by/{key}"), &Options::new().high_water_mark(100_000)).await;
     let feed = async {
         loop {

@@ -6,8 +6,8 @@ use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, ReadyState};
 
-use super::peer::{arrival, connect, connect_with, next};
-use super::receive::unreadable_blob;
+use super::guard::{arrival, unreadable_blob};
+use super::peer::{connect, connect_with, next};
 
 #[apply(browser_test)]
 async fn slices_cover_the_blob_and_can_be_cancelled() {

@@ -28,7 +28,7 @@ impl Servers {
     /// Listens at a URL. One that ends with `/` stands for all below it.
     pub fn listen(&self, url: &str) -> Rc<Listening> {
         let listening = Rc::<Listening>::default();
-        self.by_url.borrow_mut().insert(url.to_owned(), Rc::downgrade(&listening));
+        self.by_url.borrow_mut().insert(without_credentials(url), Rc::downgrade(&listening));
         listening
     }
 

@@ -1,0 +1,159 @@
+//! The simulated peers: URL path → behaviour, as `tests/server/src/routes.rs` has it.
+
+mod behaviour;
+mod chaos;
+mod count;
+#[path = "../../server/src/frames/named.rs"]
+mod frames;
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use wasm_websocket::testing::{Handshake, Page};
+
+use crate::suite::peer::url;
+use behaviour::{Connection, flip};
+use chaos::Chaos;
+use count::Counts;
+
+/// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
+const MAX_TIME: Duration = Duration::from_secs(600);
+
+/// Serves all paths in a page.
+pub fn serve(page: &Page) {
+    let server =
+        Server { page: page.clone(), counts: Counts::default(), resets: Resets::default(), chaos: Chaos::default() };
+    page.serve(&url("/"), async move |handshake| {
+        server.answer(handshake).await;
+    });
+}
+
+/// What the connections in one page share.
+struct Server {
+    page: Page,
+    counts: Counts,
+    resets: Resets,
+    chaos: Chaos,
+}
+
+impl Server {
+    /// Answers a handshake. It returns `None` if the page has gone.
+    async fn answer(&self, handshake: Handshake) -> Option<()> {
+        let url = handshake.url().to_owned();
+        let path = url.split('?').next().unwrap_or_default();
+        let path: Vec<_> = path.split('/').skip(3).map(decoded).collect();
+        let path: Vec<_> = path.iter().map(String::as_str).collect();
+        match path[..] {
+            ["echo"] | ["cookie", _] => self.accept(handshake)?.echo(|message| message).await,
+            ["flip"] => self.accept(handshake)?.echo(flip).await,
+            ["sink"] => self.accept(handshake)?.sink().await,
+            ["count", key] => self.accept(handshake)?.tell(self.counts.watch(key)).await,
+            ["ping"] => self.accept(handshake)?.ping().await,
+            ["headers"] => self.headers(handshake).await?,
+            ["late", time] => self.accept(handshake)?.late(ms(time)).await,
+            ["quit", time] => self.accept(handshake)?.quit(ms(time)).await,
+            ["fin"] => self.accept(handshake)?.fin().await,
+            ["reset"] => self.accept(handshake)?.reset().await,
+            ["stall"] => self.accept(handshake)?.stall(MAX_TIME).await,
+            ["stall", time] => self.accept(handshake)?.stall(ms(time)).await,
+            ["hang"] => self.page.sleep(MAX_TIME).await,
+            ["close", code] => self.accept(handshake)?.close(number(code), "").await,
+            ["close", code, reason] => self.accept(handshake)?.close(number(code), reason).await,
+            ["flood", count, size] => self.accept(handshake)?.flood(number(count), number(size)).await,
+            ["protocol", name] => self.accept_with(handshake, Some(name))?.echo(|message| message).await,
+            ["frames", name] => self.accept(handshake)?.send_raw(frames::named(name)?).await,
+            ["fault", "half-open"] => self.accept(handshake)?.half_open(MAX_TIME).await,
+            ["fault", "cut"] => self.accept(handshake)?.cut_when_readable().await,
+            ["fault", "slow", time] => {
+                self.page.sleep(ms(time)).await;
+                self.accept(handshake)?.echo(|message| message).await;
+            }
+            ["fault", "reset-after", bytes] => self.accept(handshake)?.reset_after(number(bytes)).await,
+            ["fault", "reset-by", key] => {
+                let told = self.resets.told(key);
+                self.accept(handshake)?.reset_by(told).await;
+            }
+            ["fault", "stall-by", key] => {
+                let told = self.resets.told(key);
+                self.accept(handshake)?.stall_by(told).await;
+            }
+            ["fault", "reset-now", key] => {
+                let connection = self.accept(handshake)?;
+                self.resets.tell(key);
+                connection.close(1000, "").await;
+            }
+            ["chaos", seed, key] => self.chaos(handshake, number(seed), key).await?,
+            ["chaos-report", key] => self.accept(handshake)?.greet_and_close(self.chaos.report(key)).await,
+            // A page cannot tell one refusal from another: `/status`, `/handshake`, `/fault/refuse`, and what is not here.
+            _ => handshake.refuse(),
+        }
+        Some(())
+    }
+
+    fn accept(&self, handshake: Handshake) -> Option<Connection> {
+        self.accept_with(handshake, None)
+    }
+
+    /// Accepts a handshake, with a subprotocol or without.
+    fn accept_with(&self, handshake: Handshake, protocol: Option<&str>) -> Option<Connection> {
+        let (path, query) = handshake.url().split_once('?').unwrap_or((handshake.url(), ""));
+        let counted = self.counts.open(if query.is_empty() { path } else { query });
+        let peer = match protocol {
+            Some(protocol) => handshake.accept_with(protocol)?,
+            None => handshake.accept()?,
+        };
+        Some(Connection::new(self.page.clone(), peer, counted))
+    }
+
+    /// Tells what came with the handshake. Of the headers, the simulation has the subprotocols. It selects the first one.
+    async fn headers(&self, handshake: Handshake) -> Option<()> {
+        let offered = handshake.protocols().to_vec();
+        let lines = if offered.is_empty() {
+            String::new()
+        } else {
+            format!("sec-websocket-protocol: {}\n", offered.join(", "))
+        };
+        self.accept_with(handshake, offered.first().map(String::as_str))?.greet(lines).await;
+        Some(())
+    }
+}
+
+/// The keys whose connections are to be reset, and who waits for that.
+#[derive(Default)]
+struct Resets(RefCell<Vec<(String, oneshot::Sender<()>)>>);
+
+impl Resets {
+    /// Resolves when this key is told, from now on.
+    fn told(&self, key: &str) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        self.0.borrow_mut().push((key.to_owned(), tell));
+        told
+    }
+
+    fn tell(&self, key: &str) {
+        // What is dropped is told, too.
+        self.0.borrow_mut().retain(|(waiting, _)| waiting != key);
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no such number"))
+}
+
+fn ms(text: &str) -> Duration {
+    Duration::from_millis(number(text))
+}
+
+/// A part of a path without its percent encoding.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = part;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend(before.bytes());
+        bytes.extend(u8::from_str_radix(&after[..2], 16));
+        rest = &after[2..];
+    }
+    bytes.extend(rest.bytes());
+    String::from_utf8_lossy(&bytes).into()
+}

@@ -1,0 +1,85 @@
+//! What only JavaScript and its memory have: nothing of it is in the simulation.
+
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use macro_rules_attribute::apply;
+use wasm_bindgen::JsValue;
+use wasm_websocket::{Error, Message, Options, WebSocket};
+
+use super::events::{Event, events};
+use super::guard::{expect_uncaught, js};
+use super::peer::url;
+
+// L17: as in Node before 22.
+#[apply(browser_test)]
+async fn without_a_websocket_there_is_an_error() {
+    let (global, name) = (js_sys::global(), JsValue::from("WebSocket"));
+    let original = js_sys::Reflect::get(&global, &name).unwrap();
+    js_sys::Reflect::delete_property(&global, &name).unwrap();
+    let results = (WebSocket::new(&url("/echo")).map(drop), connect_result(&url("/echo")).await);
+    js_sys::Reflect::set(&global, &name, &original).unwrap();
+    assert_eq!(results, (Err(Error::Unsupported), Err(Error::Unsupported)));
+}
+
+async fn connect_result(url: &str) -> Result<(), Error> {
+    Options::new().connect(url).await.map(drop)
+}
+
+// L16: the name of the context is what tells that this runs where there is neither.
+#[apply(browser_test)]
+async fn it_needs_no_window_and_no_document() {
+    let is_window = js("typeof window !== 'undefined' && typeof document !== 'undefined'");
+    let is_worker = js("typeof WorkerGlobalScope !== 'undefined'");
+    assert_ne!(is_window, is_worker);
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    assert_eq!(events(&socket).next().await, Some(Event::Open));
+}
+
+// L19: no view of the memory that was before is used.
+#[apply(browser_test)]
+async fn memory_may_grow_in_a_callback() {
+    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
+    let (call, mut calls) = futures_channel::mpsc::unbounded();
+    let answers = Rc::downgrade(&socket);
+    let bytes: Vec<u8> = (0..100_000).map(|index| index as u8).collect();
+    let expected = bytes.clone();
+    socket
+        .on_message(move |message| {
+            assert_ne!(std::arch::wasm32::memory_grow(0, 16), usize::MAX);
+            assert_eq!(message, Message::Binary(expected.clone()));
+            answers.upgrade().unwrap().send(&expected).unwrap();
+            call.unbounded_send(()).unwrap();
+        })
+        .forget();
+    let mut events = events(&socket);
+    assert_eq!(events.next().await, Some(Event::Open));
+    socket.send(&bytes).unwrap();
+    for _ in 0..3 {
+        calls.next().await.unwrap();
+    }
+}
+
+// M23: the closure that panics is called again for the next event, and others are not disturbed.
+#[apply(browser_test)]
+async fn a_panic_in_a_callback_does_not_break_the_socket() {
+    // A panic that unwinds is thrown as an error with its message; one that aborts is a trap.
+    expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "RuntimeError" });
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let (call, mut calls) = futures_channel::mpsc::unbounded();
+    socket
+        .on_message(move |message| {
+            assert_ne!(message, "panic".into(), "this panic is the test's own");
+            call.unbounded_send(message).unwrap();
+        })
+        .forget();
+    let mut events = events(&socket);
+    assert_eq!(events.next().await, Some(Event::Open));
+    socket.send("panic").unwrap();
+    socket.send("go on").unwrap();
+    assert_eq!(calls.next().await, Some("go on".into()));
+    assert_eq!(events.next().await, Some(Event::Message("panic".into())));
+    assert_eq!(events.next().await, Some(Event::Message("go on".into())));
+    socket.close();
+    assert!(matches!(events.next().await, Some(Event::Close(_))));
+}
