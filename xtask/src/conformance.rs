@@ -13,9 +13,9 @@ const TESTS: &[&str] = &["tests/suite", "www/tests"];
 /// What one run of tests has printed.
 #[derive(Clone)]
 pub struct Run {
-    /// The name and the version of the browser.
+    /// The name and the version of the browser, or of the simulation.
     pub browser: String,
-    /// Where in the browser it ran: in a `window`, in a `worker`, or on the demo `page`.
+    /// Where it ran: in a `window` or a `worker` of the browser, on the demo `page`, or on the `host`.
     pub context: &'static str,
     pub output: String,
 }
@@ -55,7 +55,8 @@ const HEAD: &str = "# What browsers do, and what shows it
 
 `cargo xtask test` has written this, from [`cases.md`](cases.md), from the tests, which name their cases in the comment above
 them, and from what came of them. The column of a browser says where a case was shown in it, and what the browser does
-otherwise: that is no failure of the test, which expects the one or the other.
+otherwise: that is no failure of the test, which expects the one or the other. The simulation is what the feature `testing` has,
+as either engine.
 
 ";
 

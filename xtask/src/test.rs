@@ -22,7 +22,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     step("building the tests", || tests.build(shell))?;
     step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
-    let mut runs = step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?;
+    let mut runs = step("testing in the simulation", || tests.in_the_simulation(shell))?;
+    runs.extend(step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?);
     // One at a time, as they measure how long the page does not answer.
     runs.extend(step("testing that the page stays responsive", || {
         browsers
@@ -139,6 +140,18 @@ impl Tests<'_> {
         Ok(self.cargo(shell, SERVER).arg("--quiet").run()?)
     }
 
+    /// The suite in a simulated page, as each engine.
+    fn in_the_simulation(&self, shell: &Shell) -> Result<Vec<Run>> {
+        let run = |engine| {
+            let name = format!("simulation (as {engine})");
+            // What deviates is printed.
+            let suite = self.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
+            let output = output_of(&name, "host", suite.env("TEST_ENGINE", engine))?;
+            Ok(Run { browser: name, context: "host", output })
+        };
+        ["Chromium", "Firefox"].into_iter().map(run).collect()
+    }
+
     fn in_browsers(&self, shell: &Shell, browsers: &[Browser]) -> Result<Vec<Run>> {
         type Job<'t> = fn(&Tests<'t>, &Shell, &Browser) -> Result<Vec<Run>>;
         let jobs_of = |browser| [(browser, Tests::suite_in as Job<'_>), (browser, Tests::page_in as Job<'_>)];
@@ -215,18 +228,23 @@ fn at_the_same_time<I: Sync, T: Send>(
     })
 }
 
+/// Runs tests in a browser.
+fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command: Cmd<'_>) -> Result<Run> {
+    let output = output_of(browser.name, context, browser.choose(command))?;
+    Ok(Run { browser: browser.version(shell), context, output })
+}
+
 /// Runs a command, and prints what came of it when it has ended, so that it does not mix with that of others: all that it
 /// has printed if it fails, and the results alone if not.
-fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command: Cmd<'_>) -> Result<Run> {
-    let command = browser.choose(command);
+fn output_of(name: &str, context: &str, command: Cmd<'_>) -> Result<String> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let title = format!("── {}, {context}: {text}", browser.name);
+    let title = format!("── {name}, {context}: {text}");
     if !output.status.success() {
-        bail!("tests fail in {}\n{title}\n{err}{out}", browser.name);
+        bail!("tests fail in {name}\n{title}\n{err}{out}");
     }
     let results: Vec<_> = out.lines().filter(|line| line.starts_with("test result")).collect();
     println!("{title}\n{}", results.join("\n"));
-    Ok(Run { browser: browser.version(shell), context, output: out.into() })
+    Ok(out.into())
 }

@@ -200,7 +200,6 @@ impl Page {
         self.busy.set(0);
         self.now.set(self.now.get().max(next));
         self.next_moment();
-        self.moment.set(self.moment.get() + 1);
         true
     }
 
