@@ -1,38 +1,60 @@
-//! Makes senders wait while too much of what was sent is still with the browser.
+//! Makes senders wait, in a line, while too much of what was sent is still with the browser.
 
-use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::mem::{replace, take};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::notify::{Notify, Waiter};
-use crate::sys::{RawSocket, Timer};
+use crate::sys::{RawSocket, Timer, in_next_turn};
 use crate::{Options, ReadyState};
 
-/// How senders wait for one socket.
-#[derive(Debug)]
+/// The line of those who wait for one socket: senders for their turn, flushes for the buffer to be empty.
+///
+/// The first sender waits while more than the high water mark is unsent, and then for the low one. The others wait behind
+/// it, and so does whoever comes later.
 pub(crate) struct Backpressure {
+    socket: RawSocket,
     high_water_mark: u64,
     low_water_mark: u64,
-    /// Wakes them when there is a reason to look again: the end, or a message, with which the peer may answer theirs.
-    pub notify: Notify,
-    pace: Cell<Pace>,
+    line: RefCell<Line>,
 }
 
-/// One sender's wait.
-///
-/// No event tells that `bufferedAmount` has fallen, so it is looked at again in the next turn of the event loop, then after
-/// 4, 8, 16, 32 and then every 50 ms, starting over whenever it has fallen.
 #[derive(Default)]
-pub(crate) struct Wait {
+struct Line {
+    /// In the order in which they began to wait.
+    places: VecDeque<Place>,
+    last_id: u64,
+    /// The first sender waits for the low water mark. Otherwise it was called: it is its turn.
+    is_draining: bool,
     look: Option<Look>,
-    waiter: Waiter,
+    /// A look was asked for because a message has arrived.
+    is_hinted: bool,
+    pace: Pace,
 }
 
-/// The next look, and what the last one saw.
+struct Place {
+    id: u64,
+    waits_for: WaitsFor,
+    waker: Waker,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum WaitsFor {
+    Turn,
+    /// It was called and did not come. It may go on when it comes, and nobody waits for that.
+    Nothing,
+    EmptyBuffer,
+}
+
+/// The next look at the socket, and what the last one saw.
+///
+/// No event tells that `bufferedAmount` has fallen, so somebody must look: in the next turn of the event loop, then after 4,
+/// 8, 16, 32 and then every 50 ms, starting over whenever it has fallen.
 struct Look {
-    timer: Timer,
+    _timer: Timer,
     /// In milliseconds. The first look comes in the next turn of the event loop.
     delay: u32,
     amount: u64,
@@ -41,92 +63,238 @@ struct Look {
 const SHORTEST_DELAY: u32 = 4;
 const LONGEST_DELAY: u32 = 50;
 
+/// A place in the line. It is given up when this is dropped, and the turn with it.
+#[derive(Default)]
+pub(crate) struct Wait(Option<(Weak<Backpressure>, u64)>);
+
 impl Backpressure {
-    pub fn new(options: &Options) -> Self {
+    pub fn new(socket: RawSocket, options: &Options) -> Self {
         // No more than what can be raised.
         let high_water_mark = options.high_water_mark.min(u64::MAX / LARGEST_FACTOR);
         let low_water_mark = options.low_water_mark.min(high_water_mark);
-        Self { high_water_mark, low_water_mark, notify: Notify::default(), pace: Cell::default() }
+        Self { socket, high_water_mark, low_water_mark, line: RefCell::default() }
     }
 
-    /// Whether a message may be sent now.
-    pub fn has_room(&self, socket: &RawSocket) -> bool {
-        socket.buffered_amount() <= self.raised_mark()
+    pub fn socket(&self) -> &RawSocket {
+        &self.socket
     }
 
-    fn raised_mark(&self) -> u64 {
-        self.high_water_mark * self.pace.get().factor
+    /// Whether a newcomer may send now: nobody waits for a turn, and no more than the high water mark is unsent.
+    pub fn has_room(self: &Rc<Self>) -> bool {
+        let line = &mut *self.line.borrow_mut();
+        line.first().is_none() && self.is_below_high(line, self.socket.buffered_amount())
     }
 
-    /// Resolves when there is room: at the high water mark at once, above it only at the low one.
-    pub fn poll_room(
-        &self,
-        context: &mut Context<'_>,
-        wait: &mut Wait,
-        socket: &RawSocket,
-    ) -> Poll<Result<(), ReadyState>> {
-        let mark = if wait.look.is_some() { self.low_water_mark } else { self.raised_mark() };
-        self.poll_below(context, wait, socket, mark)
-    }
-
-    /// Resolves when everything has gone to the network, or with the state of a connection that ended before that was seen.
-    pub fn poll_empty(
-        &self,
-        context: &mut Context<'_>,
-        wait: &mut Wait,
-        socket: &RawSocket,
-    ) -> Poll<Result<(), ReadyState>> {
-        match self.poll_below(context, wait, socket, 0) {
-            Poll::Ready(Err(_)) if !socket.may_have_unsent() => Poll::Ready(Ok(())),
-            polled => polled,
+    /// Resolves when it is the caller's turn to send, or with the state of a socket that is not open.
+    ///
+    /// A place in the line is kept until `wait` is dropped, so that the message goes out before the next one's turn.
+    pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
+        let (state, amount) = self.socket.look();
+        if state != ReadyState::Open {
+            *wait = Wait::default();
+            return Poll::Ready(Err(state));
         }
-    }
-
-    /// Resolves when no more than `mark` bytes are unsent, or with its state when the socket is not open.
-    fn poll_below(
-        &self,
-        context: &mut Context<'_>,
-        wait: &mut Wait,
-        socket: &RawSocket,
-        mark: u64,
-    ) -> Poll<Result<(), ReadyState>> {
-        loop {
-            let (state, amount) = socket.look();
-            let has_fired = wait.look.as_mut().is_some_and(|look| Pin::new(&mut look.timer).poll(context).is_ready());
-            if let Some(look) = wait.look.as_ref().filter(|_| has_fired) {
-                let mut pace = self.pace.get();
-                pace.learn(look.delay, look.timer.late_by(), amount);
-                self.pace.set(pace);
-            }
-            // First the state: once it is closed, `bufferedAmount` stays as it is, or is 0 with everything unsent (Chromium).
-            let is_over = match state {
-                ReadyState::Open => (amount <= mark).then_some(Ok(())),
-                state => Some(Err(state)),
-            };
-            if let Some(result) = is_over {
-                *wait = Wait::default();
-                return Poll::Ready(result);
-            }
-            self.notify.wait(&mut wait.waiter, context.waker());
-            match &wait.look {
-                Some(_) if !has_fired => return Poll::Pending,
-                last => wait.look = Some(Look::after(last.as_ref(), amount)),
-            }
-        }
-    }
-}
-
-impl Look {
-    /// The look that follows the last one, if there was one.
-    fn after(last: Option<&Self>, amount: u64) -> Self {
-        let delay = match last {
-            None => 0,
-            Some(last) if amount < last.amount => SHORTEST_DELAY,
-            Some(last) => (last.delay * 2).clamp(SHORTEST_DELAY, LONGEST_DELAY),
+        let mut line = self.line.borrow_mut();
+        let (own, first) = (line.find(wait), line.first());
+        let is_missed = own.is_some_and(|own| line.places[own].waits_for == WaitsFor::Nothing);
+        let is_next = is_missed || first.is_none() || own == first;
+        let has_room = if line.is_draining && !is_missed {
+            amount <= self.low_water_mark
+        } else {
+            self.is_below_high(&mut line, amount)
         };
-        Self { timer: Timer::new(Duration::from_millis(delay.into())), delay, amount }
+        if is_next && has_room {
+            line.is_draining &= is_missed;
+            return Poll::Ready(Ok(()));
+        }
+        line.is_draining |= is_next;
+        drop(line);
+        self.enter(context, wait, WaitsFor::Turn, amount);
+        Poll::Pending
+    }
+
+    /// Resolves when everything has gone to the network, or with the state of a socket that ended before that was seen.
+    pub fn poll_empty(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
+        let result = match self.socket.look() {
+            // First the state: once it is closed, `bufferedAmount` stays as it is, or is 0 with everything unsent (Chromium).
+            (ReadyState::Open, 0) => Ok(()),
+            (ReadyState::Open, amount) => {
+                self.enter(context, wait, WaitsFor::EmptyBuffer, amount);
+                return Poll::Pending;
+            }
+            (state, _) if self.socket.may_have_unsent() => Err(state),
+            _ => Ok(()),
+        };
+        *wait = Wait::default();
+        Poll::Ready(result)
+    }
+
+    /// Looks in the next turn of the event loop if anybody waits. With a message the peer may have answered what has left
+    /// since, and in hidden tabs timers come late.
+    pub fn hint(self: &Rc<Self>) {
+        let mut line = self.line.borrow_mut();
+        if !line.is_waited_in() || replace(&mut line.is_hinted, true) {
+            return;
+        }
+        let this = Rc::downgrade(self);
+        in_next_turn(move || {
+            if let Some(this) = this.upgrade() {
+                this.line.borrow_mut().is_hinted = false;
+                this.look(None);
+            }
+        });
+    }
+
+    /// Wakes everyone, since the socket is not open any more. An executor may poll them before this returns, so the caller
+    /// must hold no borrow.
+    pub fn wake_all(&self) {
+        let mut line = self.line.borrow_mut();
+        (line.is_draining, line.look) = (false, None);
+        let places = take(&mut line.places);
+        drop(line);
+        places.into_iter().for_each(|place| place.waker.wake());
+    }
+
+    fn is_below_high(self: &Rc<Self>, line: &mut Line, amount: u64) -> bool {
+        let factor = line.pace.factor();
+        // Nobody may ever wait at a mark that is raised, so whether timers still come late is found out here.
+        if factor > 1 && line.look.is_none() {
+            line.look = Some(self.look_after(SHORTEST_DELAY, amount));
+        }
+        amount <= self.high_water_mark * factor
+    }
+
+    /// Takes a place in the line, or keeps it.
+    fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor, amount: u64) {
+        let waker = context.waker().clone();
+        let mut line = self.line.borrow_mut();
+        if !line.is_waited_in() || (waits_for == WaitsFor::Turn && line.first().is_none()) {
+            line.look = Some(self.look_after(0, amount));
+        }
+        // What a waker drops may have a place here, too, so none is dropped before the line is let go.
+        if let Some(own) = line.find(wait) {
+            let place = &mut line.places[own];
+            place.waits_for = waits_for;
+            let last = replace(&mut place.waker, waker);
+            drop(line);
+            drop(last);
+        } else {
+            line.last_id += 1;
+            let id = line.last_id;
+            line.places.push_back(Place { id, waits_for, waker });
+            drop(line);
+            *wait = Wait(Some((Rc::downgrade(self), id)));
+        }
+    }
+
+    /// Gives a place up. If it was its turn, it is the next one's.
+    fn leave(self: &Rc<Self>, wait: &Wait) {
+        let mut line = self.line.borrow_mut();
+        let Some(own) = line.find(wait) else { return };
+        let was_called = line.first() == Some(own) && !line.is_draining;
+        let place = line.places.remove(own);
+        line.is_draining &= line.first().is_some();
+        if !line.is_waited_in() {
+            line.look = None;
+        }
+        let next = if was_called { self.call(&mut line, 0) } else { None };
+        drop(line);
+        drop(place);
+        next.into_iter().for_each(Waker::wake);
+    }
+
+    /// Makes it the first sender's turn. Gives whom to wake, and looks in the next turn of the event loop whether it has come.
+    fn call(self: &Rc<Self>, line: &mut Line, amount: u64) -> Option<Waker> {
+        let first = line.first()?;
+        line.is_draining = false;
+        if line.look.as_ref().is_none_or(|look| look.delay > 0) {
+            line.look = Some(self.look_after(0, amount));
+        }
+        Some(line.places[first].waker.clone())
+    }
+
+    /// Looks who can go on, because a timer has fired, so late, or because of a hint.
+    fn look(self: &Rc<Self>, late_by: Option<f64>) {
+        let (state, amount) = self.socket.look();
+        if state != ReadyState::Open {
+            return self.wake_all();
+        }
+        let mut line = self.line.borrow_mut();
+        let is_draining = line.is_draining;
+        let last = if late_by.is_some() { line.look.take() } else { None };
+        if let (Some(late_by), Some(last)) = (late_by, &last) {
+            line.pace.learn(last.delay, late_by, amount, is_draining);
+        }
+        let mut called = None;
+        if is_draining && amount <= self.low_water_mark {
+            called = self.call(&mut line, amount);
+        } else if let (false, Some(_), Some(first)) = (is_draining, late_by, line.first()) {
+            line.places[first].waits_for = WaitsFor::Nothing;
+            called = self.call(&mut line, amount);
+        }
+        let flushed = if amount == 0 { line.take_flushes() } else { Vec::new() };
+        if line.look.is_none() && line.is_waited_in() {
+            let delay = match last {
+                Some(last) if amount >= last.amount => (last.delay * 2).clamp(SHORTEST_DELAY, LONGEST_DELAY),
+                _ => SHORTEST_DELAY,
+            };
+            line.look = Some(self.look_after(delay, amount));
+        }
+        drop(line);
+        called.into_iter().chain(flushed).for_each(Waker::wake);
+    }
+
+    fn look_after(self: &Rc<Self>, delay: u32, amount: u64) -> Look {
+        let this = Rc::downgrade(self);
+        let timer = Timer::call(Duration::from_millis(delay.into()), move |late_by| {
+            if let Some(this) = this.upgrade() {
+                this.look(Some(late_by));
+            }
+        });
+        Look { _timer: timer, delay, amount }
     }
 }
+
+impl Line {
+    /// The place of one who waits.
+    fn find(&self, wait: &Wait) -> Option<usize> {
+        let (_, id) = wait.0.as_ref()?;
+        self.places.iter().position(|place| place.id == *id)
+    }
+
+    /// The sender whose turn is next.
+    fn first(&self) -> Option<usize> {
+        self.places.iter().position(|place| place.waits_for == WaitsFor::Turn)
+    }
+
+    /// Whether there is something to look for.
+    fn is_waited_in(&self) -> bool {
+        self.places.iter().any(|place| place.waits_for != WaitsFor::Nothing)
+    }
+
+    /// Takes those out who wait for the buffer to be empty.
+    fn take_flushes(&mut self) -> Vec<Waker> {
+        let mut flushes = Vec::new();
+        while let Some(index) = self.places.iter().position(|place| place.waits_for == WaitsFor::EmptyBuffer) {
+            flushes.extend(self.places.remove(index).map(|place| place.waker));
+        }
+        flushes
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let backpressure = self.0.as_ref().and_then(|(backpressure, _)| backpressure.upgrade());
+        if let Some(backpressure) = backpressure {
+            backpressure.leave(self);
+        }
+    }
+}
+
+// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: the line is changed in
+// one step, and no foreign code runs meanwhile.
+impl UnwindSafe for Wait {}
+impl RefUnwindSafe for Wait {}
 
 /// By how much the high water mark is raised while looks come late, as in hidden tabs.
 ///
@@ -148,19 +316,19 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a look: after what delay it was to come, how many milliseconds it came too late, and what it saw.
-    pub fn learn(&mut self, delay: u32, late_by: f64, amount: u64) {
+    /// Learns from a look: after what delay it was to come, how many milliseconds it came too late, what it saw, and whether a
+    /// sender waited for it.
+    pub fn learn(&mut self, delay: u32, late_by: f64, amount: u64, is_waited_for: bool) {
         if delay == 0 {
             // It came by no timer, and says nothing about them.
         } else if late_by < LATE {
             self.factor = 1;
-        } else if amount == 0 {
+        } else if is_waited_for && amount == 0 {
             self.factor = (self.factor * 2).min(LARGEST_FACTOR);
         }
     }
 
-    #[cfg(test)]
-    pub fn factor(&self) -> u64 {
+    pub fn factor(self) -> u64 {
         self.factor
     }
 }

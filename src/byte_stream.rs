@@ -17,8 +17,8 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// seen. An empty message is not the end: that is the connection's, if the closing handshake was completed, with whatever
 /// code. To read text is an error, and so is every end that may have lost something, now and whenever it is asked again.
 ///
-/// Each write is a message, so put a buffer before it for small ones. Writing waits for room as [`Sink::poll_ready`] does,
-/// and flushing until everything has gone to the network. No direction can be closed alone: closing ends both, and waits for
+/// Each write is a message, so put a buffer before it for small ones. Writing waits for room as [`Sink::poll_ready`] does.
+/// Flushing is immediate, as nothing is buffered here. No direction can be closed alone: closing ends both, and waits for
 /// the peer as [`WebSocketStream::close`] does. What had arrived before can still be read.
 ///
 /// # Examples
@@ -124,8 +124,8 @@ impl AsyncWrite for ByteStream {
         Poll::Ready(Ok(bytes.len()))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context).map_err(io_error)
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

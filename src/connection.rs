@@ -26,41 +26,39 @@ pub(crate) struct Connection {
 
 /// What the listeners and the handles have in common.
 struct Shared {
-    socket: RawSocket,
     close_timeout: Duration,
     lifecycle: Rc<Lifecycle>,
     queue: RefCell<Queue<Data>>,
     /// Takes messages instead of the queue, once there is one.
     inlet: OnceCell<Box<dyn Fn(Data)>>,
-    backpressure: Backpressure,
+    backpressure: Rc<Backpressure>,
 }
 
 impl Connection {
     /// Attaches the listeners.
     pub fn new(socket: RawSocket, options: &Options) -> Self {
         let shared = Rc::new(Shared {
-            socket,
             lifecycle: Rc::default(),
             queue: RefCell::new(Queue::new(options.receive_limit)),
             inlet: OnceCell::new(),
-            backpressure: Backpressure::new(options),
+            backpressure: Rc::new(Backpressure::new(socket, options)),
             close_timeout: options.close_timeout,
         });
-        if shared.socket.ready_state() == ReadyState::Open {
+        if shared.socket().ready_state() == ReadyState::Open {
             shared.lifecycle.open();
         }
         let [open, message, error, close] = [(); 4].map(|()| Rc::clone(&shared));
         let listeners = [
-            shared.socket.on_open(move || open.lifecycle.open()),
-            shared.socket.on_message(move |data| message.received(data)),
-            shared.socket.on_error(move || error.failed()),
-            shared.socket.on_close(move |event| close.ended(Ok(event))),
+            shared.socket().on_open(move || open.lifecycle.open()),
+            shared.socket().on_message(move |data| message.received(data)),
+            shared.socket().on_error(move || error.failed()),
+            shared.socket().on_close(move |event| close.ended(Ok(event))),
         ];
         Self { listeners: Cell::new(Some(listeners)), shared }
     }
 
     pub fn socket(&self) -> &RawSocket {
-        &self.shared.socket
+        self.shared.socket()
     }
 
     pub fn close_timeout(&self) -> Duration {
@@ -88,21 +86,21 @@ impl Connection {
     {
         let (code, reason) = close::frame(code, reason)?;
         self.socket().close_with(code, &reason)?;
-        self.shared.backpressure.notify.wake_all();
+        self.shared.backpressure.wake_all();
         Ok(())
     }
 
-    /// Whether a message may be sent without waiting.
+    /// Whether a message may be sent without waiting. For one who has waited, [`poll_room`](Self::poll_room) has said so.
     pub fn has_room(&self) -> bool {
-        self.shared.backpressure.has_room(&self.shared.socket)
+        self.shared.backpressure.has_room()
     }
 
     pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
-        self.shared.backpressure.poll_room(context, wait, &self.shared.socket)
+        self.shared.backpressure.poll_room(context, wait)
     }
 
     pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
-        self.shared.backpressure.poll_empty(context, wait, &self.shared.socket)
+        self.shared.backpressure.poll_empty(context, wait)
     }
 
     /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones, and how many were dropped.
@@ -167,15 +165,18 @@ impl UnwindSafe for Shared {}
 impl RefUnwindSafe for Shared {}
 
 impl Shared {
+    fn socket(&self) -> &RawSocket {
+        self.backpressure.socket()
+    }
+
     /// Closes, and wakes those who wait to send.
     fn close(&self) {
-        self.socket.close();
-        self.backpressure.notify.wake_all();
+        self.socket().close();
+        self.backpressure.wake_all();
     }
 
     fn received(self: &Rc<Self>, data: Data) {
-        // The peer may have answered what it has taken.
-        self.backpressure.notify.wake_all();
+        self.backpressure.hint();
         if let Some(inlet) = self.inlet.get() {
             return inlet(data);
         }
@@ -204,14 +205,14 @@ impl Shared {
     /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
     fn failed(&self) {
         if !self.lifecycle.is_opened() {
-            self.ended(Err(Error::ConnectFailed { url: self.socket.url() }));
+            self.ended(Err(Error::ConnectFailed { url: self.socket().url() }));
         }
     }
 
     fn ended(&self, end: Result<CloseEvent, Error>) {
         let reader = self.queue.borrow_mut().end();
         self.lifecycle.end(end);
-        self.backpressure.notify.wake_all();
+        self.backpressure.wake_all();
         wake(reader);
     }
 }

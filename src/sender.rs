@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
@@ -47,7 +47,6 @@ pub struct Sender {
 #[derive(Default)]
 struct SinkState {
     room: Wait,
-    flush: Wait,
     close: Option<Closing>,
 }
 
@@ -67,7 +66,7 @@ impl Sender {
     /// Sends a message, waiting while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     ///
     /// It resolves when the browser has taken the message, which is not to say that the peer has it. A message of any size
-    /// is taken when there is room. Dropping the future before it resolves sends nothing and drops the message; pass a
+    /// is taken when there is room. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends nothing and drops the message; pass a
     /// reference to keep it.
     ///
     /// # Errors
@@ -86,7 +85,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent; else as for [`send`](Self::send). The error hands the
+    /// [`Error::Full`] if more than the high water mark is unsent, or if other senders wait; else as for [`send`](Self::send). The error hands the
     /// message back.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         // The state first: the buffer of a closed socket stays full, or looks empty.
@@ -97,9 +96,10 @@ impl Sender {
         }
     }
 
-    /// Waits until there is room: no more than the high water mark is unsent, or, once it was, no more than the low one.
+    /// Waits until a message can be sent: until all who began to wait before were served, and no more than the high water
+    /// mark is unsent, or, after a wait, no more than the low one.
     ///
-    /// It reserves none: another sender may take it first.
+    /// It reserves nothing: whoever waits behind it is next.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Sender {
         poll_fn(move |context| self.connection.poll_room(context, &mut wait)).await.map_err(Error::NotOpen)
     }
 
-    /// Waits until everything that was sent has gone to the network.
+    /// Waits until everything that was sent has gone to the network, with what is sent meanwhile.
     ///
     /// It is the most that a page can know about it: whether the peer has it, only the peer can say. Dropping the future
     /// changes nothing.
@@ -249,24 +249,27 @@ impl Clone for Sender {
 
 /// Waits, sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
 ///
-/// A flush resolves when the browser has handed everything to the network. `SinkExt::send` flushes each message, so to
-/// send many, use `SinkExt::feed`, or the method [`send`](Sender::send), which does not flush. Closing fails with
-/// [`Error::Unclean`] if the connection ended without a closing handshake.
+/// Flushing as a sink is immediate: the sink buffers nothing, since the browser takes each message at once. The method
+/// [`flush`](Sender::flush) waits for the network. Closing fails with [`Error::Unclean`] if the connection ended without a
+/// closing handshake.
 impl Sink<Message> for Sender {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        connection.poll_room(context, &mut sink.get_or_insert_default().room).map_err(Error::NotOpen)
+        let wait = &mut sink.get_or_insert_default().room;
+        let room = ready!(connection.poll_room(context, wait));
+        // Whether a message follows nobody knows.
+        *wait = Wait::default();
+        Poll::Ready(room.map_err(Error::NotOpen))
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         Ok(self.socket().send(message)?)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { connection, sink } = &mut *self;
-        connection.poll_empty(context, &mut sink.get_or_insert_default().flush).map_err(Error::NotOpen)
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {

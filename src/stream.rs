@@ -119,13 +119,13 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent; else as for [`send`](Self::send). The error hands the
+    /// [`Error::Full`] if more than the high water mark is unsent, or if other senders wait; else as for [`send`](Self::send). The error hands the
     /// message back.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         self.sender.try_send(message)
     }
 
-    /// Waits until there is room. See [`Sender::ready`].
+    /// Waits until a message can be sent. See [`Sender::ready`].
     ///
     /// # Errors
     ///

@@ -88,7 +88,7 @@ impl ReconnectingSender {
     pub async fn send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
         let (message, mut patience) = (message.into(), Patience::default());
         match poll_fn(|context| self.shared().poll_room(context, &mut patience)).await {
-            Ok(()) => self.try_send(message),
+            Ok(()) => self.shared().try_send(message, true),
             Err(error) => {
                 self.shared().machine.borrow_mut().outbox.reject();
                 Err(SendError { message, error })
@@ -103,7 +103,7 @@ impl ReconnectingSender {
     /// [`Error::Full`] if more than the high water mark is unsent, or the queue is full; otherwise as for
     /// [`send`](Self::send). The error hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
-        self.shared().try_send(message.into())
+        self.shared().try_send(message.into(), false)
     }
 
     /// Waits until nothing is queued, and nothing is unsent.
@@ -265,7 +265,7 @@ impl Sink<Message> for ReconnectingSender {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.shared().try_send(message)?;
+        self.shared().try_send(message, true)?;
         Ok(())
     }
 

@@ -257,9 +257,11 @@ impl Shared {
     }
 
     /// Hands a message over, or queues it, and gives its number; or hands it back.
-    pub fn try_send(&self, message: Message) -> Result<u64, SendError<Message>> {
+    ///
+    /// One who has waited was told that there is room. Others may wait behind it by now.
+    pub fn try_send(&self, message: Message, has_waited: bool) -> Result<u64, SendError<Message>> {
         let (len, link) = (message.len(), self.link().filter(|link| link.is_open()));
-        let has_room = link.as_ref().is_some_and(|link| link.has_room());
+        let has_room = has_waited || link.as_ref().is_some_and(|link| link.has_room());
         let mut machine = self.machine.borrow_mut();
         let refused = match (machine.refusal(), link) {
             (Some(refusal), _) => refusal,

@@ -6,8 +6,8 @@ fn factor(looks: &[(f64, u64)]) -> u64 {
     let mut pace = Pace::default();
     for &(late_by, amount) in looks {
         // Each wait begins with a look that comes by no timer, and so in time.
-        pace.learn(0, 0.0, amount);
-        pace.learn(4, late_by, amount);
+        pace.learn(0, 0.0, amount, true);
+        pace.learn(4, late_by, amount, true);
     }
     pace.factor()
 }
@@ -30,4 +30,16 @@ fn a_look_in_time_lowers_it_again() {
     assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (2.0, 0)]), 1);
     // A busy page is late, too, but not that late.
     assert_eq!(factor(&[(300.0, 0)]), 1);
+}
+
+#[test]
+fn a_look_for_which_no_sender_waits_lowers_it_and_never_raises_it() {
+    let mut pace = Pace::default();
+    pace.learn(4, 1000.0, 0, false);
+    assert_eq!(pace.factor(), 1);
+    pace.learn(4, 1000.0, 0, true);
+    pace.learn(4, 1000.0, 0, false);
+    assert_eq!(pace.factor(), 2);
+    pace.learn(4, 2.0, 0, false);
+    assert_eq!(pace.factor(), 1);
 }

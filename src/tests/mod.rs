@@ -17,6 +17,8 @@ mod queue;
 mod reconnect;
 mod redact;
 #[cfg(not(target_arch = "wasm32"))]
+mod sending;
+#[cfg(not(target_arch = "wasm32"))]
 mod simulation;
 mod unwind;
 

@@ -4,9 +4,9 @@ use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, join, select};
+use futures_util::future::{Either, join, join_all, select};
 use futures_util::stream::FusedStream;
-use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, poll};
 use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
 use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Overflow, ReadyState};
@@ -284,6 +284,29 @@ async fn try_send_takes_no_more_than_the_mark() {
     assert!(report.starts_with(r#"{"count":3,"#), "{report}");
     stream.close().await.unwrap();
     assert_eq!(stream.try_send("late").unwrap_err().error, Error::NotOpen(ReadyState::Closed));
+}
+
+#[apply(browser_test)]
+async fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
+    let options = Options::new().high_water_mark(100_000);
+    let (mut sender, mut receiver) = connect_with("/echo", &options).await.split();
+    sender.send(vec![0; 20 << 20]).await.unwrap();
+    let sends = (1..20).map(|name| {
+        let mut sender = sender.clone();
+        async move { sender.send(vec![name; 60_000]).await }
+    });
+    let mut sends = Box::pin(join_all(sends));
+    assert!(poll!(&mut sends).is_pending());
+    assert_eq!(sender.try_send("a newcomer").unwrap_err().error, Error::Full);
+    let receive = async {
+        let mut names = Vec::new();
+        for _ in 0..20 {
+            names.extend(receiver.next().await.unwrap().unwrap().as_bytes().unwrap().first().copied());
+        }
+        names
+    };
+    let (_, names) = join(sends, receive).await;
+    assert_eq!(names, (0..20).collect::<Vec<_>>());
 }
 
 // A task that never ends must not keep the other from being dropped.

@@ -19,25 +19,28 @@ use super::{bindings, in_next_turn};
 /// may call what is overdue before they deliver events that have come in time: hence the turn.
 pub struct Timer {
     state: Rc<State>,
-    due_at: f64,
     timeout: Option<(JsValue, Callback)>,
 }
 
 #[derive(Default)]
 struct State {
-    fired_at: Cell<Option<f64>>,
+    due_at: f64,
+    has_fired: Cell<bool>,
     waker: Cell<Option<Waker>>,
+    action: Cell<Option<Action>>,
 }
+
+/// What is called, with the milliseconds by which that is too late.
+type Action = Box<dyn FnOnce(f64)>;
 
 impl Timer {
     pub fn new(delay: Duration) -> Self {
-        let state = Rc::<State>::default();
+        let state = Rc::new(State { due_at: now() + milliseconds(delay), ..State::default() });
         let fired = Rc::downgrade(&state);
         let fire_in_next_turn = move || {
             let fired = fired.clone();
             in_next_turn(move || fire(&fired));
         };
-        let due_at = now() + milliseconds(delay);
         let mut timeout = None;
         if delay.is_zero() {
             fire_in_next_turn();
@@ -47,20 +50,25 @@ impl Timer {
             let delay = milliseconds(delay).min(i32::MAX.into());
             timeout = Some((bindings::set_timeout(callback.as_ref().unchecked_ref(), delay), callback));
         }
-        Self { state, due_at, timeout }
+        Self { state, timeout }
     }
 
-    /// How many milliseconds too late it has fired; 0 while it has not.
-    pub fn late_by(&self) -> f64 {
-        self.state.fired_at.get().map_or(0.0, |fired_at| fired_at - self.due_at)
+    /// Calls `action` when the delay is over, with the milliseconds by which that is too late.
+    pub fn call(delay: Duration, action: impl FnOnce(f64) + 'static) -> Self {
+        let timer = Self::new(delay);
+        timer.state.action.set(Some(Box::new(action)));
+        timer
     }
 }
 
 fn fire(state: &Weak<State>) {
     let Some(state) = state.upgrade() else { return };
-    state.fired_at.set(Some(now()));
+    state.has_fired.set(true);
     if let Some(waker) = state.waker.take() {
         waker.wake();
+    }
+    if let Some(action) = state.action.take() {
+        action(now() - state.due_at);
     }
 }
 
@@ -81,7 +89,7 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.state.fired_at.get().is_some() {
+        if self.state.has_fired.get() {
             return Poll::Ready(());
         }
         self.state.waker.set(Some(context.waker().clone()));

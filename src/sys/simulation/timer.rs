@@ -16,23 +16,26 @@ use super::turn::in_next_turn;
 /// Outside of a page it never resolves.
 pub struct Timer {
     state: Rc<State>,
-    due_at: Duration,
     timeout: Option<(Rc<Page>, ScheduledId)>,
 }
 
 #[derive(Default)]
 struct State {
-    fired_at: Cell<Option<Duration>>,
+    due_at: Duration,
+    has_fired: Cell<bool>,
     waker: Cell<Option<Waker>>,
+    action: Cell<Option<Action>>,
 }
+
+/// What is called, with the milliseconds by which that is too late.
+type Action = Box<dyn FnOnce(f64)>;
 
 impl Timer {
     pub fn new(delay: Duration) -> Self {
-        let state = Rc::<State>::default();
-        let Some(page) = current() else { return Self { state, due_at: Duration::MAX, timeout: None } };
+        let Some(page) = current() else { return Self { state: Rc::default(), timeout: None } };
+        let state = Rc::new(State { due_at: page.clock().saturating_add(delay), ..State::default() });
         let fired = Rc::downgrade(&state);
         let fire_in_next_turn = move || in_next_turn(move || fire(&fired));
-        let due_at = page.clock().saturating_add(delay);
         let timeout = if delay.is_zero() {
             fire_in_next_turn();
             None
@@ -42,21 +45,25 @@ impl Timer {
             let id = page.set_timeout(delay, fire_in_next_turn);
             Some((page, id))
         };
-        Self { state, due_at, timeout }
+        Self { state, timeout }
     }
 
-    /// How many milliseconds too late it has fired; 0 while it has not.
-    pub fn late_by(&self) -> f64 {
-        let fired_at = self.state.fired_at.get().unwrap_or_default();
-        fired_at.saturating_sub(self.due_at).as_secs_f64() * 1000.0
+    /// Calls `action` when the delay is over, with the milliseconds by which that is too late.
+    pub fn call(delay: Duration, action: impl FnOnce(f64) + 'static) -> Self {
+        let timer = Self::new(delay);
+        timer.state.action.set(Some(Box::new(action)));
+        timer
     }
 }
 
 fn fire(state: &Weak<State>) {
     let (Some(state), Some(page)) = (state.upgrade(), current()) else { return };
-    state.fired_at.set(Some(page.clock()));
+    state.has_fired.set(true);
     if let Some(waker) = state.waker.take() {
         waker.wake();
+    }
+    if let Some(action) = state.action.take() {
+        action(page.clock().saturating_sub(state.due_at).as_secs_f64() * 1000.0);
     }
 }
 
@@ -68,7 +75,7 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.state.fired_at.get().is_some() {
+        if self.state.has_fired.get() {
             return Poll::Ready(());
         }
         self.state.waker.set(Some(context.waker().clone()));

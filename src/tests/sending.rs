@@ -1,0 +1,383 @@
+//! Senders that wait, in the simulated page. What was sent in which order, the peer knows.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select};
+use futures_util::{AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryStreamExt, join, poll};
+
+use crate::codec::{Bytes, Text};
+use crate::testing::{Engine, Network, Page, Peer};
+use crate::{Blob, Error, Message, Options, Sender, WebSocketStream};
+
+const URL: &str = "ws://example.com/";
+const KIB: usize = 1 << 10;
+
+/// Runs a test in pages of both engines, with several seeds.
+fn in_pages(test: impl AsyncFn(&Page)) {
+    for engine in [Engine::Chromium, Engine::Firefox] {
+        for seed in 0..10 {
+            let page = Page::with_seed(seed).engine(engine);
+            page.run(test(&page));
+        }
+    }
+}
+
+/// A connection on which senders wait above 64 KiB, for 16 KiB.
+async fn connect(page: &Page, bandwidth: u64) -> (WebSocketStream, Peer) {
+    page.set_network(Network { bandwidth, ..Network::default() });
+    let server = page.server(URL);
+    let options = Options::new().high_water_mark(64 << 10).low_water_mark(16 << 10);
+    let (stream, peer) = join!(options.connect(URL), server.accept());
+    (stream.unwrap(), peer)
+}
+
+/// A message of so many bytes that says what it is.
+fn message(name: u8, len: usize) -> Vec<u8> {
+    vec![name; len]
+}
+
+/// The names of the messages that a peer receives, until the connection ends.
+fn names(page: &Page, mut peer: Peer) -> Rc<RefCell<Vec<u8>>> {
+    let names = Rc::<RefCell<Vec<u8>>>::default();
+    let received = Rc::clone(&names);
+    page.spawn(async move {
+        while let Some(message) = peer.receive().await {
+            received.borrow_mut().extend(message.as_bytes().unwrap().first());
+        }
+    });
+    names
+}
+
+/// Sends more than the high water mark, so that whoever comes next waits.
+fn fill(sender: &Sender) {
+    while sender.try_send(message(b'.', 8 * KIB)).is_ok() {}
+}
+
+async fn in_time<F: Future>(page: &Page, seconds: u64, future: F) -> Option<F::Output> {
+    match select(pin!(future), pin!(page.sleep(Duration::from_secs(seconds)))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+#[test]
+fn sending_by_the_sink_is_not_slower_after_a_wait() {
+    in_pages(async |page| {
+        let (mut stream, mut peer) = connect(page, 1_000_000).await;
+        page.spawn(async move { while peer.receive().await.is_some() {} });
+        SinkExt::send(&mut stream, vec![0; 200 * KIB].into()).await.unwrap();
+        stream.flush().await.unwrap();
+        let begun = page.elapsed();
+        for _ in 0..100 {
+            SinkExt::send(&mut stream, "x".into()).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        assert!(page.elapsed() - begun < Duration::from_millis(1500), "{:?}", page.elapsed() - begun);
+        let begun = page.elapsed();
+        for _ in 0..100 {
+            SinkExt::send(&mut stream, "x".into()).await.unwrap();
+        }
+        assert_eq!(page.elapsed(), begun);
+    });
+}
+
+#[test]
+fn as_a_sink_and_as_a_byte_stream_it_flushes_at_once() {
+    in_pages(async |page| {
+        let (stream, mut peer) = connect(page, 1_000_000).await;
+        peer.set_stalled(true);
+        let mut typed = stream.typed::<String, String, Text>();
+        for _ in 0..3 {
+            SinkExt::<String>::feed(&mut typed, "x".repeat(30 * KIB)).await.unwrap();
+            assert_eq!(SinkExt::<String>::flush(&mut typed).now_or_never(), Some(Ok(())));
+        }
+        let mut bytes = typed.into_inner().into_byte_stream();
+        assert!(bytes.write(&[0; 8]).now_or_never().is_none(), "there is no room");
+        bytes.flush().now_or_never().unwrap().unwrap();
+        assert!(bytes.get_ref().buffered_amount() > 0);
+    });
+}
+
+#[test]
+fn a_flush_waits_for_what_was_sent_before_it_could_go_on() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let _names = names(page, peer);
+        let (mut sender, _receiver) = stream.split();
+        fill(&sender);
+        let other = sender.clone();
+        let mut flushing = pin!(sender.flush());
+        assert!(poll!(&mut flushing).is_pending());
+        // It was woken by then, but nobody polls it.
+        page.sleep(Duration::from_millis(500)).await;
+        assert_eq!(other.buffered_amount(), 0);
+        fill(&other);
+        assert!(poll!(&mut flushing).is_pending());
+        assert_eq!(flushing.await, Ok(()));
+        assert_eq!(other.buffered_amount(), 0);
+    });
+}
+
+#[test]
+fn one_who_waits_is_not_starved_by_one_who_tries() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let names = names(page, peer);
+        let (mut waits, _receiver) = stream.split();
+        let tries = waits.clone();
+        page.spawn(async move { while waits.send(message(b'w', 8 * KIB)).await.is_ok() {} });
+        for _ in 0..3_000 {
+            let _ = tries.try_send(message(b't', 8 * KIB));
+            page.sleep(Duration::from_millis(1)).await;
+        }
+        let waited = names.borrow().iter().filter(|name| **name == b'w').count();
+        assert!(waited > 100 && waited * 2 > names.borrow().len(), "{waited} of {}", names.borrow().len());
+    });
+}
+
+#[test]
+fn trying_is_full_while_others_wait() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let names = names(page, peer);
+        let (mut waits, _receiver) = stream.split();
+        let mut later = waits.clone();
+        fill(&waits);
+        let tries = waits.clone();
+        let mut sending = pin!(waits.send(message(b'w', 1)));
+        assert!(poll!(&mut sending).is_pending());
+        let is_full = || matches!(tries.try_send(message(b't', 1)), Err(unsent) if unsent.error == Error::Full);
+        while tries.buffered_amount() > 48 << 10 {
+            assert!(is_full());
+            page.sleep(Duration::from_millis(1)).await;
+        }
+        assert!(poll!(&mut sending).is_pending(), "the low water mark is not reached");
+        assert!(is_full());
+        assert!(poll!(pin!(later.ready())).is_pending(), "a newcomer is behind it");
+        sending.await.unwrap();
+        assert_eq!(later.ready().await, Ok(()));
+        assert!(!is_full());
+        tries.clone().flush().await.unwrap();
+        page.sleep(Duration::from_millis(50)).await;
+        assert!(names.borrow().ends_with(b"wt"), "{:?}", names.borrow());
+    });
+}
+
+/// Sends one message, in one of the ways that wait.
+async fn send_somehow(mut sender: Sender, name: u8) {
+    let message = message(name, 20 * KIB);
+    match name % 4 {
+        0 => sender.send(message).await.unwrap(),
+        1 => SinkExt::<Message>::send(&mut sender, message.into()).await.unwrap(),
+        2 => drop(sender.send_slices(Blob::new(&message, ""), 64 << 10).try_next().await.unwrap()),
+        _ => sender.typed::<Vec<u8>, Bytes>().send(message).await.unwrap(),
+    }
+}
+
+#[test]
+fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let names = names(page, peer);
+        let (mut sender, _receiver) = stream.split();
+        fill(&sender);
+        let before = names.borrow().len();
+        join_all((0..40).map(|name| send_somehow(sender.clone(), name))).await;
+        sender.flush().await.unwrap();
+        page.sleep(Duration::from_millis(50)).await;
+        let names = names.borrow();
+        let order: Vec<_> = names[before..].iter().copied().filter(|name| *name != b'.').collect();
+        assert_eq!(order, (0..40).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn readiness_comes_in_the_order_of_the_line_and_passes_on_if_it_is_not_used() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let _names = names(page, peer);
+        let (sender, _receiver) = stream.split();
+        fill(&sender);
+        let order = RefCell::new(Vec::new());
+        let ready = async |name: u8, mut sender: Sender| {
+            sender.ready().await.unwrap();
+            order.borrow_mut().push(name);
+        };
+        join_all((0..10).map(|name| ready(name, sender.clone()))).await;
+        assert_eq!(*order.borrow(), (0..10).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_sender_that_gives_up_lets_the_next_one_go_on() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let names = names(page, peer);
+        let (sender, _receiver) = stream.split();
+        for round in 0..5 {
+            fill(&sender);
+            // Two thirds give up, each at another time: while it waits, when it is called, or never.
+            let patience =
+                |name: u8| Duration::from_micros(if name % 3 == 0 { 1 << 30 } else { u64::from(name) * 2_500 });
+            let sends = (0..30).map(|name| {
+                let (sender, give_up) = (sender.clone(), page.sleep(patience(name + round)));
+                async move { _ = select(pin!(send_somehow(sender, name)), pin!(give_up)).await }
+            });
+            assert!(in_time(page, 60, join_all(sends)).await.is_some(), "somebody waits for ever");
+            sender.clone().flush().await.unwrap();
+            page.sleep(Duration::from_millis(50)).await;
+            let order: Vec<_> = names.take().into_iter().filter(|name| *name != b'.').collect();
+            assert!(order.is_sorted(), "{order:?}");
+        }
+    });
+}
+
+#[test]
+fn whoever_does_not_come_when_called_holds_nobody_up() {
+    in_pages(async |page| {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let names = names(page, peer);
+        let (sender, _receiver) = stream.split();
+        fill(&sender);
+        // A sink whose owner has lost interest, and a future that nobody polls.
+        let mut sink = sender.clone();
+        assert!(SinkExt::<Message>::feed(&mut sink, "lost".into()).now_or_never().is_none());
+        let mut sleepy_sender = sender.clone();
+        let mut sleepy = Box::pin(sleepy_sender.send(message(b's', 1)));
+        assert!(poll!(&mut sleepy).is_pending());
+        for name in 0..20 {
+            let sent = in_time(page, 1, send_somehow(sender.clone(), name)).await;
+            assert!(sent.is_some(), "{name} waits for ever");
+        }
+        // It has missed its turn, and needs no other.
+        sender.clone().flush().await.unwrap();
+        fill(&sender);
+        let mut waits = sender.clone();
+        let mut waiting = pin!(waits.send(message(b'w', 1)));
+        assert!(poll!(&mut waiting).is_pending());
+        while sender.buffered_amount() > 40 << 10 {
+            page.sleep(Duration::from_millis(1)).await;
+        }
+        assert!(matches!(poll!(&mut sleepy), Poll::Ready(Ok(()))));
+        waiting.await.unwrap();
+        sender.clone().flush().await.unwrap();
+        page.sleep(Duration::from_millis(50)).await;
+        assert!(names.borrow().ends_with(b"sw"), "{:?}", names.borrow());
+        // Nobody waits for those who may never come.
+        drop(sleepy);
+        assert_eq!(page.leftovers().timers, 0);
+    });
+}
+
+/// Counts how often a future is polled.
+async fn counted<F: Future>(polls: &Cell<usize>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(context)
+    })
+    .await
+}
+
+#[test]
+fn messages_that_arrive_wake_no_sender_that_cannot_go_on() {
+    in_pages(async |page| {
+        let (stream, mut peer) = connect(page, 12_500_000).await;
+        let (sender, mut receiver) = stream.split();
+        peer.set_stalled(true);
+        sender.clone().send(vec![0; 512 * KIB]).await.unwrap();
+        let polls = Rc::<Cell<usize>>::default();
+        for name in 0..8 {
+            let (sender, polls) = (sender.clone(), Rc::clone(&polls));
+            page.spawn(async move { counted(&polls, send_somehow(sender, name)).await });
+        }
+        (0..2_000).for_each(|_| peer.send("x"));
+        for _ in 0..2_000 {
+            receiver.next().await.unwrap().unwrap();
+        }
+        assert_eq!(polls.get(), 8, "each is polled once, to begin to wait");
+        peer.set_stalled(false);
+        for _ in 0..9 {
+            peer.receive().await.unwrap();
+        }
+        assert!(polls.get() <= 8 * 3, "{} polls of 8 senders", polls.get());
+    });
+}
+
+#[test]
+fn in_a_hidden_page_an_answer_lets_the_next_one_go_on() {
+    in_pages(async |page| {
+        let (stream, mut peer) = connect(page, 12_500_000).await;
+        page.hide();
+        page.sleep(Duration::from_secs(600)).await;
+        page.spawn(async move {
+            while peer.receive().await.is_some() {
+                peer.send("got it");
+            }
+        });
+        let (mut sender, mut receiver) = stream.split();
+        let begun = page.elapsed();
+        let send = async {
+            for _ in 0..100 {
+                sender.send(vec![0; 100 * KIB]).await.unwrap();
+            }
+        };
+        let listen = async {
+            for _ in 0..100 {
+                receiver.next().await.unwrap().unwrap();
+            }
+        };
+        join!(send, listen);
+        assert!(page.elapsed() - begun < Duration::from_secs(5), "{:?}", page.elapsed() - begun);
+    });
+}
+
+/// How many bytes can be sent without a wait.
+fn room(sender: &Sender) -> u64 {
+    while sender.try_send(vec![0; KIB]).is_ok() {}
+    sender.buffered_amount()
+}
+
+#[test]
+fn the_mark_that_a_hidden_page_has_raised_falls_when_it_is_shown() {
+    in_pages(async |page| {
+        let (stream, mut peer) = connect(page, 12_500_000).await;
+        page.spawn(async move { while peer.receive().await.is_some() {} });
+        let (mut sender, _receiver) = stream.split();
+        page.hide();
+        for _ in 0..100 {
+            sender.send(vec![0; 32 * KIB]).await.unwrap();
+        }
+        assert!(room(&sender) > 128 << 10, "it was not raised");
+        page.show();
+        // From now on it tries alone.
+        for _ in 0..100 {
+            page.sleep(Duration::from_millis(10)).await;
+            let _ = sender.try_send("x");
+        }
+        assert!(room(&sender) <= 66 << 10, "{} bytes", sender.buffered_amount());
+        sender.flush().await.unwrap();
+        page.sleep(Duration::from_secs(1)).await;
+        drop(sender);
+    });
+}
+
+#[test]
+fn a_flush_in_a_hidden_page_does_not_raise_the_mark() {
+    in_pages(async |page| {
+        let (stream, mut peer) = connect(page, 12_500_000).await;
+        page.spawn(async move { while peer.receive().await.is_some() {} });
+        let (mut sender, _receiver) = stream.split();
+        page.hide();
+        for _ in 0..20 {
+            sender.try_send(vec![0; 60 * KIB]).unwrap();
+            sender.flush().await.unwrap();
+        }
+        assert!(room(&sender) <= 66 << 10, "{} bytes", sender.buffered_amount());
+    });
+}
