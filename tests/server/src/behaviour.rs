@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
@@ -13,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::count::{self, Watch};
+use crate::sink::sink;
 use crate::upgrade::{self, WebSocket};
 
 /// Sends back what comes, after `change`.
@@ -153,39 +152,14 @@ pub async fn flood(mut socket: WebSocket, count: u32, size: usize) {
     close(socket, 1000, String::new()).await;
 }
 
-/// Consumes what comes. The text `report` is not counted, but answered with a [`Report`] of what came before it.
-pub async fn sink(mut socket: WebSocket) {
-    let mut hash = Sha256::new();
-    let (mut count, mut bytes) = (0, 0);
-    while let Some(message) = receive(&mut socket).await {
-        if message == Message::text("report") {
-            let sha256 = hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            let report = Report { count, bytes, sha256 };
-            if socket.send(Message::text(report.to_json())).await.is_err() {
-                return;
-            }
-        } else {
-            count += 1;
-            bytes += message.len();
-            hash.update(message.into_data());
+/// Sends the numbers from 0 as text, one each time that so many milliseconds have passed.
+pub async fn ticks(mut socket: WebSocket, period: Duration) {
+    let mut ticks = tokio::time::interval(period);
+    for number in 0_u64.. {
+        tokio::select! {
+            _ = ticks.tick() => if socket.send(Message::text(number.to_string())).await.is_err() { return },
+            message = receive(&mut socket) => if message.is_none() { return },
         }
-    }
-}
-
-/// What a sink consumed.
-#[derive(Serialize)]
-struct Report {
-    /// Messages.
-    count: usize,
-    /// Bytes in all of them.
-    bytes: usize,
-    /// SHA-256 of all their bytes, one message after the other, in hexadecimal.
-    sha256: String,
-}
-
-impl Report {
-    fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("numbers and a string are JSON")
     }
 }
 

@@ -10,9 +10,9 @@
 //! { "connections": 2, "received": ["first", "second"], "unrecorded": 0, "struck": { "/close/1012": 1, "/fault/cut": 1 } }
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::iter;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Mutex;
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::behaviour;
 use crate::connection::Breaker;
 use crate::fault::Fault;
+use crate::records::{Records, lock};
 use crate::upgrade::{self, WebSocket};
 
 /// How many connections may meet a fault, and how many do unless the query says otherwise.
@@ -31,12 +32,6 @@ const FAULTS: (usize, usize) = (100_000, 1_000);
 
 /// The most messages that one record may have, and the most bytes in all of them.
 const MAX_RECORD: (usize, usize) = (50_000, 4 << 20);
-
-/// The most keys that are remembered. For one more, the oldest is forgotten.
-const MAX_KEYS: usize = 64;
-
-/// The most bytes that a key may have.
-pub const MAX_KEY: usize = 100;
 
 /// What becomes of one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,34 +90,7 @@ impl Record {
     }
 }
 
-type Shared = Arc<Mutex<Record>>;
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().expect("nobody panics while holding it")
-}
-
-type Records = VecDeque<(String, Shared)>;
-
-/// The records by key, oldest first.
-static RECORDS: Mutex<Records> = Mutex::new(Records::new());
-
-/// The record of a key, if it is known.
-fn find(records: &Records, key: &str) -> Option<Shared> {
-    records.iter().find(|(known, _)| known == key).map(|(_, record)| record.clone())
-}
-
-/// The record of a key, known from now on.
-fn find_or_begin(records: &mut Records, key: &str) -> Shared {
-    if let Some(record) = find(records, key) {
-        return record;
-    }
-    if records.len() == MAX_KEYS {
-        records.pop_front();
-    }
-    let record = Shared::default();
-    records.push_back((key.to_owned(), record.clone()));
-    record
-}
+static RECORDS: Records<Record> = Records::new();
 
 /// How many connections meet a fault, as the query says. None if it says what is no such number.
 pub fn faults(query: &str) -> Option<usize> {
@@ -133,7 +101,7 @@ pub fn faults(query: &str) -> Option<usize> {
 
 /// Lets a connection meet what the schedule has for it.
 pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
-    let record = find_or_begin(&mut lock(&RECORDS), key);
+    let record = RECORDS.find_or_begin(key);
     let number = lock(&record).connect();
     let Some(Plan { fault, messages }) = schedule(seed).take(faults).nth(number) else {
         return upgrade::websocket(request, |socket| async move {
@@ -169,7 +137,7 @@ async fn echo(mut socket: WebSocket, record: &Mutex<Record>, messages: usize) ->
 
 /// Sends what is known about a key, as JSON, and closes.
 pub async fn report(mut socket: WebSocket, key: String) {
-    let record = find(&lock(&RECORDS), &key).map(|record| lock(&record).clone()).unwrap_or_default();
+    let record = RECORDS.find(&key).map(|record| lock(&record).clone()).unwrap_or_default();
     let json = serde_json::to_string(&record).expect("numbers and strings are JSON");
     if socket.send(Message::text(json)).await.is_ok() {
         behaviour::close(socket, 1000, String::new()).await;

@@ -18,7 +18,9 @@ mod count;
 mod fault;
 mod frames;
 mod peers;
+mod records;
 mod routes;
+mod sink;
 mod upgrade;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

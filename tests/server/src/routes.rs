@@ -1,5 +1,6 @@
 //! URL path → behaviour.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,8 +20,9 @@ use crate::behaviour::{self, MAX_FLOOD};
 use crate::chat::Member;
 use crate::connection::Breaker;
 use crate::peers::PEERS;
+use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
-use crate::{chaos, chat, fault, frames, upgrade};
+use crate::{chaos, chat, fault, frames, sink, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -31,7 +33,9 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/peers", get(Json(PEERS)))
         .route("/echo", get(echo))
         .route("/flip", get(flip))
-        .route("/sink", get(|request| async { upgrade::websocket(request, behaviour::sink) }))
+        .route("/sink", get(|request| async { upgrade::websocket(request, sink::sink) }))
+        .route("/paced-sink/{bytes_per_second}/{key}", get(paced_sink))
+        .route("/ticks/{milliseconds}", get(ticks))
         .route("/chat/{room}", get(chat))
         .route("/count/{key}", get(count))
         .route("/ping", get(|request| async { upgrade::websocket(request, behaviour::ping) }))
@@ -82,6 +86,19 @@ async fn echo(request: Request) -> Response {
 
 async fn flip(request: Request) -> Response {
     upgrade::websocket(request, async |mut socket| behaviour::echo(&mut socket, behaviour::flip).await)
+}
+
+/// A sink that all connections with the same key share: a report can be had after a connection has ended.
+async fn paced_sink(Path((rate, key)): Path<(NonZeroU32, String)>, request: Request) -> Response {
+    if key.len() > MAX_KEY {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    upgrade::websocket(request, move |socket| sink::paced_sink(socket, rate, key))
+}
+
+async fn ticks(Path(milliseconds): Path<NonZeroU32>, request: Request) -> Response {
+    let period = Duration::from_millis(milliseconds.get().into());
+    upgrade::websocket(request, move |socket| behaviour::ticks(socket, period))
 }
 
 fn close(code: u16, reason: String, request: Request) -> Response {
@@ -211,7 +228,7 @@ async fn chaos(
     request: Request,
 ) -> Response {
     match chaos::faults(request.uri().query().unwrap_or_default()) {
-        Some(faults) if key.len() <= chaos::MAX_KEY => chaos::connect(seed, &key, faults, &breaker, request).await,
+        Some(faults) if key.len() <= MAX_KEY => chaos::connect(seed, &key, faults, &breaker, request).await,
         _ => StatusCode::BAD_REQUEST.into_response(),
     }
 }

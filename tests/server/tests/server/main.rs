@@ -6,6 +6,7 @@ mod faults;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, connect};
@@ -136,4 +137,37 @@ fn the_sink_reports_what_it_consumed() {
     let report = socket.read().unwrap().into_text().unwrap();
     let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of "abc"
     assert_eq!(report.as_str(), format!(r#"{{"count":3,"bytes":3,"sha256":"{sha256}"}}"#));
+}
+
+#[test]
+fn a_paced_sink_takes_its_time_and_remembers_what_it_consumed() {
+    let server = Server::start();
+    let start = Instant::now();
+    for part in [b"a", b"b", b"c"] {
+        let mut socket = server.connect("/paced-sink/10/key");
+        socket.send(Message::binary(&part[..])).unwrap();
+        socket.send(Message::text("report")).unwrap();
+        socket.read().unwrap();
+    }
+    assert!(start.elapsed() >= Duration::from_millis(300), "it has hurried");
+    let mut other = server.connect("/paced-sink/1000000/key");
+    other.send(Message::text("report")).unwrap();
+    let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of "abc"
+    let report = other.read().unwrap().into_text().unwrap();
+    assert_eq!(report.as_str(), format!(r#"{{"count":3,"bytes":3,"sha256":"{sha256}"}}"#));
+    assert_eq!(status(server.try_connect("/paced-sink/0/key")), 400);
+}
+
+#[test]
+fn ticks_come_one_by_one() {
+    let server = Server::start();
+    let start = Instant::now();
+    let mut socket = server.connect("/ticks/50");
+    for number in ["0", "1", "2", "3"] {
+        assert_eq!(socket.read().unwrap(), Message::text(number));
+    }
+    assert!(start.elapsed() >= Duration::from_millis(150), "they have hurried");
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+    server.assert_up();
 }
