@@ -7,7 +7,7 @@ use wasm_websocket_browser::{Page, server, with_page, with_page_at};
 use crate::{Demo, failed_connections, none, tls};
 
 /// Reports that this browser does otherwise than the standard has it, for the conformance table.
-fn deviation(case: &str, what: &str) {
+pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 

@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod cases;
+mod lifecycle;
 mod looks;
 mod reconnection;
 mod responsive;

@@ -1,6 +1,6 @@
-//! Builds the demo page.
+//! Builds the demo page, and one that tests drive.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use xshell::Shell;
@@ -25,6 +25,21 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
         shell.write_file(page.join("index.html"), source::fill_in(&index, &www.join("src"))?)?;
         shell.copy_file(www.join("style.css"), &page)?;
         Ok(page)
+    })
+}
+
+/// Builds the page of `tests/page` and puts it beside the demo page, for the tests of the demo.
+pub fn build_test_page(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
+    step("building the tests' page", || {
+        // Like the tests, whose dependencies it shares: unoptimised.
+        toolchain
+            .cargo(shell)
+            .args(["build", "--quiet", "--package=wasm-websocket-test-page", "--target", TARGET])
+            .run()?;
+        let page = page.join("test-page");
+        let module = target_folder().join(TARGET).join("debug/wasm_websocket_test_page.wasm");
+        wasm_bindgen::bind(&module, &page.join("pkg"))?;
+        Ok(shell.copy_file(crate::root().join("tests/page/index.html"), &page)?)
     })
 }
 

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ pub struct Page {
     is_chromium: bool,
     _driver: Child,
 }
+
+/// A tab of the browser.
+pub struct Tab(WindowHandle);
 
 /// The server's address, as in `127.0.0.1:8765`.
 pub fn server() -> Result<String> {
@@ -72,9 +75,47 @@ impl Page {
 
     async fn load(&self, url: &str) -> Result<()> {
         self.client.set_window_size(1120, 1300).await?;
+        self.go(url).await
+    }
+
+    /// Goes to another URL.
+    pub async fn go(&self, url: &str) -> Result<()> {
         self.client.goto(url).await?;
+        self.collect_errors().await
+    }
+
+    /// Goes back to the page before, which the browser may have kept or may load anew.
+    pub async fn back(&self) -> Result<()> {
+        self.client.back().await?;
+        self.collect_errors().await
+    }
+
+    async fn collect_errors(&self) -> Result<()> {
         self.client.execute(COLLECT_ERRORS, vec![]).await?;
         Ok(())
+    }
+
+    /// The tab that is shown and driven.
+    pub async fn tab(&self) -> Result<Tab> {
+        Ok(Tab(self.client.window().await?))
+    }
+
+    /// Opens another tab and shows it, which hides the tab that was shown.
+    pub async fn open_tab(&self, url: &str) -> Result<Tab> {
+        let tab = Tab(self.client.new_window(true).await?.handle);
+        self.show_tab(&tab).await?;
+        self.go(url).await?;
+        Ok(tab)
+    }
+
+    /// Shows and drives another tab, which hides the tab that was shown.
+    pub async fn show_tab(&self, tab: &Tab) -> Result<()> {
+        Ok(self.client.switch_to_window(tab.0.clone()).await?)
+    }
+
+    /// Hides and freezes the page, until its tab is shown. Chromium alone can.
+    pub async fn freeze(&self) -> Result<()> {
+        self.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await.map(drop)
     }
 
     /// The element that a CSS selector names, as soon as there is one.
@@ -248,6 +289,7 @@ impl Page {
 }
 
 const COLLECT_ERRORS: &str = "
+    if (window.collectedErrors) return; // the browser has kept the page
     const errors = window.collectedErrors = [];
     addEventListener('error', event => errors.push('uncaught: ' + event.message));
     addEventListener('unhandledrejection', event => errors.push('unhandled: ' + event.reason));
@@ -291,9 +333,13 @@ fn capabilities(is_chromium: bool) -> Result<Capabilities> {
     let arguments = &mut all[kept]["args"];
     let more = headless.into_iter().map(Value::from);
     *arguments = arguments.as_array().cloned().unwrap_or_default().into_iter().chain(more).collect();
+    // Some scripts wait for more than the 30 seconds that are usual.
+    all.insert("timeouts".into(), json!({ "script": 60_000 }));
     // That of the demo's test, which it signs itself.
     all.insert("acceptInsecureCerts".into(), true.into());
     if is_chromium {
+        // Otherwise its driver has timers come in time even in hidden tabs.
+        all[kept]["excludeSwitches"] = json!(["disable-background-timer-throttling"]);
         all.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     }
     Ok(all)
