@@ -108,3 +108,18 @@ fn what_never_left_the_page_counts_as_unsent() {
         assert_eq!(page.unsent(), 500);
     });
 }
+
+#[test]
+#[should_panic(expected = "the future waits for ever")]
+fn a_future_that_waits_while_timers_go_on_is_found_out() {
+    let page = Page::new();
+    page.run(async {
+        let again = page.clone();
+        page.spawn(async move {
+            loop {
+                again.sleep(Duration::from_secs(25)).await;
+            }
+        });
+        std::future::pending::<()>().await;
+    });
+}

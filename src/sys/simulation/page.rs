@@ -112,6 +112,8 @@ pub fn current() -> Option<Rc<Page>> {
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// How many tasks and polls may follow each other before time passes by waiting: a page that does more hangs.
 const BUSY: u64 = 200_000;
+/// How many steps the page may make while the future that is run is not woken: one that waits longer waits for ever.
+const IDLE: u64 = 2_000_000;
 /// The most that a task takes.
 const TASK: u64 = 40_000;
 /// How often timers of a hidden page fire, at first and after [`INTENSIVE_AFTER`].
@@ -153,18 +155,24 @@ impl Page {
     ///
     /// # Panics
     ///
-    /// If the future waits and nothing will ever happen, or if the page never waits.
+    /// If the future waits and nothing will ever wake it, or if the page never waits.
     pub fn run<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
         let _entered = Entered::new(Rc::clone(self));
         let root = self.executor.root();
         let waker = Waker::from(root.clone());
         let mut future = pin!(future);
         waker.wake_by_ref();
+        let mut idle = 0;
         loop {
+            idle += 1;
+            if idle > IDLE {
+                panic!("the future waits for ever: only timers go on, for {:?} by now", self.elapsed());
+            }
             self.run_world();
             match self.executor.poll_next() {
                 Polled::Root => {
                     root.polled();
+                    idle = 0;
                     if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                         return output;
                     }
