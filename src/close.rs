@@ -1,10 +1,10 @@
-//! Why a connection ended, and what one may say when ending it.
+//! Why a connection ended, and the code and reason that a page may close with.
 
 use std::fmt;
 
 use crate::Error;
 
-/// Why a connection has ended, as the browser's [`CloseEvent`] has it.
+/// Why a connection ended: the browser's [`CloseEvent`].
 ///
 /// [`CloseEvent`]: https://websockets.spec.whatwg.org/#the-closeevent-interface
 ///
@@ -17,17 +17,17 @@ use crate::Error;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
-    /// The code that the peer gave; 1005 if it gave none, 1006 if the connection ended without a closing handshake.
+    /// The peer's close code; 1005 if the peer sent none, 1006 if the connection ended without a closing handshake.
     pub code: u16,
-    /// The reason that the peer gave, possibly empty.
+    /// The peer's reason; may be empty.
     pub reason: String,
-    /// Whether the closing handshake was completed.
+    /// Whether the closing handshake completed.
     pub was_clean: bool,
 }
 
 impl CloseEvent {
-    /// What the code means by [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its
-    /// registry; `None` for the codes that applications define.
+    /// Returns the meaning of the code in [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its
+    /// registry; `None` for application-defined codes.
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self.code {
             1000 => "normal closure",
@@ -65,8 +65,8 @@ impl fmt::Display for CloseEvent {
 
 /// A close code that a page may send: 1000, or 3000 to 4999.
 ///
-/// All others the browser [rejects](https://websockets.spec.whatwg.org/#dom-websocket-close), so there is no value of
-/// this type for them. A received code can be any, and is a `u16` in [`CloseEvent`].
+/// The browser [rejects](https://websockets.spec.whatwg.org/#dom-websocket-close) all other codes, so this type cannot hold
+/// them. A received code can be any `u16`, see [`CloseEvent`].
 ///
 /// # Examples
 ///
@@ -81,10 +81,10 @@ impl fmt::Display for CloseEvent {
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// The connection has done what it was for (1000).
+    /// Normal closure: the connection has served its purpose (1000).
     pub const NORMAL: Self = Self(1000);
 
-    /// The code, if it is one that a page may send.
+    /// Returns the code if a page may send it.
     pub const fn new(code: u16) -> Option<Self> {
         match code {
             1000 | 3000..=4999 => Some(Self(code)),
@@ -92,7 +92,7 @@ impl CloseCode {
         }
     }
 
-    /// The code as a number.
+    /// Returns the code as a number.
     pub const fn get(self) -> u16 {
         self.0
     }
@@ -112,7 +112,7 @@ impl PartialEq<CloseCode> for u16 {
     }
 }
 
-/// What a Close frame says, checked.
+/// Validates the code and the reason of a Close frame.
 pub(crate) fn frame<C, R>(code: C, reason: R) -> Result<(CloseCode, CloseReason), Error>
 where
     C: TryInto<CloseCode, Error: Into<Error>>,
@@ -121,7 +121,7 @@ where
     Ok((code.try_into().map_err(Into::into)?, reason.try_into().map_err(Into::into)?))
 }
 
-/// A reason for closing that a page may send: at most 123 bytes of UTF-8.
+/// A close reason that a page may send: at most 123 bytes of UTF-8.
 ///
 /// # Examples
 ///
@@ -136,10 +136,10 @@ where
 pub struct CloseReason(String);
 
 impl CloseReason {
-    /// The most bytes that a reason can have: a control frame's 125 less two for the code.
+    /// The maximum length in bytes: the 125 bytes of a control frame minus two for the code.
     pub const MAX_LEN: usize = 123;
 
-    /// As much of `reason` as fits, cut between two characters.
+    /// Truncates `reason` to [`MAX_LEN`](Self::MAX_LEN) bytes, at a character boundary.
     pub fn truncated(reason: &str) -> Self {
         let mut end = reason.len().min(Self::MAX_LEN);
         while !reason.is_char_boundary(end) {
@@ -148,7 +148,7 @@ impl CloseReason {
         Self(reason[..end].to_owned())
     }
 
-    /// The reason as text.
+    /// Returns the reason as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

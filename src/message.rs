@@ -1,25 +1,25 @@
-//! What travels.
+//! A message.
 
 use crate::Blob;
 
 /// A message, received or to be sent.
 ///
-/// Received binary messages are [`Binary`](Self::Binary) or [`Blob`](Self::Blob) as
-/// [`BinaryType`](crate::BinaryType) says. On the wire both are a binary frame, so it is the receiver's choice alone.
+/// [`BinaryType`](crate::BinaryType) chooses whether received binary messages are [`Binary`](Self::Binary) or
+/// [`Blob`](Self::Blob). Both are binary frames on the wire, so the sender does not choose.
 ///
-/// There are no other kinds, so a `match` needs no arm for them: pings, pongs and Close frames are not messages.
+/// The enum is exhaustive: pings, pongs and Close frames are not messages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Text.
     Text(String),
     /// Bytes, in memory.
     Binary(Vec<u8>),
-    /// Bytes in the browser's keeping, to be read when they are wanted.
+    /// Bytes that the browser holds, to be read later.
     Blob(Blob),
 }
 
 impl Message {
-    /// The number of bytes that it has on the wire, without framing and compression.
+    /// Returns the number of payload bytes, without framing and compression.
     pub fn len(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
@@ -28,17 +28,17 @@ impl Message {
         }
     }
 
-    /// The text, if it is one.
+    /// Returns the text of a text message; `None` for bytes and Blobs.
     pub fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The bytes in memory, if it has them there: those of a Blob it has not.
+    /// Returns the bytes of a binary message; `None` for text and Blobs.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Self::Binary(bytes) = self { Some(bytes) } else { None }
     }
 
-    /// Whether it has no bytes. An empty message is still a message.
+    /// Returns whether the payload is empty. An empty message is a message like any other.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,4 +1,4 @@
-//! What can be chosen about a connection.
+//! Options of a connection.
 
 use std::fmt;
 use std::future::Future;
@@ -8,7 +8,7 @@ use crate::queue::Limit;
 use crate::sys::RawSocket;
 use crate::{BinaryType, Error, WebSocketStream, protocol};
 
-/// What can be chosen about a connection: one value for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`].
+/// Options of a connection, for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`].
 ///
 /// # Examples
 ///
@@ -33,21 +33,21 @@ pub struct Options {
     pub(crate) close_timeout: Duration,
 }
 
-/// What becomes of messages that arrive when as many wait to be taken as may.
+/// What happens to a message that arrives while the receive queue is full.
 ///
-/// Browsers read from the network whether a page keeps up or not, so something must become of them. What is dropped is
-/// counted by [`Receiver::dropped`](crate::Receiver::dropped).
+/// Browsers read from the network whether the page keeps up or not. [`Receiver::dropped`](crate::Receiver::dropped) counts
+/// the dropped messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends. Of a peer that does not
     /// answer, [`closed`](crate::Sender::closed) hears when the browser gives it up.
     #[default]
     Close,
-    /// The oldest that wait make room: for what is of interest only as long as it is new.
+    /// Drops the oldest queued messages. For data where only recent values matter.
     DropOldest,
-    /// The message that has arrived is dropped.
+    /// Drops the message that has just arrived.
     DropNewest,
-    /// Nothing: memory is the limit.
+    /// Queues without a limit.
     Unbounded,
 }
 
@@ -66,36 +66,36 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults, which each method names.
+    /// Creates options with the defaults, which each method names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The subprotocols to offer, the preferred one first. By default none.
+    /// Sets the subprotocols to offer, in order of preference. Default: none.
     ///
-    /// If any are offered and the server selects none of them, the standard and Chromium fail the connection. Firefox
-    /// opens it all the same, with an empty [`protocol`](WebSocketStream::protocol).
+    /// If the server selects none of them, the standard and Chromium fail the connection; Firefox opens it, with an empty
+    /// [`protocol`](WebSocketStream::protocol).
     pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
-    /// What binary messages arrive as. By default [`BinaryType::ArrayBuffer`].
+    /// Sets the type in which binary messages are delivered. Default: [`BinaryType::ArrayBuffer`].
     pub fn binary_type(mut self, binary_type: BinaryType) -> Self {
         self.binary_type = binary_type;
         self
     }
 
-    /// The unsent bytes above which a [`WebSocketStream`] makes senders wait. By default 1 MiB.
+    /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`] wait. Default: 1 MiB.
     ///
-    /// Enough to keep a fast network busy, and little enough for the browser to hold. In hidden tabs, where timers come late,
-    /// it is raised, up to 64 times, while everything was gone when one came. A [`WebSocket`](crate::WebSocket) never waits.
+    /// The default keeps a fast network busy. In hidden tabs timers fire late, so the mark is raised, up to 64 times, for as
+    /// long as each late timer finds the buffer empty. A [`WebSocket`](crate::WebSocket) never waits.
     pub fn high_water_mark(mut self, bytes: u64) -> Self {
         self.high_water_mark = bytes;
         self
     }
 
-    /// The unsent bytes at which waiting senders go on. By default 256 KiB.
+    /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
     /// A value above the high water mark counts as the high water mark.
     pub fn low_water_mark(mut self, bytes: u64) -> Self {
@@ -114,10 +114,10 @@ impl Options {
         self
     }
 
-    /// How long [`connect`](Self::connect) waits for a connection to open. By default 20 seconds.
+    /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
-    /// Left alone, browsers wait for a silent peer for 20 seconds or some minutes. A [`WebSocket`](crate::WebSocket) waits
-    /// as long as they do.
+    /// Browsers themselves wait between 20 seconds and some minutes for a silent peer. A [`WebSocket`](crate::WebSocket) has
+    /// no timeout of its own.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -138,11 +138,11 @@ impl Options {
         RawSocket::new(url, &self.protocols, self.binary_type)
     }
 
-    /// Connects to `url` and gives the open connection, as [`WebSocketStream::connect`] does.
+    /// Connects to `url` and resolves with the open connection, like [`WebSocketStream::connect`].
     ///
     /// # Errors
     ///
-    /// As there, and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    /// The errors of [`WebSocketStream::connect`], and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
     pub fn connect(&self, url: &str) -> impl Future<Output = Result<WebSocketStream, Error>> + use<> {
         WebSocketStream::connect_with(url, self)
     }

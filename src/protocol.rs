@@ -1,8 +1,8 @@
-//! Which subprotocols may be offered. Browsers check it too, but throw the same error for a bad URL.
+//! Validates subprotocols. Browsers do too, but throw the same `SyntaxError` as for a bad URL.
 
 use crate::Error;
 
-/// Checks what the [constructor](https://websockets.spec.whatwg.org/#dom-websocket-websocket) checks.
+/// Validates subprotocols as the [constructor](https://websockets.spec.whatwg.org/#dom-websocket-websocket) does.
 pub(crate) fn check(protocols: &[String]) -> Result<(), Error> {
     for (index, protocol) in protocols.iter().enumerate() {
         if protocol.is_empty() || !protocol.bytes().all(is_token_byte) {

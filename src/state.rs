@@ -1,17 +1,17 @@
-//! The two small enumerations of the standard.
+//! `readyState` and `binaryType`.
 
 use std::fmt;
 
-/// The state of a connection, as the browser's [`readyState`] has it.
+/// The state of a connection: the browser's [`readyState`].
 ///
 /// [`readyState`]: https://websockets.spec.whatwg.org/#dom-websocket-readystate
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadyState {
-    /// The connection has not yet been established (0).
+    /// The handshake is in progress (0).
     Connecting,
-    /// The connection is established and messages can go both ways (1).
+    /// The connection is open: messages can be sent and received (1).
     Open,
-    /// The closing handshake is under way, or `close` was called (2).
+    /// `close` was called, or the closing handshake is in progress (2).
     Closing,
     /// The connection is closed, or could not be opened (3).
     Closed,
@@ -28,18 +28,18 @@ impl fmt::Display for ReadyState {
     }
 }
 
-/// What the browser makes of a binary message, its [`binaryType`].
+/// The type in which the browser delivers binary messages: its [`binaryType`].
 ///
-/// Text is not concerned: it is always a string.
+/// Text messages are not affected.
 ///
 /// [`binaryType`]: https://websockets.spec.whatwg.org/#dom-websocket-binarytype
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BinaryType {
-    /// Binary messages arrive as bytes, in memory: [`Message::Binary`](crate::Message::Binary). The default of this
-    /// crate, not of the browser.
+    /// Delivers binary messages as bytes in memory: [`Message::Binary`](crate::Message::Binary). The default of this crate;
+    /// the browser's own default is `Blob`.
     #[default]
     ArrayBuffer,
-    /// Binary messages arrive as [`Message::Blob`](crate::Message::Blob), which the browser may keep outside memory
+    /// Delivers binary messages as [`Message::Blob`](crate::Message::Blob), which the browser may keep outside of memory
     /// until they are read.
     Blob,
 }

@@ -1,4 +1,4 @@
-//! Your types ↔ messages: [`Json`] unless there is a reason for another.
+//! Codecs: your types ↔ messages. Use [`Json`] unless you have a reason for another.
 //!
 //! | codec | feature | messages | bytes more | encode | decode |
 //! |---|---|---|---|---|---|
@@ -8,9 +8,9 @@
 //! | [`JsJson`] | `serde-wasm-bindgen` | text | 17,300 | 6.3–9.8 × | 6.8–8.5 × |
 //! | [`Text`], [`Bytes`] | | text, binary | | | |
 //!
-//! The bytes are those of an app by brotli, over the same app without a codec. The times are CPU times against JavaScript's
-//! own `JSON`, of 1 to 1,000 records of about 100 bytes. Both are from `cargo xtask bench --codecs --rounds 5`, whose numbers
-//! are in `bench/CODECS.md`: they are why serde_json is the default, and [`JsJson`] is for values that stay in JavaScript.
+//! “Bytes more” is what a codec adds to a brotli-compressed app. The times are CPU times relative to JavaScript's own `JSON`,
+//! for 1 to 1,000 records of about 100 bytes. `cargo xtask bench --codecs --rounds 5` measures both; all numbers are in
+//! `bench/CODECS.md`. They are why serde_json is the default, and [`JsJson`] is for values that stay in JavaScript.
 
 #[cfg(feature = "json")]
 mod finite;
@@ -33,11 +33,11 @@ pub use js_json::JsJson;
 
 use crate::{Error, Message, ReceiveError};
 
-/// A way to make messages of values of one type.
+/// Encodes values of type `T` as messages.
 ///
 /// # Examples
 ///
-/// A codec of your own is a type that stands for the format:
+/// A codec is a type without values that names the format:
 ///
 /// ```
 /// use wasm_websocket::codec::{Decode, Encode};
@@ -69,7 +69,7 @@ use crate::{Error, Message, ReceiveError};
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Encode<T: ?Sized> {
-    /// The message for a value.
+    /// Encodes a value.
     ///
     /// # Errors
     ///
@@ -77,13 +77,14 @@ pub trait Encode<T: ?Sized> {
     fn encode(value: &T) -> Result<Message, Error>;
 }
 
-/// A way to make values of one type of messages. [`Encode`] has an example.
+/// Decodes messages into values of type `T`. [`Encode`] has an example.
 pub trait Decode<T>: Sized {
-    /// The value of a message, which is text or bytes: a Blob has been read before.
+    /// Decodes a message. It is text or bytes: Blobs are read before.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`], with the message, for one that holds no such value. Peers send anything, so it must not panic.
+    /// [`Error::Decode`], which hands the message back, if it does not hold such a value. Peers may send anything, so `decode` must
+    /// not panic.
     fn decode(message: Message) -> Result<T, ReceiveError>;
 }
 

@@ -1,9 +1,9 @@
-//! Messages that are values already.
+//! Text and bytes, unchanged.
 
 use super::{Decode, Encode};
 use crate::{Error, Message, ReceiveError};
 
-/// Text, as it stands: of `String` and `&str`. Bytes are an error, even if they are UTF-8.
+/// Sends and receives strings as text messages. A binary message is an error, even if it is UTF-8.
 pub enum Text {}
 
 impl<T: AsRef<str> + ?Sized> Encode<T> for Text {
@@ -21,7 +21,7 @@ impl Decode<String> for Text {
     }
 }
 
-/// Bytes, as they stand: of `Vec<u8>` and `&[u8]`. Text is an error.
+/// Sends and receives bytes as binary messages. A text message is an error.
 pub enum Bytes {}
 
 impl<T: AsRef<[u8]> + ?Sized> Encode<T> for Bytes {

@@ -1,4 +1,4 @@
-//! Bytes by postcard.
+//! Postcard.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 use super::{Decode, Encode, decoded, unencodable};
 use crate::{Error, Message, ReceiveError};
 
-/// Bytes by [postcard](https://postcard.jamesmunns.com), which are fewer than those of JSON. Text is an error, and so are
-/// bytes beyond the value.
+/// [postcard](https://postcard.jamesmunns.com) in binary messages, smaller than JSON. A text message is an error, and so are
+/// bytes after the value.
 ///
-/// The format does not describe itself: both sides must have the same type. It has no limit of depth, so do not use it to
-/// read a type that contains itself from a peer that you do not trust.
+/// The format does not describe itself: both sides must have the same type. It has no depth limit, so do not decode a recursive
+/// type from a peer that you do not trust.
 pub enum Postcard {}
 
 impl<T: Serialize + ?Sized> Encode<T> for Postcard {
