@@ -13,14 +13,14 @@ use crate::{Error, Message, ReceiveError};
 /// A field with `#[serde(with = "serde_wasm_bindgen::preserve")]` is a `JsValue`, and stays in JavaScript. For values that
 /// have none, [`Json`](crate::codec::Json) is the codec: its documentation says how they compare.
 ///
-/// JavaScript's numbers are `f64`. An error is
+/// JavaScript's numbers are `f64`. These values cannot be encoded or decoded:
 ///
-/// - an integer beyond ±(2⁵³ − 1), whether it is sent or comes. Where a float is expected, it comes rounded.
-/// - an `i128` or `u128`, whatever its value.
-/// - NaN or infinity that is sent, also in a `JsValue`.
-/// - what comes nested deeper than 128 levels, so that no peer can exhaust the stack.
+/// - integers beyond ±(2⁵³ − 1); decoded as a float, they are rounded
+/// - `i128` and `u128`, whatever the value
+/// - NaN and infinity, in a `JsValue`, too
 ///
-/// Beyond that a `JsValue` is written as `JSON.stringify` writes it, which leaves out what is `undefined`.
+/// Values that are nested deeper than 128 levels cannot be decoded, so that no peer can exhaust the stack. A `JsValue` is
+/// otherwise encoded as by `JSON.stringify`, which omits `undefined`.
 ///
 /// # Examples
 ///

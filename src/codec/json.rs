@@ -9,8 +9,8 @@ use crate::{Error, Message, ReceiveError};
 
 /// JSON in text messages, by serde_json. JSON that comes in bytes is read, too.
 ///
-/// NaN and infinity, which JSON has no number for, are an error when they are sent. So is what comes nested deeper than 128
-/// levels, so that no peer can exhaust the stack.
+/// NaN and infinity cannot be encoded, as JSON has no such numbers. Values that are nested deeper than 128 levels cannot be
+/// decoded, so that no peer can exhaust the stack.
 pub enum Json {}
 
 impl<T: Serialize + ?Sized> Encode<T> for Json {

@@ -36,6 +36,11 @@ async fn run(what: &str, argument: &str) -> String {
             }
             Err(error) => error.to_string(),
         },
+        // How many messages come. The stream pauses for a turn now and then.
+        "receive" => {
+            let stream = WebSocketStream::connect(argument).await.unwrap();
+            stream.count().await.to_string()
+        }
         // Removes its own frame in a listener.
         "remove" => {
             let socket = WebSocket::new(argument).unwrap();
@@ -183,6 +188,21 @@ async fn a_page_that_upgrades_requests_upgrades_sockets() {
             deviation("N15", "does not tell so by the URL");
             assert_eq!(seen, url.replace(":80/", "/"));
         }
+    }
+}
+
+// Neither missing nor throwing does it end the connection.
+#[apply(browser_test)]
+async fn without_a_message_channel_turns_come_by_a_timer() {
+    for head in [
+        "<script>delete globalThis.MessageChannel</script>",
+        "<script>MessageChannel = class { constructor() { throw Error() } }</script>",
+        "<script>MessageChannel = 'nothing'</script>",
+        // As in Node, where a port keeps the process alive.
+        "<script>MessagePort.prototype.unref = () => {}; MessagePort.prototype.postMessage = null</script>",
+    ] {
+        let mut frame = Realm::frame(head, "utf-8").await;
+        assert_eq!(frame.run("receive", &url("/flood/1000/1")).await, "1000", "{head}");
     }
 }
 

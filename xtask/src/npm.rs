@@ -92,6 +92,12 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
     let site = work.join("site");
     step("building the npm package's tests", || build_pages(shell, &work, &archive, &site))?;
     let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
+    step("testing the npm package in Node.js", || {
+        let _here = shell.push_dir(work.join("app"));
+        let url = format!("ws://{}/flood/1000/4", server.address);
+        // The flag is for versions before 22.
+        node(cmd!(shell, "node --experimental-websocket node.js {url}"))
+    })?;
     step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
 }
 

@@ -138,8 +138,8 @@ extern "C" {
 
     pub type MessageChannel;
 
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> MessageChannel;
+    #[wasm_bindgen(constructor, catch)]
+    pub fn new() -> Result<MessageChannel, JsValue>;
 
     #[wasm_bindgen(method, getter)]
     pub fn port1(this: &MessageChannel) -> MessagePort;
@@ -154,6 +154,10 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = postMessage)]
     pub fn post_message(this: &MessagePort, message: u32);
+
+    /// The method by which a port of Node lets the process end. Browsers have none.
+    #[wasm_bindgen(method, getter)]
+    pub fn unref(this: &MessagePort) -> Option<Function>;
 
     /// `Blob` with promises that have a type.
     #[wasm_bindgen(extends = web_sys::Blob)]

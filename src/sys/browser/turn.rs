@@ -1,54 +1,88 @@
 //! The next turn of the event loop.
 
 use std::cell::RefCell;
-use std::mem::take;
+use std::vec::IntoIter;
 
+use js_sys::Function;
 use wasm_bindgen::JsCast;
 
-use super::bindings::{MessageChannel, MessagePort};
+use super::bindings::{self, MessageChannel, MessagePort};
 use super::listener::{Callback, callback};
+
+type Action = Box<dyn FnOnce()>;
 
 /// Does something in the next turn of the event loop.
 ///
-/// By a message from the page to itself: unlike timers it is not delayed in hidden tabs, nor when it is used often.
+/// By a message from the page to itself: unlike timers it is not delayed in hidden tabs, nor when it is used often. By a timer
+/// where there is no channel for that.
 pub fn in_next_turn(action: impl FnOnce() + 'static) {
-    let action = Box::new(action);
-    let _ = TURN.try_with(|turn| turn.borrow_mut().add(action));
+    add(Box::new(action));
 }
 
 thread_local! {
-    static TURN: RefCell<Turn> = const { RefCell::new(Turn { actions: Vec::new(), channel: None }) };
+    static ACTIONS: RefCell<Vec<Action>> = const { RefCell::new(Vec::new()) };
+    /// One for all, and kept: it costs more to make than to use.
+    static TURN: Turn = Turn::new();
 }
 
+fn add(action: Action) {
+    let is_first = ACTIONS.try_with(|actions| {
+        let mut actions = actions.borrow_mut();
+        actions.push(action);
+        actions.len() == 1
+    });
+    // Without the borrow, as a page may have put code of its own in the place of the browser's.
+    if is_first == Ok(true) {
+        let _ = TURN.try_with(Turn::ask);
+    }
+}
+
+fn run() {
+    // They may ask for another turn.
+    let mut rest = Rest(ACTIONS.try_with(RefCell::take).unwrap_or_default().into_iter());
+    for action in rest.0.by_ref() {
+        action();
+    }
+}
+
+/// The actions of a turn that are left to do. If one of them panics, the others follow in another turn.
+struct Rest(IntoIter<Action>);
+
+#[cfg(panic = "unwind")]
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(add);
+    }
+}
+
+/// How the event loop is asked for a turn.
 struct Turn {
-    actions: Vec<Box<dyn FnOnce()>>,
-    /// One for all, and kept: it costs more to make than to use.
-    channel: Option<Channel>,
+    channel: Option<MessagePort>,
+    callback: Callback,
 }
 
 impl Turn {
-    fn add(&mut self, action: Box<dyn FnOnce()>) {
-        if self.actions.is_empty() {
-            self.channel.get_or_insert_with(Channel::new).sender.post_message(0);
-        }
-        self.actions.push(action);
-    }
-}
-
-struct Channel {
-    sender: MessagePort,
-    _callback: Callback,
-}
-
-impl Channel {
     fn new() -> Self {
-        let callback = callback(|_| {
-            // They may ask for another turn.
-            let actions = TURN.try_with(|turn| take(&mut turn.borrow_mut().actions));
-            actions.into_iter().flatten().for_each(|action| action());
-        });
-        let channel = MessageChannel::new();
-        channel.port1().set_onmessage(callback.as_ref().unchecked_ref());
-        Self { sender: channel.port2(), _callback: callback }
+        let callback = callback(|_| run());
+        Self { channel: channel(callback.as_ref().unchecked_ref()), callback }
     }
+
+    fn ask(&self) {
+        match &self.channel {
+            Some(port) => port.post_message(0),
+            None => drop(bindings::set_timeout(self.callback.as_ref().unchecked_ref(), 0.0)),
+        }
+    }
+}
+
+/// A port at whose other end the callback is called, in a turn of its own for each message.
+fn channel(callback: &Function) -> Option<MessagePort> {
+    let channel = MessageChannel::new().ok()?;
+    let receiver = channel.port1();
+    // A port of Node would keep the process alive for ever. A timer does so for as long as it is set.
+    if receiver.unref().is_some() {
+        return None;
+    }
+    receiver.set_onmessage(callback);
+    Some(channel.port2())
 }
