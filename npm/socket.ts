@@ -61,6 +61,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   readonly #errorListeners = new Set<(error: WebSocketError) => void>();
   #hasEnded = false;
   #forgetSignal = () => {};
+  /** How a flush ends, once the connection is freed. */
+  #flushed: Promise<void> = Promise.resolve();
 
   /** @internal */
   constructor(connection: Connection, signal: AbortSignal | undefined) {
@@ -121,14 +123,11 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * Waits until everything that was sent has gone to the network, what waits to be sent included. It is the most that a page
    * can know about it.
    *
-   * @throws {WebSocketError} `notOpen` if the connection ceases to be open before that; then some of it may be lost
+   * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of it may be lost
    */
   async flush(): Promise<void> {
     await this.#outbox.settled();
-    if (this.#connection === undefined && this.bufferedAmount > 0) {
-      throw new WebSocketError("notOpen", "the connection is closed, not open; connect again");
-    }
-    await this.#connection?.flush().catch(rethrow);
+    await (this.#connection?.flush() ?? this.#flushed).catch(rethrow);
   }
 
   /**
@@ -216,7 +215,12 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     return this.#state.readyState;
   }
 
-  /** The bytes that were sent and are still with the browser. After a close it does not fall to 0. */
+  /**
+   * The bytes that were sent and are still with the browser.
+   *
+   * After the end it says nothing about what was sent: most browsers go on counting what they could not send, but in Chromium
+   * it can be 0 with everything unsent. {@link flush} tells.
+   */
   get bufferedAmount(): number {
     return this.#state.bufferedAmount;
   }
@@ -297,6 +301,9 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     if (connection === undefined) return;
     const { bufferedAmount, dropped, asBlob } = connection;
     this.#state = { readyState: 3, bufferedAmount, dropped, asBlob };
+    // Only the connection knows whether something was lost.
+    this.#flushed = connection.flush();
+    this.#flushed.catch(() => {});
     this.#connection = undefined;
     connection.free();
   }

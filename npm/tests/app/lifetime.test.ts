@@ -4,6 +4,7 @@ import { Count, assert, codeOf, drain, equal, open, test, turn } from "./harness
 test("a socket that was disposed of is like any closed one", async () => {
   const socket = await open("/echo", { binaryType: "blob", protocols: [] });
   await socket.send("not taken");
+  await socket.flush();
   await socket[Symbol.asyncDispose]();
   await socket[Symbol.asyncDispose]();
   equal(await codeOf(socket.send("late")), "notOpen");
