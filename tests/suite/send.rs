@@ -246,7 +246,7 @@ async fn what_a_closed_connection_could_not_send_stays_counted() {
 // S19, S27: whether it is still counted or not.
 #[apply(browser_test)]
 async fn what_was_lost_is_not_flushed() {
-    for _ in 0..4 {
+    for _ in 0..3 {
         let mut stream = lost().await;
         assert_eq!(stream.flush().await, Err(Error::NotOpen(ReadyState::Closed)));
 

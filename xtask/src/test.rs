@@ -209,9 +209,9 @@ impl Tests<'_> {
             .args(arguments)
             .env("TEST_SERVER", self.address)
             .env("TMPDIR", self.scratch)
-            // The runner's limits are for a whole run and an idle machine.
-            .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
-            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
+            // The limits of the runner are for a whole run, and each test has one of its own: on a busy machine all take long.
+            .env("WASM_BINDGEN_TEST_TIMEOUT", "600")
+            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "120")
     }
 }
 
