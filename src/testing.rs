@@ -441,8 +441,11 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // A closing that has begun comes to its end.
-        if !self.wire.is_closing() {
+        if self.wire.is_closing() {
+            // The closing comes to its end, whatever the page has sent before its answer.
+            self.wire.inbox.abandon();
+            self.wire.resume();
+        } else {
             self.wire.break_off(true);
         }
     }

@@ -123,3 +123,21 @@ fn a_future_that_waits_while_timers_go_on_is_found_out() {
         std::future::pending::<()>().await;
     });
 }
+
+#[test]
+fn a_peer_that_closes_and_leaves_ends_the_connection_whatever_it_has_not_read() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let stream = stream.unwrap();
+        peer.set_stalled(true);
+        stream.try_send(vec![0; 200_000]).unwrap();
+        page.sleep(Duration::from_secs(1)).await;
+        peer.close();
+        drop(peer);
+        assert!(stream.closed().await.unwrap().was_clean);
+        drop(stream);
+        assert_eq!(page.leftovers(), Default::default());
+    });
+}

@@ -7,10 +7,12 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wasm_websocket::{CloseEvent, Error, Message, Overflow};
+use wasm_websocket::{CloseEvent, Closed, Error, Message, Options, Overflow, WebSocketStream};
 
-use crate::peer::Conversation;
-use crate::plan::{Letter, number_of};
+use crate::dialect::Dialect;
+use crate::peer::{Answer, Conversation, PeerPlan};
+use crate::plan::{Letter, OptionsPlan};
+use crate::reading::Reading;
 use crate::seeds::note;
 use crate::unmended::{Unmended, is_unmended};
 use crate::world::World;
@@ -34,24 +36,13 @@ pub struct Account {
     pub reading: Reading,
 }
 
-/// What the program has received.
-#[derive(Default)]
-pub struct Reading {
-    pub overflow: Cell<Overflow>,
-    /// The number of the next message, of those that are not lost.
-    next: Cell<u32>,
-    /// The messages that were taken, or of which an error told.
-    taken: Cell<u32>,
-    /// What came last before the end, if it was an error that ends the stream.
-    last_error: RefCell<Option<Error>>,
-    is_over: Cell<bool>,
-}
-
 impl Account {
-    pub fn new(world: &Rc<World>, overflow: Overflow) -> Rc<Self> {
+    pub fn new(world: &Rc<World>, overflow: Overflow, dialect: Dialect) -> Rc<Self> {
+        let conversation = Rc::new(Conversation { dialect, ..Conversation::default() });
         Rc::new(Self {
             world: Rc::clone(world),
-            conversation: Rc::default(),
+            reading: Reading::new(&conversation, overflow),
+            conversation,
             last_number: Cell::default(),
             handed_over: RefCell::default(),
             waiting: RefCell::default(),
@@ -59,14 +50,13 @@ impl Account {
             close: Cell::default(),
             end: RefCell::default(),
             closings: RefCell::default(),
-            reading: Reading { overflow: Cell::new(overflow), ..Reading::default() },
         })
     }
 
     /// The next message to send, and its number.
     pub fn write(&self, letter: Letter) -> (u32, Message) {
         let number = self.next_number();
-        (number, letter.message(number))
+        (number, self.conversation.dialect.message(number, letter))
     }
 
     pub fn next_number(&self) -> u32 {
@@ -175,61 +165,8 @@ impl Drop for Place<'_> {
     }
 }
 
-/// What was received, and what was sent.
+/// How it ends.
 impl Account {
-    /// A message was received. A Blob must have been read before.
-    pub fn received(&self, message: &Message) {
-        let (number, reading) = (number_of(message), &self.reading);
-        let is_lossless = matches!(reading.overflow.get(), Overflow::Close | Overflow::Unbounded);
-        let next = reading.next.replace(number + 1);
-        assert!(number >= next, "message {number} is received after {}", next - 1);
-        assert!(number == next || !is_lossless, "message {number} is received instead of {next}");
-        assert!(number < self.conversation.sent.get(), "message {number} was never sent");
-        self.taken();
-    }
-
-    fn taken(&self) {
-        assert!(!self.reading.is_over.get(), "something is received after the end");
-        assert_eq!(*self.reading.last_error.borrow(), None, "something is received after the last error");
-        self.reading.taken.set(self.reading.taken.get() + 1);
-    }
-
-    /// The stream had an error.
-    pub fn failed(&self, error: Error) {
-        note(&self.world.page, || format!("page: receives an error: {error:?}"));
-        self.taken();
-        if let Error::OutOfMemory(_) = error {
-            self.reading.next.set(self.reading.next.get() + 1);
-            return;
-        }
-        self.reading.taken.set(self.reading.taken.get() - 1);
-        self.reading.last_error.replace(Some(error));
-    }
-
-    /// The stream has ended. So many messages were dropped.
-    pub fn ended(&self, dropped: u64) {
-        note(&self.world.page, || "page: the stream ends".into());
-        self.reading.is_over.set(true);
-        let (sent, taken) = (u64::from(self.conversation.sent.get()), u64::from(self.reading.taken.get()));
-        assert!(taken + dropped <= sent, "{taken} messages were received and {dropped} dropped, of {sent}");
-        let error = self.reading.last_error.borrow();
-        match &*error {
-            // Everything that the peer had sent before its Close was received, or is counted as dropped.
-            None if self.close.get().is_none() => {
-                let end = self.end();
-                if matches!(&end, Some(Ok(event)) if !event.was_clean) && is_unmended(Unmended::LossIsTold) {
-                    return;
-                }
-                assert!(
-                    matches!(end, Some(Ok(CloseEvent { was_clean: true, .. }))),
-                    "the stream ends as if it were clean: {end:?}"
-                );
-                assert_eq!(taken + dropped, sent, "messages are lost, and the stream ends as if none were");
-            }
-            _ => {}
-        }
-    }
-
     /// The program begins to close, with a code. The first one is the one that counts.
     pub fn closes(&self, code: u16) {
         if self.end().is_none() && self.close.get().is_none() {
@@ -237,42 +174,86 @@ impl Account {
         }
     }
 
+    /// Waits until a sink has closed, and checks that it says so only if everything was sent.
+    pub async fn close_sink<E>(&self, close: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        let closed = close.await;
+        if closed.is_ok() && !is_unmended(Unmended::SinkClose) {
+            assert_eq!(self.world.page.unsent(), 0, "a sink says that all was sent before it closed");
+        }
+        closed
+    }
+
+    /// Hears how the connection ends.
+    pub fn watch(self: &Rc<Self>, closed: Closed) {
+        let account = Rc::clone(self);
+        self.world.spawn(async move {
+            let end = closed.await;
+            let page = &account.world.page;
+            note(page, || format!("page: the end is told: {end:?}"));
+            account.end.replace(Some((page.elapsed(), end)));
+            account.world.changed();
+        });
+    }
+
+    /// Ends the program, which waits for a peer that neither reads nor ends the connection.
+    pub fn give_up_when_stuck(&self) {
+        let (world, conversation) = (Rc::clone(&self.world), Rc::clone(&self.conversation));
+        self.world.spawn(async move {
+            world.until(|| conversation.is_stuck.get() || world.is_over()).await;
+            if !world.is_over() {
+                world.pause(5000).await;
+                world.end();
+            }
+        });
+    }
+
     pub fn end(&self) -> Option<Result<CloseEvent, Error>> {
         self.end.borrow().as_ref().map(|(_, end)| end.clone())
     }
 
+    /// Checks everything when all handles were dropped.
+    pub async fn check(&self) {
+        self.world.end();
+        assert!(self.world.settle().await, "the peer does not come to an end");
+        self.check_received();
+        self.check_end();
+        self.world.nothing_is_left().await;
+    }
+
+    /// Whether the peer has received everything, as neither it nor the network has ended the connection before.
+    pub fn is_to_be_whole(&self) -> bool {
+        let conversation = &self.conversation;
+        let is_cut = conversation.close.get().is_some() || conversation.is_broken.get() || conversation.is_stuck.get();
+        conversation.has_read_all.get() && !is_cut
+    }
+
     /// Checks what the peer has received, when its application has read all that it reads.
-    pub fn check_received(&self) {
-        let received: Vec<_> = self.conversation.received.borrow().iter().map(number_of).collect();
-        let handed_over = self.handed_over.borrow();
-        assert!(
-            handed_over.starts_with(&received),
-            "the peer has received {received:?}, but {handed_over:?} were handed over"
-        );
-        let end = self.end();
-        let is_page_first = self.conversation.close.get().is_none();
-        let is_whole = self.conversation.has_read_all.get()
-            && !self.conversation.is_broken.get()
-            && !self.conversation.is_stuck.get();
-        if is_page_first && is_whole {
+    fn check_received(&self) {
+        if self.conversation.dialect == Dialect::Bytes {
+            return;
+        }
+        let (received, handed_over) = (self.conversation.numbers(), self.handed_over.borrow());
+        let is_prefix = handed_over.starts_with(&received);
+        assert!(is_prefix, "the peer has received {received:?}, but {handed_over:?} were handed over");
+        if self.is_to_be_whole() {
+            let end = self.end();
             assert_eq!(received, *handed_over, "the peer has not received all, and the connection ended with {end:?}");
         }
     }
 
     /// Checks how the connection has ended, by what both sides have said.
-    pub fn check_end(&self) {
+    fn check_end(&self) {
         for closing in &*self.closings.borrow() {
             assert_eq!(Some(closing), self.end().as_ref(), "a close gives something else than `closed`");
         }
-        if matches!(&*self.reading.last_error.borrow(), Some(Error::Overflow)) && !is_unmended(Unmended::OverflowIsTold)
-        {
+        if self.reading.has_overflowed() && !is_unmended(Unmended::OverflowIsTold) {
             assert_eq!(self.end(), Some(Err(Error::Overflow)), "only the reader is told of an overflow");
         }
         let Some(Ok(event)) = self.end() else { return };
         let (peer, page) = (self.conversation.close.get(), self.close.get());
         if event.was_clean {
             // After an overflow it is the crate that closes.
-            let is_overflow = peer.is_none() && self.reading.overflow.get() == Overflow::Close && event.code == 1005;
+            let is_overflow = peer.is_none() && self.reading.overflow == Overflow::Close && event.code == 1005;
             assert!(
                 is_overflow || Some(event.code) == peer.or(page),
                 "a clean end by {event}, but the peer closed with {peer:?}, and the page with {page:?}"
@@ -283,4 +264,20 @@ impl Account {
             assert!(is_lost, "the connection is lost, though nothing broke it");
         }
     }
+}
+
+/// Connects to a peer, which must succeed or fail as it answers.
+pub async fn connect(account: &Account, url: &str, options: &OptionsPlan, peer: &PeerPlan) -> Option<WebSocketStream> {
+    let error = match Options::from(options).connect(url).await {
+        Ok(stream) => return Some(stream),
+        Err(error) => error,
+    };
+    let is_failed = matches!(peer.answer, Answer::Refuse) || account.conversation.is_broken.get();
+    let is_expected = match error {
+        Error::ConnectFailed { .. } => is_failed,
+        Error::ConnectTimeout { .. } => !is_failed,
+        _ => false,
+    };
+    assert!(is_expected, "{error:?} after {:?}", peer.answer);
+    None
 }

@@ -7,13 +7,13 @@ use futures_util::{SinkExt, StreamExt, sink::Sink};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
-use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Receiver, Sender};
+use wasm_websocket::{BinaryType, Blob, Error, Message, Receiver, Sender};
 
-use crate::account::Account;
-use crate::peer::{Answer, PeerPlan};
-use crate::plan::{Letter, OptionsPlan, delay, limit, numbered, page_code};
+use crate::account::{Account, connect};
+use crate::dialect::{Dialect, numbered, read as read_blob};
+use crate::peer::PeerPlan;
+use crate::plan::{Letter, OptionsPlan, delay, limit, page_code};
 use crate::seeds::{hold, note};
-use crate::unmended::{Unmended, is_unmended};
 use crate::world::{World, WorldPlan};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -86,41 +86,19 @@ fn the_halves_of_a_connection_keep_their_promises() {
 }
 
 async fn run(world: Rc<World>, plan: Plan) {
-    let account = Account::new(&world, plan.options.overflow());
+    let account = Account::new(&world, plan.options.overflow(), Dialect::Plain);
     let server = world.page.server(URL);
     world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
-    match Options::from(&plan.options).connect(URL).await {
-        Ok(stream) => {
-            let (sender, receiver) = stream.split();
-            use_them(&account, sender, receiver, &plan).await;
-        }
-        Err(error) => {
-            let is_failed = matches!(plan.peer.answer, Answer::Refuse) || account.conversation.is_broken.get();
-            let expected = match error {
-                Error::ConnectFailed { .. } => is_failed,
-                Error::ConnectTimeout { .. } => matches!(plan.peer.answer, Answer::Ignore) || !is_failed,
-                _ => false,
-            };
-            assert!(expected, "{error:?} after {:?}", plan.peer.answer);
-        }
+    if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
+        let (sender, receiver) = stream.split();
+        use_them(&account, sender, receiver, &plan).await;
     }
-    world.end();
-    assert!(world.settle().await, "the peer does not come to an end");
-    account.check_received();
-    account.check_end();
-    world.nothing_is_left().await;
+    account.check().await;
 }
 
 async fn use_them(account: &Rc<Account>, sender: Sender, receiver: Receiver, plan: &Plan) {
     let world = &account.world;
-    let closed = sender.closed();
-    let told = Rc::clone(account);
-    world.spawn(async move {
-        let end = closed.await;
-        note(&told.world.page, || format!("page: the end is told: {end:?}"));
-        told.end.replace(Some((told.world.page.elapsed(), end)));
-        told.world.changed();
-    });
+    account.watch(sender.closed());
     // They count by themselves, as the peer runs on.
     let running = Rc::new(RefCell::new(plan.senders.len()));
     for steps in plan.senders.clone() {
@@ -199,7 +177,10 @@ async fn wait(account: &Rc<Account>, sender: &mut Sender, what: Await) -> Result
             }
         }
         Await::Close(code) => close(account, sender, code).await,
-        Await::CloseSink => close_sink(account, sender).await?,
+        Await::CloseSink => {
+            account.closes(1005);
+            account.close_sink(SinkExt::close(sender)).await?;
+        }
     }
     Ok(())
 }
@@ -230,15 +211,6 @@ async fn close(account: &Account, sender: &mut Sender, code: Option<u16>) {
     account.closings.borrow_mut().push(closing);
 }
 
-async fn close_sink(account: &Account, sender: &mut Sender) -> Result<(), Error> {
-    account.closes(1005);
-    let closed = SinkExt::close(sender).await;
-    if closed.is_ok() && !is_unmended(Unmended::SinkClose) {
-        assert_eq!(account.world.page.unsent(), 0, "a sink says that all was sent before it closed");
-    }
-    closed
-}
-
 async fn read(account: &Rc<Account>, mut receiver: Receiver, steps: Vec<Read>) {
     let world = &account.world;
     for step in steps {
@@ -264,8 +236,8 @@ async fn next(account: &Account, receiver: &mut Receiver, limit: Option<u32>) ->
     let world = &account.world;
     let received = world.until_end(world.within(limit, receiver.next())).await??;
     match received {
-        Some(Ok(message)) => account.received(&crate::plan::read(message).await),
-        Some(Err(error)) => account.failed(error),
+        Some(Ok(message)) => account.reading.received(&read_blob(message).await),
+        Some(Err(error)) => account.reading.failed(error),
         None => {
             account.ended(receiver.dropped());
             return Some(false);

@@ -10,9 +10,13 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod account;
+mod bytes;
+mod dialect;
 mod halves;
 mod peer;
 mod plan;
+mod reading;
 mod seeds;
+mod sink;
 mod unmended;
 mod world;

@@ -10,6 +10,7 @@ use proptest_derive::Arbitrary;
 use wasm_websocket::Message;
 use wasm_websocket::testing::{Network, Peer, Server};
 
+use crate::dialect::{Dialect, part};
 use crate::plan::{Letter, Line, delay, milliseconds, peer_code};
 use crate::seeds::note;
 use crate::world::World;
@@ -66,8 +67,11 @@ pub enum Then {
 /// One connection, as the application of the peer has it.
 #[derive(Default)]
 pub struct Conversation {
+    pub dialect: Dialect,
     /// How many messages it has sent: their numbers are 0, 1, …
     pub sent: Cell<u32>,
+    /// The bytes of those that are bytes.
+    pub sent_bytes: Cell<u64>,
     pub received: RefCell<Vec<Message>>,
     pub received_at: Cell<Duration>,
     /// The code with which it has begun to close: 1005 if it gave none.
@@ -81,6 +85,11 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// The numbers of the messages that it has received.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.received.borrow().iter().map(|message| self.dialect.number_of(message)).collect()
+    }
+
     /// Takes part in it, as the server of a page does that makes one connection.
     pub async fn serve(self: Rc<Self>, world: Rc<World>, server: Server, plan: PeerPlan) {
         let page = &world.page;
@@ -176,7 +185,12 @@ impl Conversation {
     }
 
     fn send(&self, peer: &mut Peer, letter: Letter) {
-        peer.send(letter.message(self.sent.get()));
+        let message = match self.dialect {
+            Dialect::Bytes => part(self.sent_bytes.get(), letter),
+            dialect => dialect.message(self.sent.get(), letter),
+        };
+        self.sent_bytes.set(self.sent_bytes.get() + message.as_bytes().map_or(0, <[u8]>::len) as u64);
+        peer.send(message);
         self.sent.set(self.sent.get() + 1);
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
 use wasm_websocket::testing::{Engine, Network};
-use wasm_websocket::{BinaryType, Blob, Message, Options, Overflow};
+use wasm_websocket::{BinaryType, Options, Overflow};
+
+use crate::dialect::DIGITS;
 
 /// Milliseconds to wait.
 pub fn delay() -> impl Strategy<Value = u32> {
@@ -25,8 +27,8 @@ pub fn milliseconds(milliseconds: u32) -> Duration {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Letter {
     #[proptest(strategy = "len()")]
-    len: u32,
-    kind: Kind,
+    pub len: u32,
+    pub kind: Kind,
 }
 
 fn len() -> impl Strategy<Value = u32> {
@@ -40,47 +42,8 @@ pub enum Kind {
     Blob,
 }
 
-/// The digits of a number.
-pub const DIGITS: usize = 8;
-
 impl Letter {
     pub const SMALLEST: Self = Self { len: DIGITS as u32, kind: Kind::Text };
-
-    pub fn message(self, number: u32) -> Message {
-        let text = numbered(number, self.len as usize);
-        match self.kind {
-            Kind::Text => Message::Text(text),
-            Kind::Binary => Message::Binary(text.into_bytes()),
-            Kind::Blob => Message::Blob(Blob::new(text.as_bytes(), "")),
-        }
-    }
-}
-
-/// A text of some bytes that begins with a number.
-pub fn numbered(number: u32, len: usize) -> String {
-    let mut text = format!("{number:0DIGITS$}");
-    text.extend(std::iter::repeat_n('x', len.saturating_sub(DIGITS)));
-    text
-}
-
-/// The message, as bytes if it is a Blob.
-pub async fn read(message: Message) -> Message {
-    match message {
-        Message::Blob(blob) => Message::Binary(blob.bytes().await.expect("there is memory")),
-        other => other,
-    }
-}
-
-/// The number of a message. A Blob must have been read before.
-pub fn number_of(message: &Message) -> u32 {
-    let bytes = match message {
-        Message::Text(text) => text.as_bytes(),
-        other => other.as_bytes().expect("a Blob has been read"),
-    };
-    let digits = bytes.get(..DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
-    let number = digits.and_then(|digits| digits.parse().ok()).expect("every message has a number");
-    assert!(bytes[DIGITS..].iter().all(|byte| *byte == b'x'), "message {number} has changed on its way");
-    number
 }
 
 /// What the network is like.

@@ -20,7 +20,7 @@ const SEEDS: u64 = 500;
 /// # Panics
 ///
 /// With the seed, the smallest plan that fails and what happened then, if the property does not hold.
-pub fn hold<P: Arbitrary>(check: fn(&P)) {
+pub fn hold<P: Arbitrary>(check: impl Fn(&P) + Copy) {
     let (first, count) = (number("PROPERTIES_SEED").unwrap_or(0), number("PROPERTIES_SEEDS").unwrap_or(SEEDS));
     let began = Instant::now();
     for seed in first..first.saturating_add(count) {
@@ -43,7 +43,7 @@ fn property() -> String {
 }
 
 /// Runs the plan of a seed. Gives the smallest one that fails, if it does.
-fn run<P: Arbitrary>(seed: u64, check: fn(&P)) -> Result<(), (P, String)> {
+fn run<P: Arbitrary>(seed: u64, check: impl Fn(&P) + Copy) -> Result<(), (P, String)> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config =
@@ -64,7 +64,7 @@ fn run<P: Arbitrary>(seed: u64, check: fn(&P)) -> Result<(), (P, String)> {
     })
 }
 
-fn report<P: Debug>(seed: u64, plan: &P, reason: &str, check: fn(&P)) -> String {
+fn report<P: Debug>(seed: u64, plan: &P, reason: &str, check: impl Fn(&P) + Copy) -> String {
     NOTES.replace(Some(Vec::new()));
     let _ = quietly(|| panic::catch_unwind(AssertUnwindSafe(|| check(plan))));
     let notes = NOTES.take().unwrap_or_default().join("\n");

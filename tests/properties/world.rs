@@ -167,6 +167,10 @@ impl World {
         self.changed();
     }
 
+    pub fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
     /// The same as [`within`](Self::within), with the end of the program as the limit.
     pub async fn until_end<F: Future>(&self, future: F) -> Option<F::Output> {
         match select(pin!(future), pin!(self.until(|| self.is_over.get()))).await {

@@ -197,6 +197,11 @@ impl Inbox {
         self.wake();
     }
 
+    /// Takes everything that comes, for nobody.
+    pub fn abandon(&self) {
+        self.is_reading.set(true);
+    }
+
     /// The connection has ended: what is here can still be read.
     pub fn end(&self) {
         self.is_ended.set(true);

@@ -1,0 +1,158 @@
+//! A connection as a byte stream.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+
+use futures_util::{AsyncReadExt, AsyncWriteExt};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest_derive::Arbitrary;
+use wasm_websocket::{ByteStream, Message};
+
+use crate::account::{Account, connect};
+use crate::dialect::{Dialect, bytes};
+use crate::peer::PeerPlan;
+use crate::plan::{OptionsPlan, delay, limit};
+use crate::seeds::{hold, note};
+use crate::unmended::{Unmended, is_unmended};
+use crate::world::{World, WorldPlan};
+
+#[derive(Arbitrary, Clone, Debug)]
+struct Plan {
+    world: WorldPlan,
+    options: OptionsPlan,
+    peer: PeerPlan,
+    #[proptest(strategy = "vec((any::<Step>(), limit()), 0..12)")]
+    steps: Vec<(Step, Option<u32>)>,
+    is_closed: bool,
+}
+
+/// What the task does, for no longer than a limit.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Step {
+    #[proptest(weight = 6)]
+    Write(#[proptest(strategy = "len()")] usize),
+    #[proptest(weight = 2)]
+    Flush,
+    #[proptest(weight = 4)]
+    Read(#[proptest(strategy = "len()")] usize),
+    #[proptest(weight = 2)]
+    Pause(#[proptest(strategy = "delay()")] u32),
+    Close,
+}
+
+fn len() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 0..64_usize, 4 => 0..8192_usize, 1 => 0..400_000_usize]
+}
+
+const URL: &str = "ws://example.com/bytes";
+
+#[test]
+fn a_byte_stream_keeps_its_promises() {
+    hold(|plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone())));
+}
+
+async fn run(world: Rc<World>, plan: Plan) {
+    let account = Account::new(&world, plan.options.overflow(), Dialect::Bytes);
+    let server = world.page.server(URL);
+    world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
+    if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
+        account.watch(stream.closed());
+        account.give_up_when_stuck();
+        let stream = stream.into_byte_stream();
+        Task { account: Rc::clone(&account), stream, written: Rc::default(), read: 0, end: None }.run(&plan).await;
+    }
+    account.check().await;
+}
+
+/// The task that uses a connection.
+struct Task {
+    account: Rc<Account>,
+    stream: ByteStream,
+    written: Rc<Cell<u64>>,
+    read: u64,
+    /// What reading gave last, if it was the end.
+    end: Option<Result<(), String>>,
+}
+
+impl Task {
+    async fn run(mut self, plan: &Plan) {
+        let world = Rc::clone(&self.account.world);
+        for (step, limit) in plan.steps.clone() {
+            // The peer may have nothing more to send.
+            let limit = if matches!(step, Step::Read(_)) { limit.or(Some(2000)) } else { limit };
+            note(&world.page, || format!("page: {step:?} within {limit:?}"));
+            let done = world.until_end(world.within(limit, self.step(step))).await;
+            note(&world.page, || format!("page: {step:?}: {done:?}"));
+        }
+        if plan.is_closed {
+            let _ = self.close().await;
+            while self.end.is_none() {
+                self.read(1000).await;
+            }
+            self.read(1000).await;
+        }
+        let (account, written) = (Rc::clone(&self.account), self.written.get());
+        drop(self);
+        world.end();
+        assert!(world.settle().await, "the peer does not come to an end");
+        check_received(&account, written);
+    }
+
+    async fn step(&mut self, step: Step) -> io::Result<()> {
+        match step {
+            Step::Write(len) => {
+                let written = self.written.get();
+                let bytes = bytes(written, len);
+                let write = self.stream.write(&bytes);
+                let len = self.account.until_end("write", self.account.in_turn(write)).await?;
+                self.written.set(written + len as u64);
+            }
+            Step::Flush => self.account.until_end("flush", self.account.flush(self.stream.flush())).await?,
+            Step::Read(len) => self.read(len).await,
+            Step::Pause(delay) => self.account.world.pause(delay).await,
+            Step::Close => self.close().await?,
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.account.closes(1005);
+        self.account.close_sink(self.stream.close()).await
+    }
+
+    async fn read(&mut self, len: usize) {
+        let mut buffer = vec![0; len.max(1)];
+        let read = self.stream.read(&mut buffer).await;
+        note(&self.account.world.page, || format!("page: reads {read:?}"));
+        let end = match read {
+            Ok(0) => Ok(()),
+            Ok(len) => {
+                assert_eq!(self.end, None, "there are bytes after the end");
+                let is_right = buffer[..len] == bytes(self.read, len);
+                assert!(is_right || is_unmended(Unmended::Bytes), "the bytes after {} are others", self.read);
+                self.read += len as u64;
+                return;
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        assert!(self.end.as_ref().is_none_or(|last| *last == end), "after {:?} comes {end:?}", self.end);
+        let sent = self.account.conversation.sent_bytes.get();
+        if end.is_ok() && !is_unmended(Unmended::Bytes) {
+            assert_eq!(self.read, sent, "bytes are lost, and the end looks as if none were");
+        }
+        self.end = Some(end);
+    }
+}
+
+/// Checks that the peer has received the bytes that were written: all, if nothing kept them from it.
+fn check_received(account: &Account, written: u64) {
+    let received = account.conversation.received.borrow();
+    let received: Vec<u8> = received.iter().flat_map(|message| message.as_bytes().expect("bytes")).copied().collect();
+    assert!(received == bytes(0, received.len()), "the peer has received other bytes");
+    assert!(received.len() as u64 <= written, "the peer has received more than was written");
+    if account.is_to_be_whole() {
+        assert_eq!(received.len() as u64, written, "the peer has not received all");
+    }
+}

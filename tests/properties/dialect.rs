@@ -1,0 +1,135 @@
+//! How messages have numbers, so that each is unique.
+
+use serde::{Deserialize, Serialize};
+use wasm_websocket::codec::{Decode, Encode, Json, Postcard};
+use wasm_websocket::{Blob, Error, Message};
+
+use crate::plan::{Kind, Letter};
+
+/// How messages look.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Dialect {
+    /// A number in digits, and padding.
+    #[default]
+    Plain,
+    /// A [`Value`] by a codec.
+    Json,
+    Postcard,
+    /// Parts of a stream of bytes, without numbers.
+    Bytes,
+}
+
+/// What is sent as a value of a type.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Value {
+    pub number: u32,
+    padding: String,
+    /// Some are none that JSON has.
+    ratio: f64,
+}
+
+/// The digits of a number.
+pub const DIGITS: usize = 8;
+
+impl Value {
+    /// One that every codec can encode.
+    pub fn new(number: u32, letter: Letter) -> Self {
+        Self { number, padding: "x".repeat(letter.len as usize), ratio: f64::from(number) / 4.0 }
+    }
+
+    /// One that JSON may not have.
+    pub fn any(number: u32, letter: Letter) -> Self {
+        let ratio = match letter.len % 16 {
+            1 => f64::NAN,
+            2 => f64::INFINITY,
+            _ => f64::from(number) / 4.0,
+        };
+        Self { ratio, ..Self::new(number, letter) }
+    }
+
+    /// Its number, if it has come as it was sent.
+    pub fn check(&self) -> u32 {
+        let is_same = self.ratio == f64::from(self.number) / 4.0 || !self.ratio.is_finite();
+        assert!(is_same && is_padding(self.padding.as_bytes()), "value {} has changed on its way", self.number);
+        self.number
+    }
+}
+
+impl Dialect {
+    /// The message of a number, for which a few are not of the dialect.
+    pub fn message(self, number: u32, letter: Letter) -> Message {
+        let (value, is_garbage) = (Value::new(number, letter), letter.len % 8 == 7);
+        let text = || numbered(number, letter.len as usize);
+        let encoded = match self {
+            Self::Json if !is_garbage => Json::encode(&value),
+            Self::Postcard if !is_garbage => Postcard::encode(&value),
+            // As bytes it might be a value by chance.
+            Self::Postcard => Ok(Message::Text(text())),
+            Self::Plain | Self::Json | Self::Bytes => Err(Error::Unsupported),
+        };
+        match (encoded, letter.kind) {
+            (Ok(Message::Text(text)), Kind::Binary) if self == Self::Json => Message::Binary(text.into_bytes()),
+            (Ok(message), _) => message,
+            (Err(_), Kind::Text) => Message::Text(text()),
+            (Err(_), Kind::Binary) => Message::Binary(text().into_bytes()),
+            (Err(_), Kind::Blob) => Message::Blob(Blob::new(text().as_bytes(), "")),
+        }
+    }
+
+    /// The number of a message. A Blob must have been read before.
+    pub fn number_of(self, message: &Message) -> u32 {
+        let value: Option<Value> = match self {
+            Self::Plain | Self::Bytes => None,
+            Self::Json => serde_json::from_slice(bytes_of(message)).ok(),
+            Self::Postcard => Postcard::decode(message.clone()).ok(),
+        };
+        value.map_or_else(|| number_of(message), |value| value.check())
+    }
+}
+
+fn number_of(message: &Message) -> u32 {
+    let bytes = bytes_of(message);
+    let digits = bytes.get(..DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
+    let number = digits.and_then(|digits| digits.parse().ok()).expect("every message has a number");
+    assert!(is_padding(&bytes[DIGITS..]), "message {number} has changed on its way");
+    number
+}
+
+fn bytes_of(message: &Message) -> &[u8] {
+    match message {
+        Message::Text(text) => text.as_bytes(),
+        other => other.as_bytes().expect("a Blob has been read"),
+    }
+}
+
+fn is_padding(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == b'x')
+}
+
+/// A text of some bytes that begins with a number.
+pub fn numbered(number: u32, len: usize) -> String {
+    let mut text = format!("{number:0DIGITS$}");
+    text.extend(std::iter::repeat_n('x', len.saturating_sub(DIGITS)));
+    text
+}
+
+/// A message with the bytes of a stream that begin somewhere, or a text that does not belong there.
+pub fn part(begin: u64, letter: Letter) -> Message {
+    match letter.kind {
+        Kind::Text if letter.len % 8 == 7 => "text".into(),
+        _ => Message::Binary(bytes(begin, letter.len as usize - DIGITS)),
+    }
+}
+
+/// The bytes of a stream that begin somewhere: others everywhere.
+pub fn bytes(begin: u64, len: usize) -> Vec<u8> {
+    (begin..begin + len as u64).map(|index| (index.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
+}
+
+/// The message, as bytes if it is a Blob.
+pub async fn read(message: Message) -> Message {
+    match message {
+        Message::Blob(blob) => Message::Binary(blob.bytes().await.expect("there is memory")),
+        other => other,
+    }
+}

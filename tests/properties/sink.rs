@@ -1,0 +1,289 @@
+//! A connection as one sink and stream, of messages or of values of a type, used by one task.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{Sink, SinkExt, Stream};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest_derive::Arbitrary;
+use wasm_websocket::codec::{Decode, Encode, Json, Postcard};
+use wasm_websocket::{Error, Message, ReceiveError, Typed, WebSocketStream};
+
+use crate::account::{Account, connect};
+use crate::dialect::{Dialect, Value, read};
+use crate::peer::PeerPlan;
+use crate::plan::{Letter, OptionsPlan, delay, limit};
+use crate::seeds::{hold, note};
+use crate::unmended::{Unmended, is_unmended};
+use crate::world::{World, WorldPlan};
+
+#[derive(Arbitrary, Clone, Debug)]
+struct Plan {
+    world: WorldPlan,
+    options: OptionsPlan,
+    peer: PeerPlan,
+    #[proptest(strategy = "vec((any::<Step>(), limit()), 0..12)")]
+    steps: Vec<(Step, Option<u32>)>,
+    finally: Finally,
+}
+
+/// What the task does, for no longer than a limit.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Step {
+    #[proptest(weight = 4)]
+    Feed(Letter),
+    #[proptest(weight = 4)]
+    Send(Letter),
+    Flush,
+    #[proptest(weight = 2)]
+    Next(#[proptest(strategy = "1..40_u8")] u8),
+    /// Sends, and receives all that comes meanwhile.
+    #[proptest(weight = 4)]
+    Both(Letter),
+    #[proptest(weight = 2)]
+    Pause(#[proptest(strategy = "delay()")] u32),
+    Close,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Finally {
+    Drop,
+    #[proptest(weight = 2)]
+    Close,
+    CloseSink,
+}
+
+/// A sink and a stream over a connection.
+trait Face: Sink<Self::Out, Error = Error> + Stream<Item = Self::Item_> + Unpin {
+    type Out;
+    type Item_;
+
+    fn out(number: u32, message: Message, letter: Letter) -> Self::Out;
+    fn item(item: Self::Item_) -> Item;
+    fn stream(&mut self) -> &mut WebSocketStream;
+}
+
+enum Item {
+    Message(Message),
+    Number(u32),
+    Error(Error),
+}
+
+impl Face for WebSocketStream {
+    type Out = Message;
+    type Item_ = Result<Message, Error>;
+
+    fn out(_: u32, message: Message, _: Letter) -> Message {
+        message
+    }
+
+    fn item(item: Result<Message, Error>) -> Item {
+        item.map_or_else(Item::Error, Item::Message)
+    }
+
+    fn stream(&mut self) -> &mut WebSocketStream {
+        self
+    }
+}
+
+impl<C: Encode<Value> + Decode<Value>> Face for Typed<WebSocketStream, Value, Value, C> {
+    type Out = Value;
+    type Item_ = Result<Value, ReceiveError>;
+
+    fn out(number: u32, _: Message, letter: Letter) -> Value {
+        if is_unmended(Unmended::Json) { Value::new(number, letter) } else { Value::any(number, letter) }
+    }
+
+    fn item(item: Result<Value, ReceiveError>) -> Item {
+        match item {
+            Ok(value) => Item::Number(value.check()),
+            Err(ReceiveError { message: Some(message), error: Error::Decode(_) }) => Item::Message(message),
+            Err(ReceiveError { error, .. }) => Item::Error(error),
+        }
+    }
+
+    fn stream(&mut self) -> &mut WebSocketStream {
+        self.get_mut()
+    }
+}
+
+const URL: &str = "ws://example.com/sink";
+
+#[test]
+fn a_sink_and_stream_of_messages_keeps_its_promises() {
+    hold(|plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone(), Dialect::Plain, |stream| stream)));
+}
+
+#[test]
+fn a_sink_and_stream_of_values_in_json_keeps_its_promises() {
+    let face = |stream: WebSocketStream| stream.typed::<Value, Value, Json>();
+    hold(move |plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone(), Dialect::Json, face)));
+}
+
+#[test]
+fn a_sink_and_stream_of_values_in_postcard_keeps_its_promises() {
+    let face = |stream: WebSocketStream| stream.typed::<Value, Value, Postcard>();
+    hold(move |plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone(), Dialect::Postcard, face)));
+}
+
+async fn run<F: Face>(world: Rc<World>, plan: Plan, dialect: Dialect, face: impl Fn(WebSocketStream) -> F) {
+    let account = Account::new(&world, plan.options.overflow(), dialect);
+    let server = world.page.server(URL);
+    world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
+    if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
+        account.watch(stream.closed());
+        account.give_up_when_stuck();
+        Task { account: Rc::clone(&account), face: face(stream), unread: None }.run(&plan).await;
+    }
+    account.check().await;
+}
+
+/// The task that uses a connection.
+struct Task<F> {
+    account: Rc<Account>,
+    face: F,
+    unread: Option<Message>,
+}
+
+impl<F: Face> Task<F> {
+    async fn run(mut self, plan: &Plan) {
+        let world = Rc::clone(&self.account.world);
+        for (step, limit) in plan.steps.clone() {
+            // The peer may have nothing more to send.
+            let limit = if matches!(step, Step::Next(_)) { limit.or(Some(2000)) } else { limit };
+            note(&world.page, || format!("page: {step:?} within {limit:?}"));
+            let done = world.until_end(world.within(limit, self.step(step))).await;
+            note(&world.page, || format!("page: {step:?}: {done:?}"));
+        }
+        match plan.finally {
+            Finally::Drop => return,
+            Finally::Close => {
+                self.account.closes(1005);
+                let closing = self.face.stream().close().await;
+                self.account.closings.borrow_mut().push(closing);
+            }
+            Finally::CloseSink => {
+                let _ = self.close().await;
+            }
+        }
+        while self.next().await {}
+    }
+
+    async fn step(&mut self, step: Step) -> Result<(), Error> {
+        match step {
+            Step::Feed(letter) => self.feed(letter).await?,
+            Step::Send(letter) => {
+                self.feed(letter).await?;
+                self.flush().await?;
+            }
+            Step::Flush => self.flush().await?,
+            Step::Next(messages) => {
+                for _ in 0..messages {
+                    if !self.next().await {
+                        break;
+                    }
+                }
+            }
+            Step::Both(letter) => self.both(letter).await?,
+            Step::Pause(delay) => self.account.world.pause(delay).await,
+            Step::Close => self.close().await?,
+        }
+        Ok(())
+    }
+
+    async fn feed(&mut self, letter: Letter) -> Result<(), Error> {
+        let Self { account, face, .. } = self;
+        let (number, message) = account.write(letter);
+        account.until_end("feed", account.in_turn(face.feed(F::out(number, message, letter)))).await?;
+        account.handed_over(number);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        let Self { account, face, .. } = self;
+        account.until_end("flush", account.flush(SinkExt::flush(face))).await
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        let Self { account, face, .. } = self;
+        account.closes(1005);
+        account.close_sink(SinkExt::close(face)).await
+    }
+
+    /// Takes the next message. False if there is none any more.
+    async fn next(&mut self) -> bool {
+        self.read().await;
+        let Self { account, face, .. } = self;
+        let item = poll_fn(|context| Pin::new(&mut *face).poll_next(context)).await;
+        let Some(item) = item else {
+            account.ended(face.stream().dropped());
+            return false;
+        };
+        self.received(item).await;
+        true
+    }
+
+    /// Something was received. A Blob that is still to be read when this is dropped is read later.
+    async fn received(&mut self, item: F::Item_) {
+        match F::item(item) {
+            Item::Message(message) => {
+                self.unread = Some(message);
+                self.read().await;
+            }
+            Item::Number(number) => self.account.reading.received_number(number),
+            Item::Error(error) => self.account.reading.failed(error),
+        }
+    }
+
+    async fn read(&mut self) {
+        if let Some(unread) = self.unread.clone() {
+            let message = read(unread).await;
+            self.unread = None;
+            self.account.reading.received(&message);
+        }
+    }
+
+    /// As `select!` in a loop does.
+    async fn both(&mut self, letter: Letter) -> Result<(), Error> {
+        self.read().await;
+        let (number, message) = self.account.write(letter);
+        let mut value = Some(F::out(number, message, letter));
+        loop {
+            let Self { account, face, .. } = self;
+            let step = poll_fn(|context| poll_both(face, context, &mut value)).await;
+            match step {
+                Both::Sent(sent) => {
+                    sent?;
+                    account.handed_over(number);
+                    return Ok(());
+                }
+                Both::Received(Some(item)) => self.received(item).await,
+                Both::Received(None) => {
+                    account.ended(face.stream().dropped());
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+enum Both<T> {
+    Sent(Result<(), Error>),
+    Received(Option<T>),
+}
+
+fn poll_both<F: Face>(face: &mut F, context: &mut Context<'_>, value: &mut Option<F::Out>) -> Poll<Both<F::Item_>> {
+    let mut face = Pin::new(face);
+    match face.as_mut().poll_ready(context) {
+        Poll::Ready(Ok(())) => {
+            let sent = value.take().map_or(Ok(()), |value| face.start_send(value));
+            return Poll::Ready(Both::Sent(sent));
+        }
+        Poll::Ready(Err(error)) => return Poll::Ready(Both::Sent(Err(error))),
+        Poll::Pending => {}
+    }
+    Poll::Ready(Both::Received(ready!(face.poll_next(context))))
+}
