@@ -1,9 +1,7 @@
 //! What the program has handed over and received on one connection, checked against what the peer knows.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use crate::plan::{Letter, OptionsPlan};
 use crate::reading::Reading;
 use crate::seeds::note;
 use crate::unmended::{Unmended, is_unmended};
+use crate::waiting::Waiting;
 use crate::world::World;
 
 /// The account of one connection.
@@ -24,9 +23,10 @@ pub struct Account {
     last_number: Cell<u32>,
     /// The numbers of the messages that were handed over, in that order.
     handed_over: RefCell<Vec<u32>>,
-    /// Those who wait to send, by the order in which they began to.
-    waiting: RefCell<BTreeSet<u64>>,
-    last_ticket: Cell<u64>,
+    high_water_mark: u64,
+    /// When something was sent first after the page had been hidden or frozen so many times.
+    sent_since: Cell<(u64, Duration)>,
+    pub waiting: Waiting,
     /// The code with which the program has begun to close: 1005 if it gave none.
     pub close: Cell<Option<u16>>,
     /// When the end was told, and how.
@@ -37,16 +37,17 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn new(world: &Rc<World>, overflow: Overflow, dialect: Dialect) -> Rc<Self> {
+    pub fn new(world: &Rc<World>, options: &OptionsPlan, dialect: Dialect) -> Rc<Self> {
         let conversation = Rc::new(Conversation { dialect, ..Conversation::default() });
         Rc::new(Self {
             world: Rc::clone(world),
-            reading: Reading::new(&conversation, overflow),
+            reading: Reading::new(&conversation, options.overflow),
             conversation,
             last_number: Cell::default(),
             handed_over: RefCell::default(),
-            waiting: RefCell::default(),
-            last_ticket: Cell::default(),
+            high_water_mark: options.high_water_mark,
+            sent_since: Cell::default(),
+            waiting: Waiting::default(),
             close: Cell::default(),
             end: RefCell::default(),
             closings: RefCell::default(),
@@ -64,104 +65,34 @@ impl Account {
         self.last_number.get()
     }
 
-    /// A message was handed over: to be called in the same step, so that the order is right.
-    pub fn handed_over(&self, number: u32) {
-        note(&self.world.page, || format!("page: {number} is handed over"));
-        self.handed_over.borrow_mut().push(number);
-    }
-
-    /// Lets somebody send, behind all who wait already.
+    /// A message of so many bytes was handed over: to be called in the same step, so that the order is right.
     ///
     /// # Panics
     ///
-    /// If what was sent has overtaken another.
-    pub async fn in_turn<T, E>(&self, send: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let mut place = None;
-        let mut send = pin!(send);
-        let sent = poll_fn(|context| {
-            let polled = send.as_mut().poll(context);
-            if polled.is_pending() && place.is_none() {
-                place = Some(self.wait());
-            }
-            polled
-        })
-        .await;
-        let before = place.as_ref().map_or(u64::MAX, |place| place.ticket);
-        if sent.is_ok() {
-            self.is_first(before);
-        }
-        sent
-    }
-
-    /// Checks that nobody waits who began to wait before.
-    pub fn is_first(&self, before: u64) {
-        if is_unmended(Unmended::SendersInOrder) {
-            return;
-        }
-        let first = self.waiting.borrow().first().copied();
-        assert!(first.is_none_or(|first| first >= before), "a sender has overtaken one that waits");
-    }
-
-    fn wait(&self) -> Place<'_> {
-        let ticket = self.last_ticket.get() + 1;
-        self.last_ticket.set(ticket);
-        self.waiting.borrow_mut().insert(ticket);
-        Place { account: self, ticket }
-    }
-
-    /// Waits for something that the end of the connection ends at once.
-    pub async fn until_end<F: Future>(&self, what: &str, future: F) -> F::Output {
+    /// If there was no room for it.
+    pub fn handed_over(&self, number: u32, len: u64) {
         let page = &self.world.page;
-        let began = page.elapsed();
-        let output = future.await;
-        let ended = self.end.borrow().as_ref().map(|(at, _)| *at);
-        if let Some(ended) = ended {
-            assert_eq!(page.elapsed(), ended.max(began), "{what} goes on after the end");
-        }
-        output
+        note(page, || format!("page: {number} is handed over"));
+        let unsent = page.unsent() - len;
+        let has_room = unsent <= self.high_water_mark || !self.is_mark_low();
+        assert!(has_room, "a message is handed over while {unsent} bytes are unsent");
+        self.handed_over.borrow_mut().push(number);
     }
 
-    /// Waits until everything that was sent has left, and checks that it has, and that it was said in time.
-    pub async fn flush<E>(&self, flush: impl Future<Output = Result<(), E>>) -> Result<(), E> {
-        let page = &self.world.page;
-        let (began, undisturbed, was_unsent) = (page.elapsed(), self.world.undisturbed(), page.unsent());
-        let emptied = Cell::new((was_unsent == 0).then_some(began));
-        let watch = async {
-            while emptied.get().is_none() {
-                page.sleep(Duration::from_millis(1)).await;
-                if page.unsent() == 0 {
-                    emptied.set(Some(page.elapsed()));
-                }
-            }
-            std::future::pending::<()>().await;
-        };
-        let flushed = match futures_util::future::select(pin!(flush), pin!(watch)).await {
-            futures_util::future::Either::Left((flushed, _)) => flushed,
-            futures_util::future::Either::Right(_) => unreachable!("it watches for ever"),
-        };
-        if flushed.is_ok() {
-            assert_eq!(page.unsent(), 0, "a flush says that everything has left");
-            let late = page.elapsed() - emptied.get().unwrap_or(page.elapsed());
-            // It looks after 4, 8, 16, 32 and then every 50 ms.
-            let waited = emptied.get().unwrap_or_default().saturating_sub(began) + Duration::from_millis(5);
-            let limit = if was_unsent == 0 { Duration::ZERO } else { waited.min(Duration::from_millis(51)) };
-            if undisturbed.is_some() && undisturbed == self.world.undisturbed() {
-                assert!(late <= limit, "a flush takes {late:?} more than it must, which is {limit:?}");
-            }
+    /// Whether the high water mark is not raised, as in hidden tabs: so far, or any more.
+    fn is_mark_low(&self) -> bool {
+        let (page, undisturbed) = (&self.world.page, self.world.undisturbed());
+        let (since, at) = self.sent_since.get();
+        if undisturbed != Some(since) {
+            self.sent_since.set((undisturbed.unwrap_or(u64::MAX), page.elapsed()));
+            return false;
         }
-        flushed
+        since == 0 || page.elapsed() >= at + Duration::from_millis(100)
     }
-}
 
-/// A place in the line of those who wait to send.
-struct Place<'a> {
-    account: &'a Account,
-    ticket: u64,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.account.waiting.borrow_mut().remove(&self.ticket);
+    /// How many messages were handed over.
+    pub fn handed_over_so_far(&self) -> u64 {
+        self.handed_over.borrow().len() as u64
     }
 }
 

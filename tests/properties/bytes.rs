@@ -8,7 +8,7 @@ use futures_util::{AsyncReadExt, AsyncWriteExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
-use wasm_websocket::{ByteStream, Message};
+use wasm_websocket::ByteStream;
 
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, bytes};
@@ -16,6 +16,7 @@ use crate::peer::PeerPlan;
 use crate::plan::{OptionsPlan, delay, limit};
 use crate::seeds::{hold, note};
 use crate::unmended::{Unmended, is_unmended};
+use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -54,9 +55,8 @@ fn a_byte_stream_keeps_its_promises() {
 }
 
 async fn run(world: Rc<World>, plan: Plan) {
-    let account = Account::new(&world, plan.options.overflow(), Dialect::Bytes);
-    let server = world.page.server(URL);
-    world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
+    let account = Account::new(&world, &plan.options, Dialect::Bytes);
+    Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
     if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
         account.watch(stream.closed());
         account.give_up_when_stuck();
@@ -106,10 +106,10 @@ impl Task {
                 let written = self.written.get();
                 let bytes = bytes(written, len);
                 let write = self.stream.write(&bytes);
-                let len = self.account.until_end("write", self.account.in_turn(write)).await?;
+                let len = self.account.wait("write", self.account.in_turn(write)).await?;
                 self.written.set(written + len as u64);
             }
-            Step::Flush => self.account.until_end("flush", self.account.flush(self.stream.flush())).await?,
+            Step::Flush => flush_at_once(self.stream.flush())?,
             Step::Read(len) => self.read(len).await,
             Step::Pause(delay) => self.account.world.pause(delay).await,
             Step::Close => self.close().await?,

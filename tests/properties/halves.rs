@@ -1,19 +1,20 @@
 //! Both halves of a connection: senders and their clones, slices, and the receiver.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures_util::{SinkExt, StreamExt, sink::Sink};
+use futures_util::{SinkExt, StreamExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
-use wasm_websocket::{BinaryType, Blob, Error, Message, Receiver, Sender};
+use wasm_websocket::{BinaryType, Blob, Error, Receiver, Sender};
 
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, numbered, read as read_blob};
 use crate::peer::PeerPlan;
 use crate::plan::{Letter, OptionsPlan, delay, limit, page_code};
 use crate::seeds::{hold, note};
+use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -86,9 +87,8 @@ fn the_halves_of_a_connection_keep_their_promises() {
 }
 
 async fn run(world: Rc<World>, plan: Plan) {
-    let account = Account::new(&world, plan.options.overflow(), Dialect::Plain);
-    let server = world.page.server(URL);
-    world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
+    let account = Account::new(&world, &plan.options, Dialect::Plain);
+    Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
     if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
         let (sender, receiver) = stream.split();
         use_them(&account, sender, receiver, &plan).await;
@@ -129,41 +129,49 @@ async fn use_them(account: &Rc<Account>, sender: Sender, receiver: Receiver, pla
 
 async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
     let world = &account.world;
+    // The place of its sink in the line.
+    let mut place = Cell::new(None);
     for step in steps {
         match step {
             Send::Await(what, limit) => {
                 note(&world.page, || format!("page: {what:?} within {limit:?}"));
-                let done = world.within(limit, wait(account, &mut sender, what)).await;
+                let done = world.within(limit, wait(account, &mut sender, &place, what)).await;
                 note(&world.page, || format!("page: {what:?}: {done:?}"));
             }
             Send::Try(letter) => {
                 let (number, message) = account.write(letter);
+                let len = message.len();
                 if sender.try_send(message).is_ok() {
                     account.is_first(u64::MAX);
-                    account.handed_over(number);
+                    account.handed_over(number, len);
                 }
             }
-            Send::Clone => sender = sender.clone(),
+            Send::Clone => {
+                sender = sender.clone();
+                place = Cell::new(None);
+            }
             Send::Pause(delay) => world.pause(delay).await,
         }
     }
 }
 
-async fn wait(account: &Rc<Account>, sender: &mut Sender, what: Await) -> Result<(), Error> {
+async fn wait(account: &Rc<Account>, sender: &mut Sender, place: &Cell<Option<u64>>, what: Await) -> Result<(), Error> {
     match what {
         Await::Send(letter) => {
             let (number, message) = account.write(letter);
-            account.until_end("send", account.in_turn(sender.send(message))).await?;
-            account.handed_over(number);
+            let bytes = message.len();
+            account.wait("send", account.in_turn(sender.send(message))).await?;
+            account.handed_over(number, bytes);
         }
         Await::Feed(letter) => {
             let (number, message) = account.write(letter);
-            account.until_end("feed", account.in_turn(sender.feed(message))).await?;
-            account.handed_over(number);
+            let bytes = message.len();
+            account.wait("feed", account.in_turn_of(place, sender.feed(message))).await?;
+            account.handed_over(number, bytes);
         }
-        Await::Flush => account.until_end("flush", account.flush(sender.flush())).await?,
-        Await::FlushSink => account.until_end("poll_flush", account.flush(flush(sender))).await?,
-        Await::Ready => account.until_end("ready", sender.ready()).await?,
+        Await::Flush => account.wait("flush", account.flush(sender.flush())).await?,
+        Await::FlushSink => flush_at_once(SinkExt::flush(sender))?,
+        Await::Ready => account.wait("ready", account.look(sender.ready())).await?,
         Await::Slices(slices, len) => {
             let first = account.next_number();
             let numbers = std::iter::once(first).chain((1..slices).map(|_| account.next_number()));
@@ -172,8 +180,8 @@ async fn wait(account: &Rc<Account>, sender: &mut Sender, what: Await) -> Result
             let mut sending = sender.send_slices(Blob::new(bytes.as_bytes(), ""), len.into());
             for number in numbers {
                 let next = async { sending.next().await.expect("there is one more slice") };
-                account.until_end("a slice", account.in_turn(next)).await?;
-                account.handed_over(number);
+                account.wait("a slice", account.in_turn(next)).await?;
+                account.handed_over(number, len.into());
             }
         }
         Await::Close(code) => close(account, sender, code).await,
@@ -183,11 +191,6 @@ async fn wait(account: &Rc<Account>, sender: &mut Sender, what: Await) -> Result
         }
     }
     Ok(())
-}
-
-/// The flush of the sink, which has one of its own.
-async fn flush(sender: &mut (impl Sink<Message, Error = Error> + Unpin)) -> Result<(), Error> {
-    SinkExt::flush(sender).await
 }
 
 async fn close(account: &Account, sender: &mut Sender, code: Option<u16>) {

@@ -19,4 +19,5 @@ mod reading;
 mod seeds;
 mod sink;
 mod unmended;
+mod waiting;
 mod world;

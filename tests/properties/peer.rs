@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use proptest::collection::vec;
 use proptest_derive::Arbitrary;
 use wasm_websocket::Message;
-use wasm_websocket::testing::{Network, Peer, Server};
+use wasm_websocket::testing::{Handshake, Network, Peer};
 
 use crate::dialect::{Dialect, part};
 use crate::plan::{Letter, Line, delay, milliseconds, peer_code};
@@ -90,26 +90,33 @@ impl Conversation {
         self.received.borrow().iter().map(|message| self.dialect.number_of(message)).collect()
     }
 
-    /// Takes part in it, as the server of a page does that makes one connection.
-    pub async fn serve(self: Rc<Self>, world: Rc<World>, server: Server, plan: PeerPlan) {
-        let page = &world.page;
-        let Some(handshake) = world.until_end(server.handshake()).await else { return };
-        let peer = match plan.answer {
+    /// Takes part in it, as the server of a page that makes one connection.
+    pub fn serve(self: Rc<Self>, world: &Rc<World>, url: &str, plan: &PeerPlan) {
+        let (weak, plan) = (Rc::downgrade(world), plan.clone());
+        world.page.serve(url, async move |handshake| {
+            let Some(world) = weak.upgrade() else { return };
+            let _running = world.running();
+            if let Some(peer) = self.answer(&world, handshake, plan.answer).await {
+                note(&world.page, || "peer: accepts".into());
+                self.talk(&world, peer, &plan).await;
+                note(&world.page, || "peer: leaves".into());
+            }
+        });
+    }
+
+    async fn answer(&self, world: &World, handshake: Handshake, answer: Answer) -> Option<Peer> {
+        match answer {
             Answer::Accept => handshake.accept(),
             Answer::AcceptLate(delay) => {
-                page.sleep(milliseconds(delay)).await;
+                world.page.sleep(milliseconds(delay)).await;
                 handshake.accept()
             }
-            Answer::Refuse => return handshake.refuse(),
+            Answer::Refuse => None,
             Answer::Ignore => {
-                world.until_end(std::future::pending::<()>()).await;
-                return;
+                world.until(|| world.is_over()).await;
+                None
             }
-        };
-        let Some(peer) = peer else { return };
-        note(page, || "peer: accepts".into());
-        self.talk(&world, peer, &plan).await;
-        note(page, || "peer: leaves".into());
+        }
     }
 
     async fn talk(&self, world: &World, mut peer: Peer, plan: &PeerPlan) {

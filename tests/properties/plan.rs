@@ -97,11 +97,11 @@ pub fn page_code() -> impl Strategy<Value = Option<u16>> {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct OptionsPlan {
     #[proptest(strategy = "prop_oneof![1 => Just(1_u64 << 20), 3 => 0..8192_u64]")]
-    high_water_mark: u64,
+    pub high_water_mark: u64,
     #[proptest(strategy = "0..8192_u64")]
     low_water_mark: u64,
     #[proptest(strategy = "overflow()")]
-    overflow: Overflow,
+    pub overflow: Overflow,
     /// None for the default, else bytes and messages.
     #[proptest(strategy = "prop_oneof![2 => Just(None), 1 => (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
     receive_limit: Option<(u64, usize)>,
@@ -115,12 +115,6 @@ fn overflow() -> impl Strategy<Value = Overflow> {
         Just(Overflow::DropNewest),
         Just(Overflow::Unbounded),
     ]
-}
-
-impl OptionsPlan {
-    pub fn overflow(&self) -> Overflow {
-        self.overflow
-    }
 }
 
 impl From<&OptionsPlan> for Options {

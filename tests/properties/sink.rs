@@ -17,7 +17,7 @@ use crate::dialect::{Dialect, Value, read};
 use crate::peer::PeerPlan;
 use crate::plan::{Letter, OptionsPlan, delay, limit};
 use crate::seeds::{hold, note};
-use crate::unmended::{Unmended, is_unmended};
+use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -62,6 +62,7 @@ trait Face: Sink<Self::Out, Error = Error> + Stream<Item = Self::Item_> + Unpin 
     type Item_;
 
     fn out(number: u32, message: Message, letter: Letter) -> Self::Out;
+    fn len(out: &Self::Out) -> u64;
     fn item(item: Self::Item_) -> Item;
     fn stream(&mut self) -> &mut WebSocketStream;
 }
@@ -80,6 +81,10 @@ impl Face for WebSocketStream {
         message
     }
 
+    fn len(message: &Message) -> u64 {
+        message.len()
+    }
+
     fn item(item: Result<Message, Error>) -> Item {
         item.map_or_else(Item::Error, Item::Message)
     }
@@ -94,7 +99,11 @@ impl<C: Encode<Value> + Decode<Value>> Face for Typed<WebSocketStream, Value, Va
     type Item_ = Result<Value, ReceiveError>;
 
     fn out(number: u32, _: Message, letter: Letter) -> Value {
-        if is_unmended(Unmended::Json) { Value::new(number, letter) } else { Value::any(number, letter) }
+        Value::any(number, letter)
+    }
+
+    fn len(value: &Value) -> u64 {
+        C::encode(value).map_or(0, |message| message.len())
     }
 
     fn item(item: Result<Value, ReceiveError>) -> Item {
@@ -130,9 +139,8 @@ fn a_sink_and_stream_of_values_in_postcard_keeps_its_promises() {
 }
 
 async fn run<F: Face>(world: Rc<World>, plan: Plan, dialect: Dialect, face: impl Fn(WebSocketStream) -> F) {
-    let account = Account::new(&world, plan.options.overflow(), dialect);
-    let server = world.page.server(URL);
-    world.spawn(Rc::clone(&account.conversation).serve(Rc::clone(&world), server, plan.peer.clone()));
+    let account = Account::new(&world, &plan.options, dialect);
+    Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
     if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
         account.watch(stream.closed());
         account.give_up_when_stuck();
@@ -177,9 +185,9 @@ impl<F: Face> Task<F> {
             Step::Feed(letter) => self.feed(letter).await?,
             Step::Send(letter) => {
                 self.feed(letter).await?;
-                self.flush().await?;
+                flush_at_once(SinkExt::flush(&mut self.face))?;
             }
-            Step::Flush => self.flush().await?,
+            Step::Flush => flush_at_once(SinkExt::flush(&mut self.face))?,
             Step::Next(messages) => {
                 for _ in 0..messages {
                     if !self.next().await {
@@ -197,14 +205,11 @@ impl<F: Face> Task<F> {
     async fn feed(&mut self, letter: Letter) -> Result<(), Error> {
         let Self { account, face, .. } = self;
         let (number, message) = account.write(letter);
-        account.until_end("feed", account.in_turn(face.feed(F::out(number, message, letter)))).await?;
-        account.handed_over(number);
+        let value = F::out(number, message, letter);
+        let len = F::len(&value);
+        account.wait("feed", account.in_turn(face.feed(value))).await?;
+        account.handed_over(number, len);
         Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<(), Error> {
-        let Self { account, face, .. } = self;
-        account.until_end("flush", account.flush(SinkExt::flush(face))).await
     }
 
     async fn close(&mut self) -> Result<(), Error> {
@@ -250,14 +255,15 @@ impl<F: Face> Task<F> {
     async fn both(&mut self, letter: Letter) -> Result<(), Error> {
         self.read().await;
         let (number, message) = self.account.write(letter);
-        let mut value = Some(F::out(number, message, letter));
+        let value = F::out(number, message, letter);
+        let (len, mut value) = (F::len(&value), Some(value));
         loop {
             let Self { account, face, .. } = self;
             let step = poll_fn(|context| poll_both(face, context, &mut value)).await;
             match step {
                 Both::Sent(sent) => {
                     sent?;
-                    account.handed_over(number);
+                    account.handed_over(number, len);
                     return Ok(());
                 }
                 Both::Received(Some(item)) => self.received(item).await,

@@ -7,12 +7,8 @@ use std::env;
 pub enum Unmended {
     /// The last item of a stream is an error if the connection was lost.
     LossIsTold,
-    /// 2: senders are served in the order in which they began to wait.
-    SendersInOrder,
     /// 5: everybody is told of an overflow, also those who only send.
     OverflowIsTold,
-    /// 10: JSON refuses numbers that it does not have.
-    Json,
     /// 3: a byte stream has no gap, and no end that looks clean after a loss.
     Bytes,
     /// 4: a sink that has closed says `Ok` if and only if everything was sent.

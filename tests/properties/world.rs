@@ -45,7 +45,7 @@ pub struct World {
     pub page: Page,
     is_hidden: Cell<bool>,
     is_frozen: Cell<bool>,
-    /// How often the page was hidden or frozen.
+    /// How often the page was hidden or frozen, or its clock set.
     disturbances: Cell<u64>,
     running: Cell<usize>,
     /// Those who wait for something of this, which is looked at anew whenever it changes.
@@ -99,7 +99,10 @@ impl World {
                 Happening::Online => page.come_online(),
                 Happening::Restore => page.restore(),
                 Happening::Network(line) => page.set_network(line.into()),
-                Happening::SetClock(offset) => page.set_clock(offset),
+                Happening::SetClock(offset) => {
+                    self.disturbances.set(self.disturbances.get() + 1);
+                    page.set_clock(offset);
+                }
                 Happening::Pass(seconds) => page.sleep(milliseconds(seconds * 1000)).await,
             }
         }
@@ -117,7 +120,7 @@ impl World {
         if hidden { self.page.hide() } else { self.page.show() }
     }
 
-    /// A number that changes when the page is hidden or frozen. None while it is.
+    /// A number that changes when the page is hidden or frozen, or its clock set. None while it is hidden or frozen.
     pub fn undisturbed(&self) -> Option<u64> {
         let is_disturbed = self.is_hidden.get() || self.is_frozen.get();
         (!is_disturbed).then(|| self.disturbances.get())
@@ -125,13 +128,17 @@ impl World {
 
     /// Runs a task of the program. [`settle`](Self::settle) waits for it.
     pub fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
-        self.running.set(self.running.get() + 1);
-        let world = Rc::clone(self);
+        let running = self.running();
         self.page.spawn(async move {
             task.await;
-            world.running.set(world.running.get() - 1);
-            world.changed();
+            drop(running);
         });
+    }
+
+    /// Lets [`settle`](Self::settle) wait until it is dropped.
+    pub fn running(self: &Rc<Self>) -> Running {
+        self.running.set(self.running.get() + 1);
+        Running(Rc::clone(self))
     }
 
     /// Waits until all tasks of the program have ended. False if they do not.
@@ -201,5 +208,15 @@ impl World {
         // Browsers give up a silent peer after a minute.
         self.page.sleep(milliseconds(61_000)).await;
         assert_eq!(self.page.leftovers(), Default::default(), "something is left");
+    }
+}
+
+/// Something that runs in the page or in the world.
+pub struct Running(Rc<World>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get() - 1);
+        self.0.changed();
     }
 }

@@ -1,0 +1,183 @@
+//! Waiting for a connection: in turn, no longer than there is a reason to, and without being woken in vain.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+
+use crate::account::Account;
+
+/// Those who wait for a connection.
+#[derive(Default)]
+pub struct Waiting {
+    /// Those who wait to send, in the order in which they began to.
+    line: RefCell<BTreeSet<u64>>,
+    last_place: Cell<u64>,
+    /// All who wait for anything.
+    count: Cell<usize>,
+}
+
+impl Waiting {
+    fn next_place(&self) -> u64 {
+        self.last_place.set(self.last_place.get() + 1);
+        self.last_place.get()
+    }
+
+    /// Stands in the line until it is dropped.
+    fn stand_at(&self, place: u64) -> Defer<impl Fn()> {
+        self.line.borrow_mut().insert(place);
+        Defer(move || {
+            self.line.borrow_mut().remove(&place);
+        })
+    }
+}
+
+/// The longest that a look at an open socket is put off in a visible page.
+const LONGEST_LOOK: Duration = Duration::from_millis(51);
+/// How often it is looked at, at most.
+const SHORTEST_LOOK: Duration = Duration::from_millis(4);
+
+impl Account {
+    /// Waits for something that the end of the connection ends at once.
+    pub async fn wait<F: Future>(&self, what: &str, future: F) -> F::Output {
+        let page = &self.world.page;
+        let began = page.elapsed();
+        self.waiting.count.set(self.waiting.count.get() + 1);
+        let _waiting = Defer(|| self.waiting.count.set(self.waiting.count.get() - 1));
+        let output = future.await;
+        let ended = self.end.borrow().as_ref().map(|(at, _)| *at);
+        if let Some(ended) = ended {
+            assert_eq!(page.elapsed(), ended.max(began), "{what} goes on after the end");
+        }
+        output
+    }
+
+    /// Waits for what is woken by looks at the socket, and no more often.
+    pub async fn look<F: Future>(&self, future: F) -> F::Output {
+        let page = &self.world.page;
+        let (began, handed_over) = (page.elapsed(), self.handed_over_so_far());
+        let (wakes, mut future) = (Arc::<AtomicU64>::default(), pin!(future));
+        let output = poll_fn(|context| {
+            let counting = Counting { waker: context.waker().clone(), wakes: Arc::clone(&wakes) };
+            future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(counting))))
+        })
+        .await;
+        // After each message that is handed over, it looks in the next turn of the event loop.
+        let timed = ((page.elapsed() - began).as_nanos() / SHORTEST_LOOK.as_nanos()) as u64;
+        let looks = 3 + timed + self.handed_over_so_far() - handed_over;
+        let wakes = wakes.load(Ordering::SeqCst);
+        assert!(wakes <= looks, "it is woken {wakes} times, for {looks} looks at the most");
+        output
+    }
+
+    /// Lets somebody send, behind all who wait already.
+    ///
+    /// # Panics
+    ///
+    /// If what was sent has overtaken another.
+    pub async fn in_turn<T, E>(&self, send: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.in_turn_of(&Cell::new(None), send).await
+    }
+
+    /// The same for a sink, which keeps its place when a future that waited for it is dropped.
+    pub async fn in_turn_of<T, E>(
+        &self,
+        kept: &Cell<Option<u64>>,
+        send: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let mut waits = None;
+        let mut send = pin!(self.look(send));
+        let sent = poll_fn(|context| {
+            let polled = send.as_mut().poll(context);
+            if polled.is_pending() && waits.is_none() {
+                let place = kept.get().unwrap_or_else(|| self.waiting.next_place());
+                kept.set(Some(place));
+                waits = Some(self.waiting.stand_at(place));
+            }
+            polled
+        })
+        .await;
+        let place = kept.take().unwrap_or_else(|| self.waiting.next_place());
+        if sent.is_ok() {
+            self.is_first(place);
+        }
+        sent
+    }
+
+    /// Checks that nobody waits who began to wait before.
+    pub fn is_first(&self, place: u64) {
+        let first = self.waiting.line.borrow().first().copied();
+        assert!(first.is_none_or(|first| first >= place), "a sender has overtaken one that waits");
+    }
+
+    /// Waits until everything that was sent has left.
+    ///
+    /// # Panics
+    ///
+    /// If it has not, or if that was said late.
+    pub async fn flush<E>(&self, flush: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        let page = &self.world.page;
+        let (began, undisturbed, is_alone) = (page.elapsed(), self.world.undisturbed(), self.waiting.count.get() == 1);
+        let emptied = Cell::new((page.unsent() == 0).then_some(began));
+        let watch = async {
+            while emptied.get().is_none() {
+                page.sleep(Duration::from_millis(1)).await;
+                if page.unsent() == 0 {
+                    emptied.set(Some(page.elapsed()));
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let Either::Left((flushed, _)) = select(pin!(self.look(flush)), pin!(watch)).await else {
+            unreachable!("it never ends")
+        };
+        flushed?;
+        assert_eq!(page.unsent(), 0, "a flush says that everything has left");
+        if undisturbed.is_some() && undisturbed == self.world.undisturbed() {
+            let emptied = emptied.get().unwrap_or(page.elapsed());
+            let (waited, late) = (emptied - began, page.elapsed() - emptied);
+            let limit = match waited {
+                Duration::ZERO => Duration::ZERO,
+                // It looks after 4, 8, 16, 32 and then every 50 ms, unless it does for another already.
+                _ if is_alone => (waited + Duration::from_millis(5)).min(LONGEST_LOOK),
+                _ => LONGEST_LOOK,
+            };
+            assert!(late <= limit, "a flush takes {late:?} more than it must, which is {limit:?}");
+        }
+        Ok(())
+    }
+}
+
+/// A sink that buffers nothing is flushed at once.
+pub fn flush_at_once<E>(flush: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+    flush.now_or_never().expect("the sink has nothing to wait for")
+}
+
+/// Does something when it is dropped.
+struct Defer<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Counts how often a future is woken.
+struct Counting {
+    waker: Waker,
+    wakes: Arc<AtomicU64>,
+}
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+        self.waker.wake_by_ref();
+    }
+}
