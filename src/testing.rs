@@ -164,6 +164,11 @@ impl Page {
         self.0.set_hidden(false);
     }
 
+    /// Holds timers back, or lets those fire that are due: for tests that nothing waits for a timer.
+    pub fn hold_timers(&self, hold: bool) {
+        self.0.set_held(hold);
+    }
+
     /// Freezes the page: none of its tasks run before [`resume`](Self::resume).
     pub fn freeze(&self) {
         self.0.set_frozen(true);

@@ -1,8 +1,10 @@
 //! Runs each test in simulated pages, and does to those what tests do to a page.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::mem::replace;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use std::{env, fmt, thread};
 
@@ -105,6 +107,71 @@ pub fn arrival(_stream: &WebSocketStream, _messages: u32) -> impl Future<Output 
     turn(2000)
 }
 
+/// Lets what has been woken run, before anything else comes from the event loop.
+pub async fn microtasks() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// A clock that goes otherwise, until it is dropped.
+pub struct Clock(Cell<i64>);
+
+impl Clock {
+    /// Sets it forward, or back, by milliseconds.
+    pub fn set_forward(milliseconds: i32) -> Self {
+        page().set_clock(milliseconds.into());
+        Self(Cell::new(milliseconds.into()))
+    }
+
+    /// Leaves it as it is, since nothing is late here.
+    pub fn stopped() -> Self {
+        Self::set_forward(0)
+    }
+
+    /// Sets it forward.
+    pub fn advance(&self, time: Duration) {
+        let milliseconds = time.as_millis() as i64;
+        page().set_clock(milliseconds);
+        self.0.set(self.0.get() + milliseconds);
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        page().set_clock(-self.0.get());
+    }
+}
+
+/// Keeps all timers from firing, until it is dropped.
+pub struct NoTimers;
+
+impl NoTimers {
+    pub fn new() -> Self {
+        page().hold_timers(true);
+        Self
+    }
+
+    /// Resolves when somebody has set a timer.
+    pub async fn wanted(&self) {
+        while page().leftovers().timers == 0 {
+            turn(1).await;
+        }
+    }
+}
+
+impl Drop for NoTimers {
+    fn drop(&mut self) {
+        page().hold_timers(false);
+    }
+}
+
 /// A number that no other test has.
 pub fn random() -> f64 {
     thread_local!(static LAST: Cell<f64> = const { Cell::new(0.0) });
@@ -158,4 +225,103 @@ pub fn spawn_local(future: impl Future<Output = ()> + 'static) {
 pub fn state_of(_socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
     let page = page();
     move || page.sockets().last().copied().unwrap_or(ReadyState::Closed)
+}
+
+/// A Blob whose file is gone.
+pub fn blob_that_fails() -> Blob {
+    testing::unreadable_blob(3)
+}
+
+/// One Blob of many.
+pub async fn blob_of(blobs: impl Iterator<Item = Blob>) -> Blob {
+    let mut bytes = Vec::new();
+    for blob in blobs {
+        bytes.extend(blob.bytes().await.unwrap());
+    }
+    Blob::new(&bytes, "")
+}
+
+/// What peers say instead of the SHA-256 of a Blob.
+pub async fn sha256(blob: &Blob) -> String {
+    let mut digest = Digest::default();
+    digest.update(&blob.bytes().await.unwrap());
+    digest.to_string()
+}
+
+/// How often the event loop turned while something was done. No time passes in a turn.
+pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
+    let before = page().turns();
+    done.await;
+    ((page().turns() - before) as u32, 0.0)
+}
+
+/// There is no wasm memory here.
+pub fn memory_size() -> usize {
+    0
+}
+
+/// What the browser says that is buffered.
+pub fn browsers_amount(socket: &WebSocket) -> u64 {
+    socket.buffered_amount()
+}
+
+/// Stops the task for a while, as a request of another kind does.
+pub fn stop_task() {
+    block(50.0);
+}
+
+/// Lets an event happen to the page, such as `online`.
+pub fn dispatch(name: &str) {
+    match name {
+        "online" => page().come_online(),
+        "pageshow" => page().restore(),
+        // The simulated network takes no notice.
+        "offline" => {}
+        _ => panic!("{name} is not simulated"),
+    }
+}
+
+/// Whether this has a document, which can be shown and hidden.
+pub fn has_document() -> bool {
+    true
+}
+
+/// Hides the page, or shows it.
+pub fn set_hidden(is_hidden: bool) {
+    if is_hidden { page().hide() } else { page().show() }
+}
+
+/// The time, in milliseconds, by a clock that nobody sets.
+pub fn now() -> f64 {
+    page().elapsed().as_secs_f64() * 1000.0
+}
+
+/// Whether this is WebKit.
+pub fn is_webkit() -> bool {
+    false
+}
+
+/// Writes to the console.
+pub fn log(text: &str) {
+    println!("{text}");
+}
+
+/// What is left in the page, save for the browser's own sockets, which close in their time.
+#[derive(Debug, PartialEq)]
+pub struct Live(Leftovers);
+
+impl Live {
+    pub fn now() -> Self {
+        let mut leftovers = page().leftovers();
+        leftovers.sockets = 0;
+        Self(leftovers)
+    }
+
+    pub fn with_bytes_of(self, _other: &Self) -> Self {
+        self
+    }
+
+    pub fn with_memory_of(self, _other: &Self) -> Self {
+        self
+    }
 }

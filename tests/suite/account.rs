@@ -4,11 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
 use wasm_websocket::{Error, Message, Options, Overflow, ReadyState, Reconnecting, State, WhenFull, WhenLost, codec};
 
-use super::guard::turn;
+use super::guard::{spawn_local, turn};
 use super::peer::{Count, url};
 use super::reconnect::{closed_until, connect, event, heartbeat, opened, quick, slow, until};
 

@@ -2,6 +2,7 @@
 //!
 //! wasm-bindgen's test runner does not notice them, not even "closure invoked recursively or after being dropped".
 
+use std::alloc::System;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use js_sys::{Function, Promise, Reflect};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wasm_bindgen::prelude::*;
 use wasm_websocket::{Blob, ReadyState, WebSocket, WebSocketStream};
 
@@ -118,8 +120,13 @@ pub async fn microtasks() {
 pub struct Clock;
 
 impl Clock {
+    /// Sets it forward, or back, by milliseconds.
+    pub fn set_forward(milliseconds: i32) -> Self {
+        Self::set(&format!("t + {milliseconds}"))
+    }
+
     /// Sets it to an expression of the time `t` that it is, and of the time `begin` that it was when this was called.
-    pub fn set(time: &str) -> Self {
+    fn set(time: &str) -> Self {
         js(&format!(
             "((now, begin) => Date.now = Object.assign(() => {{ const t = now(); return {time} }}, {{ now, advanced: 0 }}))
             (Date.now, Date.now())"
@@ -225,9 +232,134 @@ pub fn state_of(socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
     }
 }
 
+/// A Blob whose file is gone, as far as anyone can see.
+pub fn blob_that_fails() -> Blob {
+    let blob = js("Object.assign(new Blob(['[1]']), { arrayBuffer: () => Promise.reject(new Error('gone')) })");
+    Blob::from_raw(blob.into())
+}
+
+/// One Blob of many, by reference.
+pub async fn blob_of(blobs: impl Iterator<Item = Blob>) -> Blob {
+    let blobs: js_sys::Array = blobs.map(|blob| JsValue::from(blob.into_raw())).collect();
+    Blob::from_raw(web_sys::Blob::new_with_blob_sequence(&blobs).unwrap())
+}
+
+/// The SHA-256 of a Blob. Of the one of 1 GiB, which the browser's own function would need in memory, it is known:
+/// `python3 -c "import hashlib; print(hashlib.sha256(b''.join(bytes([i]) * (64 << 20) for i in range(16))).hexdigest())"`
+pub async fn sha256(blob: &Blob) -> String {
+    if blob.len() == 1 << 30 {
+        return "d2d2e720d9549cee1571eae12e810a0c79188e24fa247ecd327add83b548f66f".into();
+    }
+    let digest = js_function("async blob => crypto.subtle.digest('SHA-256', await blob.arrayBuffer())");
+    let digest: Promise = digest.call1(&JsValue::NULL, blob.as_raw()).unwrap().unchecked_into();
+    let digest = js_sys::Uint8Array::new(&digest.await.unwrap()).to_vec();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How often the event loop turned while something was done, and the longest time that a turn took, in milliseconds.
+pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
+    let next_turn = js_function(
+        "() => new Promise(resolve => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => resolve(port1.close());
+        port2.postMessage(null);
+    })",
+    );
+    let (mut turns, mut longest, mut last) = (0, 0.0_f64, js_sys::Date::now());
+    let mut done = pin!(done);
+    loop {
+        let next_turn: Promise = next_turn.call0(&JsValue::NULL).unwrap().unchecked_into();
+        let is_over = matches!(select(done.as_mut(), next_turn.into_future()).await, Either::Left(_));
+        let now = js_sys::Date::now();
+        (longest, last) = (longest.max(now - last), now);
+        if is_over {
+            return (turns, longest);
+        }
+        turns += 1;
+    }
+}
+
+/// The pages of wasm memory.
+pub fn memory_size() -> usize {
+    std::arch::wasm32::memory_size(0)
+}
+
+/// What the browser's own object says that is buffered.
+pub fn browsers_amount(socket: &WebSocket) -> u64 {
+    Reflect::get(socket.as_raw(), &"bufferedAmount".into()).unwrap().as_f64().unwrap() as u64
+}
+
+/// Has the browser stop the task for a request of another kind, where there are such requests.
+pub fn stop_task() {
+    let request = "(() => { const r = new XMLHttpRequest(); r.open('GET', location.href, false); r.send(); })()";
+    assert!(js("typeof XMLHttpRequest === 'undefined'").is_truthy() || js(request).is_undefined());
+}
+
+/// Lets an event happen to the page, such as `online`.
+pub fn dispatch(name: &str) {
+    let event = js(&format!("Object.assign(new Event('{name}'), {{ persisted: true }})"));
+    let global: web_sys::EventTarget = js_sys::global().unchecked_into();
+    global.dispatch_event(event.unchecked_ref()).unwrap();
+}
+
+/// Whether this has a document, which can be shown and hidden.
+pub fn has_document() -> bool {
+    js("typeof document").as_string().as_deref() != Some("undefined")
+}
+
+/// Hides the document from the script, or shows it.
+pub fn set_hidden(is_hidden: bool) {
+    let state = if is_hidden { "hidden" } else { "visible" };
+    js(&format!("Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }})"));
+    js("document.dispatchEvent(new Event('visibilitychange'))");
+    if !is_hidden {
+        js("delete document.visibilityState");
+    }
+}
+
+/// The time, in milliseconds.
+pub fn now() -> f64 {
+    js_sys::Date::now()
+}
+
 /// A number that no other test has.
 pub fn random() -> f64 {
     js_sys::Math::random()
+}
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The bytes and blocks that are allocated, the JavaScript objects that Rust holds, and the pages of the memory.
+///
+/// What a listener calls is a block, so that listeners are counted, too.
+#[derive(Debug, PartialEq)]
+pub struct Live {
+    pub bytes: usize,
+    pub blocks: usize,
+    pub objects: u32,
+    pub pages: usize,
+}
+
+impl Live {
+    pub fn now() -> Self {
+        let stats = ALLOCATOR.stats();
+        // Reallocations are counted as both, in both.
+        let bytes = stats.bytes_allocated - stats.bytes_deallocated;
+        let blocks = stats.allocations - stats.deallocations;
+        let objects = wasm_bindgen::externref_heap_live_count();
+        Self { bytes, blocks, objects, pages: memory_size() }
+    }
+
+    /// The same, with the bytes of another.
+    pub fn with_bytes_of(self, other: &Self) -> Self {
+        Self { bytes: other.bytes, ..self }
+    }
+
+    /// The same, with the bytes and the memory of another.
+    pub fn with_memory_of(self, other: &Self) -> Self {
+        Self { pages: other.pages, ..self.with_bytes_of(other) }
+    }
 }
 
 type Listener = Closure<dyn FnMut(web_sys::Event)>;

@@ -2,18 +2,13 @@
 
 mod soak;
 
-use std::pin::pin;
-
 use futures_channel::oneshot;
 use futures_util::TryStreamExt;
-use futures_util::future::{Either, select};
-use js_sys::{Array, Promise, Uint8Array};
 use macro_rules_attribute::apply;
-use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{Blob, Message, Options, Overflow, Progress, WebSocket};
 
-use super::guard::{Clock, js_function, log, turn};
-use super::lifetime::{Live, make_what_is_kept};
+use super::guard::{Clock, Live, blob_of, log, memory_size, sha256, turn, turns};
+use super::lifetime::make_what_is_kept;
 use super::peer::{Count, connect, connect_with, next, url};
 
 pub const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
@@ -56,29 +51,6 @@ async fn nothing_grows_with_the_number_of_sockets() {
     assert_eq!(Live::now(), before);
 }
 
-/// How often the event loop turned while something was done, and the longest time that a turn took, in milliseconds.
-async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
-    let next_turn = js_function(
-        "() => new Promise(resolve => {
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () => resolve(port1.close());
-        port2.postMessage(null);
-    })",
-    );
-    let (mut turns, mut longest, mut last) = (0, 0.0_f64, js_sys::Date::now());
-    let mut done = pin!(done);
-    loop {
-        let next_turn: Promise = next_turn.call0(&JsValue::NULL).unwrap().unchecked_into();
-        let is_over = matches!(select(done.as_mut(), next_turn.into_future()).await, Either::Left(_));
-        let now = js_sys::Date::now();
-        (longest, last) = (longest.max(now - last), now);
-        if is_over {
-            return (turns, longest);
-        }
-        turns += 1;
-    }
-}
-
 const FLOOD: usize = if IS_LARGE { 1_000_000 } else { 20_000 };
 
 // M27
@@ -88,10 +60,10 @@ async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     let flood = format!("/flood/{FLOOD}/4");
     let options = Options::new().receive_limit(1 << 30, LIMIT, Overflow::DropOldest);
     let mut stream = connect_with(&flood, &options).await;
-    let pages = std::arch::wasm32::memory_size(0);
+    let pages = memory_size();
     drop(stream.closed().await);
     // What waits is not in wasm memory; a MiB is for the queue and whatever else the tests need.
-    assert!(std::arch::wasm32::memory_size(0) <= pages + 16, "{pages} pages have become more");
+    assert!(memory_size() <= pages + 16, "{pages} pages have become more");
     assert_eq!(stream.dropped(), (FLOOD - LIMIT) as u64);
     let mut expected = (FLOOD - LIMIT) as u32;
     let read = async {
@@ -110,36 +82,23 @@ async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
 const UPLOAD: u64 = if IS_LARGE { 1 << 30 } else { 8 << 20 };
 
 /// A Blob of 16 parts, each of which holds its number. It is made of references to 16 small ones.
-fn large_blob() -> Blob {
+async fn large_blob() -> Blob {
     let parts = (0..16_u8).flat_map(|number| {
         let part = Blob::new(&vec![number; 64 << 10], "");
-        (0..UPLOAD / 16 / part.len()).map(move |_| part.as_raw().clone())
+        (0..UPLOAD / 16 / part.len()).map(move |_| part.clone())
     });
-    let parts: Array = parts.map(JsValue::from).collect();
-    Blob::from_raw(web_sys::Blob::new_with_blob_sequence(&parts).unwrap())
-}
-
-/// The SHA-256 of the large Blob. Of 1 GiB, which the browser's own function would need in memory, it is known:
-/// `python3 -c "import hashlib; print(hashlib.sha256(b''.join(bytes([i]) * (64 << 20) for i in range(16))).hexdigest())"`
-async fn sha256(blob: &Blob) -> String {
-    if blob.len() == 1 << 30 {
-        return "d2d2e720d9549cee1571eae12e810a0c79188e24fa247ecd327add83b548f66f".into();
-    }
-    let digest = js_function("async blob => crypto.subtle.digest('SHA-256', await blob.arrayBuffer())");
-    let digest: Promise = digest.call1(&JsValue::NULL, blob.as_raw()).unwrap().unchecked_into();
-    let digest = Uint8Array::new(&digest.await.unwrap()).to_vec();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    blob_of(parts).await
 }
 
 #[apply(browser_test)]
 async fn a_large_blob_goes_out_in_slices_of_bounded_memory() {
     const MARK: u64 = 512 << 10;
     const SLICE: u64 = 64 << 10;
-    let blob = large_blob();
+    let blob = large_blob().await;
     // Or else looks that come late would raise the mark.
     let _clock = Clock::stopped();
     let mut stream = connect_with("/sink", &Options::new().high_water_mark(MARK)).await;
-    let pages = std::arch::wasm32::memory_size(0);
+    let pages = memory_size();
     let mut slices = stream.send_slices(blob.clone(), SLICE);
     let mut sent = 0;
     while let Some(Progress { sent: now_sent, total, buffered, .. }) = slices.try_next().await.unwrap() {
@@ -149,7 +108,7 @@ async fn a_large_blob_goes_out_in_slices_of_bounded_memory() {
     }
     assert_eq!(sent, blob.len());
     stream.flush().await.unwrap();
-    assert_eq!(std::arch::wasm32::memory_size(0), pages);
+    assert_eq!(memory_size(), pages);
     stream.send("report").await.unwrap();
     let (count, bytes, sha256) = (sent / SLICE, sent, sha256(&blob).await);
     let report = format!(r#"{{"count":{count},"bytes":{bytes},"sha256":"{sha256}"}}"#);

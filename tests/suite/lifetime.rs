@@ -1,6 +1,5 @@
 //! What is left of sockets that were dropped: nothing.
 
-use std::alloc::System;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,36 +7,10 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wasm_websocket::{ListenerGuard, Options, WebSocket, WebSocketStream};
 
-use super::guard::turn;
+use super::guard::{Live, turn};
 use super::peer::{Count, connect, connect_with, next, url};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// The bytes and blocks that are allocated, the JavaScript objects that Rust holds, and the pages of the memory.
-///
-/// What a listener calls is a block, so that listeners are counted, too.
-#[derive(Debug, PartialEq)]
-pub struct Live {
-    pub bytes: usize,
-    pub blocks: usize,
-    pub objects: u32,
-    pub pages: usize,
-}
-
-impl Live {
-    pub fn now() -> Self {
-        let stats = ALLOCATOR.stats();
-        // Reallocations are counted as both, in both.
-        let bytes = stats.bytes_allocated - stats.bytes_deallocated;
-        let blocks = stats.allocations - stats.deallocations;
-        let objects = wasm_bindgen::externref_heap_live_count();
-        Self { bytes, blocks, objects, pages: std::arch::wasm32::memory_size(0) }
-    }
-}
 
 /// Makes what is made once and kept, but only when it is first needed: the channel by which a wait asks for the event loop's
 /// next turn.
@@ -131,5 +104,5 @@ async fn a_constructor_that_throws_leaves_nothing() {
         throw().await;
     }
     // The bytes are those of the test's own log, where wasm-bindgen writes in some builds what was thrown.
-    assert_eq!(Live { bytes: before.bytes, ..Live::now() }, before);
+    assert_eq!(Live::now().with_bytes_of(&before), before);
 }

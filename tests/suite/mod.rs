@@ -7,30 +7,25 @@
 pub mod guard;
 pub mod peer;
 
-#[cfg(target_arch = "wasm32")]
 mod account;
 mod blob;
 mod close;
-#[cfg(target_arch = "wasm32")]
 mod codec;
 mod connect;
 mod events;
-#[cfg(target_arch = "wasm32")]
 mod halves;
 #[cfg(target_arch = "wasm32")]
 mod javascript;
 #[cfg(target_arch = "wasm32")]
+mod js_json;
 mod large;
-#[cfg(target_arch = "wasm32")]
 mod lifetime;
 #[cfg(target_arch = "wasm32")]
+mod objects;
 mod overflow;
 #[cfg(target_arch = "wasm32")]
 mod raw;
 mod receive;
-#[cfg(target_arch = "wasm32")]
 mod reconnect;
-#[cfg(target_arch = "wasm32")]
 mod send;
-#[cfg(target_arch = "wasm32")]
 mod slices;

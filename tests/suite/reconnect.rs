@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_bindgen::JsCast;
 use wasm_websocket::{
     AfterClose, AttemptError, Backoff, Cause, CloseEvent, Error, Heartbeat, Options, ReadyState, ReconnectOptions,
     Reconnecting, ReconnectingSender, State, States, Target,
 };
 
-use super::guard::{Clock, js, microtasks, turn};
-use super::lifetime::Live;
+use super::guard::{Clock, Live, dispatch, has_document, microtasks, now, set_hidden, turn};
 use super::peer::{Count, next, url};
 
 pub fn ms(milliseconds: u64) -> Duration {
@@ -250,12 +248,6 @@ async fn after_a_close_it_does_not_come_back() {
     assert_eq!(states, [State::Closed { cause: Cause::Requested }]);
 }
 
-fn dispatch(name: &str) {
-    let event = js(&format!("Object.assign(new Event('{name}'), {{ persisted: true }})"));
-    let global: web_sys::EventTarget = js_sys::global().unchecked_into();
-    global.dispatch_event(event.unchecked_ref()).unwrap();
-}
-
 // L14, L16
 #[apply(browser_test)]
 async fn it_wakes_up_when_the_network_comes_back() {
@@ -356,23 +348,18 @@ async fn the_end_of_one_connection_is_not_taken_for_the_end_of_the_next() {
 // L16: workers have no page that could be shown.
 #[apply(browser_test)]
 async fn it_wakes_up_when_the_page_is_shown() {
-    if js("typeof document").as_string().as_deref() == Some("undefined") {
+    if !has_document() {
         return;
     }
     let feed = connect(slow(), &["/status/503", "/echo"]);
     let mut states = feed.states();
     until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
     // Hidden, it goes on to wait.
-    let show = |state: &str| {
-        js(&format!("Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }})"));
-        js("document.dispatchEvent(new Event('visibilitychange'))");
-    };
-    show("hidden");
+    set_hidden(true);
     turn(50).await;
     assert!(states.next().now_or_never().is_none());
-    show("visible");
+    set_hidden(false);
     opened(&mut states).await;
-    js("delete document.visibilityState");
 }
 
 // L12
@@ -382,11 +369,11 @@ async fn after_sleep_a_dead_connection_is_found_and_replaced_once() {
     let feed = connect(quick().heartbeat(heartbeat(minutes(5), 200)), &["/fault/half-open", "/echo"]);
     let mut states = feed.states();
     opened(&mut states).await;
-    let clock = Clock::set("t + 600_000");
+    let clock = Clock::set_forward(600_000);
     dispatch("online");
-    let begin = js_sys::Date::now();
+    let begin = now();
     let seen = until(&mut states, |state| *state == State::Open).await;
-    assert!(js_sys::Date::now() - begin >= 200.0);
+    assert!(now() - begin >= 200.0);
     assert!(matches!(seen[..], [State::Waiting { .. }, State::Connecting { .. }, State::Open]), "{seen:?}");
     drop(clock);
     turn(300).await;
@@ -418,12 +405,12 @@ async fn late_timers_are_no_reason_to_drop_a_connection() {
 // L21
 #[apply(browser_test)]
 async fn a_clock_that_is_set_changes_nothing() {
-    for time in ["t - 3_600_000", "t + 3_600_000"] {
+    for milliseconds in [-3_600_000, 3_600_000] {
         let wait = Backoff::new().floor(ms(300)).cap(ms(300));
         let feed = connect(quick().backoff(wait).heartbeat(heartbeat(100, 5000)), &["/status/503", "/echo"]);
         let mut states = feed.states();
         until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
-        let clock = Clock::set(time);
+        let clock = Clock::set_forward(milliseconds);
         opened(&mut states).await;
         turn(150).await;
         drop(clock);

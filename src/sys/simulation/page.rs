@@ -70,8 +70,10 @@ pub struct Page {
     last_id: Cell<u64>,
     hidden_since: Cell<Option<Duration>>,
     is_frozen: Cell<bool>,
+    /// Timers do not fire.
+    is_held: Cell<bool>,
     pub is_offline: Cell<bool>,
-    /// Timeouts that were due while the page was frozen.
+    /// Timeouts that were due while the page was frozen, or timers were held.
     overdue: RefCell<VecDeque<Action>>,
     pub listeners: RefCell<Vec<Listening>>,
     pub live_listeners: Cell<usize>,
@@ -137,6 +139,7 @@ impl Page {
             last_id: Cell::default(),
             hidden_since: Cell::default(),
             is_frozen: Cell::default(),
+            is_held: Cell::default(),
             is_offline: Cell::default(),
             overdue: RefCell::default(),
             listeners: RefCell::default(),
@@ -265,7 +268,7 @@ impl Page {
         let aligned = next_multiple(due, tick);
         if aligned > self.now.get() {
             self.schedule_at(aligned, Scheduled::Timeout(due, action));
-        } else if self.is_frozen.get() {
+        } else if self.is_frozen.get() || self.is_held.get() {
             self.overdue.borrow_mut().push_back(action);
         } else {
             self.queue(Source::Timer, action);
@@ -403,8 +406,18 @@ impl Page {
     /// Freezes the page, so that none of its tasks run, or resumes it.
     pub fn set_frozen(self: &Rc<Self>, frozen: bool) {
         self.is_frozen.set(frozen);
-        if !frozen {
-            // What is overdue may run before the events that have arrived meanwhile.
+        // What is overdue may run before the events that have arrived meanwhile.
+        self.fire_overdue();
+    }
+
+    /// Holds timers back, or lets those fire that are due.
+    pub fn set_held(&self, held: bool) {
+        self.is_held.set(held);
+        self.fire_overdue();
+    }
+
+    fn fire_overdue(&self) {
+        if !self.is_frozen.get() && !self.is_held.get() {
             let overdue = take(&mut *self.overdue.borrow_mut());
             overdue.into_iter().for_each(|action| self.queue(Source::Timer, action));
         }

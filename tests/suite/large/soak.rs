@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join;
-use js_sys::futures::spawn_local;
 use macro_rules_attribute::apply;
+use serde::Deserialize;
 use wasm_websocket::{Counts, Error, Heartbeat, Message, Options, Reconnecting, ReconnectingSender, State, WhenFull};
 
 use super::IS_LARGE;
-use crate::suite::guard::{js_function, log, turn};
-use crate::suite::lifetime::Live;
+use crate::suite::guard::{Live, log, now, random, spawn_local, turn};
 use crate::suite::peer::{Count, connect, next, url};
 use crate::suite::reconnect::quick;
 
@@ -82,20 +81,20 @@ async fn receive(feed: &mut Reconnecting, account: &RefCell<Account>) {
 /// What the server has received, and the ways in which it has disconnected.
 async fn report(key: &str) -> (Vec<u32>, usize) {
     let Message::Text(report) = next(&mut connect(&format!("/chaos-report/{key}")).await).await else { panic!() };
-    let parse = js_function(
-        "text => { const { received, struck } = JSON.parse(text); return [received, Object.keys(struck)] }",
-    );
-    let parsed = parse.call1(&wasm_bindgen::JsValue::NULL, &report.into()).unwrap();
-    let [received, struck] =
-        [0, 1].map(|index| js_sys::Array::from(&js_sys::Reflect::get_u32(&parsed, index).unwrap()));
-    let received = received.iter().filter_map(|text| text.as_string()?.parse().ok()).collect();
-    (received, struck.length() as usize)
+    let Report { received, struck } = serde_json::from_str(&report).unwrap();
+    (received.iter().filter_map(|text| text.parse().ok()).collect(), struck.len())
+}
+
+#[derive(Deserialize)]
+struct Report {
+    received: Vec<String>,
+    struck: BTreeMap<String, usize>,
 }
 
 /// Is disconnected again and again, and compares what the caller knows with what the server knows.
 async fn soak(seed: u64, disconnections: usize) -> (Counts, usize) {
     let mut count = Count::new().await;
-    let key = js_sys::Math::random().to_string();
+    let key = random().to_string();
     let path = count.path(&format!("/chaos/{seed}/{key}"));
     let milliseconds = Duration::from_millis;
     let heartbeat = Heartbeat::new("ping", |message| message.as_text() == Some("ping"));
@@ -155,11 +154,11 @@ impl Account {
 async fn nothing_is_lost_unseen_by_whatever_disconnects() {
     let _ = soak(1, 26).await;
     let before = Live::now();
-    let begin = js_sys::Date::now();
+    let begin = now();
     let (counts, received) = soak(2, DISCONNECTIONS).await;
     turn(100).await;
     // How many objects there are at most is by chance, and wasm-bindgen's table of them stays as large as it was then.
-    assert_eq!(Live { pages: before.pages, bytes: before.bytes, ..Live::now() }, before);
-    let time = js_sys::Date::now() - begin;
+    assert_eq!(Live::now().with_memory_of(&before), before);
+    let time = now() - begin;
     log(&format!("disconnected {DISCONNECTIONS} times in {time} ms: {counts:?}; the server has received {received}"));
 }
