@@ -46,7 +46,18 @@ struct Inner {
     // Dropped before the socket is closed, so that no event of the closing comes.
     listeners: RefCell<Vec<(u64, Listener)>>,
     last_id: Cell<u64>,
+    /// It was closed while it connected, and so will never open.
+    is_given_up: Cell<bool>,
     socket: RawSocket,
+}
+
+impl Inner {
+    /// The page is about to close the socket.
+    fn closes(&self) {
+        if self.socket.ready_state() == ReadyState::Connecting {
+            self.is_given_up.set(true);
+        }
+    }
 }
 
 /// Removes a listener when dropped. `let _ = socket.on_open(…)` drops it at once: give it a name, or
@@ -82,7 +93,8 @@ impl WebSocket {
     }
 
     pub(crate) fn from_socket(socket: RawSocket) -> Self {
-        Self { inner: Rc::new(Inner { listeners: RefCell::default(), last_id: Cell::new(0), socket }) }
+        let (last_id, is_given_up) = (Cell::default(), Cell::default());
+        Self { inner: Rc::new(Inner { listeners: RefCell::default(), last_id, is_given_up, socket }) }
     }
 
     pub(crate) fn socket(&self) -> &RawSocket {
@@ -116,7 +128,8 @@ impl WebSocket {
     pub fn on_error(&self, callback: impl FnOnce(Error) + 'static) -> ListenerGuard {
         let socket = &self.inner.socket;
         // When the event comes the socket is closed in any case, so what it was must be known before.
-        let was_open = Rc::new(Cell::new(socket.ready_state() != ReadyState::Connecting));
+        let is_past = socket.ready_state() != ReadyState::Connecting;
+        let was_open = Rc::new(Cell::new(is_past && !self.inner.is_given_up.get()));
         let opened = Rc::clone(&was_open);
         let on_open = socket.on_open(move || opened.set(true));
         let url = socket.url();
@@ -152,6 +165,7 @@ impl WebSocket {
     /// On a socket that is closing or closed it does nothing, and on one that is connecting it
     /// [fails the connection](https://websockets.spec.whatwg.org/#dom-websocket-close).
     pub fn close(&self) {
+        self.inner.closes();
         self.inner.socket.close();
     }
 
@@ -176,7 +190,9 @@ impl WebSocket {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        close::frame(code, reason).and_then(|(code, reason)| self.inner.socket.close_with(code, &reason))
+        let (code, reason) = close::frame(code, reason)?;
+        self.inner.closes();
+        self.inner.socket.close_with(code, &reason)
     }
 
     /// The state of the connection.

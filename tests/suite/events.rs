@@ -211,6 +211,17 @@ async fn closing_while_connecting_fails_the_connection_later() {
     assert_eq!(events.next().await, None);
 }
 
+// C20: one who listens only then hears the same.
+#[apply(browser_test)]
+async fn a_socket_that_was_closed_while_connecting_has_not_lost_a_connection() {
+    for code in [None, Some(4001)] {
+        let socket = WebSocket::new(&url("/echo")).unwrap();
+        code.map_or_else(|| socket.close(), |code| socket.close_with(code, "").unwrap());
+        let mut events = events(&socket);
+        assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url("/echo") })));
+    }
+}
+
 // C16, C19: nor does closing in a close listener cause another event.
 #[apply(browser_test)]
 async fn however_often_it_is_closed_there_is_one_close_event() {
