@@ -11,10 +11,11 @@ import type { Payload } from "./message.js";
  * - `connectTimeout`: it was not open within {@link Options.connectTimeout}
  * - `notOpen`: the connection is not open, so nothing can be sent
  * - `full`: more than {@link Options.highWaterMark} is unsent, so nothing is taken without waiting
- * - `overflow`: more messages have arrived than may wait, and {@link ReceiveLimit.overflow} is `"close"`
+ * - `overflow`: more messages have arrived than may wait, and the connection was closed, as {@link ReceiveLimit.overflow} says
  * - `invalidCloseCode`: a page may close with 1000 or 3000 to 4999
  * - `reasonTooLong`: the reason for closing has more than 123 bytes
  * - `closeTimeout`: the peer did not answer within {@link Options.closeTimeout}
+ * - `unclean`: the connection was lost: it ended without a closing handshake, so messages may be missing
  * - `thrown`: the browser threw something that has no code of its own
  * - `invalidOption`: an option is unknown or has a wrong value; the error's message names it
  * - `invalidMessage`: what was to be sent is no {@link Payload}
@@ -35,6 +36,7 @@ export type ErrorCode =
   | "invalidCloseCode"
   | "reasonTooLong"
   | "closeTimeout"
+  | "unclean"
   | "thrown"
   | "invalidOption"
   | "invalidMessage"

@@ -18,7 +18,7 @@ export interface WebSocketEvents {
   message: Message;
   /** The end of the connection, as {@link WebSocketStream.closed} has it. */
   close: CloseEvent;
-  /** `overflow` for one who listens to messages, and what {@link WebSocketStream.closed} rejects with. */
+  /** Why messages may be missing, at most once: `unclean` when the connection was lost, `overflow` or `closeTimeout`. */
   error: WebSocketError;
 }
 
@@ -36,8 +36,9 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 /**
  * An open connection: what {@link connect} gives.
  *
- * Its messages are iterated over, or listened to. Iterating with `for await` ends when the connection has ended, however that
- * came about; {@link closed} says how. Leaving the loop (`break`, `return`, an error) closes nothing and loses nothing: the
+ * Its messages are iterated over, or listened to. Iterating with `for await` ends when the connection was closed;
+ * {@link closed} says how. If messages may be missing, it throws instead, once: `unclean` when the connection was lost,
+ * `overflow` or `closeTimeout`. Leaving the loop (`break`, `return`, an error) closes nothing and loses nothing: the
  * next loop goes on with the next message. Several loops share the messages, each of which goes to one of them.
  *
  * What it has in wasm is freed when the connection has ended and its messages are taken, or when it is disposed of. After
@@ -87,7 +88,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * It resolves when the browser has taken the message, which is not to say that the peer has it. Messages go out in the order
    * of the calls, awaited or not. What still waits when the connection ceases to be open is not sent.
    *
-   * @throws {SendError} with the message: `notOpen`, `invalidMessage`, or `thrown` for a buffer that browsers refuse
+   * @throws {SendError} with the message: `notOpen`, `overflow` if that was the end, `invalidMessage`, or `thrown` for a
+   *   buffer that browsers refuse
    */
   send(message: Payload): Promise<void> {
     return this.#outbox.send(message);
@@ -199,7 +201,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   /**
    * Resolves when the connection has ended, whoever ended it. It has no limit of time.
    *
-   * It rejects with `closeTimeout` if the end was not heard of in time. One who does not wait for it need not catch that.
+   * It rejects with `closeTimeout` if the peer did not answer a close in time, and with `overflow` if more messages have
+   * arrived than may wait. One who does not wait for it need not catch that.
    */
   get closed(): Promise<CloseEvent> {
     if (this.#awaited === undefined) {
@@ -272,7 +275,14 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   #onError(listener: (error: WebSocketError) => void): () => void {
-    const own = (error: WebSocketError) => listener(error);
+    // What ends the messages may be what `closed` rejects with, too.
+    let isTold = false;
+    const own = (error: WebSocketError) => {
+      if (!isTold) {
+        isTold = true;
+        listener(error);
+      }
+    };
     this.#errorListeners.add(own);
     const forget = this.#onEnd(() => {}, own);
     return () => {

@@ -30,6 +30,8 @@ struct Line {
     /// The first sender waits for the low water mark. Otherwise it was called: it is its turn.
     is_draining: bool,
     look: Option<Look>,
+    /// How many looks have seen that something had left.
+    falls: u64,
     /// A look was asked for because a message has arrived.
     is_hinted: bool,
     pace: Pace,
@@ -129,6 +131,11 @@ impl Backpressure {
         Poll::Ready(result)
     }
 
+    /// What is unsent, and how many looks have seen that something had left: others may send meanwhile.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.socket.buffered_amount(), self.line.borrow().falls)
+    }
+
     /// Looks in the next turn of the event loop if anybody waits. With a message the peer may have answered what has left
     /// since, and in hidden tabs timers come late.
     pub fn hint(self: &Rc<Self>) {
@@ -221,6 +228,7 @@ impl Backpressure {
         }
         let mut line = self.line.borrow_mut();
         let is_draining = line.is_draining;
+        line.falls += u64::from(line.look.as_ref().is_some_and(|last| amount < last.amount));
         let last = if late_by.is_some() { line.look.take() } else { None };
         if let (Some(late_by), Some(last)) = (late_by, &last) {
             line.pace.learn(last.delay, late_by, amount, is_draining);

@@ -14,8 +14,15 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// A connection as [`AsyncRead`] and [`AsyncWrite`]: what [`WebSocketStream::into_byte_stream`] gives.
 ///
 /// What is written is sent in binary messages, what binary messages bring is read; where one ends and the next begins is not
-/// seen. An empty message is not the end: that is the connection's, if the closing handshake was completed, with whatever
-/// code. To read text is an error, and so is every end that may have lost something, now and whenever it is asked again.
+/// seen. An empty message is not the end.
+///
+/// Reading ends after the peer has closed the connection, with whatever code. If bytes may be missing, reading fails instead,
+/// now and whenever it is asked again:
+///
+/// - with [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
+/// - with [`Error::ClosedHere`] if this page closed the connection first, since browsers discard what arrives after that,
+/// - with [`Error::Overflow`] if the receive queue has overflowed, whatever [`Overflow`](crate::Overflow) does about it,
+/// - with [`Error::UnexpectedText`] if a text message has come.
 ///
 /// Each write is a message, so put a buffer before it for small ones. Writing waits for room as [`Sink::poll_ready`] does.
 /// Flushing is immediate, as nothing is buffered here. No direction can be closed alone: closing ends both, and waits for
@@ -68,14 +75,16 @@ impl ByteStream {
             if let Some(failure) = &self.failure {
                 return Poll::Ready(Err(failure.clone()));
             }
-            match ready!(self.poll_chunk(context)) {
+            let chunk = ready!(self.poll_chunk(context));
+            if self.stream.connection().queue().borrow().has_gap() {
+                self.failure = Some(Error::Overflow);
+                continue;
+            }
+            match chunk {
                 Some(Ok(bytes)) => (self.chunk, self.read) = (bytes, 0),
                 Some(Err(error)) => self.failure = Some(error),
-                None => match self.stream.ended() {
-                    Some(Ok(event)) if !event.was_clean => self.failure = Some(Error::Unclean(event)),
-                    Some(Err(error)) => self.failure = Some(error),
-                    _ => return Poll::Ready(Ok(false)),
-                },
+                None if self.stream.connection().is_closed_here() => self.failure = Some(Error::ClosedHere),
+                None => return Poll::Ready(Ok(false)),
             }
         }
         Poll::Ready(Ok(true))
@@ -136,7 +145,7 @@ impl AsyncWrite for ByteStream {
 fn io_error(error: Error) -> io::Error {
     let kind = match error {
         Error::NotOpen(_) => io::ErrorKind::NotConnected,
-        Error::Unclean(_) => io::ErrorKind::ConnectionAborted,
+        Error::Unclean(_) | Error::ClosedHere => io::ErrorKind::ConnectionAborted,
         Error::CloseTimeout(_) => io::ErrorKind::TimedOut,
         Error::UnexpectedText => io::ErrorKind::InvalidData,
         _ => io::ErrorKind::Other,

@@ -48,6 +48,11 @@ impl CloseEvent {
             _ => return None,
         })
     }
+
+    /// An error if the connection ended without a closing handshake.
+    pub(crate) fn checked(self) -> Result<(), Error> {
+        if self.was_clean { Ok(()) } else { Err(Error::Unclean(self)) }
+    }
 }
 
 impl fmt::Display for CloseEvent {

@@ -35,18 +35,34 @@ impl Future for Closed {
     }
 }
 
-/// A wait for the end, of limited time.
+/// A wait for the end, of limited time once nothing moves any more.
 pub(crate) struct Closing {
     timer: Timer,
+    /// What was unsent and how much had moved when the timer was set.
+    progress: (u64, u64),
     waiter: Waiter,
 }
 
 impl Closing {
     pub fn new(connection: &Connection) -> Self {
-        Self { timer: Timer::new(connection.close_timeout()), waiter: Waiter::default() }
+        let timer = Timer::new(connection.close_timeout());
+        Self { timer, progress: connection.progress(), waiter: Waiter::default() }
     }
 
+    /// Resolves when the connection has ended, or is given up.
     pub fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {
-        connection.poll_ended(context, &mut self.waiter, Pin::new(&mut self.timer))
+        loop {
+            let ended = connection.lifecycle().poll_ended(context, &mut self.waiter);
+            if ended.is_ready() || Pin::new(&mut self.timer).poll(context).is_pending() {
+                return ended;
+            }
+            let next = Self::new(connection);
+            let ((unsent, falls), (last_unsent, last_falls)) = (next.progress, self.progress);
+            if unsent >= last_unsent && falls == last_falls {
+                connection.close();
+                connection.end(Error::CloseTimeout(connection.close_timeout()));
+            }
+            *self = next;
+        }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
-use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -12,9 +10,8 @@ use std::time::Duration;
 use crate::backpressure::{Backpressure, Wait};
 use crate::close;
 use crate::lifecycle::Lifecycle;
-use crate::notify::Waiter;
 use crate::queue::{Overfull, Queue, Taken, Wake};
-use crate::sys::{Data, Listener, RawSocket, Timer, in_next_turn};
+use crate::sys::{Data, Listener, RawSocket, in_next_turn};
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 
 /// A connection, for as long as it has a handle. When this is dropped, it is closed.
@@ -32,6 +29,7 @@ struct Shared {
     /// Takes messages instead of the queue, once there is one.
     inlet: OnceCell<Box<dyn Fn(Data)>>,
     backpressure: Rc<Backpressure>,
+    is_closed_here: Cell<bool>,
 }
 
 impl Connection {
@@ -43,6 +41,7 @@ impl Connection {
             inlet: OnceCell::new(),
             backpressure: Rc::new(Backpressure::new(socket, options)),
             close_timeout: options.close_timeout,
+            is_closed_here: Cell::new(false),
         });
         if shared.socket().ready_state() == ReadyState::Open {
             shared.lifecycle.open();
@@ -75,7 +74,9 @@ impl Connection {
 
     /// Begins to close. Whoever waits to send need not wait any longer.
     pub fn close(&self) {
-        self.shared.close();
+        self.shared.closes();
+        self.socket().close();
+        self.shared.backpressure.wake_all();
     }
 
     /// Begins to close with a code and a reason.
@@ -85,9 +86,23 @@ impl Connection {
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
         let (code, reason) = close::frame(code, reason)?;
+        self.shared.closes();
         self.socket().close_with(code, &reason)?;
         self.shared.backpressure.wake_all();
         Ok(())
+    }
+
+    /// Why nothing can be sent on a socket in this state.
+    pub fn refusal(&self, state: ReadyState) -> Error {
+        match self.shared.lifecycle.ended() {
+            Some(Err(Error::Overflow)) => Error::Overflow,
+            _ => Error::NotOpen(state),
+        }
+    }
+
+    /// Whether this page has closed the connection before the peer did, as far as it could know.
+    pub fn is_closed_here(&self) -> bool {
+        self.shared.is_closed_here.get()
     }
 
     /// Whether a message may be sent without waiting. For one who has waited, [`poll_room`](Self::poll_room) has said so.
@@ -110,6 +125,11 @@ impl Connection {
         (queue.drain(), queue.dropped())
     }
 
+    /// See [`Backpressure::progress`].
+    pub fn progress(&self) -> (u64, u64) {
+        self.shared.backpressure.progress()
+    }
+
     /// Takes what has arrived, or waits for it.
     pub fn poll_take(&self, context: &mut Context<'_>) -> Taken<Data> {
         let mut queue = self.shared.queue.borrow_mut();
@@ -127,21 +147,6 @@ impl Connection {
             _ => {}
         }
         taken
-    }
-
-    /// Resolves when the connection has ended, or when it has not in the time that a timer gives it.
-    pub fn poll_ended(
-        &self,
-        context: &mut Context<'_>,
-        waiter: &mut Waiter,
-        timer: Pin<&mut Timer>,
-    ) -> Poll<Result<CloseEvent, Error>> {
-        let ended = self.shared.lifecycle.poll_ended(context, waiter);
-        if ended.is_pending() && timer.poll(context).is_ready() {
-            self.end(Error::CloseTimeout(self.close_timeout()));
-            return self.shared.lifecycle.poll_ended(context, waiter);
-        }
-        ended
     }
 
     /// Ends the connection for all of its handles: nothing more is heard of it, for this reason.
@@ -169,10 +174,11 @@ impl Shared {
         self.backpressure.socket()
     }
 
-    /// Closes, and wakes those who wait to send.
-    fn close(&self) {
-        self.socket().close();
-        self.backpressure.wake_all();
+    /// This page is about to close the connection.
+    fn closes(&self) {
+        if self.socket().ready_state() == ReadyState::Open {
+            self.is_closed_here.set(true);
+        }
     }
 
     fn received(self: &Rc<Self>, data: Data) {
@@ -194,7 +200,8 @@ impl Shared {
                 });
             }
             Err(Overfull(reader)) => {
-                self.close();
+                self.socket().close();
+                self.ended(Err(Error::Overflow));
                 reader
             }
         };
@@ -210,7 +217,8 @@ impl Shared {
     }
 
     fn ended(&self, end: Result<CloseEvent, Error>) {
-        let reader = self.queue.borrow_mut().end();
+        let loss = end.clone().and_then(CloseEvent::checked).err();
+        let reader = self.queue.borrow_mut().end(loss);
         self.lifecycle.end(end);
         self.backpressure.wake_all();
         wake(reader);

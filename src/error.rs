@@ -63,8 +63,10 @@ pub enum Error {
     /// There is no room without waiting: more than the high water mark is unsent, or the queue of a
     /// [`Reconnecting`](crate::Reconnecting) is full.
     Full,
-    /// More has arrived than may wait to be taken, and [`Overflow::Close`](crate::Overflow::Close) was asked for.
+    /// The receive queue has overflowed, and the connection was closed, as [`Overflow::Close`](crate::Overflow::Close) says.
     Overflow,
+    /// This page closed the connection before its peer did, and the browser discards what arrives after that.
+    ClosedHere,
     /// A text message has come where a [`ByteStream`](crate::ByteStream) reads bytes.
     UnexpectedText,
     /// Every handle of the connection was dropped, so that nobody will hear how it ends.
@@ -147,6 +149,9 @@ impl fmt::Display for Error {
             Self::Overflow => {
                 write!(f, "the receive queue has overflowed; take messages faster, or raise `receive_limit`")
             }
+            Self::ClosedHere => {
+                write!(f, "this page closed the connection first; what the peer was still sending is lost")
+            }
             Self::UnexpectedText => write!(f, "a text message came in a byte stream; the peer must send bytes"),
             Self::Dropped => write!(f, "every handle of the connection was dropped; keep one to see how it ends"),
             Self::Attempt(why) => write!(f, "the attempt to connect failed: {why}"),
@@ -194,6 +199,7 @@ impl Error {
             Self::NotOpen(_) => "NotOpen",
             Self::Full => "Full",
             Self::Overflow => "Overflow",
+            Self::ClosedHere => "ClosedHere",
             Self::UnexpectedText => "UnexpectedText",
             Self::Dropped => "Dropped",
             Self::Attempt(_) => "Attempt",

@@ -39,8 +39,8 @@ pub struct Options {
 /// the dropped messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends. Of a peer that does not
-    /// answer, [`closed`](crate::Sender::closed) hears when the browser gives it up.
+    /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends. Sending fails with it, too, and
+    /// [`closed`](crate::Sender::closed) resolves with it, without waiting for the peer.
     #[default]
     Close,
     /// Drops the oldest queued messages. For data where only recent values matter.
@@ -125,8 +125,8 @@ impl Options {
 
     /// How long [`WebSocketStream::close`] waits for the peer. By default 5 seconds.
     ///
-    /// The time that it takes to send what is still buffered counts. Left alone, browsers wait 20 to 60 seconds for a
-    /// silent peer.
+    /// It starts over while unsent bytes leave, so that a slow upload comes to its end. Browsers themselves wait 20 to 60 seconds
+    /// for a silent peer.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self

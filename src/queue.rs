@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use crate::Overflow;
 use crate::sys::Data;
 use crate::waking::{Waking, When};
+use crate::{Error, Overflow};
 
 /// How much may wait, and what becomes of more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,8 @@ pub(crate) struct Queue<T> {
 /// What follows the last message.
 #[derive(Debug)]
 enum End {
-    Overflow,
+    /// Something may be lost, and why.
+    Error(Error),
     None,
     /// The reader has been told that there is nothing more. Not before: `select!` does not poll a stream that says so.
     Told,
@@ -63,7 +64,8 @@ pub(crate) enum Wake {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Taken<T> {
     Message(T),
-    Overflow,
+    /// What ended the queue, once.
+    Error(Error),
     /// Nothing for ever.
     End,
     /// Nothing yet.
@@ -104,7 +106,7 @@ impl<T: Len> Queue<T> {
                 Overflow::Unbounded => {}
                 Overflow::Close => {
                     self.dropped += 1;
-                    self.end = Some(End::Overflow);
+                    self.end = Some(End::Error(Error::Overflow));
                     return Err(Overfull(self.reader.take()));
                 }
                 Overflow::DropOldest if self.limit.messages > 0 => {
@@ -166,16 +168,21 @@ impl<T: Len> Queue<T> {
         if self.is_gathering { self.reader.take() } else { None }
     }
 
-    /// Ends the queue after what it holds. The first end is the one that counts.
+    /// Ends the queue after what it holds, and after an error if something may be lost. The first end is the one that counts.
     #[must_use = "the reader waits until it is woken"]
-    pub fn end(&mut self) -> Option<Waker> {
-        self.end.get_or_insert(End::None);
+    pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
+        self.end.get_or_insert(error.map_or(End::None, End::Error));
         self.reader.take()
     }
 
     /// Whether the reader has been told of the end.
     pub fn is_over(&self) -> bool {
         matches!(self.end, Some(End::Told))
+    }
+
+    /// Whether messages are missing between others.
+    pub fn has_gap(&self) -> bool {
+        self.dropped > 0 && self.limit.overflow != Overflow::Close
     }
 
     /// How many messages were dropped because there was no room.
@@ -213,9 +220,9 @@ impl<T: Len> Queue<T> {
             return Taken::Message(message);
         }
         self.until_pause = AT_ONCE.0;
-        let (taken, next) = match self.end {
+        let (taken, next) = match self.end.take() {
             None => return Taken::Empty,
-            Some(End::Overflow) => (Taken::Overflow, End::None),
+            Some(End::Error(error)) => (Taken::Error(error), End::None),
             Some(End::None | End::Told) => (Taken::End, End::Told),
         };
         self.end = Some(next);

@@ -15,10 +15,15 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
-/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
-/// that came about, and stays so; [`close_event`](Self::close_event) says why. An item is an `Err` if more has arrived than
-/// may wait, [`Error::Overflow`], which is the last; or if a message cannot be had: there is no memory for it,
-/// [`Error::OutOfMemory`], or the page has given its buffer away, [`Error::Thrown`]. Then it goes on.
+/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, and stays
+/// so; [`close_event`](Self::close_event) says why. If messages may be missing, an `Err` comes before that, once:
+///
+/// - [`Error::Unclean`] if the connection was lost,
+/// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
+/// - [`Error::Overflow`] if the receive queue has overflowed.
+///
+/// Two other errors stand for one message, and the stream goes on: there is no memory for it, [`Error::OutOfMemory`], or the
+/// page has given its buffer away, [`Error::Thrown`]. What arrives after this page has begun to close, browsers discard.
 ///
 /// After 128 messages without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the
 /// page can go on. Hence `now_or_never` may find nothing though messages wait.
@@ -42,7 +47,7 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`Error::Overflow`], once and last, if more has arrived than may wait.
+    /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`], once and last, if messages may be missing.
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
         poll_fn(|context| self.poll_taken(context, |data| data.into_raw().map(Ok))).await
     }
@@ -56,7 +61,7 @@ impl Receiver {
         loop {
             let taken = match self.connection.poll_take(context) {
                 Taken::Message(data) => take(data),
-                Taken::Overflow => Some(Err(Error::Overflow)),
+                Taken::Error(error) => Some(Err(error)),
                 Taken::End => return Poll::Ready(None),
                 Taken::Empty | Taken::Pause => return Poll::Pending,
             };
@@ -75,7 +80,7 @@ impl Receiver {
         Closed::of(&self.connection)
     }
 
-    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
+    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.lifecycle().close_event()
     }

@@ -47,7 +47,10 @@ pub struct Sender {
 #[derive(Default)]
 struct SinkState {
     room: Wait,
-    close: Option<Closing>,
+    flush: Wait,
+    /// What the flush before a close has found.
+    flushed: Option<Result<(), ReadyState>>,
+    closing: Option<Closing>,
 }
 
 impl Sender {
@@ -71,13 +74,14 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
-    /// that browsers refuse, such as one that is resizable. The error hands the message back.
+    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Overflow`] if that is because
+    /// the receive queue has overflowed, [`Error::Thrown`] for a buffer that browsers refuse, such as one that is resizable. The
+    /// error hands the message back.
     pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
         let mut wait = Wait::default();
         match poll_fn(|context| self.connection.poll_room(context, &mut wait)).await {
             Ok(()) => self.socket().send_while_open(message),
-            Err(state) => Err(SendError { message, error: Error::NotOpen(state) }),
+            Err(state) => Err(SendError { message, error: self.connection.refusal(state) }),
         }
     }
 
@@ -92,7 +96,7 @@ impl Sender {
         match self.ready_state() {
             ReadyState::Open if self.connection.has_room() => self.socket().send_while_open(message),
             ReadyState::Open => Err(SendError { message, error: Error::Full }),
-            state => Err(SendError { message, error: Error::NotOpen(state) }),
+            state => Err(SendError { message, error: self.connection.refusal(state) }),
         }
     }
 
@@ -106,7 +110,8 @@ impl Sender {
     /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits.
     pub async fn ready(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
-        poll_fn(move |context| self.connection.poll_room(context, &mut wait)).await.map_err(Error::NotOpen)
+        let ready = poll_fn(|context| self.connection.poll_room(context, &mut wait)).await;
+        ready.map_err(|state| self.connection.refusal(state))
     }
 
     /// Waits until everything that was sent has gone to the network, with what is sent meanwhile.
@@ -120,7 +125,8 @@ impl Sender {
     /// it was open found something unsent, or something was sent after it.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
-        poll_fn(move |context| self.connection.poll_empty(context, &mut wait)).await.map_err(Error::NotOpen)
+        let flushed = poll_fn(|context| self.connection.poll_empty(context, &mut wait)).await;
+        flushed.map_err(|state| self.connection.refusal(state))
     }
 
     /// Sends a Blob, or a `File`, of any size in slices of so many bytes, each a message.
@@ -161,8 +167,9 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout),
-    /// now and whenever it is asked again; messages then end, and the browser goes on closing the connection by itself.
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout)
+    /// once nothing is unsent, or nothing leaves any more, now and whenever it is asked again; messages then end with the same error, and the browser goes on closing the
+    /// connection by itself. [`Error::Overflow`] if the receive queue has overflowed.
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.connection.close();
         self.ended_in_time()
@@ -196,12 +203,13 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the end was not heard of in time, [`Error::Dropped`] if nobody listens any more.
+    /// [`Error::CloseTimeout`] if the peer did not answer a close in time, [`Error::Overflow`] if the receive queue has
+    /// overflowed, [`Error::Dropped`] if nobody listens any more.
     pub fn closed(&self) -> Closed {
         Closed::of(&self.connection)
     }
 
-    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
+    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.lifecycle().close_event()
     }
@@ -250,8 +258,15 @@ impl Clone for Sender {
 /// Waits, sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
 ///
 /// Flushing as a sink is immediate: the sink buffers nothing, since the browser takes each message at once. The method
-/// [`flush`](Sender::flush) waits for the network. Closing fails with [`Error::Unclean`] if the connection ended without a
-/// closing handshake.
+/// [`flush`](Sender::flush) waits for the network.
+///
+/// Closing flushes in that way first, during which messages still arrive, and then closes the connection without a code. It
+/// fails:
+///
+/// - with [`Error::Unclean`] if the connection ended without a closing handshake,
+/// - with [`Error::CloseTimeout`] if the peer does not answer, or takes nothing, for
+///   [`Options::close_timeout`](crate::Options::close_timeout),
+/// - with [`Error::NotOpen`] if the connection was closed before the flush, and something may be lost.
 impl Sink<Message> for Sender {
     type Error = Error;
 
@@ -261,7 +276,7 @@ impl Sink<Message> for Sender {
         let room = ready!(connection.poll_room(context, wait));
         // Whether a message follows nobody knows.
         *wait = Wait::default();
-        Poll::Ready(room.map_err(Error::NotOpen))
+        Poll::Ready(room.map_err(|state| connection.refusal(state)))
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -274,18 +289,18 @@ impl Sink<Message> for Sender {
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { connection, sink } = &mut *self;
-        let closing = sink.get_or_insert_default().close.get_or_insert_with(|| {
-            connection.close();
-            Closing::new(connection)
-        });
-        let ended = closing.poll(context, connection);
-        if ended.is_ready() {
-            *sink = None;
+        let SinkState { flush, flushed, closing, .. } = &mut **sink.get_or_insert_default();
+        if flushed.is_none() {
+            if let Poll::Ready(result) = connection.poll_empty(context, flush) {
+                connection.close();
+                (*flushed, *closing) = (Some(result), None);
+            }
         }
-        ended.map(|end| match end? {
-            event if event.was_clean => Ok(()),
-            event => Err(Error::Unclean(event)),
-        })
+        let closing = closing.get_or_insert_with(|| Closing::new(connection));
+        let ended = ready!(closing.poll(context, connection));
+        let flushed = flushed.unwrap_or(Ok(())).map_err(|state| connection.refusal(state));
+        *sink = None;
+        Poll::Ready(ended.and_then(CloseEvent::checked).and(flushed))
     }
 }
 

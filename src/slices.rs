@@ -56,7 +56,8 @@ impl Stream for Slices {
         }
         let Self { sender, wait, .. } = &mut *self;
         let room = ready!(sender.connection().poll_room(context, wait));
-        let progress = room.map_err(Error::NotOpen).and_then(|()| self.send_next());
+        let room = room.map_err(|state| sender.connection().refusal(state));
+        let progress = room.and_then(|()| self.send_next());
         self.has_failed = progress.is_err();
         // The next slice waits behind those who wait by now.
         self.wait = Wait::default();

@@ -19,11 +19,17 @@ use crate::{
 
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
 ///
-/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, however
-/// that came about, and stays so; [`close_event`](Self::close_event) says why. An item is an `Err` if more has arrived than
-/// may wait, [`Error::Overflow`], which is the last; or if a message cannot be had: there is no memory for it,
-/// [`Error::OutOfMemory`], or the page has given its buffer away, [`Error::Thrown`]. Then it goes on. After 128 messages
-/// without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the page can go on.
+/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, and stays
+/// so; [`close_event`](Self::close_event) says why. If messages may be missing, an `Err` comes before that, once:
+///
+/// - [`Error::Unclean`] if the connection was lost,
+/// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
+/// - [`Error::Overflow`] if the receive queue has overflowed.
+///
+/// Two other errors stand for one message, and the stream goes on: there is no memory for it, [`Error::OutOfMemory`], or the
+/// page has given its buffer away, [`Error::Thrown`]. What arrives after this page has begun to close, browsers discard. After
+/// 128 messages without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the page can
+/// go on.
 ///
 /// Dropping it closes the connection: what was sent goes out first, and no event comes any more. It stays in the thread
 /// that made it (`!Send`). To send and receive in different tasks, [`split`](Self::split) it.
@@ -156,7 +162,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::Overflow`], once and last, if more has arrived than may wait.
+    /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`], once and last, if messages may be missing.
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
         self.receiver.next_raw().await
     }
@@ -173,7 +179,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends.
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends with it.
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.sender.close()
     }
@@ -199,12 +205,13 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the end was not heard of in time, [`Error::Dropped`] if nobody listens any more.
+    /// [`Error::CloseTimeout`] if the peer did not answer a close in time, [`Error::Overflow`] if the receive queue has
+    /// overflowed, [`Error::Dropped`] if nobody listens any more.
     pub fn closed(&self) -> Closed {
         self.sender.closed()
     }
 
-    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`].
+    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.sender.close_event()
     }

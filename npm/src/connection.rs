@@ -82,7 +82,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `full`, `notOpen` or `thrown`.
+    /// `full`, `notOpen`, `overflow` or `thrown`.
     #[wasm_bindgen(js_name = trySend)]
     pub fn try_send(
         &self,
@@ -105,7 +105,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `notOpen`.
+    /// `notOpen` or `overflow`.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn ready(&self) -> Promise {
         let mut sender = self.sender.clone();
@@ -116,7 +116,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `notOpen`.
+    /// `notOpen` or `overflow`.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn flush(&self) -> Promise {
         let mut sender = self.sender.clone();
@@ -127,7 +127,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `overflow`.
+    /// `unclean`, `overflow` or `closeTimeout`, once, if messages may be missing.
     #[wasm_bindgen(unchecked_return_type = "Promise<string | ArrayBuffer | Blob | undefined>")]
     pub fn next(&self) -> Promise {
         let receiver = Rc::clone(&self.receiver);
@@ -151,7 +151,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `invalidCloseCode`, `reasonTooLong` or `closeTimeout`.
+    /// `invalidCloseCode`, `reasonTooLong`, `closeTimeout` or `overflow`.
     #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent>")]
     pub fn close(&self, code: Option<u16>, reason: String) -> Promise {
         let mut sender = self.sender.clone();
@@ -173,7 +173,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `closeTimeout`.
+    /// `closeTimeout` or `overflow`.
     #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent>")]
     pub fn closed(&self) -> Promise {
         let closed = self.sender.closed();

@@ -42,6 +42,7 @@ fn code(error: &Error) -> &'static str {
         Error::InvalidCloseCode(_) => "invalidCloseCode",
         Error::ReasonTooLong(_) => "reasonTooLong",
         Error::CloseTimeout(_) => "closeTimeout",
+        Error::Unclean(_) => "unclean",
         _ => "thrown",
     }
 }

@@ -67,14 +67,14 @@ impl<T: Len> Inbox<T> {
         if !self.has_ended {
             (self.has_ended, self.error) = (true, error);
         }
-        self.queue.end()
+        self.queue.end(None)
     }
 
     /// Ends it at once: the reader has its last item.
     #[must_use = "it must be dropped when no borrow is held"]
     pub fn cut(&mut self) -> [Option<Waker>; 2] {
         (self.has_ended, self.error) = (true, None);
-        [self.queue.discard(), self.queue.end()]
+        [self.queue.discard(), self.queue.end(None)]
     }
 
     /// Whether the reader was told that there is nothing more.
@@ -94,7 +94,7 @@ impl<T: Len> Inbox<T> {
             Taken::Message(message) => Next::Message(message),
             Taken::Empty => Next::Empty,
             Taken::Pause => Next::Pause,
-            Taken::Overflow | Taken::End => match self.error.take() {
+            Taken::Error(_) | Taken::End => match self.error.take() {
                 Some(error) => Next::Error(error),
                 None => {
                     self.is_over = true;

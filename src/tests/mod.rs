@@ -9,6 +9,8 @@ mod backpressure;
 mod close;
 #[cfg(not(target_arch = "wasm32"))]
 mod codec;
+#[cfg(not(target_arch = "wasm32"))]
+mod ending;
 mod error;
 mod lifecycle;
 mod notify;
@@ -24,6 +26,18 @@ mod unwind;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+/// Runs a test in simulated pages of both engines, with several seeds.
+#[cfg(not(target_arch = "wasm32"))]
+fn in_pages(test: impl AsyncFn(&crate::testing::Page)) {
+    use crate::testing::{Engine, Page};
+    for engine in [Engine::Chromium, Engine::Firefox] {
+        for seed in 0..10 {
+            let page = Page::with_seed(seed).engine(engine);
+            page.run(test(&page));
+        }
+    }
+}
 
 /// A waker that counts how often it wakes.
 #[derive(Default)]

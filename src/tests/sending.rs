@@ -10,22 +10,13 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select};
 use futures_util::{AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryStreamExt, join, poll};
 
+use super::in_pages;
 use crate::codec::{Bytes, Text};
-use crate::testing::{Engine, Network, Page, Peer};
+use crate::testing::{Network, Page, Peer};
 use crate::{Blob, Error, Message, Options, Sender, WebSocketStream};
 
 const URL: &str = "ws://example.com/";
 const KIB: usize = 1 << 10;
-
-/// Runs a test in pages of both engines, with several seeds.
-fn in_pages(test: impl AsyncFn(&Page)) {
-    for engine in [Engine::Chromium, Engine::Firefox] {
-        for seed in 0..10 {
-            let page = Page::with_seed(seed).engine(engine);
-            page.run(test(&page));
-        }
-    }
-}
 
 /// A connection on which senders wait above 64 KiB, for 16 KiB.
 async fn connect(page: &Page, bandwidth: u64) -> (WebSocketStream, Peer) {

@@ -5,14 +5,13 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wasm_websocket::{CloseEvent, Closed, Error, Message, Options, Overflow, WebSocketStream};
+use wasm_websocket::{CloseEvent, Closed, Error, Message, Options, WebSocketStream};
 
 use crate::dialect::Dialect;
 use crate::peer::{Answer, Conversation, PeerPlan};
 use crate::plan::{Letter, OptionsPlan};
 use crate::reading::Reading;
 use crate::seeds::note;
-use crate::unmended::{Unmended, is_unmended};
 use crate::waiting::Waiting;
 use crate::world::World;
 
@@ -29,6 +28,8 @@ pub struct Account {
     pub waiting: Waiting,
     /// The code with which the program has begun to close: 1005 if it gave none.
     pub close: Cell<Option<u16>>,
+    /// A sink is being closed: without a code, once it has flushed. Another handle may close meanwhile.
+    pub sink_closes: Cell<bool>,
     /// When the end was told, and how.
     pub end: RefCell<Option<(Duration, Result<CloseEvent, Error>)>>,
     /// What the calls of `close` gave.
@@ -49,6 +50,7 @@ impl Account {
             sent_since: Cell::default(),
             waiting: Waiting::default(),
             close: Cell::default(),
+            sink_closes: Cell::default(),
             end: RefCell::default(),
             closings: RefCell::default(),
         })
@@ -107,8 +109,9 @@ impl Account {
 
     /// Waits until a sink has closed, and checks that it says so only if everything was sent.
     pub async fn close_sink<E>(&self, close: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        self.sink_closes.set(true);
         let closed = close.await;
-        if closed.is_ok() && !is_unmended(Unmended::SinkClose) {
+        if closed.is_ok() {
             assert_eq!(self.world.page.unsent(), 0, "a sink says that all was sent before it closed");
         }
         closed
@@ -177,16 +180,15 @@ impl Account {
         for closing in &*self.closings.borrow() {
             assert_eq!(Some(closing), self.end().as_ref(), "a close gives something else than `closed`");
         }
-        if self.reading.has_overflowed() && !is_unmended(Unmended::OverflowIsTold) {
+        if self.reading.has_overflowed() {
             assert_eq!(self.end(), Some(Err(Error::Overflow)), "only the reader is told of an overflow");
         }
         let Some(Ok(event)) = self.end() else { return };
         let (peer, page) = (self.conversation.close.get(), self.close.get());
         if event.was_clean {
-            // After an overflow it is the crate that closes.
-            let is_overflow = peer.is_none() && self.reading.overflow == Overflow::Close && event.code == 1005;
+            let is_sink = peer.is_none() && self.sink_closes.get() && event.code == 1005;
             assert!(
-                is_overflow || Some(event.code) == peer.or(page),
+                is_sink || Some(event.code) == peer.or(page),
                 "a clean end by {event}, but the peer closed with {peer:?}, and the page with {page:?}"
             );
         } else {

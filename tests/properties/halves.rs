@@ -186,7 +186,6 @@ async fn wait(account: &Rc<Account>, sender: &mut Sender, place: &Cell<Option<u6
         }
         Await::Close(code) => close(account, sender, code).await,
         Await::CloseSink => {
-            account.closes(1005);
             account.close_sink(SinkExt::close(sender)).await?;
         }
     }

@@ -18,6 +18,5 @@ mod plan;
 mod reading;
 mod seeds;
 mod sink;
-mod unmended;
 mod waiting;
 mod world;

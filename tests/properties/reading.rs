@@ -8,7 +8,6 @@ use wasm_websocket::{CloseEvent, Error, Message, Overflow};
 use crate::account::Account;
 use crate::peer::Conversation;
 use crate::seeds::note;
-use crate::unmended::{Unmended, is_unmended};
 
 /// What the program has received.
 pub struct Reading {
@@ -83,13 +82,10 @@ impl Account {
         reading.is_over.set(true);
         let (sent, taken) = (u64::from(self.conversation.sent.get()), u64::from(reading.taken.get()));
         assert!(taken + dropped <= sent, "{taken} messages were received and {dropped} dropped, of {sent}");
-        if reading.last_error.borrow().is_some() || self.close.get().is_some() {
+        if reading.last_error.borrow().is_some() || self.close.get().is_some() || self.sink_closes.get() {
             return;
         }
         let end = self.end();
-        if matches!(&end, Some(Ok(event)) if !event.was_clean) && is_unmended(Unmended::LossIsTold) {
-            return;
-        }
         let is_clean = matches!(end, Some(Ok(CloseEvent { was_clean: true, .. })));
         assert!(is_clean, "the stream ends as if the end were clean: {end:?}");
         // Everything that the peer had sent before its Close was received, or is counted as dropped.

@@ -214,7 +214,6 @@ impl<F: Face> Task<F> {
 
     async fn close(&mut self) -> Result<(), Error> {
         let Self { account, face, .. } = self;
-        account.closes(1005);
         account.close_sink(SinkExt::close(face)).await
     }
 

@@ -70,11 +70,12 @@ async fn the_peers_code_and_reason_are_known() {
         ("/close/4001/%E2%82%AC".into(), event(4001, "€", true)),
     ]) {
         let mut stream = connect(&path).await;
-        assert_eq!(stream.try_next().await, Ok(None));
+        let end = stream.try_next().await;
         if (1012..=1014).contains(&expected.code) && stream.close_event() == Some(event(1006, "", false)) {
             deviation("C24", &format!("takes code {} for a failure", expected.code));
+            assert_eq!(end, Err(lost()));
         } else {
-            assert_eq!(stream.close_event(), Some(expected), "{path}");
+            assert_eq!((end, stream.close_event()), (Ok(None), Some(expected)), "{path}");
         }
     }
 }
@@ -106,14 +107,21 @@ async fn a_simultaneous_close_is_one_clean_close() {
     assert_eq!(stream.close_event(), Some(event(4000, "", true)));
 }
 
-// C26
+/// The last item of a stream whose connection was lost.
+fn lost() -> Error {
+    Error::Unclean(event(1006, "", false))
+}
+
+// C26: those who only read are told, too, once.
 #[apply(browser_test)]
 async fn a_connection_that_breaks_ends_with_1006() {
     for path in ["/reset", "/fin"] {
         let mut stream = connect(path).await;
         stream.send("now").await.unwrap();
-        assert!(stream.next().await.is_none());
+        assert_eq!(stream.next().await, Some(Err(lost())), "{path}");
+        assert_eq!(stream.next().await, None, "{path}");
         assert_eq!(stream.close_event(), Some(event(1006, "", false)), "{path}");
+        assert_eq!(stream.next_raw().await, None, "{path}");
     }
 }
 
@@ -122,8 +130,8 @@ async fn a_connection_that_breaks_ends_with_1006() {
 async fn closing_the_sink_of_a_broken_connection_is_an_error() {
     let mut stream = connect("/reset").await;
     stream.send("now").await.unwrap();
-    assert!(stream.next().await.is_none());
-    assert_eq!(SinkExt::close(&mut stream).await, Err(Error::Unclean(event(1006, "", false))));
+    assert_eq!(stream.next().await, Some(Err(lost())));
+    assert_eq!(SinkExt::close(&mut stream).await, Err(lost()));
 }
 
 // C27
@@ -132,7 +140,8 @@ async fn close_does_not_wait_for_ever() {
     let timeout = Duration::from_millis(50);
     let mut stream = connect_with("/stall", &Options::new().close_timeout(timeout)).await;
     assert_eq!(stream.close().await, Err(Error::CloseTimeout(timeout)));
-    assert!(stream.next().await.is_none());
+    assert_eq!(stream.next().await, Some(Err(Error::CloseTimeout(timeout))));
+    assert_eq!(stream.next().await, None);
     assert_eq!(stream.close().await, Err(Error::CloseTimeout(timeout)));
     assert_eq!(stream.close_event(), None);
 }

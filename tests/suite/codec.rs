@@ -7,7 +7,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt, TryStreamExt, stream::FusedStr
 use macro_rules_attribute::apply;
 use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::{Bytes, Decode, Encode, Json, JsonBytes, Postcard, Text};
-use wasm_websocket::{BinaryType, Error, Message, Options, Overflow, ReadyState, ReceiveError, Typed, WebSocketStream};
+use wasm_websocket::{BinaryType, Error, Message, Options, Overflow, ReceiveError, Typed, WebSocketStream};
 
 use super::guard::blob_that_fails;
 use super::peer::{connect, connect_with};
@@ -138,13 +138,13 @@ struct Empty {}
 async fn the_connections_errors_come_through() {
     let few = Options::new().receive_limit(1 << 20, 1, Overflow::Close);
     let mut typed = connect_with("/flood/2/4", &few).await.typed::<Vec<u8>, Vec<u8>, Bytes>();
-    typed.get_ref().closed().await.unwrap();
+    assert_eq!(typed.get_ref().closed().await, Err(Error::Overflow));
     assert_eq!(typed.next().await, Some(Ok(vec![0; 4])));
     assert_eq!(typed.next().await, Some(Err(ReceiveError { message: None, error: Error::Overflow })));
     assert_eq!(typed.next().await, None);
     assert!(typed.is_terminated());
     let unsent = typed.send(vec![1]).await.unwrap_err();
-    assert_eq!((unsent.message, unsent.error), (vec![1], Error::NotOpen(ReadyState::Closed)));
+    assert_eq!((unsent.message, unsent.error), (vec![1], Error::Overflow));
 }
 
 #[apply(browser_test)]

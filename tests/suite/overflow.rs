@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, Overflow};
+use wasm_websocket::{BinaryType, Error, Message, Options, Overflow};
 
 use super::guard::arrival;
 use super::peer::{connect, connect_with, next};
@@ -53,12 +53,15 @@ async fn every_kind_of_message_counts_by_its_length() {
 }
 
 #[apply(browser_test)]
-async fn an_overflow_closes_the_connection() {
+async fn an_overflow_closes_the_connection_and_everybody_is_told() {
     let options = Options::new().receive_limit(1000, 1, Overflow::Close);
     let mut stream = connect_with("/echo", &options).await;
     stream.send("one").await.unwrap();
     stream.send("two").await.unwrap();
-    assert_eq!(stream.closed().await, Ok(CloseEvent { code: 1005, reason: String::new(), was_clean: true }));
+    assert_eq!(stream.closed().await, Err(Error::Overflow));
+    let unsent = stream.send("three").await.unwrap_err();
+    assert_eq!((unsent.message, unsent.error), ("three", Error::Overflow));
+    assert_eq!((stream.close().await, stream.close_event()), (Err(Error::Overflow), None));
     assert_eq!(stream.try_next().await, Ok(Some("one".into())));
     assert_eq!(stream.try_next().await, Err(Error::Overflow));
     assert_eq!(stream.try_next().await, Ok(None));

@@ -77,7 +77,10 @@ async fn receive(
     demo.connection.keep(sender, receiver.clone(), demo);
     // Borrowed while it is polled alone, so that its binary type can be chosen at any time.
     while let Some(message) = poll_fn(|context| receiver.borrow_mut().poll_next_unpin(context)).await {
-        demo.received(message?).await;
+        match message {
+            Err(Error::Unclean(_)) => break, // lost: `closed` has the event
+            message => demo.received(message?).await,
+        }
     }
     closed.await
 }

@@ -82,7 +82,7 @@ async fn round_trip(demo: &Demo, row: &Row) -> Result<Outcome, String> {
     let sent = send(demo, row, &mut sender);
     match try_join3(Hash::of(&row.blob), sent, receive(demo, row, receiver)).await {
         Ok((here, (), (there, blob))) => Ok(Outcome { here, there, blob }),
-        Err(Error::NotOpen(_)) => Err(match closed.await {
+        Err(Error::NotOpen(_) | Error::Unclean(_)) => Err(match closed.await {
             Ok(event) => format!("The connection ended before all came back: {event}."),
             Err(error) => error.to_string(),
         }),

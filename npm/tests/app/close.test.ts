@@ -1,4 +1,5 @@
-import { Count, assert, codeOf, drain, equal, failure, failureOf, open, test } from "./harness.ts";
+import type { WebSocketError } from "wasm-websocket";
+import { Count, assert, codeOf, drain, equal, failure, failureOf, next, open, test } from "./harness.ts";
 
 test("a close gives the peer's code and reason", async () => {
   const socket = await open("/echo");
@@ -38,7 +39,10 @@ test("the peer's close ends loops and resolves closed", async () => {
 
 test("a connection that is lost has ended without a handshake", async () => {
   const socket = await open("/reset");
+  const lost = next<WebSocketError>((listener) => socket.on("error", listener));
   await socket.send("now");
+  equal(await codeOf(drain(socket)), "unclean");
+  equal((await lost).code, "unclean");
   equal(await drain(socket), []);
   const { code, wasClean } = await socket.closed;
   equal([code, wasClean], [1006, false]);
@@ -46,12 +50,12 @@ test("a connection that is lost has ended without a handshake", async () => {
 
 test("a close does not wait for ever", async () => {
   const socket = await open("/stall", { closeTimeout: 50 });
-  const loop = drain(socket);
+  const loop = codeOf(drain(socket));
   const error = await failureOf(socket.close());
   equal([error.code, error.message], ["closeTimeout", "the peer did not answer the close within 50 ms"]);
   equal(await codeOf(socket.closed), "closeTimeout");
   equal(await codeOf(socket.close()), "closeTimeout");
-  equal(await loop, []);
+  equal(await loop, "closeTimeout");
 });
 
 test("a signal gives up waiting for the close", async () => {

@@ -1,15 +1,5 @@
 import { type Message, type WebSocketError } from "wasm-websocket";
-import { assert, codeOf, drain, equal, open, take, test, text } from "./harness.ts";
-
-/** The next event of a type. */
-function next<T>(on: (listener: (event: T) => void) => () => void): Promise<T> {
-  return new Promise((resolve) => {
-    const undo = on((event) => {
-      undo();
-      resolve(event);
-    });
-  });
-}
+import { assert, codeOf, drain, equal, next, open, take, test, text } from "./harness.ts";
 
 test("a listener is called with each message until it is undone", async () => {
   await using socket = await open("/echo");
@@ -101,10 +91,13 @@ test("error listeners hear of an overflow and of a close that was not answered",
   overfull.on("error", (error) => errors.push(error));
   const undo = overfull.on("error", () => errors.pop());
   undo();
-  await overfull.closed;
-  overfull.on("message", () => {});
-  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  equal(errors[0]?.code, "overflow");
+  equal(await codeOf(overfull.closed), "overflow");
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  equal(errors.map(({ code }) => code), ["overflow"]);
+  let left = 10;
+  await new Promise<void>((resolve) => overfull.on("message", () => --left === 0 && resolve()));
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  equal(errors.length, 1);
   equal(await drain(await open("/close/1000")), []);
 
   const silent = await open("/stall", { closeTimeout: 50 });

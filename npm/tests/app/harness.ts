@@ -99,6 +99,16 @@ export async function drain(socket: WebSocketStream): Promise<Message[]> {
   return messages;
 }
 
+/** The next event of a type. */
+export function next<T>(on: (listener: (event: T) => void) => () => void): Promise<T> {
+  return new Promise((resolve) => {
+    const undo = on((event) => {
+      undo();
+      resolve(event);
+    });
+  });
+}
+
 export function text(data: string): Message {
   return { type: "text", data };
 }

@@ -98,7 +98,8 @@ test("what had arrived before a close can still be taken", async () => {
 
 test("too many messages close the connection", async () => {
   const socket = await open("/flood/100/10", { receiveLimit: { messages: 10 } });
-  await socket.closed;
+  equal(await codeOf(socket.closed), "overflow");
+  equal(await codeOf(socket.send("late")), "overflow");
   const taken: Message[] = [];
   equal(
     await codeOf(async () => {
