@@ -58,7 +58,7 @@ async fn a_message_for_which_there_is_no_memory_is_an_error_and_the_next_one_com
     stream.send(&buffer).await.unwrap();
     assert_eq!(stream.next().await, Some(Err(Error::OutOfMemory(LARGE))));
     stream.send(text_of('a', LARGE)).await.unwrap();
-    assert_eq!(stream.next().await, Some(Err(Error::OutOfMemory(4 * LARGE))));
+    assert_eq!(stream.next().await, Some(Err(Error::OutOfMemory(LARGE))));
     receives_text(&mut stream, 'a', 1000).await;
 
     drop(full);

@@ -362,6 +362,11 @@ impl Live {
     }
 }
 
+/// The bytes that were allocated so far, whether they were freed or not.
+pub fn allocated() -> usize {
+    ALLOCATOR.stats().bytes_allocated
+}
+
 type Listener = Closure<dyn FnMut(web_sys::Event)>;
 
 /// Listens to the events of the global scope by which a browser tells of what nobody caught.

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use futures_util::StreamExt;
+use js_sys::JsString;
 use macro_rules_attribute::apply;
-use wasm_bindgen::JsValue;
-use wasm_websocket::{Error, Message, Options, WebSocket};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_websocket::{Error, Message, Options, WebSocket, WebSocketStream};
 
 use super::events::{Event, events};
-use super::guard::{expect_uncaught, js};
-use super::peer::url;
+use super::guard::{Live, allocated, arrival, expect_uncaught, js};
+use super::peer::{connect, next, url};
 
 // L17: as in Node before 22.
 #[apply(browser_test)]
@@ -82,4 +83,36 @@ async fn a_panic_in_a_callback_does_not_break_the_socket() {
     assert_eq!(events.next().await, Some(Event::Message("go on".into())));
     socket.close();
     assert!(matches!(events.next().await, Some(Event::Close(_))));
+}
+
+/// Receives the text that a JavaScript expression makes, and returns its bytes, those by which the memory grew, and those
+/// that were allocated.
+async fn taken_by(stream: &mut WebSocketStream, text: &str) -> (usize, usize, usize) {
+    let has_arrived = arrival(stream, 1);
+    stream.send(js(text).unchecked_into::<JsString>()).await.unwrap();
+    has_arrived.await;
+    let (before, allocated_before) = (Live::now().pages, allocated());
+    let len = next(stream).await.len() as usize;
+    (len, (Live::now().pages - before) << 16, allocated() - allocated_before)
+}
+
+// Memory never shrinks, so what a text takes for a moment it takes for good.
+#[apply(browser_test)]
+async fn long_text_takes_the_memory_of_its_bytes() {
+    const LITTLE: usize = 1 << 20;
+
+    let mut stream = connect("/echo").await;
+    for (text, expected) in [
+        ("'a'.repeat(1 << 24)", 1 << 24),
+        ("'é' + 'a'.repeat(1 << 24)", (1 << 24) + 2),
+        ("'a'.repeat(1 << 24) + '€'", (1 << 24) + 3),
+        ("'€'.repeat(1 << 23)", 3 << 23),
+        ("'a'.repeat(1 << 24) + '𝄞'", (1 << 24) + 4),
+    ] {
+        let (len, grown, allocated) = taken_by(&mut stream, text).await;
+        assert_eq!(len, expected, "{text}");
+        assert!(grown <= len + LITTLE, "{text} takes {grown} bytes");
+        // After a text that was ASCII, the next one is tried as such.
+        assert!(allocated <= 2 * len + LITTLE, "{allocated} bytes are allocated for {text}");
+    }
 }

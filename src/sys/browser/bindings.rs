@@ -116,6 +116,9 @@ extern "C" {
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
 
+    #[wasm_bindgen(method, getter)]
+    pub fn length(this: &Bytes) -> u32;
+
     /// Copies bytes, which must be as many as there is room for.
     #[wasm_bindgen(catch, js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
     pub fn copy(destination: &mut [u8], source: &Bytes) -> Result<(), JsValue>;
@@ -124,6 +127,10 @@ extern "C" {
 
     #[wasm_bindgen(constructor)]
     pub fn new() -> TextEncoder;
+
+    /// The UTF-8 of a JavaScript string.
+    #[wasm_bindgen(method, catch)]
+    pub fn encode(this: &TextEncoder, text: &JsValue) -> Result<Bytes, JsValue>;
 
     /// Writes as much of a JavaScript string as there is room for.
     #[wasm_bindgen(method, js_name = encodeInto)]

@@ -100,8 +100,7 @@ impl Blob {
     /// what is too large for wasm memory can be read by [`chunks`](Self::chunks).
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         let buffer = self.binding().array_buffer().await.map_err(unreadable)?;
-        copy::room_for(self.len())?;
-        copy::bytes(&buffer, self.len() as usize).map_err(error::thrown)
+        copy::bytes(&buffer, self.len())
     }
 
     /// Reads all bytes as UTF-8, invalid UTF-8 becoming U+FFFD.
@@ -111,8 +110,7 @@ impl Blob {
     /// As for [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         let text: JsString = self.binding().text().await.map_err(unreadable)?;
-        copy::room_for(copy::bytes_of_text(text.length().into()))?;
-        Ok(copy::text(&text, text.length() as usize).unwrap_or_default())
+        copy::text(&text, text.length().into()).unwrap_or_else(|| Ok(String::new()))
     }
 
     fn binding(&self) -> &bindings::Blob {

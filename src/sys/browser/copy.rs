@@ -1,86 +1,102 @@
 //! Text and bytes of the browser → wasm memory.
 
 use std::cell::Cell;
-use std::hint::black_box;
 
 use wasm_bindgen::JsValue;
 
 use super::bindings::{self, Bytes, TextEncoder};
+use super::error;
 use crate::Error;
 
-/// Looks whether there is memory for so many bytes. The peer decides how many they are, and without memory for what is
-/// copied, the whole module would end.
+/// The bytes of a buffer. By few calls from wasm to JavaScript, as they are most of what this costs.
+///
+/// # Errors
+///
+/// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has given away.
+pub fn bytes(buffer: &JsValue, len: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = zeros(len).ok_or(Error::OutOfMemory(len))?;
+    match Bytes::new(buffer).and_then(|view| bindings::copy(&mut bytes, &view)) {
+        Ok(()) => Ok(bytes),
+        Err(thrown) => Err(error::thrown(thrown)),
+    }
+}
+
+/// So many zeros. The peer decides how many they are, and without memory for them the whole module would end.
+// Not inlined, which saves bytes of the minimal app.
+#[inline(never)]
+fn zeros(len: u64) -> Option<Vec<u8>> {
+    let (mut bytes, len) = (Vec::new(), len.try_into().ok()?);
+    bytes.try_reserve(len).ok()?;
+    bytes.resize(len, 0);
+    Some(bytes)
+}
+
+/// Text of so many UTF-16 units. `None` for what is no text.
 ///
 /// # Errors
 ///
 /// [`Error::OutOfMemory`].
-// Not inlined, which saves 43 bytes of the minimal app.
-#[inline(never)]
-pub fn room_for(len: u64) -> Result<(), Error> {
-    // Compilers may leave out a block that is not used, and then there would always be room.
-    let has_room = |len| {
-        let mut block = Vec::<u8>::new();
-        let reserved = block.try_reserve(len).is_ok();
-        black_box(block.as_ptr());
-        reserved
-    };
-    // Where there is none for so little, the module is lost in any case.
-    if len > 64 << 10 && !usize::try_from(len).is_ok_and(has_room) {
-        return Err(Error::OutOfMemory(len));
+pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
+    if len <= SHORT {
+        return value.as_string().map(Ok);
     }
-    Ok(())
-}
-
-/// What a text of so many UTF-16 units may take: wasm-bindgen begins with a byte for each, and then takes three beside it.
-pub fn bytes_of_text(len: u64) -> u64 {
-    len.saturating_mul(4)
-}
-
-/// The bytes of a buffer. By few calls from wasm to JavaScript, as they are most of what this costs.
-pub fn bytes(buffer: &JsValue, len: usize) -> Result<Vec<u8>, JsValue> {
-    let mut bytes = vec![0; len];
-    bindings::copy(&mut bytes, &Bytes::new(buffer)?)?;
-    Ok(bytes)
-}
-
-/// Text of so many UTF-16 units. None for what is no text.
-pub fn text(value: &JsValue, len: usize) -> Option<String> {
-    // Into shared memory browsers do not encode.
-    if len <= SHORT || cfg!(target_feature = "atomics") {
-        return value.as_string();
+    match LONG.try_with(|long| long.read(value, len)) {
+        Ok(Ok(text)) => text.map(Ok),
+        Ok(Err(len)) => Some(Err(Error::OutOfMemory(len))),
+        Err(_) => None,
     }
-    ASCII.try_with(|ascii| ascii.read(value, len)).ok().flatten()
 }
 
-/// The longest text that is faster copied unit by unit, as wasm-bindgen does it.
-const SHORT: usize = 64;
+/// The longest text, in UTF-16 units, that is faster copied unit by unit, as wasm-bindgen does it.
+const SHORT: u64 = 64;
+
+/// The longest text that wasm-bindgen copies if it is not ASCII: it takes four times as many bytes for that, and memory never
+/// shrinks.
+const MEDIUM: u64 = 16 << 10;
 
 thread_local! {
-    static ASCII: Ascii = const { Ascii { encoder: Cell::new(None), was_last: Cell::new(true) } };
+    static LONG: Long = const { Long { encoder: Cell::new(None), was_ascii: Cell::new(true) } };
 }
 
-/// Reads long text that may be ASCII.
-struct Ascii {
+/// Reads long text.
+struct Long {
     encoder: Cell<Option<TextEncoder>>,
     /// Whether the last long text was ASCII. Mostly the next one is what the last one was.
-    was_last: Cell<bool>,
+    was_ascii: Cell<bool>,
 }
 
-impl Ascii {
-    fn read(&self, value: &JsValue, len: usize) -> Option<String> {
-        let ascii = if self.was_last.get() { self.encode(value, len) } else { None };
-        let text = ascii.or_else(|| value.as_string());
-        self.was_last.set(text.as_ref().is_some_and(|text| text.len() == len));
-        text
+impl Long {
+    /// The text, or how many bytes there is no memory for.
+    fn read(&self, value: &JsValue, len: u64) -> Result<Option<String>, u64> {
+        let encoder = self.encoder.take().unwrap_or_else(TextEncoder::new);
+        let bytes = self.encode(&encoder, value, len);
+        self.encoder.set(Some(encoder));
+        let text = match bytes? {
+            Some(bytes) => String::from_utf8(bytes).ok(),
+            None => value.as_string(),
+        };
+        self.was_ascii.set(text.as_ref().is_some_and(|text| text.len() as u64 == len));
+        Ok(text)
     }
 
-    /// Text that is ASCII, each unit a byte: the browser writes it straight to where it stays. None if it is not.
-    fn encode(&self, value: &JsValue, len: usize) -> Option<String> {
-        let mut bytes = vec![0; len];
-        let encoder = self.encoder.take().unwrap_or_else(TextEncoder::new);
-        let read = encoder.encode_into(value, &mut bytes).read();
-        self.encoder.set(Some(encoder));
-        // If as many units were written as there are bytes, each of them is one byte.
-        if read as usize == len { String::from_utf8(bytes).ok() } else { None }
+    /// `None` if wasm-bindgen is to do it.
+    fn encode(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Option<Vec<u8>>, u64> {
+        // Into shared memory browsers do not encode.
+        if self.was_ascii.get() && !cfg!(target_feature = "atomics") {
+            // If it is ASCII, each unit is a byte, and the browser writes it straight to where it stays.
+            let mut bytes = zeros(len).ok_or(len)?;
+            if u64::from(encoder.encode_into(value, &mut bytes).read()) == len {
+                return Ok(Some(bytes));
+            }
+        }
+        if len <= MEDIUM || bindings::tag(value) != "[object String]" {
+            return Ok(None);
+        }
+        // Encoded in the browser's own memory first, as only then is it known how many bytes it has.
+        let encoded = encoder.encode(value).map_err(|_| len)?;
+        let len = u64::from(encoded.length());
+        let mut bytes = zeros(len).ok_or(len)?;
+        let _ = bindings::copy(&mut bytes, &encoded);
+        Ok(Some(bytes))
     }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use js_sys::{ArrayBuffer, JsString};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::{Blob, bindings, copy, error};
+use super::{Blob, bindings, copy};
 use crate::{CloseEvent, Error, Message, RawMessage};
 
 /// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
@@ -69,18 +69,9 @@ impl Data {
     /// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has given away since.
     pub fn decode(self) -> Option<Result<Message, Error>> {
         let value: JsValue = self.value.into();
-        let copied = match self.kind {
-            Kind::Text => copy::bytes_of_text(self.len),
-            Kind::Binary => self.len,
-            Kind::Blob => 0,
-        };
-        if let Err(error) = copy::room_for(copied) {
-            return Some(Err(error));
-        }
-        let len = self.len as usize;
         match self.kind {
-            Kind::Text => Some(Ok(Message::Text(copy::text(&value, len)?))),
-            Kind::Binary => Some(copy::bytes(&value, len).map(Message::Binary).map_err(error::thrown)),
+            Kind::Text => Some(copy::text(&value, self.len)?.map(Message::Text)),
+            Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
             Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(cast(value, "[object Blob]")?)))),
         }
     }
