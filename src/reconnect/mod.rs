@@ -4,7 +4,7 @@
 
 mod attempt;
 mod driver;
-mod link;
+pub(crate) mod link;
 mod options;
 mod patience;
 mod policy;

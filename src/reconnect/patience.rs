@@ -22,9 +22,9 @@ impl Shared {
         if let Some(refusal) = self.look(Machine::refusal) {
             return Poll::Ready(Err(refusal));
         }
-        // What is about to be sent goes first.
-        let (is_open, is_pending) = self.look(|machine| (machine.is_open(), machine.outbox.is_pending()));
-        let is_next = is_open && !is_pending;
+        let is_open = self.look(Machine::is_open) && self.link().is_some_and(|link| link.is_open());
+        // What is pending goes first.
+        let is_next = is_open && !self.look(|machine| machine.outbox.is_pending());
         let room = if is_next { self.poll_link(context, patience, Link::poll_room) } else { Poll::Pending };
         match room {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),

@@ -11,6 +11,8 @@ mod state;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+#[cfg(not(target_arch = "wasm32"))]
+mod page;
 // What makes the schedules does not run in browsers.
 #[cfg(not(target_arch = "wasm32"))]
 mod schedules;

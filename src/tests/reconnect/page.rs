@@ -1,0 +1,654 @@
+//! Connections that come and go, in a simulated page.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{join, ready};
+use futures_util::{FutureExt, SinkExt, StreamExt, stream};
+
+use super::{ms, seconds};
+use crate::codec::Json;
+use crate::testing::{Engine, Network, Page, Peer, Server};
+use crate::{
+    AfterClose, Backoff, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow, ReadyState,
+    ReconnectOptions, Reconnecting, State, States, WhenFull, WhenLost,
+};
+
+const URL: &str = "wss://example.com/feed";
+
+fn page() -> (Page, Server) {
+    let page = Page::new();
+    let server = page.server(URL);
+    (page, server)
+}
+
+fn connect(options: ReconnectOptions) -> Reconnecting {
+    Reconnecting::new(options, async || Ok(URL))
+}
+
+/// Connects, and waits until the connection is open.
+async fn open(options: ReconnectOptions, server: &Server) -> (Reconnecting, Peer) {
+    let feed = connect(options);
+    let peer = server.accept().await;
+    until(&mut feed.states(), |state| *state == State::Open).await;
+    (feed, peer)
+}
+
+/// Waits for a state, and gives those before it, with it.
+async fn until(states: &mut States, is_it: impl Fn(&State) -> bool) -> Vec<State> {
+    let mut seen = Vec::new();
+    loop {
+        let Some(state) = states.next().await else { panic!("it has ended: {seen:?}") };
+        seen.push(state);
+        if seen.last().is_some_and(&is_it) {
+            return seen;
+        }
+    }
+}
+
+async fn waiting(states: &mut States) {
+    until(states, |state| matches!(state, State::Waiting { .. })).await;
+}
+
+fn event(code: u16, was_clean: bool) -> CloseEvent {
+    CloseEvent { code, reason: String::new(), was_clean }
+}
+
+fn heartbeat() -> Heartbeat {
+    Heartbeat::new("ping", |message| message.as_text() == Some("pong"))
+}
+
+/// What a peer receives until the connection ends, but for pings, which it answers.
+async fn serve(peer: &mut Peer) -> Vec<String> {
+    let mut received = Vec::new();
+    while let Some(message) = peer.receive().await {
+        match message.as_text().unwrap_or("?") {
+            "ping" => peer.send("pong"),
+            text => received.push(text.to_owned()),
+        }
+    }
+    received
+}
+
+#[test]
+fn messages_of_a_lost_connection_all_come_whatever_is_in_doubt() {
+    let (page, server) = page();
+    page.run(async {
+        let (mut feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        feed.send("in doubt").await.unwrap();
+        (0..300).for_each(|number| peer.send(number.to_string()));
+        page.sleep(seconds(1)).await;
+        peer.reset();
+        let mut peer = server.accept().await;
+        peer.send("next");
+        let mut received = Vec::new();
+        while received.last() != Some(&"next".into()) {
+            received.push(feed.next().await.unwrap().unwrap());
+        }
+        let numbers = (0..300).map(|number| Message::from(number.to_string()));
+        assert_eq!(received[..300], numbers.collect::<Vec<_>>());
+        assert_eq!((received.len(), feed.counts().in_doubt), (301, 1));
+    });
+}
+
+// Its Close frame has arrived, and its event was not yet dispatched.
+#[test]
+fn a_close_that_crosses_the_peers_own_confirms_nothing() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        page.freeze();
+        peer.close();
+        page.sleep(ms(100)).await;
+        feed.send("lost").await.unwrap();
+        let closed = feed.close();
+        page.resume();
+        assert_eq!(closed.await, Ok(Some(event(1005, true))));
+        assert_eq!(serve(&mut peer).await, [""; 0]);
+        assert_eq!(feed.counts(), Counts { in_doubt: 1, ..Counts::default() });
+    });
+}
+
+#[test]
+fn closing_as_a_sink_waits_for_a_connection_and_sends_what_is_queued() {
+    let (page, server) = page();
+    page.run(async {
+        let feed = connect(ReconnectOptions::new());
+        let lines = stream::iter(["one", "two"]).map(|line| Ok(Message::from(line)));
+        let serve = async {
+            server.handshake().await.refuse();
+            serve(&mut server.accept().await).await
+        };
+        let (forwarded, received) = join(lines.forward(feed.sender()), serve).await;
+        assert_eq!((forwarded, received), (Ok(()), vec!["one".into(), "two".into()]));
+    });
+}
+
+#[test]
+fn closing_as_a_sink_fails_if_something_queued_is_lost() {
+    let (page, _server) = page();
+    page.run(async {
+        let feed = connect(ReconnectOptions::new());
+        feed.send("lost").await.unwrap();
+        let mut sender = feed.sender();
+        let mut closing = Box::pin(SinkExt::<Message>::close(&mut sender));
+        assert_eq!(closing.as_mut().now_or_never(), None);
+        feed.close().await.unwrap();
+        assert_eq!(closing.await, Err(Error::NotOpen(ReadyState::Closed)));
+        assert_eq!(feed.counts().queued, 1);
+    });
+}
+
+#[test]
+fn closing_as_a_sink_succeeds_without_a_connection_and_anything_queued() {
+    let (page, _server) = page();
+    page.run(async {
+        let mut feed = connect(ReconnectOptions::new());
+        assert_eq!(SinkExt::<Message>::close(&mut feed).await, Ok(()));
+        assert_eq!(SinkExt::<Message>::flush(&mut feed).await, Ok(()));
+    });
+}
+
+// The time for the peer's answer begins when nothing is unsent.
+#[test]
+fn a_close_behind_a_slow_upload_is_awaited() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 100_000, ..Network::default() });
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        feed.send(vec![0; 2_000_000]).await.unwrap();
+        let received = async { (peer.receive().await.map(|message| message.len()), peer.receive().await) };
+        let expected = (Ok(Some(event(4000, true))), (Some(2_000_000), None));
+        assert_eq!(join(feed.close_with(4000, ""), received).await, expected);
+    });
+}
+
+#[test]
+fn messages_are_queued_while_the_peer_closes() {
+    let page = Page::new().engine(Engine::Firefox);
+    let server = page.server(URL);
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        peer.set_stalled(true);
+        feed.send(vec![0; 4 << 20]).await.unwrap();
+        peer.close_with(1001, "");
+        page.sleep(ms(100)).await;
+        assert_eq!(feed.try_send("queued"), Ok(2));
+        assert_eq!(feed.counts().queued, 1);
+        assert_eq!(feed.send("queued, too").now_or_never(), Some(Ok(3)));
+    });
+}
+
+#[test]
+fn messages_in_doubt_are_sent_again_before_queued_ones() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, peer) = open(ReconnectOptions::new().when_lost(WhenLost::Resend), &server).await;
+        assert_eq!(feed.send("x = 1").await, Ok(1));
+        peer.reset();
+        waiting(&mut feed.states()).await;
+        assert_eq!(feed.send("x = 2").await, Ok(2));
+        let mut peer = server.accept().await;
+        for expected in ["x = 1", "x = 2"] {
+            assert_eq!(peer.receive().await, Some(expected.into()));
+        }
+        assert_eq!(feed.counts(), Counts { unconfirmed: 2, ..Counts::default() });
+    });
+}
+
+#[test]
+fn the_preamble_may_send_messages_in_doubt_before_queued_ones() {
+    let (page, server) = page();
+    let attempts = Rc::new(RefCell::new(Vec::new()));
+    let seen = attempts.clone();
+    let options = ReconnectOptions::new().on_open(async move |stream, attempt| {
+        seen.borrow_mut().push((attempt.number(), attempt.cause().clone(), attempt.in_doubt()));
+        for (number, message) in attempt.take_in_doubt().messages {
+            stream.send(format!("{number}: {}", message.as_text().unwrap_or_default())).await?;
+        }
+        Ok(())
+    });
+    page.run(async {
+        let (feed, peer) = open(options, &server).await;
+        feed.send("x = 1").await.unwrap();
+        page.sleep(ms(100)).await;
+        peer.reset();
+        waiting(&mut feed.states()).await;
+        feed.send("x = 2").await.unwrap();
+        let mut peer = server.accept().await;
+        for expected in ["1: x = 1", "x = 2"] {
+            assert_eq!(peer.receive().await, Some(expected.into()));
+        }
+        let seen = attempts.borrow();
+        let first = &seen[0];
+        assert_eq!((first.0, &first.1, first.2.count), (1, &Cause::Requested, 0));
+        let second = &seen[1];
+        assert_eq!((second.0, &second.1), (2, &Cause::Closed(event(1006, false))));
+        assert_eq!(second.2.messages, [(1, "x = 1".into())]);
+        assert_eq!(feed.take_in_doubt().count, 0);
+    });
+}
+
+// The server counts what it has received, and the connection breaks at every byte.
+#[test]
+fn a_server_that_counts_receives_each_message_exactly_once() {
+    for seed in 0..100 {
+        let page = Page::with_seed(seed);
+        page.set_network(Network { bandwidth: 20_000, ..Network::default() });
+        let server = page.server(URL);
+        let options = ReconnectOptions::new()
+            .backoff(Backoff::new().floor(ms(1)).cap(ms(20)))
+            .when_lost(WhenLost::Resend)
+            .on_open(async |stream, attempt| {
+                stream.send("count").await?;
+                let count = stream.next().await.ok_or("there was no answer")??;
+                attempt.confirm(count.as_text().unwrap_or_default().parse()?);
+                Ok(())
+            });
+        let received = Rc::new(RefCell::new(Vec::new()));
+        let counted = received.clone();
+        let world = page.clone();
+        page.spawn(async move {
+            for life in 0.. {
+                let mut peer = server.accept().await;
+                let mut end = Box::pin(world.sleep(if life < 10 { ms(3 * seed % 130) } else { Duration::MAX })).fuse();
+                loop {
+                    futures_util::select_biased! {
+                        message = peer.receive().fuse() => match message.as_ref().map(|message| message.as_text()) {
+                            Some(Some("count")) => peer.send(counted.borrow().len().to_string()),
+                            Some(Some(text)) => counted.borrow_mut().push(text.to_owned()),
+                            _ => break,
+                        },
+                        () = end => break,
+                    }
+                }
+            }
+        });
+        page.run(async {
+            let feed = connect(options);
+            for number in 0..50 {
+                feed.send(format!("message {number}")).await.unwrap();
+                page.sleep(ms(7)).await;
+            }
+            feed.flush().await.unwrap();
+            page.sleep(seconds(1)).await;
+        });
+        let expected: Vec<_> = (0..50).map(|number| format!("message {number}")).collect();
+        assert_eq!(*received.borrow(), expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_close_during_a_preamble_that_hangs_is_seen_at_once() {
+    let (page, server) = page();
+    page.run(async {
+        let mut feed = connect(ReconnectOptions::new().on_open(async |_, _| pending().await));
+        let mut peer = server.accept().await;
+        peer.close_with(1008, "");
+        assert_eq!(join(feed.next(), serve(&mut peer)).await.0, None);
+        assert_eq!(feed.closed().await, Ok(Some(event(1008, true))));
+        assert!(page.elapsed() < seconds(1), "{:?}", page.elapsed());
+    });
+}
+
+#[test]
+fn after_close_decides_about_a_close_during_the_preamble() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new()
+        .on_open(async |_, _| pending().await)
+        .after_close(|_| AfterClose::RetryAfter(seconds(60)));
+    page.run(async {
+        let feed = connect(options);
+        server.accept().await.close_with(1008, "");
+        let seen = until(&mut feed.states(), |state| matches!(state, State::Waiting { .. })).await;
+        assert!(matches!(seen.last(), Some(State::Waiting { delay, .. }) if *delay >= seconds(60)), "{seen:?}");
+    });
+}
+
+#[test]
+fn attempts_that_fail_at_once_leave_the_page_its_turns() {
+    let page = Page::new();
+    let attempts = Rc::new(Cell::new(0));
+    let counted = attempts.clone();
+    page.run(async {
+        let options = ReconnectOptions::new().backoff(Backoff::new().base(ms(0)).floor(ms(0)));
+        let _feed = Reconnecting::new(options, async move || {
+            attempts.set(attempts.get() + 1);
+            Err::<&str, _>("no".into())
+        });
+        page.sleep(ms(10)).await;
+    });
+    assert!((10..=page.turns()).contains(&counted.get()), "{} in {} turns", counted.get(), page.turns());
+}
+
+#[test]
+fn a_provider_that_asks_for_another_attempt_leaves_the_page_its_turns() {
+    let page = Page::new();
+    let attempts = Rc::new(Cell::new(0));
+    let counted = attempts.clone();
+    page.run(async {
+        let feed = Rc::new(RefCell::new(None::<Reconnecting>));
+        let own = Rc::downgrade(&feed);
+        feed.replace(Some(Reconnecting::new(ReconnectOptions::new(), move || {
+            attempts.set(attempts.get() + 1);
+            let sender = own.upgrade().and_then(|feed| Some(feed.borrow().as_ref()?.sender()));
+            sender.into_iter().for_each(|sender| sender.reconnect_now());
+            pending::<Result<&str, _>>()
+        })));
+        page.sleep(ms(10)).await;
+    });
+    assert!((10..=page.turns()).contains(&counted.get()), "{} in {} turns", counted.get(), page.turns());
+}
+
+#[test]
+fn the_receive_limit_holds_once_and_what_is_dropped_is_counted() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+        let (page, server) = page();
+        let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, overflow)).on_open(
+            async |stream, attempt| {
+                if attempt.cause() != &Cause::Requested {
+                    stream.closed().await?;
+                }
+                Ok(())
+            },
+        );
+        page.run(async {
+            let (mut feed, mut peer) = open(options, &server).await;
+            (0..8).for_each(|number| peer.send(number.to_string()));
+            page.sleep(seconds(1)).await;
+            peer.reset();
+            // The preamble takes none of these.
+            let mut peer = server.accept().await;
+            (8..28).for_each(|number| peer.send(number.to_string()));
+            peer.close_with(4000, "");
+            join(waiting(&mut feed.states()), serve(&mut peer)).await;
+            assert!(feed.dropped() >= 18, "{overflow:?}: {} are dropped", feed.dropped());
+            feed.close().await.unwrap();
+            let received = feed.by_ref().count().await as u64;
+            assert!(received <= 10, "{overflow:?}: {received}");
+        });
+    }
+}
+
+#[test]
+fn a_preamble_receives_though_the_receive_queue_is_full() {
+    for overflow in [Overflow::Close, Overflow::DropOldest, Overflow::DropNewest] {
+        let (page, server) = page();
+        let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, overflow)).on_open(
+            async |stream, _| {
+                for _ in 0..3 {
+                    stream.next().await.ok_or("there was nothing")??;
+                }
+                Ok(())
+            },
+        );
+        page.run(async {
+            let feed = connect(options);
+            for _ in 0..2 {
+                let mut peer = server.accept().await;
+                (0..3).for_each(|number| peer.send(number.to_string()));
+                until(&mut feed.states(), |state| *state == State::Open).await;
+                (0..10).for_each(|number| peer.send(number.to_string()));
+                page.sleep(ms(100)).await;
+                if overflow == Overflow::Close {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn too_many_messages_close_for_good_and_say_so_last() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, Overflow::Close));
+    page.run(async {
+        let (mut feed, mut peer) = open(options, &server).await;
+        (0..20).for_each(|number| peer.send(number.to_string()));
+        assert_eq!(join(feed.closed(), serve(&mut peer)).await.0, Err(Error::Overflow));
+        let items: Vec<_> = feed.by_ref().collect().await;
+        assert_eq!((items.len(), items.last()), (11, Some(&Err(Error::Overflow))));
+        assert_eq!(feed.dropped(), 1);
+    });
+}
+
+#[test]
+fn a_message_without_memory_for_it_is_the_last_item() {
+    for heartbeat in [None, Some(heartbeat().interval(ms(10)))] {
+        let (page, server) = page();
+        page.set_memory(100);
+        let mut options = ReconnectOptions::new();
+        options.heartbeat = heartbeat;
+        page.run(async {
+            let (mut feed, mut peer) = open(options, &server).await;
+            page.sleep(ms(100)).await;
+            ["one", &"x".repeat(101), "two"].iter().for_each(|text| peer.send(*text));
+            page.sleep(ms(100)).await;
+            let items: Vec<_> = feed.by_ref().collect().await;
+            assert_eq!(items, [Ok("one".into()), Err(Error::OutOfMemory(101))]);
+            assert_eq!(feed.closed().await, Err(Error::OutOfMemory(101)));
+            assert_eq!(feed.state(), State::Closed { cause: Cause::Failed(Error::OutOfMemory(101)) });
+        });
+    }
+}
+
+#[test]
+fn a_page_that_was_frozen_keeps_its_connection() {
+    for (frozen_for, seed) in (5..25).flat_map(|frozen_for| (0..10).map(move |seed| (frozen_for, seed))) {
+        let page = Page::with_seed(seed);
+        let server = page.server(URL);
+        page.run(async {
+            let (feed, mut peer) = open(ReconnectOptions::new().heartbeat(heartbeat()), &server).await;
+            let mut states = feed.states();
+            page.spawn(async move { drop(serve(&mut peer).await) });
+            page.hide();
+            // A ping has just been sent, and its answer is not yet read.
+            page.sleep(ms(26_003)).await;
+            page.freeze();
+            page.sleep(ms(1000 * frozen_for)).await;
+            page.resume();
+            page.show();
+            page.sleep(seconds(60)).await;
+            assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
+            assert_eq!(states.next().now_or_never(), None, "frozen for {frozen_for} s, seed {seed}");
+        });
+    }
+}
+
+// As behind a proxy with an idle timeout.
+#[test]
+fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
+    for sends in [true, false] {
+        let (page, server) = page();
+        page.run(async {
+            let feed = connect(ReconnectOptions::new().backoff(Backoff::new().max_attempts(3)));
+            for _ in 0..10 {
+                let peer = server.accept().await;
+                until(&mut feed.states(), |state| *state == State::Open).await;
+                if sends {
+                    feed.send("x").await.unwrap();
+                }
+                page.sleep(seconds(12)).await;
+                peer.reset();
+                waiting(&mut feed.states()).await;
+            }
+            assert!(page.elapsed() < seconds(135), "{:?}", page.elapsed());
+        });
+    }
+}
+
+#[test]
+fn a_large_preamble_is_no_dead_peer() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 50_000, ..Network::default() });
+    let options = ReconnectOptions::new()
+        .heartbeat(heartbeat().interval(seconds(1)).timeout(seconds(3)))
+        .on_open(async |stream, _| Ok(stream.send(vec![0; 1_000_000]).await?));
+    page.run(async {
+        let (feed, mut peer) = open(options, &server).await;
+        let mut states = feed.states();
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        page.sleep(seconds(60)).await;
+        assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
+        assert_eq!(states.next().now_or_never(), None);
+    });
+}
+
+#[test]
+fn a_message_on_which_the_browser_throws_does_not_block_the_queue() {
+    let (page, server) = page();
+    page.throw_on_send(|message| message.as_text() == Some("bad"));
+    page.run(async {
+        let feed = connect(ReconnectOptions::new());
+        assert_eq!([feed.try_send("bad"), feed.try_send("good")], [Ok(1), Ok(2)]);
+        let mut states = feed.states();
+        let mut peer = server.accept().await;
+        assert_eq!(peer.receive().await, Some("good".into()));
+        let seen = until(&mut states, |state| matches!(state, State::Rejected { .. })).await;
+        assert!(matches!(seen.last(), Some(State::Rejected { number: 1, error: Error::Thrown { .. } })), "{seen:?}");
+        // One that is not queued is handed back.
+        let unsent = feed.send("bad").await.unwrap_err();
+        assert!(matches!(unsent.error, Error::Thrown { .. }));
+        assert_eq!(unsent.message, "bad".into());
+        assert_eq!(feed.counts(), Counts { rejected: 2, unconfirmed: 1, ..Counts::default() });
+        assert_eq!(feed.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_page_that_sends_inside_of_send_keeps_every_message() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        let sender = Rc::new(feed.sender());
+        let own = Rc::downgrade(&sender);
+        // Code of the page that wraps the browser's function, and reports what is sent by the same connection.
+        page.throw_on_send(move |message| {
+            let is_first = message.as_text().is_some_and(|text| !text.starts_with("sent"));
+            if let (true, Some(sender)) = (is_first, own.upgrade()) {
+                sender.try_send(format!("sent {}", sender.counts().queued)).unwrap();
+            }
+            false
+        });
+        assert_eq!(feed.send("one").await, Ok(1));
+        assert_eq!(feed.send("two").await, Ok(3));
+        for expected in ["one", "sent 1", "two", "sent 1"] {
+            assert_eq!(peer.receive().await, Some(expected.into()));
+        }
+    });
+}
+
+#[test]
+fn reconnecting_now_does_not_wait_for_a_peer_that_has_vanished() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        peer.vanish();
+        page.sleep(seconds(1)).await;
+        let before = page.elapsed();
+        feed.reconnect_now();
+        let _peer = server.accept().await;
+        assert!(page.elapsed() - before < ms(600), "{:?}", page.elapsed() - before);
+    });
+}
+
+#[test]
+fn reconnecting_now_begins_an_attempt_that_hangs_again() {
+    let (page, server) = page();
+    let hangs = Cell::new(true);
+    let options =
+        ReconnectOptions::new().on_open(async move |_, _| if hangs.replace(false) { pending().await } else { Ok(()) });
+    page.run(async {
+        let feed = connect(options);
+        let mut hanging = server.accept().await;
+        page.sleep(seconds(1)).await;
+        let mut states = feed.states();
+        feed.reconnect_now();
+        let _peer = server.accept().await;
+        until(&mut states, |state| *state == State::Open).await;
+        assert!(page.elapsed() < ms(1100), "{:?}", page.elapsed());
+        // The connection that was given up is closed.
+        assert_eq!(hanging.receive().await, None);
+    });
+}
+
+#[test]
+fn resuming_leaves_an_open_connection_alone() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        feed.resume();
+        page.sleep(seconds(10)).await;
+        assert_eq!(feed.state(), State::Open);
+        feed.send("hello").await.unwrap();
+        assert_eq!(peer.receive().await, Some("hello".into()));
+    });
+}
+
+#[test]
+fn typed_messages_have_numbers() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        let sender = feed.sender().typed::<u32, Json>();
+        let feed = feed.typed::<u32, u32, Json>();
+        assert_eq!(
+            [feed.send_numbered(7).await, sender.send_numbered(&8).await.map_err(|_| unreachable!())],
+            [Ok(1), Ok(2)]
+        );
+        assert_eq!([peer.receive().await, peer.receive().await], [Some("7".into()), Some("8".into())]);
+        assert_eq!(feed.get_ref().confirm(2), 2);
+        feed.get_ref().close().now_or_never();
+        let unsent = feed.send_numbered(9).await.unwrap_err();
+        assert_eq!((unsent.message, unsent.error), (9, Error::NotOpen(ReadyState::Closing)));
+    });
+}
+
+#[test]
+fn what_was_unsent_at_the_end_counts_as_unsent() {
+    for seed in 0..20 {
+        let page = Page::with_seed(seed);
+        let server = page.server(URL);
+        page.run(async {
+            let (stream, mut peer) = join(crate::WebSocketStream::connect(URL), server.accept()).await;
+            let link = crate::reconnect::link::Link::new(stream.unwrap(), 1);
+            peer.set_stalled(true);
+            link.send(&Message::from(vec![0; 10_000_000])).unwrap();
+            page.sleep(seconds(1)).await;
+            let before = link.flow();
+            assert!(before.unsent > 9_000_000, "{before:?}");
+            peer.reset();
+            page.sleep(seconds(1)).await;
+            assert_eq!(link.flow(), before, "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn nothing_is_left_of_one_that_is_dropped() {
+    let preparing = || ReconnectOptions::new().on_open(async |_, _| pending().await);
+    let full = || ReconnectOptions::new().heartbeat(heartbeat()).queue(1000, 1, WhenFull::Wait);
+    for options in [preparing(), full()] {
+        for after in [0, 3, 12, 30, 1000, 40_000] {
+            let (page, server) = page();
+            page.run(async {
+                let feed = connect(options.clone());
+                let mut states = feed.states();
+                let _ = feed.try_send("queued");
+                let sender = feed.sender();
+                let mut waiting = Box::pin(sender.send("waiting"));
+                let _ = waiting.as_mut().now_or_never();
+                let peer = server.accept().map(|mut peer| async move { serve(&mut peer).await });
+                page.sleep(ms(after)).await;
+                drop((waiting, feed));
+                drop(sender);
+                while states.next().await.is_some() {}
+                let _ = peer.now_or_never();
+                page.sleep(seconds(100)).await;
+                assert_eq!(page.leftovers(), Default::default(), "after {after} ms");
+            });
+        }
+    }
+}
