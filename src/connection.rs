@@ -118,11 +118,10 @@ impl Connection {
         self.shared.backpressure.poll_empty(context, wait)
     }
 
-    /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones, and how many were dropped.
-    pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> (VecDeque<Data>, u64) {
+    /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones.
+    pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> VecDeque<Data> {
         let _ = self.shared.inlet.set(Box::new(inlet));
-        let mut queue = self.shared.queue.borrow_mut();
-        (queue.drain(), queue.dropped())
+        self.shared.queue.borrow_mut().drain()
     }
 
     /// See [`Backpressure::progress`].

@@ -116,6 +116,9 @@ pub(crate) async fn attempt(
     let mut stream = connected?;
     let attempt = Attempt { number: begin.number, cause: begin.cause, shared };
     let prepared = in_time(&mut timer, prepare(&options, &mut stream, &attempt)).await;
+    if let Some(shared) = attempt.shared.upgrade() {
+        shared.inbox.borrow_mut().add_dropped(stream.dropped());
+    }
     match (prepared, stream.ended()) {
         (Some(Some(Ok(()))), _) => Ok(stream),
         // A close by the peer is the cause of what the preamble makes of it, and says more.

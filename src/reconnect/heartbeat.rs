@@ -78,6 +78,8 @@ pub(crate) struct Pulse {
 #[derive(Debug)]
 struct Waiting {
     deadline: Deadline,
+    /// Whether only the last part of the timeout is left.
+    is_last_part: bool,
     /// How many pings in a row were sent because of late timers.
     pings: u32,
     /// If the ping is behind other bytes: those that had left when it was last looked at, and those before it.
@@ -107,6 +109,9 @@ pub(crate) enum Beat {
 
 /// A timer that is later than this may have been held back together with the answer.
 const LATE: Duration = Duration::from_millis(500);
+/// The last part of a timeout, before which the clock is looked at, too: where a page was frozen for nearly the whole timeout,
+/// browsers may fire a timer before they deliver an answer that came long ago.
+const LAST_PART: Duration = Duration::from_secs(1);
 /// Unanswered pings that are proof, however late the timers.
 const PROOF: u32 = 3;
 
@@ -122,21 +127,24 @@ impl Pulse {
 
     /// Looks at the clock.
     pub fn look(&mut self, now: Duration, flow: Flow) -> Beat {
-        let timeout = self.timing.timeout;
         let Some(waiting) = &mut self.waiting else {
             return if self.next.late_by(now).is_some() { self.ping(now, flow, 1) } else { Beat::Nothing };
         };
         let Some(late_by) = waiting.deadline.late_by(now) else { return Beat::Nothing };
         match waiting.behind {
             Some((left, before)) if flow.left() > left => {
-                waiting.behind = (flow.left() < before).then_some((flow.left(), before));
-                waiting.deadline = Deadline::after(timeout, now);
+                let behind = (flow.left() < before).then_some((flow.left(), before));
+                self.waiting = Some(Waiting::new(self.timing, now, waiting.pings, behind));
                 Beat::Nothing
             }
-            _ if late_by < LATE || waiting.pings >= PROOF => Beat::Dead,
-            _ => {
+            _ if late_by >= LATE && waiting.pings < PROOF => {
                 let pings = waiting.pings + 1;
                 self.ping(now, flow, pings)
+            }
+            _ if late_by >= LATE || waiting.is_last_part => Beat::Dead,
+            _ => {
+                (waiting.deadline, waiting.is_last_part) = (Deadline::after(self.timing.last_part(), now), true);
+                Beat::Nothing
             }
         }
     }
@@ -144,8 +152,8 @@ impl Pulse {
     /// Pings at once, with a new timeout: the device may have slept, and an answer to the last ping may still be unread. A ping
     /// that has only just been sent is enough, as several events tell of one wake-up.
     pub fn probe(&mut self, now: Duration, flow: Flow) -> Beat {
-        let just_sent = self.timing.timeout / 10 * 9;
-        let is_sent = |waiting: &mut Waiting| waiting.deadline.remaining(now) > just_sent;
+        let just_sent = self.timing.first_part().saturating_sub(self.timing.timeout / 10);
+        let is_sent = |sent: &mut Waiting| !sent.is_last_part && sent.deadline.remaining(now) > just_sent;
         if self.waiting.as_mut().is_some_and(is_sent) { Beat::Nothing } else { self.ping(now, flow, 1) }
     }
 
@@ -156,11 +164,25 @@ impl Pulse {
 
     fn ping(&mut self, now: Duration, flow: Flow, pings: u32) -> Beat {
         self.next = Deadline::after(self.timing.interval, now);
-        self.waiting = Some(Waiting {
-            deadline: Deadline::after(self.timing.timeout, now),
-            pings,
-            behind: (flow.unsent > 0).then(|| (flow.left(), flow.handed)),
-        });
+        let behind = (flow.unsent > 0).then(|| (flow.left(), flow.handed));
+        self.waiting = Some(Waiting::new(self.timing, now, pings, behind));
         Beat::Ping
+    }
+}
+
+impl Waiting {
+    fn new(timing: Timing, now: Duration, pings: u32, behind: Option<(u64, u64)>) -> Self {
+        let deadline = Deadline::after(timing.first_part(), now);
+        Self { deadline, is_last_part: false, pings, behind }
+    }
+}
+
+impl Timing {
+    fn first_part(self) -> Duration {
+        self.timeout.saturating_sub(self.last_part())
+    }
+
+    fn last_part(self) -> Duration {
+        LAST_PART.min(self.timeout / 2)
     }
 }

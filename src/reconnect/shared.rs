@@ -153,12 +153,11 @@ impl Shared {
     /// Uses an open connection from now on.
     pub fn adopt(self: &Rc<Self>, stream: WebSocketStream, generation: u64) {
         let shared = Rc::downgrade(self);
-        let (queued, dropped) = stream.connection().divert(move |data| {
+        let queued = stream.connection().divert(move |data| {
             if let Some(shared) = shared.upgrade() {
                 shared.received(generation, data);
             }
         });
-        self.inbox.borrow_mut().add_dropped(dropped);
         self.link.replace(Some(Rc::new(Link::new(stream, generation))));
         self.handle(Event::Connection(generation, Signal::Opened));
         queued.into_iter().for_each(|data| self.received(generation, data));

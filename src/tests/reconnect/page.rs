@@ -5,7 +5,7 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{join, ready};
+use futures_util::future::join;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
 
 use super::{ms, seconds};
@@ -344,12 +344,18 @@ fn a_provider_that_asks_for_another_attempt_leaves_the_page_its_turns() {
 
 #[test]
 fn the_receive_limit_holds_once_and_what_is_dropped_is_counted() {
-    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+    for (overflow, fails) in
+        [(Overflow::DropOldest, false), (Overflow::DropNewest, false), (Overflow::DropNewest, true)]
+    {
         let (page, server) = page();
+        let world = page.clone();
+        // A preamble that takes what it is sent too late.
         let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, overflow)).on_open(
-            async |stream, attempt| {
+            async move |stream, attempt| {
                 if attempt.cause() != &Cause::Requested {
-                    stream.closed().await?;
+                    world.sleep(seconds(1)).await;
+                    assert_eq!(stream.dropped(), 18, "8 of 10 are waiting, so there is room for 2");
+                    return if fails { Err("too late".into()) } else { Ok(()) };
                 }
                 Ok(())
             },
@@ -359,15 +365,21 @@ fn the_receive_limit_holds_once_and_what_is_dropped_is_counted() {
             (0..8).for_each(|number| peer.send(number.to_string()));
             page.sleep(seconds(1)).await;
             peer.reset();
-            // The preamble takes none of these.
             let mut peer = server.accept().await;
             (8..28).for_each(|number| peer.send(number.to_string()));
-            peer.close_with(4000, "");
-            join(waiting(&mut feed.states()), serve(&mut peer)).await;
-            assert!(feed.dropped() >= 18, "{overflow:?}: {} are dropped", feed.dropped());
-            feed.close().await.unwrap();
-            let received = feed.by_ref().count().await as u64;
-            assert!(received <= 10, "{overflow:?}: {received}");
+            page.sleep(seconds(2)).await;
+            assert_eq!(feed.dropped(), 18);
+            let received: Vec<_> =
+                std::iter::from_fn(|| feed.next().now_or_never()?).map(|item| item.unwrap()).collect();
+            let expected = match overflow {
+                _ if fails => 0..8,
+                Overflow::DropNewest => 0..10,
+                _ => 0..8,
+            };
+            let numbers = expected.map(|number| Message::from(number.to_string()));
+            let last = [26, 27].map(|number| Message::from(number.to_string()));
+            let is_last = overflow == Overflow::DropOldest;
+            assert_eq!(received, numbers.chain(last.into_iter().filter(|_| is_last)).collect::<Vec<_>>());
         });
     }
 }
@@ -436,23 +448,27 @@ fn a_message_without_memory_for_it_is_the_last_item() {
 
 #[test]
 fn a_page_that_was_frozen_keeps_its_connection() {
-    for (frozen_for, seed) in (5..25).flat_map(|frozen_for| (0..10).map(move |seed| (frozen_for, seed))) {
+    for seed in 0..200 {
         let page = Page::with_seed(seed);
         let server = page.server(URL);
+        let is_hidden = seed % 2 == 0;
         page.run(async {
             let (feed, mut peer) = open(ReconnectOptions::new().heartbeat(heartbeat()), &server).await;
             let mut states = feed.states();
-            page.spawn(async move { drop(serve(&mut peer).await) });
-            page.hide();
-            // A ping has just been sent, and its answer is not yet read.
-            page.sleep(ms(26_003)).await;
+            if is_hidden {
+                page.hide();
+            }
+            // From when the ping has arrived, until about the time by which its answer must be read.
+            assert_eq!(peer.receive().await, Some("ping".into()));
             page.freeze();
-            page.sleep(ms(1000 * frozen_for)).await;
+            peer.send("pong");
+            page.sleep(ms(9_000 + 20 * seed)).await;
             page.resume();
             page.show();
+            page.spawn(async move { drop(serve(&mut peer).await) });
             page.sleep(seconds(60)).await;
             assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
-            assert_eq!(states.next().now_or_never(), None, "frozen for {frozen_for} s, seed {seed}");
+            assert_eq!(states.next().now_or_never(), None, "seed {seed}");
         });
     }
 }
@@ -514,6 +530,24 @@ fn a_message_on_which_the_browser_throws_does_not_block_the_queue() {
         assert_eq!(unsent.message, "bad".into());
         assert_eq!(feed.counts(), Counts { rejected: 2, unconfirmed: 1, ..Counts::default() });
         assert_eq!(feed.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_message_on_which_the_browser_throws_does_not_hold_up_a_close() {
+    let (page, server) = page();
+    page.throw_on_send(|message| message.as_text() == Some("bad"));
+    page.run(async {
+        let feed = connect(ReconnectOptions::new().queue(4 << 20, 10, WhenFull::Reject));
+        feed.send(vec![0; 2 << 20]).await.unwrap();
+        for text in ["bad", "good"] {
+            assert!(feed.try_send(text).is_ok());
+        }
+        let mut peer = server.accept().await;
+        until(&mut feed.states(), |state| *state == State::Open).await;
+        assert_eq!(feed.counts().queued, 2);
+        let (closed, received) = join(feed.close(), serve(&mut peer)).await;
+        assert_eq!((closed, received), (Ok(Some(event(1005, true))), vec!["?".into(), "good".into()]));
     });
 }
 
