@@ -291,7 +291,7 @@ impl Shared {
     fn hand_over(&self, link: &Link, message: Message, number: u64) -> Result<u64, SendError<Message>> {
         let taken = link.send(&message);
         let mut machine = self.machine.borrow_mut();
-        let handed = match taken {
+        match taken {
             Err(error) if !matches!(error, Error::NotOpen(_)) => {
                 machine.outbox.refused();
                 Err(SendError { message, error })
@@ -300,14 +300,7 @@ impl Shared {
                 machine.handed(message, taken);
                 Ok(number)
             }
-        };
-        // Code of the page that ran meanwhile may have queued more, or closed.
-        let is_to_drive = machine.has_actions() || machine.outbox.is_pending();
-        drop(machine);
-        if is_to_drive {
-            self.wake();
         }
-        handed
     }
 
     /// Says that the peer has received messages up to a number.
