@@ -95,6 +95,10 @@ impl Driver {
             }
             has_sent = true;
         }
+        if !is_pending() {
+            // It is the next one's turn.
+            self.room = Wait::default();
+        }
         if has_sent {
             shared.notify.wake_all();
         }

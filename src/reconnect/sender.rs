@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 
 use super::event::Command;
-use super::patience::Patience;
+use super::patience::{Patience, Turn};
 use super::shared::Shared;
 use crate::codec::Encode;
 use crate::{
@@ -44,7 +44,7 @@ pub(crate) struct Handle(Rc<Shared>);
 /// The progress of the methods of [`Sink`].
 #[derive(Default)]
 struct SinkState {
-    room: Patience,
+    room: Turn,
     flush: Patience,
     close: Option<Patience>,
 }
@@ -74,8 +74,8 @@ impl ReconnectingSender {
     /// It resolves when the message was handed over to the browser or is queued. Numbers begin with 1 and increase in the order
     /// in which messages go out. While a connection is open, it waits as long as more than
     /// [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent. While there is none, it waits only if the queue is
-    /// full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Dropping the future before it resolves sends nothing and
-    /// drops the message.
+    /// full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Senders are served in the order in which they began to
+    /// wait. Dropping the future before it resolves sends nothing and drops the message.
     ///
     /// # Errors
     ///
@@ -86,8 +86,8 @@ impl ReconnectingSender {
     ///
     /// The error hands the message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
-        let (message, mut patience) = (message.into(), Patience::default());
-        match poll_fn(|context| self.shared().poll_room(context, &mut patience)).await {
+        let (message, mut turn) = (message.into(), Turn::default());
+        match poll_fn(|context| self.shared().poll_room(context, &mut turn)).await {
             Ok(()) => self.shared().try_send(message, true),
             Err(error) => {
                 self.shared().machine.borrow_mut().outbox.reject();
@@ -100,8 +100,8 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent, or the queue is full; otherwise as for
-    /// [`send`](Self::send). The error hands the message back.
+    /// [`Error::Full`] if more than the high water mark is unsent, if the queue is full, or if others wait to send; otherwise as
+    /// for [`send`](Self::send). The error hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
         self.shared().try_send(message.into(), false)
     }
@@ -261,7 +261,10 @@ impl Sink<Message> for ReconnectingSender {
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, sink } = &mut *self;
-        handle.0.poll_room(context, &mut sink.room)
+        let room = ready!(handle.0.poll_room(context, &mut sink.room));
+        // Whether a message follows nobody knows.
+        sink.room = Turn::default();
+        Poll::Ready(room)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use super::inbox::Inbox;
 use super::link::Link;
 use super::machine::Machine;
 use super::outbox::Outbox;
+use super::patience::Line;
 use super::state::Announcer;
 use crate::notify::Notify;
 use crate::queue::{Len, Overfull, Wake};
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub end: RefCell<Option<Result<Option<CloseEvent>, Error>>>,
     /// Wakes those who wait for room, for a flush, or for the end.
     pub notify: Notify,
+    /// Of those who wait for room, only the first one waits there.
+    pub line: Rc<Line>,
     driver: Cell<Option<Box<Driver>>>,
     task: RefCell<Option<Waker>>,
     is_dropped: Cell<bool>,
@@ -71,6 +74,7 @@ impl Shared {
             close_frame: RefCell::default(),
             end: RefCell::default(),
             notify: Notify::default(),
+            line: Rc::default(),
             driver: Cell::default(),
             task: RefCell::default(),
             is_dropped: Cell::default(),
@@ -257,13 +261,14 @@ impl Shared {
 
     /// Hands a message over, or queues it, and gives its number; or hands it back.
     ///
-    /// One who has waited was told that there is room. Others may wait behind it by now.
-    pub fn try_send(&self, message: Message, has_waited: bool) -> Result<u64, SendError<Message>> {
+    /// One who has waited was told that it is its turn. Others go behind all who wait.
+    pub fn try_send(&self, message: Message, is_its_turn: bool) -> Result<u64, SendError<Message>> {
         let (len, link) = (message.len(), self.link().filter(|link| link.is_open()));
-        let has_room = has_waited || link.as_ref().is_some_and(|link| link.has_room());
+        let has_room = is_its_turn || link.as_ref().is_some_and(|link| link.has_room());
         let mut machine = self.machine.borrow_mut();
         let refused = match (machine.refusal(), link) {
             (Some(refusal), _) => refusal,
+            (None, _) if !is_its_turn && !self.line.is_empty() => Error::Full,
             (None, Some(link)) if machine.is_open() && !machine.outbox.is_pending() => {
                 if has_room {
                     let number = machine.outbox.take_in_hand(len);
