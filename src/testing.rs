@@ -154,7 +154,7 @@ impl Page {
         self.0.set_clock(milliseconds);
     }
 
-    /// Hides the page, as behind another tab: timers fire once a second, and after five minutes once a minute.
+    /// Hides the page, as behind another tab: timers fire once a second, and in Chromium after five minutes once a minute.
     pub fn hide(&self) {
         self.0.set_hidden(true);
     }
@@ -176,6 +176,15 @@ impl Page {
 
     /// Resumes a frozen page. Overdue timers may fire before the events that have arrived meanwhile.
     pub fn resume(&self) {
+        self.0.set_frozen(false);
+    }
+
+    /// Ends all connections and resumes a frozen page, as Chromium 149 and newer do when a tab that was frozen is shown, or a
+    /// page comes back from the browser's cache: each gets one more message at most, and then `error` and `close` with 1006.
+    ///
+    /// Its server gets 1001 now, and not before.
+    pub fn resume_without_connections(&self) {
+        self.0.end_connections();
         self.0.set_frozen(false);
     }
 

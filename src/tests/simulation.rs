@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, join};
 
-use crate::testing::{Network, Page};
+use crate::sys::Timer;
+use crate::testing::{Engine, Network, Page};
 use crate::{CloseEvent, Error, WebSocket, WebSocketStream};
 
 #[test]
@@ -139,5 +140,78 @@ fn a_peer_that_closes_and_leaves_ends_the_connection_whatever_it_has_not_read() 
         assert!(stream.closed().await.unwrap().was_clean);
         drop(stream);
         assert_eq!(page.leftovers(), Default::default());
+    });
+}
+
+#[test]
+fn a_page_that_is_resumed_may_have_lost_its_connections() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let mut stream = stream.unwrap();
+        page.freeze();
+        peer.send("one");
+        peer.send("two");
+        page.sleep(Duration::from_secs(60)).await;
+        assert!(!peer.is_ended());
+        page.resume_without_connections();
+        assert_eq!(stream.next().await, Some(Ok("one".into())));
+        let lost = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+        assert_eq!(stream.closed().await, Ok(lost));
+        assert!(!matches!(stream.next().await, Some(Ok(_))));
+        assert_eq!((peer.receive().await, peer.closed_with()), (None, Some((1001, ""))));
+    });
+}
+
+#[test]
+fn timers_of_a_hidden_page_are_as_late_as_the_engine_has_them() {
+    for (engine, late_by) in [(Engine::Chromium, 550), (Engine::Firefox, 950)] {
+        let page = Page::new().engine(engine);
+        page.run(async {
+            page.sleep(Duration::from_millis(400)).await;
+            page.hide();
+            let begin = page.elapsed();
+            Timer::new(Duration::from_millis(50)).await;
+            let late = page.elapsed() - begin - Duration::from_millis(50);
+            assert_eq!(late.as_millis(), late_by, "{engine:?}");
+        });
+    }
+}
+
+#[test]
+fn browsers_give_up_a_server_that_never_answers() {
+    for (engine, seconds) in [(Engine::Chromium, 240), (Engine::Firefox, 20)] {
+        let page = Page::new().engine(engine);
+        let server = page.server("ws://example.com/");
+        page.run(async {
+            let socket = WebSocket::new("ws://example.com/").unwrap();
+            let (closed, is_closed) = futures_channel::oneshot::channel();
+            socket.on_close(|event| closed.send(event.code).unwrap()).forget();
+            let _unanswered = server.handshake().await;
+            assert_eq!((is_closed.await, page.elapsed().as_secs()), (Ok(1006), seconds), "{engine:?}");
+        });
+    }
+}
+
+#[test]
+fn peers_go_on_while_the_page_is_busy() {
+    let page = Page::new();
+    page.serve("ws://example.com/", async |handshake| {
+        let Some(mut peer) = handshake.accept() else { return };
+        while let Some(message) = peer.receive().await {
+            peer.send(message);
+        }
+    });
+    page.run(async {
+        let mut stream = WebSocketStream::connect("ws://example.com/").await.unwrap();
+        stream.try_send("one").unwrap();
+        let begin = page.elapsed();
+        page.block(Duration::from_secs(1));
+        // What the browser has sent in a task, it tells in a later one.
+        assert_eq!(stream.buffered_amount(), 3);
+        assert_eq!(stream.next().await, Some(Ok("one".into())));
+        assert!(page.elapsed() - begin < Duration::from_millis(1001));
+        assert_eq!(stream.buffered_amount(), 0);
     });
 }

@@ -49,8 +49,8 @@ type Throws = Box<dyn Fn(&Message) -> bool>;
 /// What happens at some time.
 enum Scheduled {
     World(Action),
-    /// A timeout of the page and when it is due, which hidden and frozen pages delay.
-    Timeout(Duration, Action),
+    /// A timeout of the page, which hidden and frozen pages delay: when it was set, and when it is due.
+    Timeout(Duration, Duration, Action),
 }
 
 pub struct Page {
@@ -118,7 +118,7 @@ const BUSY: u64 = 200_000;
 const IDLE: u64 = 2_000_000;
 /// The most that a task takes.
 const TASK: u64 = 40_000;
-/// How often timers of a hidden page fire, at first and after [`INTENSIVE_AFTER`].
+/// How often timers of a hidden page fire, at first and, in Chromium, after [`INTENSIVE_AFTER`].
 const HIDDEN_TICK: Duration = Duration::from_secs(1);
 const INTENSIVE_TICK: Duration = Duration::from_secs(60);
 const INTENSIVE_AFTER: Duration = Duration::from_secs(300);
@@ -254,20 +254,20 @@ impl Page {
                     action();
                     self.run_world();
                 }
-                Scheduled::Timeout(due, action) => self.time_out(due, action),
+                Scheduled::Timeout(set, due, action) => self.time_out(set, due, action),
             }
         }
     }
 
-    fn time_out(&self, due: Duration, action: Action) {
-        let tick = match self.hidden_since.get() {
-            Some(since) if due.saturating_sub(since) >= INTENSIVE_AFTER => INTENSIVE_TICK,
-            Some(_) => HIDDEN_TICK,
-            None => Duration::ZERO,
+    fn time_out(&self, set: Duration, due: Duration, action: Action) {
+        let fires = match (self.hidden_since.get(), self.engine.get()) {
+            (None, _) => due,
+            (Some(_), Engine::Firefox) => due.max(set + HIDDEN_TICK),
+            (Some(since), _) if due.saturating_sub(since) >= INTENSIVE_AFTER => next_multiple(due, INTENSIVE_TICK),
+            (Some(_), _) => next_multiple(due, HIDDEN_TICK),
         };
-        let aligned = next_multiple(due, tick);
-        if aligned > self.now.get() {
-            self.schedule_at(aligned, Scheduled::Timeout(due, action));
+        if fires > self.now.get() {
+            self.schedule_at(fires, Scheduled::Timeout(set, due, action));
         } else if self.is_frozen.get() || self.is_held.get() {
             self.overdue.borrow_mut().push_back(action);
         } else {
@@ -326,8 +326,8 @@ impl Page {
 
     /// Sets a timeout of the page.
     pub fn set_timeout(&self, delay: Duration, action: impl FnOnce() + 'static) -> ScheduledId {
-        let due = self.now.get().saturating_add(delay);
-        self.schedule_at(due, Scheduled::Timeout(due, Box::new(action)))
+        let (set, due) = (self.now.get(), self.now.get().saturating_add(delay));
+        self.schedule_at(due, Scheduled::Timeout(set, due, Box::new(action)))
     }
 
     fn schedule_at(&self, at: Duration, scheduled: Scheduled) -> ScheduledId {
@@ -395,7 +395,7 @@ impl Page {
             // Timeouts that were put off to the next tick are due when they were set for.
             let scheduled = take(&mut *self.scheduled.borrow_mut());
             let as_set = scheduled.into_iter().map(|((at, id), scheduled)| match scheduled {
-                Scheduled::Timeout(due, _) => ((due, id), scheduled),
+                Scheduled::Timeout(_, due, _) => ((due, id), scheduled),
                 Scheduled::World(_) => ((at, id), scheduled),
             });
             self.scheduled.borrow_mut().extend(as_set);
@@ -408,6 +408,21 @@ impl Page {
         self.is_frozen.set(frozen);
         // What is overdue may run before the events that have arrived meanwhile.
         self.fire_overdue();
+    }
+
+    /// Ends all connections, as a browser does that has kept a page but not those. The page is told when it runs again.
+    pub fn end_connections(&self) {
+        // One message that had arrived may still come.
+        for (source, tasks) in &mut *self.ready.borrow_mut() {
+            if let Source::Socket(_) = source {
+                tasks.truncate(1);
+            }
+        }
+        let sockets: Vec<_> = self.sockets.borrow().values().cloned().collect();
+        for socket in sockets {
+            let delay = Duration::from_millis(4 + self.random_below(16));
+            self.after(delay, move || socket.is_ended_by_browser());
+        }
     }
 
     /// Holds timers back, or lets those fire that are due.

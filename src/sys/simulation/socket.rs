@@ -112,6 +112,7 @@ impl Socket {
             inner.fail(1006);
         } else {
             page.servers.connect(&page, Handshake::new(&page, &inner, protocols));
+            inner.give_up_connecting_later();
         }
         Ok(Self { inner: Some(inner), raw: undefined() })
     }
@@ -331,6 +332,21 @@ impl Inner {
         }
     }
 
+    /// Browsers give up a peer that does not answer the handshake.
+    fn give_up_connecting_later(self: &Rc<Self>) {
+        let patience = match self.engine() {
+            Engine::Chromium => 240,
+            Engine::Firefox => 20,
+        };
+        let socket = Rc::downgrade(self);
+        self.page.after(Duration::from_secs(patience), move || {
+            if let Some(socket) = socket.upgrade().filter(|socket| socket.is_waiting()) {
+                socket.is_given_up.set(true);
+                socket.fail(1006);
+            }
+        });
+    }
+
     /// Browsers give up a peer that does not answer the Close frame.
     fn give_up_later(self: &Rc<Self>) {
         let patience = match self.engine() {
@@ -415,6 +431,14 @@ impl Inner {
             let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
             socket.leave_wire(forgets, event, is_breach || !is_chromium);
         });
+    }
+
+    /// The browser has ended the connection. What was unsent stays counted.
+    pub fn is_ended_by_browser(self: &Rc<Self>) {
+        self.wire.borrow().iter().for_each(|wire| wire.leave(1001));
+        let socket = Rc::clone(self);
+        let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+        self.queue(move || socket.leave_wire(false, event, true));
     }
 
     fn leave_wire(self: &Rc<Self>, forgets: bool, event: CloseEvent, has_error: bool) {

@@ -342,14 +342,18 @@ impl Wire {
 
     /// The peer has broken the protocol: the browser tells it so, and ends the connection.
     fn fail(self: &Rc<Self>, client: &Rc<Inner>) {
-        if self.is_ended.replace(true) {
-            return;
+        if !self.is_ended.get() {
+            self.leave(1002);
+            client.is_lost(true);
         }
-        client.is_lost(true);
-        let Some(page) = self.page.upgrade() else { return };
+    }
+
+    /// The browser ends the connection with a Close frame, and waits for nothing.
+    pub fn leave(self: &Rc<Self>, code: u16) {
+        let Some(page) = self.page.upgrade().filter(|_| !self.is_ended.replace(true)) else { return };
         let wire = Rc::clone(self);
         page.after(self.network.get().delay, move || {
-            wire.inbox.push(Frame::Close(Some((1002, String::new()))));
+            wire.inbox.push(Frame::Close(Some((code, String::new()))));
             wire.inbox.end();
         });
     }
