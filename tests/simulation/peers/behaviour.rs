@@ -40,17 +40,17 @@ impl Connection {
         self.peer.send(message);
     }
 
-    /// Sends back what comes, after `change`.
-    pub async fn echo(&mut self, change: fn(Message) -> Message) {
+    /// Sends back what comes.
+    pub async fn echo(&mut self) {
         while let Some(message) = self.receive().await {
-            self.send(change(message));
+            self.send(message);
         }
     }
 
     /// Says something first, and echoes then.
     pub async fn greet(&mut self, greeting: String) {
         self.send(greeting);
-        self.echo(|message| message).await;
+        self.echo().await;
     }
 
     pub async fn greet_and_close(mut self, greeting: String) {
@@ -75,7 +75,7 @@ impl Connection {
         if self.peer.ping().await {
             self.send("pong");
         }
-        self.echo(|message| message).await;
+        self.echo().await;
     }
 
     /// Reads nothing for some time, and is a sink then.
@@ -183,7 +183,7 @@ impl Connection {
 
     /// Echoes, and resets the connection when that is told.
     pub async fn reset_by(mut self, told: oneshot::Receiver<()>) {
-        let is_told = matches!(select(told, pin!(self.echo(|message| message))).await, Either::Left(_));
+        let is_told = matches!(select(told, pin!(self.echo())).await, Either::Left(_));
         if is_told {
             self.peer.reset();
         }
@@ -194,14 +194,4 @@ impl Connection {
         let _ = told.await;
         self.peer.reset();
     }
-}
-
-/// Changes one bit of a binary message.
-pub fn flip(message: Message) -> Message {
-    let Message::Binary(mut bytes) = message else { return message };
-    let middle = bytes.len() / 2;
-    if let Some(byte) = bytes.get_mut(middle) {
-        *byte ^= 1;
-    }
-    Message::Binary(bytes)
 }

@@ -13,7 +13,7 @@ use futures_channel::oneshot;
 use wasm_websocket::testing::{Handshake, Page};
 
 use crate::suite::peer::url;
-use behaviour::{Connection, flip};
+use behaviour::Connection;
 use chaos::Chaos;
 use count::Counts;
 
@@ -45,8 +45,7 @@ impl Server {
         let path: Vec<_> = path.split('/').skip(3).map(decoded).collect();
         let path: Vec<_> = path.iter().map(String::as_str).collect();
         match path[..] {
-            ["echo"] | ["cookie", _] => self.accept(handshake)?.echo(|message| message).await,
-            ["flip"] => self.accept(handshake)?.echo(flip).await,
+            ["echo"] => self.accept(handshake)?.echo().await,
             ["sink"] => self.accept(handshake)?.sink().await,
             ["count", key] => self.accept(handshake)?.tell(self.counts.watch(key)).await,
             ["ping"] => self.accept(handshake)?.ping().await,
@@ -61,14 +60,10 @@ impl Server {
             ["close", code] => self.accept(handshake)?.close(number(code), "").await,
             ["close", code, reason] => self.accept(handshake)?.close(number(code), reason).await,
             ["flood", count, size] => self.accept(handshake)?.flood(number(count), number(size)).await,
-            ["protocol", name] => self.accept_with(handshake, Some(name))?.echo(|message| message).await,
+            ["protocol", name] => self.accept_with(handshake, Some(name))?.echo().await,
             ["frames", name] => self.accept(handshake)?.send_raw(frames::named(name)?).await,
             ["fault", "half-open"] => self.accept(handshake)?.half_open(MAX_TIME).await,
             ["fault", "cut"] => self.accept(handshake)?.cut_when_readable().await,
-            ["fault", "slow", time] => {
-                self.page.sleep(ms(time)).await;
-                self.accept(handshake)?.echo(|message| message).await;
-            }
             ["fault", "reset-after", bytes] => self.accept(handshake)?.reset_after(number(bytes)).await,
             ["fault", "reset-by", key] => {
                 let told = self.resets.told(key);
