@@ -17,7 +17,7 @@ export type Overflow = "close" | "dropOldest" | "dropNewest" | "unbounded";
 /** The most that may wait to be taken, and what becomes of more. A message of any size is taken if none waits. */
 export interface ReceiveLimit {
   /**
-   * The most bytes; text counts by its length.
+   * The most bytes. Text counts by its length, and a Blob as no bytes, since its bytes are not in the page's memory.
    *
    * @default 67108864 (64 MiB)
    */

@@ -14,6 +14,8 @@ use crate::{Blob, Error};
 #[must_use = "it reads when it is polled"]
 pub struct Chunks {
     blob: Blob,
+    /// The length of the Blob, which never changes, and is the browser's to tell.
+    total: u64,
     len: u64,
     read: u64,
     reading: Option<Reading>,
@@ -43,7 +45,7 @@ impl Blob {
     /// }
     /// ```
     pub fn chunks(&self, len: u64) -> Chunks {
-        Chunks { blob: self.clone(), len: len.max(1), read: 0, reading: None }
+        Chunks { blob: self.clone(), total: self.len(), len: len.max(1), read: 0, reading: None }
     }
 }
 
@@ -54,22 +56,22 @@ impl Stream for Chunks {
         if self.is_terminated() {
             return Poll::Ready(None);
         }
-        let Self { blob, len, read, reading } = &mut *self;
-        let end = read.saturating_add(*len).min(blob.len());
+        let Self { blob, total, len, read, reading } = &mut *self;
+        let end = read.saturating_add(*len).min(*total);
         let reading_now = reading.get_or_insert_with(|| {
             let part = blob.slice(*read..end);
             Box::pin(async move { part.bytes().await })
         });
         let bytes = ready!(reading_now.as_mut().poll(context));
         *reading = None;
-        *read = if bytes.is_ok() { end } else { blob.len() };
+        *read = if bytes.is_ok() { end } else { *total };
         Poll::Ready(Some(bytes))
     }
 }
 
 impl FusedStream for Chunks {
     fn is_terminated(&self) -> bool {
-        self.read == self.blob.len()
+        self.read == self.total
     }
 }
 

@@ -107,8 +107,11 @@ impl Options {
     /// messages, beyond which the connection is closed.
     ///
     /// Empty messages count as messages. A message of any size is taken if none waits. With [`Overflow::Unbounded`] there is
-    /// no limit, whatever the numbers. Text counts by its length in UTF-16 units, as its bytes are not known before it is
-    /// taken. A [`WebSocket`](crate::WebSocket) keeps nothing.
+    /// no limit, whatever the numbers. A [`WebSocket`](crate::WebSocket) keeps nothing.
+    ///
+    /// - Binary messages count by their bytes.
+    /// - Text counts by its length in UTF-16 units, as its bytes are not known before it is taken.
+    /// - Blobs count as messages without bytes, since their bytes are not in the page's memory.
     pub fn receive_limit(mut self, bytes: u64, messages: usize, overflow: Overflow) -> Self {
         self.receive_limit = Limit { bytes, messages, overflow };
         self

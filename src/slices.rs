@@ -14,6 +14,8 @@ use crate::{Blob, Error, Sender};
 pub struct Slices {
     sender: Sender,
     blob: Blob,
+    /// The length of the Blob, which never changes, and is the browser's to tell.
+    total: u64,
     len: u64,
     wait: Wait,
     sent: u64,
@@ -35,11 +37,12 @@ pub struct Progress {
 impl Slices {
     pub(crate) fn new(sender: Sender, blob: Blob, len: u64) -> Self {
         // Slices of nothing would never come to an end.
-        Self { sender, blob, len: len.max(1), wait: Wait::default(), sent: 0, has_failed: false }
+        let total = blob.len();
+        Self { sender, blob, total, len: len.max(1), wait: Wait::default(), sent: 0, has_failed: false }
     }
 
     fn send_next(&mut self) -> Result<Progress, Error> {
-        let total = self.blob.len();
+        let total = self.total;
         let end = self.sent.saturating_add(self.len).min(total);
         self.sender.socket().send_while_open(self.blob.slice(self.sent..end))?;
         self.sent = end;
@@ -67,7 +70,7 @@ impl Stream for Slices {
 
 impl FusedStream for Slices {
     fn is_terminated(&self) -> bool {
-        self.has_failed || self.sent == self.blob.len()
+        self.has_failed || self.sent == self.total
     }
 }
 

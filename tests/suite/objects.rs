@@ -1,7 +1,7 @@
 //! JavaScript's own objects, sent and received.
 
 use futures_util::StreamExt;
-use js_sys::{ArrayBuffer, ArrayBufferOptions, JsString, Uint8Array, Uint8ClampedArray};
+use js_sys::{ArrayBuffer, ArrayBufferOptions, JsString, Reflect, Uint8Array, Uint8ClampedArray};
 use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_websocket::{BinaryType, Blob, Error, Options, Overflow, RawMessage};
@@ -200,4 +200,21 @@ async fn a_buffer_that_was_given_away_is_an_error() {
     assert_eq!(next(&mut stream).await, vec![b'a', b'b'].into());
     assert!(matches!(stream.next().await, Some(Err(Error::Thrown { name, .. })) if name == "TypeError"));
     assert_eq!(next(&mut stream).await.len(), 4);
+}
+
+// Each question is a call from wasm to JavaScript.
+#[apply(browser_test)]
+async fn a_blob_is_asked_for_its_length_once() {
+    let count = "(() => {
+        const blob = new Blob(['0123456789']);
+        Object.defineProperty(blob, 'size', { get: () => { blob.asked = (blob.asked ?? 0) + 1; return 10 } });
+        return blob;
+    })()";
+    let blob = Blob::from_raw(js(count).unchecked_into());
+    let asked = || Reflect::get(blob.as_raw(), &"asked".into()).unwrap().as_f64();
+    let mut stream = connect("/echo").await;
+    assert_eq!(stream.send_slices(blob.clone(), 1).count().await, 10);
+    assert_eq!(asked(), Some(1.0));
+    assert_eq!(blob.chunks(1).count().await, 10);
+    assert_eq!(asked(), Some(2.0));
 }

@@ -57,9 +57,10 @@ impl Kind {
 }
 
 impl Data {
-    /// Bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
+    /// The bytes of the page's memory that it holds. For text its UTF-16 units, as its bytes are not known before it is decoded;
+    /// for a Blob 0.
     pub fn len(&self) -> u64 {
-        self.len
+        if self.kind == Kind::Blob { 0 } else { self.len }
     }
 
     /// Copies text and bytes into wasm memory. None for what no browser delivers.

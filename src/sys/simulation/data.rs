@@ -17,12 +17,14 @@ pub enum Data {
 }
 
 impl Data {
-    /// Bytes, or for text its UTF-16 units: its bytes are not known before it is decoded.
+    /// The bytes of the page's memory that it holds. For text its UTF-16 units, as its bytes are not known before it is decoded;
+    /// for a Blob 0.
     pub fn len(&self) -> u64 {
         match self {
             Self::Text(text) if text.is_ascii() => text.len() as u64,
             Self::Text(text) => text.encode_utf16().count() as u64,
-            Self::Binary(bytes) | Self::Blob(bytes) => bytes.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::Blob(_) => 0,
         }
     }
 
