@@ -207,7 +207,8 @@ pub async fn connect(account: &Account, url: &str, options: &OptionsPlan, peer: 
     };
     let is_failed = matches!(peer.answer, Answer::Refuse) || account.conversation.is_broken.get();
     let is_expected = match error {
-        Error::ConnectFailed { .. } => is_failed,
+        // Firefox itself gives up a peer that does not answer, after the 20 seconds that are our default, too.
+        Error::ConnectFailed { .. } => is_failed || matches!(peer.answer, Answer::Ignore),
         Error::ConnectTimeout { .. } => !is_failed,
         _ => false,
     };
