@@ -143,6 +143,8 @@ async fn every_wait_ends_whatever_the_server_does() {
         for (name, result) in waits(path).await {
             match name {
                 "next" if path == "/stall/100" => assert!(matches!(result, Err(Error::Unclean(_))), "{result:?}"),
+                // Chromium calls a close unclean if something was unsent, though the peer's Close frame has come.
+                "next" if matches!(result, Err(Error::Unclean(_))) => {}
                 "closed" | "next" | "close" => assert_eq!(result, Ok(()), "{name} at {path}"),
                 // A server that closes reads on, and it may have read all before its Close frame is seen.
                 _ if path == "/quit/100" && result.is_ok() => {}
