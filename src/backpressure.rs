@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::notify::wake_each;
 use crate::sys::{RawSocket, Timer, in_next_turn};
 use crate::{Options, ReadyState};
 
@@ -159,7 +160,7 @@ impl Backpressure {
         (line.is_draining, line.look) = (false, None);
         let places = take(&mut line.places);
         drop(line);
-        places.into_iter().for_each(|place| place.waker.wake());
+        wake_each(places.into_iter().map(|place| place.waker));
     }
 
     fn is_below_high(self: &Rc<Self>, line: &mut Line, amount: u64) -> bool {
@@ -249,7 +250,7 @@ impl Backpressure {
             line.look = Some(self.look_after(delay, amount));
         }
         drop(line);
-        called.into_iter().chain(flushed).for_each(Waker::wake);
+        wake_each(called.into_iter().chain(flushed));
     }
 
     fn look_after(self: &Rc<Self>, delay: u32, amount: u64) -> Look {

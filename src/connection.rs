@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::backpressure::{Backpressure, Wait};
 use crate::close;
 use crate::lifecycle::Lifecycle;
+use crate::notify::Finally;
 use crate::queue::{Overfull, Queue, Taken, Wake};
 use crate::sys::{Data, Listener, RawSocket, in_next_turn};
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
@@ -218,9 +219,10 @@ impl Shared {
     fn ended(&self, end: Result<CloseEvent, Error>) {
         let loss = end.clone().and_then(CloseEvent::checked).err();
         let reader = self.queue.borrow_mut().end(loss);
+        // Each in its turn, also if waking one of them panics.
+        let _reader = Finally::new(|| wake(reader));
+        let _senders = Finally::new(|| self.backpressure.wake_all());
         self.lifecycle.end(end);
-        self.backpressure.wake_all();
-        wake(reader);
     }
 }
 

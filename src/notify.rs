@@ -17,11 +17,7 @@ pub(crate) struct Waiter(Option<Rc<Waker>>);
 impl Notify {
     /// Wakes everyone. An executor may poll them before this returns, so the caller must hold no borrow.
     pub fn wake_all(&self) {
-        for waker in self.0.take() {
-            if let Some(waker) = waker.upgrade() {
-                waker.wake_by_ref();
-            }
-        }
+        wake_each(self.0.take().into_iter().filter_map(|waker| Some(Waker::clone(&*waker.upgrade()?))));
     }
 
     /// Makes one wait for the next time that everyone is woken.
@@ -45,6 +41,39 @@ impl Notify {
         let places = waiting.len();
         self.0.set(waiting);
         places
+    }
+}
+
+/// Wakes each, also if waking one of them panics, where panics unwind. The caller must hold no borrow.
+pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
+    let mut rest = Rest(wakers.into_iter());
+    rest.0.by_ref().for_each(Waker::wake);
+}
+
+/// The wakers that are left to wake.
+struct Rest<I: Iterator<Item = Waker>>(I);
+
+#[cfg(panic = "unwind")]
+impl<I: Iterator<Item = Waker>> Drop for Rest<I> {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(Waker::wake);
+    }
+}
+
+/// Does something when it is dropped, and so also if what was done before panics.
+pub(crate) struct Finally<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Finally<F> {
+    pub fn new(action: F) -> Self {
+        Self(Some(action))
+    }
+}
+
+impl<F: FnOnce()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        if let Some(action) = self.0.take() {
+            action();
+        }
     }
 }
 

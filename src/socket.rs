@@ -12,7 +12,8 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 /// The browser's [`WebSocket`], typed: its events call your closures.
 ///
 /// A closure may send, close, and add or drop listeners. Dropping the socket removes all its listeners and closes it; what
-/// was sent goes out first. To share it, put it in an [`Rc`]: it stays in the thread that made it (`!Send`). Two are equal
+/// was sent goes out first. If it is still connecting, the browser completes the handshake, within a second, and closes it
+/// then. To share it, put it in an [`Rc`]: it stays in the thread that made it (`!Send`). Two are equal
 /// if they are the same socket.
 ///
 /// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface

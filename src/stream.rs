@@ -63,6 +63,10 @@ impl WebSocketStream {
     /// The connection is begun by the call. The future resolves when it is open or has failed. Dropping the future closes
     /// the connection. [`Options::connect`] does the same with options.
     ///
+    /// While the connection opens, dropping the future lets the browser complete the handshake, within a second, and then
+    /// close with code 1000: browsers report a socket that is closed while it connects as a failure. So the server may see a
+    /// connection that opens and closes at once.
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidUrl`], [`Error::Security`], [`Error::Unsupported`], [`Error::ConnectFailed`] or

@@ -14,6 +14,8 @@ mod ending;
 mod error;
 mod lifecycle;
 mod notify;
+#[cfg(not(target_arch = "wasm32"))]
+mod outside;
 mod protocol;
 mod queue;
 mod reconnect;

@@ -17,3 +17,59 @@ fn the_place_of_one_who_has_gone_is_used_again() {
     (0..10).for_each(|_| notify.wait(&mut Waiter::default(), Waker::noop()));
     assert_eq!(notify.places(), 2);
 }
+
+/// Where panics unwind.
+#[cfg(not(target_arch = "wasm32"))]
+mod panics {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Wake, Waker};
+
+    use futures_util::{FutureExt, StreamExt, join};
+
+    use crate::notify::{Notify, Waiter};
+    use crate::testing::Page;
+    use crate::tests::Count;
+    use crate::{Error, WebSocketStream};
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn one_whose_waking_panics_takes_nobodys_wake() {
+        let (notify, count) = (Notify::default(), Arc::new(Count::default()));
+        let wakers = [Waker::from(Arc::new(Panics)), Waker::from(count.clone()), Waker::from(count.clone())];
+        let mut waiters = [(); 3].map(|()| Waiter::default());
+        waiters.iter_mut().zip(&wakers).for_each(|(waiter, waker)| notify.wait(waiter, waker));
+        assert!(catch_unwind(|| notify.wake_all()).is_err());
+        assert_eq!(count.get(), 2);
+    }
+
+    #[test]
+    fn the_end_of_a_connection_wakes_everyone_though_one_panics() {
+        let (page, url) = (Page::new(), "ws://example.com/sink");
+        let server = page.server(url);
+        page.run(async {
+            let (stream, _peer) = join!(WebSocketStream::connect(url), server.accept());
+            let (mut sender, mut receiver) = stream.unwrap().split();
+            sender.send(vec![0; 4 << 20]).await.unwrap();
+            let (connection, mut closed) = (sender.clone(), sender.closed());
+            let (reads, flushes) = (Arc::new(Count::default()), Arc::new(Count::default()));
+            let [panics, reader, flusher] =
+                [Waker::from(Arc::new(Panics)), Waker::from(reads.clone()), Waker::from(flushes.clone())];
+            let mut flushed = pin!(sender.flush());
+            assert!(closed.poll_unpin(&mut Context::from_waker(&panics)).is_pending());
+            assert!(receiver.poll_next_unpin(&mut Context::from_waker(&reader)).is_pending());
+            assert!(flushed.poll_unpin(&mut Context::from_waker(&flusher)).is_pending());
+            let end = || connection.connection().end(Error::Dropped);
+            assert!(catch_unwind(AssertUnwindSafe(end)).is_err());
+            assert_eq!((reads.get(), flushes.get()), (1, 1));
+        });
+    }
+}
