@@ -1,5 +1,7 @@
 //! JSON by the browser.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use js_sys::JSON;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,13 +26,14 @@ pub fn stringify<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
 
 /// Whether every number is finite that JSON takes from the value.
 fn is_finite(value: &JsValue) -> bool {
-    let mut is_finite = true;
+    // Atomic, as what a closure changes must be safe to look at after a panic.
+    let is_finite = AtomicBool::new(true);
     let mut look = |_, value: JsValue| {
-        is_finite &= value.as_f64().is_none_or(f64::is_finite);
+        is_finite.fetch_and(value.as_f64().is_none_or(f64::is_finite), Ordering::Relaxed);
         Ok(Some(value))
     };
     let _ = JSON::stringify_with_replacer_func(value, &mut look, None);
-    is_finite
+    is_finite.into_inner()
 }
 
 /// The value of a JSON text, or why there is none.
