@@ -114,7 +114,7 @@ async fn what_waits_to_be_taken_has_a_limit_here_and_in_websocket_web() {
     let flood = format!("/flood/{FLOOD}/65536");
     // About 94 MiB, and nobody reads before all of it is there.
     let ours = WebSocketStream::connect(&url(&flood)).await.unwrap();
-    ours.closed().await.unwrap();
+    assert_eq!(ours.closed().await, Err(wasm_websocket::Error::Overflow));
     assert!(rest(&mut { ours }).await < FLOOD);
 
     let options = Options::new().receive_limit(1 << 20, 100, Overflow::DropOldest);

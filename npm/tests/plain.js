@@ -97,7 +97,7 @@ async function nothingLeft() {
     socket.trySend(new Blob(["blob"]));
     await connect("/echo", { protocols: "none" }).catch(() => {});
     await socket.flush();
-    await socket[globalThis.Symbol.asyncDispose]();
+    await socket[globalThis.Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]();
   };
   const cycles = async (count) => {
     for (let number = 0; number < count; number++) await cycle();

@@ -2,6 +2,9 @@
 
 import { type Message, type Options, WebSocketError, type WebSocketStream, connect } from "wasm-websocket";
 
+// Firefox 140 has no `Symbol.asyncDispose`: the package and Vite then use this one.
+(Symbol as { asyncDispose?: symbol }).asyncDispose ??= Symbol.for("Symbol.asyncDispose");
+
 /** What came of a test: what it threw, if it has failed. */
 export interface Outcome {
   name: string;
