@@ -154,13 +154,6 @@ impl Account {
         self.world.nothing_is_left().await;
     }
 
-    /// Whether the peer has received everything, as neither it nor the network has ended the connection before.
-    pub fn is_to_be_whole(&self) -> bool {
-        let conversation = &self.conversation;
-        let is_cut = conversation.close.get().is_some() || conversation.is_broken.get() || conversation.is_stuck.get();
-        conversation.has_read_all.get() && !is_cut
-    }
-
     /// Checks what the peer has received, when its application has read all that it reads.
     fn check_received(&self) {
         if self.conversation.dialect == Dialect::Bytes {
@@ -169,7 +162,7 @@ impl Account {
         let (received, handed_over) = (self.conversation.numbers(), self.handed_over.borrow());
         let is_prefix = handed_over.starts_with(&received);
         assert!(is_prefix, "the peer has received {received:?}, but {handed_over:?} were handed over");
-        if self.is_to_be_whole() {
+        if self.conversation.is_whole() {
             let end = self.end();
             assert_eq!(received, *handed_over, "the peer has not received all, and the connection ended with {end:?}");
         }
@@ -205,11 +198,12 @@ pub async fn connect(account: &Account, url: &str, options: &OptionsPlan, peer: 
         Ok(stream) => return Some(stream),
         Err(error) => error,
     };
-    let is_failed = matches!(peer.answer, Answer::Refuse) || account.conversation.is_broken.get();
+    let is_cut = account.conversation.is_broken.get() || account.world.was_offline.get();
+    let is_failed = matches!(peer.answer, Answer::Refuse) || is_cut;
     let is_expected = match error {
         // Firefox itself gives up a peer that does not answer, after the 20 seconds that are our default, too.
         Error::ConnectFailed { .. } => is_failed || matches!(peer.answer, Answer::Ignore),
-        Error::ConnectTimeout { .. } => !is_failed,
+        Error::ConnectTimeout { .. } => !is_failed || is_cut,
         _ => false,
     };
     assert!(is_expected, "{error:?} after {:?}", peer.answer);

@@ -150,7 +150,7 @@ fn check_received(account: &Account, written: u64) {
     let received: Vec<u8> = received.iter().flat_map(|message| message.as_bytes().expect("bytes")).copied().collect();
     assert!(received == bytes(0, received.len()), "the peer has received other bytes");
     assert!(received.len() as u64 <= written, "the peer has received more than was written");
-    if account.is_to_be_whole() {
+    if account.conversation.is_whole() {
         assert_eq!(received.len() as u64, written, "the peer has not received all");
     }
 }

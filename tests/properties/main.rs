@@ -16,6 +16,7 @@ mod halves;
 mod peer;
 mod plan;
 mod reading;
+mod reconnecting;
 mod seeds;
 mod sink;
 mod waiting;

@@ -1,6 +1,7 @@
 //! The peer of a plan, and what its application knows: the oracle.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -64,11 +65,23 @@ pub enum Then {
     Stall,
 }
 
+impl PeerPlan {
+    /// A peer that accepts, and receives until the page closes.
+    pub const BENIGN: Self = Self { answer: Answer::Accept, steps: Vec::new(), then: Then::Receive };
+}
+
+/// A heartbeat, and its answer.
+pub const PING: &str = "ping";
+pub const PONG: &str = "pong";
+
 /// One connection, as the application of the peer has it.
 #[derive(Default)]
 pub struct Conversation {
     pub dialect: Dialect,
-    /// How many messages it has sent: their numbers are 0, 1, …
+    /// It reads all the time, and answers pings, unless it stalls.
+    pub is_attentive: bool,
+    /// The number of the first message that it sends. The others follow.
+    pub first: u32,
     pub sent: Cell<u32>,
     /// The bytes of those that are bytes.
     pub sent_bytes: Cell<u64>,
@@ -78,6 +91,10 @@ pub struct Conversation {
     pub close: Cell<Option<u16>>,
     /// It has broken the connection off, or the network has.
     pub is_broken: Cell<bool>,
+    /// When it has begun to close.
+    pub closed_at: Cell<Option<Duration>>,
+    /// It did not read for a while, or for ever.
+    pub has_stalled: Cell<bool>,
     /// It neither reads nor ends the connection.
     pub is_stuck: Cell<bool>,
     /// It has received all that came before the end.
@@ -90,18 +107,38 @@ impl Conversation {
         self.received.borrow().iter().map(|message| self.dialect.number_of(message)).collect()
     }
 
+    /// Whether it has received everything, as neither it nor the network has ended the connection before.
+    pub fn is_whole(&self) -> bool {
+        let is_cut = self.close.get().is_some() || self.is_broken.get() || self.is_stuck.get();
+        self.has_read_all.get() && !is_cut
+    }
+
+    /// Takes part in the conversation of each connection that is opened.
+    pub fn serve_each(world: &Rc<World>, url: &str, open: impl Fn(&str) -> (Rc<Self>, PeerPlan) + 'static) {
+        let weak = Rc::downgrade(world);
+        world.page.serve(url, async move |handshake| {
+            let Some(world) = weak.upgrade() else { return };
+            let (conversation, plan) = open(handshake.url());
+            conversation.take_part(world, handshake, &plan).await;
+        });
+    }
+
     /// Takes part in it, as the server of a page that makes one connection.
     pub fn serve(self: Rc<Self>, world: &Rc<World>, url: &str, plan: &PeerPlan) {
         let (weak, plan) = (Rc::downgrade(world), plan.clone());
         world.page.serve(url, async move |handshake| {
             let Some(world) = weak.upgrade() else { return };
-            let _running = world.running();
-            if let Some(peer) = self.answer(&world, handshake, plan.answer).await {
-                note(&world.page, || "peer: accepts".into());
-                self.talk(&world, peer, &plan).await;
-                note(&world.page, || "peer: leaves".into());
-            }
+            self.take_part(world, handshake, &plan).await;
         });
+    }
+
+    async fn take_part(&self, world: Rc<World>, handshake: Handshake, plan: &PeerPlan) {
+        let _running = world.running();
+        if let Some(peer) = self.answer(&world, handshake, plan.answer).await {
+            note(&world.page, || "peer: accepts".into());
+            self.talk(&world, peer, plan).await;
+            note(&world.page, || "peer: leaves".into());
+        }
     }
 
     async fn answer(&self, world: &World, handshake: Handshake, answer: Answer) -> Option<Peer> {
@@ -133,6 +170,7 @@ impl Conversation {
             Then::Close(code, reads) => {
                 peer.set_network(Network::default());
                 self.close.set(Some(code.unwrap_or(1005)));
+                self.closed_at.set(Some(world.page.elapsed()));
                 match code {
                     Some(code) => peer.close_with(code, "the peer closes"),
                     None => peer.close(),
@@ -152,11 +190,13 @@ impl Conversation {
             Then::Vanish => {
                 self.is_broken.set(true);
                 self.is_stuck.set(true);
+                self.has_stalled.set(true);
                 world.changed();
                 peer.vanish();
             }
             Then::Stall => {
                 self.is_stuck.set(true);
+                self.has_stalled.set(true);
                 world.changed();
                 peer.set_stalled(true);
                 while !peer.is_ended() {
@@ -172,17 +212,13 @@ impl Conversation {
         match step {
             Step::Send(letter) => self.send(peer, letter),
             Step::Flood(messages) => (0..messages).for_each(|_| self.send(peer, Letter::SMALLEST)),
-            Step::Receive(messages, limit) => {
-                for _ in 0..messages {
-                    let received =
-                        select(Box::pin(self.receive(world, peer)), Box::pin(world.page.sleep(milliseconds(limit))));
-                    if !matches!(received.await, Either::Left((true, _))) {
-                        break;
-                    }
-                }
+            Step::Receive(_, time) | Step::Pass(time) if self.is_attentive => {
+                self.receive_for(world, peer, u32::MAX, time).await;
             }
+            Step::Receive(messages, time) => self.receive_for(world, peer, messages.into(), time).await,
             Step::Pass(time) => world.page.sleep(milliseconds(time)).await,
             Step::Stall(time) => {
+                self.has_stalled.set(true);
                 peer.set_stalled(true);
                 world.page.sleep(milliseconds(time)).await;
                 peer.set_stalled(false);
@@ -191,10 +227,21 @@ impl Conversation {
         }
     }
 
+    /// Receives so many messages, for no longer than a time.
+    async fn receive_for(&self, world: &World, peer: &mut Peer, messages: u32, time: u32) {
+        let mut limit = pin!(world.page.sleep(milliseconds(time)));
+        for _ in 0..messages {
+            let receive = pin!(self.receive(world, peer));
+            if !matches!(select(receive, limit.as_mut()).await, Either::Left((true, _))) {
+                break;
+            }
+        }
+    }
+
     fn send(&self, peer: &mut Peer, letter: Letter) {
         let message = match self.dialect {
             Dialect::Bytes => part(self.sent_bytes.get(), letter),
-            dialect => dialect.message(self.sent.get(), letter),
+            dialect => dialect.message(self.first + self.sent.get(), letter),
         };
         self.sent_bytes.set(self.sent_bytes.get() + message.as_bytes().map_or(0, <[u8]>::len) as u64);
         peer.send(message);
@@ -208,6 +255,10 @@ impl Conversation {
             return false;
         };
         self.received_at.set(world.page.elapsed());
+        if self.is_attentive && message.as_text() == Some(PING) {
+            peer.send(PONG);
+            return true;
+        }
         self.received.borrow_mut().push(message);
         true
     }

@@ -117,6 +117,13 @@ fn overflow() -> impl Strategy<Value = Overflow> {
     ]
 }
 
+impl OptionsPlan {
+    /// How many messages may wait to be taken.
+    pub fn most_messages(&self) -> usize {
+        self.receive_limit.map_or(1 << 18, |(_, messages)| messages)
+    }
+}
+
 impl From<&OptionsPlan> for Options {
     fn from(plan: &OptionsPlan) -> Self {
         let (bytes, messages) = plan.receive_limit.unwrap_or((64 << 20, 1 << 18));

@@ -31,6 +31,8 @@ pub enum Happening {
     Show,
     /// For so many milliseconds.
     Freeze(#[proptest(strategy = "delay()")] u32),
+    /// There is no network for so many milliseconds.
+    Offline(#[proptest(strategy = "delay()")] u32),
     Online,
     Restore,
     #[proptest(weight = 2)]
@@ -47,6 +49,10 @@ pub struct World {
     is_frozen: Cell<bool>,
     /// How often the page was hidden or frozen, or its clock set.
     disturbances: Cell<u64>,
+    /// How often the page was told that it could have a network again.
+    pub wake_ups: Cell<u64>,
+    pub was_offline: Cell<bool>,
+    pub clock_was_set: Cell<bool>,
     running: Cell<usize>,
     /// Those who wait for something of this, which is looked at anew whenever it changes.
     waiting: RefCell<Vec<Waker>>,
@@ -67,6 +73,9 @@ impl World {
             is_hidden: Cell::default(),
             is_frozen: Cell::default(),
             disturbances: Cell::default(),
+            wake_ups: Cell::default(),
+            was_offline: Cell::default(),
+            clock_was_set: Cell::default(),
             running: Cell::default(),
             waiting: RefCell::default(),
             is_calm: Cell::default(),
@@ -84,6 +93,7 @@ impl World {
         for (delay, happening) in happenings {
             page.sleep(milliseconds(delay)).await;
             note(page, || format!("page: {happening:?}"));
+            self.wake_ups.set(self.wake_ups.get() + 1);
             match happening {
                 Happening::Hide => self.set_hidden(true),
                 Happening::Show => self.set_hidden(false),
@@ -96,11 +106,18 @@ impl World {
                     self.is_frozen.set(false);
                     self.changed();
                 }
+                Happening::Offline(time) => {
+                    self.was_offline.set(true);
+                    page.go_offline();
+                    page.sleep(milliseconds(time)).await;
+                    page.come_online();
+                }
                 Happening::Online => page.come_online(),
                 Happening::Restore => page.restore(),
                 Happening::Network(line) => page.set_network(line.into()),
                 Happening::SetClock(offset) => {
                     self.disturbances.set(self.disturbances.get() + 1);
+                    self.clock_was_set.set(true);
                     page.set_clock(offset);
                 }
                 Happening::Pass(seconds) => page.sleep(milliseconds(seconds * 1000)).await,

@@ -1,0 +1,195 @@
+//! Where each message is that was given to be sent, as far as the peers know.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use wasm_websocket::{Counts, InDoubt, Message, WhenFull, WhenLost};
+
+use super::plan::ReconnectPlan;
+use crate::dialect::Dialect;
+use crate::peer::Conversation;
+
+/// The account of all messages.
+pub struct Book {
+    options: ReconnectPlan,
+    /// The messages that were taken, in that order, with the numbers that the crate gave them, if it told.
+    taken: RefCell<Vec<(u32, Option<u64>)>>,
+    last_id: Cell<u32>,
+    rejected: Cell<u64>,
+    confirmed: Cell<u64>,
+    /// Those on which the browser throws.
+    pub thrown: RefCell<BTreeSet<u32>>,
+    taken_back: RefCell<BTreeSet<u32>>,
+    in_doubt: RefCell<BTreeSet<u32>>,
+    /// More were in doubt than were given back.
+    is_more_in_doubt: Cell<bool>,
+    /// By the number of the attempt that opened the connection.
+    pub conversations: RefCell<BTreeMap<u32, Rc<Conversation>>>,
+}
+
+/// What a preamble sends has a number above this.
+pub const PREAMBLE: u32 = 50_000_000;
+/// The numbers of what the peer of one connection sends begin with a multiple of this.
+pub const EACH: u32 = 100_000;
+
+impl Book {
+    pub fn new(options: &ReconnectPlan) -> Self {
+        Self {
+            options: *options,
+            taken: RefCell::default(),
+            last_id: Cell::default(),
+            rejected: Cell::default(),
+            confirmed: Cell::default(),
+            thrown: RefCell::default(),
+            taken_back: RefCell::default(),
+            in_doubt: RefCell::default(),
+            is_more_in_doubt: Cell::default(),
+            conversations: RefCell::default(),
+        }
+    }
+
+    pub fn next_id(&self) -> u32 {
+        self.last_id.set(self.last_id.get() + 1);
+        self.last_id.get()
+    }
+
+    pub fn conversation(&self, attempt: u32) -> Rc<Conversation> {
+        Rc::clone(&self.conversations.borrow()[&attempt])
+    }
+
+    /// A message was handed over or queued: to be called in the same step, so that the order is right.
+    pub fn took(&self, id: u32, number: Option<u64>) {
+        let mut taken = self.taken.borrow_mut();
+        let last = taken.iter().rev().find_map(|(_, number)| *number);
+        assert!(number.is_none_or(|number| Some(number) > last), "number {number:?} comes after {last:?}");
+        taken.push((id, number));
+    }
+
+    pub fn rejected(&self) {
+        self.rejected.set(self.rejected.get() + 1);
+    }
+
+    /// Messages were taken back from the queue.
+    pub fn took_back(&self, messages: &[Message]) {
+        self.taken_back.borrow_mut().extend(messages.iter().map(id_of));
+    }
+
+    /// Messages in doubt were taken.
+    pub fn took_in_doubt(&self, in_doubt: &InDoubt) {
+        let kept = in_doubt.messages.len() as u64;
+        assert!(kept <= in_doubt.count, "{kept} messages are given back, of {} in doubt", in_doubt.count);
+        if self.options.unconfirmed == (u64::MAX, usize::MAX) {
+            assert_eq!(kept, in_doubt.count, "all messages are kept, but not all are given back");
+        }
+        self.is_more_in_doubt.set(self.is_more_in_doubt.get() || kept < in_doubt.count);
+        let taken: BTreeMap<_, _> = self.taken.borrow().iter().copied().collect();
+        let mut last = 0;
+        for (number, message) in &in_doubt.messages {
+            let id = id_of(message);
+            let own = taken.get(&id).unwrap_or_else(|| panic!("{id} is in doubt, but was never taken"));
+            assert!(own.is_none_or(|own| own == *number), "message {id} had number {own:?}, and now {number}");
+            assert!(*number > last, "the messages in doubt are not in order");
+            last = *number;
+            self.in_doubt.borrow_mut().insert(id);
+        }
+    }
+
+    /// The number of the last message that the peer of a connection has received, if the crate told it.
+    pub fn last_received(&self, conversation: &Conversation) -> Option<u64> {
+        let ids: Vec<_> = conversation.received.borrow().iter().map(id_of).collect();
+        let last = ids.into_iter().rfind(|id| *id < PREAMBLE)?;
+        self.taken.borrow().iter().find(|(id, _)| *id == last)?.1
+    }
+
+    /// Checks the counts, which must be right at any time.
+    pub fn check_counts(&self, counts: &Counts) {
+        let Counts { rejected, queued, dropped, taken_back, unconfirmed, confirmed, in_doubt, .. } = *counts;
+        let sum = rejected + queued + dropped + taken_back + unconfirmed + confirmed + in_doubt;
+        let given = self.taken.borrow().len() as u64 + self.rejected.get();
+        assert_eq!(sum, given, "the sum of {counts:?} is not what was given");
+        assert_eq!(taken_back, self.taken_back.borrow().len() as u64, "in {counts:?}");
+        assert!(confirmed >= self.confirmed.replace(confirmed), "what was confirmed is not any more: {counts:?}");
+        let received = self.received().len() as u64;
+        assert!(confirmed <= received, "{confirmed} messages are confirmed, and {received} were received");
+    }
+
+    /// The messages that any peer has received.
+    fn received(&self) -> BTreeSet<u32> {
+        let conversations = self.conversations.borrow();
+        let all = conversations.values().flat_map(|conversation| ids(conversation));
+        all.filter(|id| *id < PREAMBLE).collect()
+    }
+
+    /// Checks what the peers have received: only what was taken, in order, and by default once.
+    pub fn check_received(&self) {
+        let order: BTreeMap<_, _> = self.taken.borrow().iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
+        let mut last = None;
+        for conversation in self.conversations.borrow().values() {
+            if self.options.when_lost == WhenLost::Resend {
+                last = None;
+            }
+            let mut is_preamble_over = false;
+            for id in ids(conversation) {
+                is_preamble_over |= id < PREAMBLE;
+                assert_eq!(id < PREAMBLE, is_preamble_over, "the preamble comes after what was queued");
+                if id >= PREAMBLE {
+                    continue;
+                }
+                let at = order.get(&id).unwrap_or_else(|| panic!("{id} was received, though it was not taken"));
+                assert!(last.is_none_or(|last| last < *at), "{id} was received out of order, or twice");
+                last = Some(*at);
+            }
+        }
+        let received = self.received();
+        let is_received = |ids: &BTreeSet<u32>| ids.intersection(&received).next().copied();
+        assert_eq!(is_received(&self.taken_back.borrow()), None, "it was taken back, and received");
+        assert_eq!(is_received(&self.thrown.borrow()), None, "the browser threw, and it was received");
+    }
+
+    /// Checks what became of each message, when it is over for good and everything was taken that can be.
+    pub fn check_fates(&self, counts: &Counts) {
+        self.check_counts(counts);
+        assert_eq!((counts.queued, counts.unconfirmed), (0, 0), "it is over, and {counts:?}");
+        if self.is_more_in_doubt.get() {
+            return;
+        }
+        let (taken_back, in_doubt) = (self.taken_back.borrow(), self.in_doubt.borrow());
+        let is_elsewhere = |id: &u32| taken_back.contains(id) || in_doubt.contains(id);
+        let received = self.received();
+        let rest: Vec<_> = self.taken.borrow().iter().map(|(id, _)| *id).filter(|id| !is_elsewhere(id)).collect();
+        let confirmed = rest.iter().filter(|id| received.contains(id)).count() as u64;
+        assert_eq!(confirmed, counts.confirmed, "of those that are not in doubt, so many were received: {rest:?}");
+        if self.options.when_full != WhenFull::DropOldest {
+            assert_eq!(counts.dropped, 0);
+        }
+    }
+
+    /// Checks that the peer of the last connection has received what was taken, but not what is elsewhere by now.
+    pub fn check_sent_again(&self, before: &BTreeSet<u32>) {
+        if self.options.when_lost == WhenLost::Report || self.is_more_in_doubt.get() {
+            return;
+        }
+        if self.options.when_full == WhenFull::DropOldest {
+            return;
+        }
+        let (received, thrown, taken_back) = (self.received(), self.thrown.borrow(), self.taken_back.borrow());
+        for (id, _) in &*self.taken.borrow() {
+            let is_elsewhere = before.contains(id) || thrown.contains(id) || taken_back.contains(id);
+            assert!(is_elsewhere || received.contains(id), "{id} was never received, nor reported");
+        }
+    }
+
+    /// The messages in doubt that were taken so far.
+    pub fn in_doubt(&self) -> BTreeSet<u32> {
+        self.in_doubt.borrow().clone()
+    }
+}
+
+fn id_of(message: &Message) -> u32 {
+    Dialect::Plain.number_of(message)
+}
+
+pub fn ids(conversation: &Conversation) -> Vec<u32> {
+    conversation.numbers()
+}

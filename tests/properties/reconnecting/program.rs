@@ -1,0 +1,308 @@
+//! What the program does with a connection that comes back.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_util::{Sink, SinkExt, StreamExt};
+use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting, ReconnectingSender, State, WhenLost};
+
+use super::plan::{Await, Finally, Read, Step};
+use super::setup::Setup;
+use crate::dialect::{Dialect, read};
+use crate::plan::{Kind, Letter};
+use crate::seeds::note;
+
+pub async fn run(setup: &Rc<Setup>) {
+    let feed = setup.connect();
+    let sender = feed.sender();
+    let (states, listening) = (sender.states(), Rc::clone(setup));
+    setup.world.spawn(async move { listening.story.listen(states).await });
+    let running = Rc::new(Cell::new(setup.plan.senders.len()));
+    for steps in setup.plan.senders.clone() {
+        let (setup, sender, running) = (Rc::clone(setup), sender.clone(), Rc::clone(&running));
+        setup.world.clone().spawn(async move {
+            Sender { setup: Rc::clone(&setup), sender }.run(steps).await;
+            running.set(running.get() - 1);
+            setup.world.changed();
+        });
+    }
+    let (reading, is_reading) = (Rc::clone(setup), Rc::new(Cell::new(true)));
+    let reads = Rc::clone(&is_reading);
+    setup.world.spawn(async move {
+        let steps = reading.plan.reader.clone();
+        read_all(&reading, feed, steps).await;
+        reads.set(false);
+        reading.world.changed();
+    });
+    until(setup, &sender, "a sender waits for ever", || running.get() == 0).await;
+    finish(setup, sender, &is_reading).await;
+}
+
+/// Waits until something is true, for which connections that are stuck are replaced.
+async fn until(setup: &Setup, sender: &ReconnectingSender, what: &str, is_true: impl Fn() -> bool) {
+    let world = &setup.world;
+    // One for each connection that may be stuck.
+    for _ in 0..=setup.plan.peers.len() {
+        if world.in_calm(&is_true).await {
+            return;
+        }
+        note(&world.page, || "page: connects again, as nothing goes on".into());
+        setup.provides_from_now_on();
+        sender.resume();
+        setup.story.commands();
+        sender.reconnect_now();
+    }
+    assert!(world.in_calm(&is_true).await, "{what}");
+}
+
+async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell<bool>) {
+    let (world, book) = (&setup.world, &setup.book);
+    book.check_counts(&sender.counts());
+    setup.story.commands();
+    sender.resume();
+    let closed = match setup.plan.finally {
+        Finally::Drop => return,
+        Finally::CloseNow => close(setup, &sender, None).await,
+        Finally::Close(code) => {
+            flush(setup, &sender).await;
+            book.took_in_doubt(&sender.take_in_doubt());
+            let before = book.in_doubt();
+            let is_flushed = sender.counts().queued == 0;
+            let closed = close(setup, &sender, code).await;
+            book.took_in_doubt(&sender.take_in_doubt());
+            if is_flushed && matches!(closed, Ok(Some(CloseEvent { was_clean: true, .. }))) && setup.is_last_whole() {
+                book.check_sent_again(&before);
+            }
+            closed
+        }
+        Finally::CloseSink => {
+            let (mut sink, done) = (sender.clone(), Rc::new(Cell::new(None)));
+            let (told, changed) = (Rc::clone(&done), Rc::clone(world));
+            world.spawn(async move {
+                told.set(Some(SinkExt::close(&mut sink).await));
+                changed.changed();
+            });
+            let is_done = || {
+                let closed = done.take();
+                let is_some = closed.is_some();
+                done.set(closed);
+                is_some
+            };
+            until(setup, &sender, "the sink waits for ever to close", is_done).await;
+            let is_pending = sender.counts().queued > 0;
+            assert!(!is_pending || matches!(done.take(), Some(Err(_))), "a sink has closed, and something is queued");
+            sender.closed().await
+        }
+    };
+    note(&world.page, || format!("page: is closed: {closed:?}"));
+    assert!(world.in_calm(|| !is_reading.get()).await, "the reader waits after the end");
+    // The states are heard, too.
+    assert!(world.in_calm(|| setup.story.cause().is_some()).await, "the end is not told as a state");
+    let queued = sender.take_queued();
+    book.took_back(&queued);
+    book.took_in_doubt(&sender.take_in_doubt());
+    book.check_fates(&sender.counts());
+    setup.story.check_in_doubt(&sender.counts());
+}
+
+/// Waits until everything has left, which it must, as all later peers receive.
+async fn flush(setup: &Rc<Setup>, sender: &ReconnectingSender) {
+    let done = Rc::new(Cell::new(false));
+    let (flushing, told, world) = (sender.clone(), Rc::clone(&done), Rc::clone(&setup.world));
+    let plan = Rc::clone(&setup.plan);
+    setup.world.spawn(async move {
+        let flushed = flushing.flush().await;
+        note(&world.page, || format!("page: the last flush: {flushed:?}"));
+        // What is in doubt and is sent again waits, too.
+        let (counts, when_lost) = (flushing.counts(), plan.options.when_lost);
+        let is_pending = counts.queued > 0 || (when_lost == WhenLost::Resend && counts.in_doubt > 0);
+        match flushed {
+            Ok(()) => assert_eq!(counts.queued, 0, "it is flushed, and something is queued"),
+            Err(error) => assert!(is_pending && error == Error::NotOpen(ReadyState::Closed), "{error:?}: {counts:?}"),
+        }
+        told.set(true);
+        world.changed();
+    });
+    until(setup, sender, "a flush waits for ever", || done.get()).await;
+}
+
+async fn close(setup: &Setup, sender: &ReconnectingSender, code: Option<u16>) -> Result<Option<CloseEvent>, Error> {
+    setup.story.commands();
+    match code {
+        Some(1006) => {
+            assert_eq!(sender.close_with(1006, "").await, Err(Error::InvalidCloseCode(1006)));
+            sender.close().await
+        }
+        Some(code) => sender.close_with(code, "the page closes").await,
+        None => sender.close().await,
+    }
+}
+
+/// The task that uses one handle.
+struct Sender {
+    setup: Rc<Setup>,
+    sender: ReconnectingSender,
+}
+
+impl Sender {
+    async fn run(mut self, steps: Vec<Step>) {
+        let setup = Rc::clone(&self.setup);
+        let (world, book, story) = (&setup.world, &setup.book, &setup.story);
+        for step in steps {
+            note(&world.page, || format!("page: {step:?}"));
+            match step {
+                Step::Await(what, limit) => {
+                    let done = world.within(limit, self.wait(what)).await;
+                    note(&world.page, || format!("page: {what:?}: {done:?}"));
+                }
+                Step::Try(letter) => self.try_send(letter),
+                Step::Clone => self.sender = self.sender.clone(),
+                Step::Pause(delay) => world.pause(delay).await,
+                Step::ReconnectNow => self.reconnect_now(),
+                Step::PauseAll => {
+                    story.commands();
+                    self.sender.pause();
+                }
+                Step::Resume => {
+                    story.commands();
+                    self.sender.resume();
+                }
+                Step::Confirm => self.confirm(),
+                Step::TakeInDoubt => book.took_in_doubt(&self.sender.take_in_doubt()),
+                Step::TakeQueued => book.took_back(&self.sender.take_queued()),
+            }
+            book.check_counts(&self.sender.counts());
+        }
+    }
+
+    fn message(&self, letter: Letter) -> (u32, Message) {
+        let id = self.setup.book.next_id();
+        let kind = if let Kind::Blob = letter.kind { Kind::Binary } else { letter.kind };
+        (id, Dialect::Plain.message(id, Letter { kind, ..letter }))
+    }
+
+    fn try_send(&self, letter: Letter) {
+        let (id, message) = self.message(letter);
+        match self.sender.try_send(message) {
+            Ok(number) => self.setup.book.took(id, Some(number)),
+            Err(unsent) => {
+                self.setup.book.rejected();
+                self.is_full(&unsent.error);
+            }
+        }
+    }
+
+    /// Nothing is full that is empty, unless a connection is open.
+    fn is_full(&self, error: &Error) {
+        let is_open = self.setup.world.page.sockets().contains(&ReadyState::Open);
+        let is_empty = self.sender.counts().queued == 0 && !is_open;
+        assert!(*error != Error::Full || !is_empty, "it is full, with nothing in it");
+    }
+
+    async fn wait(&mut self, what: Await) -> Result<(), Error> {
+        match what {
+            Await::Send(letter) => {
+                let (id, message) = self.message(letter);
+                match self.sender.send(message).await {
+                    Ok(number) => self.setup.book.took(id, Some(number)),
+                    Err(unsent) => {
+                        self.setup.book.rejected();
+                        return Err(unsent.error);
+                    }
+                }
+            }
+            Await::Feed(letter) => {
+                let (id, message) = self.message(letter);
+                poll_fn(|context| Pin::new(&mut self.sender).poll_ready(context)).await?;
+                match Pin::new(&mut self.sender).start_send(message) {
+                    Ok(()) => self.setup.book.took(id, None),
+                    Err(error) => {
+                        self.setup.book.rejected();
+                        return Err(error);
+                    }
+                }
+            }
+            Await::Flush => self.sender.flush().await?,
+            Await::FlushSink => {
+                SinkExt::flush(&mut self.sender).await?;
+                assert_eq!(self.sender.counts().queued, 0, "the sink is flushed, and something is queued");
+            }
+        }
+        Ok(())
+    }
+
+    fn confirm(&self) {
+        let book = &self.setup.book;
+        let last = book.conversations.borrow().values().rev().find_map(|last| book.last_received(last));
+        if let Some(number) = last {
+            let before = self.sender.counts().confirmed;
+            let confirmed = self.sender.confirm(number);
+            note(&self.setup.world.page, || format!("page: confirms {number}, which are {confirmed} more"));
+            assert_eq!(self.sender.counts().confirmed, before + confirmed);
+        }
+    }
+
+    /// It connects again within half a second, whatever it is doing.
+    fn reconnect_now(&self) {
+        let setup = Rc::clone(&self.setup);
+        let (attempts, undisturbed, command) =
+            (setup.attempts.get(), setup.world.undisturbed(), setup.story.commands());
+        let is_over = matches!(self.sender.state(), State::Closed { .. });
+        self.sender.reconnect_now();
+        if is_over {
+            return;
+        }
+        setup.world.clone().spawn(async move {
+            setup.world.page.sleep(std::time::Duration::from_millis(600)).await;
+            let is_undisturbed = undisturbed.is_some() && undisturbed == setup.world.undisturbed();
+            let is_commanded =
+                setup.story.commanded() != command || setup.world.is_over() || setup.story.cause().is_some();
+            let has_connected = setup.attempts.get() > attempts;
+            assert!(has_connected || is_commanded || !is_undisturbed, "it does not connect now");
+        });
+    }
+}
+
+async fn read_all(setup: &Setup, mut feed: Reconnecting, steps: Vec<Read>) {
+    let world = &setup.world;
+    for step in steps {
+        match step {
+            Read::Next(messages, limit) => {
+                for _ in 0..messages {
+                    next(setup, &mut feed, limit).await;
+                }
+            }
+            Read::Pause(delay) => world.pause(delay).await,
+            Read::Drop => return,
+        }
+    }
+    while next(setup, &mut feed, None).await == Some(true) {}
+    if setup.story.cause().is_none() && !world.is_over() {
+        world.until(|| setup.story.cause().is_some() || world.is_over()).await;
+    }
+    if setup.story.cause().is_some() {
+        let closed = feed.closed().await;
+        setup.story.check_end(&closed, &setup.reading.last_error());
+        setup.reading.check_complete(&setup.story.closed.borrow(), feed.dropped());
+    }
+}
+
+/// Takes the next message. False if there is none any more; none if there is none in time.
+async fn next(setup: &Setup, feed: &mut Reconnecting, limit: Option<u32>) -> Option<bool> {
+    let world = &setup.world;
+    let received = world.until_end(world.within(limit, feed.next())).await??;
+    match received {
+        Some(Ok(message)) => {
+            setup.reading.is_limited(world.page.turns());
+            setup.reading.received(&read(message).await);
+        }
+        Some(Err(error)) => setup.reading.failed(error),
+        None => {
+            setup.reading.ended();
+            return Some(false);
+        }
+    }
+    Some(true)
+}

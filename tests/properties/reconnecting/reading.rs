@@ -1,0 +1,105 @@
+//! What is received on all connections, checked against what their peers have sent.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wasm_websocket::{Error, Message, Overflow};
+
+use super::book::{Book, EACH};
+use crate::dialect::Dialect;
+use crate::peer::PONG;
+
+/// What was received, and by whom.
+pub struct Reading {
+    book: Rc<Book>,
+    overflow: Overflow,
+    most: usize,
+    last: Cell<Option<u32>>,
+    /// How many messages of each connection were received.
+    taken: RefCell<BTreeMap<u32, u32>>,
+    /// The messages that were received in this turn of the event loop.
+    at_once: Cell<(u64, usize)>,
+    last_error: RefCell<Option<Error>>,
+    is_over: Cell<bool>,
+}
+
+impl Reading {
+    pub fn new(book: &Rc<Book>, overflow: Overflow, most: usize) -> Self {
+        Self {
+            book: Rc::clone(book),
+            overflow,
+            most,
+            last: Cell::default(),
+            taken: RefCell::default(),
+            at_once: Cell::default(),
+            last_error: RefCell::default(),
+            is_over: Cell::default(),
+        }
+    }
+
+    fn is_lossless(&self) -> bool {
+        matches!(self.overflow, Overflow::Close | Overflow::Unbounded)
+    }
+
+    /// A message was received, by the stream or by a preamble. A Blob must have been read before.
+    pub fn received(&self, message: &Message) {
+        assert!(!self.is_over.get(), "something is received after the end");
+        assert_eq!(*self.last_error.borrow(), None, "something is received after the last error");
+        assert_ne!(message.as_text(), Some(PONG), "an answer to the heartbeat is passed on");
+        let number = Dialect::Plain.number_of(message);
+        let (connection, index) = (number / EACH, number % EACH);
+        if let Some(last) = self.last.replace(Some(number)) {
+            assert!(number > last, "message {number} is received after {last}");
+        }
+        let taken = *self.taken.borrow_mut().entry(connection).and_modify(|taken| *taken += 1).or_insert(1);
+        assert!(
+            index + 1 == taken || !self.is_lossless(),
+            "message {index} of connection {connection} is number {taken}"
+        );
+        let conversations = self.book.conversations.borrow();
+        let sent = conversations.get(&connection).map_or(0, |conversation| conversation.sent.get());
+        assert!(index < sent, "message {index} of connection {connection} was never sent");
+    }
+
+    /// So many messages wait at the most: no more can be taken in one turn of the event loop, which this is the number of.
+    pub fn is_limited(&self, turn: u64) {
+        let (last, count) = self.at_once.get();
+        let count = if last == turn { count + 1 } else { 1 };
+        self.at_once.set((turn, count));
+        let is_in_bounds = self.overflow == Overflow::Unbounded || count <= self.most.max(1);
+        assert!(is_in_bounds, "{count} messages waited, and {} may", self.most);
+    }
+
+    pub fn failed(&self, error: Error) {
+        assert!(!self.is_over.get() && self.last_error.borrow().is_none(), "{error:?} comes after the end");
+        self.last_error.replace(Some(error));
+    }
+
+    pub fn ended(&self) {
+        self.is_over.set(true);
+    }
+
+    pub fn last_error(&self) -> Option<Error> {
+        self.last_error.borrow().clone()
+    }
+
+    /// Checks that everything was received that the peers had sent before they closed these connections.
+    pub fn check_complete(&self, closed: &[u32], dropped: u64) {
+        if self.is_lossless() && dropped == 0 {
+            for connection in closed {
+                let sent = self.book.conversation(*connection).sent.get();
+                let taken = self.taken.borrow().get(connection).copied().unwrap_or_default();
+                assert_eq!(taken, sent, "messages of connection {connection} are lost, which ended cleanly");
+            }
+        }
+        let conversations = self.book.conversations.borrow();
+        let sum = |closed: &[u32]| -> u64 {
+            closed.iter().map(|connection| u64::from(conversations[connection].sent.get())).sum()
+        };
+        let all: Vec<_> = conversations.keys().copied().collect();
+        let taken: u64 = self.taken.borrow().values().map(|taken| u64::from(*taken)).sum();
+        assert!(taken + dropped >= sum(closed), "{taken} were received and {dropped} dropped, of more that arrived");
+        assert!(taken + dropped <= sum(&all), "{taken} were received and {dropped} dropped, of less that were sent");
+    }
+}

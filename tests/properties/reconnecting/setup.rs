@@ -1,0 +1,192 @@
+//! A connection that comes back, with all that the plan says about it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use wasm_websocket::{
+    Attempt, AttemptError, Heartbeat, Message, Options, ReconnectOptions, Reconnecting, WebSocketStream,
+};
+
+use super::book::{Book, EACH, PREAMBLE};
+use super::plan::{Plan, Prepare, Provide};
+use super::reading::Reading;
+use super::story::Story;
+use crate::dialect::{Dialect, read};
+use crate::peer::{Conversation, PING, PONG, PeerPlan};
+use crate::plan::milliseconds;
+use crate::seeds::note;
+use crate::world::World;
+
+const URL: &str = "ws://example.com/feed";
+
+/// What belongs to one run.
+pub struct Setup {
+    pub world: Rc<World>,
+    pub plan: Rc<Plan>,
+    pub book: Rc<Book>,
+    pub reading: Reading,
+    pub story: Story,
+    /// How often the provider was asked, and in which turn of the event loop the last time.
+    pub attempts: Cell<u32>,
+    last_turn: Cell<Option<u64>>,
+    /// How many attempts are still to fail.
+    failures: Cell<u32>,
+    opened: Cell<usize>,
+    last_preamble_id: Cell<u32>,
+    provided: RefCell<Vec<Provide>>,
+}
+
+impl Setup {
+    pub fn new(world: &Rc<World>, plan: &Rc<Plan>) -> Rc<Self> {
+        let book = Rc::new(Book::new(&plan.options));
+        let provided = RefCell::new(plan.provider.iter().rev().copied().collect());
+        let setup = Rc::new(Self {
+            world: Rc::clone(world),
+            plan: Rc::clone(plan),
+            reading: Reading::new(&book, plan.connection.overflow, plan.connection.most_messages()),
+            story: Story::new(world, plan, &book),
+            book,
+            attempts: Cell::default(),
+            last_turn: Cell::default(),
+            failures: Cell::default(),
+            opened: Cell::default(),
+            last_preamble_id: Cell::new(PREAMBLE),
+            provided,
+        });
+        setup.serve();
+        if plan.throws {
+            let book = Rc::clone(&setup.book);
+            world.page.throw_on_send(move |message| {
+                // Blobs are of a preamble.
+                let has_number = message.as_text() != Some(PING) && !matches!(message, Message::Blob(_));
+                let id = if has_number { Dialect::Plain.number_of(message) } else { 0 };
+                let throws = id < PREAMBLE && id % 4 == 3;
+                if throws {
+                    book.thrown.borrow_mut().insert(id);
+                }
+                throws
+            });
+        }
+        setup
+    }
+
+    /// Serves each connection by a peer of the plan, in this order.
+    fn serve(self: &Rc<Self>) {
+        let (book, peers) = (Rc::clone(&self.book), self.plan.peers.clone());
+        Conversation::serve_each(&self.world, URL, move |url| {
+            let mut conversations = book.conversations.borrow_mut();
+            let plan = peers.get(conversations.len()).cloned().unwrap_or(PeerPlan::BENIGN);
+            let (attempt, is_attentive) = (attempt_of(url), true);
+            let conversation = Conversation { is_attentive, first: attempt * EACH, ..Conversation::default() };
+            let conversation = Rc::new(conversation);
+            conversations.insert(attempt, Rc::clone(&conversation));
+            (conversation, plan)
+        });
+    }
+
+    pub fn connect(self: &Rc<Self>) -> Reconnecting {
+        let (provider, preamble, decider) = (Rc::clone(self), Rc::clone(self), self.plan.options.after_close);
+        let options = &self.plan.options;
+        let mut chosen = ReconnectOptions::new()
+            .connection(Options::from(&self.plan.connection))
+            .backoff(options.backoff.into())
+            .queue(options.queue.0, options.queue.1, options.when_full)
+            .unconfirmed(options.unconfirmed.0, options.unconfirmed.1)
+            .when_lost(options.when_lost)
+            .after_close(move |event| decider.of(event))
+            .on_open(async move |stream, attempt| preamble.prepare(stream, attempt).await);
+        if let Some((interval, timeout)) = options.heartbeat {
+            let heartbeat = Heartbeat::new(PING, |message| message.as_text() == Some(PONG));
+            chosen = chosen.heartbeat(heartbeat.interval(milliseconds(interval)).timeout(milliseconds(timeout)));
+        }
+        Reconnecting::new(chosen, async move || provider.provide().await)
+    }
+
+    /// The provider has a URL for all attempts that follow.
+    pub fn provides_from_now_on(&self) {
+        self.failures.set(0);
+        self.provided.borrow_mut().clear();
+    }
+
+    async fn provide(&self) -> Result<String, AttemptError> {
+        let page = &self.world.page;
+        let attempt = self.attempts.get() + 1;
+        self.attempts.set(attempt);
+        note(page, || format!("page: attempt {attempt}"));
+        let turn = Some(page.turns());
+        assert_ne!(self.last_turn.replace(turn), turn, "there are two attempts in one turn of the event loop");
+        if self.failures.get() > 0 {
+            self.failures.set(self.failures.get() - 1);
+            return Err("no URL, again".into());
+        }
+        let provide = self.provided.borrow_mut().pop().unwrap_or(Provide::Url);
+        note(page, || format!("page: {provide:?}"));
+        match provide {
+            Provide::Url => {}
+            Provide::Late(delay) => self.world.pause(delay).await,
+            Provide::Fail => return Err("no URL".into()),
+            Provide::FailOften(times) => {
+                self.failures.set(times - 1);
+                return Err("no URL".into());
+            }
+            Provide::FailLate(delay) => {
+                self.world.pause(delay).await;
+                return Err("no URL".into());
+            }
+            Provide::Hang => std::future::pending().await,
+        }
+        Ok(format!("{URL}?{attempt}"))
+    }
+
+    async fn prepare(&self, stream: &mut WebSocketStream, attempt: &Attempt) -> Result<(), AttemptError> {
+        let page = &self.world.page;
+        let connection = attempt_of(&stream.url());
+        self.story.opens(connection, attempt);
+        let opened = self.opened.replace(self.opened.get() + 1);
+        let prepare = self.plan.preambles.get(opened).copied().unwrap_or(Prepare::Nothing);
+        note(page, || format!("page: connection {connection} is open: {prepare:?}"));
+        match prepare {
+            Prepare::Nothing => {}
+            Prepare::Send(letter) => {
+                self.last_preamble_id.set(self.last_preamble_id.get() + 1);
+                stream.send(Dialect::Plain.message(self.last_preamble_id.get(), letter)).await?;
+            }
+            Prepare::Receive(messages, limit) => {
+                for _ in 0..messages {
+                    // What it drops while it reads a Blob is lost with it.
+                    let Some(Some(message)) = self.world.within(Some(limit), stream.next()).await else { break };
+                    self.reading.received(&read(message?).await);
+                }
+            }
+            Prepare::Pause(delay) => self.world.pause(delay).await,
+            Prepare::Fail => return Err("the preamble fails".into()),
+            Prepare::Hang => std::future::pending().await,
+            Prepare::Confirm => {
+                let last =
+                    self.book.conversations.borrow().values().rev().find_map(|last| self.book.last_received(last));
+                if let Some(number) = last {
+                    attempt.confirm(number);
+                }
+            }
+            Prepare::TakeInDoubt => {
+                let in_doubt = attempt.in_doubt();
+                let taken = attempt.take_in_doubt();
+                assert_eq!(in_doubt, taken, "what is taken is not what was there");
+                self.book.took_in_doubt(&taken);
+            }
+        }
+        self.story.is_prepared(connection);
+        Ok(())
+    }
+
+    /// Whether the peer of the last connection has received everything that was sent on it.
+    pub fn is_last_whole(&self) -> bool {
+        self.book.conversations.borrow().values().next_back().is_some_and(|last| last.is_whole())
+    }
+}
+
+/// The number of an attempt, which is in its URL.
+fn attempt_of(url: &str) -> u32 {
+    url.rsplit('?').next().and_then(|number| number.parse().ok()).expect("every URL has the number of its attempt")
+}

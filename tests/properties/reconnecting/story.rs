@@ -1,0 +1,259 @@
+//! What the states of a connection that comes back tell, checked against what has happened.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use wasm_websocket::{Attempt, Cause, CloseEvent, Counts, Error, State, States, WhenLost};
+
+use super::book::Book;
+use super::plan::Plan;
+use crate::plan::milliseconds;
+use crate::seeds::note;
+use crate::world::World;
+
+/// The states so far, and what must follow.
+pub struct Story {
+    world: Rc<World>,
+    plan: Rc<Plan>,
+    book: Rc<Book>,
+    last: RefCell<Told>,
+    /// The connection whose preamble runs, the one whose preamble is done, and the one that is in use.
+    preparing: Cell<Option<u32>>,
+    prepared: Cell<Option<u32>>,
+    live: Cell<Option<u32>>,
+    /// The last attempt since the last good connection, and the one that must follow, if that is known.
+    attempt: Cell<u32>,
+    next: Cell<Option<u32>>,
+    /// How often the program has commanded something.
+    commands: Cell<u64>,
+    /// The connections that their peers have closed while they were in use.
+    pub closed: RefCell<Vec<u32>>,
+    in_doubt: Cell<u64>,
+}
+
+/// A state, when it was told, and what had happened until then.
+struct Told {
+    state: Option<State>,
+    at: Duration,
+    commands: u64,
+    undisturbed: Option<u64>,
+}
+
+/// A connection that was open for so long is a good one, give or take what timers do.
+const GOOD: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_millis(100);
+
+impl Story {
+    pub fn new(world: &Rc<World>, plan: &Rc<Plan>, book: &Rc<Book>) -> Self {
+        Self {
+            world: Rc::clone(world),
+            plan: Rc::clone(plan),
+            book: Rc::clone(book),
+            last: RefCell::new(Told { state: None, at: Duration::ZERO, commands: 0, undisturbed: None }),
+            preparing: Cell::default(),
+            prepared: Cell::default(),
+            live: Cell::default(),
+            attempt: Cell::default(),
+            next: Cell::default(),
+            commands: Cell::default(),
+            closed: RefCell::default(),
+            in_doubt: Cell::default(),
+        }
+    }
+
+    /// Listens to the end.
+    pub async fn listen(&self, mut states: States) {
+        while let Some(state) = states.next().await {
+            note(&self.world.page, || format!("page: state {state:?}"));
+            match &state {
+                State::InDoubt { messages } => self.in_doubt.set(self.in_doubt.get() + messages),
+                State::Rejected { error, .. } => assert!(matches!(error, Error::Thrown { .. }), "{error:?}"),
+                _ => {
+                    self.tells(state);
+                    self.world.changed();
+                }
+            }
+        }
+    }
+
+    /// The program commands something.
+    pub fn commands(&self) -> u64 {
+        self.commands.set(self.commands.get() + 1);
+        self.commands.get()
+    }
+
+    /// How often the program has commanded something.
+    pub fn commanded(&self) -> u64 {
+        self.commands.get()
+    }
+
+    /// A connection is open, and its preamble begins.
+    pub fn opens(&self, connection: u32, attempt: &Attempt) {
+        self.preparing.set(Some(connection));
+        assert!(attempt.number() >= 1);
+    }
+
+    pub fn is_prepared(&self, connection: u32) {
+        self.preparing.set(None);
+        self.prepared.set(Some(connection));
+    }
+
+    fn tells(&self, state: State) {
+        let told = Told {
+            at: self.world.page.elapsed(),
+            commands: self.commands.get(),
+            undisturbed: self.world.undisturbed(),
+            state: Some(state.clone()),
+        };
+        let last = self.last.replace(told);
+        assert!(!matches!(last.state, Some(State::Closed { .. })), "{state:?} follows the end");
+        match &state {
+            State::Connecting { attempt, .. } => self.connects(*attempt, &last),
+            State::Open => self.live.set(self.prepared.take()),
+            State::Waiting { delay, cause } => {
+                self.ends(cause, &last);
+                self.waits(*delay, cause, &last);
+            }
+            State::Closed { cause } => {
+                self.ends(cause, &last);
+                self.gives_up(cause);
+            }
+            _ => self.next.set(None),
+        }
+    }
+
+    fn connects(&self, attempt: u32, last: &Told) {
+        let is_commanded = self.commands.get() != last.commands;
+        if let Some(next) = self.next.take().filter(|_| !is_commanded) {
+            assert_eq!(attempt, next, "this attempt has a wrong number");
+        }
+        if let (Some(State::Waiting { delay, .. }), Some(undisturbed)) = (&last.state, last.undisturbed) {
+            let late = self.world.page.elapsed().saturating_sub(last.at + *delay);
+            let is_in_time = late <= SLACK || self.world.undisturbed() != Some(undisturbed);
+            assert!(is_in_time, "the attempt is {late:?} late");
+        }
+        let most = self.plan.options.backoff.max_attempts.unwrap_or(u32::MAX);
+        assert!(attempt <= most, "there are more attempts than there may be");
+        self.attempt.set(attempt);
+        self.preparing.set(None);
+    }
+
+    /// A connection, or the attempt to make it, is over.
+    fn ends(&self, cause: &Cause, last: &Told) {
+        let page = &self.world.page;
+        match (&last.state, cause) {
+            (Some(State::Open), Cause::Closed(CloseEvent { was_clean: true, .. })) => {
+                self.closed.borrow_mut().extend(self.live.get());
+            }
+            (Some(State::Open), Cause::Failed(Error::HeartbeatTimeout(_))) => self.is_dead(),
+            (Some(State::Connecting { .. }), Cause::Failed(Error::ConnectTimeout { .. } | Error::Attempt(_))) => {
+                let closed_at =
+                    self.preparing.get().and_then(|preparing| self.book.conversation(preparing).closed_at.get());
+                let is_heard = closed_at.is_some_and(|at| page.elapsed() > at + Duration::from_secs(2));
+                let is_undisturbed = self.world.undisturbed() == Some(0) && !self.world.was_offline.get();
+                assert!(!is_heard || !is_undisturbed, "the peer has closed, and it is told as {cause:?}");
+            }
+            _ => {}
+        }
+        let Some(State::Open) = last.state else {
+            let is_attempt = matches!(last.state, Some(State::Connecting { .. }));
+            self.next.set(is_attempt.then(|| self.attempt.get() + 1));
+            return;
+        };
+        let (was_open, is_silent) =
+            (page.elapsed() - last.at, matches!(cause, Cause::Failed(Error::HeartbeatTimeout(_))));
+        let is_clear = !self.world.clock_was_set.get() && !is_silent;
+        self.next.set(match was_open {
+            _ if !is_clear => None,
+            was_open if was_open > GOOD + SLACK => Some(1),
+            was_open if was_open < GOOD - SLACK => Some(self.attempt.get() + 1),
+            _ => None,
+        });
+    }
+
+    /// The peer is taken for dead, which it must be.
+    fn is_dead(&self) {
+        let Some(live) = self.live.get() else { return };
+        let conversation = self.book.conversation(live);
+        let is_alive =
+            !conversation.has_stalled.get() && !conversation.is_broken.get() && conversation.close.get().is_none();
+        let is_reachable = !self.world.was_offline.get() && !self.world.clock_was_set.get();
+        assert!(!is_alive || !is_reachable, "a peer that lives is taken for dead");
+    }
+
+    fn waits(&self, delay: Duration, cause: &Cause, last: &Told) {
+        let (plan, after) = (&self.plan.options.backoff, self.plan.options.after_close);
+        if matches!(last.state, Some(State::Waiting { .. })) {
+            self.next.set(None);
+            return;
+        }
+        let more = if matches!(cause, Cause::Closed(_)) { after.delay() } else { Duration::ZERO };
+        let doubled = milliseconds(plan.base).saturating_mul(1 << (self.attempt.get() - 1).min(20));
+        let longest = match self.next.get() {
+            // The delays are counted from zero, or it is not known whether they are.
+            Some(1) => milliseconds(plan.base),
+            Some(_) => doubled,
+            None => Duration::MAX,
+        };
+        let longest = longest.min(milliseconds(plan.cap)).max(milliseconds(plan.floor)) + more;
+        assert!(delay <= longest, "the delay of {delay:?} is more than {longest:?}");
+        let shortest = milliseconds(plan.floor) + more;
+        let is_woken = self.world.wake_ups.get() > 0;
+        assert!(is_woken || delay >= shortest, "the delay of {delay:?} is less than {shortest:?}");
+    }
+
+    /// It is over for good: for a reason.
+    fn gives_up(&self, cause: &Cause) {
+        let is_retried = match cause {
+            Cause::Closed(event) => self.plan.options.after_close.of(event) != wasm_websocket::AfterClose::Stop,
+            Cause::Failed(error) => matches!(
+                error,
+                Error::ConnectFailed { .. }
+                    | Error::ConnectTimeout { .. }
+                    | Error::Attempt(_)
+                    | Error::HeartbeatTimeout(_)
+            ),
+            _ => false,
+        };
+        if is_retried {
+            let next = self.next.get().unwrap_or(u32::MAX);
+            let most = self.plan.options.backoff.max_attempts.unwrap_or(u32::MAX);
+            assert!(next > most, "it gives up before attempt {next} of {most}: {cause:?}");
+        }
+    }
+
+    /// The cause for which it is over for good.
+    pub fn cause(&self) -> Option<Cause> {
+        match &self.last.borrow().state {
+            Some(State::Closed { cause }) => Some(cause.clone()),
+            _ => None,
+        }
+    }
+
+    /// Checks how it was told to have ended, by `closed` and by the stream.
+    pub fn check_end(&self, closed: &Result<Option<CloseEvent>, Error>, last_error: &Option<Error>) {
+        let expected = match self.cause().expect("the end is told as a state") {
+            Cause::Requested => None,
+            Cause::Closed(event) if event.was_clean => None,
+            Cause::Closed(event) => Some(Error::Unclean(event)),
+            Cause::Failed(error) => Some(error),
+            _ => unreachable!("there are no other causes"),
+        };
+        assert_eq!(*last_error, expected, "the stream ends otherwise than the states");
+        match (&expected, closed) {
+            (Some(Error::Unclean(event)), Ok(Some(closed))) => assert_eq!(closed, event),
+            (Some(error), closed) => assert_eq!(closed.as_ref().err(), Some(error)),
+            (None, Ok(_) | Err(Error::CloseTimeout(_))) => {}
+            (None, closed) => panic!("it ends by {closed:?}, which the states do not tell"),
+        }
+    }
+
+    /// Checks that everything in doubt was told.
+    pub fn check_in_doubt(&self, counts: &Counts) {
+        if self.plan.options.when_lost == WhenLost::Report {
+            assert_eq!(self.in_doubt.get(), counts.in_doubt, "so many messages were told to be in doubt");
+        }
+    }
+}
