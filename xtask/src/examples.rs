@@ -44,6 +44,9 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     if options.test {
         let (toolchain, browsers) = setup::everything(shell, way)?;
         let pages = build(shell, &toolchain, &names)?;
+        if let Some(tests) = on_the_host(shell, &toolchain, &names) {
+            step("testing on the host", || Ok(tests.run()?))?;
+        }
         if let Some(clippy) = cargo(shell, &toolchain, "clippy", &names) {
             step("linting", || Ok(clippy.args(["--", "-Dwarnings"]).run()?))?;
         }
@@ -99,10 +102,21 @@ fn package(name: &str) -> String {
     if name == HELLO { name.into() } else { format!("chat-{name}") }
 }
 
-/// A command of cargo for all in Rust at once, if there are any: alone, each would have its dependencies with other features.
+/// A command of cargo that compiles for browsers.
 fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&str]) -> Option<Cmd<'a>> {
+    let command = toolchain.cargo(shell).args([command, "--quiet", "--release", "--target", TARGET]);
+    for_all(command, names)
+}
+
+/// The tests of the chats, in a simulated page.
+fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> Option<Cmd<'a>> {
+    let chats: Vec<_> = names.iter().copied().filter(|name| *name != HELLO).collect();
+    for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
+}
+
+/// The command for all in Rust at once, if there are any: alone, each would have its dependencies with other features.
+fn for_all<'a>(command: Cmd<'a>, names: &[&str]) -> Option<Cmd<'a>> {
     let packages: Vec<_> = crates(names).map(|name| format!("--package={}", package(name))).collect();
     let manifest = crate::root().join("examples/Cargo.toml");
-    let command = toolchain.cargo(shell).args([command, "--quiet", "--release", "--target", TARGET]);
     (!packages.is_empty()).then(|| command.arg("--manifest-path").arg(manifest).args(packages))
 }

@@ -4,7 +4,7 @@ use dioxus::prelude::*;
 use futures_util::{StreamExt, select};
 use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::Json;
-use wasm_websocket::{CloseEvent, Error, WebSocketStream};
+use wasm_websocket::{CloseEvent, Error, SendError, WebSocketStream};
 
 /// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -58,6 +58,20 @@ struct View {
     is_open: Signal<bool>,
 }
 
+impl View {
+    fn show(&mut self, news: News) {
+        match news {
+            News::Open => self.is_open.set(true),
+            News::Heard(said) => self.log.push(said),
+            News::Problem(error) => self.problem.set(error.to_string()),
+            News::Unsent(unsent) => {
+                self.text.set(unsent.message.text); // back to its field
+                self.problem.set(unsent.error.to_string());
+            }
+        }
+    }
+}
+
 #[component]
 fn Room(name: String, room: String, leave: Callback) -> Element {
     let mut view = View {
@@ -70,7 +84,7 @@ fn Room(name: String, room: String, leave: Callback) -> Element {
     let chat = use_coroutine(move |to_say| {
         let url = url.clone();
         async move {
-            let ended = talk(&url, to_say, &mut view).await;
+            let ended = talk(&url, to_say, |news| view.show(news)).await;
             view.is_open.set(false);
             view.problem.set(
                 ended.map_or_else(|error| error.to_string(), |event| format!("the connection has ended: {event}")),
@@ -104,21 +118,60 @@ fn Room(name: String, room: String, leave: Callback) -> Element {
     }
 }
 
-/// Says what is to be said and shows what is heard, until the connection ends.
-async fn talk(url: &str, mut to_say: UnboundedReceiver<Said>, view: &mut View) -> Result<CloseEvent, Error> {
+/// What happens in a room.
+enum News {
+    Open,
+    Heard(Said),
+    /// One bad message does not end a chat.
+    Problem(Error),
+    Unsent(SendError<Said>),
+}
+
+/// Says what is to be said and tells what is heard, until the connection ends.
+async fn talk(url: &str, mut to_say: UnboundedReceiver<Said>, mut tell: impl FnMut(News)) -> Result<CloseEvent, Error> {
     let mut chat = WebSocketStream::connect(url).await?.typed::<Said, Said, Json>();
-    view.is_open.set(true);
+    tell(News::Open);
     loop {
         select! {
             said = to_say.select_next_some() => if let Err(unsent) = chat.send(said).await {
-                view.text.set(unsent.message.text); // back to its field
-                view.problem.set(unsent.error.to_string());
+                tell(News::Unsent(unsent));
             },
             heard = chat.next() => match heard {
-                Some(Ok(said)) => view.log.push(said),
-                Some(Err(error)) => view.problem.set(error.to_string()), // one bad message does not end a chat
+                Some(Ok(said)) => tell(News::Heard(said)),
+                Some(Err(bad)) => tell(News::Problem(bad.error)),
                 None => return chat.get_ref().closed().await,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::join;
+    use wasm_websocket::testing::Page;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_sent_and_what_others_say_is_heard() {
+        let (page, mut heard) = (Page::new(), Vec::new());
+        let server = page.server("ws://127.0.0.1/chat/lobby");
+        let (say, to_say) = futures_channel::mpsc::unbounded();
+        say.unbounded_send(Said { name: "Ann".into(), text: "hello".into() }).unwrap();
+        let serve = async {
+            let mut peer = server.accept().await;
+            assert_eq!(peer.receive().await, Some(r#"{"name":"Ann","text":"hello"}"#.into()));
+            peer.send("nonsense");
+            peer.send(r#"{"name":"Bob","text":"good night"}"#);
+            peer.close_with(1001, "the server restarts");
+        };
+        let tell = |news| match news {
+            News::Heard(said) => heard.push(said.text),
+            News::Problem(_) => heard.push("a problem".into()),
+            News::Open | News::Unsent(_) => {}
+        };
+        let (ended, ()) = page.run(async { join!(talk("/chat/lobby", to_say, tell), serve) });
+        assert_eq!(heard, ["a problem", "good night"]);
+        assert_eq!(ended.unwrap().code, 1001);
     }
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::Json;
-use wasm_websocket::{CloseEvent, Error, Sender, WebSocketStream};
+use wasm_websocket::{CloseEvent, Error, ReceiveError, Sender, WebSocketStream};
 
 /// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,9 +57,13 @@ fn Room(name: String, room: String, leave: impl Fn() + 'static) -> impl IntoView
     let sender = RwSignal::new_local(None::<Sender>);
 
     let url = format!("/chat/{room}");
+    let hear = move |said| match said {
+        Ok(said) => log.update(|log| log.push(said)),
+        Err(ReceiveError { error, .. }) => problem.set(error.to_string()), // one bad message does not end a chat
+    };
     // The task, with its half of the connection, goes away with this component; so does the other half.
     spawn_local_scoped_with_cancellation(async move {
-        let ended = listen(&url, sender, log, problem).await;
+        let ended = listen(&url, |ours| sender.set(Some(ours)), hear).await;
         sender.set(None);
         problem.set(ended.map_or_else(|error| error.to_string(), |event| format!("the connection has ended: {event}")));
     });
@@ -97,21 +101,48 @@ fn Room(name: String, room: String, leave: impl Fn() + 'static) -> impl IntoView
     }
 }
 
-/// Shows what is said in the room until the connection ends.
+/// Hears what is said in the room until the connection ends.
 async fn listen(
     url: &str,
-    sender: RwSignal<Option<Sender>, LocalStorage>,
-    log: RwSignal<Vec<Said>>,
-    problem: RwSignal<String>,
+    open: impl FnOnce(Sender),
+    mut hear: impl FnMut(Result<Said, ReceiveError>),
 ) -> Result<CloseEvent, Error> {
-    let (ours, receiver) = WebSocketStream::connect(url).await?.split();
-    sender.set(Some(ours));
+    let (sender, receiver) = WebSocketStream::connect(url).await?.split();
+    open(sender);
     let mut heard = receiver.typed::<Said, Json>();
     while let Some(said) = heard.next().await {
-        match said {
-            Ok(said) => log.update(|log| log.push(said)),
-            Err(error) => problem.set(error.to_string()), // one bad message does not end a chat
-        }
+        hear(said);
     }
     heard.get_ref().closed().await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::join;
+    use wasm_websocket::testing::Page;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard_until_the_connection_ends() {
+        let (page, mut heard) = (Page::new(), Vec::new());
+        let server = page.server("ws://127.0.0.1/chat/lobby");
+        let serve = async {
+            let mut peer = server.accept().await;
+            assert_eq!(peer.receive().await, Some(r#"{"name":"Ann","text":"hello"}"#.into()));
+            peer.send(r#"{"name":"Bob","text":"hello, Ann"}"#);
+            peer.send("nonsense");
+            peer.send(r#"{"name":"Bob","text":"good night"}"#);
+            peer.close_with(1001, "the server restarts");
+        };
+        let say = |sender: Sender| {
+            let said = Said { name: "Ann".into(), text: "hello".into() };
+            page.spawn(async move { sender.typed::<Said, Json>().send(said).await.unwrap() });
+        };
+        let (ended, ()) = page.run(async {
+            join!(listen("/chat/lobby", say, |said| heard.push(said.map(|said| said.text).ok())), serve)
+        });
+        assert_eq!(heard, [Some("hello, Ann".into()), None, Some("good night".into())]);
+        assert_eq!(ended.unwrap().code, 1001);
+    }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::codec::Json;
-use wasm_websocket::{CloseEvent, Error, Sender, WebSocketStream};
+use wasm_websocket::{CloseEvent, Error, ReceiveError, Sender, WebSocketStream};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 /// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
@@ -35,7 +35,7 @@ enum News {
 
 fn main() {
     spawn_local(async {
-        let why = match listen().await {
+        let why = match chat().await {
             Ok(event) => format!("the connection has ended: {event}"),
             Err(error) => error.to_string(),
         };
@@ -44,19 +44,35 @@ fn main() {
 }
 
 /// Tells what is said in the room until the connection ends.
-async fn listen() -> Result<CloseEvent, Error> {
-    let (sender, receiver) = WebSocketStream::connect(&format!("/chat/{}", scope().name())).await?.split();
-    let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event| spawn_local(say(sender.clone(), event)));
-    scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    tell(&News::Open);
+async fn chat() -> Result<CloseEvent, Error> {
+    let open = |sender: Sender| {
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event| spawn_local(say(sender.clone(), event)));
+        scope().set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
+        tell(&News::Open);
+    };
+    let hear = |said| {
+        tell(&match said {
+            Ok(said) => News::Heard(said),
+            Err(error) => News::Problem { why: ReceiveError::to_string(&error) }, // one bad message does not end a chat
+        });
+    };
+    let ended = listen(&format!("/chat/{}", scope().name()), open, hear).await;
+    scope().set_onmessage(None);
+    ended
+}
+
+/// Hears what is said in the room until the connection ends.
+async fn listen(
+    url: &str,
+    open: impl FnOnce(Sender),
+    mut hear: impl FnMut(Result<Said, ReceiveError>),
+) -> Result<CloseEvent, Error> {
+    let (sender, receiver) = WebSocketStream::connect(url).await?.split();
+    open(sender);
     let mut heard = receiver.typed::<Said, Json>();
     while let Some(said) = heard.next().await {
-        match said {
-            Ok(said) => tell(&News::Heard(said)),
-            Err(error) => tell(&News::Problem { why: error.to_string() }), // one bad message does not end a chat
-        }
+        hear(said);
     }
-    scope().set_onmessage(None);
     heard.get_ref().closed().await
 }
 
@@ -75,4 +91,35 @@ fn tell(news: &News) {
 
 fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::join;
+    use wasm_websocket::testing::Page;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard_until_the_connection_ends() {
+        let (page, mut heard) = (Page::new(), Vec::new());
+        let server = page.server("ws://127.0.0.1/chat/lobby");
+        let serve = async {
+            let mut peer = server.accept().await;
+            assert_eq!(peer.receive().await, Some(r#"{"name":"Ann","text":"hello"}"#.into()));
+            peer.send(r#"{"name":"Bob","text":"hello, Ann"}"#);
+            peer.send("nonsense");
+            peer.send(r#"{"name":"Bob","text":"good night"}"#);
+            peer.close_with(1001, "the server restarts");
+        };
+        let say = |sender: Sender| {
+            let said = Said { name: "Ann".into(), text: "hello".into() };
+            page.spawn(async move { sender.typed::<Said, Json>().send(said).await.unwrap() });
+        };
+        let (ended, ()) = page.run(async {
+            join!(listen("/chat/lobby", say, |said| heard.push(said.map(|said| said.text).ok())), serve)
+        });
+        assert_eq!(heard, [Some("hello, Ann".into()), None, Some("good night".into())]);
+        assert_eq!(ended.unwrap().code, 1001);
+    }
 }

@@ -7,7 +7,7 @@ use futures_util::future::abortable;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::codec::Json;
-use wasm_websocket::{CloseEvent, Error, Sender, WebSocketStream};
+use wasm_websocket::{CloseEvent, Error, ReceiveError, Sender, WebSocketStream};
 use web_sys::{FormData, HtmlFormElement};
 use yew::prelude::*;
 
@@ -91,7 +91,11 @@ fn Room(Props { name, room, leave }: &Props) -> Html {
             let url = format!("/chat/{room}");
             let left = sender.clone();
             let (task, listening) = abortable(async move {
-                let ended = listen(&url, &sender, &log, &problem).await;
+                let hear = |said| match said {
+                    Ok(said) => log.dispatch(said),
+                    Err(ReceiveError { error, .. }) => problem.set(error.to_string()), // one bad message does not end a chat
+                };
+                let ended = listen(&url, |ours| sender.set(Some(ours)), hear).await;
                 sender.set(None);
                 problem.set(
                     ended.map_or_else(|error| error.to_string(), |event| format!("the connection has ended: {event}")),
@@ -143,21 +147,48 @@ fn Room(Props { name, room, leave }: &Props) -> Html {
     }
 }
 
-/// Shows what is said in the room until the connection ends.
+/// Hears what is said in the room until the connection ends.
 async fn listen(
     url: &str,
-    sender: &UseStateSetter<Option<Sender>>,
-    log: &UseReducerDispatcher<Log>,
-    problem: &UseStateSetter<String>,
+    open: impl FnOnce(Sender),
+    mut hear: impl FnMut(Result<Said, ReceiveError>),
 ) -> Result<CloseEvent, Error> {
-    let (ours, receiver) = WebSocketStream::connect(url).await?.split();
-    sender.set(Some(ours));
+    let (sender, receiver) = WebSocketStream::connect(url).await?.split();
+    open(sender);
     let mut heard = receiver.typed::<Said, Json>();
     while let Some(said) = heard.next().await {
-        match said {
-            Ok(said) => log.dispatch(said),
-            Err(error) => problem.set(error.to_string()), // one bad message does not end a chat
-        }
+        hear(said);
     }
     heard.get_ref().closed().await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::join;
+    use wasm_websocket::testing::Page;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_heard_until_the_connection_ends() {
+        let (page, mut heard) = (Page::new(), Vec::new());
+        let server = page.server("ws://127.0.0.1/chat/lobby");
+        let serve = async {
+            let mut peer = server.accept().await;
+            assert_eq!(peer.receive().await, Some(r#"{"name":"Ann","text":"hello"}"#.into()));
+            peer.send(r#"{"name":"Bob","text":"hello, Ann"}"#);
+            peer.send("nonsense");
+            peer.send(r#"{"name":"Bob","text":"good night"}"#);
+            peer.close_with(1001, "the server restarts");
+        };
+        let say = |sender: Sender| {
+            let said = Said { name: "Ann".into(), text: "hello".into() };
+            page.spawn(async move { sender.typed::<Said, Json>().send(said).await.unwrap() });
+        };
+        let (ended, ()) = page.run(async {
+            join!(listen("/chat/lobby", say, |said| heard.push(said.map(|said| said.text).ok())), serve)
+        });
+        assert_eq!(heard, [Some("hello, Ann".into()), None, Some("good night".into())]);
+        assert_eq!(ended.unwrap().code, 1001);
+    }
 }
