@@ -47,7 +47,7 @@ struct Place {
 #[derive(Clone, Copy, PartialEq)]
 enum WaitsFor {
     Turn,
-    /// It was called and did not come. It may go on when it comes, and nobody waits for that.
+    /// Called, but not polled by the next turn: it may still send, and no longer holds up the line.
     Nothing,
     EmptyBuffer,
 }
@@ -82,7 +82,7 @@ impl Backpressure {
         &self.socket
     }
 
-    /// Whether a newcomer may send now: nobody waits for a turn, and no more than the high water mark is unsent.
+    /// Returns whether a newcomer may send now: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
         let line = &mut *self.line.borrow_mut();
         line.first().is_none() && self.is_below_high(line, self.socket.buffered_amount())
