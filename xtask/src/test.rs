@@ -25,13 +25,6 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
     let mut runs = step("testing in the simulation", || tests.in_the_simulation(shell))?;
     runs.extend(step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?);
-    // One at a time, as they measure how long the page does not answer.
-    runs.extend(step("testing that the page stays responsive", || {
-        browsers
-            .iter()
-            .map(|browser| run_captured(shell, browser, "page", tests.page(shell).arg(RESPONSIVE)))
-            .collect::<Result<Vec<_>>>()
-    })?);
     step("writing the conformance table", || conformance::write(shell, &runs))
 }
 
@@ -115,9 +108,6 @@ const WORKER: &str = "--test=worker";
 /// What must have a module of its own, in a window.
 const MEMORY: &str = "--test=memory";
 
-/// The page's tests that need the machine for themselves.
-const RESPONSIVE: &str = "responsive::";
-
 struct Tests<'a> {
     toolchain: &'a Toolchain,
     address: &'a str,
@@ -175,13 +165,17 @@ impl Tests<'_> {
         let page = self.page(shell);
         // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
         let page = match browser.is_chromium() {
-            true => axe::find(shell)
-                .into_iter()
-                .fold(page, |page, axe| page.env("AXE_CORE", axe))
-                .args(["--skip", RESPONSIVE]),
+            true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
             // Its driver freezes no page.
             false => page
-                .args(["what_is_sent_comes_back", "sections::", "reconnection::", "cases::", "lifecycle::"])
+                .args([
+                    "what_is_sent_comes_back",
+                    "sections::",
+                    "reconnection::",
+                    "cases::",
+                    "lifecycle::",
+                    "responsive::",
+                ])
                 .arg("--skip=frozen"),
         };
         Ok(vec![run_captured(shell, browser, "page", page)?])
