@@ -54,7 +54,8 @@ fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
 }
 
 /// The commands that users of wasm-pack know, as they stand, the tests with nothing but the server running. They run the
-/// suite in windows and in all three kinds of workers.
+/// suite in windows and in all three kinds of workers. The documentation's examples are the same in every browser, and each is
+/// a module to build: one browser is enough for them.
 fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
     // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
@@ -72,8 +73,8 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     let scratch = shell.create_temp_dir()?;
     browsers.iter().try_for_each(|browser| {
         step(&format!("testing by wasm-pack in {}", browser.name), || {
-            let which = if browser.is_chromium() { "--chrome" } else { "--firefox" };
-            let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless {which}"));
+            let which: &[&str] = if browser.is_chromium() { &["--chrome"] } else { &["--firefox", "--", "--tests"] };
+            let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless {which...}"));
             Ok(browser
                 .choose(test)
                 .env("PATH", &path)
