@@ -1,5 +1,7 @@
 //! The simulated page itself.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, join};
@@ -213,5 +215,24 @@ fn peers_go_on_while_the_page_is_busy() {
         assert_eq!(stream.next().await, Some(Ok("one".into())));
         assert!(page.elapsed() - begin < Duration::from_millis(1001));
         assert_eq!(stream.buffered_amount(), 0);
+    });
+}
+
+#[test]
+fn a_socket_that_was_closed_before_it_opened_has_failed_whatever_has_arrived() {
+    let page = Page::new();
+    page.serve("ws://example.com/", async |handshake| handshake.accept().into_iter().for_each(|mut peer| peer.close()));
+    page.run(async {
+        let socket = WebSocket::new("ws://example.com/").unwrap();
+        let ended = Rc::new(RefCell::new(None));
+        let told = Rc::clone(&ended);
+        socket.on_close(move |event| drop(told.replace(Some(event)))).forget();
+        page.freeze();
+        page.sleep(Duration::from_secs(1)).await;
+        socket.close();
+        page.resume();
+        page.sleep(Duration::from_secs(1)).await;
+        let lost = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+        assert_eq!(ended.take(), Some(lost));
     });
 }

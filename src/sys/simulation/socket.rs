@@ -445,7 +445,13 @@ impl Inner {
         let unsent = self.buffered_amount();
         self.wire.take();
         self.discarded.set(if forgets { 0 } else { unsent });
-        self.end(event, has_error);
+        // Closed before it opened, it has failed, whatever has arrived by then.
+        let event = if self.is_given_up.get() {
+            CloseEvent { code: 1006, reason: String::new(), was_clean: false }
+        } else {
+            event
+        };
+        self.end(event, has_error || self.is_given_up.get());
     }
 
     fn end(self: &Rc<Self>, event: CloseEvent, has_error: bool) {
