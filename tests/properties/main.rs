@@ -12,6 +12,7 @@
 mod account;
 mod bytes;
 mod dialect;
+mod events;
 mod halves;
 mod peer;
 mod plan;

@@ -118,6 +118,11 @@ fn overflow() -> impl Strategy<Value = Overflow> {
 }
 
 impl OptionsPlan {
+    /// The same for a socket that never makes anyone wait.
+    pub fn without_waiting(self) -> Self {
+        Self { high_water_mark: u64::MAX, ..self }
+    }
+
     /// How many messages may wait to be taken.
     pub fn most_messages(&self) -> usize {
         self.receive_limit.map_or(1 << 18, |(_, messages)| messages)

@@ -75,6 +75,9 @@ fn report<P: Debug>(seed: u64, plan: &P, reason: &str, check: impl Fn(&P) + Copy
     )
 }
 
+/// Where more happens than this, it is the beginning that is reported.
+const MOST_NOTES: usize = 500;
+
 thread_local! {
     static NOTES: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
@@ -83,7 +86,7 @@ thread_local! {
 /// Notes what happens, for the report of a failure.
 pub fn note(page: &Page, what: impl FnOnce() -> String) {
     NOTES.with_borrow_mut(|notes| {
-        if let Some(notes) = notes {
+        if let Some(notes) = notes.as_mut().filter(|notes| notes.len() < MOST_NOTES) {
             notes.push(format!("{:>12?} {}", page.elapsed(), what()));
         }
     });

@@ -1,0 +1,277 @@
+//! A socket with listeners: their closures send, close, add and drop listeners, and drop the socket itself.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest_derive::Arbitrary;
+use wasm_websocket::{CloseEvent, Error, ListenerGuard, Message, Options, ReadyState, WebSocket};
+
+use crate::account::Account;
+use crate::dialect::{Dialect, read};
+use crate::peer::PeerPlan;
+use crate::plan::{Letter, OptionsPlan, delay, page_code};
+use crate::seeds::{hold, note};
+use crate::world::{World, WorldPlan};
+
+#[derive(Arbitrary, Clone, Debug)]
+struct Plan {
+    world: WorldPlan,
+    options: OptionsPlan,
+    peer: PeerPlan,
+    #[proptest(strategy = "vec(any::<Listen>(), 0..6)")]
+    listeners: Vec<Listen>,
+    #[proptest(strategy = "vec((delay(), any::<Act>()), 0..8)")]
+    steps: Vec<(u32, Act)>,
+    is_closed: bool,
+}
+
+/// A listener and what it does when it is called. A message listener does so from its `from`-th message on.
+#[derive(Arbitrary, Clone, Debug)]
+struct Listen {
+    kind: Kind,
+    #[proptest(strategy = "0..4_u32")]
+    from: u32,
+    #[proptest(strategy = "vec(any::<Act>(), 0..4)")]
+    acts: Vec<Act>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Open,
+    #[proptest(weight = 3)]
+    Message,
+    Error,
+    Close,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Act {
+    #[proptest(weight = 8)]
+    Send(Letter),
+    Close(#[proptest(strategy = "page_code()")] Option<u16>),
+    #[proptest(weight = 3)]
+    Listen(Kind),
+    /// Drops a guard.
+    #[proptest(weight = 3)]
+    Unlisten(usize),
+    Forget(usize),
+    DropSocket,
+}
+
+/// A limit, since a closure may add a listener for each message.
+const MOST_LISTENERS: usize = 20;
+
+const URL: &str = "ws://example.com/events";
+
+#[test]
+fn a_socket_whose_events_call_closures_keeps_its_promises() {
+    hold(|plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone())));
+}
+
+async fn run(world: Rc<World>, plan: Plan) {
+    let options = plan.options.without_waiting();
+    let account = Account::new(&world, &options, Dialect::Plain);
+    Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
+    let socket = WebSocket::with_options(URL, &Options::from(&options)).expect("the URL is right");
+    let program = Program::new(&account, socket);
+    program.watch();
+    plan.listeners.iter().for_each(|listen| program.listen(listen.clone()));
+    for (delay, act) in plan.steps {
+        world.pause(delay).await;
+        program.act(act);
+    }
+    if plan.is_closed && !program.is_dropped() {
+        program.act(Act::Close(None));
+        let in_time = world.in_calm(|| program.has_ended.get() || program.is_dropped()).await;
+        assert!(in_time, "there is no event of the end");
+    }
+    program.act(Act::DropSocket);
+    account.check().await;
+    program.check_messages().await;
+}
+
+/// What the closures share.
+struct Program {
+    account: Rc<Account>,
+    socket: RefCell<Option<Rc<WebSocket>>>,
+    guards: RefCell<Vec<(usize, ListenerGuard)>>,
+    /// The listeners that may be called.
+    listening: RefCell<BTreeSet<usize>>,
+    last_listener: Cell<usize>,
+    messages: RefCell<BTreeMap<usize, Vec<Message>>>,
+    has_opened: Cell<bool>,
+    has_ended: Cell<bool>,
+}
+
+impl Program {
+    fn new(account: &Rc<Account>, socket: WebSocket) -> Rc<Self> {
+        Rc::new(Self {
+            account: Rc::clone(account),
+            socket: RefCell::new(Some(Rc::new(socket))),
+            guards: RefCell::default(),
+            listening: RefCell::default(),
+            last_listener: Cell::default(),
+            messages: RefCell::default(),
+            has_opened: Cell::default(),
+            has_ended: Cell::default(),
+        })
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.socket.borrow().is_none()
+    }
+
+    /// Attaches the first listeners, which tell the others how far the socket has come.
+    fn watch(self: &Rc<Self>) {
+        let socket = self.socket.borrow().clone().expect("it was just made");
+        let program = Rc::downgrade(self);
+        socket.on_open(move || program.upgrade().iter().for_each(|program| program.has_opened.set(true))).forget();
+        let program = Rc::downgrade(self);
+        socket.on_close(move |event| program.upgrade().iter().for_each(|program| program.ended(&event))).forget();
+    }
+
+    fn ended(&self, event: &CloseEvent) {
+        let page = &self.account.world.page;
+        note(page, || format!("page: the end is told: {event:?}"));
+        self.has_ended.set(true);
+        if self.has_opened.get() {
+            self.account.end.replace(Some((page.elapsed(), Ok(event.clone()))));
+        } else {
+            assert_eq!((event.code, event.was_clean), (1006, false), "it never opened");
+        }
+        self.account.world.changed();
+    }
+
+    fn listen(self: &Rc<Self>, listen: Listen) {
+        let Some(socket) = self.socket.borrow().clone().filter(|_| self.last_listener.get() < MOST_LISTENERS) else {
+            return;
+        };
+        let id = self.last_listener.get() + 1;
+        self.last_listener.set(id);
+        self.listening.borrow_mut().insert(id);
+        let (program, kind) = (Rc::downgrade(self), listen.kind);
+        let left_out = Cell::new(listen.from);
+        let call = move |event: Event| {
+            let program = program.upgrade().expect("it lives longer than the socket");
+            program.called(id, event);
+            if let Some(left) = left_out.get().checked_sub(1).filter(|_| kind == Kind::Message) {
+                return left_out.set(left);
+            }
+            listen.acts.iter().for_each(|act| program.act(*act));
+        };
+        let guard = match kind {
+            Kind::Open => socket.on_open(move || call(Event::Open)),
+            Kind::Message => socket.on_message(move |message| call(Event::Message(message))),
+            Kind::Error => socket.on_error(move |error| call(Event::Error(error))),
+            Kind::Close => socket.on_close(move |event| call(Event::Close(event))),
+        };
+        self.guards.borrow_mut().push((id, guard));
+    }
+
+    fn called(&self, id: usize, event: Event) {
+        note(&self.account.world.page, || format!("page: listener {id}: {event:?}"));
+        assert!(self.listening.borrow().contains(&id), "a listener is called that was dropped");
+        match event {
+            Event::Open => {
+                assert!(self.has_opened.get() && !self.has_ended.get(), "it opens late");
+                self.listening.borrow_mut().remove(&id);
+            }
+            Event::Message(message) => {
+                assert!(self.has_opened.get() && !self.has_ended.get(), "a message comes too early, or too late");
+                self.messages.borrow_mut().entry(id).or_default().push(message);
+            }
+            Event::Error(error) => {
+                assert!(!self.has_ended.get(), "an error comes after the end");
+                let is_lost = matches!(error, Error::ConnectionLost { .. });
+                assert_eq!(is_lost, self.has_opened.get(), "it is told as {error:?}");
+                self.listening.borrow_mut().remove(&id);
+            }
+            Event::Close(event) => {
+                assert!(self.has_ended.get(), "{event} is told before the end");
+                self.listening.borrow_mut().remove(&id);
+            }
+        }
+    }
+
+    fn act(self: &Rc<Self>, act: Act) {
+        note(&self.account.world.page, || format!("page: {act:?}"));
+        let socket = self.socket.borrow().clone();
+        match (act, socket) {
+            (Act::Send(letter), Some(socket)) => self.send(&socket, letter),
+            (Act::Close(code), Some(socket)) => self.close(&socket, code),
+            (Act::Listen(kind), _) => self.listen(Listen { kind, from: 0, acts: Vec::new() }),
+            (Act::Unlisten(which), _) => drop(self.take_guard(which).map(|(id, guard)| {
+                self.listening.borrow_mut().remove(&id);
+                guard
+            })),
+            (Act::Forget(which), _) => self.take_guard(which).into_iter().for_each(|(_, guard)| guard.forget()),
+            (Act::DropSocket, socket) => {
+                self.listening.borrow_mut().clear();
+                let slot = self.socket.take();
+                drop(slot);
+                drop(socket);
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn take_guard(&self, which: usize) -> Option<(usize, ListenerGuard)> {
+        let mut guards = self.guards.borrow_mut();
+        let index = which.checked_rem(guards.len())?;
+        Some(guards.remove(index))
+    }
+
+    fn send(&self, socket: &WebSocket, letter: Letter) {
+        let (number, message) = self.account.write(letter);
+        let (len, state) = (message.len(), socket.ready_state());
+        match socket.send(message) {
+            Ok(()) => {
+                assert_eq!(state, ReadyState::Open);
+                self.account.handed_over(number, len);
+            }
+            Err(unsent) => assert_eq!(unsent.error, Error::NotOpen(state)),
+        }
+    }
+
+    fn close(&self, socket: &WebSocket, code: Option<u16>) {
+        let was_open = socket.ready_state() == ReadyState::Open;
+        match code {
+            None => socket.close(),
+            Some(1006) => {
+                assert_eq!(socket.close_with(1006, ""), Err(Error::InvalidCloseCode(1006)));
+                return;
+            }
+            Some(code) => socket.close_with(code, "the page closes").expect("the code is allowed"),
+        }
+        if was_open {
+            self.account.closes(code.unwrap_or(1005));
+        }
+    }
+
+    /// Checks that each listener has received what the peer sent while it listened, in order.
+    async fn check_messages(&self) {
+        let messages = self.messages.take();
+        let sent = self.account.conversation.sent.get();
+        for (listener, messages) in messages {
+            let mut last = None;
+            for message in messages {
+                let number = Dialect::Plain.number_of(&read(message).await);
+                assert!(number < sent, "message {number} was never sent");
+                let is_next = last.is_none_or(|last| number == last + 1);
+                assert!(is_next, "listener {listener} receives {number} after {last:?}");
+                last = Some(number);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Event {
+    Open,
+    Message(Message),
+    Error(Error),
+    Close(CloseEvent),
+}
