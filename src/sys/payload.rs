@@ -1,5 +1,9 @@
 //! What can be sent.
 
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::Blob;
 use super::platform::Socket;
 use crate::{Error, Message};
@@ -7,7 +11,8 @@ use crate::{Error, Message};
 /// What can be sent as one message, by value or by reference.
 ///
 /// - text: `str`, `String`
-/// - bytes: `[u8]`, `[u8; N]`, `Vec<u8>`
+/// - bytes: `[u8]`, `[u8; N]`, `Vec<u8>`, and `bytes::Bytes` with the feature `bytes`
+/// - a `Box`, `Rc`, `Arc` or `Cow` of any of these
 /// - [`Message`] and [`Blob`]
 /// - browser objects, by reference and without a copy through wasm memory: `web_sys::{Blob, File, ImageData}`,
 ///   `js_sys::ArrayBuffer`, the typed arrays of `js_sys`, and `DataView`. An `ImageData` is sent as its pixels, row by row,
@@ -24,13 +29,6 @@ pub trait Sealed {
     fn send_to(&self, socket: &Socket) -> Result<(), Error>;
 }
 
-impl<P: Payload + ?Sized> Payload for &P {}
-impl<P: Sealed + ?Sized> Sealed for &P {
-    fn send_to(&self, socket: &Socket) -> Result<(), Error> {
-        P::send_to(self, socket)
-    }
-}
-
 /// Implements `Payload` by an expression for a type, with its generics after an `@`.
 macro_rules! payload {
     ($(@($($generics:tt)*))? $type:ty: |$this:ident, $socket:ident| $send:expr) => {
@@ -44,11 +42,18 @@ macro_rules! payload {
     };
 }
 
+payload!(@(P: Payload + ?Sized) &P: |payload, socket| P::send_to(payload, socket));
+payload!(@(P: Payload + ?Sized) Box<P>: |payload, socket| P::send_to(payload, socket));
+payload!(@(P: Payload + ?Sized) Rc<P>: |payload, socket| P::send_to(payload, socket));
+payload!(@(P: Payload + ?Sized) Arc<P>: |payload, socket| P::send_to(payload, socket));
+payload!(@(P: Payload + ToOwned + ?Sized) Cow<'_, P>: |payload, socket| P::send_to(payload, socket));
 payload!(str: |text, socket| socket.send_text(text));
 payload!(String: |text, socket| socket.send_text(text));
 payload!([u8]: |bytes, socket| socket.send_bytes(bytes));
 payload!(@(const N: usize) [u8; N]: |bytes, socket| socket.send_bytes(bytes));
 payload!(Vec<u8>: |bytes, socket| socket.send_bytes(bytes));
+#[cfg(feature = "bytes")]
+payload!(bytes::Bytes: |bytes, socket| socket.send_bytes(bytes));
 payload!(Blob: |blob, socket| socket.send_blob(blob));
 payload!(web_sys::ImageData: |image, socket| socket.send_image(image));
 payload!(Message: |message, socket| match message {

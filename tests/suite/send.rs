@@ -1,6 +1,9 @@
 //! Messages on their way out.
 
+use std::borrow::Cow;
 use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::future::join;
@@ -33,6 +36,11 @@ async fn everything_that_a_browser_can_send_arrives() {
     assert_echo(stream, Blob::new(&bytes, ""), bytes.clone()).await;
     assert_echo(stream, Message::Blob(Blob::new(&bytes, "")), bytes.clone()).await;
     assert_echo(stream, Blob::new(b"", ""), Vec::new()).await;
+    assert_echo(stream, Cow::Borrowed("text"), "text").await;
+    assert_echo(stream, Box::<str>::from("text"), "text").await;
+    assert_echo(stream, Rc::<[u8]>::from(&*bytes), bytes.clone()).await;
+    assert_echo(stream, Arc::new(Message::from("message")), "message").await;
+    assert_echo(stream, bytes::Bytes::from(bytes.clone()), bytes.clone()).await;
 }
 
 // S08
