@@ -4,6 +4,12 @@ use std::fmt;
 
 use crate::Error;
 
+/// The code of a connection that ended, or could not be opened, without a closing handshake.
+pub(crate) const ABNORMAL: u16 = 1006;
+
+/// The code with which Firefox tells that the TLS handshake has failed.
+pub(crate) const TLS: u16 = 1015;
+
 /// Why a connection ended: the browser's [`CloseEvent`].
 ///
 /// [`CloseEvent`]: https://websockets.spec.whatwg.org/#the-closeevent-interface
@@ -54,6 +60,9 @@ impl CloseEvent {
         if self.was_clean { Ok(()) } else { Err(Error::Unclean(self)) }
     }
 }
+
+/// So that code which has only room for an error can say how a connection ended, a clean end too.
+impl std::error::Error for CloseEvent {}
 
 impl fmt::Display for CloseEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

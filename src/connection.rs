@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::backpressure::{Backpressure, Wait};
-use crate::close;
+use crate::close::{self, ABNORMAL};
 use crate::lifecycle::Lifecycle;
 use crate::notify::Finally;
 use crate::queue::{Overfull, Queue, Taken, Wake};
@@ -212,7 +212,7 @@ impl Shared {
     /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
     fn failed(&self) {
         if !self.lifecycle.is_opened() {
-            self.ended(Err(Error::ConnectFailed { url: self.socket().url() }));
+            self.ended(Err(Error::ConnectFailed { url: self.socket().url(), code: ABNORMAL }));
         }
     }
 

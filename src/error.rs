@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use crate::close::TLS;
 use crate::redact::PublicUrl;
 use crate::{CloseEvent, Message, ReadyState, protocol};
 
@@ -42,6 +43,8 @@ pub enum Error {
     ConnectFailed {
         /// The URL.
         url: String,
+        /// The code of the browser's close event: 1006, or, from Firefox, 1015 if the TLS handshake has failed.
+        code: u16,
     },
     /// The connection was not open in this time, and was given up.
     ConnectTimeout {
@@ -129,7 +132,14 @@ impl fmt::Display for Error {
             Self::Unsupported => {
                 write!(f, "there is no WebSocket in this environment; connect from a page or a worker")
             }
-            Self::ConnectFailed { url } => write!(
+            Self::ConnectFailed { url, code: TLS } => {
+                write!(
+                    f,
+                    "`{}` did not connect, because the TLS handshake has failed; check the certificate",
+                    PublicUrl(url)
+                )
+            }
+            Self::ConnectFailed { url, .. } => write!(
                 f,
                 "`{}` did not connect, and browsers hide why; check the host, the port, the path, the certificate and the \
                  subprotocols, and see the browser's console",

@@ -42,8 +42,8 @@ mod backpressure;
 mod sender;
 
 mod closing;
+mod connecting;
 mod connection;
-mod opening;
 mod options;
 mod raw;
 mod socket;
@@ -71,6 +71,7 @@ pub use byte_stream::ByteStream;
 pub use chunks::Chunks;
 pub use close::{CloseCode, CloseEvent, CloseReason};
 pub use closing::Closed;
+pub use connecting::Connecting;
 pub use error::{Error, ReceiveError, SendError};
 pub use message::Message;
 pub use options::{Options, Overflow};
@@ -82,7 +83,7 @@ pub use reconnect::{
 };
 pub use sender::Sender;
 pub use slices::{Progress, Slices};
-pub use socket::{ListenerGuard, WebSocket};
+pub use socket::{ListenerGuard, WeakWebSocket, WebSocket};
 pub use state::{BinaryType, ReadyState};
 pub use stream::WebSocketStream;
 pub use sys::{Blob, Payload};

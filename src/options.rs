@@ -1,14 +1,13 @@
 //! Options of a connection.
 
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use crate::queue::Limit;
 use crate::sys::RawSocket;
-use crate::{BinaryType, Error, WebSocketStream, protocol};
+use crate::{BinaryType, Connecting, Error, protocol};
 
-/// Options of a connection, for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`].
+/// Options of a connection, for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`](crate::WebSocketStream).
 ///
 /// # Examples
 ///
@@ -25,6 +24,7 @@ use crate::{BinaryType, Error, WebSocketStream, protocol};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     pub(crate) protocols: Vec<String>,
+    pub(crate) needs_protocol: bool,
     pub(crate) binary_type: BinaryType,
     pub(crate) high_water_mark: u64,
     pub(crate) low_water_mark: u64,
@@ -37,10 +37,12 @@ pub struct Options {
 ///
 /// Browsers read from the network whether the page keeps up or not. [`Receiver::dropped`](crate::Receiver::dropped) counts
 /// the dropped messages.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// The connection is closed. After what waits, the stream has [`Error::Overflow`], and ends. Sending fails with it, too, and
-    /// [`closed`](crate::Sender::closed) resolves with it, without waiting for the peer.
+    /// Closes the connection, without a code, which the peer sees as 1005. After the queued messages the stream yields
+    /// [`Error::Overflow`] and ends. Sending fails with it, too, and [`closed`](crate::Sender::closed) resolves with it,
+    /// without waiting for the peer.
     #[default]
     Close,
     /// Drops the oldest queued messages. For data where only recent values matter.
@@ -55,6 +57,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             protocols: Vec::new(),
+            needs_protocol: false,
             binary_type: BinaryType::default(),
             high_water_mark: 1 << 20,
             low_water_mark: 256 << 10,
@@ -74,9 +77,17 @@ impl Options {
     /// Sets the subprotocols to offer, in order of preference. Default: none.
     ///
     /// If the server selects none of them, the standard and Chromium fail the connection; Firefox opens it, with an empty
-    /// [`protocol`](WebSocketStream::protocol).
+    /// [`protocol`](crate::WebSocketStream::protocol), unless [`needs_protocol`](Self::needs_protocol) is set.
     pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
+    ///
+    /// The error is [`Error::ConnectFailed`], as in Chromium. Without a subprotocol to offer, every connection fails.
+    pub fn needs_protocol(mut self, needs_protocol: bool) -> Self {
+        self.needs_protocol = needs_protocol;
         self
     }
 
@@ -86,7 +97,7 @@ impl Options {
         self
     }
 
-    /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`] wait. Default: 1 MiB.
+    /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`](crate::WebSocketStream) wait. Default: 1 MiB.
     ///
     /// The default keeps a fast network busy. In hidden tabs timers fire late, so the mark is raised, up to 64 times, for as
     /// long as each late timer finds the buffer empty. A [`WebSocket`](crate::WebSocket) never waits.
@@ -103,33 +114,47 @@ impl Options {
         self
     }
 
-    /// The most that may wait to be taken from a [`WebSocketStream`], and what becomes of more. By default 64 MiB and 262,144
-    /// messages, beyond which the connection is closed.
+    /// Sets the number of bytes that may wait to be taken from a [`WebSocketStream`](crate::WebSocketStream). Default: 64 MiB.
     ///
-    /// Empty messages count as messages. A message of any size is taken if none waits. With [`Overflow::Unbounded`] there is
-    /// no limit, whatever the numbers. A [`WebSocket`](crate::WebSocket) keeps nothing.
+    /// What happens to a message beyond the limit, [`overflow`](Self::overflow) says. A message of any size is taken if none
+    /// waits. A [`WebSocket`](crate::WebSocket) keeps nothing.
     ///
     /// - Binary messages count by their bytes.
-    /// - Text counts by its length in UTF-16 units, as its bytes are not known before it is taken.
+    /// - Text counts by its length in UTF-16 units, since its bytes are unknown until it is taken.
     /// - Blobs count as messages without bytes, since their bytes are not in the page's memory.
-    pub fn receive_limit(mut self, bytes: u64, messages: usize, overflow: Overflow) -> Self {
-        self.receive_limit = Limit { bytes, messages, overflow };
+    pub fn receive_limit(mut self, bytes: u64) -> Self {
+        self.receive_limit.bytes = bytes;
+        self
+    }
+
+    /// Sets the number of messages that may wait to be taken from a [`WebSocketStream`](crate::WebSocketStream). Default: 262,144.
+    ///
+    /// It counts together with [`receive_limit`](Self::receive_limit): the first limit that is reached holds. Empty messages
+    /// count, too.
+    pub fn receive_limit_messages(mut self, messages: usize) -> Self {
+        self.receive_limit.messages = messages;
+        self
+    }
+
+    /// Sets what happens to a message that arrives while the receive queue is full. Default: [`Overflow::Close`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.receive_limit.overflow = overflow;
         self
     }
 
     /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
-    /// Browsers themselves wait between 20 seconds and some minutes for a silent peer. A [`WebSocket`](crate::WebSocket) has
-    /// no timeout of its own.
+    /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
+    /// With zero every connection times out. A [`WebSocket`](crate::WebSocket) has no timeout of its own.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long [`WebSocketStream::close`] waits for the peer. By default 5 seconds.
+    /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// It starts over while unsent bytes leave, so that a slow upload comes to its end. Browsers themselves wait 20 to 60 seconds
-    /// for a silent peer.
+    /// The time starts over whenever unsent bytes leave, so that a slow upload is completed. With [`Duration::MAX`] only the
+    /// browser ends the wait, after 20 to 60 seconds. With zero `close` does not wait.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
@@ -141,13 +166,13 @@ impl Options {
         RawSocket::new(url, &self.protocols, self.binary_type)
     }
 
-    /// Connects to `url` and resolves with the open connection, like [`WebSocketStream::connect`].
+    /// Connects to `url` and resolves with the open connection, like [`WebSocketStream::connect`](crate::WebSocketStream::connect).
     ///
     /// # Errors
     ///
-    /// The errors of [`WebSocketStream::connect`], and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
-    pub fn connect(&self, url: &str) -> impl Future<Output = Result<WebSocketStream, Error>> + use<> {
-        WebSocketStream::connect_with(url, self)
+    /// The errors of [`WebSocketStream::connect`](crate::WebSocketStream::connect), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    pub fn connect(&self, url: &str) -> Connecting {
+        Connecting::new(self.socket(url), self)
     }
 }
 
@@ -156,6 +181,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             protocols,
+            needs_protocol,
             binary_type,
             high_water_mark,
             low_water_mark,
@@ -165,6 +191,7 @@ impl fmt::Debug for Options {
         } = self;
         f.debug_struct("Options")
             .field("protocols", &protocols.len())
+            .field("needs_protocol", needs_protocol)
             .field("binary_type", binary_type)
             .field("high_water_mark", high_water_mark)
             .field("low_water_mark", low_water_mark)

@@ -1,9 +1,7 @@
 //! Ways in and out, for the browser's own objects.
 
-use std::future::Future;
-
 use crate::sys::{RawSocket, js};
-use crate::{Error, Options, ReadyState, WebSocket, WebSocketStream};
+use crate::{Connecting, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 impl WebSocket {
     /// Takes over the browser's own socket, in whatever state it is. Dropping this closes it.
@@ -28,8 +26,10 @@ impl WebSocket {
         self.socket().as_raw()
     }
 
-    /// Gives the browser's own socket away, in the state that it is in. The listeners are removed.
+    /// Gives the browser's own socket away, in the state that it is in. All listeners are removed, and for other handles the
+    /// socket is closed.
     pub fn into_raw(self) -> js::WebSocket {
+        self.remove_listeners();
         self.socket().give_away()
     }
 }
@@ -44,13 +44,13 @@ impl WebSocketStream {
     ///
     /// [`Error::NotOpen`] for a socket that is closing or closed, [`Error::ConnectFailed`] for one that was connecting and
     /// failed, [`Error::ConnectTimeout`] for one that was connecting for too long.
-    pub fn from_raw(raw: js::WebSocket, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
+    pub fn from_raw(raw: js::WebSocket, options: &Options) -> Connecting {
         let socket = RawSocket::from_raw(raw);
         let socket = match socket.ready_state() {
             ReadyState::Connecting | ReadyState::Open => Ok(socket),
             state => Err(Error::NotOpen(state)),
         };
-        Self::open(socket, options)
+        Connecting::new(socket, options)
     }
 
     /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.

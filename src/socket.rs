@@ -5,28 +5,29 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::{Rc, Weak};
 
-use crate::close;
+use crate::close::{self, ABNORMAL};
 use crate::sys::{Listener, RawSocket};
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Payload, ReadyState, SendError};
 
 /// The browser's [`WebSocket`], typed: its events call your closures.
 ///
-/// A closure may send, close, and add or drop listeners. Dropping the socket removes all its listeners and closes it; what
+/// A clone is one more handle of the same socket. Dropping the last handle removes all listeners and closes the socket; what
 /// was sent goes out first. If it is still connecting, the browser completes the handshake, within a second, and closes it
-/// then. To share it, put it in an [`Rc`]: it stays in the thread that made it (`!Send`). Two are equal
-/// if they are the same socket.
+/// then. Two handles are equal if they are of the same socket. They stay in the thread that made them (`!Send`).
+///
+/// A closure may send, close, and add or drop listeners. A handle that a listener of the same socket holds keeps the socket
+/// alive for ever, so give it a [`WeakWebSocket`] instead.
 ///
 /// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
 ///
 /// # Examples
 ///
 /// ```no_run
-/// use std::rc::Rc;
 /// use wasm_websocket::{Error, Message, WebSocket};
 ///
-/// fn follow(show: fn(String)) -> Result<Rc<WebSocket>, Error> {
-///     let socket = Rc::new(WebSocket::new("wss://example.com/feed")?);
-///     let opened = Rc::downgrade(&socket); // a strong one would keep the socket alive by itself
+/// fn follow(show: fn(String)) -> Result<WebSocket, Error> {
+///     let socket = WebSocket::new("wss://example.com/feed")?;
+///     let opened = socket.downgrade(); // a clone would keep the socket alive by itself
 ///     let subscribe = move || {
 ///         if let Some(Err(unsent)) = opened.upgrade().map(|socket| socket.send("subscribe")) {
 ///             show(format!("not subscribed: {unsent}"));
@@ -38,9 +39,16 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 ///     Ok(socket) // the connection ends when this is dropped
 /// }
 /// ```
-#[must_use = "the connection is closed when this is dropped"]
+#[must_use = "the connection is closed when its last handle is dropped"]
+#[derive(Clone)]
 pub struct WebSocket {
     inner: Rc<Inner>,
+}
+
+/// A handle of a [`WebSocket`] that does not keep it alive: what [`WebSocket::downgrade`] returns.
+#[derive(Clone)]
+pub struct WeakWebSocket {
+    inner: Weak<Inner>,
 }
 
 struct Inner {
@@ -102,6 +110,16 @@ impl WebSocket {
         &self.inner.socket
     }
 
+    /// Returns a handle that does not keep the socket alive, for its own listeners.
+    pub fn downgrade(&self) -> WeakWebSocket {
+        WeakWebSocket { inner: Rc::downgrade(&self.inner) }
+    }
+
+    /// Removes all listeners. What the closures hold is dropped with them, and may be a guard of this same socket.
+    pub(crate) fn remove_listeners(&self) {
+        drop(self.inner.listeners.take());
+    }
+
     /// Calls `callback` when the connection has been opened, which is once at most.
     pub fn on_open(&self, callback: impl FnOnce() + 'static) -> ListenerGuard {
         let mut callback = once(|()| callback());
@@ -136,7 +154,11 @@ impl WebSocket {
         let url = socket.url();
         let mut callback = once(move |()| {
             drop(on_open);
-            callback(if was_open.get() { Error::ConnectionLost { url } } else { Error::ConnectFailed { url } });
+            callback(if was_open.get() {
+                Error::ConnectionLost { url }
+            } else {
+                Error::ConnectFailed { url, code: ABNORMAL }
+            });
         });
         self.listen(socket.on_error(move || callback(())))
     }
@@ -261,6 +283,13 @@ impl ListenerGuard {
     }
 }
 
+impl WeakWebSocket {
+    /// Returns a handle of the socket; `None` if all handles that keep it alive were dropped.
+    pub fn upgrade(&self) -> Option<WebSocket> {
+        self.inner.upgrade().map(|inner| WebSocket { inner })
+    }
+}
+
 impl Drop for ListenerGuard {
     fn drop(&mut self) {
         let Some(inner) = self.inner.upgrade() else { return };
@@ -290,6 +319,12 @@ impl Eq for WebSocket {}
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.socket.fmt(f)
+    }
+}
+
+impl fmt::Debug for WeakWebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakWebSocket")
     }
 }
 

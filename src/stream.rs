@@ -10,11 +10,10 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use crate::connection::Connection;
-use crate::opening::Opening;
 use crate::sys::RawSocket;
 use crate::{
-    BinaryType, Blob, ByteStream, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Options, Payload,
-    RawMessage, ReadyState, Receiver, SendError, Sender, Slices,
+    BinaryType, Blob, ByteStream, CloseCode, CloseEvent, CloseReason, Closed, Connecting, Error, Message, Options,
+    Payload, RawMessage, ReadyState, Receiver, SendError, Sender, Slices,
 };
 
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
@@ -71,19 +70,8 @@ impl WebSocketStream {
     ///
     /// [`Error::InvalidUrl`], [`Error::Security`], [`Error::Unsupported`], [`Error::ConnectFailed`] or
     /// [`Error::ConnectTimeout`].
-    pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
-        Self::connect_with(url, &Options::default())
-    }
-
-    pub(crate) fn connect_with(url: &str, options: &Options) -> impl Future<Output = Result<Self, Error>> + use<> {
-        Self::open(options.socket(url), options)
-    }
-
-    pub(crate) fn open(
-        socket: Result<RawSocket, Error>,
-        options: &Options,
-    ) -> impl Future<Output = Result<Self, Error>> + use<> {
-        Opening::new(socket, options)
+    pub fn connect(url: &str) -> Connecting {
+        Options::default().connect(url)
     }
 
     pub(crate) fn new(connection: Rc<Connection>) -> Self {

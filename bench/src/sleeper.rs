@@ -10,7 +10,8 @@ pub struct Sleeper(WebSocketStream);
 #[wasm_bindgen]
 impl Sleeper {
     pub async fn connect(url: String, limit: usize) -> Result<Sleeper, JsError> {
-        let options = Options::new().receive_limit(u64::MAX, limit, Overflow::DropOldest);
+        let options =
+            Options::new().receive_limit(u64::MAX).receive_limit_messages(limit).overflow(Overflow::DropOldest);
         Ok(Self(options.connect(&url).await?))
     }
 

@@ -117,7 +117,7 @@ async fn what_waits_to_be_taken_has_a_limit_here_and_in_websocket_web() {
     assert_eq!(ours.closed().await, Err(wasm_websocket::Error::Overflow));
     assert!(rest(&mut { ours }).await < FLOOD);
 
-    let options = Options::new().receive_limit(1 << 20, 100, Overflow::DropOldest);
+    let options = Options::new().receive_limit(1 << 20).receive_limit_messages(100).overflow(Overflow::DropOldest);
     let mut ours = options.connect(&url(&flood)).await.unwrap();
     ours.closed().await.unwrap();
     let dropped = ours.dropped();

@@ -22,7 +22,7 @@ pub(crate) fn read(source: &JsValue) -> Result<Options, JsValue> {
             "lowWaterMark" => options.low_water_mark(field.read()?),
             "receiveLimit" => {
                 let ReceiveLimit { bytes, messages, overflow } = receive_limit(&field.value)?;
-                options.receive_limit(bytes, messages, overflow)
+                options.receive_limit(bytes).receive_limit_messages(messages).overflow(overflow)
             }
             "connectTimeout" => options.connect_timeout(Duration::from_millis(field.read()?)),
             "closeTimeout" => options.close_timeout(Duration::from_millis(field.read()?)),
@@ -150,6 +150,9 @@ mod tests {
     #[test]
     fn a_limit_that_is_not_given_is_that_of_the_crate() {
         let ReceiveLimit { bytes, messages, overflow } = ReceiveLimit::default();
-        assert_eq!(Options::new(), Options::new().receive_limit(bytes, messages, overflow));
+        assert_eq!(
+            Options::new(),
+            Options::new().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow)
+        );
     }
 }

@@ -104,7 +104,7 @@ fn a_stream_ends_with_the_timeout_of_a_close_that_was_not_answered() {
 #[test]
 fn everybody_is_told_of_an_overflow() {
     in_pages(async |page| {
-        let options = Options::new().receive_limit(1000, 3, Overflow::Close).high_water_mark(1000);
+        let options = Options::new().receive_limit(1000).receive_limit_messages(3).high_water_mark(1000);
         let (stream, mut peer) = connect(page, &options).await;
         let (mut sender, mut receiver) = stream.split();
         peer.set_stalled(true);
@@ -157,7 +157,7 @@ fn a_byte_stream_ends_in_order_if_it_is_whole() {
 fn a_byte_stream_that_has_lost_messages_to_a_limit_is_an_error() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Close] {
         in_pages(async |page| {
-            let options = Options::new().receive_limit(1000, 100, overflow);
+            let options = Options::new().receive_limit(1000).receive_limit_messages(100).overflow(overflow);
             let (stream, mut peer) = connect(page, &options).await;
             (0..100).for_each(|_| peer.send(vec![0; 1000]));
             peer.close();
@@ -211,7 +211,7 @@ fn a_byte_stream_that_the_peer_has_closed_first_ends_in_order_though_this_page_c
 fn a_socket_that_never_opened_has_not_lost_its_connection() {
     in_pages(async |page| {
         let _server = page.server(URL);
-        let failed = || Error::ConnectFailed { url: URL.into() };
+        let failed = || Error::ConnectFailed { url: URL.into(), code: 1006 };
         for listens_first in [true, false] {
             let socket = WebSocket::new(URL).unwrap();
             let (told, is_told) = futures_channel::oneshot::channel();

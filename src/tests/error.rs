@@ -42,7 +42,7 @@ fn with_secrets(url: &str, protocol: &str) -> [Error; 7] {
         Error::InvalidProtocol(protocol.into()),
         Error::DuplicateProtocol(protocol.into()),
         Error::Security { url: url(), message },
-        Error::ConnectFailed { url: url() },
+        Error::ConnectFailed { url: url(), code: 1006 },
         Error::ConnectTimeout { url: url(), timeout: Duration::from_secs(1) },
         Error::ConnectionLost { url: url() },
     ]

@@ -32,7 +32,7 @@ fn messages_go_both_ways() {
 fn where_no_server_listens_connections_fail() {
     let url = "ws://example.com/nobody";
     let error = Page::new().run(async { WebSocketStream::connect(url).await }).unwrap_err();
-    assert_eq!(error, Error::ConnectFailed { url: url.into() });
+    assert_eq!(error, Error::ConnectFailed { url: url.into(), code: 1006 });
 }
 
 #[test]
@@ -49,7 +49,10 @@ fn without_a_network_nothing_opens_and_what_is_sent_arrives_later() {
     page.run(async {
         let (stream, mut peer) = join!(WebSocketStream::connect(url), server.accept());
         page.go_offline();
-        assert_eq!(WebSocketStream::connect(url).await.unwrap_err(), Error::ConnectFailed { url: url.into() });
+        assert_eq!(
+            WebSocketStream::connect(url).await.unwrap_err(),
+            Error::ConnectFailed { url: url.into(), code: 1006 }
+        );
         let mut stream = stream.unwrap();
         stream.send("late").await.unwrap();
         page.sleep(Duration::from_secs(10)).await;

@@ -135,7 +135,9 @@ impl From<&OptionsPlan> for Options {
         Self::new()
             .high_water_mark(plan.high_water_mark)
             .low_water_mark(plan.low_water_mark)
-            .receive_limit(bytes, messages, plan.overflow)
+            .receive_limit(bytes)
+            .receive_limit_messages(messages)
+            .overflow(plan.overflow)
             .binary_type(if plan.are_blobs { BinaryType::Blob } else { BinaryType::ArrayBuffer })
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{Error, Message, Options, Overflow, ReadyState, Reconnecting, State, WhenFull, WhenLost, codec};
+use wasm_websocket::{Error, Message, Options, ReadyState, Reconnecting, State, WhenFull, WhenLost, codec};
 
 use super::guard::{spawn_local, turn};
 use super::peer::{Count, url};
@@ -149,7 +149,7 @@ async fn as_a_sink_it_flushes_and_closes() {
 
 #[apply(browser_test)]
 async fn more_than_may_wait_to_be_taken_is_the_end() {
-    let options = Options::new().receive_limit(1000, 10, Overflow::Close);
+    let options = Options::new().receive_limit(1000).receive_limit_messages(10);
     let mut feed = connect(quick().connection(options), &["/flood/100/1"]);
     assert_eq!(feed.closed().await, Err(Error::Overflow));
     let items: Vec<_> = feed.by_ref().collect().await;

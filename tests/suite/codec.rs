@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use futures_util::{FutureExt, SinkExt, StreamExt, TryStreamExt, stream::FusedStream};
 use macro_rules_attribute::apply;
 use serde::{Deserialize, Serialize};
-use wasm_websocket::codec::{Bytes, Decode, Encode, Json, JsonBytes, Postcard, Text};
-use wasm_websocket::{BinaryType, Error, Message, Options, Overflow, ReceiveError, Typed, WebSocketStream};
+use wasm_websocket::codec::{Binary, Decode, Encode, Json, JsonBytes, Postcard, Text};
+use wasm_websocket::{BinaryType, Error, Message, Options, ReadyState, ReceiveError, Typed, WebSocketStream};
 
 use super::guard::blob_that_fails;
 use super::peer::{connect, connect_with};
@@ -48,7 +48,7 @@ async fn values_come_back_by_every_codec() {
     echoes::<_, JsonBytes>(points()).await;
     echoes::<_, Postcard>(points()).await;
     echoes::<_, Text>(vec![String::new(), "ü\0𝄞".into()]).await;
-    echoes::<_, Bytes>(vec![vec![], vec![0, 255], vec![7; 100_000]]).await;
+    echoes::<_, Binary>(vec![vec![], vec![0, 255], vec![7; 100_000]]).await;
 }
 
 /// An echo that gets messages as they stand and decodes them.
@@ -87,7 +87,7 @@ async fn what_cannot_be_decoded_is_handed_out_and_the_stream_goes_on() {
         assert_undecodable::<Postcard>(bytes).await;
     }
     assert_undecodable::<Postcard>("text").await;
-    assert_undecodable::<Bytes>("text").await;
+    assert_undecodable::<Binary>("text").await;
     assert!(decoded::<_, Text>(&b"text"[..]).await.is_err());
 }
 
@@ -121,6 +121,24 @@ async fn each_half_has_a_type_of_its_own() {
 }
 
 #[apply(browser_test)]
+async fn a_typed_connection_is_split_and_closed_as_what_it_stands_on() {
+    let mut typed = connect("/echo").await.typed::<Vec<u8>, Vec<u8>, Json>();
+    typed.try_send(vec![1]).unwrap();
+    assert_eq!(typed.next().await, Some(Ok(vec![1])));
+    let (sender, mut receiver) = typed.split();
+    let mut other = sender.clone();
+    other.send(vec![2]).await.unwrap();
+    assert_eq!(receiver.next().await, Some(Ok(vec![2])));
+    drop(other);
+    let (mut sender, closed) = (sender, receiver.get_ref().closed());
+    assert_eq!(sender.close_with(4001, "over").await.map(|event| event.code), Ok(4001));
+    assert_eq!(closed.await, sender.closed().await);
+    let unsent = sender.try_send(vec![3]).unwrap_err();
+    assert_eq!((unsent.message, unsent.error), (vec![3], Error::NotOpen(ReadyState::Closed)));
+    assert_eq!(sender.close().await.map(|event| event.code), Ok(4001));
+}
+
+#[apply(browser_test)]
 async fn what_cannot_be_encoded_is_handed_back_and_nothing_is_sent() {
     let mut typed = connect("/echo").await.typed::<BTreeMap<(u8, u8), u8>, Empty, Json>();
     let value = BTreeMap::from([((1, 2), 3)]);
@@ -136,8 +154,8 @@ struct Empty {}
 
 #[apply(browser_test)]
 async fn the_connections_errors_come_through() {
-    let few = Options::new().receive_limit(1 << 20, 1, Overflow::Close);
-    let mut typed = connect_with("/flood/2/4", &few).await.typed::<Vec<u8>, Vec<u8>, Bytes>();
+    let few = Options::new().receive_limit(1 << 20).receive_limit_messages(1);
+    let mut typed = connect_with("/flood/2/4", &few).await.typed::<Vec<u8>, Vec<u8>, Binary>();
     assert_eq!(typed.get_ref().closed().await, Err(Error::Overflow));
     assert_eq!(typed.next().await, Some(Ok(vec![0; 4])));
     assert_eq!(typed.next().await, Some(Err(ReceiveError { message: None, error: Error::Overflow })));

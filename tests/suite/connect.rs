@@ -16,6 +16,20 @@ async fn connect_resolves_when_open() {
     assert_eq!(stream.url(), url("/echo"));
 }
 
+#[apply(browser_test)]
+async fn what_is_awaited_can_be_shown_and_ended() {
+    let connecting = WebSocketStream::connect(&url("/hang"));
+    assert_eq!((connecting.url(), connecting.ready_state()), (url("/hang"), ReadyState::Connecting));
+    connecting.close();
+    assert_eq!(connecting.ready_state(), ReadyState::Closing);
+    assert_eq!(connecting.await.unwrap_err(), Error::ConnectFailed { url: url("/hang"), code: 1006 });
+    settled().await;
+    let refused = WebSocketStream::connect("ftp://127.0.0.1/");
+    assert_eq!((refused.url(), refused.ready_state()), (String::new(), ReadyState::Closed));
+    refused.close();
+    assert_eq!(refused.await.unwrap_err(), Error::InvalidUrl("ftp://127.0.0.1/".into()));
+}
+
 // N01: save for the binary type, which is the crate's default, and not the browser's.
 #[apply(browser_test)]
 async fn a_new_socket_is_connecting_and_empty() {
@@ -72,7 +86,7 @@ async fn a_relative_url_is_completed_with_the_pages_own() {
         socket.close();
     }
     let error = fail("not a url", &Options::new()).await;
-    assert_eq!(error, Error::ConnectFailed { url: page + "/not%20a%20url" });
+    assert_eq!(error, Error::ConnectFailed { url: page + "/not%20a%20url", code: 1006 });
 }
 
 // N05, N07
@@ -193,7 +207,7 @@ async fn one_socket_too_many_fails_and_harms_none() {
         }
         assert!(sockets.len() < 260, "there is no limit");
     };
-    assert_eq!(error, Error::ConnectFailed { url });
+    assert_eq!(error, Error::ConnectFailed { url, code: 1006 });
     let last = sockets.last_mut().unwrap();
     last.send("still there?").await.unwrap();
     assert_eq!(next(last).await, "still there?".into());
@@ -210,7 +224,7 @@ async fn a_failed_connection_tells_error_and_close() {
     for url in ["ws://127.0.0.1:65535/", &tls, &url("/status/404")] {
         let socket = WebSocket::new(url).unwrap();
         let mut events = events(&socket);
-        assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url.into() })));
+        assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url.into(), code: 1006 })));
         assert_eq!(socket.ready_state(), ReadyState::Closed);
         let Some(Event::Close(close)) = events.next().await else { panic!("no close") };
         if close.code == 1015 {
@@ -222,7 +236,7 @@ async fn a_failed_connection_tells_error_and_close() {
         turn(50).await;
         drop(socket);
         assert_eq!(events.next().await, None);
-        assert_eq!(fail(url, &Options::new()).await, Error::ConnectFailed { url: url.into() });
+        assert_eq!(fail(url, &Options::new()).await, Error::ConnectFailed { url: url.into(), code: 1006 });
     }
 }
 
@@ -232,7 +246,7 @@ async fn a_refused_handshake_fails_the_connection() {
     for status in [200, 301, 401, 403, 404, 500] {
         let url = url(&format!("/status/{status}"));
         match Options::new().connect(&url).await {
-            Err(error) => assert_eq!(error, Error::ConnectFailed { url }),
+            Err(error) => assert_eq!(error, Error::ConnectFailed { url, code: 1006 }),
             Ok(_) => {
                 deviation("N26", "follows a redirection");
                 assert_eq!(status, 301);
@@ -245,7 +259,7 @@ async fn a_refused_handshake_fails_the_connection() {
 #[apply(browser_test)]
 async fn a_faulty_handshake_fails_the_connection() {
     for path in ["/handshake/accept", "/handshake/extension"] {
-        assert_eq!(fail(&url(path), &Options::new()).await, Error::ConnectFailed { url: url(path) });
+        assert_eq!(fail(&url(path), &Options::new()).await, Error::ConnectFailed { url: url(path), code: 1006 });
     }
 }
 
@@ -260,7 +274,7 @@ async fn the_selected_protocol_is_known() {
 #[apply(browser_test)]
 async fn a_server_that_selects_no_protocol_fails_the_connection() {
     match Options::new().protocols(["chat.v1"]).connect(&url("/echo")).await {
-        Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/echo") }),
+        Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/echo"), code: 1006 }),
         Ok(stream) => {
             deviation("N29", "opens the connection");
             assert_eq!(stream.protocol(), "");
@@ -268,12 +282,23 @@ async fn a_server_that_selects_no_protocol_fails_the_connection() {
     }
 }
 
+// N29
+#[apply(browser_test)]
+async fn a_protocol_that_is_needed_is_there_or_connecting_fails() {
+    let count = &mut Count::new().await;
+    let options = Options::new().protocols(["chat.v1"]).needs_protocol(true);
+    let (without, with) = (count.path("/echo"), count.path("/protocol/chat.v1"));
+    assert_eq!(fail(&url(&without), &options).await, Error::ConnectFailed { url: url(&without), code: 1006 });
+    assert_eq!(connect_with(&with, &options).await.protocol(), "chat.v1");
+    count.becomes(0).await;
+}
+
 // N30
 #[apply(browser_test)]
 async fn a_server_that_selects_a_protocol_unasked_fails_the_connection() {
     for protocols in [vec!["chat.v1"], vec![]] {
         match Options::new().protocols(protocols).connect(&url("/protocol/chat.v2")).await {
-            Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/protocol/chat.v2") }),
+            Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/protocol/chat.v2"), code: 1006 }),
             Ok(stream) => {
                 deviation("N30", "opens the connection, without a protocol");
                 assert_eq!(stream.protocol(), "");

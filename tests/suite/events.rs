@@ -66,8 +66,8 @@ async fn assert_lost(events: &mut (impl Stream<Item = Event> + Unpin), path: &st
 #[apply(browser_test)]
 async fn a_lost_connection_tells_error_and_close() {
     for path in ["/reset", "/frames/invalid-utf8"] {
-        let socket = Rc::new(WebSocket::new(&url(path)).unwrap());
-        let failed = Rc::downgrade(&socket);
+        let socket = WebSocket::new(&url(path)).unwrap();
+        let failed = socket.downgrade();
         let is_closed = move || assert_eq!(failed.upgrade().unwrap().ready_state(), ReadyState::Closed);
         socket.on_error(move |_| is_closed()).forget();
         let mut events = events(&socket);
@@ -106,10 +106,10 @@ async fn a_clean_close_tells_no_error() {
 #[apply(browser_test)]
 async fn when_it_opens_state_protocol_and_extensions_are_final() {
     let options = Options::new().protocols(["chat.v2"]);
-    let socket = Rc::new(WebSocket::with_options(&url("/protocol/chat.v2"), &options).unwrap());
+    let socket = WebSocket::with_options(&url("/protocol/chat.v2"), &options).unwrap();
     let look = |socket: &WebSocket| (socket.ready_state(), socket.protocol(), socket.extensions());
     let seen = Rc::new(RefCell::new(None));
-    let (opened, sees) = (Rc::downgrade(&socket), seen.clone());
+    let (opened, sees) = (socket.downgrade(), seen.clone());
     socket.on_open(move || *sees.borrow_mut() = opened.upgrade().map(|socket| look(&socket))).forget();
     assert_eq!(events(&socket).next().await, Some(Event::Open));
     assert_eq!(seen.take(), Some((ReadyState::Open, "chat.v2".into(), String::new())));
@@ -138,9 +138,9 @@ async fn microtasks_run_between_messages() {
 // M10, M11: also for what had arrived when it was changed.
 #[apply(browser_test)]
 async fn the_binary_type_holds_for_the_next_event() {
-    let socket = Rc::new(WebSocket::new(&url("/flood/3/8")).unwrap());
+    let socket = WebSocket::new(&url("/flood/3/8")).unwrap();
     socket.set_binary_type(BinaryType::Blob);
-    let changes = Rc::downgrade(&socket);
+    let changes = socket.downgrade();
     socket.on_message(move |_| changes.upgrade().unwrap().set_binary_type(BinaryType::ArrayBuffer)).forget();
     let mut events = events(&socket);
     block(200.0);
@@ -157,8 +157,8 @@ async fn the_binary_type_holds_for_the_next_event() {
 // M21, C18: what had arrived when a listener closed is discarded by the browser.
 #[apply(browser_test)]
 async fn after_a_close_no_message_comes() {
-    let socket = Rc::new(WebSocket::new(&url("/flood/100/4")).unwrap());
-    let closes = Rc::downgrade(&socket);
+    let socket = WebSocket::new(&url("/flood/100/4")).unwrap();
+    let closes = socket.downgrade();
     socket.on_message(move |_| closes.upgrade().unwrap().close()).forget();
     let mut events = events(&socket);
     block(200.0);
@@ -184,9 +184,9 @@ async fn a_listener_removed_by_another_is_not_called() {
 // M25: a listener that is added in an event hears the next one.
 #[apply(browser_test)]
 async fn a_callback_may_add_listeners() {
-    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
+    let socket = WebSocket::new(&url("/echo")).unwrap();
     let (call, mut calls) = futures_channel::mpsc::unbounded();
-    let adds = Rc::downgrade(&socket);
+    let adds = socket.downgrade();
     let add = move || {
         let socket = adds.upgrade().unwrap();
         socket.on_message(move |message| call.unbounded_send(message).unwrap()).forget();
@@ -204,7 +204,7 @@ async fn closing_while_connecting_fails_the_connection_later() {
     socket.close();
     assert_eq!(socket.ready_state(), ReadyState::Closing);
     assert!(events.next().now_or_never().is_none());
-    assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url("/echo") })));
+    assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url("/echo"), code: 1006 })));
     let close = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
     assert_eq!(events.next().await, Some(Event::Close(close)));
     drop(socket);
@@ -218,15 +218,15 @@ async fn a_socket_that_was_closed_while_connecting_has_not_lost_a_connection() {
         let socket = WebSocket::new(&url("/echo")).unwrap();
         code.map_or_else(|| socket.close(), |code| socket.close_with(code, "").unwrap());
         let mut events = events(&socket);
-        assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url("/echo") })));
+        assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url("/echo"), code: 1006 })));
     }
 }
 
 // C16, C19: nor does closing in a close listener cause another event.
 #[apply(browser_test)]
 async fn however_often_it_is_closed_there_is_one_close_event() {
-    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
-    let again = Rc::downgrade(&socket);
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let again = socket.downgrade();
     socket.on_close(move |_| again.upgrade().unwrap().close_with(4003, "again").unwrap()).forget();
     let mut events = events(&socket);
     assert_eq!(events.next().await, Some(Event::Open));
@@ -295,9 +295,9 @@ async fn a_callback_may_drop_its_guard_and_the_socket() {
 // C18, M25, C32: a closure may send and close, and make another socket.
 #[apply(browser_test)]
 async fn a_callback_may_use_the_socket_and_make_another() {
-    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
+    let socket = WebSocket::new(&url("/echo")).unwrap();
     let (another, mut others) = futures_channel::mpsc::unbounded();
-    let (opened, received) = (Rc::downgrade(&socket), Rc::downgrade(&socket));
+    let (opened, received) = (socket.downgrade(), socket.downgrade());
     socket.on_open(move || opened.upgrade().unwrap().send("ping").unwrap()).forget();
     socket.on_message(move |_| received.upgrade().unwrap().close_with(4002, "enough").unwrap()).forget();
     socket.on_close(move |_| another.unbounded_send(WebSocket::new(&url("/echo")).unwrap()).unwrap()).forget();

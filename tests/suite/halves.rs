@@ -8,7 +8,7 @@ use futures_util::future::{Either, join, join_all, select};
 use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, poll};
 use macro_rules_attribute::apply;
-use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, Overflow, ReadyState};
+use wasm_websocket::{Blob, CloseEvent, Error, Message, Options, ReadyState};
 
 use super::guard::{NoTimers, is_webkit, random, spawn_local};
 use super::peer::{Count, connect, connect_with, fail, next, settled, url};
@@ -38,7 +38,7 @@ async fn halves_work_in_tasks_of_their_own() {
 async fn without_its_receiver_a_connection_still_sends() {
     let count = &mut Count::new().await;
     // Nor does it come to its limit.
-    let options = Options::new().receive_limit(1000, 2, Overflow::Close);
+    let options = Options::new().receive_limit(1000).receive_limit_messages(2);
     let (mut sender, receiver) = connect_with(&count.path("/echo"), &options).await.split();
     drop(receiver);
     for _ in 0..10 {

@@ -1,7 +1,5 @@
 //! What only JavaScript and its memory have: nothing of it is in the simulation.
 
-use std::rc::Rc;
-
 use futures_util::StreamExt;
 use js_sys::JsString;
 use macro_rules_attribute::apply;
@@ -40,9 +38,9 @@ async fn it_needs_no_window_and_no_document() {
 // L19: no view of the memory that was before is used.
 #[apply(browser_test)]
 async fn memory_may_grow_in_a_callback() {
-    let socket = Rc::new(WebSocket::new(&url("/echo")).unwrap());
+    let socket = WebSocket::new(&url("/echo")).unwrap();
     let (call, mut calls) = futures_channel::mpsc::unbounded();
-    let answers = Rc::downgrade(&socket);
+    let answers = socket.downgrade();
     let bytes: Vec<u8> = (0..100_000).map(|index| index as u8).collect();
     let expected = bytes.clone();
     socket

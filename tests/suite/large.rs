@@ -58,7 +58,7 @@ const FLOOD: usize = if IS_LARGE { 1_000_000 } else { 20_000 };
 async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     const LIMIT: usize = 10_000;
     let flood = format!("/flood/{FLOOD}/4");
-    let options = Options::new().receive_limit(1 << 30, LIMIT, Overflow::DropOldest);
+    let options = Options::new().receive_limit(1 << 30).receive_limit_messages(LIMIT).overflow(Overflow::DropOldest);
     let mut stream = connect_with(&flood, &options).await;
     let pages = memory_size();
     drop(stream.closed().await);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{ListenerGuard, Options, WebSocket, WebSocketStream};
+use wasm_websocket::{ListenerGuard, Options, ReadyState, WebSocket, WebSocketStream};
 
 use super::guard::{Live, turn};
 use super::peer::{Count, connect, connect_with, next, url};
@@ -19,6 +19,22 @@ pub async fn make_what_is_kept() {
     stream.send("one").await.unwrap();
     stream.send("two").await.unwrap();
     stream.flush().await.unwrap();
+}
+
+#[apply(browser_test)]
+async fn a_socket_is_closed_with_its_last_handle() {
+    let count = &mut Count::new().await;
+    let socket = WebSocket::new(&url(&count.path("/echo"))).unwrap();
+    let (other, weak) = (socket.clone(), socket.downgrade());
+    assert_eq!(socket, other);
+    count.becomes(1).await;
+    drop(socket);
+    assert_eq!(weak.upgrade().as_ref(), Some(&other));
+    turn(50).await;
+    assert_eq!(other.ready_state(), ReadyState::Open);
+    drop(other);
+    assert_eq!(weak.upgrade(), None);
+    count.becomes(0).await;
 }
 
 /// Drops sockets in every state and from every place, `rounds` times.

@@ -160,7 +160,7 @@ async fn a_message_can_be_taken_as_the_browser_delivered_it() {
 // Events that the page made itself carry anything. Only what a browser could have delivered is a message.
 #[apply(browser_test)]
 async fn what_no_browser_delivers_is_no_message() {
-    let unbounded = Options::new().receive_limit(0, 0, Overflow::Unbounded);
+    let unbounded = Options::new().receive_limit(0).receive_limit_messages(0).overflow(Overflow::Unbounded);
     let mut stream = connect_with("/echo", &unbounded).await;
     // Two of them, as their lengths are added.
     for data in [

@@ -9,7 +9,7 @@ use super::peer::{connect, connect_with, next};
 
 /// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
 async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {
-    let options = Options::new().receive_limit(bytes, messages, overflow);
+    let options = Options::new().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
     let mut stream = connect_with("/flood/100/10", &options).await;
     drop(stream.closed().await);
     let (mut left, mut error) = (Vec::new(), None);
@@ -37,7 +37,7 @@ async fn what_overflows_is_dropped_and_counted_as_it_was_asked_for() {
 // M27: text has a length, too.
 #[apply(browser_test)]
 async fn text_and_bytes_count_by_their_length() {
-    let options = Options::new().receive_limit(100, 1000, Overflow::DropNewest);
+    let options = Options::new().receive_limit(100).receive_limit_messages(1000).overflow(Overflow::DropNewest);
     let mut stream = connect_with("/echo", &options).await;
     let all = arrival(&stream, 5);
     stream.send("x".repeat(60)).await.unwrap();
@@ -53,7 +53,11 @@ async fn text_and_bytes_count_by_their_length() {
 // M27: their bytes are not in the page's memory.
 #[apply(browser_test)]
 async fn blobs_count_as_messages_without_bytes() {
-    let options = Options::new().receive_limit(100, 4, Overflow::DropNewest).binary_type(BinaryType::Blob);
+    let options = Options::new()
+        .receive_limit(100)
+        .receive_limit_messages(4)
+        .overflow(Overflow::DropNewest)
+        .binary_type(BinaryType::Blob);
     let mut stream = connect_with("/echo", &options).await;
     let all = arrival(&stream, 5);
     for _ in 0..3 {
@@ -70,7 +74,7 @@ async fn blobs_count_as_messages_without_bytes() {
 
 #[apply(browser_test)]
 async fn an_overflow_closes_the_connection_and_everybody_is_told() {
-    let options = Options::new().receive_limit(1000, 1, Overflow::Close);
+    let options = Options::new().receive_limit(1000).receive_limit_messages(1);
     let mut stream = connect_with("/echo", &options).await;
     stream.send("one").await.unwrap();
     stream.send("two").await.unwrap();

@@ -49,7 +49,7 @@ async fn an_open_raw_socket_is_taken_over_and_given_away() {
 async fn a_raw_socket_that_fails_or_is_closed_is_an_error() {
     let raw = web_sys::WebSocket::new(&url("/status/404")).unwrap();
     let error = WebSocketStream::from_raw(raw.clone(), &Options::new()).await.unwrap_err();
-    assert_eq!(error, Error::ConnectFailed { url: url("/status/404") });
+    assert_eq!(error, Error::ConnectFailed { url: url("/status/404"), code: 1006 });
     let error = WebSocketStream::from_raw(raw.clone(), &Options::new()).await.unwrap_err();
     assert_eq!(error, Error::NotOpen(ReadyState::Closed));
 

@@ -83,7 +83,7 @@ async fn it_asks_for_the_url_for_each_attempt_and_says_what_it_does() {
             *delay = ms(0);
         }
     }
-    let failed = || Cause::Failed(Error::ConnectFailed { url: url("/status/503") });
+    let failed = || Cause::Failed(Error::ConnectFailed { url: url("/status/503"), code: 1006 });
     let closed = || Cause::Closed(event(4012, "restart", true));
     let expected = [
         State::Connecting { attempt: 1, cause: Cause::Requested },
@@ -202,7 +202,7 @@ async fn what_can_never_succeed_is_not_repeated() {
 #[apply(browser_test)]
 async fn it_gives_up_and_says_why() {
     let mut feed = connect(quick().backoff(Backoff::new().floor(ms(1)).cap(ms(1)).max_attempts(2)), &["/status/503"]);
-    assert_eq!(feed.next().await, Some(Err(Error::ConnectFailed { url: url("/status/503") })));
+    assert_eq!(feed.next().await, Some(Err(Error::ConnectFailed { url: url("/status/503"), code: 1006 })));
     assert_eq!(feed.next().await, None);
 }
 

@@ -2,12 +2,31 @@
 
 use std::io::ErrorKind;
 
-use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
+use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Overflow, ReadyState};
 
 use super::guard::{arrival, unreadable_blob};
 use super::peer::{connect, connect_with, next};
+
+#[apply(browser_test)]
+async fn lines_are_read_from_bytes_and_messages_follow() {
+    let mut bytes = connect("/echo").await.into_byte_stream();
+    bytes.write_all(b"one\ntw").await.unwrap();
+    bytes.write_all(b"o\nrest").await.unwrap();
+    let mut line = String::new();
+    for expected in ["one\n", "two\n"] {
+        line.clear();
+        bytes.read_line(&mut line).await.unwrap();
+        assert_eq!(line, expected);
+    }
+    assert_eq!(bytes.fill_buf().await.unwrap(), b"rest");
+    // Whatever a caller says, no more is consumed than there is.
+    bytes.consume_unpin(usize::MAX);
+    let mut stream = bytes.into_inner();
+    stream.send("a message").await.unwrap();
+    assert_eq!(next(&mut stream).await, "a message".into());
+}
 
 #[apply(browser_test)]
 async fn slices_cover_the_blob_and_can_be_cancelled() {
@@ -113,7 +132,7 @@ async fn what_is_no_orderly_stream_of_bytes_is_an_error() {
 // However it came about that something may be missing, it is no orderly end, also when it is asked again.
 #[apply(browser_test)]
 async fn bytes_that_may_be_missing_are_an_error_for_ever() {
-    let limited = Options::new().receive_limit(10, 1, Overflow::Close);
+    let limited = Options::new().receive_limit(10).receive_limit_messages(1);
     let mut stream = connect_with("/echo", &limited).await;
     for message in [b"ab", b"cd"] {
         stream.send(message).await.unwrap();
@@ -127,7 +146,7 @@ async fn bytes_that_may_be_missing_are_an_error_for_ever() {
     }
 
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
-        let limited = Options::new().receive_limit(10, 1, overflow);
+        let limited = Options::new().receive_limit(10).receive_limit_messages(1).overflow(overflow);
         let stream = connect_with("/flood/10/4", &limited).await;
         stream.closed().await.unwrap();
         let mut bytes = stream.into_byte_stream();

@@ -88,7 +88,7 @@ async fn flood(demo: Rc<Demo>, fault: Rc<Fault>) -> Outcome {
         "end" => (true, 64 << 10, 256, Overflow::Close),
         _ => (false, 64 << 20, 1 << 18, Overflow::DropOldest),
     };
-    let options = demo::options().receive_limit(bytes, messages, overflow);
+    let options = demo::options().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
     let mut stream = options.connect(&url(&flood_path()?)).await.map_err(text)?;
     let mut taken = 0;
     let ended = loop {

@@ -28,7 +28,7 @@ async fn sources_are_shown(page: &Page) -> Result<()> {
         ("files", "sender.send_slices(row.blob.clone(), SLICE)"),
         ("messages", "Blob::new(text.as_bytes(), \"text/plain\")"),
         ("traffic", "sample.buffered as f64"),
-        ("faults", ".receive_limit(bytes, messages, overflow)"),
+        ("faults", ".receive_limit(bytes).receive_limit_messages(messages).overflow(overflow)"),
         ("reconnection", "sender.take_in_doubt().messages"),
     ] {
         let details = format!("section[aria-labelledby={section}-title] details");

@@ -1,13 +1,11 @@
 //! This crate, as events.
 
-use std::rc::Rc;
-
 use futures_channel::oneshot;
 use wasm_websocket::{Message, WebSocket};
 
 use crate::contender::{Contender, Payload};
 
-pub struct Callback(Rc<WebSocket>);
+pub struct Callback(WebSocket);
 
 impl Contender for Callback {
     async fn connect(url: &str) -> Self {
@@ -15,7 +13,7 @@ impl Contender for Callback {
         let (opened, open) = oneshot::channel();
         let _guard = socket.on_open(move || opened.send(()).unwrap());
         open.await.unwrap();
-        Self(Rc::new(socket))
+        Self(socket)
     }
 
     async fn receive(&mut self, count: u32) -> usize {
@@ -30,7 +28,7 @@ impl Contender for Callback {
 
     async fn echo(&mut self, payload: &Payload, count: u32) {
         send(&self.0, payload);
-        let (socket, payload) = (Rc::clone(&self.0), payload.clone());
+        let (socket, payload) = (self.0.clone(), payload.clone());
         self.receive_with(count, move || send(&socket, &payload)).await;
     }
 }

@@ -430,16 +430,16 @@ fn the_receive_limit_holds_once_and_what_is_dropped_is_counted() {
         let (page, server) = page();
         let world = page.clone();
         // A preamble that takes what it is sent too late.
-        let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, overflow)).on_open(
-            async move |stream, attempt| {
+        let options = ReconnectOptions::new()
+            .connection(Options::new().receive_limit(1000).receive_limit_messages(10).overflow(overflow))
+            .on_open(async move |stream, attempt| {
                 if attempt.cause() != &Cause::Requested {
                     world.sleep(seconds(1)).await;
                     assert_eq!(stream.dropped(), 18, "8 of 10 are waiting, so there is room for 2");
                     return if fails { Err("too late".into()) } else { Ok(()) };
                 }
                 Ok(())
-            },
-        );
+            });
         page.run(async {
             let (mut feed, mut peer) = open(options, &server).await;
             (0..8).for_each(|number| peer.send(number.to_string()));
@@ -468,14 +468,14 @@ fn the_receive_limit_holds_once_and_what_is_dropped_is_counted() {
 fn a_preamble_receives_though_the_receive_queue_is_full() {
     for overflow in [Overflow::Close, Overflow::DropOldest, Overflow::DropNewest] {
         let (page, server) = page();
-        let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, overflow)).on_open(
-            async |stream, _| {
+        let options = ReconnectOptions::new()
+            .connection(Options::new().receive_limit(1000).receive_limit_messages(10).overflow(overflow))
+            .on_open(async |stream, _| {
                 for _ in 0..3 {
                     stream.next().await.ok_or("there was nothing")??;
                 }
                 Ok(())
-            },
-        );
+            });
         page.run(async {
             let feed = connect(options);
             for _ in 0..2 {
@@ -495,7 +495,7 @@ fn a_preamble_receives_though_the_receive_queue_is_full() {
 #[test]
 fn too_many_messages_close_for_good_and_say_so_last() {
     let (page, server) = page();
-    let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000, 10, Overflow::Close));
+    let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000).receive_limit_messages(10));
     page.run(async {
         let (mut feed, mut peer) = open(options, &server).await;
         (0..20).for_each(|number| peer.send(number.to_string()));

@@ -14,7 +14,7 @@ fn attempts_that_would_fail_again_are_not_repeated() {
     for error in [Error::InvalidUrl(url()), Error::DuplicateProtocol(url()), Error::Unsupported, Error::Overflow] {
         assert_eq!(AfterClose::of_failure(&error), AfterClose::Stop, "{error}");
     }
-    for error in [Error::ConnectFailed { url: url() }, Error::Attempt(url()), Error::Dropped] {
+    for error in [Error::ConnectFailed { url: url(), code: 1006 }, Error::Attempt(url()), Error::Dropped] {
         assert_eq!(AfterClose::of_failure(&error), AfterClose::Retry, "{error}");
     }
 }

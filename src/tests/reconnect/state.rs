@@ -1,3 +1,4 @@
+use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, StreamExt};
 
 use super::test;
@@ -10,6 +11,19 @@ fn a_listener_that_is_gone_leaves_no_place() {
     let _stays = announcer.listen();
     (0..10).for_each(|_| drop(announcer.listen()));
     assert_eq!(announcer.places(), 2);
+}
+
+#[test]
+fn states_end_after_closed_and_say_so() {
+    let mut announcer = Announcer::new(State::Open);
+    let mut states = announcer.listen();
+    drop(announcer.tell(State::Closed { cause: Cause::Requested }));
+    assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
+    assert!(!states.is_terminated());
+    let last = states.next().now_or_never().flatten();
+    assert_eq!(last.map(|state| state.to_string()), Some("closed: it was asked for".into()));
+    assert!(states.is_terminated());
+    assert_eq!(states.next().now_or_never(), Some(None));
 }
 
 #[test]
