@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use futures_io::{AsyncRead, AsyncWrite};
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use futures_sink::Sink;
 
 use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 
-/// A connection as [`AsyncRead`] and [`AsyncWrite`]: what [`WebSocketStream::into_byte_stream`] gives.
+/// A connection as [`AsyncBufRead`] and [`AsyncWrite`]: what [`WebSocketStream::into_byte_stream`] returns.
 ///
 /// What is written is sent in binary messages, what binary messages bring is read; where one ends and the next begins is not
 /// seen. An empty message is not the end.
@@ -69,6 +69,12 @@ impl ByteStream {
         &self.stream
     }
 
+    /// Returns the connection itself, for messages again. Bytes that have arrived in a message and were not yet read are lost;
+    /// [`fill_buf`](AsyncBufRead::poll_fill_buf) shows those of the current message.
+    pub fn into_inner(self) -> WebSocketStream {
+        self.stream
+    }
+
     /// Waits until there are bytes to read, or none for ever: then it is false.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         while self.read == self.chunk.len() {
@@ -120,6 +126,19 @@ impl AsyncRead for ByteStream {
         into[..len].copy_from_slice(&self.chunk[self.read..self.read + len]);
         self.read += len;
         Poll::Ready(Ok(len))
+    }
+}
+
+/// The buffer is the rest of the current message.
+impl AsyncBufRead for ByteStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        ready!(this.poll_fill(context)).map_err(io_error)?;
+        Poll::Ready(Ok(&this.chunk[this.read..]))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, len: usize) {
+        self.read = self.read.saturating_add(len).min(self.chunk.len());
     }
 }
 

@@ -12,7 +12,10 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use crate::codec::{Decode, Encode};
-use crate::{Blob, Error, Message, ReceiveError, Receiver, SendError, Sender, WebSocketStream};
+use crate::{
+    Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, ReceiveError, Receiver, SendError, Sender,
+    WebSocketStream,
+};
 
 /// A connection that takes values of `Out` and gives values of `In`, by a codec: what [`WebSocketStream::typed`] makes.
 ///
@@ -112,6 +115,84 @@ impl<S, Out, In, C> Typed<S, Out, In, C> {
         C: Encode<Out>,
     {
         Pin::new(&mut self.inner).start_send(C::encode(value)?).map_err(Into::into)
+    }
+}
+
+/// Over a connection, or over its sending half.
+macro_rules! closing {
+    ($($half:ty)*) => { $(
+        impl<Out, In, C> Typed<$half, Out, In, C> {
+            /// Sends a value, or a reference to one, if it need not wait.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Full`] if it would have to wait; else as for [`send`](Self::send). The error hands the value back.
+            pub fn try_send<T: Borrow<Out>>(&self, value: T) -> Result<(), SendError<T>>
+            where
+                C: Encode<Out>,
+            {
+                let sent = C::encode(value.borrow()).and_then(|message| Ok(self.inner.try_send(message)?));
+                sent.map_err(|error| SendError { message: value, error })
+            }
+
+            /// Closes the connection without a code, and waits for the peer's answer. See [`Sender::close`].
+            ///
+            /// # Errors
+            ///
+            /// [`Error::CloseTimeout`] if the peer does not answer in time.
+            pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
+                self.inner.close()
+            }
+
+            /// Closes the connection with a code and a reason, and waits for the peer's answer. See [`Sender::close_with`].
+            ///
+            /// # Errors
+            ///
+            /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+            pub fn close_with<Code, R>(
+                &mut self,
+                code: Code,
+                reason: R,
+            ) -> impl Future<Output = Result<CloseEvent, Error>> + use<'_, Out, In, C, Code, R>
+            where
+                Code: TryInto<CloseCode, Error: Into<Error>>,
+                R: TryInto<CloseReason, Error: Into<Error>>,
+            {
+                self.inner.close_with(code, reason)
+            }
+
+            /// Waits until the connection has ended, and says how. See [`Sender::closed`].
+            ///
+            /// # Errors
+            ///
+            /// As for [`Sender::closed`].
+            pub fn closed(&self) -> Closed {
+                self.inner.closed()
+            }
+        }
+    )* };
+}
+
+closing! { WebSocketStream Sender }
+
+/// The sending half of a [`Typed`] connection.
+type TypedSender<Out, C> = Typed<Sender, Out, (), C>;
+/// The receiving half.
+type TypedReceiver<In, C> = Typed<Receiver, (), In, C>;
+
+impl<Out, In, C> Typed<WebSocketStream, Out, In, C> {
+    /// Returns the two halves, typed, for different tasks. A Blob that is being read stays with the receiving half.
+    pub fn split(self) -> (TypedSender<Out, C>, TypedReceiver<In, C>) {
+        let Self { inner, reading, .. } = self;
+        let (sender, receiver) = inner.split();
+        (Typed::new(sender), Typed { inner: receiver, reading, types: PhantomData })
+    }
+}
+
+/// One more handle of the same connection.
+impl<S: Clone, Out, C> Clone for Typed<S, Out, (), C> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone())
     }
 }
 

@@ -6,7 +6,7 @@
 //! | [`JsonBytes`] | `json` | binary | the same | 0.8–1.9 × | 1.1–1.5 × |
 //! | [`Postcard`] | `postcard` | binary | 4,000 | 0.3–0.8 × | 0.5–0.6 × |
 //! | [`JsJson`] | `serde-wasm-bindgen` | text | 17,300 | 6.3–9.8 × | 6.8–8.5 × |
-//! | [`Text`], [`Bytes`] | | text, binary | | | |
+//! | [`Text`], [`Binary`] | | text, binary | | | |
 //!
 //! “Bytes more” is what a codec adds to a brotli-compressed app. The times are CPU times relative to JavaScript's own `JSON`,
 //! for 1 to 1,000 records of about 100 bytes. `cargo xtask bench --codecs --rounds 5` measures both; all numbers are in
@@ -26,7 +26,7 @@ mod postcard;
 pub use self::postcard::Postcard;
 #[cfg(feature = "json")]
 pub use json::{Json, JsonBytes};
-pub use plain::{Bytes, Text};
+pub use plain::{Binary, Text};
 
 #[cfg(feature = "serde-wasm-bindgen")]
 pub use js_json::JsJson;

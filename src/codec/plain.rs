@@ -22,15 +22,15 @@ impl Decode<String> for Text {
 }
 
 /// Sends and receives bytes as binary messages. A text message is an error.
-pub enum Bytes {}
+pub enum Binary {}
 
-impl<T: AsRef<[u8]> + ?Sized> Encode<T> for Bytes {
+impl<T: AsRef<[u8]> + ?Sized> Encode<T> for Binary {
     fn encode(bytes: &T) -> Result<Message, Error> {
         Ok(bytes.as_ref().into())
     }
 }
 
-impl Decode<Vec<u8>> for Bytes {
+impl Decode<Vec<u8>> for Binary {
     fn decode(message: Message) -> Result<Vec<u8>, ReceiveError> {
         match message {
             Message::Binary(bytes) => Ok(bytes),

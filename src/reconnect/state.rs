@@ -9,8 +9,9 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 
+use crate::error::milliseconds;
 use crate::{CloseEvent, Error};
 
 /// What a [`Reconnecting`](crate::Reconnecting) is doing, and what happens to messages meanwhile.
@@ -61,6 +62,22 @@ pub enum State {
         /// Why.
         cause: Cause,
     },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting { attempt: 1, .. } => write!(f, "connecting"),
+            Self::Connecting { attempt, .. } => write!(f, "connecting, attempt {attempt}"),
+            Self::Open => write!(f, "open"),
+            Self::InDoubt { messages } => write!(f, "{messages} messages are in doubt"),
+            Self::Rejected { number, error } => write!(f, "message {number} could not be sent: {error}"),
+            Self::Waiting { delay, cause } => write!(f, "waiting {} ms: {cause}", milliseconds(delay)),
+            Self::Closing => write!(f, "closing"),
+            Self::Paused => write!(f, "paused"),
+            Self::Closed { cause } => write!(f, "closed: {cause}"),
+        }
+    }
 }
 
 /// Why an attempt is made, or why there is no connection.
@@ -197,6 +214,13 @@ impl Stream for States {
         drop(told);
         drop(last);
         Poll::Pending
+    }
+}
+
+impl FusedStream for States {
+    fn is_terminated(&self) -> bool {
+        let told = self.0.borrow();
+        told.is_over && told.states.is_empty()
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::codec::{Bytes, Decode, Encode, Json, JsonBytes, Postcard, Text};
+use crate::codec::{Binary, Decode, Encode, Json, JsonBytes, Postcard, Text};
 use crate::{Error, Message, ReceiveError};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, proptest_derive::Arbitrary)]
@@ -35,7 +35,7 @@ proptest! {
     #[test]
     fn text_and_bytes_are_themselves(text: String, bytes: Vec<u8>) {
         prop_assert!(comes_back::<Text, _>(&text));
-        prop_assert!(comes_back::<Bytes, _>(&bytes));
+        prop_assert!(comes_back::<Binary, _>(&bytes));
     }
 
     #[test]
@@ -80,7 +80,7 @@ fn json_is_read_from_text_and_bytes() {
 fn what_is_of_the_wrong_kind_is_an_error() {
     assert_undecodable::<Postcard>("text".into());
     let text = Message::from("text");
-    assert_eq!(Bytes::decode(text.clone()), Err(ReceiveError::undecodable(text, "text, not bytes")));
+    assert_eq!(Binary::decode(text.clone()), Err(ReceiveError::undecodable(text, "text, not bytes")));
     let bytes = Message::from(&b"text"[..]);
     assert_eq!(Text::decode(bytes.clone()), Err(ReceiveError::undecodable(bytes, "bytes, not text")));
 }

@@ -11,7 +11,7 @@ use futures_util::future::{Either, join_all, select};
 use futures_util::{AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryStreamExt, join, poll};
 
 use super::in_pages;
-use crate::codec::{Bytes, Text};
+use crate::codec::{Binary, Text};
 use crate::testing::{Network, Page, Peer};
 use crate::{Blob, Error, Message, Options, Sender, WebSocketStream};
 
@@ -166,7 +166,7 @@ async fn send_somehow(mut sender: Sender, name: u8) {
         0 => sender.send(message).await.unwrap(),
         1 => SinkExt::<Message>::send(&mut sender, message.into()).await.unwrap(),
         2 => drop(sender.send_slices(Blob::new(&message, ""), 64 << 10).try_next().await.unwrap()),
-        _ => sender.typed::<Vec<u8>, Bytes>().send(message).await.unwrap(),
+        _ => sender.typed::<Vec<u8>, Binary>().send(message).await.unwrap(),
     }
 }
 
