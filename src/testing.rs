@@ -154,7 +154,7 @@ impl Page {
         self.0.set_clock(milliseconds);
     }
 
-    /// Hides the page, as behind another tab: timers fire once a second, and in Chromium after five minutes once a minute.
+    /// Hides the page, as behind another tab: timers fire once a second.
     pub fn hide(&self) {
         self.0.set_hidden(true);
     }

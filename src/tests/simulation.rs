@@ -185,6 +185,23 @@ fn timers_of_a_hidden_page_are_as_late_as_the_engine_has_them() {
 }
 
 #[test]
+fn timers_of_a_page_that_is_hidden_for_long_are_at_most_a_second_late() {
+    for engine in [Engine::Chromium, Engine::Firefox] {
+        let page = Page::new().engine(engine);
+        page.run(async {
+            page.hide();
+            // Each is set when the last one has fired, and is no link of a chain nevertheless.
+            while page.elapsed() < Duration::from_secs(600) {
+                let begin = page.elapsed();
+                Timer::new(Duration::from_millis(50)).await;
+                let took = page.elapsed() - begin;
+                assert!(took < Duration::from_millis(1001), "{engine:?}: {took:?}");
+            }
+        });
+    }
+}
+
+#[test]
 fn browsers_give_up_a_server_that_never_answers() {
     for (engine, seconds) in [(Engine::Chromium, 240), (Engine::Firefox, 20)] {
         let page = Page::new().engine(engine);

@@ -68,7 +68,7 @@ pub struct Page {
     /// What is left of the task that runs: a callback for each listener, with microtasks after each.
     callbacks: RefCell<VecDeque<Action>>,
     last_id: Cell<u64>,
-    hidden_since: Cell<Option<Duration>>,
+    is_hidden: Cell<bool>,
     is_frozen: Cell<bool>,
     /// Timers do not fire.
     is_held: Cell<bool>,
@@ -118,10 +118,9 @@ const BUSY: u64 = 200_000;
 const IDLE: u64 = 2_000_000;
 /// The most that a task takes.
 const TASK: u64 = 40_000;
-/// How often timers of a hidden page fire, at first and, in Chromium, after [`INTENSIVE_AFTER`].
+/// How often timers of a hidden page fire. Chromium delays chained timers more after five minutes, but the only timers of the
+/// simulation, [`Timer`](super::Timer)s, fire in a turn of their own, and so are never chained.
 const HIDDEN_TICK: Duration = Duration::from_secs(1);
-const INTENSIVE_TICK: Duration = Duration::from_secs(60);
-const INTENSIVE_AFTER: Duration = Duration::from_secs(300);
 
 impl Page {
     pub fn new(seed: u64) -> Rc<Self> {
@@ -137,7 +136,7 @@ impl Page {
             ready: RefCell::default(),
             callbacks: RefCell::default(),
             last_id: Cell::default(),
-            hidden_since: Cell::default(),
+            is_hidden: Cell::default(),
             is_frozen: Cell::default(),
             is_held: Cell::default(),
             is_offline: Cell::default(),
@@ -260,11 +259,10 @@ impl Page {
     }
 
     fn time_out(&self, set: Duration, due: Duration, action: Action) {
-        let fires = match (self.hidden_since.get(), self.engine.get()) {
-            (None, _) => due,
-            (Some(_), Engine::Firefox) => due.max(set + HIDDEN_TICK),
-            (Some(since), _) if due.saturating_sub(since) >= INTENSIVE_AFTER => next_multiple(due, INTENSIVE_TICK),
-            (Some(_), _) => next_multiple(due, HIDDEN_TICK),
+        let fires = match (self.is_hidden.get(), self.engine.get()) {
+            (false, _) => due,
+            (true, Engine::Firefox) => due.max(set + HIDDEN_TICK),
+            (true, Engine::Chromium) => next_multiple(due, HIDDEN_TICK),
         };
         if fires > self.now.get() {
             self.schedule_at(fires, Scheduled::Timeout(set, due, action));
@@ -382,7 +380,7 @@ impl Page {
     }
 
     pub fn is_hidden(&self) -> bool {
-        self.hidden_since.get().is_some()
+        self.is_hidden.get()
     }
 
     /// Hides the page, as behind another tab, or shows it.
@@ -390,7 +388,7 @@ impl Page {
         if hidden == self.is_hidden() {
             return;
         }
-        self.hidden_since.set(hidden.then(|| self.now.get()));
+        self.is_hidden.set(hidden);
         if !hidden {
             // Timeouts that were put off to the next tick are due when they were set for.
             let scheduled = take(&mut *self.scheduled.borrow_mut());
