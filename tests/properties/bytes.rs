@@ -13,7 +13,7 @@ use wasm_websocket::ByteStream;
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, bytes};
 use crate::peer::PeerPlan;
-use crate::plan::{OptionsPlan, delay, limit};
+use crate::plan::{OptionsPlan, delay, limit, memory};
 use crate::seeds::{hold, note};
 use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
@@ -25,6 +25,8 @@ struct Plan {
     peer: PeerPlan,
     #[proptest(strategy = "vec((any::<Step>(), limit()), 0..12)")]
     steps: Vec<(Step, Option<u32>)>,
+    #[proptest(strategy = "memory()")]
+    memory: Vec<(u64, u32)>,
     is_closed: bool,
 }
 
@@ -59,6 +61,7 @@ async fn run(world: Rc<World>, plan: Plan) {
     if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
         account.watch(stream.closed());
         account.give_up_when_stuck();
+        world.limit_memory(&plan.memory);
         let stream = stream.into_byte_stream();
         Task { account: Rc::clone(&account), stream, written: Rc::default(), read: 0, end: None }.run(&plan).await;
     }

@@ -126,10 +126,15 @@ pub fn bytes(begin: u64, len: usize) -> Vec<u8> {
     (begin..begin + len as u64).map(|index| (index.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
-/// The message, as bytes if it is a Blob.
+/// The message, as bytes if it is a Blob, in a page that has memory.
 pub async fn read(message: Message) -> Message {
+    try_read(message).await.expect("there is memory")
+}
+
+/// The message, as bytes if it is a Blob.
+pub async fn try_read(message: Message) -> Result<Message, Error> {
     match message {
-        Message::Blob(blob) => Message::Binary(blob.bytes().await.expect("there is memory")),
-        other => other,
+        Message::Blob(blob) => Ok(Message::Binary(blob.bytes().await?)),
+        other => Ok(other),
     }
 }

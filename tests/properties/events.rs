@@ -12,7 +12,7 @@ use wasm_websocket::{CloseEvent, Error, ListenerGuard, Message, Options, ReadySt
 use crate::account::Account;
 use crate::dialect::{Dialect, read};
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, page_code};
+use crate::plan::{Letter, OptionsPlan, delay, memory, page_code};
 use crate::seeds::{hold, note};
 use crate::world::{World, WorldPlan};
 
@@ -25,6 +25,8 @@ struct Plan {
     listeners: Vec<Listen>,
     #[proptest(strategy = "vec((delay(), any::<Act>()), 0..8)")]
     steps: Vec<(u32, Act)>,
+    #[proptest(strategy = "memory()")]
+    memory: Vec<(u64, u32)>,
     is_closed: bool,
 }
 
@@ -76,6 +78,7 @@ async fn run(world: Rc<World>, plan: Plan) {
     let account = Account::new(&world, &options, Dialect::Plain);
     Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
     let socket = WebSocket::with_options(URL, &Options::from(&options)).expect("the URL is right");
+    world.limit_memory(&plan.memory);
     let program = Program::new(&account, socket);
     program.watch();
     plan.listeners.iter().for_each(|listen| program.listen(listen.clone()));
@@ -90,7 +93,7 @@ async fn run(world: Rc<World>, plan: Plan) {
     }
     program.act(Act::DropSocket);
     account.check().await;
-    program.check_messages().await;
+    program.check_messages(plan.memory.is_empty()).await;
 }
 
 /// What the closures share.
@@ -251,16 +254,18 @@ impl Program {
         }
     }
 
-    /// Checks that each listener has received what the peer sent while it listened, in order.
-    async fn check_messages(&self) {
+    /// Checks that each listener has received what the peer sent while it listened, in order. Messages for which there was no memory
+    /// are left out.
+    async fn check_messages(&self, had_memory: bool) {
         let messages = self.messages.take();
         let sent = self.account.conversation.sent.get();
         for (listener, messages) in messages {
             let mut last = None;
             for message in messages {
-                let number = Dialect::Plain.number_of(&read(message).await);
+                let message = read(message).await;
+                let number = Dialect::Plain.number_of(&message);
                 assert!(number < sent, "message {number} was never sent");
-                let is_next = last.is_none_or(|last| number == last + 1);
+                let is_next = last.is_none_or(|last| number == last + 1 || number > last && !had_memory);
                 assert!(is_next, "listener {listener} receives {number} after {last:?}");
                 last = Some(number);
             }

@@ -3,16 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
-use wasm_websocket::{BinaryType, Blob, Error, Receiver, Sender};
+use wasm_websocket::{BinaryType, Blob, Error, RawMessage, Receiver, Sender};
 
 use crate::account::{Account, connect};
-use crate::dialect::{Dialect, numbered, read as read_blob};
+use crate::dialect::{Dialect, numbered};
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, limit, page_code};
+use crate::plan::{Letter, OptionsPlan, delay, limit, memory, page_code};
 use crate::seeds::{hold, note};
 use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
@@ -26,6 +26,8 @@ struct Plan {
     senders: Vec<Vec<Send>>,
     #[proptest(strategy = "vec(any::<Read>(), 0..6)")]
     reader: Vec<Read>,
+    #[proptest(strategy = "memory()")]
+    memory: Vec<(u64, u32)>,
     finally: Finally,
 }
 
@@ -55,10 +57,22 @@ enum Await {
     #[proptest(weight = 2)]
     FlushSink,
     Ready,
-    /// So many slices of so many bytes.
-    Slices(#[proptest(strategy = "1..6_u8")] u8, #[proptest(strategy = "8..3000_u16")] u16),
+    Slices(Cut),
     Close(#[proptest(strategy = "page_code()")] Option<u16>),
     CloseSink,
+}
+
+/// How a Blob is cut into slices.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Cut {
+    #[proptest(strategy = "1..6_u8")]
+    slices: u8,
+    #[proptest(strategy = "8..3000_u16")]
+    len: u16,
+    #[proptest(strategy = "8..3000_u16")]
+    last_len: u16,
+    /// Each wait for a slice is cancelled after a millisecond, and begun again.
+    is_hasty: bool,
 }
 
 /// What the reader does, before it reads to the end.
@@ -66,6 +80,8 @@ enum Await {
 enum Read {
     #[proptest(weight = 4)]
     Next(#[proptest(strategy = "1..40_u8")] u8, #[proptest(strategy = "limit()")] Option<u32>),
+    /// The same, as the browser delivered them.
+    Raw(#[proptest(strategy = "1..40_u8")] u8, #[proptest(strategy = "limit()")] Option<u32>),
     #[proptest(weight = 4)]
     Pause(#[proptest(strategy = "delay()")] u32),
     Blobs(bool),
@@ -99,6 +115,7 @@ async fn run(world: Rc<World>, plan: Plan) {
 async fn use_them(account: &Rc<Account>, sender: Sender, receiver: Receiver, plan: &Plan) {
     let world = &account.world;
     account.watch(sender.closed());
+    world.limit_memory(&plan.memory);
     // They count by themselves, as the peer runs on.
     let running = Rc::new(RefCell::new(plan.senders.len()));
     for steps in plan.senders.clone() {
@@ -172,23 +189,40 @@ async fn wait(account: &Rc<Account>, sender: &mut Sender, place: &Cell<Option<u6
         Await::Flush => account.wait("flush", account.flush(sender.flush())).await?,
         Await::FlushSink => flush_at_once(SinkExt::flush(sender))?,
         Await::Ready => account.wait("ready", account.look(sender.ready())).await?,
-        Await::Slices(slices, len) => {
-            let first = account.next_number();
-            let numbers = std::iter::once(first).chain((1..slices).map(|_| account.next_number()));
-            let numbers: Vec<_> = numbers.collect();
-            let bytes: String = numbers.iter().map(|number| numbered(*number, len.into())).collect();
-            let mut sending = sender.send_slices(Blob::new(bytes.as_bytes(), ""), len.into());
-            for number in numbers {
-                let next = async { sending.next().await.expect("there is one more slice") };
-                account.wait("a slice", account.in_turn(next)).await?;
-                account.handed_over(number, len.into());
-            }
-        }
+        Await::Slices(cut) => send_slices(account, sender, cut).await?,
         Await::Close(code) => close(account, sender, code).await,
         Await::CloseSink => {
             account.close_sink(SinkExt::close(sender)).await?;
         }
     }
+    Ok(())
+}
+
+async fn send_slices(account: &Account, sender: &mut Sender, cut: Cut) -> Result<(), Error> {
+    let (len, last_len) = (u64::from(cut.len), u64::from(cut.last_len.min(cut.len)));
+    let lens = (1..cut.slices).map(|_| len).chain([last_len]);
+    let slices: Vec<_> = lens.map(|len| (account.next_number(), len)).collect();
+    let bytes: String = slices.iter().map(|(number, len)| numbered(*number, *len as usize)).collect();
+    let total = bytes.len() as u64;
+    let mut sending = sender.send_slices(Blob::new(bytes.as_bytes(), ""), len);
+    let (place, mut sent) = (Cell::new(None), 0);
+    for (number, len) in slices {
+        let progress = loop {
+            let next = async { sending.next().await.expect("there is one more slice") };
+            let next = account.wait("a slice", account.in_turn_of(&place, next));
+            if let Some(progress) = account.world.within(cut.is_hasty.then_some(1), next).await {
+                break progress;
+            }
+        };
+        let Ok(progress) = progress else {
+            assert_eq!(sending.next().now_or_never(), Some(None), "something follows an error");
+            return progress.map(drop);
+        };
+        account.handed_over(number, len);
+        sent += len;
+        assert_eq!((progress.sent, progress.total, progress.buffered), (sent, total, sender.buffered_amount()));
+    }
+    assert_eq!(sending.next().now_or_never(), Some(None), "something follows the last slice");
     Ok(())
 }
 
@@ -223,6 +257,11 @@ async fn read(account: &Rc<Account>, mut receiver: Receiver, steps: Vec<Read>) {
                     next(account, &mut receiver, limit).await;
                 }
             }
+            Read::Raw(messages, limit) => {
+                for _ in 0..messages {
+                    next_raw(account, &mut receiver, limit).await;
+                }
+            }
             Read::Pause(delay) => world.pause(delay).await,
             Read::Blobs(are_blobs) => {
                 receiver.set_binary_type(if are_blobs { BinaryType::Blob } else { BinaryType::ArrayBuffer });
@@ -238,12 +277,26 @@ async fn next(account: &Account, receiver: &mut Receiver, limit: Option<u32>) ->
     let world = &account.world;
     let received = world.until_end(world.within(limit, receiver.next())).await??;
     match received {
-        Some(Ok(message)) => account.reading.received(&read_blob(message).await),
-        Some(Err(error)) => account.reading.failed(error),
+        Some(Ok(message)) => account.received(message).await,
+        Some(Err(error)) => account.failed(error),
         None => {
             account.ended(receiver.dropped());
             return Some(false);
         }
     }
     Some(true)
+}
+
+/// Takes the next message as the browser delivered it, which needs no memory.
+async fn next_raw(account: &Account, receiver: &mut Receiver, limit: Option<u32>) {
+    let world = &account.world;
+    match world.until_end(world.within(limit, receiver.next_raw())).await.flatten() {
+        Some(Some(Ok(raw))) => account.reading.received_unread(matches!(raw, RawMessage::Text(_))),
+        Some(Some(Err(error))) => {
+            assert!(!matches!(error, Error::OutOfMemory(_)), "{error}, though nothing is copied");
+            account.failed(error);
+        }
+        Some(None) => account.ended(receiver.dropped()),
+        None => {}
+    }
 }

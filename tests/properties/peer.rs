@@ -83,6 +83,8 @@ pub struct Conversation {
     /// The number of the first message that it sends. The others follow.
     pub first: u32,
     pub sent: Cell<u32>,
+    /// Which of those are text.
+    pub are_texts: RefCell<Vec<bool>>,
     /// The bytes of those that are bytes.
     pub sent_bytes: Cell<u64>,
     pub received: RefCell<Vec<Message>>,
@@ -244,6 +246,7 @@ impl Conversation {
             dialect => dialect.message(self.first + self.sent.get(), letter),
         };
         self.sent_bytes.set(self.sent_bytes.get() + message.as_bytes().map_or(0, <[u8]>::len) as u64);
+        self.are_texts.borrow_mut().push(message.as_text().is_some());
         peer.send(message);
         self.sent.set(self.sent.get() + 1);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
 use wasm_websocket::testing::{Engine, Network};
@@ -17,6 +18,11 @@ pub fn delay() -> impl Strategy<Value = u32> {
 /// A time limit for something that waits, mostly none.
 pub fn limit() -> impl Strategy<Value = Option<u32>> {
     prop_oneof![5 => Just(None), 1 => Just(Some(0)), 1 => delay().prop_map(Some)]
+}
+
+/// Limits of memory in bytes, each for so many milliseconds: mostly none.
+pub fn memory() -> impl Strategy<Value = Vec<(u64, u32)>> {
+    prop_oneof![3 => Just(Vec::new()), 1 => vec((0..5000_u64, delay()), 1..4)]
 }
 
 pub fn milliseconds(milliseconds: u32) -> Duration {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use wasm_websocket::{CloseEvent, Error, Message, Overflow};
 
 use crate::account::Account;
+use crate::dialect::try_read;
 use crate::peer::Conversation;
 use crate::seeds::note;
 
@@ -41,12 +42,25 @@ impl Reading {
 
     /// The message of a number was received.
     pub fn received_number(&self, number: u32) {
-        let is_lossless = matches!(self.overflow, Overflow::Close | Overflow::Unbounded);
         let next = self.next.replace(number + 1);
         assert!(number >= next, "message {number} is received after {}", next - 1);
-        assert!(number == next || !is_lossless, "message {number} is received instead of {next}");
+        assert!(number == next || !self.is_lossless(), "message {number} is received instead of {next}");
         assert!(number < self.conversation.sent.get(), "message {number} was never sent");
         self.take();
+    }
+
+    /// A message was received whose number cannot be read, such as an object of JavaScript.
+    pub fn received_unread(&self, is_text: bool) {
+        let next = self.next.get();
+        if self.is_lossless() {
+            let was_text = self.conversation.are_texts.borrow().get(next as usize).copied();
+            assert_eq!(Some(is_text), was_text, "something else is received instead of message {next}");
+        }
+        self.received_number(next);
+    }
+
+    fn is_lossless(&self) -> bool {
+        matches!(self.overflow, Overflow::Close | Overflow::Unbounded)
     }
 
     fn take(&self) {
@@ -59,8 +73,7 @@ impl Reading {
         assert_eq!(*self.last_error.borrow(), None, "something is received after the last error");
     }
 
-    /// There was an error instead of a message.
-    pub fn failed(&self, error: Error) {
+    fn failed(&self, error: Error) {
         if let Error::OutOfMemory(_) = error {
             self.next.set(self.next.get() + 1);
             return self.take();
@@ -75,6 +88,22 @@ impl Reading {
 }
 
 impl Account {
+    /// There was an error instead of a message.
+    pub fn failed(&self, error: Error) {
+        if let Error::OutOfMemory(bytes) = error {
+            assert!(bytes > self.world.memory.get(), "there is memory for {bytes} bytes");
+        }
+        self.reading.failed(error);
+    }
+
+    /// A message was received, whose bytes are still to be read if it is a Blob.
+    pub async fn received(&self, message: Message) {
+        match try_read(message).await {
+            Ok(message) => self.reading.received(&message),
+            Err(error) => self.failed(error),
+        }
+    }
+
     /// The stream has ended. So many messages were dropped.
     pub fn ended(&self, dropped: u64) {
         note(&self.world.page, || "page: the stream ends".into());

@@ -1,6 +1,6 @@
-//! A connection as one sink and stream, of messages or of values of a type, used by one task.
+//! A connection as one sink and stream, of messages or of values of a type, or its halves as such, used by one task.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -10,12 +10,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
 use wasm_websocket::codec::{Decode, Encode, Json, Postcard};
-use wasm_websocket::{Error, Message, ReceiveError, Typed, WebSocketStream};
+use wasm_websocket::{CloseEvent, Error, Message, ReceiveError, Receiver, SendError, Sender, Typed, WebSocketStream};
 
 use crate::account::{Account, connect};
-use crate::dialect::{Dialect, Value, read};
+use crate::dialect::{Dialect, Value};
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, limit};
+use crate::plan::{Letter, OptionsPlan, delay, limit, memory};
 use crate::seeds::{hold, note};
 use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
@@ -27,6 +27,8 @@ struct Plan {
     peer: PeerPlan,
     #[proptest(strategy = "vec((any::<Step>(), limit()), 0..12)")]
     steps: Vec<(Step, Option<u32>)>,
+    #[proptest(strategy = "memory()")]
+    memory: Vec<(u64, u32)>,
     finally: Finally,
 }
 
@@ -37,6 +39,8 @@ enum Step {
     Feed(Letter),
     #[proptest(weight = 4)]
     Send(Letter),
+    /// By the method of the type, not as a sink.
+    SendOwn(Letter),
     Flush,
     #[proptest(weight = 2)]
     Next(#[proptest(strategy = "1..40_u8")] u8),
@@ -64,7 +68,10 @@ trait Face: Sink<Self::Out, Error = Error> + Stream<Item = Self::Item_> + Unpin 
     fn out(number: u32, message: Message, letter: Letter) -> Self::Out;
     fn len(out: &Self::Out) -> u64;
     fn item(item: Self::Item_) -> Item;
-    fn stream(&mut self) -> &mut WebSocketStream;
+    /// Sends by the method of the type, which hands back what it could not send.
+    fn send_own(&mut self, out: Self::Out) -> impl Future<Output = Result<(), SendError<Self::Out>>>;
+    fn close_now(&mut self) -> impl Future<Output = Result<CloseEvent, Error>>;
+    fn dropped_so_far(&self) -> u64;
 }
 
 enum Item {
@@ -89,8 +96,16 @@ impl Face for WebSocketStream {
         item.map_or_else(Item::Error, Item::Message)
     }
 
-    fn stream(&mut self) -> &mut WebSocketStream {
-        self
+    fn send_own(&mut self, out: Message) -> impl Future<Output = Result<(), SendError<Message>>> {
+        self.send(out)
+    }
+
+    fn close_now(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
+        self.close()
+    }
+
+    fn dropped_so_far(&self) -> u64 {
+        self.dropped()
     }
 }
 
@@ -103,19 +118,105 @@ impl<C: Encode<Value> + Decode<Value>> Face for Typed<WebSocketStream, Value, Va
     }
 
     fn len(value: &Value) -> u64 {
-        C::encode(value).map_or(0, |message| message.len())
+        encoded_len::<C>(value)
     }
 
     fn item(item: Result<Value, ReceiveError>) -> Item {
-        match item {
-            Ok(value) => Item::Number(value.check()),
-            Err(ReceiveError { message: Some(message), error: Error::Decode(_) }) => Item::Message(message),
-            Err(ReceiveError { error, .. }) => Item::Error(error),
-        }
+        decoded(item)
     }
 
-    fn stream(&mut self) -> &mut WebSocketStream {
-        self.get_mut()
+    fn send_own(&mut self, out: Value) -> impl Future<Output = Result<(), SendError<Value>>> {
+        self.send(out)
+    }
+
+    fn close_now(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
+        self.get_mut().close()
+    }
+
+    fn dropped_so_far(&self) -> u64 {
+        self.get_ref().dropped()
+    }
+}
+
+fn encoded_len<C: Encode<Value>>(value: &Value) -> u64 {
+    C::encode(value).map_or(0, |message| message.len())
+}
+
+fn decoded(item: Result<Value, ReceiveError>) -> Item {
+    match item {
+        Ok(value) => Item::Number(value.check()),
+        Err(ReceiveError { message: Some(message), error: Error::Decode(_) }) => Item::Message(message),
+        Err(ReceiveError { error, .. }) => Item::Error(error),
+    }
+}
+
+/// The halves of a connection, each of them typed.
+struct Halves<C> {
+    sender: Typed<Sender, Value, (), C>,
+    receiver: Typed<Receiver, (), Value, C>,
+}
+
+impl<C> Halves<C> {
+    fn new(stream: WebSocketStream) -> Self {
+        let (sender, receiver) = stream.split();
+        Self { sender: sender.typed(), receiver: receiver.typed() }
+    }
+}
+
+impl<C: Decode<Value>> Stream for Halves<C> {
+    type Item = Result<Value, ReceiveError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.receiver).poll_next(context)
+    }
+}
+
+impl<C: Encode<Value>> Sink<Value> for Halves<C> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.sender).poll_ready(context)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, value: Value) -> Result<(), Error> {
+        Pin::new(&mut self.sender).start_send(value)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.sender).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.sender).poll_close(context)
+    }
+}
+
+impl<C: Encode<Value> + Decode<Value>> Face for Halves<C> {
+    type Out = Value;
+    type Item_ = Result<Value, ReceiveError>;
+
+    fn out(number: u32, _: Message, letter: Letter) -> Value {
+        Value::any(number, letter)
+    }
+
+    fn len(value: &Value) -> u64 {
+        encoded_len::<C>(value)
+    }
+
+    fn item(item: Result<Value, ReceiveError>) -> Item {
+        decoded(item)
+    }
+
+    fn send_own(&mut self, out: Value) -> impl Future<Output = Result<(), SendError<Value>>> {
+        self.sender.send(out)
+    }
+
+    fn close_now(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
+        self.sender.get_mut().close()
+    }
+
+    fn dropped_so_far(&self) -> u64 {
+        self.receiver.get_ref().dropped()
     }
 }
 
@@ -138,12 +239,20 @@ fn a_sink_and_stream_of_values_in_postcard_keeps_its_promises() {
     hold(move |plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone(), Dialect::Postcard, face)));
 }
 
+#[test]
+fn the_typed_halves_of_a_connection_keep_their_promises() {
+    hold(move |plan: &Plan| {
+        World::run(&plan.world, |world| run(world, plan.clone(), Dialect::Json, Halves::<Json>::new));
+    });
+}
+
 async fn run<F: Face>(world: Rc<World>, plan: Plan, dialect: Dialect, face: impl Fn(WebSocketStream) -> F) {
     let account = Account::new(&world, &plan.options, dialect);
     Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
     if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
         account.watch(stream.closed());
         account.give_up_when_stuck();
+        world.limit_memory(&plan.memory);
         Task { account: Rc::clone(&account), face: face(stream), unread: None }.run(&plan).await;
     }
     account.check().await;
@@ -170,7 +279,7 @@ impl<F: Face> Task<F> {
             Finally::Drop => return,
             Finally::Close => {
                 self.account.closes(1005);
-                let closing = self.face.stream().close().await;
+                let closing = self.face.close_now().await;
                 self.account.closings.borrow_mut().push(closing);
             }
             Finally::CloseSink => {
@@ -187,6 +296,7 @@ impl<F: Face> Task<F> {
                 self.feed(letter).await?;
                 flush_at_once(SinkExt::flush(&mut self.face))?;
             }
+            Step::SendOwn(letter) => self.send_own(letter).await?,
             Step::Flush => flush_at_once(SinkExt::flush(&mut self.face))?,
             Step::Next(messages) => {
                 for _ in 0..messages {
@@ -212,6 +322,20 @@ impl<F: Face> Task<F> {
         Ok(())
     }
 
+    async fn send_own(&mut self, letter: Letter) -> Result<(), Error> {
+        let Self { account, face, .. } = self;
+        let (number, message) = account.write(letter);
+        let value = F::out(number, message, letter);
+        let len = F::len(&value);
+        let sent = account.wait("send", account.in_turn(face.send_own(value))).await;
+        if let Err(unsent) = &sent {
+            assert_eq!(F::len(&unsent.message), len, "another message is handed back");
+        }
+        sent?;
+        account.handed_over(number, len);
+        Ok(())
+    }
+
     async fn close(&mut self) -> Result<(), Error> {
         let Self { account, face, .. } = self;
         account.close_sink(SinkExt::close(face)).await
@@ -223,7 +347,7 @@ impl<F: Face> Task<F> {
         let Self { account, face, .. } = self;
         let item = poll_fn(|context| Pin::new(&mut *face).poll_next(context)).await;
         let Some(item) = item else {
-            account.ended(face.stream().dropped());
+            account.ended(face.dropped_so_far());
             return false;
         };
         self.received(item).await;
@@ -238,15 +362,14 @@ impl<F: Face> Task<F> {
                 self.read().await;
             }
             Item::Number(number) => self.account.reading.received_number(number),
-            Item::Error(error) => self.account.reading.failed(error),
+            Item::Error(error) => self.account.failed(error),
         }
     }
 
     async fn read(&mut self) {
         if let Some(unread) = self.unread.clone() {
-            let message = read(unread).await;
+            self.account.received(unread).await;
             self.unread = None;
-            self.account.reading.received(&message);
         }
     }
 
@@ -267,7 +390,7 @@ impl<F: Face> Task<F> {
                 }
                 Both::Received(Some(item)) => self.received(item).await,
                 Both::Received(None) => {
-                    account.ended(face.stream().dropped());
+                    account.ended(face.dropped_so_far());
                     return Ok(());
                 }
             }

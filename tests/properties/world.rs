@@ -53,6 +53,8 @@ pub struct World {
     pub wake_ups: Cell<u64>,
     pub was_offline: Cell<bool>,
     pub clock_was_set: Cell<bool>,
+    /// The most bytes that a message may have, or it is [`OutOfMemory`](wasm_websocket::Error::OutOfMemory).
+    pub memory: Cell<u64>,
     running: Cell<usize>,
     /// Those who wait for something of this, which is looked at anew whenever it changes.
     waiting: RefCell<Vec<Waker>>,
@@ -76,6 +78,7 @@ impl World {
             wake_ups: Cell::default(),
             was_offline: Cell::default(),
             clock_was_set: Cell::default(),
+            memory: Cell::new(u64::MAX),
             running: Cell::default(),
             waiting: RefCell::default(),
             is_calm: Cell::default(),
@@ -141,6 +144,22 @@ impl World {
     pub fn undisturbed(&self) -> Option<u64> {
         let is_disturbed = self.is_hidden.get() || self.is_frozen.get();
         (!is_disturbed).then(|| self.disturbances.get())
+    }
+
+    /// Limits the memory for messages: to so many bytes for so many milliseconds, one limit after the other.
+    pub fn limit_memory(self: &Rc<Self>, limits: &[(u64, u32)]) {
+        let (world, limits) = (Rc::clone(self), limits.to_vec());
+        self.spawn(async move {
+            let set = |limit| {
+                world.memory.set(limit);
+                world.page.set_memory(limit);
+            };
+            for (limit, time) in limits {
+                set(limit);
+                world.page.sleep(milliseconds(time)).await;
+            }
+            set(u64::MAX);
+        });
     }
 
     /// Runs a task of the program. [`settle`](Self::settle) waits for it.
