@@ -56,7 +56,7 @@ mod byte_stream;
 mod chunks;
 mod slices;
 
-mod reconnect;
+pub mod reconnect;
 
 #[cfg(all(feature = "testing", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub mod testing;
@@ -77,10 +77,11 @@ pub use message::Message;
 pub use options::{Options, Overflow};
 pub use raw::RawMessage;
 pub use receiver::Receiver;
-pub use reconnect::{
-    AfterClose, Attempt, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, ReconnectOptions, Reconnecting,
-    ReconnectingSender, State, States, Target, WhenFull, WhenLost,
+pub(crate) use reconnect::{
+    AfterClose, Attempt, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, State, States, Target, WhenFull,
+    WhenLost,
 };
+pub use reconnect::{ReconnectOptions, Reconnecting};
 pub use sender::Sender;
 pub use slices::{Progress, Slices};
 pub use socket::{ListenerGuard, WeakWebSocket, WebSocket};

@@ -17,7 +17,8 @@ use futures_util::StreamExt;
 use js_sys::{ArrayBuffer, JsString};
 use macro_rules_attribute::apply;
 use wasm_bindgen::JsCast;
-use wasm_websocket::{Blob, Error, Heartbeat, Message, ReconnectOptions, Reconnecting, WebSocketStream};
+use wasm_websocket::reconnect::Heartbeat;
+use wasm_websocket::{Blob, Error, Message, ReconnectOptions, Reconnecting, WebSocketStream};
 
 use suite::guard::js;
 use suite::peer::{connect, next, url};

@@ -22,7 +22,8 @@ use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, T
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
-/// use wasm_websocket::{ReconnectOptions, WhenLost};
+/// use wasm_websocket::reconnect::WhenLost;
+/// use wasm_websocket::ReconnectOptions;
 ///
 /// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).on_open(async |stream, attempt| {
 ///     stream.send("last?").await?; // the number of the last message that it has received

@@ -20,7 +20,8 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use wasm_websocket::{Backoff, ReconnectOptions};
+/// use wasm_websocket::reconnect::Backoff;
+/// use wasm_websocket::ReconnectOptions;
 ///
 /// // A dashboard on a local network, which gives up when the device is switched off.
 /// let backoff = Backoff::new().cap(Duration::from_secs(5)).max_elapsed(Duration::from_secs(600));

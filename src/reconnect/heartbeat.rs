@@ -20,7 +20,8 @@ use crate::Message;
 /// # Examples
 ///
 /// ```
-/// use wasm_websocket::{Heartbeat, ReconnectOptions};
+/// use wasm_websocket::reconnect::Heartbeat;
+/// use wasm_websocket::ReconnectOptions;
 ///
 /// let heartbeat = Heartbeat::new(r#"{"type":"ping"}"#, |message| message.as_text() == Some(r#"{"type":"pong"}"#));
 /// let options = ReconnectOptions::new().heartbeat(heartbeat);

@@ -1,6 +1,6 @@
-//! Connections that come and go, as one.
-//!
-//! [`machine`] decides what is done when. It knows no browser, and is tested on the host; `driver` does it.
+//! Connections that come and go, as one: [`Reconnecting`], its options, and what it tells.
+
+// `machine` decides what is done when. It knows no browser; `driver` does what it decides.
 
 mod attempt;
 mod driver;

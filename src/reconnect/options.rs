@@ -17,7 +17,8 @@ use crate::{
 /// # Examples
 ///
 /// ```no_run
-/// use wasm_websocket::{AfterClose, Heartbeat, ReconnectOptions, Reconnecting, WhenFull};
+/// use wasm_websocket::reconnect::{AfterClose, Heartbeat, WhenFull};
+/// use wasm_websocket::{ReconnectOptions, Reconnecting};
 ///
 /// # fn token() -> String { String::new() }
 /// let options = ReconnectOptions::new()

@@ -37,7 +37,7 @@ pub struct InDoubt {
     /// How many there are.
     pub count: u64,
     /// The messages that were [kept](crate::ReconnectOptions::unconfirmed), in the order of the numbers that
-    /// [`send`](crate::ReconnectingSender::send) gave them.
+    /// [`send`](crate::reconnect::ReconnectingSender::send) gave them.
     pub messages: Vec<(u64, Message)>,
 }
 

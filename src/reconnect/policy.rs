@@ -34,7 +34,8 @@ impl AfterClose {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use wasm_websocket::{AfterClose, CloseEvent, ReconnectOptions};
+    /// use wasm_websocket::reconnect::AfterClose;
+    /// use wasm_websocket::{CloseEvent, ReconnectOptions};
     ///
     /// let restart = CloseEvent { code: 1012, reason: String::new(), was_clean: true };
     /// assert_eq!(AfterClose::of(&restart), AfterClose::Retry);

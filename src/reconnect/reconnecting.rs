@@ -16,8 +16,8 @@ use super::sender::ReconnectingSender;
 use super::shared::{Content, Shared};
 use crate::sys::{has_event_loop, in_next_turn, spawn};
 use crate::{
-    AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, ReconnectOptions, SendError,
-    State, States, Target, Typed,
+    AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, ReconnectOptions,
+    SendError, State, States, Target, Typed,
 };
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
@@ -55,7 +55,8 @@ use crate::{
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
-/// use wasm_websocket::{Error, Heartbeat, Message, ReconnectOptions, Reconnecting, WhenLost};
+/// use wasm_websocket::reconnect::{Heartbeat, WhenLost};
+/// use wasm_websocket::{Error, Message, ReconnectOptions, Reconnecting};
 ///
 /// async fn chat(show: impl Fn(Message), token: fn() -> String) -> Result<(), Error> {
 ///     let options = ReconnectOptions::new()
@@ -113,7 +114,7 @@ impl Reconnecting {
     /// # Errors
     ///
     /// As there. The error hands the message back.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
+    pub async fn send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.sender.send(message).await
     }
 
@@ -122,7 +123,7 @@ impl Reconnecting {
     /// # Errors
     ///
     /// As there. The error hands the message back.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
+    pub fn try_send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.sender.try_send(message)
     }
 

@@ -14,7 +14,8 @@ use super::patience::{Patience, Turn};
 use super::shared::Shared;
 use crate::codec::Encode;
 use crate::{
-    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, ReadyState, SendError, State, States, Typed,
+    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, ReadyState, SendError, State, States,
+    Typed,
 };
 
 /// A handle of a [`Reconnecting`](crate::Reconnecting) for other tasks: it sends, closes and pauses.
@@ -77,6 +78,9 @@ impl ReconnectingSender {
     /// full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Senders are served in the order in which they began to
     /// wait. Dropping the future before it resolves sends nothing and drops the message.
     ///
+    /// A message may be queued, so a browser object is kept as a [`Blob`](crate::Blob): of a buffer or an image the browser
+    /// copies the bytes when this is called, outside wasm memory, and of a file nothing is copied.
+    ///
     /// # Errors
     ///
     /// - [`Error::Full`] if there is no connection and the queue is full,
@@ -85,8 +89,8 @@ impl ReconnectingSender {
     ///   [`State::Rejected`](crate::State::Rejected) tells.
     ///
     /// The error hands the message back.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
-        let (message, mut turn) = (message.into(), Turn::default());
+    pub async fn send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
+        let (message, mut turn) = (message.into_message(), Turn::default());
         match poll_fn(|context| self.shared().poll_room(context, &mut turn)).await {
             Ok(()) => self.shared().try_send(message, true),
             Err(error) => {
@@ -102,8 +106,8 @@ impl ReconnectingSender {
     ///
     /// [`Error::Full`] if more than the high water mark is unsent, if the queue is full, or if others wait to send; otherwise as
     /// for [`send`](Self::send). The error hands the message back.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<u64, SendError<Message>> {
-        self.shared().try_send(message.into(), false)
+    pub fn try_send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
+        self.shared().try_send(message.into_message(), false)
     }
 
     /// Waits until nothing is queued, and nothing is unsent.

@@ -13,7 +13,8 @@ use crate::redact::PublicUrl;
 /// # Examples
 ///
 /// ```no_run
-/// use wasm_websocket::{ReconnectOptions, Reconnecting, Target};
+/// use wasm_websocket::reconnect::Target;
+/// use wasm_websocket::{ReconnectOptions, Reconnecting};
 ///
 /// # async fn fresh_token() -> Result<String, wasm_websocket::Error> { Ok(String::new()) }
 /// let feed = Reconnecting::new(ReconnectOptions::new(), async || {
@@ -71,7 +72,7 @@ impl From<String> for Target {
 /// # Examples
 ///
 /// ```
-/// use wasm_websocket::AttemptError;
+/// use wasm_websocket::reconnect::AttemptError;
 ///
 /// fn token(status: u16, body: &str) -> Result<&str, AttemptError> {
 ///     match status {

@@ -27,50 +27,89 @@ pub trait Payload: Sealed {}
 /// What only this crate can do with a payload.
 pub trait Sealed {
     fn send_to(&self, socket: &Socket) -> Result<(), Error>;
+
+    /// Returns a message that holds what this holds now, to be sent later.
+    fn to_message(&self) -> Message;
+
+    fn into_message(self) -> Message
+    where
+        Self: Sized,
+    {
+        self.to_message()
+    }
 }
 
-/// Implements `Payload` by an expression for a type, with its generics after an `@`.
+/// Implements `Payload` for a type, with its generics after an `@`: how it is sent, how it becomes a message, and, where that
+/// saves a copy, how it does so by value.
 macro_rules! payload {
-    ($(@($($generics:tt)*))? $type:ty: |$this:ident, $socket:ident| $send:expr) => {
+    (
+        $(@($($generics:tt)*))? $type:ty:
+        |$this:ident, $socket:ident| $send:expr, |$that:ident| $message:expr $(, $into_message:expr)?
+    ) => {
         impl<$($($generics)*)?> Payload for $type {}
         impl<$($($generics)*)?> Sealed for $type {
             fn send_to(&self, $socket: &Socket) -> Result<(), Error> {
                 let $this = self;
                 $send
             }
+
+            fn to_message(&self) -> Message {
+                let $that = self;
+                $message
+            }
+
+            $(fn into_message(self) -> Message {
+                $into_message(self)
+            })?
         }
     };
 }
 
-payload!(@(P: Payload + ?Sized) &P: |payload, socket| P::send_to(payload, socket));
-payload!(@(P: Payload + ?Sized) Box<P>: |payload, socket| P::send_to(payload, socket));
-payload!(@(P: Payload + ?Sized) Rc<P>: |payload, socket| P::send_to(payload, socket));
-payload!(@(P: Payload + ?Sized) Arc<P>: |payload, socket| P::send_to(payload, socket));
-payload!(@(P: Payload + ToOwned + ?Sized) Cow<'_, P>: |payload, socket| P::send_to(payload, socket));
-payload!(str: |text, socket| socket.send_text(text));
-payload!(String: |text, socket| socket.send_text(text));
-payload!([u8]: |bytes, socket| socket.send_bytes(bytes));
-payload!(@(const N: usize) [u8; N]: |bytes, socket| socket.send_bytes(bytes));
-payload!(Vec<u8>: |bytes, socket| socket.send_bytes(bytes));
-#[cfg(feature = "bytes")]
-payload!(bytes::Bytes: |bytes, socket| socket.send_bytes(bytes));
-payload!(Blob: |blob, socket| socket.send_blob(blob));
-payload!(web_sys::ImageData: |image, socket| socket.send_image(image));
-payload!(Message: |message, socket| match message {
-    Message::Text(text) => text.send_to(socket),
-    Message::Binary(bytes) => bytes.send_to(socket),
-    Message::Blob(blob) => blob.send_to(socket),
-});
-
-/// Implements `Payload` for browser objects by a method.
-macro_rules! objects {
-    ($send:ident: $($type:ty)*) => { $(payload!($type: |object, socket| socket.$send(object));)* };
+/// Implements `Payload` for what stands for a payload.
+macro_rules! pointers {
+    ($($type:ty)*) => { $(
+        payload!(@(P: Payload + ?Sized) $type: |payload, socket| P::send_to(payload, socket), |payload| P::to_message(payload));
+    )* };
 }
 
-objects! { send_object: web_sys::Blob web_sys::File js_sys::ArrayBuffer js_sys::JsString }
+pointers! { &P Box<P> Rc<P> Arc<P> }
+payload!(@(P: Payload + ToOwned + ?Sized) Cow<'_, P>:
+    |payload, socket| P::send_to(payload, socket), |payload| P::to_message(payload));
 
+payload!(str: |text, socket| socket.send_text(text), |text| Message::Text(text.into()));
+payload!(String: |text, socket| socket.send_text(text), |text| Message::Text(text.clone()), Message::Text);
+payload!([u8]: |bytes, socket| socket.send_bytes(bytes), |bytes| Message::Binary(bytes.into()));
+payload!(@(const N: usize) [u8; N]: |bytes, socket| socket.send_bytes(bytes), |bytes| Message::Binary(bytes.into()));
+payload!(Vec<u8>: |bytes, socket| socket.send_bytes(bytes), |bytes| Message::Binary(bytes.clone()), Message::Binary);
+#[cfg(feature = "bytes")]
+payload!(bytes::Bytes: |bytes, socket| socket.send_bytes(bytes), |bytes| Message::Binary(bytes.to_vec()), |bytes: Self| {
+    Message::Binary(bytes.into())
+});
+payload!(Blob: |blob, socket| socket.send_blob(blob), |blob| Message::Blob(blob.clone()), Message::Blob);
+payload!(Message:
+    |message, socket| match message {
+        Message::Text(text) => text.send_to(socket),
+        Message::Binary(bytes) => bytes.send_to(socket),
+        Message::Blob(blob) => blob.send_to(socket),
+    },
+    |message| message.clone(),
+    |message| message
+);
+
+payload!(web_sys::ImageData: |image, socket| socket.send_image(image), |image| Message::Blob(Blob::of_image(image)));
+payload!(js_sys::JsString: |text, socket| socket.send_object(text), |text| Message::Text(text.into()));
+
+/// Implements `Payload` for browser objects by a method of the socket and a constructor of a Blob.
+macro_rules! objects {
+    ($send:ident $blob:ident: $($type:ty)*) => { $(
+        payload!($type: |object, socket| socket.$send(object), |object| Message::Blob(Blob::$blob(object)));
+    )* };
+}
+
+objects! { send_object of_blob: web_sys::Blob web_sys::File }
+objects! { send_object of_buffer: js_sys::ArrayBuffer }
 objects! {
-    send_view: js_sys::DataView
+    send_view of_view: js_sys::DataView
     js_sys::Int8Array js_sys::Int16Array js_sys::Int32Array js_sys::BigInt64Array
     js_sys::Uint8Array js_sys::Uint16Array js_sys::Uint32Array js_sys::BigUint64Array
     js_sys::Uint8ClampedArray js_sys::Float16Array js_sys::Float32Array js_sys::Float64Array

@@ -2,9 +2,10 @@ use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::test;
+use crate::reconnect::ReconnectingSender;
 use crate::{
     Blob, ByteStream, Chunks, Closed, Error, ListenerGuard, Message, Options, RawMessage, Receiver, Reconnecting,
-    ReconnectingSender, SendError, Sender, Slices, States, Typed, WebSocket, WebSocketStream,
+    SendError, Sender, Slices, States, Typed, WebSocket, WebSocketStream,
 };
 
 fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{Error, Message, Options, ReadyState, Reconnecting, State, WhenFull, WhenLost, codec};
+use wasm_websocket::reconnect::{State, WhenFull, WhenLost};
+use wasm_websocket::{Error, Message, Options, ReadyState, Reconnecting, codec};
 
 use super::guard::{spawn_local, turn};
 use super::peer::{Count, url};

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{
-    AfterClose, AttemptError, Backoff, Cause, CloseEvent, Error, Heartbeat, Options, ReadyState, ReconnectOptions,
-    Reconnecting, ReconnectingSender, State, States, Target,
+use wasm_websocket::reconnect::{
+    AfterClose, AttemptError, Backoff, Cause, Heartbeat, ReconnectingSender, State, States, Target,
 };
+use wasm_websocket::{CloseEvent, Error, Options, ReadyState, ReconnectOptions, Reconnecting};
 
 use super::guard::{Clock, Live, dispatch, has_document, microtasks, now, set_hidden, turn};
 use super::peer::{Count, next, url};
@@ -69,6 +69,21 @@ pub async fn opened(states: &mut States) {
 
 pub fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
+}
+
+#[cfg(target_arch = "wasm32")]
+#[apply(browser_test)]
+async fn browser_objects_are_kept_until_there_is_a_connection() {
+    let bytes = js_sys::Uint8Array::new_from_slice(&[1, 2, 3]);
+    let mut feed = connect(quick(), &["/echo"]);
+    feed.send(&bytes).await.unwrap();
+    feed.send(bytes.buffer()).await.unwrap();
+    feed.send(js_sys::JsString::from("text")).await.unwrap();
+    // What is queued is what was sent, whatever becomes of the buffer.
+    bytes.fill(9, 0, 3);
+    for expected in [vec![1, 2, 3].into(), vec![1, 2, 3].into(), "text".into()] {
+        assert_eq!(feed.next().await, Some(Ok(expected)));
+    }
 }
 
 #[apply(browser_test)]

@@ -7,9 +7,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use wasm_bindgen_futures::spawn_local;
-use wasm_websocket::{
-    Backoff, Counts, Error, Heartbeat, Message, ReconnectOptions, Reconnecting, ReconnectingSender, State, WhenFull,
-};
+use wasm_websocket::reconnect::{Backoff, Counts, Heartbeat, ReconnectingSender, State, WhenFull};
+use wasm_websocket::{Error, Message, ReconnectOptions, Reconnecting};
 
 use crate::demo::{self, Demo};
 use crate::format::{count, number, seconds};

@@ -2,10 +2,11 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use js_sys::{Array, JsString, Uint8Array};
-use wasm_bindgen::JsCast;
+use js_sys::{Array, ArrayBuffer, JsString, Object, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::BlobPropertyBag;
 
+use super::socket::copy_of_shared;
 use super::{bindings, copy, error};
 use crate::Error;
 
@@ -35,14 +36,39 @@ pub struct Blob(web_sys::Blob);
 impl Blob {
     /// Copies `bytes` into a new blob of the given media type, such as `image/png`, or the empty string.
     pub fn new(bytes: &[u8], media_type: &str) -> Self {
+        Self::of_part(&Uint8Array::new_from_slice(bytes), media_type)
+    }
+
+    fn of_part(part: &JsValue, media_type: &str) -> Self {
         let options = BlobPropertyBag::new();
         options.set_type(media_type);
-        let parts = Array::of1(&Uint8Array::new_from_slice(bytes));
-        // It throws only for arguments of a wrong type.
+        // It throws only for what cannot be sent either.
         Self(
-            web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &options)
+            web_sys::Blob::new_with_u8_array_sequence_and_options(&Array::of1(part), &options)
                 .unwrap_or_else(|e| e.unchecked_into()),
         )
+    }
+
+    pub(crate) fn of_blob(blob: &web_sys::Blob) -> Self {
+        Self(blob.clone())
+    }
+
+    /// Copies what a buffer holds.
+    pub(crate) fn of_buffer(buffer: &ArrayBuffer) -> Self {
+        Self::of_part(buffer, "")
+    }
+
+    /// Copies what a view shows.
+    pub(crate) fn of_view(view: &Object) -> Self {
+        match copy_of_shared(view) {
+            Some(copy) => Self::of_part(&copy, ""),
+            None => Self::of_part(view, ""),
+        }
+    }
+
+    /// Copies the pixels of an image.
+    pub(crate) fn of_image(image: &web_sys::ImageData) -> Self {
+        Self::of_view(image.unchecked_ref::<bindings::ImageData>().data().unchecked_ref())
     }
 
     /// The blob for the browser's own object. For a `File` that was chosen there is `From`.

@@ -101,16 +101,12 @@ impl Socket {
         self.0.send_object(object).map_err(error::thrown)
     }
 
-    /// Sends the bytes that a view shows. Browsers refuse a view of shared memory, since it could change while they read it.
+    /// Sends the bytes that a view shows.
     pub fn send_view(&self, view: &Object) -> Result<(), Error> {
-        let view: &bindings::View = view.unchecked_ref();
-        let buffer = view.buffer();
-        // A buffer of another frame is no instance of this one's type.
-        if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer) != "[object SharedArrayBuffer]" {
-            return self.send_object(view);
+        match copy_of_shared(view) {
+            Some(copy) => self.send_object(&copy),
+            None => self.send_object(view),
         }
-        let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());
-        self.send_object(&shared.slice(0, shared.length()))
     }
 
     pub fn close(&self) {
@@ -167,4 +163,16 @@ fn explain(thrown: JsValue, url: &str) -> Error {
         "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url, message: name },
         _ => Error::Thrown { name, message },
     }
+}
+
+/// Returns a copy of what a view shows if its memory is shared: browsers refuse that, since it could change while they read it.
+pub(super) fn copy_of_shared(view: &Object) -> Option<Uint8Array> {
+    let view: &bindings::View = view.unchecked_ref();
+    let buffer = view.buffer();
+    // A buffer of another frame is no instance of this one's type.
+    if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer) != "[object SharedArrayBuffer]" {
+        return None;
+    }
+    let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());
+    Some(shared.slice(0, shared.length()))
 }

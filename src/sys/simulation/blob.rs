@@ -46,6 +46,23 @@ impl Blob {
         Self { raw, ..Self::new(b"", "") }
     }
 
+    pub(crate) fn of_blob(blob: &web_sys::Blob) -> Self {
+        Self::from_raw(blob.clone())
+    }
+
+    /// Without a browser, an object has no bytes.
+    pub(crate) fn of_buffer(_: &js_sys::ArrayBuffer) -> Self {
+        Self::new(b"", "")
+    }
+
+    pub(crate) fn of_view(_: &js_sys::Object) -> Self {
+        Self::new(b"", "")
+    }
+
+    pub(crate) fn of_image(_: &web_sys::ImageData) -> Self {
+        Self::new(b"", "")
+    }
+
     /// The browser's own object; without a browser, `undefined`.
     pub fn as_raw(&self) -> &web_sys::Blob {
         &self.raw

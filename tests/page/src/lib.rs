@@ -6,9 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
-use wasm_websocket::{
-    CloseEvent, Error, Heartbeat, Message, ReconnectOptions, Reconnecting, ReconnectingSender, WebSocketStream,
-};
+use wasm_websocket::reconnect::{Heartbeat, ReconnectingSender};
+use wasm_websocket::{CloseEvent, Error, Message, ReconnectOptions, Reconnecting, WebSocketStream};
 
 #[wasm_bindgen]
 extern "C" {

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use wasm_websocket::{Counts, InDoubt, Message, WhenFull, WhenLost};
+use wasm_websocket::Message;
+use wasm_websocket::reconnect::{Counts, InDoubt, WhenFull, WhenLost};
 
 use super::plan::ReconnectPlan;
 use crate::dialect::Dialect;

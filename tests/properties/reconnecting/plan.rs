@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
-use wasm_websocket::{AfterClose, Backoff, CloseEvent, WhenFull, WhenLost};
+use wasm_websocket::CloseEvent;
+use wasm_websocket::reconnect::{AfterClose, Backoff, WhenFull, WhenLost};
 
 use crate::peer::PeerPlan;
 use crate::plan::{Letter, OptionsPlan, delay, limit, milliseconds, page_code};

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_util::{Sink, SinkExt, StreamExt};
-use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting, ReconnectingSender, State, WhenLost};
+use wasm_websocket::reconnect::{ReconnectingSender, State, WhenLost};
+use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting};
 
 use super::plan::{Await, Finally, Read, Step};
 use super::setup::Setup;

@@ -4,9 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures_util::StreamExt;
-use wasm_websocket::{
-    Attempt, AttemptError, Heartbeat, Message, Options, ReconnectOptions, Reconnecting, WebSocketStream,
-};
+use wasm_websocket::reconnect::{Attempt, AttemptError, Heartbeat};
+use wasm_websocket::{Message, Options, ReconnectOptions, Reconnecting, WebSocketStream};
 
 use super::book::{Book, EACH, PREAMBLE};
 use super::plan::{Plan, Prepare, Provide};

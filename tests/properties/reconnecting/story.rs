@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use wasm_websocket::{Attempt, Cause, CloseEvent, Counts, Error, State, States, WhenLost};
+use wasm_websocket::reconnect::{Attempt, Cause, Counts, State, States, WhenLost};
+use wasm_websocket::{CloseEvent, Error};
 
 use super::book::Book;
 use super::plan::Plan;
@@ -207,7 +208,9 @@ impl Story {
     /// It is over for good: for a reason.
     fn gives_up(&self, cause: &Cause) {
         let is_retried = match cause {
-            Cause::Closed(event) => self.plan.options.after_close.of(event) != wasm_websocket::AfterClose::Stop,
+            Cause::Closed(event) => {
+                self.plan.options.after_close.of(event) != wasm_websocket::reconnect::AfterClose::Stop
+            }
             Cause::Failed(error) => matches!(
                 error,
                 Error::ConnectFailed { .. }

@@ -9,7 +9,8 @@ use futures_util::StreamExt;
 use futures_util::future::join;
 use macro_rules_attribute::apply;
 use serde::Deserialize;
-use wasm_websocket::{Counts, Error, Heartbeat, Message, Options, Reconnecting, ReconnectingSender, State, WhenFull};
+use wasm_websocket::reconnect::{Counts, Heartbeat, ReconnectingSender, State, WhenFull};
+use wasm_websocket::{Error, Message, Options, Reconnecting};
 
 use super::IS_LARGE;
 use crate::suite::guard::{Live, log, now, random, spawn_local, turn};
