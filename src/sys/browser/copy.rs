@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::{self, Bytes, TextEncoder};
-use super::error;
+use super::{error, reflect};
 use crate::Error;
 
 /// The bytes of a buffer. By few calls from wasm to JavaScript, as they are most of what this costs.
@@ -65,10 +65,14 @@ struct Long {
     was_ascii: Cell<bool>,
 }
 
+fn encoder() -> Option<TextEncoder> {
+    reflect::construct("TextEncoder", "", None).ok()?.map(JsCast::unchecked_into)
+}
+
 impl Long {
     /// The text, or how many bytes there is no memory for.
     fn read(&self, value: &JsValue, len: u64) -> Result<Option<String>, u64> {
-        let encoder = self.encoder.take().unwrap_or_else(TextEncoder::new);
+        let encoder = self.encoder.take().or_else(encoder).ok_or(len)?;
         let bytes = self.encode(&encoder, value, len);
         self.encoder.set(Some(encoder));
         let text = match bytes? {
@@ -85,7 +89,9 @@ impl Long {
         if self.was_ascii.get() && !cfg!(target_feature = "atomics") {
             // If it is ASCII, each unit is a byte, and the browser writes it straight to where it stays.
             let mut bytes = zeros(len).ok_or(len)?;
-            if u64::from(encoder.encode_into(value, &mut bytes).read()) == len {
+            encoder.encode_into(value, &mut bytes);
+            // Else a character that needs more than a byte was written, or did not fit, and left zeros.
+            if bytes.is_ascii() && bytes.last() != Some(&0) {
                 return Ok(Some(bytes));
             }
         }

@@ -1,24 +1,19 @@
 //! What JavaScript throws → [`Error`].
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
+use super::reflect;
 use crate::{Error, SendError};
 
 /// The name and the message of what was thrown.
 pub(super) fn describe(thrown: &JsValue) -> (String, String) {
     if thrown.is_object() {
         // Not every one is an instance of `Error`: Firefox has exceptions of its own, as for what a page's policy blocks.
-        let error: &js_sys::Error = thrown.unchecked_ref();
-        (text(error.name()), text(error.message()))
+        (reflect::text(thrown, "name"), reflect::text(thrown, "message"))
     } else {
-        // Only code of the page, put in the place of the browser's, throws anything else.
+        // Only code of the page, put in the place of the browser's, throws what is no object.
         ("a value".into(), thrown.as_string().unwrap_or_default())
     }
-}
-
-/// A string that the page may have replaced by something else.
-fn text(string: js_sys::JsString) -> String {
-    string.as_string().unwrap_or_default()
 }
 
 /// The error for something that ought not to be thrown at all.

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use js_sys::{ArrayBuffer, JsString};
+use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::{Blob, bindings, copy};
+use super::{Blob, bindings, copy, reflect};
 use crate::{CloseEvent, Error, Message, RawMessage};
 
 /// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
@@ -49,7 +49,7 @@ impl Kind {
         let len = match self {
             Self::Text => value.length(),
             Self::Binary => value.byte_length(),
-            Self::Blob => value.size(),
+            Self::Blob => Ok(reflect::number(value, "size")),
         };
         // NaN is no length either. Longer than that is only what a page has made up.
         len.ok().filter(|len| *len < 1e15).map(|len| len as u64)
@@ -73,7 +73,7 @@ impl Data {
         match self.kind {
             Kind::Text => Some(copy::text(&value, self.len)?.map(Message::Text)),
             Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
-            Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(cast(value, "[object Blob]")?)))),
+            Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(tagged(value, "[object Blob]")?)))),
         }
     }
 
@@ -82,21 +82,23 @@ impl Data {
         let value: JsValue = self.value.into();
         match self.kind {
             Kind::Text => value.dyn_into::<JsString>().ok().map(RawMessage::Text),
-            Kind::Binary => cast::<ArrayBuffer>(value, "[object ArrayBuffer]").map(RawMessage::Binary),
-            Kind::Blob => cast::<web_sys::Blob>(value, "[object Blob]").map(RawMessage::Blob),
+            Kind::Binary => tagged(value, "[object ArrayBuffer]").map(RawMessage::Binary),
+            Kind::Blob => tagged(value, "[object Blob]").map(RawMessage::Blob),
         }
     }
 }
 
-/// The value as an object of its type. That of another frame, whose socket was taken over, is no instance of a type of this
-/// one, and is known by its tag.
-fn cast<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
-    let is_one = value.is_instance_of::<T>() || bindings::tag(&value) == tag;
-    is_one.then(|| value.unchecked_into())
+/// The value as an object of the type that its tag names. That of another frame, whose socket was taken over, is no instance of
+/// a type of this one.
+fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
+    (bindings::tag(&value) == tag).then(|| value.unchecked_into())
 }
 
 /// What a `close` event says.
 pub(super) fn close(event: JsValue) -> CloseEvent {
-    let event: web_sys::CloseEvent = event.unchecked_into();
-    CloseEvent { code: event.code(), reason: event.reason(), was_clean: event.was_clean() }
+    CloseEvent {
+        code: reflect::number(&event, "code") as u16,
+        reason: reflect::text(&event, "reason"),
+        was_clean: reflect::number(&event, "wasClean") == 1.0,
+    }
 }

@@ -9,6 +9,7 @@ mod event;
 #[cfg(feature = "serde-wasm-bindgen")]
 pub mod json;
 mod listener;
+mod reflect;
 mod socket;
 mod task;
 mod timer;

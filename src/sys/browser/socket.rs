@@ -1,10 +1,10 @@
 //! The browser's socket.
 
-use js_sys::{Array, ArrayBuffer, Object, Uint8Array};
+use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::listener::callback;
-use super::{Blob, Data, Listener, bindings, error, event};
+use super::{Blob, Data, Listener, bindings, error, event, reflect};
 use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
 
 /// The browser's `WebSocket`.
@@ -12,12 +12,9 @@ pub struct Socket(bindings::WebSocket);
 
 impl Socket {
     pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
-        let Some(constructor) = js_sys::global().unchecked_ref::<bindings::Global>().web_socket() else {
-            return Err(Error::Unsupported);
-        };
-        let protocols: Array = protocols.iter().map(JsValue::from).collect();
-        match bindings::construct(&constructor, &bindings::array_of(url, &protocols)) {
-            Ok(Some(socket)) => Ok(Self(socket)),
+        let protocols = (!protocols.is_empty()).then(|| protocols.iter().map(JsValue::from).collect());
+        match reflect::construct("WebSocket", url, protocols) {
+            Ok(Some(socket)) => Ok(Self(socket.unchecked_into())),
             Ok(None) => Err(Error::Unsupported),
             Err(thrown) => Err(explain(thrown, url)),
         }
@@ -46,15 +43,15 @@ impl Socket {
     }
 
     pub fn url(&self) -> String {
-        self.0.url()
+        reflect::text(&self.0, "url")
     }
 
     pub fn protocol(&self) -> String {
-        self.0.protocol()
+        reflect::text(&self.0, "protocol")
     }
 
     pub fn extensions(&self) -> String {
-        self.0.extensions()
+        reflect::text(&self.0, "extensions")
     }
 
     pub fn buffered_amount(&self) -> u64 {
@@ -62,16 +59,13 @@ impl Socket {
     }
 
     pub fn binary_type(&self) -> BinaryType {
-        match self.0.binary_type() {
-            web_sys::BinaryType::Blob => BinaryType::Blob,
-            _ => BinaryType::ArrayBuffer,
-        }
+        if reflect::text(&self.0, "binaryType") == "blob" { BinaryType::Blob } else { BinaryType::ArrayBuffer }
     }
 
     pub fn set_binary_type(&self, binary_type: BinaryType) {
         self.0.set_binary_type(match binary_type {
-            BinaryType::Blob => web_sys::BinaryType::Blob,
-            BinaryType::ArrayBuffer => web_sys::BinaryType::Arraybuffer,
+            BinaryType::Blob => "blob",
+            BinaryType::ArrayBuffer => "arraybuffer",
         });
     }
 
@@ -122,7 +116,8 @@ impl Socket {
     pub fn close_when_open(&self, milliseconds: u32) {
         // JavaScript alone, so that nothing of Rust is kept until then. With a code and a reason, or else the browser would
         // take the event for the code.
-        let close = self.0.close_method().bind(&self.0, CloseCode::NORMAL.get(), "");
+        let Some(close) = reflect::get(&self.0, "close") else { return };
+        let close = close.unchecked_ref::<bindings::Method>().bind(&self.0, CloseCode::NORMAL.get(), "");
         // It throws only for arguments of a wrong type.
         let _ = self.0.add_event_listener_with_callback("open", &close);
         bindings::set_timeout(&close, milliseconds.into());

@@ -6,8 +6,9 @@ use std::vec::IntoIter;
 use js_sys::Function;
 use wasm_bindgen::JsCast;
 
-use super::bindings::{self, MessageChannel, MessagePort};
+use super::bindings::{self, MessagePort};
 use super::listener::{Callback, callback};
+use super::reflect;
 
 type Action = Box<dyn FnOnce()>;
 
@@ -77,12 +78,13 @@ impl Turn {
 
 /// A port at whose other end the callback is called, in a turn of its own for each message.
 fn channel(callback: &Function) -> Option<MessagePort> {
-    let channel = MessageChannel::new().ok()?;
-    let receiver = channel.port1();
+    let channel = reflect::construct("MessageChannel", "", None).ok()??;
+    let port = |name| reflect::get(&channel, name).map(JsCast::unchecked_into::<MessagePort>);
+    let receiver = port("port1")?;
     // A port of Node would keep the process alive for ever. A timer does so for as long as it is set.
-    if receiver.unref().is_some() {
+    if reflect::get(&receiver, "unref").is_some() {
         return None;
     }
     receiver.set_onmessage(callback);
-    Some(channel.port2())
+    port("port2")
 }

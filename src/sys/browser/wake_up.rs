@@ -3,9 +3,8 @@
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::EventTarget;
 
-use super::Listener;
-use super::bindings::{Global, Shown};
 use super::listener::callback;
+use super::{Listener, reflect};
 
 /// Calls a closure when the network has come back, and when the page is shown or comes back from the browser's cache, for
 /// as long as it lives.
@@ -18,12 +17,13 @@ pub struct WakeUps {
 
 impl WakeUps {
     pub fn new(wake: impl Fn() + Clone + 'static) -> Self {
-        let global: Global = js_sys::global().unchecked_into();
-        let document = global.document();
+        let global = js_sys::global();
+        let document = reflect::get(&global, "document");
         let [online, restored, shown] = [(); 3].map(|()| wake.clone());
-        let is_restored = |event: &JsValue| event.unchecked_ref::<Shown>().persisted() == Some(true);
+        // What a page dispatches itself may say nothing.
+        let is_restored = |event: &JsValue| reflect::number(event, "persisted") == 1.0;
         let page = document.clone();
-        let is_shown = move || page.as_ref().is_some_and(|page| page.visibility_state() == "visible");
+        let is_shown = move || page.as_ref().is_some_and(|page| reflect::text(page, "visibilityState") == "visible");
         Self {
             _listeners: [
                 listen(Some(&global), "online", move |_| online()),
@@ -32,7 +32,7 @@ impl WakeUps {
                         restored()
                     }
                 }),
-                listen(document.as_deref(), "visibilitychange", move |_| {
+                listen(document.as_ref(), "visibilitychange", move |_| {
                     if is_shown() {
                         shown()
                     }
@@ -42,10 +42,6 @@ impl WakeUps {
     }
 }
 
-fn listen<T: JsCast>(
-    target: Option<&T>,
-    name: &'static str,
-    closure: impl FnMut(JsValue) + 'static,
-) -> Option<Listener> {
+fn listen(target: Option<&JsValue>, name: &'static str, closure: impl FnMut(JsValue) + 'static) -> Option<Listener> {
     Some(Listener::new(target?.unchecked_ref::<EventTarget>(), name, callback(closure)))
 }
