@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::connection::Connection;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{End, Lifecycle};
 use crate::notify::Waiter;
 use crate::sys::Timer;
 use crate::{CloseEvent, Error};
@@ -60,7 +60,7 @@ impl Closing {
             let ((unsent, falls), (last_unsent, last_falls)) = (next.progress, self.progress);
             if unsent >= last_unsent && falls == last_falls {
                 connection.close();
-                connection.end(Error::CloseTimeout(connection.close_timeout()));
+                connection.end(End::CloseTimeout(connection.close_timeout()));
             }
             *self = next;
         }

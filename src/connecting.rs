@@ -2,17 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use crate::close::ABNORMAL;
 use crate::connection::Connection;
-use crate::notify::Waiter;
-use crate::sys::{RawSocket, Timer};
-use crate::{CloseEvent, Error, Options, ReadyState, WebSocketStream};
+use crate::lifecycle::End;
+use crate::sys::{Alarm, RawSocket};
+use crate::{Error, Options, ReadyState, WebSocketStream};
 
 /// A connection that is not open yet: what [`WebSocketStream::connect`] returns.
 ///
@@ -36,42 +34,27 @@ use crate::{CloseEvent, Error, Options, ReadyState, WebSocketStream};
 /// }
 /// ```
 #[must_use = "the connection is closed when this is dropped"]
-pub struct Connecting(Stage);
-
-enum Stage {
-    /// There is no socket that could open.
-    Failed(Error),
-    Waiting(Waiting),
-    /// The one who waited for it was told.
-    Done,
-}
-
-struct Waiting {
-    connection: Rc<Connection>,
-    waiter: Waiter,
+pub struct Connecting {
+    /// Or why there is no socket that could open. None once the one who waited for it was told.
+    connection: Option<Result<Rc<Connection>, Error>>,
     /// None before somebody waits.
-    timer: Option<Timer>,
-    timeout: Duration,
+    timeout: Option<Alarm>,
     needs_protocol: bool,
 }
 
 impl Connecting {
     /// Attaches the listeners, in the task in which the socket was constructed.
     pub(crate) fn new(socket: Result<RawSocket, Error>, options: &Options) -> Self {
-        Self(match socket {
-            Ok(socket) => Stage::Waiting(Waiting {
-                connection: Rc::new(Connection::new(socket, options)),
-                waiter: Waiter::default(),
-                timer: None,
-                timeout: options.connect_timeout,
-                needs_protocol: options.needs_protocol,
-            }),
-            Err(error) => Stage::Failed(error),
-        })
+        let connection = socket.map(|socket| Connection::new(socket, options));
+        Self { connection: Some(connection), timeout: None, needs_protocol: options.needs_protocol }
+    }
+
+    fn connection(&self) -> Option<&Rc<Connection>> {
+        self.connection.as_ref()?.as_ref().ok()
     }
 
     fn socket(&self) -> Option<&RawSocket> {
-        if let Stage::Waiting(waiting) = &self.0 { Some(waiting.connection.socket()) } else { None }
+        self.connection().map(|connection| connection.socket())
     }
 
     /// Returns the URL, as the browser has completed it; empty if the browser refuses it.
@@ -88,8 +71,8 @@ impl Connecting {
     ///
     /// Awaiting it then fails with [`Error::ConnectFailed`]. If the connection had opened before, the result is a stream that ends.
     pub fn close(&self) {
-        if let Stage::Waiting(waiting) = &self.0 {
-            waiting.connection.close();
+        if let Some(connection) = self.connection() {
+            connection.close();
         }
     }
 }
@@ -98,50 +81,35 @@ impl Future for Connecting {
     type Output = Result<WebSocketStream, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Stage::Waiting(waiting) = &mut self.0 {
-            ready!(waiting.poll(context));
+        let Self { connection, timeout, needs_protocol } = &mut *self;
+        if let Some(Ok(connection)) = connection {
+            ready!(connection.poll_opened(context, timeout));
         }
-        Poll::Ready(match mem::replace(&mut self.0, Stage::Done) {
-            Stage::Failed(error) => Err(error),
-            Stage::Waiting(waiting) => waiting.finish(),
-            Stage::Done => return Poll::Pending,
-        })
+        *timeout = None;
+        match connection.take() {
+            Some(connection) => Poll::Ready(connection.and_then(|connection| opened(connection, *needs_protocol))),
+            None => Poll::Pending,
+        }
     }
 }
 
-impl Waiting {
-    /// Resolves when it is open, or cannot be any more, or has had its time.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Self { connection, waiter, timer, timeout, .. } = self;
-        if connection.lifecycle().poll_opened(context, waiter).is_ready() {
-            return Poll::Ready(());
-        }
-        let timer = timer.get_or_insert_with(|| Timer::new(*timeout));
-        Pin::new(timer).poll(context)
-    }
-
-    fn finish(self) -> Result<WebSocketStream, Error> {
-        let Self { connection, timeout, needs_protocol, .. } = self;
-        let (lifecycle, socket) = (connection.lifecycle(), connection.socket());
-        let url = socket.url();
-        if lifecycle.is_opened() {
-            // The standard has the browser fail such a connection, as Chromium does, and as if it had never been open.
-            if needs_protocol && socket.protocol().is_empty() {
-                socket.close();
-                return Err(Error::ConnectFailed { url, code: ABNORMAL });
-            }
+fn opened(connection: Rc<Connection>, needs_protocol: bool) -> Result<WebSocketStream, Error> {
+    let (lifecycle, socket) = (connection.lifecycle(), connection.socket());
+    let mut code = ABNORMAL;
+    if lifecycle.is_opened() {
+        if !needs_protocol || !socket.protocol().is_empty() {
             return Ok(WebSocketStream::new(connection));
         }
-        match lifecycle.ended() {
-            Some(Ok(CloseEvent { code, .. })) => Err(Error::ConnectFailed { url, code }),
-            Some(Err(error)) => Err(error),
-            None => {
-                // It has had its time, and gets no more of it for being dropped.
-                socket.close();
-                Err(Error::ConnectTimeout { url, timeout })
-            }
-        }
+        // The standard has the browser fail such a connection, as Chromium does, and as if it had never been open.
+        socket.close();
     }
+    let url = socket.url();
+    match lifecycle.ended() {
+        Some(End::ConnectTimeout) => return Err(Error::ConnectTimeout { url, timeout: connection.connect_timeout() }),
+        Some(End::Closed(event)) if !lifecycle.is_opened() => code = event.code,
+        _ => {}
+    }
+    Err(Error::ConnectFailed { url, code })
 }
 
 impl fmt::Debug for Connecting {

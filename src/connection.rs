@@ -3,81 +3,88 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::backpressure::{Backpressure, Wait};
-use crate::close::{self, ABNORMAL};
-use crate::lifecycle::Lifecycle;
+use crate::backpressure::Line;
+use crate::close;
+use crate::lifecycle::{End, Lifecycle};
 use crate::notify::Finally;
 use crate::queue::{Overfull, Queue, Taken, Wake};
-use crate::sys::{Data, Listener, RawSocket, in_next_turn};
-use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
+use crate::sys::{Alarm, Change, Data, Listener, RawSocket, in_next_turn};
+use crate::{CloseCode, CloseReason, Error, Options, ReadyState};
 
 /// A connection, for as long as it has a handle. When this is dropped, it is closed.
+///
+/// Who waits to send is in the [`Line`], which has its methods beside it.
 pub(crate) struct Connection {
     // Dropped before the socket is closed, so that no event of the closing comes.
-    listeners: Cell<Option<[Listener; 4]>>,
-    shared: Rc<Shared>,
-}
-
-/// What the listeners and the handles have in common.
-struct Shared {
+    listeners: Cell<Option<[Listener; 2]>>,
+    socket: RawSocket,
+    pub(crate) line: RefCell<Line>,
+    connect_timeout: Duration,
     close_timeout: Duration,
     lifecycle: Rc<Lifecycle>,
     queue: RefCell<Queue<Data>>,
     /// Takes messages instead of the queue, once there is one.
     inlet: OnceCell<Box<dyn Fn(Data)>>,
-    backpressure: Rc<Backpressure>,
     is_closed_here: Cell<bool>,
+    is_turn_asked_for: Cell<bool>,
 }
 
 impl Connection {
     /// Attaches the listeners.
-    pub fn new(socket: RawSocket, options: &Options) -> Self {
-        let shared = Rc::new(Shared {
+    pub fn new(socket: RawSocket, options: &Options) -> Rc<Self> {
+        let this = Rc::new(Self {
+            listeners: Cell::new(None),
+            socket,
+            line: RefCell::new(Line::new(options)),
+            connect_timeout: options.connect_timeout,
+            close_timeout: options.close_timeout,
             lifecycle: Rc::default(),
             queue: RefCell::new(Queue::new(options.receive_limit)),
             inlet: OnceCell::new(),
-            backpressure: Rc::new(Backpressure::new(socket, options)),
-            close_timeout: options.close_timeout,
             is_closed_here: Cell::new(false),
+            is_turn_asked_for: Cell::new(false),
         });
-        if shared.socket().ready_state() == ReadyState::Open {
-            shared.lifecycle.open();
+        if this.socket.ready_state() == ReadyState::Open {
+            this.lifecycle.open();
         }
-        let [open, message, error, close] = [(); 4].map(|()| Rc::clone(&shared));
+        let [message, change] = [(); 2].map(|()| Rc::downgrade(&this));
         let listeners = [
-            shared.socket().on_open(move || open.lifecycle.open()),
-            shared.socket().on_message(move |data| message.received(data)),
-            shared.socket().on_error(move || error.failed()),
-            shared.socket().on_close(move |event| close.ended(Ok(event))),
+            this.socket.on_message(move |data| with(&message, |this| this.received(data))),
+            this.socket.on_change(move |event| with(&change, |this| this.changed(event))),
         ];
-        Self { listeners: Cell::new(Some(listeners)), shared }
+        this.listeners.set(Some(listeners));
+        this
     }
 
     pub fn socket(&self) -> &RawSocket {
-        self.shared.socket()
+        &self.socket
+    }
+
+    pub fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
     pub fn close_timeout(&self) -> Duration {
-        self.shared.close_timeout
+        self.close_timeout
     }
 
     pub fn lifecycle(&self) -> &Rc<Lifecycle> {
-        &self.shared.lifecycle
+        &self.lifecycle
     }
 
     pub fn queue(&self) -> &RefCell<Queue<Data>> {
-        &self.shared.queue
+        &self.queue
     }
 
     /// Begins to close. Whoever waits to send need not wait any longer.
     pub fn close(&self) {
-        self.shared.closes();
-        self.socket().close();
-        self.shared.backpressure.wake_all();
+        self.closes();
+        self.socket.close();
+        self.wake_senders();
     }
 
     /// Begins to close with a code and a reason.
@@ -87,78 +94,147 @@ impl Connection {
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
         let (code, reason) = close::frame(code, reason)?;
-        self.shared.closes();
-        self.socket().close_with(code, &reason)?;
-        self.shared.backpressure.wake_all();
+        self.closes();
+        self.socket.close_with(code, &reason)?;
+        self.wake_senders();
         Ok(())
     }
 
     /// Why nothing can be sent on a socket in this state.
     pub fn refusal(&self, state: ReadyState) -> Error {
-        match self.shared.lifecycle.ended() {
-            Some(Err(Error::Overflow)) => Error::Overflow,
+        match self.lifecycle.ended() {
+            Some(End::Overflow) => Error::Overflow,
             _ => Error::NotOpen(state),
         }
     }
 
     /// Whether this page has closed the connection before the peer did, as far as it could know.
     pub fn is_closed_here(&self) -> bool {
-        self.shared.is_closed_here.get()
-    }
-
-    /// Whether a message may be sent without waiting. For one who has waited, [`poll_room`](Self::poll_room) has said so.
-    pub fn has_room(&self) -> bool {
-        self.shared.backpressure.has_room()
-    }
-
-    pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
-        self.shared.backpressure.poll_room(context, wait)
-    }
-
-    pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
-        self.shared.backpressure.poll_empty(context, wait)
+        self.is_closed_here.get()
     }
 
     /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones.
     pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> VecDeque<Data> {
-        let _ = self.shared.inlet.set(Box::new(inlet));
-        self.shared.queue.borrow_mut().drain()
+        let _ = self.inlet.set(Box::new(inlet));
+        self.queue.borrow_mut().drain()
     }
 
-    /// See [`Backpressure::progress`].
-    pub fn progress(&self) -> (u64, u64) {
-        self.shared.backpressure.progress()
+    /// Resolves when the connection was opened, or has ended without that, as it does when its time is over. It has one
+    /// who waits at most, in the place of the one who will receive.
+    pub fn poll_opened(self: &Rc<Self>, context: &Context<'_>, alarm: &mut Option<Alarm>) -> Poll<()> {
+        // A server may accept and close at once: that connection was open.
+        if self.lifecycle.is_opened() || self.lifecycle.ended().is_some() {
+            return Poll::Ready(());
+        }
+        self.wait_for_message(context);
+        alarm.get_or_insert_with(|| {
+            let this = Rc::downgrade(self);
+            Alarm::new(self.connect_timeout, move |_| with(&this, |this| this.connects_too_long()))
+        });
+        Poll::Pending
     }
 
     /// Takes what has arrived, or waits for it.
-    pub fn poll_take(&self, context: &mut Context<'_>) -> Taken<Data> {
-        let mut queue = self.shared.queue.borrow_mut();
-        let taken = queue.take();
-        match taken {
-            Taken::Empty => {
-                let last = queue.wait(context.waker());
-                drop(queue);
-                drop(last);
-            }
-            Taken::Pause => {
-                let waker = context.waker().clone();
-                in_next_turn(move || waker.wake());
-            }
-            _ => {}
+    pub fn poll_take(self: &Rc<Self>, context: &Context<'_>) -> Taken<Data> {
+        let taken = self.queue.borrow_mut().take();
+        if matches!(taken, Taken::Empty | Taken::Pause) {
+            self.wait_for_message(context);
+        }
+        if matches!(taken, Taken::Pause) {
+            self.ask_for_turn();
         }
         taken
     }
 
+    fn wait_for_message(&self, context: &Context<'_>) {
+        let last = self.queue.borrow_mut().wait(context.waker());
+        // When no borrow is held: what it drops may be a handle of this.
+        drop(last);
+    }
+
     /// Ends the connection for all of its handles: nothing more is heard of it, for this reason.
-    pub fn end(&self, reason: Error) {
+    pub fn end(&self, reason: End) {
         self.listeners.take();
-        self.shared.ended(Err(reason));
+        self.ended(reason);
+    }
+
+    /// This page is about to close the connection.
+    fn closes(&self) {
+        if self.socket.ready_state() == ReadyState::Open {
+            self.is_closed_here.set(true);
+        }
+    }
+
+    fn received(self: &Rc<Self>, data: Data) {
+        self.hint();
+        if let Some(inlet) = self.inlet.get() {
+            return inlet(data);
+        }
+        let pushed = self.queue.borrow_mut().push(data);
+        match pushed {
+            Ok(None) => {}
+            Ok(Some(Wake::Now(reader))) => reader.wake(),
+            Ok(Some(Wake::NextTurn)) => self.ask_for_turn(),
+            Err(Overfull(reader)) => {
+                self.socket.close();
+                self.ended(End::Overflow);
+                wake(reader);
+            }
+        }
+    }
+
+    fn changed(&self, change: Change) {
+        match change {
+            Change::Opened => {
+                self.lifecycle.open();
+                let waiting = self.queue.borrow_mut().take_reader();
+                wake(waiting);
+            }
+            // By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this
+            // alone: Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
+            Change::Failed if self.lifecycle.is_opened() => {}
+            Change::Failed => self.ended(End::Failed),
+            Change::Closed(event) => self.ended(End::Closed(event)),
+        }
+    }
+
+    fn connects_too_long(&self) {
+        if !self.lifecycle.is_opened() {
+            // Nor may it open any more, and it gets no more time for being dropped.
+            self.socket.close();
+            self.ended(End::ConnectTimeout);
+        }
+    }
+
+    /// Asks for [`turn`](Self::turn) in the next turn of the event loop, once.
+    pub fn ask_for_turn(self: &Rc<Self>) {
+        if !self.is_turn_asked_for.replace(true) {
+            let this = Rc::downgrade(self);
+            in_next_turn(move || with(&this, Self::turn));
+        }
+    }
+
+    /// Does what waits for a turn of the event loop.
+    fn turn(self: &Rc<Self>) {
+        self.is_turn_asked_for.set(false);
+        let reader = self.queue.borrow_mut().turn();
+        // Also if waking a sender panics.
+        let _reader = Finally::new(|| wake(reader));
+        self.look_in_turn();
+    }
+
+    fn ended(&self, end: End) {
+        let reader = self.queue.borrow_mut().end(end.loss());
+        // Each in its turn, also if waking one of them panics.
+        let _reader = Finally::new(|| wake(reader));
+        let _senders = Finally::new(|| self.wake_senders());
+        self.lifecycle.end(end);
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.end(Error::Dropped);
+        self.end(End::Dropped);
     }
 }
 
@@ -166,63 +242,11 @@ impl Drop for Connection {
 // foreign code while it holds a borrow or is half changed.
 impl UnwindSafe for Connection {}
 impl RefUnwindSafe for Connection {}
-impl UnwindSafe for Shared {}
-impl RefUnwindSafe for Shared {}
 
-impl Shared {
-    fn socket(&self) -> &RawSocket {
-        self.backpressure.socket()
-    }
-
-    /// This page is about to close the connection.
-    fn closes(&self) {
-        if self.socket().ready_state() == ReadyState::Open {
-            self.is_closed_here.set(true);
-        }
-    }
-
-    fn received(self: &Rc<Self>, data: Data) {
-        self.backpressure.hint();
-        if let Some(inlet) = self.inlet.get() {
-            return inlet(data);
-        }
-        let pushed = self.queue.borrow_mut().push(data);
-        let reader = match pushed {
-            Ok(None) => None,
-            Ok(Some(Wake::Now(reader))) => Some(reader),
-            Ok(Some(Wake::NextTurn)) => {
-                let shared = Rc::downgrade(self);
-                return in_next_turn(move || {
-                    if let Some(shared) = shared.upgrade() {
-                        let reader = shared.queue.borrow_mut().turn();
-                        wake(reader);
-                    }
-                });
-            }
-            Err(Overfull(reader)) => {
-                self.socket().close();
-                self.ended(Err(Error::Overflow));
-                reader
-            }
-        };
-        wake(reader);
-    }
-
-    /// By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this alone:
-    /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
-    fn failed(&self) {
-        if !self.lifecycle.is_opened() {
-            self.ended(Err(Error::ConnectFailed { url: self.socket().url(), code: ABNORMAL }));
-        }
-    }
-
-    fn ended(&self, end: Result<CloseEvent, Error>) {
-        let loss = end.clone().and_then(CloseEvent::checked).err();
-        let reader = self.queue.borrow_mut().end(loss);
-        // Each in its turn, also if waking one of them panics.
-        let _reader = Finally::new(|| wake(reader));
-        let _senders = Finally::new(|| self.backpressure.wake_all());
-        self.lifecycle.end(end);
+/// Does something with a connection, if it has a handle still.
+fn with(connection: &Weak<Connection>, action: impl FnOnce(&Rc<Connection>)) {
+    if let Some(connection) = connection.upgrade() {
+        action(&connection);
     }
 }
 

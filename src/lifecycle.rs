@@ -1,17 +1,54 @@
-//! Connecting → open → ended, and who waits for it.
+//! Connecting → open → ended, and who waits for the end.
 
 use std::cell::{Cell, OnceCell};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::notify::{Notify, Waiter};
 use crate::{CloseEvent, Error};
+
+/// How a connection has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    Closed(CloseEvent),
+    /// It could not be opened.
+    Failed,
+    /// It was not open in time.
+    ConnectTimeout,
+    CloseTimeout(Duration),
+    Overflow,
+    /// Nobody listens any more.
+    Dropped,
+}
+
+impl End {
+    /// Why messages may be missing, if they may.
+    pub fn loss(&self) -> Option<Error> {
+        Some(match self {
+            Self::Closed(event) if event.was_clean => return None,
+            Self::Closed(event) => Error::Unclean(event.clone()),
+            Self::CloseTimeout(timeout) => Error::CloseTimeout(*timeout),
+            Self::Overflow => Error::Overflow,
+            // No stream has come of it, or none is left.
+            Self::Failed | Self::ConnectTimeout | Self::Dropped => Error::Dropped,
+        })
+    }
+
+    /// The close event, or why there is none.
+    fn told(&self) -> Result<CloseEvent, Error> {
+        match self {
+            Self::Closed(event) => Ok(event.clone()),
+            other => Err(other.loss().unwrap_or(Error::Dropped)),
+        }
+    }
+}
 
 /// How far a connection has come.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     is_opened: Cell<bool>,
-    end: OnceCell<Result<CloseEvent, Error>>,
+    end: OnceCell<End>,
     notify: Notify,
 }
 
@@ -22,7 +59,6 @@ impl RefUnwindSafe for Lifecycle {}
 impl Lifecycle {
     pub fn open(&self) {
         self.is_opened.set(true);
-        self.notify.wake_all();
     }
 
     /// Whether the connection was open once.
@@ -30,39 +66,30 @@ impl Lifecycle {
         self.is_opened.get()
     }
 
-    /// Ends the connection: the peer's close event, or why there is none. The first end is the one that counts.
-    pub fn end(&self, end: Result<CloseEvent, Error>) {
+    /// Ends the connection. The first end is the one that counts.
+    pub fn end(&self, end: End) {
         let _ = self.end.set(end);
         self.notify.wake_all();
     }
 
+    /// How the connection has ended, once it has.
+    pub fn ended(&self) -> Option<&End> {
+        self.end.get()
+    }
+
     /// The close event, once there is one.
     pub fn close_event(&self) -> Option<CloseEvent> {
-        self.end.get()?.as_ref().ok().cloned()
+        self.result()?.ok()
     }
 
-    pub fn has_ended(&self) -> bool {
-        self.end.get().is_some()
-    }
-
-    /// How the connection has ended, once it has.
-    pub fn ended(&self) -> Option<Result<CloseEvent, Error>> {
-        self.end.get().cloned()
-    }
-
-    /// Resolves when the connection was opened, or has ended without that: then it is false.
-    pub fn poll_opened(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<bool> {
-        // A server may accept and close at once: that connection was open.
-        if self.is_opened() || self.has_ended() {
-            return Poll::Ready(self.is_opened());
-        }
-        self.notify.wait(waiter, context.waker());
-        Poll::Pending
+    /// The close event or why there is none, once the connection has ended.
+    pub fn result(&self) -> Option<Result<CloseEvent, Error>> {
+        self.ended().map(End::told)
     }
 
     /// Resolves when the connection has ended.
     pub fn poll_ended(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<Result<CloseEvent, Error>> {
-        if let Some(end) = self.ended() {
+        if let Some(end) = self.result() {
             return Poll::Ready(end);
         }
         self.notify.wait(waiter, context.waker());

@@ -38,6 +38,8 @@ pub(crate) struct Queue<T> {
     waking: Waking,
     /// Whether a turn was asked for to wake the reader, and it has taken nothing since.
     is_gathering: bool,
+    /// Whether the reader waits for a turn of the event loop, not for messages.
+    is_paused: bool,
     /// How many messages may still be taken without a pause.
     until_pause: usize,
 }
@@ -90,6 +92,7 @@ impl<T: Len> Queue<T> {
             reader: None,
             waking: Waking::new(),
             is_gathering: false,
+            is_paused: false,
             until_pause: AT_ONCE.0,
         }
     }
@@ -152,7 +155,7 @@ impl<T: Len> Queue<T> {
 
     /// How the reader is to be woken, if it waits and was not told so before.
     fn wake(&mut self) -> Option<Wake> {
-        if self.reader.is_none() || (self.is_gathering && !self.is_half_full()) {
+        if self.reader.is_none() || self.is_paused || (self.is_gathering && !self.is_half_full()) {
             return None;
         }
         // What a turn gathers must not be too much.
@@ -165,7 +168,12 @@ impl<T: Len> Queue<T> {
 
     /// The reader, if it was to be woken in this turn.
     pub fn turn(&mut self) -> Option<Waker> {
-        if self.is_gathering { self.reader.take() } else { None }
+        if self.is_gathering || self.is_paused { self.reader.take() } else { None }
+    }
+
+    /// Whoever waits for a message.
+    pub fn take_reader(&mut self) -> Option<Waker> {
+        self.reader.take()
     }
 
     /// Ends the queue after what it holds, and after an error if something may be lost. The first end is the one that counts.
@@ -210,7 +218,8 @@ impl<T: Len> Queue<T> {
         if std::mem::take(&mut self.is_gathering) {
             self.waking.gathered(self.messages.len());
         }
-        if self.until_pause == 0 && !self.messages.is_empty() {
+        self.is_paused = self.until_pause == 0 && !self.messages.is_empty();
+        if self.is_paused {
             let (least, most) = AT_ONCE;
             self.until_pause = (self.messages.len() / PART).clamp(least, most);
             return Taken::Pause;

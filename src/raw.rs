@@ -1,5 +1,6 @@
 //! Ways in and out, for the browser's own objects.
 
+use crate::lifecycle::End;
 use crate::sys::{RawSocket, js};
 use crate::{Connecting, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
@@ -61,7 +62,7 @@ impl WebSocketStream {
     /// Gives the browser's own socket away, in the state that it is in. The listeners are removed, and messages that have
     /// arrived and were not taken are lost. For what else holds the connection, such as [`Slices`](crate::Slices), it ends.
     pub fn into_raw(self) -> js::WebSocket {
-        self.connection().end(Error::Dropped);
+        self.connection().end(End::Dropped);
         self.socket().give_away()
     }
 }

@@ -62,7 +62,7 @@ impl Sender {
         self.connection.socket()
     }
 
-    pub(crate) fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Rc<Connection> {
         &self.connection
     }
 

@@ -83,10 +83,10 @@ impl WebSocketStream {
     }
 
     pub(crate) fn ended(&self) -> Option<Result<CloseEvent, Error>> {
-        self.connection().lifecycle().ended()
+        self.connection().lifecycle().result()
     }
 
-    pub(crate) fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Rc<Connection> {
         self.sender.connection()
     }
 

@@ -1,6 +1,7 @@
 //! The one connection that is live.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::heartbeat::Flow;
@@ -27,7 +28,7 @@ impl Link {
         Self { generation, sender, _receiver: receiver, handed: Cell::new(unsent), unsent: Cell::new(unsent) }
     }
 
-    fn connection(&self) -> &Connection {
+    fn connection(&self) -> &Rc<Connection> {
         self.sender.connection()
     }
 

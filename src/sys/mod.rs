@@ -21,6 +21,7 @@ use simulation as platform;
 
 mod payload;
 mod socket;
+mod timer;
 
 /// JavaScript's own objects, for the methods that take or return them.
 pub mod js {
@@ -32,5 +33,6 @@ pub use payload::Payload;
 pub use platform::Blob;
 #[cfg(feature = "serde-wasm-bindgen")]
 pub(crate) use platform::json;
-pub(crate) use platform::{Data, Listener, Timer, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
-pub(crate) use socket::RawSocket;
+pub(crate) use platform::{Alarm, Data, Listener, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
+pub(crate) use socket::{Change, RawSocket};
+pub(crate) use timer::Timer;

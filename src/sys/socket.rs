@@ -16,6 +16,13 @@ pub(crate) struct RawSocket {
     may_have_unsent: Cell<bool>,
 }
 
+/// What an event says about the state of a socket.
+pub enum Change {
+    Opened,
+    Failed,
+    Closed(CloseEvent),
+}
+
 /// How long a socket that was dropped may go on connecting, in milliseconds.
 const LONGEST_CONNECTING: u32 = 1000;
 
@@ -132,6 +139,11 @@ impl RawSocket {
 
     pub fn on_error(&self, closure: impl FnMut() + 'static) -> Listener {
         self.socket.on_error(closure)
+    }
+
+    /// Listens to all events but messages.
+    pub fn on_change(&self, closure: impl FnMut(Change) + 'static) -> Listener {
+        self.socket.on_change(closure)
     }
 
     pub fn on_close(&self, closure: impl FnMut(CloseEvent) + 'static) -> Listener {

@@ -28,10 +28,11 @@ mod panics {
 
     use futures_util::{FutureExt, StreamExt, join};
 
+    use crate::WebSocketStream;
+    use crate::lifecycle::End;
     use crate::notify::{Notify, Waiter};
     use crate::testing::Page;
     use crate::tests::Count;
-    use crate::{Error, WebSocketStream};
 
     struct Panics;
 
@@ -67,7 +68,7 @@ mod panics {
             assert!(closed.poll_unpin(&mut Context::from_waker(&panics)).is_pending());
             assert!(receiver.poll_next_unpin(&mut Context::from_waker(&reader)).is_pending());
             assert!(flushed.poll_unpin(&mut Context::from_waker(&flusher)).is_pending());
-            let end = || connection.connection().end(Error::Dropped);
+            let end = || connection.connection().end(End::Dropped);
             assert!(catch_unwind(AssertUnwindSafe(end)).is_err());
             assert_eq!((reads.get(), flushes.get()), (1, 1));
         });

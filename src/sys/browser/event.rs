@@ -5,6 +5,7 @@ use std::cell::Cell;
 use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::super::Change;
 use super::{Blob, bindings, copy, reflect};
 use crate::{CloseEvent, Error, Message, RawMessage};
 
@@ -92,6 +93,15 @@ impl Data {
 /// a type of this one.
 fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     (bindings::tag(&value) == tag).then(|| value.unchecked_into())
+}
+
+/// What any other event says.
+pub(super) fn change(event: JsValue) -> Change {
+    match &*reflect::text(&event, "type") {
+        "open" => Change::Opened,
+        "close" => Change::Closed(close(event)),
+        _ => Change::Failed,
+    }
 }
 
 /// What a `close` event says.

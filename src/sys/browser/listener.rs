@@ -1,4 +1,4 @@
-//! Listens to one kind of event for as long as it lives.
+//! Listens to events for as long as it lives.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -16,21 +16,23 @@ pub(super) fn callback(closure: impl FnMut(JsValue) + 'static) -> Callback {
     Closure::own_assert_unwind_safe(closure)
 }
 
-/// Calls a closure for each event of one kind, until it is dropped.
+/// Calls a closure for each event of some kinds, until it is dropped.
 ///
 /// It may be dropped from inside its own call: wasm-bindgen frees the closure when the call has returned.
 #[must_use = "the listener is removed when this is dropped"]
 pub struct Listener {
     target: EventTarget,
-    name: &'static str,
+    names: &'static [&'static str],
     callback: Callback,
 }
 
 impl Listener {
-    pub(super) fn new(target: &EventTarget, name: &'static str, callback: Callback) -> Self {
-        // It throws only for arguments of a wrong type.
-        let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
-        Self { target: target.clone(), name, callback }
+    pub(super) fn new(target: &EventTarget, names: &'static [&'static str], callback: Callback) -> Self {
+        for name in names {
+            // It throws only for arguments of a wrong type.
+            let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
+        }
+        Self { target: target.clone(), names, callback }
     }
 }
 
@@ -41,6 +43,8 @@ impl RefUnwindSafe for Listener {}
 impl Drop for Listener {
     fn drop(&mut self) {
         // First of all: a closure that was freed and is called throws in the browser's event loop.
-        let _ = self.target.remove_event_listener_with_callback(self.name, self.callback.as_ref().unchecked_ref());
+        for name in self.names {
+            let _ = self.target.remove_event_listener_with_callback(name, self.callback.as_ref().unchecked_ref());
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The browser. What JavaScript throws becomes an [`Error`](crate::Error), what it delivers a
 //! [`Message`](crate::Message) or a [`CloseEvent`](crate::CloseEvent).
 
+mod alarm;
 mod bindings;
 mod blob;
 mod copy;
@@ -12,15 +13,14 @@ mod listener;
 mod reflect;
 mod socket;
 mod task;
-mod timer;
 mod turn;
 mod wake_up;
 
+pub use alarm::Alarm;
 pub use blob::Blob;
 pub use event::Data;
 pub use listener::Listener;
 pub use socket::Socket;
 pub use task::{has_event_loop, now, random, spawn};
-pub use timer::Timer;
 pub use turn::in_next_turn;
 pub use wake_up::WakeUps;

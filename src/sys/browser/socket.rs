@@ -3,6 +3,7 @@
 use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::super::Change;
 use super::listener::callback;
 use super::{Blob, Data, Listener, bindings, error, event, reflect};
 use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
@@ -124,7 +125,7 @@ impl Socket {
     }
 
     pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.0, "open", callback(move |_| closure()))
+        Listener::new(&self.0, &["open"], callback(move |_| closure()))
     }
 
     pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
@@ -134,15 +135,20 @@ impl Socket {
                 closure(data);
             }
         });
-        Listener::new(&self.0, "message", callback)
+        Listener::new(&self.0, &["message"], callback)
     }
 
     pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.0, "error", callback(move |_| closure()))
+        Listener::new(&self.0, &["error"], callback(move |_| closure()))
+    }
+
+    pub fn on_change(&self, mut closure: impl FnMut(Change) + 'static) -> Listener {
+        let callback = callback(move |event| closure(event::change(event)));
+        Listener::new(&self.0, &["open", "error", "close"], callback)
     }
 
     pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
-        Listener::new(&self.0, "close", callback(move |event| closure(event::close(event))))
+        Listener::new(&self.0, &["close"], callback(move |event| closure(event::close(event))))
     }
 }
 

@@ -26,13 +26,13 @@ impl WakeUps {
         let is_shown = move || page.as_ref().is_some_and(|page| reflect::text(page, "visibilityState") == "visible");
         Self {
             _listeners: [
-                listen(Some(&global), "online", move |_| online()),
-                listen(Some(&global), "pageshow", move |event| {
+                listen(Some(&global), &["online"], move |_| online()),
+                listen(Some(&global), &["pageshow"], move |event| {
                     if is_restored(&event) {
                         restored()
                     }
                 }),
-                listen(document.as_ref(), "visibilitychange", move |_| {
+                listen(document.as_ref(), &["visibilitychange"], move |_| {
                     if is_shown() {
                         shown()
                     }
@@ -42,6 +42,10 @@ impl WakeUps {
     }
 }
 
-fn listen(target: Option<&JsValue>, name: &'static str, closure: impl FnMut(JsValue) + 'static) -> Option<Listener> {
-    Some(Listener::new(target?.unchecked_ref::<EventTarget>(), name, callback(closure)))
+fn listen(
+    target: Option<&JsValue>,
+    names: &'static [&'static str],
+    closure: impl FnMut(JsValue) + 'static,
+) -> Option<Listener> {
+    Some(Listener::new(target?.unchecked_ref::<EventTarget>(), names, callback(closure)))
 }

@@ -10,6 +10,7 @@
 //! network, `server` what is at its other end. Outside of a page nothing works, and nothing panics: that is a server which
 //! renders pages.
 
+mod alarm;
 mod blob;
 mod bytes;
 mod data;
@@ -22,17 +23,16 @@ pub mod page;
 pub mod server;
 mod socket;
 mod task;
-mod timer;
 mod turn;
 mod url;
 mod wake_up;
 pub mod wire;
 pub mod world;
 
+pub use alarm::Alarm;
 pub use blob::Blob;
 pub use data::Data;
 pub use socket::{Listener, Socket};
 pub use task::{has_event_loop, now, random, spawn};
-pub use timer::Timer;
 pub use turn::in_next_turn;
 pub use wake_up::WakeUps;

@@ -119,7 +119,7 @@ const IDLE: u64 = 2_000_000;
 /// The most that a task takes.
 const TASK: u64 = 40_000;
 /// How often timers of a hidden page fire. Chromium delays chained timers more after five minutes, but the only timers of the
-/// simulation, [`Timer`](super::Timer)s, fire in a turn of their own, and so are never chained.
+/// simulation, [`Alarm`](super::Alarm)s, fire in a turn of their own, and so are never chained.
 const HIDDEN_TICK: Duration = Duration::from_secs(1);
 
 impl Page {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::super::Change;
 use super::blob::Blob;
 use super::data::Data;
 use super::page::{Engine, Page, Source, current};
@@ -54,6 +55,14 @@ enum Kind {
     Message,
     Error,
     Close,
+    /// All but messages.
+    Change,
+}
+
+impl Kind {
+    fn includes(self, event: &Event) -> bool {
+        self == event.kind() || (self == Self::Change && event.kind() != Self::Message)
+    }
 }
 
 enum Event {
@@ -252,6 +261,15 @@ impl Socket {
             if let Event::Close(event) = event {
                 closure(event.clone());
             }
+        })
+    }
+
+    pub fn on_change(&self, mut closure: impl FnMut(Change) + 'static) -> Listener {
+        self.listen(Kind::Change, move |event| match event {
+            Event::Open => closure(Change::Opened),
+            Event::Error => closure(Change::Failed),
+            Event::Close(event) => closure(Change::Closed(event.clone())),
+            Event::Message(..) => {}
         })
     }
 
@@ -487,7 +505,7 @@ impl Inner {
     fn dispatch(self: &Rc<Self>, event: Event) {
         let event = Rc::new(event);
         let listeners = self.listeners.borrow().clone();
-        for listener in listeners.into_iter().filter(|listener| listener.kind == event.kind()) {
+        for listener in listeners.into_iter().filter(|listener| listener.kind.includes(&event)) {
             let (socket, event) = (Rc::clone(self), Rc::clone(&event));
             self.page.call_back(move || {
                 let is_listening = socket.listeners.borrow().iter().any(|other| Rc::ptr_eq(other, &listener));

@@ -1,0 +1,56 @@
+//! A delay, to wait for.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::Alarm;
+
+/// Resolves in the next turn of the event loop, or in the turn that follows a delay. Dropping it cancels it.
+///
+/// Outside of a page it never resolves.
+pub struct Timer {
+    state: Rc<State>,
+    _alarm: Alarm,
+}
+
+#[derive(Default)]
+struct State {
+    has_fired: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Timer {
+    pub fn new(delay: Duration) -> Self {
+        let state = Rc::<State>::default();
+        let fired = Rc::downgrade(&state);
+        let alarm = Alarm::new(delay, move |_| {
+            let Some(state) = fired.upgrade() else { return };
+            state.has_fired.set(true);
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        });
+        Self { state, _alarm: alarm }
+    }
+}
+
+// The state is changed in one step, and no foreign code runs meanwhile.
+impl UnwindSafe for Timer {}
+impl RefUnwindSafe for Timer {}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.state.has_fired.get() {
+            return Poll::Ready(());
+        }
+        self.state.waker.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
