@@ -1,4 +1,4 @@
-//! A connection as a stream of bytes.
+//! A connection as a byte stream.
 
 use std::fmt;
 use std::io;
@@ -13,20 +13,19 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 
 /// A connection as [`AsyncBufRead`] and [`AsyncWrite`]: what [`WebSocketStream::into_byte_stream`] returns.
 ///
-/// What is written is sent in binary messages, what binary messages bring is read; where one ends and the next begins is not
-/// seen. An empty message is not the end.
+/// Bytes are sent and received in binary messages, without message boundaries. An empty message is not the end.
 ///
-/// Reading ends after the peer has closed the connection, with whatever code. If bytes may be missing, reading fails instead,
-/// now and whenever it is asked again:
+/// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, every further read fails
+/// instead:
 ///
 /// - with [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
 /// - with [`Error::ClosedHere`] if this page closed the connection first, since browsers discard what arrives after that,
 /// - with [`Error::Overflow`] if the receive queue has overflowed, whatever [`Overflow`](crate::Overflow) does about it,
-/// - with [`Error::UnexpectedText`] if a text message has come.
+/// - with [`Error::UnexpectedText`] if a text message has arrived.
 ///
-/// Each write is a message, so put a buffer before it for small ones. Writing waits for room as [`Sink::poll_ready`] does.
-/// Flushing is immediate, as nothing is buffered here. No direction can be closed alone: closing ends both, and waits for
-/// the peer as [`WebSocketStream::close`] does. What had arrived before can still be read.
+/// Each write sends one message, so wrap the stream in a `BufWriter` for small writes. Writing waits for room as
+/// [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here. Closing ends both directions, and waits
+/// for the peer as [`WebSocketStream::close`] does; bytes that had arrived before can still be read.
 ///
 /// # Examples
 ///
@@ -46,12 +45,12 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 #[must_use = "the connection is closed when this is dropped"]
 pub struct ByteStream {
     stream: WebSocketStream,
-    /// What has arrived and was not yet read, and how much of it was.
+    /// The current message, and how many bytes of it were read.
     chunk: Vec<u8>,
     read: usize,
-    /// A Blob that had arrived before the bytes of messages were asked for.
+    /// A Blob that had arrived before the conversion into a byte stream.
     blob: Option<Chunks>,
-    /// Why nothing more can be read in order.
+    /// Why no more bytes can be read in order.
     failure: Option<Error>,
 }
 
@@ -64,18 +63,18 @@ impl ByteStream {
         Self { stream, chunk: Vec::new(), read: 0, blob: None, failure: None }
     }
 
-    /// The connection itself, for what can be asked of it, such as its [`close_event`](WebSocketStream::close_event).
+    /// Returns a reference to the connection, for instance to ask for its [`close_event`](WebSocketStream::close_event).
     pub fn get_ref(&self) -> &WebSocketStream {
         &self.stream
     }
 
-    /// Returns the connection itself, for messages again. Bytes that have arrived in a message and were not yet read are lost;
-    /// [`fill_buf`](AsyncBufRead::poll_fill_buf) shows those of the current message.
+    /// Returns the connection, to go on with messages. The unread bytes of the current message are lost;
+    /// [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) returns them before.
     pub fn into_inner(self) -> WebSocketStream {
         self.stream
     }
 
-    /// Waits until there are bytes to read, or none for ever: then it is false.
+    /// Waits until there are bytes to read. Resolves with false if the stream has ended.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         while self.read == self.chunk.len() {
             if let Some(failure) = &self.failure {
@@ -96,7 +95,7 @@ impl ByteStream {
         Poll::Ready(Ok(true))
     }
 
-    /// The next bytes, possibly none; of a message, or of the Blob that is being read.
+    /// Polls for the next bytes, possibly none, of a message or of the Blob that is being read.
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, Error>>> {
         if let Some(blob) = &mut self.blob {
             let chunk = ready!(Pin::new(blob).poll_next(context));

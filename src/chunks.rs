@@ -1,4 +1,4 @@
-//! A Blob as a stream of bytes.
+//! A Blob as a stream of chunks.
 
 use std::fmt;
 use std::future::Future;
@@ -10,11 +10,11 @@ use futures_core::{FusedStream, Stream};
 
 use crate::{Blob, Error};
 
-/// The bytes of a Blob, chunk by chunk: what [`Blob::chunks`] gives.
+/// A stream of the bytes of a Blob in chunks: what [`Blob::chunks`] returns.
 #[must_use = "it reads when it is polled"]
 pub struct Chunks {
     blob: Blob,
-    /// The length of the Blob, which never changes, and is the browser's to tell.
+    /// The length of the Blob. It never changes, and asking the browser costs a call.
     total: u64,
     len: u64,
     read: u64,
@@ -24,9 +24,9 @@ pub struct Chunks {
 type Reading = Pin<Box<dyn Future<Output = Result<Vec<u8>, Error>>>>;
 
 impl Blob {
-    /// The bytes in chunks of so many, the last one of what is left, each read when it is asked for.
+    /// Reads the Blob lazily in chunks of `len` bytes; the last may be shorter.
     ///
-    /// So a file of any size passes through a memory of one chunk. An empty Blob has no chunks.
+    /// Only one chunk is in memory at a time, so files of any size can be read. An empty Blob has no chunks.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl FusedStream for Chunks {
     }
 }
 
-// What is read is nobody else's.
+// Nothing else refers to the chunk that is being read.
 impl UnwindSafe for Chunks {}
 impl RefUnwindSafe for Chunks {}
 

@@ -11,7 +11,7 @@ use crate::notify::Waiter;
 use crate::sys::Timer;
 use crate::{CloseEvent, Error};
 
-/// The end of a connection, to wait for: what [`Sender::closed`](crate::Sender::closed) gives.
+/// A future that resolves when a connection has ended: what [`Sender::closed`](crate::Sender::closed) returns.
 #[derive(Debug)]
 #[must_use = "it waits when it is polled"]
 pub struct Closed {

@@ -1,4 +1,4 @@
-//! What can go wrong, as plain data.
+//! The errors of this crate, as plain data.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,92 +17,98 @@ use crate::{CloseEvent, Message, ReadyState, protocol};
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The URL cannot be parsed, or is not one for a WebSocket.
+    /// The URL is not a WebSocket URL.
     ///
-    /// Allowed are `ws:`, `wss:`, and in current browsers `http:`, `https:` and relative URLs; a fragment (`#…`) is not.
+    /// Allowed are `ws:`, `wss:`, and in current browsers `http:`, `https:` and relative URLs, without a fragment (`#…`).
     InvalidUrl(String),
     /// A subprotocol is not a token of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-4.1), for instance
     /// because it is empty or contains a space, a comma, `/` or `=`.
     InvalidProtocol(String),
     /// A subprotocol is offered twice. Upper and lower case count as the same.
     DuplicateProtocol(String),
-    /// The browser does not let this page connect there, for instance to `ws:` from an `https:` page.
+    /// The browser blocks the connection, for instance to `ws:` from an `https:` page.
     Security {
         /// The URL.
         url: String,
-        /// What the browser says about it. Texts leave it out, since it may hold the whole URL.
+        /// The browser's message. Texts omit it, since it may contain the whole URL.
         message: String,
     },
-    /// There is no `WebSocket` where this code runs, for instance on a server that renders pages.
+    /// There is no `WebSocket` in this environment, for instance on a server that renders pages.
     Unsupported,
     /// The connection could not be opened.
     ///
-    /// Browsers hide the cause from pages: a wrong host or port, no network, a failed TLS handshake, a server that
-    /// answers with a status other than 101, that selects a subprotocol which was not offered or none of those that
-    /// were, and a block by the page's content security policy all look like this. The browser's console shows more.
+    /// Browsers hide the cause from pages. It can be
+    ///
+    /// - a wrong host or port, or no network,
+    /// - a failed TLS handshake,
+    /// - a server that answers with a status other than 101,
+    /// - a server that selects no subprotocol, or one that was not offered,
+    /// - the page's content security policy.
+    ///
+    /// The browser's console shows more.
     ConnectFailed {
         /// The URL.
         url: String,
         /// The code of the browser's close event: 1006, or, from Firefox, 1015 if the TLS handshake has failed.
         code: u16,
     },
-    /// The connection was not open in this time, and was given up.
+    /// The connection did not open in time, and was closed.
     ConnectTimeout {
         /// The URL.
         url: String,
-        /// What [`Options::connect_timeout`](crate::Options::connect_timeout) allows.
+        /// The [`Options::connect_timeout`](crate::Options::connect_timeout).
         timeout: Duration,
     },
     /// An open connection has failed.
     ///
-    /// Browsers hide the cause from pages: the network, a peer that is gone or that broke the protocol, or a message that
-    /// was too large for the browser all look like this.
+    /// Browsers hide the cause from pages. It can be the network, a peer that is gone or violated the protocol, or a message that
+    /// was too large for the browser.
     ConnectionLost {
         /// The URL.
         url: String,
     },
-    /// The connection is not open, so nothing can be sent.
+    /// The connection is not open.
     NotOpen(ReadyState),
-    /// There is no room without waiting: more than the high water mark is unsent, or the queue of a
+    /// A message cannot be sent without waiting: more than the high water mark is unsent, or the queue of a
     /// [`Reconnecting`](crate::Reconnecting) is full.
     Full,
     /// The receive queue has overflowed, and the connection was closed, as [`Overflow::Close`](crate::Overflow::Close) says.
     Overflow,
-    /// This page closed the connection before its peer did, and the browser discards what arrives after that.
+    /// This page closed the connection before its peer did. Browsers discard messages that arrive after that.
     ClosedHere,
-    /// A text message has come where a [`ByteStream`](crate::ByteStream) reads bytes.
+    /// A text message has arrived in a [`ByteStream`](crate::ByteStream).
     UnexpectedText,
-    /// Every handle of the connection was dropped, so that nobody will hear how it ends.
+    /// All handles of the connection were dropped, and with them the listeners for its end.
     Dropped,
-    /// The provider of a [`Reconnecting`](crate::Reconnecting) had no URL for an attempt to connect, or the preamble of its
-    /// connection has failed: what either said in an [`AttemptError`](crate::AttemptError).
+    /// An attempt of a [`Reconnecting`](crate::Reconnecting) failed: its provider returned no URL, or its preamble returned an
+    /// error. The text is that of the [`AttemptError`](crate::reconnect::AttemptError).
     Attempt(String),
-    /// The peer has not answered the [`Heartbeat`](crate::Heartbeat) in this time.
+    /// The peer did not answer the [`Heartbeat`](crate::reconnect::Heartbeat) within this time.
     HeartbeatTimeout(Duration),
-    /// A page may close with code 1000 or 3000 to 4999, not with this one.
+    /// A page may not close with this code, only with 1000 or 3000 to 4999.
     InvalidCloseCode(u16),
-    /// The reason for closing has this many bytes; 123 are allowed.
+    /// The close reason has this many bytes; 123 are allowed.
     ReasonTooLong(usize),
-    /// The peer did not complete the closing handshake in this time.
+    /// The peer did not complete the closing handshake within this time.
     CloseTimeout(Duration),
-    /// The connection ended without a closing handshake, so that what was sent last may be lost.
+    /// The connection ended without a closing handshake, so the last messages may be lost.
     Unclean(CloseEvent),
-    /// There is no wasm memory for a message, or a Blob, that needs so many bytes of it.
+    /// A message or Blob of this many bytes does not fit into wasm memory.
     ///
-    /// The browser has it all the same: [`next_raw`](crate::Receiver::next_raw) gives a message without a copy, and with
-    /// [`BinaryType::Blob`](crate::BinaryType::Blob) bytes stay in its keeping. A stream goes on with the next message.
+    /// [`next_raw`](crate::Receiver::next_raw) returns messages without a copy into wasm memory, and with
+    /// [`BinaryType::Blob`](crate::BinaryType::Blob) the browser keeps the bytes. A stream continues with the next message.
     OutOfMemory(u64),
-    /// A value could not be encoded by its codec, for this reason.
+    /// A codec could not encode a value, for this reason.
     Encode(String),
-    /// A message could not be decoded by a codec, for this reason.
+    /// A codec could not decode a message, for this reason.
     Decode(String),
-    /// A Blob could not be read, for instance because its file has changed or is gone.
+    /// The browser could not read a Blob, for instance because its file has changed or was deleted.
     UnreadableBlob(String),
-    /// The browser threw something that has no variant of its own.
+    /// The browser threw an error that has no variant of its own.
     Thrown {
         /// The name of the JavaScript error, as in `TypeError`.
         name: String,
-        /// What it says.
+        /// The message of the JavaScript error.
         message: String,
     },
 }
@@ -227,7 +233,7 @@ impl Error {
     }
 }
 
-/// By far less code than what writes a `Duration`, which pages would have to download.
+/// Texts show milliseconds: the code that formats a `Duration` is large, and every page would download it.
 pub(crate) fn milliseconds(duration: &Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
@@ -258,9 +264,9 @@ impl From<Infallible> for Error {
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SendError<T> {
-    /// What was to be sent.
+    /// The message, which was not sent.
     pub message: T,
-    /// Why it was not.
+    /// Why it was not sent.
     pub error: Error,
 }
 
@@ -285,19 +291,19 @@ impl<T> From<SendError<T>> for Error {
     }
 }
 
-/// Why a [`Typed`](crate::Typed) stream has no value: a message that could not be decoded, or an error of the connection.
+/// An error of a [`Typed`](crate::Typed) stream: a message that could not be decoded, or an error of the connection.
 ///
 /// `?` turns it into an [`Error`], and drops the message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
-    /// What could not be decoded; `None` for an error of the connection.
+    /// The message that could not be decoded; `None` for an error of the connection.
     pub message: Option<Message>,
-    /// Why.
+    /// Why there is no value.
     pub error: Error,
 }
 
 impl ReceiveError {
-    /// A message that could not be decoded, for a codec to say so.
+    /// Creates the error of a codec for a message that it cannot decode.
     pub fn undecodable(message: Message, reason: impl fmt::Display) -> Self {
         Self { message: Some(message), error: Error::Decode(reason.to_string()) }
     }

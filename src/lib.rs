@@ -1,23 +1,22 @@
 //! The browser's `WebSocket` for Rust: typed events, an async [`Stream`](futures_core::Stream) and
 //! [`Sink`](futures_sink::Sink), Blobs as well as ArrayBuffers.
 //!
-//! - [`WebSocket`] is the browser's own object, typed: its events call your closures.
-//! - [`WebSocketStream`] is the same connection for async code: a stream and a sink of [`Message`]s, which can be split in
-//!   two, or become a [`ByteStream`].
-//! - [`Typed`] is a stream and a sink of your own types, over messages, by a [`codec`] such as JSON.
-//! - [`Reconnecting`] is a stream and a sink over connections that come and go.
+//! - [`WebSocket`] wraps the browser's own object, typed: its events call your closures.
+//! - [`WebSocketStream`] is a connection for async code: a stream and a sink of [`Message`]s. It can be split into halves, or
+//!   converted into a [`ByteStream`].
+//! - [`Typed`] wraps a connection as a stream and a sink of your own types, by a [`codec`] such as JSON.
+//! - [`Reconnecting`] is a stream and a sink that outlives its connections: it reconnects.
 //!
 //! # What it promises
 //!
-//! - A `send` that did not reach an open socket is an error, and the error hands the message back. What the browser
-//!   took is *handed over*; no page can know what was *delivered*.
-//! - A [`WebSocketStream`] listens from the task in which its constructor runs, so it cannot miss an event. A
-//!   [`WebSocket`] cannot either, if its listeners are added before the next `await`.
-//! - Neither direction grows without bounds: senders wait while the browser holds too much, and what arrives and is not
-//!   taken has a limit.
-//! - Bad input and whatever the browser throws become an [`Error`] of plain data; none of it panics. Where there is no
+//! - A `send` that did not reach an open socket is an error that returns the message. `Ok` means that the message was handed to
+//!   the browser; whether the peer has received it, only the peer can tell.
+//! - A [`WebSocketStream`] misses no event: it listens from the task in which it is created. A [`WebSocket`] misses none if its
+//!   listeners are added before the next `await`.
+//! - Both directions are bounded: senders wait while the browser buffers too much, and the receive queue has a limit.
+//! - Bad input and everything the browser throws become an [`Error`] of plain data; nothing panics. Where there is no
 //!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
-//! - Dropping a handle removes its listeners and closes its socket.
+//! - Dropping the last handle removes the listeners and closes the socket.
 //!
 //! The feature `testing` adds a simulated page, in which code that uses this crate is tested on the host.
 //!

@@ -14,7 +14,7 @@ pub enum Message {
     Text(String),
     /// Bytes, in memory.
     Binary(Vec<u8>),
-    /// Bytes that the browser holds, to be read later.
+    /// A Blob, whose bytes the browser keeps until they are read.
     Blob(Blob),
 }
 

@@ -1,13 +1,13 @@
-//! Ways in and out, for the browser's own objects.
+//! Conversions from and to the browser's own objects.
 
 use crate::lifecycle::End;
 use crate::sys::{RawSocket, js};
 use crate::{Connecting, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 impl WebSocket {
-    /// Takes over the browser's own socket, in whatever state it is. Dropping this closes it.
+    /// Wraps the browser's own socket, in any state. Dropping the wrapper closes the socket.
     ///
-    /// What happened before is past: of an open socket there will be no `open` event, of a closed one none at all.
+    /// Earlier events are not replayed: a socket that is already open fires no `open`, and a closed one fires nothing.
     ///
     /// # Examples
     ///
@@ -22,13 +22,12 @@ impl WebSocket {
         Self::from_socket(RawSocket::from_raw(raw))
     }
 
-    /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.
+    /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
-    /// Gives the browser's own socket away, in the state that it is in. All listeners are removed, and for other handles the
-    /// socket is closed.
+    /// Returns the browser's own socket without closing it, and removes all listeners. To other handles the socket is closed.
     pub fn into_raw(self) -> js::WebSocket {
         self.remove_listeners();
         self.socket().give_away()
@@ -36,15 +35,14 @@ impl WebSocket {
 }
 
 impl WebSocketStream {
-    /// Takes over the browser's own socket, and resolves when it is open. Dropping this closes it.
+    /// Wraps the browser's own socket, and resolves when it is open. Dropping the wrapper closes the socket.
     ///
-    /// Messages that arrived before are past. Its [`BinaryType`](crate::BinaryType) stays as it is, which for a new socket
-    /// is `Blob`.
+    /// Earlier messages are not replayed. The socket keeps its [`BinaryType`](crate::BinaryType), which is `Blob` for a new one.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] for a socket that is closing or closed, [`Error::ConnectFailed`] for one that was connecting and
-    /// failed, [`Error::ConnectTimeout`] for one that was connecting for too long.
+    /// - [`Error::NotOpen`] for a socket that is closing or closed,
+    /// - [`Error::ConnectFailed`] and [`Error::ConnectTimeout`] for a socket that is connecting and does not open.
     pub fn from_raw(raw: js::WebSocket, options: &Options) -> Connecting {
         let socket = RawSocket::from_raw(raw);
         let socket = match socket.ready_state() {
@@ -54,26 +52,26 @@ impl WebSocketStream {
         Connecting::new(socket, options)
     }
 
-    /// The browser's own socket. It is closed when this is dropped, whoever has a reference to it.
+    /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
-    /// Gives the browser's own socket away, in the state that it is in. The listeners are removed, and messages that have
-    /// arrived and were not taken are lost. For what else holds the connection, such as [`Slices`](crate::Slices), it ends.
+    /// Returns the browser's own socket without closing it, and removes the listeners. Queued messages are lost. For other
+    /// handles, such as [`Slices`](crate::Slices), the connection ends.
     pub fn into_raw(self) -> js::WebSocket {
         self.connection().end(End::Dropped);
         self.socket().give_away()
     }
 }
 
-/// A received message as the browser delivered it: what [`Receiver::next_raw`](crate::Receiver::next_raw) gives.
+/// A received message as the browser delivered it: what [`Receiver::next_raw`](crate::Receiver::next_raw) returns.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RawMessage {
-    /// Text, in JavaScript's own encoding.
+    /// Text, as a JavaScript string.
     Text(js::JsString),
     /// Bytes, in the browser's memory.
     Binary(js::ArrayBuffer),
-    /// Bytes in the browser's keeping, to be read when they are wanted.
+    /// A Blob, whose bytes the browser keeps until they are read.
     Blob(js::Blob),
 }

@@ -15,22 +15,26 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
-/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, and stays
-/// so; [`close_event`](Self::close_event) says why. If messages may be missing, an `Err` comes before that, once:
+/// Yields messages in the order in which they were sent. When the connection has ended, the stream yields `None`, again and
+/// again, and [`close_event`](Self::close_event) tells why. If messages may be missing, one last `Err` comes before the `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
 /// - [`Error::Overflow`] if the receive queue has overflowed.
 ///
-/// Two other errors stand for one message, and the stream goes on: there is no memory for it, [`Error::OutOfMemory`], or the
-/// page has given its buffer away, [`Error::Thrown`]. What arrives after this page has begun to close, browsers discard.
+/// Two errors replace a single message, and the stream continues:
 ///
-/// After 128 messages without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the
-/// page can go on. Hence `now_or_never` may find nothing though messages wait.
+/// - [`Error::OutOfMemory`] if the message does not fit into wasm memory,
+/// - [`Error::Thrown`] if the page has transferred the message's buffer.
 ///
-/// Dropping it leaves the senders working; what arrives then is discarded. The connection is closed when they are dropped,
-/// too.
-#[must_use = "what arrives is discarded when this is dropped"]
+/// Browsers discard messages that arrive after this page has called `close`.
+///
+/// The stream yields to the event loop after 128 messages in a row, or up to 1024 if very many are queued, so that the page
+/// stays responsive. So `now_or_never` may return `None` although messages are queued.
+///
+/// Dropping the receiver discards later messages and leaves the senders working. The connection is closed when the senders
+/// are dropped, too.
+#[must_use = "messages are discarded when this is dropped"]
 pub struct Receiver {
     connection: Rc<Connection>,
 }
@@ -40,19 +44,19 @@ impl Receiver {
         Self { connection }
     }
 
-    /// The next message as the browser delivered it, without a copy: for what goes on to another function of the browser,
-    /// such as a decoder or `JSON.parse`.
+    /// Returns the next message as the browser delivered it, without a copy into wasm memory.
     ///
-    /// Dropping the future loses nothing.
+    /// For messages that are passed to another function of the browser, such as a decoder or `JSON.parse`. Dropping the future
+    /// loses nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`], once and last, if messages may be missing.
+    /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`] as the last item, if messages may be missing.
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
         poll_fn(|context| self.poll_taken(context, |data| data.into_raw().map(Ok))).await
     }
 
-    /// The next message, taken from its data in one way or the other.
+    /// Polls for the next message, converted by `take`.
     fn poll_taken<T>(
         &self,
         context: &mut Context<'_>,
@@ -71,32 +75,32 @@ impl Receiver {
         }
     }
 
-    /// Waits until the connection has ended, and says how. See [`Sender::closed`](crate::Sender::closed).
+    /// Waits until the connection has ended, and returns how. See [`Sender::closed`](crate::Sender::closed).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`Sender::closed`](crate::Sender::closed).
     pub fn closed(&self) -> Closed {
         Closed::of(&self.connection)
     }
 
-    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
+    /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.lifecycle().close_event()
     }
 
-    /// How many messages were dropped because too many waited. [`Options::receive_limit`](crate::Options::receive_limit)
-    /// says how many are too many, and what is done about it.
+    /// Returns the number of messages that were dropped because the receive queue was full. See
+    /// [`Options::receive_limit`](crate::Options::receive_limit).
     pub fn dropped(&self) -> u64 {
         self.connection.queue().borrow().dropped()
     }
 
-    /// What binary messages arrive as.
+    /// Returns the type in which binary messages are delivered.
     pub fn binary_type(&self) -> BinaryType {
         self.connection.socket().binary_type()
     }
 
-    /// Chooses what binary messages arrive as, from the next one that the browser delivers.
+    /// Sets the type in which binary messages are delivered, from the next message that the browser delivers.
     pub fn set_binary_type(&self, binary_type: BinaryType) {
         self.connection.socket().set_binary_type(binary_type);
     }

@@ -16,8 +16,12 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that sends, and closes.
 ///
-/// A clone is one more handle of the same connection, for another task. The connection is closed when all of them, the
-/// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped: what was sent goes out first.
+/// A clone is another handle of the same connection, for another task. The connection is closed when all senders, the
+/// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped, after what was sent has gone out.
+///
+/// The methods that [`SinkExt`] has, too, take `&mut self`: so they win over those of the trait, whose `flush` waits for nothing.
+///
+/// [`SinkExt`]: https://docs.rs/futures-util/latest/futures_util/sink/trait.SinkExt.html
 ///
 /// # Examples
 ///
@@ -68,15 +72,18 @@ impl Sender {
 
     /// Sends a message, waiting while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     ///
-    /// It resolves when the browser has taken the message, which is not to say that the peer has it. A message of any size
-    /// is taken when there is room. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends nothing and drops the message; pass a
-    /// reference to keep it.
+    /// Resolves when the message was handed to the browser. Whether the peer has received it, only the peer can tell. When there
+    /// is room, a message of any size is sent. Senders are served in the order in which they began to wait.
+    ///
+    /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep the message.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Overflow`] if that is because
-    /// the receive queue has overflowed, [`Error::Thrown`] for a buffer that browsers refuse, such as one that is resizable. The
-    /// error hands the message back.
+    /// - [`Error::NotOpen`] if the connection is not open, or ends during the wait,
+    /// - [`Error::Overflow`] if it ended because the receive queue has overflowed,
+    /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
+    ///
+    /// The error returns the message.
     pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
         let mut wait = Wait::default();
         match poll_fn(|context| self.connection.poll_room(context, &mut wait)).await {
@@ -85,12 +92,14 @@ impl Sender {
         }
     }
 
-    /// Sends a message if it need not wait.
+    /// Sends a message without waiting.
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent, or if other senders wait; else as for [`send`](Self::send). The error hands the
-    /// message back.
+    /// - [`Error::Full`] if more than the high water mark is unsent, or if other senders wait,
+    /// - otherwise as for [`send`](Self::send).
+    ///
+    /// The error returns the message.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         // The state first: the buffer of a closed socket stays full, or looks empty.
         match self.ready_state() {
@@ -100,46 +109,47 @@ impl Sender {
         }
     }
 
-    /// Waits until a message can be sent: until all who began to wait before were served, and no more than the high water
-    /// mark is unsent, or, after a wait, no more than the low one.
+    /// Waits until a message can be sent without waiting.
     ///
-    /// It reserves nothing: whoever waits behind it is next.
+    /// That is when all senders who began to wait earlier were served, and at most the high water mark is unsent. Once the mark
+    /// was exceeded, senders wait for the low water mark. Nothing is reserved: the sender that waits next is served next.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits.
-    pub async fn ready(&mut self) -> Result<(), Error> {
+    /// [`Error::NotOpen`] if the connection is not open, or ends during the wait.
+    pub async fn ready(&self) -> Result<(), Error> {
         let mut wait = Wait::default();
         let ready = poll_fn(|context| self.connection.poll_room(context, &mut wait)).await;
         ready.map_err(|state| self.connection.refusal(state))
     }
 
-    /// Waits until everything that was sent has gone to the network, with what is sent meanwhile.
+    /// Waits until everything that was sent has left the browser, including what is sent during the wait.
     ///
-    /// It is the most that a page can know about it: whether the peer has it, only the peer can say. Dropping the future
-    /// changes nothing.
+    /// A page cannot learn more: whether the peer has received a message, only the peer can tell. Dropping the future changes
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is no longer open and some of it may be lost: the last wait for room or flush while
-    /// it was open found something unsent, or something was sent after it.
+    /// [`Error::NotOpen`] if the connection has ended and some messages may be lost: bytes were unsent when the open connection
+    /// was last looked at, or a message was sent after that.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
         let flushed = poll_fn(|context| self.connection.poll_empty(context, &mut wait)).await;
         flushed.map_err(|state| self.connection.refusal(state))
     }
 
-    /// Sends a Blob, or a `File`, of any size in slices of so many bytes, each a message.
+    /// Sends a Blob or `File` of any size in slices of `len` bytes, each as one message.
     ///
-    /// The slices are sent as the result, a stream, is polled; it waits for room as [`send`](Self::send) does, and has an
-    /// item for each slice that was handed over. Of the Blob nothing enters the memory of the page but what is on its way.
-    /// Dropping it sends no more; until then it is one more handle of the connection. Messages that are sent meanwhile go
-    /// between the slices. Of an empty Blob nothing is sent.
+    /// Returns a stream that sends when it is polled. It waits for room as [`send`](Self::send) does, and yields the
+    /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
+    /// between the slices. An empty Blob sends no message.
+    ///
+    /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection.
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] if the connection is not open or ceases to be. A file that cannot be read is
-    /// found out by the browser when it sends: then it ends the connection.
+    /// The stream ends with [`Error::NotOpen`] if the connection is not open, or ends. The browser ends the connection if it
+    /// cannot read the file.
     ///
     /// # Examples
     ///
@@ -155,33 +165,34 @@ impl Sender {
     ///     sender.flush().await
     /// }
     /// ```
-    pub fn send_slices(&mut self, blob: impl Into<Blob>, len: u64) -> Slices {
+    pub fn send_slices(&self, blob: impl Into<Blob>, len: u64) -> Slices {
         Slices::new(self.clone(), blob.into(), len)
     }
 
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
-    /// The closing is begun by the call. What was sent before goes out first. What had arrived before is still in the
-    /// [`Receiver`](crate::Receiver); what arrives later the browser discards. Dropping the future does not stop the closing.
-    /// On a connection that has ended, it gives the event that ended it.
+    /// The call itself begins to close, and dropping the future does not stop that. What was sent before goes out first.
+    /// Messages that had arrived before can still be taken from the [`Receiver`](crate::Receiver); the browser discards later
+    /// ones. On a connection that has ended, it returns the event that ended it.
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`](crate::Options::close_timeout)
-    /// once nothing is unsent, or nothing leaves any more, now and whenever it is asked again; messages then end with the same error, and the browser goes on closing the
-    /// connection by itself. [`Error::Overflow`] if the receive queue has overflowed.
+    /// - [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
+    ///   [`Options::close_timeout`](crate::Options::close_timeout). The receiver then ends with the same error, later calls
+    ///   return it again, and the browser completes the closing by itself.
+    /// - [`Error::Overflow`] if the receive queue has overflowed.
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.connection.close();
         self.ended_in_time()
     }
 
-    /// Closes the connection with a code and a reason, and waits for the peer's answer. It is begun by the call.
+    /// Closes the connection with a code and a reason, and waits for the peer's answer. The call itself begins to close.
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    /// As for [`close`](Self::close). After [`Error::InvalidCloseCode`] and [`Error::ReasonTooLong`] the connection stays open.
     pub fn close_with<C, R>(
-        &mut self,
+        &self,
         code: C,
         reason: R,
     ) -> impl Future<Output = Result<CloseEvent, Error>> + use<'_, C, R>
@@ -196,48 +207,49 @@ impl Sender {
         }
     }
 
-    /// Waits until the connection has ended, and says how.
+    /// Waits until the connection has ended, and returns how.
     ///
-    /// It closes nothing, and does not keep the connection open: it may be kept for longer than any handle. It has no limit
-    /// of time: of a peer that is silent it hears when the browser gives it up, or an awaited [`close`](Self::close) does.
+    /// The future does not close the connection, and does not keep it open: it may outlive every handle. It has no timeout: with
+    /// a silent peer it resolves when the browser gives up, or when an awaited [`close`](Self::close) times out.
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer did not answer a close in time, [`Error::Overflow`] if the receive queue has
-    /// overflowed, [`Error::Dropped`] if nobody listens any more.
+    /// - [`Error::CloseTimeout`] if the peer did not answer a close in time,
+    /// - [`Error::Overflow`] if the receive queue has overflowed,
+    /// - [`Error::Dropped`] if all handles of the connection were dropped.
     pub fn closed(&self) -> Closed {
         Closed::of(&self.connection)
     }
 
-    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
+    /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.lifecycle().close_event()
     }
 
-    /// The URL, as the browser has completed it.
+    /// Returns the URL, as the browser has completed it.
     pub fn url(&self) -> String {
         self.socket().url()
     }
 
-    /// The subprotocol that the server selected; empty if none.
+    /// Returns the subprotocol that the server selected; empty if none.
     pub fn protocol(&self) -> String {
         self.socket().protocol()
     }
 
-    /// The extensions that the server selected, such as `permessage-deflate`; empty if none.
+    /// Returns the extensions that the server selected, such as `permessage-deflate`; empty if none.
     pub fn extensions(&self) -> String {
         self.socket().extensions()
     }
 
-    /// The state of the connection.
+    /// Returns the state of the connection.
     pub fn ready_state(&self) -> ReadyState {
         self.socket().ready_state()
     }
 
-    /// The bytes that were sent and are still with the browser.
+    /// Returns the number of bytes that are buffered in the browser.
     ///
-    /// After the end it says nothing about what was sent: most browsers go on counting what they could not send, but in
-    /// Chromium it can be 0 with everything unsent. [`flush`](Self::flush) tells.
+    /// It is meaningless after the end: most browsers keep counting what they could not send, but in Chromium it can be 0 with
+    /// everything unsent. [`flush`](Self::flush) tells whether something may be lost.
     pub fn buffered_amount(&self) -> u64 {
         self.socket().buffered_amount()
     }
@@ -248,25 +260,25 @@ impl Sender {
     }
 }
 
-/// One more handle of the same connection.
+/// A clone is another handle of the same connection.
 impl Clone for Sender {
     fn clone(&self) -> Self {
         Self::new(Rc::clone(&self.connection))
     }
 }
 
-/// Waits, sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
+/// Waits for room, sends and closes as the methods of [`Sender`] do. Errors do not return the message.
 ///
-/// Flushing as a sink is immediate: the sink buffers nothing, since the browser takes each message at once. The method
-/// [`flush`](Sender::flush) waits for the network.
+/// `poll_flush` is immediate: the sink buffers nothing, since each message is handed to the browser at once. The method
+/// [`flush`](Sender::flush) waits until the browser's buffer is empty.
 ///
-/// Closing flushes in that way first, during which messages still arrive, and then closes the connection without a code. It
-/// fails:
+/// `poll_close` first waits as [`flush`](Sender::flush) does, while messages still arrive, and then closes the connection
+/// without a code. It fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
-/// - with [`Error::CloseTimeout`] if the peer does not answer, or takes nothing, for
+/// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
 ///   [`Options::close_timeout`](crate::Options::close_timeout),
-/// - with [`Error::NotOpen`] if the connection was closed before the flush, and something may be lost.
+/// - with [`Error::NotOpen`] if the connection ended before the flush, and some messages may be lost.
 impl Sink<Message> for Sender {
     type Error = Error;
 

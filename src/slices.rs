@@ -9,12 +9,12 @@ use futures_core::{FusedStream, Stream};
 use crate::backpressure::Wait;
 use crate::{Blob, Error, Sender};
 
-/// A Blob on its way out in slices: what [`Sender::send_slices`] gives.
+/// A stream that sends a Blob in slices: what [`Sender::send_slices`] returns.
 #[must_use = "it sends when it is polled"]
 pub struct Slices {
     sender: Sender,
     blob: Blob,
-    /// The length of the Blob, which never changes, and is the browser's to tell.
+    /// The length of the Blob. It never changes, and asking the browser costs a call.
     total: u64,
     len: u64,
     wait: Wait,
@@ -22,21 +22,21 @@ pub struct Slices {
     has_failed: bool,
 }
 
-/// How far a Blob has come that is sent in slices.
+/// The progress of a Blob that is sent in slices.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The bytes of the Blob that the browser has taken.
+    /// The number of bytes of the Blob that were handed to the browser.
     pub sent: u64,
-    /// The bytes of the Blob.
+    /// The length of the Blob in bytes.
     pub total: u64,
-    /// The bytes of the connection that the browser has not yet handed to the network.
+    /// The number of bytes that are buffered in the browser: `sent - buffered` have left it, if nothing else is sent.
     pub buffered: u64,
 }
 
 impl Slices {
     pub(crate) fn new(sender: Sender, blob: Blob, len: u64) -> Self {
-        // Slices of nothing would never come to an end.
+        // Empty slices would never come to an end.
         let total = blob.len();
         Self { sender, blob, total, len: len.max(1), wait: Wait::default(), sent: 0, has_failed: false }
     }
@@ -62,7 +62,7 @@ impl Stream for Slices {
         let room = room.map_err(|state| sender.connection().refusal(state));
         let progress = room.and_then(|()| self.send_next());
         self.has_failed = progress.is_err();
-        // The next slice waits behind those who wait by now.
+        // The next slice waits behind the senders that wait now.
         self.wait = Wait::default();
         Poll::Ready(Some(progress))
     }

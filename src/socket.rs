@@ -1,4 +1,4 @@
-//! The browser's object, typed.
+//! The browser's socket, typed: events call closures.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -69,10 +69,10 @@ impl Inner {
     }
 }
 
-/// Removes a listener when dropped. `let _ = socket.on_open(…)` drops it at once: give it a name, or
-/// [`forget`](Self::forget) it.
+/// A guard that removes a listener when it is dropped: what [`WebSocket::on_open`] and its siblings return.
 ///
-/// It does not keep the socket alive, and does nothing when the socket is gone.
+/// `let _ = socket.on_open(…)` drops the guard at once: give it a name, or [`forget`](Self::forget) it. A guard does not keep
+/// the socket alive.
 #[must_use = "the listener is removed when this is dropped: give it a name, or `forget()` it"]
 pub struct ListenerGuard {
     inner: Weak<Inner>,
@@ -82,17 +82,17 @@ pub struct ListenerGuard {
 impl WebSocket {
     /// Begins to connect to `url`.
     ///
-    /// The socket is connecting when this returns. Listeners that are added before the next `await` miss nothing.
+    /// The socket is connecting when this returns. Listeners that are added before the next `await` miss no event.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`]. A connection that cannot be opened is no
-    /// error here: it calls the listeners for `error` and `close`.
+    /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`]. If the connection cannot be opened, the listeners
+    /// for `error` and `close` are called.
     pub fn new(url: &str) -> Result<Self, Error> {
         Self::with_options(url, &Options::default())
     }
 
-    /// Begins to connect to `url` with options, such as subprotocols. Of those that are about waiting it has no use.
+    /// Begins to connect to `url` with options, such as subprotocols. Limits and timeouts are ignored.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl WebSocket {
         drop(self.inner.listeners.take());
     }
 
-    /// Calls `callback` when the connection has been opened, which is once at most.
+    /// Calls `callback` when the connection has opened, at most once.
     pub fn on_open(&self, callback: impl FnOnce() + 'static) -> ListenerGuard {
         let mut callback = once(|()| callback());
         self.listen(self.inner.socket.on_open(move || callback(())))
@@ -128,8 +128,8 @@ impl WebSocket {
 
     /// Calls `callback` with each message.
     ///
-    /// One for which there is no memory is left out, where a stream has [`Error::OutOfMemory`], and so is one whose buffer
-    /// the page has given away. With [`BinaryType::Blob`] bytes take none.
+    /// A message that does not fit into wasm memory, or whose buffer the page has transferred, is skipped; a
+    /// [`WebSocketStream`](crate::WebSocketStream) yields an error for it. With [`BinaryType::Blob`] bytes take no wasm memory.
     pub fn on_message(&self, mut callback: impl FnMut(Message) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_message(move |data| {
             if let Some(Ok(message)) = data.decode() {
@@ -138,12 +138,12 @@ impl WebSocket {
         }))
     }
 
-    /// Calls `callback` when the connection has failed, which is once at most: with [`Error::ConnectFailed`], or with
+    /// Calls `callback` when the connection has failed, at most once: with [`Error::ConnectFailed`], or with
     /// [`Error::ConnectionLost`] if it was open before.
     ///
-    /// Browsers do not tell pages more than that. A `close` event follows, save for a connection that the browser blocks:
-    /// Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`. And in Chromium there is
-    /// only a `close` event if an open connection breaks without a breach of the protocol.
+    /// Browsers hide the cause from pages. A `close` event follows, except for a connection that the browser blocks: in Chromium
+    /// by the page's content security policy, in WebKit by port, or `ws:` on an `https:` page. In Chromium, an open connection
+    /// that breaks without a protocol violation fires only a `close` event.
     pub fn on_error(&self, callback: impl FnOnce(Error) + 'static) -> ListenerGuard {
         let socket = &self.inner.socket;
         // When the event comes the socket is closed in any case, so what it was must be known before.
@@ -163,22 +163,23 @@ impl WebSocket {
         self.listen(socket.on_error(move || callback(())))
     }
 
-    /// Calls `callback` when the connection has ended, or could not be opened, which is once at most.
+    /// Calls `callback` when the connection has ended, or could not be opened, at most once.
     pub fn on_close(&self, callback: impl FnOnce(CloseEvent) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_close(once(callback)))
     }
 
     /// Sends a message.
     ///
-    /// When it returns, the browser has taken the message, which is not to say that the peer has it. It never waits: the
-    /// browser keeps what the network does not take, and [`buffered_amount`](Self::buffered_amount) tells how much that is.
-    /// The browser's own [`send`](https://websockets.spec.whatwg.org/#dom-websocket-send) also takes what comes after the
-    /// end, and discards it.
+    /// Returns when the message was handed to the browser. Whether the peer has received it, only the peer can tell. It never
+    /// waits: the browser buffers what the network does not take, and [`buffered_amount`](Self::buffered_amount) counts it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open, [`Error::Thrown`] for a buffer that browsers refuse, such as one
-    /// that is resizable or shared. The error hands the message back.
+    /// - [`Error::NotOpen`] if the connection is not open; the browser's own
+    ///   [`send`](https://websockets.spec.whatwg.org/#dom-websocket-send) discards the message without an error,
+    /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
+    ///
+    /// The error returns the message.
     pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         self.inner.socket.send(message)
     }
@@ -196,7 +197,7 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; then it closes nothing.
+    /// [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; the connection then stays open.
     ///
     /// # Examples
     ///
@@ -218,42 +219,42 @@ impl WebSocket {
         self.inner.socket.close_with(code, &reason)
     }
 
-    /// The state of the connection.
+    /// Returns the state of the connection.
     pub fn ready_state(&self) -> ReadyState {
         self.inner.socket.ready_state()
     }
 
-    /// The URL, as the browser has completed it.
+    /// Returns the URL, as the browser has completed it.
     pub fn url(&self) -> String {
         self.inner.socket.url()
     }
 
-    /// The subprotocol that the server selected; empty if none, or while connecting.
+    /// Returns the subprotocol that the server selected; empty if none, or while connecting.
     pub fn protocol(&self) -> String {
         self.inner.socket.protocol()
     }
 
-    /// The extensions that the server selected, such as `permessage-deflate`; empty if none, or while connecting.
+    /// Returns the extensions that the server selected, such as `permessage-deflate`; empty if none, or while connecting.
     pub fn extensions(&self) -> String {
         self.inner.socket.extensions()
     }
 
-    /// The bytes that were sent and are still with the browser, its [`bufferedAmount`].
+    /// Returns the number of bytes that are buffered in the browser: its [`bufferedAmount`].
     ///
-    /// After the end it says nothing about what was sent: most browsers go on counting what they could not send, but in
-    /// Chromium it can be 0 with everything unsent.
+    /// It is meaningless after the end: most browsers keep counting what they could not send, but in Chromium it can be 0 with
+    /// everything unsent.
     ///
     /// [`bufferedAmount`]: https://websockets.spec.whatwg.org/#dom-websocket-bufferedamount
     pub fn buffered_amount(&self) -> u64 {
         self.inner.socket.buffered_amount()
     }
 
-    /// What binary messages arrive as.
+    /// Returns the type in which binary messages are delivered.
     pub fn binary_type(&self) -> BinaryType {
         self.inner.socket.binary_type()
     }
 
-    /// Chooses what binary messages arrive as, from the next one that the browser delivers.
+    /// Sets the type in which binary messages are delivered, from the next message that the browser delivers.
     pub fn set_binary_type(&self, binary_type: BinaryType) {
         self.inner.socket.set_binary_type(binary_type);
     }

@@ -18,20 +18,31 @@ use crate::{
 
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
 ///
-/// Messages come in the order in which they were sent. The stream ends with `None` when the connection has ended, and stays
-/// so; [`close_event`](Self::close_event) says why. If messages may be missing, an `Err` comes before that, once:
+/// Yields messages in the order in which they were sent. When the connection has ended, the stream yields `None`, again and
+/// again, and [`close_event`](Self::close_event) tells why. If messages may be missing, one last `Err` comes before the `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
 /// - [`Error::Overflow`] if the receive queue has overflowed.
 ///
-/// Two other errors stand for one message, and the stream goes on: there is no memory for it, [`Error::OutOfMemory`], or the
-/// page has given its buffer away, [`Error::Thrown`]. What arrives after this page has begun to close, browsers discard. After
-/// 128 messages without a wait, or up to 1024 if very many wait, it pauses for a turn of the event loop, so that the page can
-/// go on.
+/// Two errors replace a single message, and the stream continues:
 ///
-/// Dropping it closes the connection: what was sent goes out first, and no event comes any more. It stays in the thread
-/// that made it (`!Send`). To send and receive in different tasks, [`split`](Self::split) it.
+/// - [`Error::OutOfMemory`] if the message does not fit into wasm memory,
+/// - [`Error::Thrown`] if the page has transferred the message's buffer.
+///
+/// Browsers discard messages that arrive after this page has called `close`.
+///
+/// The stream yields to the event loop after 128 messages in a row, or up to 1024 if very many are queued, so that the page
+/// stays responsive.
+///
+/// Dropping it closes the connection, after what was sent has gone out. It stays in the thread that created it (`!Send`). To
+/// send and receive in different tasks, [`split`](Self::split) it.
+///
+/// This type is not the browser's own [`WebSocketStream`], an experiment of Chromium: it wraps a [`WebSocket`], and so works in
+/// every browser.
+///
+/// [`WebSocketStream`]: https://developer.mozilla.org/en-US/docs/Web/API/WebSocketStream
+/// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
 ///
 /// # Examples
 ///
@@ -57,14 +68,14 @@ pub struct WebSocketStream {
 }
 
 impl WebSocketStream {
-    /// Connects to `url` and gives the open connection.
+    /// Connects to `url` and resolves with the open connection.
     ///
-    /// The connection is begun by the call. The future resolves when it is open or has failed. Dropping the future closes
-    /// the connection. [`Options::connect`] does the same with options.
+    /// The call itself begins to connect. The future resolves when the connection is open or has failed.
+    /// [`Options::connect`] does the same with options.
     ///
-    /// While the connection opens, dropping the future lets the browser complete the handshake, within a second, and then
-    /// close with code 1000: browsers report a socket that is closed while it connects as a failure. So the server may see a
-    /// connection that opens and closes at once.
+    /// Dropping the future closes the connection. Browsers report a socket that is closed while it connects as a failure, so
+    /// the handshake is completed first, if that takes less than a second. The server may then see a connection that opens and
+    /// closes at once.
     ///
     /// # Errors
     ///
@@ -90,12 +101,12 @@ impl WebSocketStream {
         self.sender.connection()
     }
 
-    /// The two halves, for different tasks. There is no lock between them.
+    /// Splits the connection into two halves, for different tasks. There is no lock between them.
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
     }
 
-    /// The connection as a stream of bytes, whose messages have no bounds: for protocols over `AsyncRead` and `AsyncWrite`.
+    /// Converts the connection into a byte stream, without message boundaries, for protocols over `AsyncRead` and `AsyncWrite`.
     pub fn into_byte_stream(self) -> ByteStream {
         ByteStream::new(self)
     }
@@ -107,18 +118,22 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits, [`Error::Thrown`] for a buffer
-    /// that browsers refuse. The error hands the message back.
+    /// - [`Error::NotOpen`] if the connection is not open, or ends during the wait,
+    /// - [`Error::Thrown`] for a buffer that browsers refuse.
+    ///
+    /// The error returns the message.
     pub fn send<P: Payload>(&mut self, message: P) -> impl Future<Output = Result<(), SendError<P>>> {
         self.sender.send(message)
     }
 
-    /// Sends a message if it need not wait. See [`Sender::try_send`].
+    /// Sends a message without waiting. See [`Sender::try_send`].
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent, or if other senders wait; else as for [`send`](Self::send). The error hands the
-    /// message back.
+    /// - [`Error::Full`] if more than the high water mark is unsent, or if other senders wait,
+    /// - otherwise as for [`send`](Self::send).
+    ///
+    /// The error returns the message.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         self.sender.try_send(message)
     }
@@ -127,47 +142,47 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open or ceases to be while this waits.
-    pub async fn ready(&mut self) -> Result<(), Error> {
+    /// [`Error::NotOpen`] if the connection is not open, or ends during the wait.
+    pub async fn ready(&self) -> Result<(), Error> {
         self.sender.ready().await
     }
 
-    /// Waits until everything that was sent has gone to the network. See [`Sender::flush`].
+    /// Waits until everything that was sent has left the browser. See [`Sender::flush`].
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is no longer open and some of it may be lost.
+    /// [`Error::NotOpen`] if the connection has ended and some messages may be lost.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.sender.flush().await
     }
 
-    /// Sends a Blob, or a `File`, of any size in slices of so many bytes, each a message. See [`Sender::send_slices`].
+    /// Sends a Blob or `File` in slices of `len` bytes, each as one message. See [`Sender::send_slices`].
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] if the connection is not open or ceases to be.
-    pub fn send_slices(&mut self, blob: impl Into<Blob>, len: u64) -> Slices {
+    /// The stream ends with [`Error::NotOpen`] if the connection is not open, or ends.
+    pub fn send_slices(&self, blob: impl Into<Blob>, len: u64) -> Slices {
         self.sender.send_slices(blob, len)
     }
 
-    /// The next message as the browser delivered it, without a copy. See [`Receiver::next_raw`].
+    /// Returns the next message as the browser delivered it, without a copy into wasm memory. See [`Receiver::next_raw`].
     ///
     /// # Errors
     ///
-    /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`], once and last, if messages may be missing.
+    /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`] as the last item, if messages may be missing.
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
         self.receiver.next_raw().await
     }
 
-    /// How many messages were dropped because too many waited. See [`Options::receive_limit`].
+    /// Returns the number of messages that were dropped because the receive queue was full. See [`Options::receive_limit`].
     pub fn dropped(&self) -> u64 {
         self.receiver.dropped()
     }
 
     /// Closes the connection without a code, and waits for the peer's answer. See [`Sender::close`].
     ///
-    /// The closing is begun by the call, and dropping the future does not stop it. What had arrived before is still in the
-    /// stream.
+    /// The call itself begins to close, and dropping the future does not stop that. Messages that had arrived before can still
+    /// be taken from the stream.
     ///
     /// # Errors
     ///
@@ -176,13 +191,13 @@ impl WebSocketStream {
         self.sender.close()
     }
 
-    /// Closes the connection with a code and a reason, and waits for the peer's answer. It is begun by the call.
+    /// Closes the connection with a code and a reason, and waits for the peer's answer. The call itself begins to close.
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    /// As for [`close`](Self::close). After [`Error::InvalidCloseCode`] and [`Error::ReasonTooLong`] the connection stays open.
     pub fn close_with<C, R>(
-        &mut self,
+        &self,
         code: C,
         reason: R,
     ) -> impl Future<Output = Result<CloseEvent, Error>> + use<'_, C, R>
@@ -193,53 +208,52 @@ impl WebSocketStream {
         self.sender.close_with(code, reason)
     }
 
-    /// Waits until the connection has ended, and says how. See [`Sender::closed`].
+    /// Waits until the connection has ended, and returns how. See [`Sender::closed`].
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer did not answer a close in time, [`Error::Overflow`] if the receive queue has
-    /// overflowed, [`Error::Dropped`] if nobody listens any more.
+    /// As for [`Sender::closed`].
     pub fn closed(&self) -> Closed {
         self.sender.closed()
     }
 
-    /// Why the connection has ended; `None` while it has not, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
+    /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.sender.close_event()
     }
 
-    /// The state of the connection.
+    /// Returns the state of the connection.
     pub fn ready_state(&self) -> ReadyState {
         self.sender.ready_state()
     }
 
-    /// The URL, as the browser has completed it.
+    /// Returns the URL, as the browser has completed it.
     pub fn url(&self) -> String {
         self.sender.url()
     }
 
-    /// The subprotocol that the server selected; empty if none.
+    /// Returns the subprotocol that the server selected; empty if none.
     pub fn protocol(&self) -> String {
         self.sender.protocol()
     }
 
-    /// The extensions that the server selected, such as `permessage-deflate`; empty if none.
+    /// Returns the extensions that the server selected, such as `permessage-deflate`; empty if none.
     pub fn extensions(&self) -> String {
         self.sender.extensions()
     }
 
-    /// The bytes that were sent and are still with the browser. After the end it says nothing about what was sent. See
+    /// Returns the number of bytes that are buffered in the browser. It is meaningless after the end. See
     /// [`Sender::buffered_amount`].
     pub fn buffered_amount(&self) -> u64 {
         self.sender.buffered_amount()
     }
 
-    /// What binary messages arrive as.
+    /// Returns the type in which binary messages are delivered.
     pub fn binary_type(&self) -> BinaryType {
         self.receiver.binary_type()
     }
 
-    /// Chooses what binary messages arrive as, from the next one that the browser delivers.
+    /// Sets the type in which binary messages are delivered, from the next message that the browser delivers.
     pub fn set_binary_type(&self, binary_type: BinaryType) {
         self.receiver.set_binary_type(binary_type);
     }
@@ -259,7 +273,7 @@ impl FusedStream for WebSocketStream {
     }
 }
 
-/// As that of [`Sender`].
+/// Works as the [`Sink`] of [`Sender`].
 impl Sink<Message> for WebSocketStream {
     type Error = Error;
 

@@ -1,4 +1,4 @@
-//! A stream and a sink of messages → one of your types.
+//! Streams and sinks of messages ↔ streams and sinks of your types.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -17,11 +17,11 @@ use crate::{
     WebSocketStream,
 };
 
-/// A connection that takes values of `Out` and gives values of `In`, by a codec: what [`WebSocketStream::typed`] makes.
+/// A connection that sends values of `Out` and yields values of `In`, by a codec: what [`WebSocketStream::typed`] returns.
 ///
-/// As a [`Stream`] it gives each message decoded, in order. A message that cannot be decoded is an `Err` item that carries
-/// it, and the stream goes on. What comes as a [`Blob`] is read first. As a [`Sink`] it takes values, and encodes them when
-/// they are given to it: how much may wait is up to what it stands on.
+/// - As a [`Stream`] it decodes each message, in order. A message that cannot be decoded becomes an `Err` that holds the
+///   message, and the stream continues. A [`Blob`] is read first.
+/// - As a [`Sink`] it encodes each value when the value is sent. Backpressure is that of the wrapped connection.
 ///
 /// # Examples
 ///
@@ -59,38 +59,40 @@ pub struct Typed<S, Out, In, C> {
     types: PhantomData<fn(Out) -> (In, C)>,
 }
 
-/// A Blob that is read, with what becomes of it.
+/// A Blob that is being read.
 type Reading = Pin<Box<dyn Future<Output = Result<Message, ReceiveError>>>>;
 
 impl<S, Out, In, C> Typed<S, Out, In, C> {
-    /// Stands on anything that is a stream and a sink of messages, or one of both.
+    /// Wraps any stream and/or sink of messages.
     pub fn new(inner: S) -> Self {
         Self { inner, reading: None, types: PhantomData }
     }
 
-    /// What it stands on, for instance to ask for the close event.
+    /// Returns a reference to the wrapped connection, for instance to ask for its close event.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// What it stands on, for instance to close it.
+    /// Returns a mutable reference to the wrapped connection, for instance to send a message that no codec made.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// What it stands on. A Blob that is just being read is lost.
+    /// Returns the wrapped connection. A Blob that is being read is lost.
     pub fn into_inner(self) -> S {
         self.inner
     }
 
-    /// Sends a value, or a reference to one, waiting while there is no room.
+    /// Sends a value, or a reference to one, and waits while there is no room.
     ///
-    /// It resolves when what it stands on has taken the message. Dropping the future before that sends nothing.
+    /// Resolves when the wrapped connection has taken the message. Dropping the future before that sends nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] for a value that the codec cannot encode, or the connection's own errors, such as
-    /// [`Error::NotOpen`]. The error hands the value back.
+    /// - [`Error::Encode`] for a value that the codec cannot encode,
+    /// - the errors of the wrapped connection, such as [`Error::NotOpen`].
+    ///
+    /// The error returns the value.
     pub async fn send<T: Borrow<Out>>(&mut self, value: T) -> Result<(), SendError<T>>
     where
         S: Sink<Message, Error: Into<Error>> + Unpin,
@@ -118,15 +120,15 @@ impl<S, Out, In, C> Typed<S, Out, In, C> {
     }
 }
 
-/// Over a connection, or over its sending half.
+/// What a typed connection and its typed sending half have in common.
 macro_rules! closing {
     ($($half:ty)*) => { $(
         impl<Out, In, C> Typed<$half, Out, In, C> {
-            /// Sends a value, or a reference to one, if it need not wait.
+            /// Sends a value, or a reference to one, without waiting.
             ///
             /// # Errors
             ///
-            /// [`Error::Full`] if it would have to wait; else as for [`send`](Self::send). The error hands the value back.
+            /// [`Error::Full`] if there is no room; otherwise as for [`send`](Self::send). The error returns the value.
             pub fn try_send<T: Borrow<Out>>(&self, value: T) -> Result<(), SendError<T>>
             where
                 C: Encode<Out>,
@@ -148,9 +150,10 @@ macro_rules! closing {
             ///
             /// # Errors
             ///
-            /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+            /// As for [`close`](Self::close). After [`Error::InvalidCloseCode`] and [`Error::ReasonTooLong`] the connection stays
+            /// open.
             pub fn close_with<Code, R>(
-                &mut self,
+                &self,
                 code: Code,
                 reason: R,
             ) -> impl Future<Output = Result<CloseEvent, Error>> + use<'_, Out, In, C, Code, R>
@@ -161,7 +164,7 @@ macro_rules! closing {
                 self.inner.close_with(code, reason)
             }
 
-            /// Waits until the connection has ended, and says how. See [`Sender::closed`].
+            /// Waits until the connection has ended, and returns how. See [`Sender::closed`].
             ///
             /// # Errors
             ///
@@ -181,7 +184,7 @@ type TypedSender<Out, C> = Typed<Sender, Out, (), C>;
 type TypedReceiver<In, C> = Typed<Receiver, (), In, C>;
 
 impl<Out, In, C> Typed<WebSocketStream, Out, In, C> {
-    /// Returns the two halves, typed, for different tasks. A Blob that is being read stays with the receiving half.
+    /// Splits the connection into two typed halves, for different tasks. A Blob that is being read stays with the receiving half.
     pub fn split(self) -> (TypedSender<Out, C>, TypedReceiver<In, C>) {
         let Self { inner, reading, .. } = self;
         let (sender, receiver) = inner.split();
@@ -189,7 +192,7 @@ impl<Out, In, C> Typed<WebSocketStream, Out, In, C> {
     }
 }
 
-/// One more handle of the same connection.
+/// A clone is another handle of the same connection.
 impl<S: Clone, Out, C> Clone for Typed<S, Out, (), C> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone())
@@ -197,21 +200,21 @@ impl<S: Clone, Out, C> Clone for Typed<S, Out, (), C> {
 }
 
 impl WebSocketStream {
-    /// The connection as a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json).
+    /// Converts the connection into a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json).
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }
 }
 
 impl Sender {
-    /// The half as a sink of `Out`, by a codec.
+    /// Converts the half into a sink of `Out`, by a codec.
     pub fn typed<Out, C>(self) -> Typed<Self, Out, (), C> {
         Typed::new(self)
     }
 }
 
 impl Receiver {
-    /// The half as a stream of `In`, by a codec.
+    /// Converts the half into a stream of `In`, by a codec.
     pub fn typed<In, C>(self) -> Typed<Self, (), In, C> {
         Typed::new(self)
     }
@@ -285,7 +288,7 @@ where
     }
 }
 
-// What is read is nobody else's.
+// Nothing else refers to the Blob that is being read.
 impl<S: UnwindSafe, Out, In, C> UnwindSafe for Typed<S, Out, In, C> {}
 impl<S: RefUnwindSafe, Out, In, C> RefUnwindSafe for Typed<S, Out, In, C> {}
 

@@ -1,4 +1,4 @@
-//! Codecs: your types ↔ messages. Use [`Json`] unless you have a reason for another.
+//! Codecs, which convert your types to messages and back. Use [`Json`] unless you have a reason for another one.
 //!
 //! | codec | feature | messages | bytes more | encode | decode |
 //! |---|---|---|---|---|---|
@@ -77,14 +77,15 @@ pub trait Encode<T: ?Sized> {
     fn encode(value: &T) -> Result<Message, Error>;
 }
 
-/// Decodes messages into values of type `T`. [`Encode`] has an example.
+/// Decodes messages into values of `T`. [`Encode`] has an example.
 pub trait Decode<T>: Sized {
-    /// Decodes a message. It is text or bytes: Blobs are read before.
+    /// Decodes a message of text or bytes; Blobs are read before.
+    ///
+    /// Peers may send anything, so `decode` must not panic.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`], which hands the message back, if it does not hold such a value. Peers may send anything, so `decode` must
-    /// not panic.
+    /// [`Error::Decode`] for a message that holds no such value. The error returns the message.
     fn decode(message: Message) -> Result<T, ReceiveError>;
 }
 

@@ -8,20 +8,20 @@ use super::Blob;
 use super::platform::Socket;
 use crate::{Error, Message};
 
-/// What can be sent as one message, by value or by reference.
+/// Types that can be sent as one message, by value or by reference.
 ///
 /// - text: `str`, `String`
 /// - bytes: `[u8]`, `[u8; N]`, `Vec<u8>`, and `bytes::Bytes` with the feature `bytes`
 /// - a `Box`, `Rc`, `Arc` or `Cow` of any of these
 /// - [`Message`] and [`Blob`]
-/// - browser objects, by reference and without a copy through wasm memory: `web_sys::{Blob, File, ImageData}`,
-///   `js_sys::ArrayBuffer`, the typed arrays of `js_sys`, and `DataView`. An `ImageData` is sent as its pixels, row by row,
-///   four bytes each in the order red, green, blue, alpha. A view of shared memory is copied first, as browsers refuse it.
-/// - `js_sys::JsString`, as text, likewise. A lone surrogate in it, which no Rust string has, is sent as U+FFFD.
+/// - browser objects, without a copy through wasm memory: `web_sys::{Blob, File, ImageData}`, `js_sys::ArrayBuffer`, the typed
+///   arrays of `js_sys`, and `DataView`. An `ImageData` is sent as its pixels, row by row, with four bytes each: red, green,
+///   blue, alpha. A view of shared memory is copied first, since browsers refuse it.
+/// - `js_sys::JsString` as text, without a copy through wasm memory. A lone surrogate is sent as U+FFFD.
 ///
-/// Only this crate can implement it.
+/// The browser copies the bytes when the payload is sent: later changes to a buffer are not sent.
 ///
-/// The message holds what the payload holds when the browser takes it; later changes to a buffer are not sent.
+/// The trait is sealed: only this crate implements it.
 pub trait Payload: Sealed {}
 
 /// What only this crate can do with a payload.

@@ -1,4 +1,4 @@
-//! Bytes in the browser's keeping.
+//! Bytes that the browser keeps.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -10,10 +10,10 @@ use super::socket::copy_of_shared;
 use super::{bindings, copy, error};
 use crate::Error;
 
-/// Bytes in the browser's keeping, in memory or on disk: what JavaScript calls a [`Blob`]. A `File` is one too.
+/// Bytes that the browser keeps, in memory or on disk: JavaScript's [`Blob`]. A `File` is a Blob, too.
 ///
-/// A clone stands for the same bytes, which never change. Two blobs are equal if they are the same object; what they hold
-/// is not read for that.
+/// The bytes never change, and a clone refers to the same bytes. Two Blobs are equal if they are the same object; their bytes
+/// are not compared.
 ///
 /// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
 ///
@@ -71,7 +71,7 @@ impl Blob {
         Self::of_view(image.unchecked_ref::<bindings::ImageData>().data().unchecked_ref())
     }
 
-    /// The blob for the browser's own object. For a `File` that was chosen there is `From`.
+    /// Wraps the browser's own object. A `File` is converted by `From`.
     pub fn from_raw(raw: web_sys::Blob) -> Self {
         Self(raw)
     }
@@ -86,22 +86,22 @@ impl Blob {
         self.0
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub fn len(&self) -> u64 {
         self.0.size() as u64
     }
 
-    /// Whether it has no bytes.
+    /// Returns whether the Blob is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The media type, such as `image/png`; empty if none is known, as for every received blob.
+    /// Returns the media type, such as `image/png`; empty if it is unknown, as for every received Blob.
     pub fn media_type(&self) -> String {
         self.0.type_()
     }
 
-    /// The bytes in a range, clamped to the blob, as a blob without a media type. It copies nothing.
+    /// Returns a range of the bytes as a Blob without a media type, clamped to the length. Nothing is copied.
     pub fn slice(&self, range: impl RangeBounds<u64>) -> Self {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
@@ -122,14 +122,14 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableBlob`], for instance if the file that it stands for has changed, and [`Error::OutOfMemory`]:
-    /// what is too large for wasm memory can be read by [`chunks`](Self::chunks).
+    /// [`Error::UnreadableBlob`], for instance if the file has changed, and [`Error::OutOfMemory`]:
+    /// read a Blob that is too large for wasm memory by [`chunks`](Self::chunks).
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         let buffer = self.binding().array_buffer().await.map_err(unreadable)?;
         copy::bytes(&buffer, self.len())
     }
 
-    /// Reads all bytes as UTF-8, invalid UTF-8 becoming U+FFFD.
+    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 by U+FFFD.
     ///
     /// # Errors
     ///

@@ -73,22 +73,22 @@ impl Blob {
         self.raw
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub fn len(&self) -> u64 {
         self.bytes.len()
     }
 
-    /// Whether it has no bytes.
+    /// Returns whether the Blob is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The media type, such as `image/png`; empty if none is known, as for every received blob.
+    /// Returns the media type, such as `image/png`; empty if it is unknown, as for every received Blob.
     pub fn media_type(&self) -> String {
         self.media_type.to_string()
     }
 
-    /// The bytes in a range, clamped to the blob, as a blob without a media type. It copies nothing.
+    /// Returns a range of the bytes as a Blob without a media type, clamped to the length. Nothing is copied.
     pub fn slice(&self, range: impl RangeBounds<u64>) -> Self {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
@@ -107,7 +107,7 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableBlob`], for instance if the file that it stands for has changed, and [`Error::OutOfMemory`].
+    /// [`Error::UnreadableBlob`], for instance if the file has changed, and [`Error::OutOfMemory`].
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         if let Some(page) = current() {
             // Reading takes its time, and what is read first need not be there first.
@@ -120,7 +120,7 @@ impl Blob {
         Ok(self.bytes.as_slice().to_vec())
     }
 
-    /// Reads all bytes as UTF-8, invalid UTF-8 becoming U+FFFD.
+    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 by U+FFFD.
     ///
     /// # Errors
     ///
