@@ -108,7 +108,7 @@ impl Connection {
     /// `notOpen` or `overflow`.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn ready(&self) -> Promise {
-        let mut sender = self.sender.clone();
+        let sender = self.sender.clone();
         promise(async move { done(sender.ready().await) })
     }
 

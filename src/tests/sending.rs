@@ -137,7 +137,7 @@ fn trying_is_full_while_others_wait() {
         let (stream, peer) = connect(page, 1_000_000).await;
         let names = names(page, peer);
         let (mut waits, _receiver) = stream.split();
-        let mut later = waits.clone();
+        let later = waits.clone();
         fill(&waits);
         let tries = waits.clone();
         let mut sending = pin!(waits.send(message(b'w', 1)));
@@ -195,7 +195,7 @@ fn readiness_comes_in_the_order_of_the_line_and_passes_on_if_it_is_not_used() {
         let (sender, _receiver) = stream.split();
         fill(&sender);
         let order = RefCell::new(Vec::new());
-        let ready = async |name: u8, mut sender: Sender| {
+        let ready = async |name: u8, sender: Sender| {
             sender.ready().await.unwrap();
             order.borrow_mut().push(name);
         };

@@ -29,7 +29,7 @@ async fn close_yields_what_the_peer_answers() {
 // C04, C05, C09, C10, C13, C14, C21: in every state, and the code is looked at first.
 #[apply(browser_test)]
 async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
-    let mut stream = connect("/echo").await;
+    let stream = connect("/echo").await;
     let mut closed = connect("/echo").await;
     closed.close().await.unwrap();
     let closed = WebSocket::from_raw(closed.into_raw());

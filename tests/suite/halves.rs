@@ -81,7 +81,7 @@ async fn senders_may_be_many() {
 // L07: whoever closes, all hear of it.
 #[apply(browser_test)]
 async fn a_close_from_one_side_ends_the_other() {
-    let (mut sender, mut receiver) = connect("/echo").await.split();
+    let (sender, mut receiver) = connect("/echo").await.split();
     let closed = sender.closed();
     let close = async { sender.close_with(4001, "over").await };
     let (close, end) = join(close, async { (receiver.next().await, receiver.is_terminated()) }).await;

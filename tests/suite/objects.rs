@@ -212,7 +212,7 @@ async fn a_blob_is_asked_for_its_length_once() {
     })()";
     let blob = Blob::from_raw(js(count).unchecked_into());
     let asked = || Reflect::get(blob.as_raw(), &"asked".into()).unwrap().as_f64();
-    let mut stream = connect("/echo").await;
+    let stream = connect("/echo").await;
     assert_eq!(stream.send_slices(blob.clone(), 1).count().await, 10);
     assert_eq!(asked(), Some(1.0));
     assert_eq!(blob.chunks(1).count().await, 10);

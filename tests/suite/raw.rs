@@ -128,7 +128,7 @@ async fn dropping_closes_in_every_state() {
 // What is left of a connection that was given away has ended, and sends nothing on a socket that is another's.
 #[apply(browser_test)]
 async fn a_connection_that_was_given_away_has_ended() {
-    let mut stream = connect("/echo").await;
+    let stream = connect("/echo").await;
     let closed = stream.closed();
     let mut slices = stream.send_slices(Blob::new(b"abc", ""), 1);
     let raw = stream.into_raw();

@@ -52,7 +52,7 @@ async fn slices_cover_the_blob_and_can_be_cancelled() {
 
 #[apply(browser_test)]
 async fn slices_end_with_the_connection() {
-    let mut stream = connect_with("/stall/100", &Options::new().high_water_mark(100_000)).await;
+    let stream = connect_with("/stall/100", &Options::new().high_water_mark(100_000)).await;
     let mut slices = stream.send_slices(Blob::new(&vec![0; 40 << 20], ""), 1 << 20);
     let mut handed_over = 0;
     let error = loop {
