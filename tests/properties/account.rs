@@ -2,18 +2,24 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use wasm_websocket::{CloseEvent, Closed, Error, Message, Options, WebSocketStream};
 
 use crate::dialect::Dialect;
 use crate::peer::{Answer, Conversation, PeerPlan};
-use crate::plan::{Letter, OptionsPlan};
+use crate::plan::{Letter, OptionsPlan, milliseconds};
 use crate::reading::Reading;
 use crate::seeds::note;
 use crate::waiting::Waiting;
 use crate::world::World;
+
+/// How often the unsent bytes of a connection are looked at that is closed.
+const SAMPLE: Duration = Duration::from_millis(25);
 
 /// The account of one connection.
 pub struct Account {
@@ -105,11 +111,13 @@ impl Account {
         if self.end().is_none() && self.close.get().is_none() {
             self.close.set(Some(code));
         }
+        self.world.changed();
     }
 
     /// Waits until a sink has closed, and checks that it says so only if everything was sent.
     pub async fn close_sink<E>(&self, close: impl Future<Output = Result<(), E>>) -> Result<(), E> {
         self.sink_closes.set(true);
+        self.world.changed();
         let closed = close.await;
         if closed.is_ok() {
             assert_eq!(self.world.page.unsent(), 0, "a sink says that all was sent before it closed");
@@ -121,12 +129,35 @@ impl Account {
     pub fn watch(self: &Rc<Self>, closed: Closed) {
         let account = Rc::clone(self);
         self.world.spawn(async move {
-            let end = closed.await;
             let page = &account.world.page;
+            let (undisturbed, moved) = (account.world.undisturbed(), Cell::new(Duration::ZERO));
+            let Either::Left((end, _)) = select(closed, pin!(account.watch_unsent(&moved))).await else {
+                unreachable!("it never ends")
+            };
             note(page, || format!("page: the end is told: {end:?}"));
+            if let (Err(Error::CloseTimeout(timeout)), Some(_)) = (&end, undisturbed) {
+                let idle = page.elapsed() - moved.get() + 2 * SAMPLE;
+                let is_idle = undisturbed != account.world.undisturbed() || idle >= *timeout;
+                assert!(is_idle, "a close is given up {idle:?} after something has left");
+            }
             account.end.replace(Some((page.elapsed(), end)));
             account.world.changed();
         });
+    }
+
+    /// Notes when unsent bytes leave while the program closes the connection.
+    async fn watch_unsent(&self, moved: &Cell<Duration>) {
+        let page = &self.world.page;
+        self.world.until(|| self.close.get().is_some() || self.sink_closes.get()).await;
+        let mut last = page.unsent();
+        loop {
+            page.sleep(SAMPLE).await;
+            let unsent = page.unsent();
+            if unsent < last {
+                moved.set(page.elapsed());
+            }
+            last = unsent;
+        }
     }
 
     /// Ends the program, which waits for a peer that neither reads nor ends the connection.
@@ -176,6 +207,14 @@ impl Account {
         if self.reading.has_overflowed() {
             assert_eq!(self.end(), Some(Err(Error::Overflow)), "only the reader is told of an overflow");
         }
+        if self.reading.is_over() {
+            let loss = self.end().and_then(|end| match end {
+                Ok(event) if event.was_clean => None,
+                Ok(event) => Some(Error::Unclean(event)),
+                Err(error) => Some(error),
+            });
+            assert_eq!(self.reading.last_error(), loss, "the stream ends with something else than `closed`");
+        }
         let Some(Ok(event)) = self.end() else { return };
         let (peer, page) = (self.conversation.close.get(), self.close.get());
         if event.was_clean {
@@ -193,8 +232,15 @@ impl Account {
 }
 
 /// Connects to a peer, which must succeed or fail as it answers.
-pub async fn connect(account: &Account, url: &str, options: &OptionsPlan, peer: &PeerPlan) -> Option<WebSocketStream> {
-    let error = match Options::from(options).connect(url).await {
+pub async fn connect(
+    account: &Account,
+    url: &str,
+    options: &OptionsPlan,
+    close_timeout: u32,
+    peer: &PeerPlan,
+) -> Option<WebSocketStream> {
+    let options = Options::from(options).close_timeout(milliseconds(close_timeout));
+    let error = match options.connect(url).await {
         Ok(stream) => return Some(stream),
         Err(error) => error,
     };

@@ -13,7 +13,7 @@ use wasm_websocket::ByteStream;
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, bytes};
 use crate::peer::PeerPlan;
-use crate::plan::{OptionsPlan, delay, limit, memory};
+use crate::plan::{OptionsPlan, close_timeout, delay, limit, memory};
 use crate::seeds::{hold, note};
 use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
@@ -22,6 +22,8 @@ use crate::world::{World, WorldPlan};
 struct Plan {
     world: WorldPlan,
     options: OptionsPlan,
+    #[proptest(strategy = "close_timeout()")]
+    close_timeout: u32,
     peer: PeerPlan,
     #[proptest(strategy = "vec((any::<Step>(), limit()), 0..12)")]
     steps: Vec<(Step, Option<u32>)>,
@@ -58,7 +60,7 @@ fn a_byte_stream_keeps_its_promises() {
 async fn run(world: Rc<World>, plan: Plan) {
     let account = Account::new(&world, &plan.options, Dialect::Bytes);
     Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
-    if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
+    if let Some(stream) = connect(&account, URL, &plan.options, plan.close_timeout, &plan.peer).await {
         account.watch(stream.closed());
         account.give_up_when_stuck();
         world.limit_memory(&plan.memory);

@@ -23,8 +23,9 @@ struct Plan {
     peer: PeerPlan,
     #[proptest(strategy = "vec(any::<Listen>(), 0..6)")]
     listeners: Vec<Listen>,
-    #[proptest(strategy = "vec((delay(), any::<Act>()), 0..8)")]
-    steps: Vec<(u32, Act)>,
+    /// What is done in one go, after so many milliseconds.
+    #[proptest(strategy = "vec((delay(), vec(any::<Act>(), 1..4)), 0..8)")]
+    steps: Vec<(u32, Vec<Act>)>,
     #[proptest(strategy = "memory()")]
     memory: Vec<(u64, u32)>,
     is_closed: bool,
@@ -82,9 +83,12 @@ async fn run(world: Rc<World>, plan: Plan) {
     let program = Program::new(&account, socket);
     program.watch();
     plan.listeners.iter().for_each(|listen| program.listen(listen.clone()));
-    for (delay, act) in plan.steps {
-        world.pause(delay).await;
-        program.act(act);
+    for (delay, acts) in plan.steps {
+        // With no delay even the first event may be still to come.
+        if delay > 0 {
+            world.pause(delay).await;
+        }
+        acts.into_iter().for_each(|act| program.act(act));
     }
     if plan.is_closed && !program.is_dropped() {
         program.act(Act::Close(None));

@@ -12,7 +12,7 @@ use wasm_websocket::{BinaryType, Blob, Error, RawMessage, Receiver, Sender};
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, numbered};
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, limit, memory, page_code};
+use crate::plan::{Letter, OptionsPlan, close_timeout, delay, limit, memory, page_code};
 use crate::seeds::{hold, note};
 use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
@@ -21,6 +21,8 @@ use crate::world::{World, WorldPlan};
 struct Plan {
     world: WorldPlan,
     options: OptionsPlan,
+    #[proptest(strategy = "close_timeout()")]
+    close_timeout: u32,
     peer: PeerPlan,
     #[proptest(strategy = "vec(vec(any::<Send>(), 0..8), 1..4)")]
     senders: Vec<Vec<Send>>,
@@ -105,7 +107,7 @@ fn the_halves_of_a_connection_keep_their_promises() {
 async fn run(world: Rc<World>, plan: Plan) {
     let account = Account::new(&world, &plan.options, Dialect::Plain);
     Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
-    if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
+    if let Some(stream) = connect(&account, URL, &plan.options, plan.close_timeout, &plan.peer).await {
         let (sender, receiver) = stream.split();
         use_them(&account, sender, receiver, &plan).await;
     }
@@ -154,13 +156,17 @@ async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
                 note(&world.page, || format!("page: {what:?} within {limit:?}"));
                 let done = world.within(limit, wait(account, &mut sender, &place, what)).await;
                 note(&world.page, || format!("page: {what:?}: {done:?}"));
+                done.and_then(Result::err).iter().for_each(|error| is_told_of_overflow(&sender, error));
             }
             Send::Try(letter) => {
                 let (number, message) = account.write(letter);
                 let len = message.len();
-                if sender.try_send(message).is_ok() {
-                    account.is_first(u64::MAX);
-                    account.handed_over(number, len);
+                match sender.try_send(message) {
+                    Ok(()) => {
+                        account.is_first(u64::MAX);
+                        account.handed_over(number, len);
+                    }
+                    Err(unsent) => is_told_of_overflow(&sender, &unsent.error),
                 }
             }
             Send::Clone => {
@@ -170,6 +176,13 @@ async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
             Send::Pause(delay) => world.pause(delay).await,
         }
     }
+}
+
+/// Checks that whoever cannot send since the queue has overflowed is told so.
+fn is_told_of_overflow(sender: &Sender, error: &Error) {
+    let has_overflowed = sender.closed().now_or_never() == Some(Err(Error::Overflow));
+    assert!(!(has_overflowed && matches!(error, Error::NotOpen(_))), "{error}, though the queue has overflowed");
+    assert!(has_overflowed || *error != Error::Overflow, "{error}, though the connection has not ended by that");
 }
 
 async fn wait(account: &Rc<Account>, sender: &mut Sender, place: &Cell<Option<u64>>, what: Await) -> Result<(), Error> {

@@ -20,6 +20,11 @@ pub fn limit() -> impl Strategy<Value = Option<u32>> {
     prop_oneof![5 => Just(None), 1 => Just(Some(0)), 1 => delay().prop_map(Some)]
 }
 
+/// How long a close waits for the peer, in milliseconds.
+pub fn close_timeout() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => Just(5000_u32), 1 => 100..1000_u32]
+}
+
 /// Limits of memory in bytes, each for so many milliseconds: mostly none.
 pub fn memory() -> impl Strategy<Value = Vec<(u64, u32)>> {
     prop_oneof![3 => Just(Vec::new()), 1 => vec((0..5000_u64, delay()), 1..4)]

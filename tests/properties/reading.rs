@@ -82,6 +82,15 @@ impl Reading {
         self.last_error.replace(Some(error));
     }
 
+    pub fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
+    /// The error with which the messages end.
+    pub fn last_error(&self) -> Option<Error> {
+        self.last_error.borrow().clone()
+    }
+
     pub fn has_overflowed(&self) -> bool {
         matches!(*self.last_error.borrow(), Some(Error::Overflow))
     }

@@ -15,7 +15,7 @@ use wasm_websocket::{CloseEvent, Error, Message, ReceiveError, Receiver, SendErr
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, Value};
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, limit, memory};
+use crate::plan::{Letter, OptionsPlan, close_timeout, delay, limit, memory};
 use crate::seeds::{hold, note};
 use crate::waiting::flush_at_once;
 use crate::world::{World, WorldPlan};
@@ -24,6 +24,8 @@ use crate::world::{World, WorldPlan};
 struct Plan {
     world: WorldPlan,
     options: OptionsPlan,
+    #[proptest(strategy = "close_timeout()")]
+    close_timeout: u32,
     peer: PeerPlan,
     #[proptest(strategy = "vec((any::<Step>(), limit()), 0..12)")]
     steps: Vec<(Step, Option<u32>)>,
@@ -249,7 +251,7 @@ fn the_typed_halves_of_a_connection_keep_their_promises() {
 async fn run<F: Face>(world: Rc<World>, plan: Plan, dialect: Dialect, face: impl Fn(WebSocketStream) -> F) {
     let account = Account::new(&world, &plan.options, dialect);
     Rc::clone(&account.conversation).serve(&world, URL, &plan.peer);
-    if let Some(stream) = connect(&account, URL, &plan.options, &plan.peer).await {
+    if let Some(stream) = connect(&account, URL, &plan.options, plan.close_timeout, &plan.peer).await {
         account.watch(stream.closed());
         account.give_up_when_stuck();
         world.limit_memory(&plan.memory);
