@@ -93,6 +93,23 @@ fn messages_of_a_lost_connection_all_come_whatever_is_in_doubt() {
     });
 }
 
+#[test]
+fn messages_that_arrive_during_a_preamble_all_come() {
+    let (page, server) = page();
+    let world = page.clone();
+    let options = ReconnectOptions::new().on_open(async move |_, _| {
+        world.sleep(seconds(1)).await;
+        Ok(())
+    });
+    page.run(async {
+        let feed = connect(options);
+        let mut peer = server.accept().await;
+        (0..300).for_each(|number| peer.send(number.to_string()));
+        let received: Vec<_> = feed.take(300).map(Result::unwrap).collect().await;
+        assert_eq!(received, (0..300).map(|number| Message::from(number.to_string())).collect::<Vec<_>>());
+    });
+}
+
 // Its Close frame has arrived, and its event was not yet dispatched.
 #[test]
 fn a_close_that_crosses_the_peers_own_confirms_nothing() {
