@@ -27,13 +27,13 @@ pub struct Options {
 /// The folders in `examples/`.
 const NAMES: [&str; 6] = ["dioxus", HELLO, "leptos", VITE, "worker", "yew"];
 
-/// The folder of the first page of the README.
+/// The folder of the page in docs/first-page.md.
 const HELLO: &str = "hello";
 
 /// The folder of the one in TypeScript.
 const VITE: &str = "vite";
 
-/// Tests the README's first page, which takes little time.
+/// Tests the page of docs/first-page.md, which takes little time.
 pub fn test_hello(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let pages = build(shell, toolchain, &[HELLO])?;
     test::examples(shell, toolchain, browsers, &pages, Some(HELLO))
@@ -73,8 +73,10 @@ fn build(shell: &Shell, toolchain: &Toolchain, names: &[&str]) -> Result<PathBuf
         step("building the examples in Rust", || {
             build.run()?;
             let sources = crate::root().join("examples");
-            crates(names)
-                .try_for_each(|name| serve::make_page(shell, &package(name), &sources.join(name), &pages.join(name)))
+            let target = page::target_folder();
+            crates(names).try_for_each(|name| {
+                serve::make_page(shell, &package(name), &sources.join(name), &target, &pages.join(name))
+            })
         })?;
         shell.copy_file(crate::root().join("examples/style.css"), &pages)?;
     }

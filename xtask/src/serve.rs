@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -22,30 +22,51 @@ pub struct Options {
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let folder = options.folder.canonicalize().with_context(|| format!("no folder {}", options.folder.display()))?;
+    options.server.check()?;
     let toolchain = toolchain::find_or_install(shell, way)?;
-    let page = page::target_folder().join("served");
-    build(shell, &toolchain, &folder, &page)?;
+    let name = module_name(shell, &toolchain, &folder.join("Cargo.toml"))?;
+    check_index(&folder, &name)?;
+    let target = target_of(&folder);
+    let page = target.join("page");
+    build(shell, &toolchain, &name, &folder, &target, &page)?;
     let server = Server::start(shell, &toolchain, Some(&page), &options.server)?;
     println!("\nThe page is at http://{0}/, an echo server at ws://{0}/echo. Stop them with Ctrl-C.", server.address);
+    println!("The module and its JavaScript are in {}.", page.join("pkg").display());
     server.wait()
 }
 
+/// Fails unless the folder has a page, and says what to write.
+fn check_index(folder: &Path, name: &str) -> Result<()> {
+    ensure!(
+        folder.join("index.html").is_file(),
+        "{} has no index.html; write one that imports ./pkg/{name}.js, such as that of docs/first-page.md",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// The folder in which a crate is built, with its page. Each has its own, so that several can be served at once, and because
+/// cargo takes two crates of one name for the same.
+fn target_of(folder: &Path) -> PathBuf {
+    let parts = folder.iter().filter(|part| *part != "/").map(|part| part.to_string_lossy());
+    page::target_folder().join("served").join(parts.collect::<Vec<_>>().join("-"))
+}
+
 /// Builds the page of the crate in a folder.
-fn build(shell: &Shell, toolchain: &Toolchain, folder: &Path, page: &Path) -> Result<()> {
-    let manifest = folder.join("Cargo.toml");
-    let name = module_name(shell, toolchain, &manifest)?;
+fn build(shell: &Shell, toolchain: &Toolchain, name: &str, folder: &Path, target: &Path, page: &Path) -> Result<()> {
     step(&format!("building {name}"), || {
         let build = toolchain.cargo(shell).args(["build", "--quiet", "--release", "--target", TARGET]);
-        build.arg("--manifest-path").arg(&manifest).run()?;
+        let build = build.arg("--manifest-path").arg(folder.join("Cargo.toml"));
+        build.arg("--target-dir").arg(target).run()?;
         shell.remove_path(page)?;
-        make_page(shell, &name, folder, page)
+        make_page(shell, name, folder, target, page)
     })
 }
 
-/// Makes the page of a crate that is compiled: the module and its glue in `pkg`, as wasm-pack has it, and what else the
-/// crate's folder has for it.
-pub fn make_page(shell: &Shell, name: &str, folder: &Path, page: &Path) -> Result<()> {
-    let module = page::target_folder().join(TARGET).join("release").join(format!("{name}.wasm"));
+/// Makes the page of a crate that is compiled in `target`: the module and its JavaScript in `pkg`, as wasm-pack has it, and the
+/// page's files of the crate's folder.
+pub fn make_page(shell: &Shell, name: &str, folder: &Path, target: &Path, page: &Path) -> Result<()> {
+    let module = target.join(TARGET).join("release").join(format!("{name}.wasm"));
     wasm_bindgen::bind(&module, &page.join("pkg"))?;
     for file in shell.read_dir(folder)? {
         if file.extension().is_some_and(|extension| ["html", "css", "js"].iter().any(|of| extension == *of)) {
@@ -68,4 +89,23 @@ fn module_name(shell: &Shell, toolchain: &Toolchain, manifest: &Path) -> Result<
         targets.find(|target| target["crate_types"].as_array().is_some_and(|types| types.contains(&"cdylib".into())));
     let name = module.and_then(|module| module["name"].as_str()).map(|name| name.replace('-', "_"));
     name.with_context(|| format!("{} has no library of the crate type `cdylib`", manifest.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_folder_has_a_page_of_its_own() {
+        let pages = ["/home/ann/hello", "/home/bob/hello", "/home/ann/chat"].map(|folder| target_of(Path::new(folder)));
+        assert!(pages[0].ends_with("served/home-ann-hello"));
+        assert!(pages[0] != pages[1] && pages[0] != pages[2]);
+    }
+
+    #[test]
+    fn a_folder_without_a_page_is_refused_with_what_to_write() {
+        let error = check_index(Path::new("/nowhere"), "hello").unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere has no index.html; write one that imports ./pkg/hello.js"), "{error}");
+        assert!(check_index(&crate::root().join("examples/hello"), "hello").is_ok());
+    }
 }

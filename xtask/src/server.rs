@@ -23,6 +23,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Fails if a port was chosen and cannot be used: before anything is built.
+    pub fn check(&self) -> Result<()> {
+        self.port.map_or(Ok(()), check_port)
+    }
+
     /// The tests' port, whether it is free or not: `wasm-pack test` looks nowhere else.
     fn or_default(&self) -> Self {
         Self { port: self.port.or(Some(PORT)) }
@@ -39,11 +44,12 @@ pub struct Server {
 impl Server {
     /// Starts the server and waits until it listens.
     pub fn start(shell: &Shell, toolchain: &Toolchain, page: Option<&Path>, options: &Options) -> Result<Server> {
+        options.check()?;
+        let port = options.port.unwrap_or_else(free_port);
         step("building the server", || {
             Ok(toolchain.cargo(shell).args(["build", "--quiet", "--package=wasm-websocket-server"]).run()?)
         })?;
         let program = page::target_folder().join("debug/wasm-websocket-server");
-        let port = options.port.unwrap_or_else(free_port);
         let mut command = Command::new(&program);
         command.arg(format!("--port={port}")).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(page) = page {
@@ -88,7 +94,27 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
 }
 
 fn free_port() -> u16 {
-    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
     // 0 lets the system choose.
-    if is_free(PORT) { PORT } else { 0 }
+    if check_port(PORT).is_ok() { PORT } else { 0 }
+}
+
+/// Fails unless one can listen at the port.
+fn check_port(port: u16) -> Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port));
+    listener.map(drop).with_context(|| format!("port {port} cannot be used; choose another one with --port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_refused_with_what_to_do() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = check_port(port).unwrap_err().to_string();
+        assert_eq!(error, format!("port {port} cannot be used; choose another one with --port"));
+        drop(taken);
+        assert!(check_port(port).is_ok());
+    }
 }
