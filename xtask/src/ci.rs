@@ -35,8 +35,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         ))
     })?;
     step("checking the documentation", || {
-        Ok(cargo(&["doc", "--quiet", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-Dwarnings").run()?)
+        [&["--all-features"][..], &[], &["--no-default-features"]].iter().try_for_each(|features| {
+            Ok(cargo(&[&["doc", "--quiet", "--no-deps"], *features].concat())
+                .env("RUSTDOCFLAGS", "-Dwarnings")
+                .run()?)
+        })
     })?;
+    // By the compiler that has built xtask.
+    step("testing xtask", || Ok(cmd!(shell, "cargo test --quiet --profile xtask --package xtask").run()?))?;
     step("checking the properties for 20,000 seeds", || properties::run(shell, &properties::Options::default()))?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
