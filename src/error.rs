@@ -202,7 +202,7 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    fn variant(&self) -> &'static str {
+    pub(crate) fn variant(&self) -> &'static str {
         match self {
             Self::InvalidUrl(_) => "InvalidUrl",
             Self::InvalidProtocol(_) => "InvalidProtocol",

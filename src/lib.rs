@@ -18,9 +18,19 @@
 //!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
 //! - Dropping the last handle removes the listeners and closes the socket.
 //!
-//! The feature `testing` adds a simulated page, in which code that uses this crate is tested on the host.
-//!
 //! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `json`, on by default | [`codec`]s for JSON by serde_json: `Json` and `JsonBytes` |
+//! | `postcard` | the codec `Postcard`: small, fast, binary |
+//! | `serde-wasm-bindgen` | the codec `JsJson`: JSON by the browser, for values that stay in JavaScript |
+//! | `bytes` | `bytes::Bytes` as a [`Payload`] |
+//! | `testing` | on the host alone, the module [`testing`]: a simulated page, in which code that uses this crate is tested |
+//!
+//! [`testing`]: https://docs.rs/wasm-websocket/latest/x86_64-unknown-linux-gnu/wasm_websocket/testing/
 
 // browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ codec ─▶ you
 // browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ codec ◀─ you
@@ -99,6 +109,18 @@ mod texts {
     struct Readme;
     #[doc = include_str!("../docs/recipes.md")]
     struct Recipes;
+    #[doc = include_str!("../docs/first-page.md")]
+    struct FirstPage;
+    #[doc = include_str!("../docs/protocols.md")]
+    struct Protocols;
+    #[doc = include_str!("../docs/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../docs/frameworks.md")]
+    struct Frameworks;
+    #[doc = include_str!("../docs/troubleshooting.md")]
+    struct Troubleshooting;
+    #[doc = include_str!("../docs/deploying.md")]
+    struct Deploying;
     #[doc = include_str!("../docs/migration.md")]
     struct Migration;
 }

@@ -200,7 +200,7 @@ impl<S: Clone, Out, C> Clone for Typed<S, Out, (), C> {
 }
 
 impl WebSocketStream {
-    /// Converts the connection into a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json).
+    /// Converts the connection into a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`.
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }

@@ -60,11 +60,11 @@ fn sys_depends_on_plain_types_only() {
 }
 
 #[test]
-fn the_readme_has_the_first_page_as_it_is_tested() {
-    let readme = fs::read_to_string("README.md").unwrap();
+fn the_documentation_has_the_first_page_as_it_is_tested() {
+    let documentation = fs::read_to_string("docs/first-page.md").unwrap();
     for file in ["src/lib.rs", "index.html"] {
         let text = fs::read_to_string(Path::new("examples/hello").join(file)).unwrap();
-        assert!(readme.contains(&text), "the README has another {file}");
+        assert!(documentation.contains(&text), "docs/first-page.md has another {file}");
     }
 }
 

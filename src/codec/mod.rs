@@ -11,6 +11,10 @@
 //! “Bytes more” is what a codec adds to a brotli-compressed app. The times are CPU times relative to JavaScript's own `JSON`,
 //! for 1 to 1,000 records of about 100 bytes. `cargo xtask bench --codecs --rounds 5` measures both; all numbers are in
 //! `bench/CODECS.md`. They are why serde_json is the default, and [`JsJson`] is for values that stay in JavaScript.
+//!
+#![cfg_attr(not(feature = "json"), doc = "[`Json`]: crate#features\n[`JsonBytes`]: crate#features")]
+#![cfg_attr(not(feature = "postcard"), doc = "[`Postcard`]: crate#features")]
+#![cfg_attr(not(feature = "serde-wasm-bindgen"), doc = "[`JsJson`]: crate#features")]
 
 #[cfg(feature = "json")]
 mod finite;

@@ -103,7 +103,7 @@ impl Reconnecting {
         self.sender.clone()
     }
 
-    /// The connection as a stream of `In` and a sink of `Out`, by a codec such as [`Json`](crate::codec::Json). `get_ref` leads
+    /// The connection as a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`. `get_ref` leads
     /// to everything else.
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)

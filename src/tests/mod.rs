@@ -24,6 +24,7 @@ mod redact;
 mod sending;
 #[cfg(not(target_arch = "wasm32"))]
 mod simulation;
+mod texts;
 mod unwind;
 
 #[cfg(target_arch = "wasm32")]
