@@ -217,17 +217,27 @@ fn wakes(queue: &mut Queue<Message>, arriving: usize, times: usize) -> Vec<When>
 
 #[test]
 fn a_reader_that_waits_is_not_overrun_by_what_a_turn_gathers() {
-    let queue = &mut limited(1000, 16, Overflow::Close);
-    // Turns have paid.
+    for (bytes, messages) in [(1000, 16), (16, 1000)] {
+        let queue = &mut limited(bytes, messages, Overflow::Close);
+        // Turns have paid.
+        assert_eq!(wakes(queue, 5, 20).last(), Some(&When::NextTurn));
+        let _ = queue.wait(Waker::noop());
+        let woken: Vec<_> = (0..16).map(|message| queue.push((message, 1)).unwrap()).collect();
+        assert!(matches!(woken[0], Some(Wake::NextTurn)));
+        assert!(woken[1..8].iter().all(Option::is_none));
+        assert!(matches!(woken[8], Some(Wake::Now(_))), "it is half full");
+        // The turn has nobody left to wake.
+        assert!(queue.turn().is_none());
+        assert_eq!(taken(queue).len(), 16);
+    }
+}
+
+#[test]
+fn a_message_that_takes_half_of_the_limit_wakes_the_reader_at_once() {
+    let queue = &mut limited(16, 1000, Overflow::Close);
     assert_eq!(wakes(queue, 5, 20).last(), Some(&When::NextTurn));
     let _ = queue.wait(Waker::noop());
-    let woken: Vec<_> = (0..16).map(|message| queue.push((message, 1)).unwrap()).collect();
-    assert!(matches!(woken[0], Some(Wake::NextTurn)));
-    assert!(woken[1..8].iter().all(Option::is_none));
-    assert!(matches!(woken[8], Some(Wake::Now(_))), "it is half full");
-    // The turn has nobody left to wake.
-    assert!(queue.turn().is_none());
-    assert_eq!(taken(queue).len(), 16);
+    assert!(matches!(queue.push((0, 9)), Ok(Some(Wake::Now(_)))));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use futures_util::{AsyncReadExt, AsyncWriteExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
-use wasm_websocket::ByteStream;
+use wasm_websocket::{ByteStream, Error};
 
 use crate::account::{Account, connect};
 use crate::dialect::{Dialect, bytes};
@@ -65,7 +65,16 @@ async fn run(world: Rc<World>, plan: Plan) {
         account.give_up_when_stuck();
         world.limit_memory(&plan.memory);
         let stream = stream.into_byte_stream();
-        Task { account: Rc::clone(&account), stream, written: Rc::default(), read: 0, end: None }.run(&plan).await;
+        Task {
+            account: Rc::clone(&account),
+            stream,
+            written: Rc::default(),
+            read: 0,
+            has_little_memory: !plan.memory.is_empty(),
+            end: None,
+        }
+        .run(&plan)
+        .await;
     }
     account.check().await;
 }
@@ -76,6 +85,7 @@ struct Task {
     stream: ByteStream,
     written: Rc<Cell<u64>>,
     read: u64,
+    has_little_memory: bool,
     /// What reading gave last, if it was the end.
     end: Option<Result<(), String>>,
 }
@@ -125,6 +135,21 @@ impl Task {
         self.account.close_sink(self.stream.close()).await
     }
 
+    /// Checks that reading fails only if bytes may be missing.
+    fn is_justified(&self, error: &io::Error) {
+        let account = &self.account;
+        let error = error.get_ref().and_then(|error| error.downcast_ref()).expect("it is one of the crate's");
+        let is_justified = match error {
+            Error::Overflow => self.stream.get_ref().dropped() > 0,
+            Error::Unclean(event) => !event.was_clean && self.stream.get_ref().close_event().as_ref() == Some(event),
+            Error::CloseTimeout(_) | Error::ClosedHere => account.sink_closes.get(),
+            Error::UnexpectedText => account.conversation.are_texts.borrow().contains(&true),
+            Error::OutOfMemory(_) => self.has_little_memory,
+            _ => false,
+        };
+        assert!(is_justified, "{error}, for no reason");
+    }
+
     async fn read(&mut self, len: usize) {
         let mut buffer = vec![0; len.max(1)];
         let read = self.stream.read(&mut buffer).await;
@@ -138,7 +163,10 @@ impl Task {
                 self.read += len as u64;
                 return;
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => {
+                self.is_justified(&error);
+                Err(error.to_string())
+            }
         };
         assert!(self.end.as_ref().is_none_or(|last| *last == end), "after {:?} comes {end:?}", self.end);
         let sent = self.account.conversation.sent_bytes.get();

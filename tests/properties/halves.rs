@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -288,6 +289,8 @@ async fn read(account: &Rc<Account>, mut receiver: Receiver, steps: Vec<Read>) {
 /// Takes the next message. False if there is none any more; none if there is none in time.
 async fn next(account: &Account, receiver: &mut Receiver, limit: Option<u32>) -> Option<bool> {
     let world = &account.world;
+    let is_over = account.reading.is_over();
+    assert_eq!(receiver.is_terminated(), is_over, "the stream says of itself that it is over");
     let received = world.until_end(world.within(limit, receiver.next())).await??;
     match received {
         Some(Ok(message)) => account.received(message).await,
