@@ -24,8 +24,8 @@ pub enum Dialect {
 pub struct Value {
     pub number: u32,
     padding: String,
-    /// Some are none that JSON has.
-    ratio: f64,
+    /// Some are none that JSON has. Within something else, which codecs must look into.
+    ratio: Option<f64>,
 }
 
 /// The digits of a number.
@@ -34,7 +34,7 @@ pub const DIGITS: usize = 8;
 impl Value {
     /// One that every codec can encode.
     pub fn new(number: u32, letter: Letter) -> Self {
-        Self { number, padding: "x".repeat(letter.len as usize), ratio: f64::from(number) / 4.0 }
+        Self { number, padding: "x".repeat(letter.len as usize), ratio: Some(f64::from(number) / 4.0) }
     }
 
     /// One that JSON may not have.
@@ -44,12 +44,12 @@ impl Value {
             2 => f64::INFINITY,
             _ => f64::from(number) / 4.0,
         };
-        Self { ratio, ..Self::new(number, letter) }
+        Self { ratio: Some(ratio), ..Self::new(number, letter) }
     }
 
     /// Its number, if it has come as it was sent.
     pub fn check(&self) -> u32 {
-        let is_same = self.ratio == f64::from(self.number) / 4.0 || !self.ratio.is_finite();
+        let is_same = self.ratio.is_some_and(|ratio| ratio == f64::from(self.number) / 4.0 || !ratio.is_finite());
         assert!(is_same && is_padding(self.padding.as_bytes()), "value {} has changed on its way", self.number);
         self.number
     }
