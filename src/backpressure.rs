@@ -1,14 +1,15 @@
 //! Makes senders wait, in a line, while too much of what was sent is still with the browser.
 
 use std::iter;
-use std::mem::{replace, take};
+use std::mem::take;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::notify::wake_each;
+use crate::places::{Places, WaitsFor, Whose};
 use crate::sys::Alarm;
 use crate::{Options, ReadyState};
 
@@ -19,34 +20,13 @@ use crate::{Options, ReadyState};
 pub(crate) struct Line {
     high_water_mark: u64,
     low_water_mark: u64,
-    /// In the order in which they began to wait.
-    places: Vec<Place>,
-    last_id: u64,
+    places: Places,
     look: Option<Look>,
     /// How many looks have seen that something had left.
     falls: u64,
     /// A look was asked for because a message has arrived.
     is_hinted: bool,
     pace: Pace,
-}
-
-struct Place {
-    id: u64,
-    waits_for: WaitsFor,
-    /// None once it was woken.
-    waker: Option<Waker>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum WaitsFor {
-    /// A sender for its turn: the first one for the low water mark, the others for those before them.
-    Turn,
-    /// A sender whose turn it is, to be polled.
-    Call,
-    /// A flush.
-    EmptyBuffer,
-    /// Called, but not polled by the next turn, or a flush that is done: it may go on, and holds up nobody.
-    Nothing,
 }
 
 /// The next look at the socket, and what the last one saw.
@@ -72,7 +52,7 @@ impl Connection {
     /// Returns whether a newcomer may send now: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
         let line = &mut *self.line.borrow_mut();
-        line.first().is_none() && self.is_below_high(line, self.socket().buffered_amount())
+        !line.places.has_sender() && self.is_below_high(line, self.socket().buffered_amount())
     }
 
     /// Resolves when it is the caller's turn to send, or with the state of a socket that is not open.
@@ -85,17 +65,15 @@ impl Connection {
             return Poll::Ready(Err(state));
         }
         let mut line = self.line.borrow_mut();
-        let (own, is_draining) = (wait.id(), line.is_draining());
-        let is_missed = line.find(own).is_some_and(|own| own.waits_for == WaitsFor::Nothing);
-        let is_next = is_missed || line.first().is_none_or(|first| first.id == own);
-        let has_room = if is_draining && !is_missed {
+        let whose = line.places.turn(wait.id());
+        let has_room = if line.places.wants_room() && whose != Whose::Missed {
             amount <= line.low_water_mark
         } else {
             self.is_below_high(&mut line, amount)
         };
-        if is_next && has_room {
-            if let (false, Some(own)) = (is_missed, line.find(own)) {
-                own.waits_for = WaitsFor::Call;
+        if whose != Whose::Anothers && has_room {
+            if whose == Whose::Own {
+                line.places.comes(wait.id());
             }
             return Poll::Ready(Ok(()));
         }
@@ -129,7 +107,7 @@ impl Connection {
     /// since, and in hidden tabs timers come late.
     pub fn hint(self: &Rc<Self>) {
         let mut line = self.line.borrow_mut();
-        line.is_hinted = line.is_waited_in();
+        line.is_hinted = line.places.is_waited_in();
         if line.is_hinted {
             drop(line);
             self.ask_for_turn();
@@ -152,7 +130,7 @@ impl Connection {
     pub fn wake_senders(&self) {
         let mut line = self.line.borrow_mut();
         line.look = None;
-        line.places.iter_mut().for_each(|place| place.waits_for = WaitsFor::Nothing);
+        line.places.release(None);
         drop(line);
         self.wake_called();
     }
@@ -168,22 +146,15 @@ impl Connection {
 
     /// Takes a place in the line, or keeps it.
     fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor, amount: u64) {
-        let waker = Some(context.waker().clone());
+        let waker = context.waker().clone();
         let mut line = self.line.borrow_mut();
-        if !line.is_waited_in() || (waits_for == WaitsFor::Turn && line.first().is_none()) {
+        if !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender()) {
             line.look = Some(self.look_after(0, amount));
         }
-        // What a waker drops may have a place here, too, so none is dropped before the line is let go.
-        if let Some(own) = line.find(wait.id()) {
-            own.waits_for = waits_for;
-            let last = replace(&mut own.waker, waker);
-            drop(line);
-            drop(last);
-        } else {
-            line.last_id += 1;
-            let id = line.last_id;
-            line.places.push(Place { id, waits_for, waker });
-            drop(line);
+        let (id, last) = line.places.enter(wait.id(), waits_for, waker);
+        drop(line);
+        drop(last);
+        if id != wait.id() {
             *wait = Wait(Some((Rc::clone(self), id)));
         }
     }
@@ -191,10 +162,8 @@ impl Connection {
     /// Gives a place up. If it was its turn, it is the next one's.
     fn leave(self: &Rc<Self>, id: u64) {
         let mut line = self.line.borrow_mut();
-        let Some(own) = line.find(id) else { return };
-        let (was_called, waker) = (own.waits_for == WaitsFor::Call, own.waker.take());
-        line.places.retain(|place| place.id != id);
-        if !line.is_waited_in() {
+        let (was_called, waker) = line.places.leave(id);
+        if !line.places.is_waited_in() {
             line.look = None;
         }
         if was_called {
@@ -207,16 +176,14 @@ impl Connection {
 
     /// Makes it the first sender's turn, and looks in the next turn of the event loop whether it has come.
     fn call(self: &Rc<Self>, line: &mut Line, amount: u64) {
-        let Some(first) = line.first() else { return };
-        first.waits_for = WaitsFor::Call;
-        if line.look.as_ref().is_none_or(|look| look.delay > 0) {
+        if line.places.call() && line.look.as_ref().is_none_or(|look| look.delay > 0) {
             line.look = Some(self.look_after(0, amount));
         }
     }
 
     /// Wakes those who need not wait any longer.
     fn wake_called(&self) {
-        wake_each(iter::from_fn(|| self.line.borrow_mut().take_called()));
+        wake_each(iter::from_fn(|| self.line.borrow_mut().places.take_called()));
     }
 
     /// Looks who can go on, because a look was due so many milliseconds ago, or because of a hint.
@@ -226,22 +193,20 @@ impl Connection {
             return self.wake_senders();
         }
         let mut line = self.line.borrow_mut();
-        let is_draining = line.is_draining();
+        let is_draining = line.places.wants_room();
         line.falls += u64::from(line.look.as_ref().is_some_and(|last| amount < last.amount));
         let last = if late_by.is_some() { line.look.take() } else { None };
         if let (Some(late_by), Some(last)) = (late_by, &last) {
             line.pace.learn(last.delay, late_by, amount, is_draining);
         }
-        if is_draining && amount <= line.low_water_mark {
-            self.call(&mut line, amount);
-        } else if let (false, Some(_), Some(first)) = (is_draining, late_by, line.first()) {
-            first.waits_for = WaitsFor::Nothing;
+        let is_free = if is_draining { amount <= line.low_water_mark } else { late_by.is_some() && line.places.miss() };
+        if is_free {
             self.call(&mut line, amount);
         }
         if amount == 0 {
-            line.let_flushes_go();
+            line.places.release(Some(WaitsFor::EmptyBuffer));
         }
-        if line.look.is_none() && line.is_waited_in() {
+        if line.look.is_none() && line.places.is_waited_in() {
             let delay = match last {
                 Some(last) if amount >= last.amount => (last.delay * 2).clamp(SHORTEST_DELAY, LONGEST_DELAY),
                 _ => SHORTEST_DELAY,
@@ -274,44 +239,12 @@ impl Line {
         Self {
             high_water_mark,
             low_water_mark: options.low_water_mark.min(high_water_mark),
-            places: Vec::new(),
-            last_id: 0,
+            places: Places::default(),
             look: None,
             falls: 0,
             is_hinted: false,
             pace: Pace::default(),
         }
-    }
-
-    fn find(&mut self, id: u64) -> Option<&mut Place> {
-        self.places.iter_mut().find(|place| place.id == id)
-    }
-
-    /// The sender whose turn is next, or has come.
-    fn first(&mut self) -> Option<&mut Place> {
-        self.places.iter_mut().find(|place| matches!(place.waits_for, WaitsFor::Turn | WaitsFor::Call))
-    }
-
-    /// Whether the first sender waits for the low water mark.
-    fn is_draining(&mut self) -> bool {
-        self.first().is_some_and(|first| first.waits_for == WaitsFor::Turn)
-    }
-
-    /// Whether there is something to look for.
-    fn is_waited_in(&self) -> bool {
-        self.places.iter().any(|place| place.waits_for != WaitsFor::Nothing)
-    }
-
-    /// Lets those go on who wait for the buffer to be empty.
-    fn let_flushes_go(&mut self) {
-        let flushes = self.places.iter_mut().filter(|place| place.waits_for == WaitsFor::EmptyBuffer);
-        flushes.for_each(|flush| flush.waits_for = WaitsFor::Nothing);
-    }
-
-    /// The waker of one who can go on and was not woken.
-    fn take_called(&mut self) -> Option<Waker> {
-        let is_called = |place: &&mut Place| matches!(place.waits_for, WaitsFor::Call | WaitsFor::Nothing);
-        self.places.iter_mut().filter(is_called).find_map(|place| place.waker.take())
     }
 }
 

@@ -42,6 +42,7 @@ mod sys;
 mod lifecycle;
 mod message;
 mod notify;
+mod places;
 
 mod queue;
 mod receiver;

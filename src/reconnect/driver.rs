@@ -81,8 +81,8 @@ impl Driver {
         shared.handle(Event::Connection(link.generation, signal));
     }
 
-    /// Hands over what is pending, as far as there is room.
-    fn hand_over(&mut self, shared: &Shared, context: &mut Context<'_>) {
+    /// Hands over what is pending, as far as there is room, before those who wait for room.
+    fn hand_over(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) {
         let mut has_sent = false;
         let is_pending = || {
             let machine = shared.machine.borrow();
@@ -102,6 +102,7 @@ impl Driver {
         if has_sent {
             shared.notify.wake_all();
         }
+        shared.poll_line(context);
     }
 
     /// Does what is to be done. Whether there was anything.

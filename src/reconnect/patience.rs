@@ -1,19 +1,19 @@
 //! Waiting for a connection that comes back: for room in it, for a flush, and for the end.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::iter;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 use super::link::Link;
 use super::machine::Machine;
 use super::shared::Shared;
 use crate::backpressure::Wait;
-use crate::notify::Waiter;
+use crate::notify::{Waiter, wake_each};
+use crate::places::{WaitsFor, Whose};
+use crate::sys::in_next_turn;
 use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 
-/// One who waits, also for room in a connection or for its buffer to be empty, as long as it is the same connection.
+/// One who waits, also for the buffer of a connection to be empty, as long as it is the same connection.
 #[derive(Default)]
 pub(crate) struct Patience {
     in_link: Option<(u64, Wait)>,
@@ -22,110 +22,86 @@ pub(crate) struct Patience {
 
 /// A sender who waits for room. Its turn lasts until this is dropped, so that its message goes out before the next one's turn.
 #[derive(Default)]
-pub(crate) struct Turn {
-    place: Option<Place>,
-    patience: Patience,
-}
-
-/// The line of senders who wait for room, in the order in which they began to. Only the first one looks for room.
-#[derive(Default)]
-pub(crate) struct Line {
-    waiting: RefCell<VecDeque<(Rc<()>, Waker)>>,
-}
-
-/// A place in the line. It is given up when this is dropped.
-struct Place {
-    line: Weak<Line>,
-    id: Rc<()>,
-}
-
-impl Line {
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.borrow().is_empty()
-    }
-
-    /// Whether nobody waits before one who has this place, or none yet.
-    fn is_next(&self, place: Option<&Place>) -> bool {
-        match (self.waiting.borrow().front(), place) {
-            (Some((first, _)), Some(place)) => Rc::ptr_eq(first, &place.id),
-            (first, _) => first.is_none(),
-        }
-    }
-
-    /// Takes a place, or keeps it.
-    fn enter(self: &Rc<Self>, place: &mut Option<Place>, context: &Context<'_>) {
-        let waker = context.waker().clone();
-        let id = Rc::clone(&place.get_or_insert_with(|| Place { line: Rc::downgrade(self), id: Rc::default() }).id);
-        let mut waiting = self.waiting.borrow_mut();
-        let own = waiting.iter_mut().find(|(waiting, _)| Rc::ptr_eq(waiting, &id));
-        let last = match own {
-            Some((_, own)) => Some(std::mem::replace(own, waker)),
-            None => {
-                waiting.push_back((id, waker));
-                None
-            }
-        };
-        drop(waiting);
-        drop(last);
-    }
-
-    /// Gives a place up. If it was the first, it is the next one's turn.
-    fn leave(&self, id: &Rc<()>) {
-        let mut waiting = self.waiting.borrow_mut();
-        let Some(own) = waiting.iter().position(|(waiting, _)| Rc::ptr_eq(waiting, id)) else { return };
-        let left = waiting.remove(own);
-        let next = waiting.front().filter(|_| own == 0).map(|(_, waker)| waker.clone());
-        drop(waiting);
-        drop(left);
-        next.into_iter().for_each(Waker::wake);
-    }
-}
-
-// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: the line is changed in
-// one step, and no foreign code runs meanwhile.
-impl UnwindSafe for Place {}
-impl RefUnwindSafe for Place {}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(line) = self.line.upgrade() {
-            line.leave(&self.id);
-        }
-    }
-}
+pub(crate) struct Turn(Option<(Rc<Shared>, u64)>);
 
 impl Shared {
     /// Resolves when it is the caller's turn to give a message, or with the error for which it cannot.
-    pub fn poll_room(&self, context: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Error>> {
-        let room = match self.look(Machine::refusal) {
-            Some(refusal) => Poll::Ready(Err(refusal)),
-            None if self.line.is_next(turn.place.as_ref()) => self.poll_room_next(context, &mut turn.patience),
-            None => Poll::Pending,
-        };
-        match room {
-            Poll::Pending => self.line.enter(&mut turn.place, context),
-            Poll::Ready(Err(_)) => *turn = Turn::default(),
-            Poll::Ready(Ok(())) => {}
+    pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, turn: &mut Turn) -> Poll<Result<(), Error>> {
+        if let Some(refusal) = self.look(Machine::refusal) {
+            *turn = Turn::default();
+            return Poll::Ready(Err(refusal));
         }
-        room
+        let whose = self.line.borrow_mut().turn(turn.id());
+        let room = if whose == Whose::Anothers { Poll::Pending } else { self.room(Link::has_room) };
+        if room.is_ready() {
+            if whose == Whose::Own {
+                self.line.borrow_mut().comes(turn.id());
+            }
+            if matches!(room, Poll::Ready(Err(_))) {
+                *turn = Turn::default();
+            }
+            return room;
+        }
+        let (id, last) = self.line.borrow_mut().enter(turn.id(), WaitsFor::Turn, context.waker().clone());
+        drop(last);
+        if id != turn.id() {
+            *turn = Turn(Some((Rc::clone(self), id)));
+        }
+        if whose != Whose::Anothers {
+            // The driver waits for room in its place.
+            self.wake();
+        }
+        Poll::Pending
     }
 
-    /// The same for one before whom nobody waits.
-    fn poll_room_next(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
-        let is_open = self.look(Machine::is_open) && self.link().is_some_and(|link| link.is_open());
-        // What is pending goes first.
-        let can_send = is_open && !self.look(|machine| machine.outbox.is_pending());
-        let room = if can_send { self.poll_link(context, patience, Link::poll_room) } else { Poll::Pending };
-        match room {
-            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-            Poll::Pending if is_open => return self.wait(context, patience),
-            // There is no connection, or there will be none.
-            _ => {}
+    /// Calls the sender who waits first when there is room, or everyone if nothing is taken any more. Only the driver waits for
+    /// room in a connection, since a sender may never be polled again.
+    pub fn poll_line(self: &Rc<Self>, context: &mut Context<'_>) {
+        if self.look(Machine::refusal).is_some() {
+            self.line.borrow_mut().release(None);
+            return self.wake_called();
+        }
+        let (mut wait, wants_room) = (self.room.take(), self.line.borrow_mut().wants_room());
+        if wants_room && self.room(|link| link.poll_room(context, &mut wait).is_ready()).is_pending() {
+            return self.room.set(wait);
+        }
+        drop(wait);
+        if wants_room {
+            self.call();
+        }
+    }
+
+    /// Makes it the first sender's turn, and looks in the next turn of the event loop whether it has come.
+    fn call(self: &Rc<Self>) {
+        if self.line.borrow_mut().call() && !self.is_watched.replace(true) {
+            let shared = Rc::downgrade(self);
+            in_next_turn(move || {
+                let Some(shared) = shared.upgrade() else { return };
+                shared.is_watched.set(false);
+                let is_missed = shared.line.borrow_mut().miss();
+                if is_missed {
+                    shared.call();
+                }
+            });
+        }
+        self.wake_called();
+    }
+
+    /// Wakes those who need not wait any longer.
+    fn wake_called(&self) {
+        wake_each(iter::from_fn(|| self.line.borrow_mut().take_called()));
+    }
+
+    /// Whether a message can be given by one before whom nobody waits.
+    fn room(&self, has_room: impl FnOnce(&Link) -> bool) -> Poll<Result<(), Error>> {
+        if let Some(link) = self.link().filter(|link| self.look(Machine::is_open) && link.is_open()) {
+            // What is pending goes first.
+            let can_send = !self.look(|machine| machine.outbox.is_pending()) && has_room(&link);
+            return if can_send { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
         match self.look(|machine| (machine.outbox.has_room(), machine.outbox.when_full())) {
             (true, _) => Poll::Ready(Ok(())),
-            (false, WhenFull::Wait) => self.wait(context, patience),
+            (false, WhenFull::Wait) => Poll::Pending,
             (false, _) => Poll::Ready(Err(Error::Full)),
         }
     }
@@ -142,7 +118,7 @@ impl Shared {
     /// Resolves when nothing is pending, and the browser holds nothing either.
     pub fn poll_flush(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
         ready!(self.poll_handed_over(context, patience))?;
-        if self.look(Machine::is_open) && self.poll_link(context, patience, Link::poll_empty).is_pending() {
+        if self.look(Machine::is_open) && self.poll_empty(context, patience).is_pending() {
             return self.wait(context, patience);
         }
         // What has not left with a connection that is gone is in doubt, as is told.
@@ -157,18 +133,14 @@ impl Shared {
         self.wait(context, patience)
     }
 
-    fn poll_link(
-        &self,
-        context: &mut Context<'_>,
-        patience: &mut Patience,
-        poll: impl Fn(&Link, &mut Context<'_>, &mut Wait) -> Poll<Result<(), ReadyState>>,
-    ) -> Poll<Result<(), ReadyState>> {
-        let Some(link) = self.link() else { return Poll::Ready(Err(ReadyState::Closed)) };
+    /// Resolves when the browser holds nothing, also if there is no connection.
+    fn poll_empty(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<()> {
+        let Some(link) = self.link() else { return Poll::Ready(()) };
         let (_, wait) = match patience.in_link.take() {
             Some((of, wait)) if of == link.generation => patience.in_link.insert((of, wait)),
             _ => patience.in_link.insert((link.generation, Wait::default())),
         };
-        poll(&link, context, wait)
+        link.poll_empty(context, wait).map(drop)
     }
 
     fn look<T>(&self, look: impl Fn(&Machine<Message>) -> T) -> T {
@@ -178,5 +150,26 @@ impl Shared {
     fn wait<T>(&self, context: &Context<'_>, patience: &mut Patience) -> Poll<T> {
         self.notify.wait(&mut patience.waiter, context.waker());
         Poll::Pending
+    }
+}
+
+impl Turn {
+    /// The number of the place in the line. 0 is none's.
+    fn id(&self) -> u64 {
+        self.0.as_ref().map_or(0, |(_, id)| *id)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some((shared, id)) = &self.0 else { return };
+        let (was_called, waker) = shared.line.borrow_mut().leave(*id);
+        drop(waker);
+        if !shared.line.borrow_mut().has_sender() {
+            drop(shared.room.take());
+        }
+        if was_called {
+            shared.call();
+        }
     }
 }

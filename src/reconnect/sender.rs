@@ -234,9 +234,7 @@ impl ReconnectingSender {
 
     /// Takes back the queued messages, in order: they will not be sent.
     pub fn take_queued(&self) -> Vec<Message> {
-        let queued = self.shared().machine.borrow_mut().outbox.take_queued();
-        self.shared().notify.wake_all();
-        queued
+        self.shared().take_queued()
     }
 }
 

@@ -13,9 +13,10 @@ use super::inbox::Inbox;
 use super::link::Link;
 use super::machine::Machine;
 use super::outbox::Outbox;
-use super::patience::Line;
 use super::state::Announcer;
+use crate::backpressure::Wait;
 use crate::notify::Notify;
+use crate::places::Places;
 use crate::queue::{Len, Overfull, Wake};
 use crate::sys::{Data, in_next_turn, now, random};
 use crate::{
@@ -52,10 +53,13 @@ pub(crate) struct Shared {
     pub close_frame: RefCell<Option<(CloseCode, CloseReason)>>,
     /// How it ended, once it has.
     pub end: RefCell<Option<Result<Option<CloseEvent>, Error>>>,
-    /// Wakes those who wait for room, for a flush, or for the end.
+    /// Wakes those who wait for a flush, or for the end.
     pub notify: Notify,
-    /// Of those who wait for room, only the first one waits there.
-    pub line: Rc<Line>,
+    /// Those who wait for room, and where the driver waits for it in their place.
+    pub line: RefCell<Places>,
+    pub room: Cell<Wait>,
+    /// Whether the next turn of the event loop looks for a sender that has missed its turn.
+    pub is_watched: Cell<bool>,
     driver: Cell<Option<Box<Driver>>>,
     task: RefCell<Option<Waker>>,
     is_dropped: Cell<bool>,
@@ -74,7 +78,9 @@ impl Shared {
             close_frame: RefCell::default(),
             end: RefCell::default(),
             notify: Notify::default(),
-            line: Rc::default(),
+            line: RefCell::default(),
+            room: Cell::default(),
+            is_watched: Cell::default(),
             driver: Cell::default(),
             task: RefCell::default(),
             is_dropped: Cell::default(),
@@ -170,6 +176,7 @@ impl Shared {
 
     /// Drops the connection.
     pub fn drop_link(&self) {
+        drop(self.room.take());
         let link = self.link.take();
         drop(link);
         self.notify.wake_all();
@@ -268,7 +275,7 @@ impl Shared {
         let mut machine = self.machine.borrow_mut();
         let refused = match (machine.refusal(), link) {
             (Some(refusal), _) => refusal,
-            (None, _) if !is_its_turn && !self.line.is_empty() => Error::Full,
+            (None, _) if !is_its_turn && self.line.borrow_mut().has_sender() => Error::Full,
             (None, Some(link)) if machine.is_open() && !machine.outbox.is_pending() => {
                 if has_room {
                     let number = machine.outbox.take_in_hand(len);
@@ -313,6 +320,19 @@ impl Shared {
         self.machine.borrow_mut().outbox.confirm_up_to(number)
     }
 
+    /// Takes back what is queued.
+    pub fn take_queued(&self) -> Vec<Message> {
+        let queued = self.machine.borrow_mut().outbox.take_queued();
+        self.has_less_pending();
+        queued
+    }
+
+    /// Perhaps nothing is pending any more, or the queue has room.
+    fn has_less_pending(&self) {
+        self.notify.wake_all();
+        self.wake();
+    }
+
     /// A copy of the messages in doubt.
     pub fn in_doubt(&self) -> InDoubt {
         let (count, messages) = self.machine.borrow().outbox.in_doubt();
@@ -321,7 +341,7 @@ impl Shared {
 
     pub fn take_in_doubt(&self) -> InDoubt {
         let (count, messages) = self.machine.borrow_mut().outbox.take_in_doubt();
-        self.notify.wake_all();
+        self.has_less_pending();
         InDoubt { count, messages }
     }
 

@@ -279,6 +279,48 @@ fn a_sender_that_waits_no_more_makes_way() {
 }
 
 #[test]
+fn a_sink_that_is_polled_no_more_holds_nobody_up() {
+    for is_connected in [true, false] {
+        let (page, server) = page();
+        page.run(async {
+            let feed = connect(ReconnectOptions::new().queue(1 << 20, 1, WhenFull::Wait));
+            let connected = if is_connected { Some(server.accept().await) } else { None };
+            if is_connected {
+                until(&mut feed.states(), |state| *state == State::Open).await;
+                feed.send(vec![0; 4 << 20]).await.unwrap();
+            } else {
+                feed.send("first").await.unwrap();
+            }
+            // A sink whose owner has lost interest, and a future that nobody polls.
+            let mut sink = feed.sender();
+            assert!(SinkExt::<Message>::feed(&mut sink, "lost".into()).now_or_never().is_none());
+            let mut sleepy = Box::pin(feed.send("sleepy"));
+            assert!(sleepy.as_mut().now_or_never().is_none());
+            let sender = feed.sender();
+            page.spawn(async move {
+                for text in ["one", "two"] {
+                    sender.send(text).await.unwrap();
+                }
+            });
+            let mut peer = match connected {
+                Some(peer) => peer,
+                None => server.accept().await,
+            };
+            assert!(peer.receive().await.is_some());
+            for expected in ["one", "two"] {
+                assert_eq!(peer.receive().await, Some(expected.into()));
+            }
+            // It has missed its turn, and needs no other. Nor does who comes now wait for those who may never come.
+            feed.try_send("three").unwrap();
+            sleepy.await.unwrap();
+            for expected in ["three", "sleepy"] {
+                assert_eq!(peer.receive().await, Some(expected.into()));
+            }
+        });
+    }
+}
+
+#[test]
 fn messages_in_doubt_are_sent_again_before_queued_ones() {
     let (page, server) = page();
     page.run(async {
@@ -570,7 +612,6 @@ fn a_page_that_was_frozen_keeps_its_connection() {
     }
 }
 
-// As behind a proxy with an idle timeout.
 #[test]
 fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
     for sends in [true, false] {
