@@ -317,7 +317,16 @@ impl Shared {
 
     /// Says that the peer has received messages up to a number.
     pub fn confirm(&self, number: u64) -> u64 {
-        self.machine.borrow_mut().outbox.confirm_up_to(number)
+        let mut machine = self.machine.borrow_mut();
+        let was_pending = machine.outbox.is_pending();
+        let confirmed = machine.outbox.confirm_up_to(number);
+        let is_pending = machine.outbox.is_pending();
+        drop(machine);
+        // Messages in doubt that were to be sent again.
+        if was_pending && !is_pending {
+            self.has_less_pending();
+        }
+        confirmed
     }
 
     /// Takes back what is queued.

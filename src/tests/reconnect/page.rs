@@ -551,6 +551,28 @@ fn a_preamble_receives_though_the_receive_queue_is_full() {
     }
 }
 
+// Nobody is left to send again what the peer is known to have.
+#[test]
+fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new().when_lost(WhenLost::Resend).backoff(Backoff::new().floor(seconds(60)));
+    page.run(async {
+        let (feed, peer) = open(options.queue(1, 1, WhenFull::Wait), &server).await;
+        assert_eq!(feed.send("in doubt").await, Ok(1));
+        page.sleep(seconds(1)).await;
+        peer.reset();
+        waiting(&mut feed.states()).await;
+        let (flushed, world) = (feed.sender(), page.clone());
+        let flushing = async { flushed.flush().await.map(|()| world.elapsed()) };
+        let confirming = async {
+            page.sleep(seconds(1)).await;
+            (feed.confirm(1), page.elapsed())
+        };
+        let (flushed, (confirmed, at)) = join(flushing, confirming).await;
+        assert_eq!((flushed, confirmed), (Ok(at), 1));
+    });
+}
+
 #[test]
 fn too_many_messages_close_for_good_and_say_so_last() {
     let (page, server) = page();
