@@ -203,8 +203,7 @@ impl<T: Len> Queue<T> {
     pub fn discard(&mut self) -> Option<Waker> {
         self.messages = VecDeque::new();
         self.bytes = 0;
-        self.limit = Limit { bytes: 0, messages: 0, overflow: Overflow::DropNewest };
-        self.reader.take()
+        self.end(None)
     }
 
     /// Takes all messages at once.

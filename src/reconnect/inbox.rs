@@ -72,9 +72,9 @@ impl<T: Len> Inbox<T> {
 
     /// Ends it at once: the reader has its last item.
     #[must_use = "it must be dropped when no borrow is held"]
-    pub fn cut(&mut self) -> [Option<Waker>; 2] {
+    pub fn cut(&mut self) -> Option<Waker> {
         (self.has_ended, self.error) = (true, None);
-        [self.queue.discard(), self.queue.end(None)]
+        self.queue.discard()
     }
 
     /// Whether the reader was told that there is nothing more.

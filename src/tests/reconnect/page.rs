@@ -573,6 +573,32 @@ fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() 
     });
 }
 
+// There is nobody to read them, but for the preamble.
+#[test]
+fn a_preamble_receives_all_messages_though_only_a_sender_is_left() {
+    let (page, server) = page();
+    let received = Rc::new(Cell::new(0));
+    let (seen, world) = (received.clone(), page.clone());
+    let options = ReconnectOptions::new()
+        .connection(Options::new().receive_limit_messages(8).overflow(Overflow::DropNewest))
+        .backoff(Backoff::new().max_attempts(1))
+        .on_open(async move |stream, _| {
+            world.sleep(seconds(1)).await;
+            while seen.get() < 8 {
+                stream.next().await.ok_or("there are no more")??;
+                seen.set(seen.get() + 1);
+            }
+            Ok(())
+        });
+    page.run(async {
+        let sender = connect(options).sender();
+        let mut peer = server.accept().await;
+        (0..8).for_each(|_| peer.send("x"));
+        until(&mut sender.states(), |state| *state == State::Open).await;
+        assert_eq!(received.get(), 8);
+    });
+}
+
 #[test]
 fn too_many_messages_close_for_good_and_say_so_last() {
     let (page, server) = page();
