@@ -182,10 +182,12 @@ impl Page {
     /// Ends all connections and resumes a frozen page, as Chromium 149 and newer do when a tab that was frozen is shown, or a
     /// page comes back from the browser's cache: each gets one more message at most, and then `error` and `close` with 1006.
     ///
-    /// Its server gets 1001 now, and not before.
+    /// First the page is told that it is back: a hidden page is shown, and any other one is [restored](Self::restore). The
+    /// server gets 1001 when the connection ends, and not before.
     pub fn resume_without_connections(&self) {
         self.0.end_connections();
         self.0.set_frozen(false);
+        if self.0.is_hidden() { self.show() } else { self.restore() }
     }
 
     /// Takes the network from the page: connections cannot be opened, and what is sent on open ones is on its way until it

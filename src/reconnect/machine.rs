@@ -22,6 +22,8 @@ enum Phase {
         pulse: Option<Pulse>,
         /// Whether something was received when it was a good connection already.
         is_proven: bool,
+        /// An end before this belongs to the last wake-up.
+        woken: Option<Deadline>,
     },
     Waiting {
         until: Deadline,
@@ -52,6 +54,9 @@ pub(crate) struct Machine<M> {
 const GOOD: Duration = Duration::from_secs(10);
 /// The most by which clients that have a reason to come back at the same time are spread.
 const SPREAD: Duration = Duration::from_millis(500);
+/// How long after a wake-up a connection may end because of what the page has slept through. A browser that has ended the
+/// connections of a frozen page tells so some milliseconds after the wake-up.
+const WAKING: Duration = Duration::from_secs(1);
 /// How long the closing handshake may take before another connection replaces this one.
 const REPLACING: Duration = Duration::from_millis(500);
 
@@ -98,9 +103,9 @@ impl<M> Machine<M> {
     /// How long until something is to be done that nothing else brings about.
     pub fn remaining(&mut self, now: Duration) -> Option<Duration> {
         match &mut self.phase {
-            Phase::Open { good, pulse, .. } => {
+            Phase::Open { good, pulse, woken, .. } => {
                 // Nothing is to be done then, but the clock may have been set back.
-                good.remaining(now);
+                [good].into_iter().chain(woken).for_each(|deadline| _ = deadline.remaining(now));
                 pulse.as_mut().map(|pulse| pulse.remaining(now))
             }
             Phase::Waiting { until: deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline.remaining(now)),
@@ -153,11 +158,11 @@ impl<M> Machine<M> {
         match (signal, &mut self.phase) {
             (Signal::Opened, Phase::Connecting { .. }) => {
                 let pulse = self.settings.heartbeat.map(|timing| Pulse::new(timing, at.now));
-                self.phase = Phase::Open { good: Deadline::after(GOOD, at.now), pulse, is_proven: false };
+                self.phase = Phase::Open { good: Deadline::after(GOOD, at.now), pulse, is_proven: false, woken: None };
                 self.tell(State::Open);
             }
             (Signal::Received { is_pong }, phase) => {
-                if let Phase::Open { good, pulse, is_proven } = phase {
+                if let Phase::Open { good, pulse, is_proven, .. } = phase {
                     *is_proven |= good.remaining(at.now).is_zero();
                     pulse.iter_mut().for_each(Pulse::received);
                 }
@@ -209,8 +214,9 @@ impl<M> Machine<M> {
                 let cause = cause.clone();
                 self.tell(State::Waiting { delay: soon, cause });
             }
-            Phase::Open { pulse: Some(pulse), .. } => {
-                let beat = pulse.probe(at.now, at.flow);
+            Phase::Open { pulse, woken, .. } => {
+                *woken = Some(Deadline::after(WAKING, at.now));
+                let beat = pulse.as_mut().map_or(Beat::Nothing, |pulse| pulse.probe(at.now, at.flow));
                 self.beat(beat, at.now);
             }
             _ => {}
@@ -267,23 +273,22 @@ impl<M> Machine<M> {
 
     /// The connection, or the attempt to make it, is over.
     fn over(&mut self, cause: Cause, after: AfterClose, now: Duration) {
-        let mut longest = Duration::MAX;
-        match &mut self.phase {
+        let is_woken = match &mut self.phase {
             Phase::Connecting { since, is_woken } => {
                 self.retries.took(now.saturating_sub(*since).min(self.settings.connect_timeout));
-                if *is_woken {
-                    longest = jitter(SPREAD, (self.random)());
-                }
+                *is_woken
             }
-            Phase::Open { good, is_proven, .. } => {
+            Phase::Open { good, is_proven, woken, .. } => {
                 let is_silent = matches!(cause, Cause::Failed(Error::HeartbeatTimeout(_)));
                 let is_good = if is_silent { *is_proven } else { good.remaining(now).is_zero() };
                 if is_good {
                     self.retries.reset();
                 }
+                woken.is_some_and(|woken| woken.late_by(now).is_none())
             }
             _ => return,
-        }
+        };
+        let longest = if is_woken { jitter(SPREAD, (self.random)()) } else { Duration::MAX };
         self.disconnect();
         let delay = after.delay().and_then(|more| {
             let delay = self.retries.next_delay((self.random)())?.min(longest);

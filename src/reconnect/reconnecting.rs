@@ -23,8 +23,9 @@ use crate::{
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
 /// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff), and at
-/// once when the network comes back or the page is shown. It does so in a task of its own, whether this is polled or not.
-/// Dropping this and all its [`sender`](Self::sender)s closes it.
+/// once when the network comes back or the page is shown, or if the connection is lost within a second after that: browsers
+/// report what a frozen page has lost just after they have shown it. It does so in a task of its own, whether this is polled or
+/// not. Dropping this and all its [`sender`](Self::sender)s closes it.
 ///
 /// There is never more than one connection in use. One that was given up is closed in the background: browsers take up to a
 /// second to close a socket that is connecting, and longer if its peer does not answer.

@@ -342,6 +342,31 @@ fn an_attempt_that_was_begun_without_a_network_is_repeated_soon() {
     assert_eq!(test.delay(failed()), seconds(15));
 }
 
+// L09, L22: what the browser ended while the page was frozen, it tells after the wake-up.
+#[test]
+fn a_connection_that_ends_within_a_second_of_a_wake_up_comes_back_at_once() {
+    for (after, delay) in [(0, ms(250)), (999, ms(250)), (1000, seconds(30))] {
+        let mut test = Test::with(Backoff::new().floor(seconds(30)));
+        let _ = test.signal(Signal::Opened);
+        test.now += seconds(600);
+        let _ = test.handle(Event::WakeUp);
+        assert_eq!(test.after(ms(after)), []);
+        assert_eq!(test.delay(ended(1006)), delay, "{after} ms after");
+        assert_eq!(test.attempt(delay), 1);
+        // That is so once.
+        let _ = test.signal(Signal::Opened);
+        assert_eq!(test.delay(ended(1006)), seconds(30));
+    }
+    // The clock is set back meanwhile.
+    let mut test = Test::with(Backoff::new().floor(seconds(30)));
+    let _ = test.signal(Signal::Opened);
+    let _ = test.handle(Event::WakeUp);
+    test.now -= seconds(3600);
+    let _ = test.machine.remaining(test.now);
+    test.now += seconds(2);
+    assert_eq!(test.delay(ended(1006)), seconds(30));
+}
+
 // L12
 #[test]
 fn after_sleep_a_dead_connection_is_found_by_one_probe() {

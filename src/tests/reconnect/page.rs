@@ -660,6 +660,29 @@ fn a_page_that_was_frozen_keeps_its_connection() {
     }
 }
 
+// As behind a proxy with an idle timeout.
+// The page hears that it is back before it hears that its connections have ended.
+#[test]
+fn a_connection_that_a_frozen_page_has_lost_comes_back_at_once() {
+    for seed in 0..20 {
+        let page = Page::with_seed(seed);
+        let server = page.server(URL);
+        page.run(async {
+            let options = ReconnectOptions::new().backoff(Backoff::new().floor(seconds(30)));
+            let (_feed, _lost) = open(options, &server).await;
+            if seed % 2 == 0 {
+                page.hide();
+            }
+            page.freeze();
+            page.sleep(seconds(60)).await;
+            page.resume_without_connections();
+            let before = page.elapsed();
+            let _peer = server.accept().await;
+            assert!(page.elapsed() - before < ms(600), "{:?}", page.elapsed() - before);
+        });
+    }
+}
+
 #[test]
 fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
     for sends in [true, false] {

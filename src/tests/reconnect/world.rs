@@ -63,6 +63,8 @@ pub struct World {
     pub states: Vec<State>,
     pub is_ended: bool,
     woken: bool,
+    /// When the page was last woken with this connection.
+    woken_at: Option<Duration>,
     pub attempts: usize,
 }
 
@@ -96,6 +98,7 @@ impl World {
             states: Vec::new(),
             is_ended: false,
             woken: false,
+            woken_at: None,
             attempts: 0,
         };
         world.command(Command::ReconnectNow);
@@ -108,6 +111,7 @@ impl World {
 
     pub fn wake_up(&mut self) {
         self.woken = true;
+        self.woken_at = self.connection.is_some().then_some(self.now);
         self.handle(Event::WakeUp);
         self.woken &= self.attempt.is_some();
     }
@@ -129,7 +133,7 @@ impl World {
                 to_page: VecDeque::new(),
                 is_closing: false,
             });
-            self.woken = false;
+            (self.woken, self.woken_at) = (false, None);
             self.signal(Signal::Opened, 0);
         }
     }
@@ -274,6 +278,7 @@ impl World {
     /// Sets the clock back.
     pub fn set_back(&mut self, time: Duration) {
         self.now -= time;
+        self.woken_at = self.woken_at.min(Some(self.now));
         self.handle(Event::Tick);
     }
 
@@ -331,7 +336,8 @@ impl World {
     fn told(&mut self, state: State) {
         if let State::Waiting { delay, .. } = &state {
             // Once woken, it may come sooner.
-            let floor = if std::mem::take(&mut self.woken) { 0 } else { FLOOR };
+            let has_just_woken = self.woken_at.take().is_some_and(|at| self.now - at < seconds(1));
+            let floor = if std::mem::take(&mut self.woken) || has_just_woken { 0 } else { FLOOR };
             assert!((ms(floor)..=ms(CAP + RETRY_AFTER)).contains(delay), "{delay:?}");
         }
         self.states.push(state);
