@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use proptest::collection::vec;
@@ -49,6 +50,8 @@ pub struct World {
     is_frozen: Cell<bool>,
     /// How often the page was hidden or frozen, or its clock set.
     disturbances: Cell<u64>,
+    /// When it last was, or was shown or resumed again.
+    disturbed_at: Cell<Option<Duration>>,
     /// How often the page was told that it could have a network again.
     pub wake_ups: Cell<u64>,
     pub was_offline: Cell<bool>,
@@ -75,6 +78,7 @@ impl World {
             is_hidden: Cell::default(),
             is_frozen: Cell::default(),
             disturbances: Cell::default(),
+            disturbed_at: Cell::default(),
             wake_ups: Cell::default(),
             was_offline: Cell::default(),
             clock_was_set: Cell::default(),
@@ -101,12 +105,13 @@ impl World {
                 Happening::Hide => self.set_hidden(true),
                 Happening::Show => self.set_hidden(false),
                 Happening::Freeze(time) => {
-                    self.disturbances.set(self.disturbances.get() + 1);
+                    self.is_disturbed();
                     self.is_frozen.set(true);
                     page.freeze();
                     page.sleep(milliseconds(time)).await;
                     page.resume();
                     self.is_frozen.set(false);
+                    self.disturbed_at.set(Some(page.elapsed()));
                     self.changed();
                 }
                 Happening::Offline(time) => {
@@ -119,7 +124,7 @@ impl World {
                 Happening::Restore => page.restore(),
                 Happening::Network(line) => page.set_network(line.into()),
                 Happening::SetClock(offset) => {
-                    self.disturbances.set(self.disturbances.get() + 1);
+                    self.is_disturbed();
                     self.clock_was_set.set(true);
                     page.set_clock(offset);
                 }
@@ -134,7 +139,10 @@ impl World {
 
     fn set_hidden(&self, hidden: bool) {
         if hidden && !self.is_hidden.get() {
-            self.disturbances.set(self.disturbances.get() + 1);
+            self.is_disturbed();
+        }
+        if !hidden && self.is_hidden.get() {
+            self.disturbed_at.set(Some(self.page.elapsed()));
         }
         self.is_hidden.set(hidden);
         if hidden { self.page.hide() } else { self.page.show() }
@@ -160,6 +168,16 @@ impl World {
             }
             set(u64::MAX);
         });
+    }
+
+    /// Whether the page was not hidden or frozen, nor its clock set, since a time.
+    pub fn was_undisturbed_since(&self, time: Duration) -> bool {
+        self.undisturbed().is_some() && self.disturbed_at.get().is_none_or(|at| at < time)
+    }
+
+    fn is_disturbed(&self) {
+        self.disturbances.set(self.disturbances.get() + 1);
+        self.disturbed_at.set(Some(self.page.elapsed()));
     }
 
     /// Runs a task of the program. [`settle`](Self::settle) waits for it.

@@ -19,7 +19,6 @@ use crate::world::World;
 use plan::Plan;
 
 #[test]
-#[ignore = "it still finds failures: see CONTRIBUTING.md; `cargo xtask properties reconnecting` runs it"]
 fn a_connection_that_comes_back_keeps_its_promises() {
     hold(|plan: &Plan| World::run(&plan.world, |world| run(world, Rc::new(plan.clone()))));
 }

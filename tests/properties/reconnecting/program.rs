@@ -24,7 +24,7 @@ pub async fn run(setup: &Rc<Setup>) {
     for steps in setup.plan.senders.clone() {
         let (setup, sender, running) = (Rc::clone(setup), sender.clone(), Rc::clone(&running));
         setup.world.clone().spawn(async move {
-            Sender { setup: Rc::clone(&setup), sender }.run(steps).await;
+            Sender { setup: Rc::clone(&setup), sender, place: None }.run(steps).await;
             running.set(running.get() - 1);
             setup.world.changed();
         });
@@ -41,11 +41,12 @@ pub async fn run(setup: &Rc<Setup>) {
     finish(setup, sender, &is_reading).await;
 }
 
-/// Waits until something is true, for which connections that are stuck are replaced.
+/// Waits until something is true, for which connections that are stuck or paused are replaced.
 async fn until(setup: &Setup, sender: &ReconnectingSender, what: &str, is_true: impl Fn() -> bool) {
     let world = &setup.world;
-    // One for each connection that may be stuck.
-    for _ in 0..=setup.plan.peers.len() {
+    // One for each connection that may be stuck, and for each pause.
+    let pauses = setup.plan.senders.iter().flatten().filter(|step| matches!(step, Step::PauseAll)).count();
+    for _ in 0..=setup.plan.peers.len() + pauses {
         if world.in_calm(&is_true).await {
             return;
         }
@@ -145,6 +146,24 @@ async fn close(setup: &Setup, sender: &ReconnectingSender, code: Option<u16>) ->
 struct Sender {
     setup: Rc<Setup>,
     sender: ReconnectingSender,
+    /// The place of the sink, which it keeps when a future that waited for it is dropped.
+    place: Option<Place>,
+}
+
+/// Somebody waits for room, for as long as this lives.
+struct Place(Rc<Cell<usize>>);
+
+impl Place {
+    fn new(waiting: &Rc<Cell<usize>>) -> Self {
+        waiting.set(waiting.get() + 1);
+        Self(Rc::clone(waiting))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Sender {
@@ -159,7 +178,7 @@ impl Sender {
                     note(&world.page, || format!("page: {what:?}: {done:?}"));
                 }
                 Step::Try(letter) => self.try_send(letter),
-                Step::Clone => self.sender = self.sender.clone(),
+                Step::Clone => (self.sender, self.place) = (self.sender.clone(), None),
                 Step::Pause(delay) => world.pause(delay).await,
                 Step::ReconnectNow => self.reconnect_now(),
                 Step::PauseAll => {
@@ -195,10 +214,10 @@ impl Sender {
         }
     }
 
-    /// Nothing is full that is empty, unless a connection is open.
+    /// Nothing is full that is empty, unless a connection is open or others wait.
     fn is_full(&self, error: &Error) {
         let is_open = self.setup.world.page.sockets().contains(&ReadyState::Open);
-        let is_empty = self.sender.counts().queued == 0 && !is_open;
+        let is_empty = self.sender.counts().queued == 0 && !is_open && self.setup.waiting.get() == 0;
         assert!(*error != Error::Full || !is_empty, "it is full, with nothing in it");
     }
 
@@ -206,6 +225,7 @@ impl Sender {
         match what {
             Await::Send(letter) => {
                 let (id, message) = self.message(letter);
+                let _place = Place::new(&self.setup.waiting);
                 match self.sender.send(message).await {
                     Ok(number) => self.setup.book.took(id, Some(number)),
                     Err(unsent) => {
@@ -216,7 +236,10 @@ impl Sender {
             }
             Await::Feed(letter) => {
                 let (id, message) = self.message(letter);
-                poll_fn(|context| Pin::new(&mut self.sender).poll_ready(context)).await?;
+                self.place = Some(Place::new(&self.setup.waiting));
+                let ready = poll_fn(|context| Pin::new(&mut self.sender).poll_ready(context)).await;
+                self.place = None;
+                ready?;
                 match Pin::new(&mut self.sender).start_send(message) {
                     Ok(()) => self.setup.book.took(id, None),
                     Err(error) => {
@@ -280,6 +303,10 @@ async fn read_all(setup: &Setup, mut feed: Reconnecting, steps: Vec<Read>) {
         }
     }
     while next(setup, &mut feed, None).await == Some(true) {}
+    if !setup.reading.is_over() {
+        // The program has ended, and the stream has not.
+        return;
+    }
     if setup.story.cause().is_none() && !world.is_over() {
         world.until(|| setup.story.cause().is_some() || world.is_over()).await;
     }

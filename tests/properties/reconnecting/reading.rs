@@ -15,9 +15,10 @@ pub struct Reading {
     book: Rc<Book>,
     overflow: Overflow,
     most: usize,
+    /// The last message that the stream gave.
     last: Cell<Option<u32>>,
-    /// How many messages of each connection were received.
-    taken: RefCell<BTreeMap<u32, u32>>,
+    /// How many messages of each connection were received, and the last of them.
+    taken: RefCell<BTreeMap<u32, (u32, u32)>>,
     /// The messages that were received in this turn of the event loop.
     at_once: Cell<(u64, usize)>,
     last_error: RefCell<Option<Error>>,
@@ -42,17 +43,25 @@ impl Reading {
         matches!(self.overflow, Overflow::Close | Overflow::Unbounded)
     }
 
-    /// A message was received, by the stream or by a preamble. A Blob must have been read before.
+    /// The stream gave a message. A Blob must have been read before.
     pub fn received(&self, message: &Message) {
+        let number = self.receives(message);
+        if let Some(last) = self.last.replace(Some(number)) {
+            assert!(number > last, "message {number} is received after {last}");
+        }
+    }
+
+    /// A preamble received a message, or the stream did. A preamble may receive before the stream gives what came earlier.
+    pub fn receives(&self, message: &Message) -> u32 {
         assert!(!self.is_over.get(), "something is received after the end");
         assert_eq!(*self.last_error.borrow(), None, "something is received after the last error");
         assert_ne!(message.as_text(), Some(PONG), "an answer to the heartbeat is passed on");
         let number = Dialect::Plain.number_of(message);
         let (connection, index) = (number / EACH, number % EACH);
-        if let Some(last) = self.last.replace(Some(number)) {
-            assert!(number > last, "message {number} is received after {last}");
-        }
-        let taken = *self.taken.borrow_mut().entry(connection).and_modify(|taken| *taken += 1).or_insert(1);
+        let before = self.taken.borrow().get(&connection).copied();
+        assert!(before.is_none_or(|(_, last)| number > last), "message {number} is received after {before:?}");
+        let taken = before.map_or(0, |(taken, _)| taken) + 1;
+        self.taken.borrow_mut().insert(connection, (taken, number));
         assert!(
             index + 1 == taken || !self.is_lossless(),
             "message {index} of connection {connection} is number {taken}"
@@ -60,6 +69,7 @@ impl Reading {
         let conversations = self.book.conversations.borrow();
         let sent = conversations.get(&connection).map_or(0, |conversation| conversation.sent.get());
         assert!(index < sent, "message {index} of connection {connection} was never sent");
+        number
     }
 
     /// So many messages wait at the most: no more can be taken in one turn of the event loop, which this is the number of.
@@ -80,6 +90,11 @@ impl Reading {
         self.is_over.set(true);
     }
 
+    /// Whether the stream has ended.
+    pub fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
     pub fn last_error(&self) -> Option<Error> {
         self.last_error.borrow().clone()
     }
@@ -89,7 +104,7 @@ impl Reading {
         if self.is_lossless() && dropped == 0 {
             for connection in closed {
                 let sent = self.book.conversation(*connection).sent.get();
-                let taken = self.taken.borrow().get(connection).copied().unwrap_or_default();
+                let taken = self.taken.borrow().get(connection).map_or(0, |(taken, _)| *taken);
                 assert_eq!(taken, sent, "messages of connection {connection} are lost, which ended cleanly");
             }
         }
@@ -98,7 +113,7 @@ impl Reading {
             closed.iter().map(|connection| u64::from(conversations[connection].sent.get())).sum()
         };
         let all: Vec<_> = conversations.keys().copied().collect();
-        let taken: u64 = self.taken.borrow().values().map(|taken| u64::from(*taken)).sum();
+        let taken: u64 = self.taken.borrow().values().map(|(taken, _)| u64::from(*taken)).sum();
         assert!(taken + dropped >= sum(closed), "{taken} were received and {dropped} dropped, of more that arrived");
         assert!(taken + dropped <= sum(&all), "{taken} were received and {dropped} dropped, of less that were sent");
     }

@@ -32,6 +32,8 @@ pub struct Setup {
     /// How many attempts are still to fail.
     failures: Cell<u32>,
     opened: Cell<usize>,
+    /// How many wait for room, or have a sink that did and keeps its place.
+    pub waiting: Rc<Cell<usize>>,
     last_preamble_id: Cell<u32>,
     provided: RefCell<Vec<Provide>>,
 }
@@ -50,6 +52,7 @@ impl Setup {
             last_turn: Cell::default(),
             failures: Cell::default(),
             opened: Cell::default(),
+            waiting: Rc::default(),
             last_preamble_id: Cell::new(PREAMBLE),
             provided,
         });
@@ -113,6 +116,7 @@ impl Setup {
         let attempt = self.attempts.get() + 1;
         self.attempts.set(attempt);
         note(page, || format!("page: attempt {attempt}"));
+        self.story.begins();
         let turn = Some(page.turns());
         assert_ne!(self.last_turn.replace(turn), turn, "there are two attempts in one turn of the event loop");
         if self.failures.get() > 0 {
@@ -155,7 +159,7 @@ impl Setup {
                 for _ in 0..messages {
                     // What it drops while it reads a Blob is lost with it.
                     let Some(Some(message)) = self.world.within(Some(limit), stream.next()).await else { break };
-                    self.reading.received(&read(message?).await);
+                    self.reading.receives(&read(message?).await);
                 }
             }
             Prepare::Pause(delay) => self.world.pause(delay).await,

@@ -27,6 +27,8 @@ pub struct Story {
     /// The last attempt since the last good connection, and the one that must follow, if that is known.
     attempt: Cell<u32>,
     next: Cell<Option<u32>>,
+    /// How many waits there were since attempts are counted.
+    waits: Cell<u32>,
     /// How often the program has commanded something.
     commands: Cell<u64>,
     /// The connections that their peers have closed while they were in use.
@@ -34,12 +36,10 @@ pub struct Story {
     in_doubt: Cell<u64>,
 }
 
-/// A state, when it was told, and what had happened until then.
+/// A state, and when it was told.
 struct Told {
     state: Option<State>,
     at: Duration,
-    commands: u64,
-    undisturbed: Option<u64>,
 }
 
 /// A connection that was open for so long is a good one, give or take what timers do.
@@ -52,12 +52,13 @@ impl Story {
             world: Rc::clone(world),
             plan: Rc::clone(plan),
             book: Rc::clone(book),
-            last: RefCell::new(Told { state: None, at: Duration::ZERO, commands: 0, undisturbed: None }),
+            last: RefCell::new(Told { state: None, at: Duration::ZERO }),
             preparing: Cell::default(),
             prepared: Cell::default(),
             live: Cell::default(),
             attempt: Cell::default(),
             next: Cell::default(),
+            waits: Cell::default(),
             commands: Cell::default(),
             closed: RefCell::default(),
             in_doubt: Cell::default(),
@@ -90,6 +91,11 @@ impl Story {
         self.commands.get()
     }
 
+    /// An attempt begins, and so no other one goes on. A state that is the same as the last one is not told again.
+    pub fn begins(&self) {
+        self.preparing.set(None);
+    }
+
     /// A connection is open, and its preamble begins.
     pub fn opens(&self, connection: u32, attempt: &Attempt) {
         self.preparing.set(Some(connection));
@@ -102,16 +108,11 @@ impl Story {
     }
 
     fn tells(&self, state: State) {
-        let told = Told {
-            at: self.world.page.elapsed(),
-            commands: self.commands.get(),
-            undisturbed: self.world.undisturbed(),
-            state: Some(state.clone()),
-        };
+        let told = Told { at: self.world.page.elapsed(), state: Some(state.clone()) };
         let last = self.last.replace(told);
         assert!(!matches!(last.state, Some(State::Closed { .. })), "{state:?} follows the end");
         match &state {
-            State::Connecting { attempt, .. } => self.connects(*attempt, &last),
+            State::Connecting { attempt, cause } => self.connects(*attempt, cause, &last),
             State::Open => self.live.set(self.prepared.take()),
             State::Waiting { delay, cause } => {
                 self.ends(cause, &last);
@@ -125,20 +126,24 @@ impl Story {
         }
     }
 
-    fn connects(&self, attempt: u32, last: &Told) {
-        let is_commanded = self.commands.get() != last.commands;
-        if let Some(next) = self.next.take().filter(|_| !is_commanded) {
-            assert_eq!(attempt, next, "this attempt has a wrong number");
+    fn connects(&self, attempt: u32, cause: &Cause, last: &Told) {
+        let next = self.next.take();
+        // A command may follow before its predecessor's state is heard.
+        let next = if *cause == Cause::Requested { Some(1) } else { next };
+        assert_eq!(attempt, next.unwrap_or(attempt), "this attempt has a wrong number");
+        if *cause == Cause::Requested {
+            self.waits.set(0);
+        } else if attempt == 1 {
+            self.waits.set(1);
         }
-        if let (Some(State::Waiting { delay, .. }), Some(undisturbed)) = (&last.state, last.undisturbed) {
+        if let Some(State::Waiting { delay, .. }) = &last.state {
             let late = self.world.page.elapsed().saturating_sub(last.at + *delay);
-            let is_in_time = late <= SLACK || self.world.undisturbed() != Some(undisturbed);
+            let is_in_time = late <= SLACK || !self.world.was_undisturbed_since(last.at);
             assert!(is_in_time, "the attempt is {late:?} late");
         }
         let most = self.plan.options.backoff.max_attempts.unwrap_or(u32::MAX);
         assert!(attempt <= most, "there are more attempts than there may be");
         self.attempt.set(attempt);
-        self.preparing.set(None);
     }
 
     /// A connection, or the attempt to make it, is over.
@@ -190,14 +195,11 @@ impl Story {
             self.next.set(None);
             return;
         }
+        self.waits.set(if self.next.get() == Some(1) { 1 } else { self.waits.get() + 1 });
         let more = if matches!(cause, Cause::Closed(_)) { after.delay() } else { Duration::ZERO };
-        let doubled = milliseconds(plan.base).saturating_mul(1 << (self.attempt.get() - 1).min(20));
-        let longest = match self.next.get() {
-            // The delays are counted from zero, or it is not known whether they are.
-            Some(1) => milliseconds(plan.base),
-            Some(_) => doubled,
-            None => Duration::MAX,
-        };
+        let doubled = milliseconds(plan.base).saturating_mul(1 << (self.waits.get() - 1).min(20));
+        // Or it is not known whether it counts from zero.
+        let longest = if self.next.get().is_some() { doubled } else { Duration::MAX };
         let longest = longest.min(milliseconds(plan.cap)).max(milliseconds(plan.floor)) + more;
         assert!(delay <= longest, "the delay of {delay:?} is more than {longest:?}");
         let shortest = milliseconds(plan.floor) + more;
