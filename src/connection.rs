@@ -13,6 +13,7 @@ use crate::lifecycle::{End, Lifecycle};
 use crate::notify::Finally;
 use crate::queue::{Overfull, Queue, Taken, Wake};
 use crate::sys::{Alarm, Change, Data, Listener, RawSocket, in_next_turn};
+use crate::trace::trace;
 use crate::{CloseCode, CloseReason, Error, Options, ReadyState};
 
 /// A connection, for as long as it has a handle. When this is dropped, it is closed.
@@ -186,6 +187,7 @@ impl Connection {
     fn changed(&self, change: Change) {
         match change {
             Change::Opened => {
+                trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), "open");
                 self.lifecycle.open();
                 let waiting = self.queue.borrow_mut().take_reader();
                 wake(waiting);
@@ -224,6 +226,9 @@ impl Connection {
     }
 
     fn ended(&self, end: End) {
+        if self.lifecycle.ended().is_none() {
+            trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), ?end, "ended");
+        }
         let reader = self.queue.borrow_mut().end(end.loss());
         // Each in its turn, also if waking one of them panics.
         let _reader = Finally::new(|| wake(reader));

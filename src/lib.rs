@@ -28,6 +28,7 @@
 //! | `postcard` | the codec `Postcard`: small, fast, binary |
 //! | `serde-wasm-bindgen` | the codec `JsJson`: JSON by the browser, for values that stay in JavaScript |
 //! | `bytes` | `bytes::Bytes` as a [`Payload`] |
+//! | `tracing` | events under the target `wasm_websocket`: connecting, open, ended, and the states of a [`Reconnecting`], without messages and secrets |
 //! | `testing` | on the host alone, the module [`testing`]: a simulated page, in which code that uses this crate is tested |
 //!
 //! [`testing`]: https://docs.rs/wasm-websocket/latest/x86_64-unknown-linux-gnu/wasm_websocket/testing/
@@ -76,6 +77,7 @@ mod error;
 mod protocol;
 mod redact;
 mod state;
+mod trace;
 
 pub use byte_stream::ByteStream;
 pub use chunks::Chunks;

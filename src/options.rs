@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::queue::Limit;
 use crate::sys::RawSocket;
+use crate::trace::trace;
 use crate::{BinaryType, Connecting, Error, protocol};
 
 /// Options of a connection, for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`](crate::WebSocketStream).
@@ -163,7 +164,9 @@ impl Options {
     /// Starts to connect.
     pub(crate) fn socket(&self, url: &str) -> Result<RawSocket, Error> {
         protocol::check(&self.protocols)?;
-        RawSocket::new(url, &self.protocols, self.binary_type)
+        let socket = RawSocket::new(url, &self.protocols, self.binary_type)?;
+        trace!(DEBUG, url = %crate::redact::PublicUrl(&socket.url()), "connecting");
+        Ok(socket)
     }
 
     /// Connects to `url` and resolves with the open connection, like [`WebSocketStream::connect`](crate::WebSocketStream::connect).

@@ -19,6 +19,7 @@ use crate::notify::Notify;
 use crate::places::Places;
 use crate::queue::{Len, Overfull, Wake};
 use crate::sys::{Data, in_next_turn, now, random};
+use crate::trace::trace;
 use crate::{
     Cause, CloseCode, CloseEvent, CloseReason, Error, Heartbeat, InDoubt, Message, ReconnectOptions, SendError, State,
     WebSocketStream,
@@ -356,6 +357,7 @@ impl Shared {
 
     /// Tells a state to those who listen.
     pub fn tell(&self, state: State) {
+        trace!(INFO, %state, "reconnecting");
         let told = self.announcer.borrow_mut().tell(state);
         told.into_iter().for_each(Waker::wake);
     }

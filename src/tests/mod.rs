@@ -25,6 +25,8 @@ mod sending;
 #[cfg(not(target_arch = "wasm32"))]
 mod simulation;
 mod texts;
+#[cfg(not(target_arch = "wasm32"))]
+mod trace;
 mod unwind;
 
 #[cfg(target_arch = "wasm32")]
