@@ -68,6 +68,52 @@ fn the_documentation_has_the_first_page_as_it_is_tested() {
     }
 }
 
+/// The lines of a Markdown file that are not code.
+fn prose(path: &Path) -> Vec<String> {
+    let mut is_code = false;
+    let text = fs::read_to_string(path).unwrap();
+    let is_prose = |line: &&str| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    };
+    text.lines().filter(is_prose).map(String::from).collect()
+}
+
+/// The anchors that GitHub gives the headings of a Markdown file.
+fn anchors(path: &Path) -> Vec<String> {
+    let headings = prose(path).into_iter().filter(|line| line.starts_with('#'));
+    let words = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    words
+        .map(|line| line.replace(' ', "-").replace(|c: char| !c.is_alphanumeric() && c != '-' && c != '_', ""))
+        .collect()
+}
+
+#[test]
+fn links_between_texts_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let texts = ["", "docs", "examples", "npm"].iter().flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let texts: Vec<_> =
+        texts.map(|entry| entry.unwrap().path()).filter(|path| path.extension() == Some("md".as_ref())).collect();
+    let (mut checked, mut broken) = (0, Vec::new());
+    for text in &texts {
+        let lines = prose(text).join("\n");
+        for link in lines.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { text.clone() } else { text.parent().unwrap().join(file) };
+            if !file.exists() || !anchor.is_empty() && !anchors(&file).iter().any(|known| known == anchor) {
+                broken.push(format!("{}: {link}", text.display()));
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 50, "only {checked} links were found");
+    assert_eq!(broken, [""; 0]);
+}
+
 #[test]
 fn every_browser_test_is_guarded() {
     // A test of the guard itself cannot be; all others are by `#[apply(browser_test)]`.
