@@ -29,7 +29,8 @@ fn it_is_not_raised_where_something_is_left() {
 fn a_look_in_time_lowers_it_again() {
     assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (2.0, 0)]), 1);
     // A busy page is late, too, but not that late.
-    assert_eq!(factor(&[(300.0, 0)]), 1);
+    assert_eq!(factor(&[(499.0, 0)]), 1);
+    assert_eq!(factor(&[(500.0, 0)]), 2);
 }
 
 #[test]

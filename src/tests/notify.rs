@@ -18,6 +18,11 @@ fn the_place_of_one_who_has_gone_is_used_again() {
     assert_eq!(notify.places(), 2);
 }
 
+#[test]
+fn its_debug_text_is_not_empty() {
+    assert_eq!(format!("{:?}", Notify::default()), "Notify { .. }");
+}
+
 /// Where panics unwind.
 #[cfg(not(target_arch = "wasm32"))]
 mod panics {

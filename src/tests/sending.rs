@@ -13,7 +13,7 @@ use futures_util::{AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryStreamExt, j
 use super::in_pages;
 use crate::codec::{Binary, Text};
 use crate::testing::{Network, Page, Peer};
-use crate::{Blob, Error, Message, Options, Sender, WebSocketStream};
+use crate::{Blob, Error, Message, Options, Receiver, Sender, WebSocketStream};
 
 const URL: &str = "ws://example.com/";
 const KIB: usize = 1 << 10;
@@ -248,6 +248,98 @@ fn a_sender_that_finds_room_before_it_is_called_lets_the_next_one_go_on() {
         });
         let Either::Left(((first, second), _)) = select(senders, ticks).await else { panic!("nobody sends") };
         assert_eq!(first, second);
+    });
+}
+
+/// A connection to a peer that takes nothing, with more unsent than the high water mark.
+async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
+    let (stream, mut peer) = connect(page, 100_000_000).await;
+    peer.set_network(Network { bandwidth: 100_000_000, delay: Duration::from_millis(1), ..Network::default() });
+    peer.set_stalled(true);
+    stream.try_send(message(b'.', 300 * KIB)).unwrap();
+    let (sender, receiver) = stream.split();
+    (sender, receiver, peer)
+}
+
+/// Lets time pass until somebody who begins to wait now is looked for every 50 ms, 45 ms before the next look.
+async fn looks_become_rare(page: &Page) {
+    page.sleep(Duration::from_millis(4 + 8 + 16 + 32 + 18 * 50 + 5)).await;
+}
+
+#[test]
+fn looks_become_rare_while_nothing_leaves() {
+    in_pages(async |page| {
+        let (mut sender, _receiver, _peer) = stalled(page).await;
+        let begun = page.turns();
+        let ticks = async {
+            for _ in 0..1000 {
+                page.sleep(Duration::from_millis(1)).await;
+            }
+        };
+        // It is polled each millisecond, which is no reason to look.
+        let looks = match select(pin!(sender.flush()), pin!(ticks)).await {
+            Either::Left(_) => panic!("it is flushed"),
+            Either::Right(_) => page.turns() - begun,
+        };
+        // At once, after 4, 8, 16 and 32 ms, and then 18 times after 50 ms: each is a timer and a turn.
+        assert!((40..=50).contains(&looks), "{looks} turns");
+    });
+}
+
+#[test]
+fn nobody_looks_when_nobody_waits() {
+    in_pages(async |page| {
+        let (mut sender, _receiver, mut peer) = stalled(page).await;
+        looks_become_rare(page).await;
+        peer.set_stalled(false);
+        let _names = names(page, peer);
+        sender.send(message(b'x', 1)).await.unwrap();
+        page.sleep(Duration::from_secs(1)).await;
+        let begun = page.turns();
+        page.sleep(Duration::from_secs(10)).await;
+        assert_eq!((page.turns(), page.leftovers().timers), (begun, 0));
+    });
+}
+
+#[test]
+fn a_sender_that_begins_to_wait_is_looked_for_at_once_though_a_flush_waits() {
+    in_pages(async |page| {
+        let (mut sender, _receiver, mut peer) = stalled(page).await;
+        let mut flushes = sender.clone();
+        page.spawn(async move { flushes.flush().await.unwrap() });
+        looks_become_rare(page).await;
+        peer.set_stalled(false);
+        let _names = names(page, peer);
+        let sent = page.elapsed();
+        sender.send(message(b'x', 1)).await.unwrap();
+        assert!(page.elapsed() - sent < Duration::from_millis(30), "{:?}", page.elapsed() - sent);
+    });
+}
+
+#[test]
+fn whoever_does_not_come_when_an_answer_makes_room_holds_nobody_up_for_more_than_a_turn() {
+    in_pages(async |page| {
+        let (mut sender, mut receiver, mut peer) = stalled(page).await;
+        let mut sleepy_sender = sender.clone();
+        let mut sleepy = Box::pin(sleepy_sender.send(message(b's', 1)));
+        assert!(poll!(&mut sleepy).is_pending());
+        looks_become_rare(page).await;
+        page.spawn(async move {
+            peer.set_stalled(false);
+            peer.receive().await.unwrap();
+            peer.send("got it");
+            while peer.receive().await.is_some() {}
+        });
+        let answered = Rc::new(Cell::new(Duration::MAX));
+        let (arrives, clock) = (Rc::clone(&answered), page.clone());
+        page.spawn(async move {
+            receiver.next().await.unwrap().unwrap();
+            arrives.set(clock.elapsed());
+        });
+        sender.send(message(b'x', 1)).await.unwrap();
+        let sent = page.elapsed();
+        page.sleep(Duration::from_secs(1)).await;
+        assert!(sent.abs_diff(answered.get()) < Duration::from_millis(1), "{:?}", sent.abs_diff(answered.get()));
     });
 }
 
