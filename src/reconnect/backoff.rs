@@ -10,8 +10,8 @@ use std::time::Duration;
 ///
 /// Attempts and their time are counted from zero again
 ///
-/// - after a connection that was open for 10 seconds, whether anything was received on it or not. If it ended for want of an
-///   answer to a [`Heartbeat`](crate::Heartbeat), something must have been received after those 10 seconds;
+/// - after a connection that was open for 10 seconds. If it ended because a [`Heartbeat`](crate::Heartbeat) was not answered,
+///   a message must have been received after those 10 seconds;
 /// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume).
 ///
 /// A server that accepts and closes at once is thus asked less and less often.
@@ -49,24 +49,24 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The defaults, which each method names.
+    /// Creates a backoff with the defaults, which each method names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The longest first delay; it doubles with each delay that follows. By default 1 second.
+    /// Sets the longest first delay, which doubles with each further delay. Default: 1 second.
     pub fn base(mut self, base: Duration) -> Self {
         self.base = base;
         self
     }
 
-    /// The longest delay. By default 30 seconds.
+    /// Sets the longest delay. Default: 30 seconds.
     pub fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The shortest delay, even if the cap is shorter. By default 100 milliseconds.
+    /// Sets the shortest delay, which holds even if the cap is shorter. Default: 100 milliseconds.
     ///
     /// With zero, attempts that fail at once follow each other in turns of the event loop, never within one.
     pub fn floor(mut self, floor: Duration) -> Self {
@@ -74,15 +74,15 @@ impl Backoff {
         self
     }
 
-    /// How many attempts in a row, counting the first, before it gives up. By default without limit.
+    /// Sets the number of failed attempts in a row, including the first, after which it gives up. Default: no limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// How long attempts and the delays between them may take in all before it gives up. By default without limit.
+    /// Sets the total time of attempts and delays after which it gives up. Default: no limit.
     ///
-    /// Time that the device sleeps does not count: delays count as they were chosen, and an attempt by no more than its
+    /// The time that the device sleeps does not count: a delay counts as it was chosen, and an attempt counts at most its
     /// timeout.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;

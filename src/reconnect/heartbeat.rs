@@ -1,4 +1,4 @@
-//! Finds out whether the peer is still there.
+//! The heartbeat, which finds out whether the peer is still there.
 
 use std::fmt;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::deadline::Deadline;
 use crate::Message;
 
-/// A ping message, and how to recognise its answer. Browsers let no page send the protocol's own pings.
+/// A ping message, and how to recognise its answer: pages cannot send the protocol's own pings.
 ///
 /// A ping is sent every 25 seconds. If nothing at all is received for 10 seconds after it, the peer counts as dead, and the
 /// connection is dropped. Being hidden, frozen or asleep does not end a connection: after a wake-up, or when a timer was late,
@@ -41,20 +41,20 @@ pub(crate) struct Timing {
 }
 
 impl Heartbeat {
-    /// Sends `ping`, and expects a message for which `is_pong` returns true.
+    /// Creates a heartbeat that sends `ping` and expects a message for which `is_pong` returns true.
     pub fn new(ping: impl Into<Message>, is_pong: impl Fn(&Message) -> bool + 'static) -> Self {
         let timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10) };
         Self { ping: ping.into(), is_pong: Rc::new(is_pong), timing }
     }
 
-    /// How often to ping. By default every 25 seconds, since routers and proxies drop connections that are silent for 30 or 60
-    /// seconds.
+    /// Sets the interval between pings. Default: 25 seconds, since routers and proxies drop connections that are silent for 30 or
+    /// 60 seconds.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.timing.interval = interval;
         self
     }
 
-    /// How long to wait for an answer, or for any other message. By default 10 seconds.
+    /// Sets how long to wait for an answer, or for any other message. Default: 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timing.timeout = timeout;
         self

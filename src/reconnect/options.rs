@@ -1,4 +1,4 @@
-//! Options of connections that come and go.
+//! Options of a connection that comes back.
 
 use std::fmt;
 use std::future::Future;
@@ -84,12 +84,12 @@ impl Default for ReconnectOptions {
 }
 
 impl ReconnectOptions {
-    /// The defaults, which each method names.
+    /// Creates options with the defaults, which each method names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The options of each connection. By default [`Options::new`].
+    /// Sets the options of each connection. Default: [`Options::new`].
     ///
     /// [`connect_timeout`](Options::connect_timeout) limits a whole attempt: getting the URL, connecting, and the preamble.
     /// [`receive_limit`](Options::receive_limit) holds for all connections together; with
@@ -99,13 +99,13 @@ impl ReconnectOptions {
         self
     }
 
-    /// The delays between attempts, and when to give up. By default [`Backoff::new`].
+    /// Sets the delays between attempts, and when to give up. Default: [`Backoff::new`].
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Asks the peer at intervals whether it is still there and what it has received. By default it is not asked.
+    /// Sets a heartbeat, which finds out whether the peer is still there and what it has received. Default: none.
     ///
     /// Without a heartbeat, a connection whose peer has vanished can look open for many minutes, and for ever if nothing is
     /// sent.
@@ -114,8 +114,8 @@ impl ReconnectOptions {
         self
     }
 
-    /// The limit of the queue in bytes and messages while there is no connection, and what happens to a message beyond it. By
-    /// default 1 MiB, 1024 messages and [`WhenFull::Reject`].
+    /// Sets the limits of the queue while there is no connection, and what happens to a message beyond them. Default: 1 MiB,
+    /// 1024 messages and [`WhenFull::Reject`].
     ///
     /// There is room while the queue is below both limits; the message that fills it may be of any size.
     pub fn queue(mut self, bytes: u64, messages: usize, when_full: WhenFull) -> Self {
@@ -124,24 +124,24 @@ impl ReconnectOptions {
         self
     }
 
-    /// What happens to messages that were handed over on a connection and not confirmed before it was lost. By default
+    /// Sets what happens to messages in doubt: handed over on a connection that was lost before they were confirmed. Default:
     /// [`WhenLost::Report`].
     pub fn when_lost(mut self, when_lost: WhenLost) -> Self {
         self.when_lost = when_lost;
         self
     }
 
-    /// How many unconfirmed messages and bytes of them are kept, to be returned or sent again if they come to be in doubt. By
-    /// default 1 MiB and 1024 messages.
+    /// Sets how many unconfirmed messages are kept, to be returned or sent again when they are in doubt. Default: 1 MiB and 1024
+    /// messages.
     ///
-    /// The newest messages are kept; the others are only counted, as is a message larger than this limit. The same limit
-    /// holds for messages in doubt.
+    /// The newest messages are kept. The others are only counted, and so is a message larger than the limit. The same limits
+    /// hold for messages in doubt.
     pub fn unconfirmed(mut self, bytes: u64, messages: usize) -> Self {
         self.unconfirmed = Keep { bytes, messages };
         self
     }
 
-    /// Decides what follows when the peer closes, or a connection is lost. By default [`AfterClose::of`].
+    /// Sets what follows when the peer closes or a connection is lost. Default: [`AfterClose::of`].
     ///
     /// It is not called after the caller's own close. Failed attempts are repeated, except those that would fail again for
     /// the same reason:
@@ -154,12 +154,12 @@ impl ReconnectOptions {
         self
     }
 
-    /// Runs on each connection as soon as it is open, before anything queued is sent: for instance to authenticate or to
-    /// subscribe. By default nothing runs.
+    /// Sets a preamble, which runs on each connection as soon as it is open, before queued messages are sent. Default: none.
     ///
-    /// It gets the connection, and the [`Attempt`]: its number, its cause, and the messages in doubt. It may receive; messages
-    /// that it leaves come next in the stream. Its time is part of the attempt's timeout. If it fails, the attempt has
-    /// failed. If the peer closes meanwhile, it is dropped, and [`after_close`](Self::after_close) decides.
+    /// For instance to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause
+    /// and the messages in doubt. It may receive messages; the stream yields those that it leaves. Its time is part of the
+    /// attempt's timeout. If it fails, the attempt has failed. If the peer closes meanwhile, the preamble is dropped, and
+    /// [`after_close`](Self::after_close) decides.
     pub fn on_open<F>(mut self, preamble: F) -> Self
     where
         F: AsyncFn(&mut WebSocketStream, &Attempt) -> Result<(), AttemptError> + 'static,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{CloseEvent, Error};
 
-/// What follows the close of a connection: what [`ReconnectOptions::after_close`](crate::ReconnectOptions::after_close)
-/// decides.
+/// What follows when a connection has ended: the decision of
+/// [`ReconnectOptions::after_close`](crate::ReconnectOptions::after_close).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterClose {
@@ -19,7 +19,7 @@ pub enum AfterClose {
 }
 
 impl AfterClose {
-    /// The default decision.
+    /// Returns the default decision.
     ///
     /// Stops after these codes, and retries after all others:
     ///
@@ -77,8 +77,10 @@ impl AfterClose {
     }
 }
 
-/// What happens to messages in doubt: the browser took them on a connection that was lost before they were confirmed, so the
-/// peer may have received them or not.
+/// What happens to messages in doubt.
+///
+/// They were handed over on a connection that was lost before they were confirmed, so it is unknown whether the peer has
+/// received them.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenLost {
@@ -99,7 +101,7 @@ pub enum WhenLost {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Rejects the message with [`Error::Full`], which hands it back.
+    /// Rejects the message with [`Error::Full`], which returns it.
     #[default]
     Reject,
     /// Makes the caller wait until there is room.

@@ -78,10 +78,10 @@ pub struct Reconnecting {
 }
 
 impl Reconnecting {
-    /// Begins to connect to the target that `provider` returns. It is called for each attempt, and its time is part of the
-    /// attempt's timeout.
+    /// Begins to connect to the target that `provider` returns.
     ///
-    /// Where there is no `WebSocket`, as on a server that renders pages, it is closed for good with [`Error::Unsupported`].
+    /// The provider is called for each attempt, and its time is part of the attempt's timeout. Where there is no `WebSocket`, as
+    /// on a server that renders pages, the connection is closed for good with [`Error::Unsupported`].
     pub fn new<T, F>(options: ReconnectOptions, provider: F) -> Self
     where
         T: Into<Target>,
@@ -99,13 +99,13 @@ impl Reconnecting {
         Self { sender }
     }
 
-    /// A handle for other tasks, to send, to close and to pause.
+    /// Returns a handle for other tasks, which can send, close and pause.
     pub fn sender(&self) -> ReconnectingSender {
         self.sender.clone()
     }
 
-    /// The connection as a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`. `get_ref` leads
-    /// to everything else.
+    /// Converts the connection into a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`.
+    /// [`get_ref`](Typed::get_ref) returns the connection for everything else.
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }
@@ -114,7 +114,7 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// As there. The error hands the message back.
+    /// As there. The error returns the message.
     pub async fn send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.sender.send(message).await
     }
@@ -123,7 +123,7 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// As there. The error hands the message back.
+    /// As there. The error returns the message.
     pub fn try_send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.sender.try_send(message)
     }

@@ -65,7 +65,7 @@ impl ReconnectingSender {
         &self.handle.0
     }
 
-    /// The handle as a sink of `Out`, by a codec.
+    /// Converts the handle into a sink of `Out`, by a codec.
     pub fn typed<Out, C>(self) -> Typed<Self, Out, (), C> {
         Typed::new(self)
     }
@@ -88,7 +88,7 @@ impl ReconnectingSender {
     /// - [`Error::Thrown`] if the browser throws. Where it does so with a queued message,
     ///   [`State::Rejected`](crate::State::Rejected) tells.
     ///
-    /// The error hands the message back.
+    /// The error returns the message.
     pub async fn send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         let (message, mut turn) = (message.into_message(), Turn::default());
         match poll_fn(|context| self.shared().poll_room(context, &mut turn)).await {
@@ -105,7 +105,7 @@ impl ReconnectingSender {
     /// # Errors
     ///
     /// [`Error::Full`] if more than the high water mark is unsent, if the queue is full, or if others wait to send; otherwise as
-    /// for [`send`](Self::send). The error hands the message back.
+    /// for [`send`](Self::send). The error returns the message.
     pub fn try_send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.shared().try_send(message.into_message(), false)
     }
@@ -199,23 +199,23 @@ impl ReconnectingSender {
         self.shared().command(Command::Resume);
     }
 
-    /// The current state.
+    /// Returns the current state.
     pub fn state(&self) -> State {
         self.shared().announcer.borrow().state().clone()
     }
 
-    /// A stream of the current state, all later ones, and reports of messages in doubt or rejected.
+    /// Returns a stream of the current state, all later states, and reports of messages in doubt or rejected.
     pub fn states(&self) -> States {
         self.shared().announcer.borrow_mut().listen()
     }
 
-    /// How many messages are where, of all that were ever given to be sent.
+    /// Returns how many messages are where, of all that were ever given to be sent.
     pub fn counts(&self) -> Counts {
         self.shared().machine.borrow().outbox.counts()
     }
 
-    /// Says that the peer has received the message with this number, and all that were handed over before it on the same
-    /// connection: for protocols that acknowledge. Returns how many messages are confirmed by that.
+    /// Confirms that the peer has received the message with this number, and all that were handed over before it on the same
+    /// connection. Returns how many messages that confirms. For protocols that acknowledge.
     ///
     /// Messages in doubt stay in doubt, unless they are to be [sent again](crate::WhenLost::Resend): those up to this number
     /// then are confirmed, and not sent again. Messages that were not [kept](crate::ReconnectOptions::unconfirmed) are
@@ -303,7 +303,8 @@ impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C>
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as there. The error hands the value back.
+    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`ReconnectingSender::send`]. The error returns
+    /// the value.
     pub async fn send_numbered<T: Borrow<Out>>(&self, value: T) -> Result<u64, SendError<T>> {
         let sent = match C::encode(value.borrow()) {
             Ok(message) => self.get_ref().as_ref().send(message).await.map_err(Error::from),

@@ -1,4 +1,4 @@
-//! Where to connect to, and why not.
+//! The target of an attempt, or why there is none.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::options::BoxFuture;
 use crate::AfterClose;
 use crate::redact::PublicUrl;
 
-/// Where to connect to: returned by the provider of a [`Reconnecting`](crate::Reconnecting) for each attempt.
+/// The URL and subprotocols of an attempt: what the provider of a [`Reconnecting`](crate::Reconnecting) returns.
 ///
 /// A `&str` or `String` is a target with the subprotocols of the [`Options`](crate::Options).
 ///
@@ -29,12 +29,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// A URL with the subprotocols of the options.
+    /// Creates a target with the subprotocols of the options.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), protocols: None }
     }
 
-    /// Offers these subprotocols instead, the preferred one first.
+    /// Sets the subprotocols to offer instead, in order of preference.
     pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.protocols = Some(protocols.into_iter().map(Into::into).collect());
         self
@@ -63,10 +63,10 @@ impl From<String> for Target {
     }
 }
 
-/// Why a provider or a preamble failed.
+/// The error of a provider or a preamble.
 ///
-/// `?` converts any error, and text. The attempt then fails, and another one follows after the delay of the
-/// [`Backoff`](crate::Backoff); after [`last`](Self::last) none follows. States and the stream report it as
+/// `?` converts any error, and text. The attempt then fails, and the next one follows after the delay of the
+/// [`Backoff`](crate::Backoff). After [`last`](Self::last), no attempt follows. States and the stream report the error as
 /// [`Error::Attempt`](crate::Error::Attempt).
 ///
 /// # Examples
@@ -89,7 +89,7 @@ pub struct AttemptError {
 }
 
 impl AttemptError {
-    /// An error after which no other attempt follows.
+    /// Creates an error after which no other attempt follows.
     pub fn last(error: impl fmt::Display) -> Self {
         Self { message: error.to_string(), after: AfterClose::Stop }
     }
