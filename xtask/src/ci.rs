@@ -1,5 +1,7 @@
 //! What continuous integration checks beyond the tests.
 
+use std::thread;
+
 use anyhow::Result;
 use xshell::{Cmd, Shell, cmd};
 
@@ -43,10 +45,19 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     })?;
     // By the compiler that has built xtask.
     step("testing xtask", || Ok(cmd!(shell, "cargo test --quiet --profile xtask --package xtask").run()?))?;
-    step("checking the properties for 20,000 seeds", || properties::run(shell, &properties::Options::default()))?;
     step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
     variants::test(shell, &toolchain, &browsers)?;
-    test::large(shell, &toolchain, &browsers)?;
+    // What must hold in large numbers waits for browsers most of the time.
+    thread::scope(|scope| {
+        let shell_of_its_own = shell.clone();
+        let properties = scope.spawn(move || {
+            step("checking the properties for 20,000 seeds", || {
+                properties::run(&shell_of_its_own, &properties::Options::default())
+            })
+        });
+        test::large(shell, &toolchain, &browsers)?;
+        properties.join().expect("it does not panic")
+    })?;
     bench::counts(shell, &toolchain, &browsers)?;
     test::others(shell, &toolchain, &browsers[0])?;
     examples::test_hello(shell, &toolchain, &browsers)?;
