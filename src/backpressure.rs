@@ -51,7 +51,7 @@ pub(crate) struct Wait(Option<(Rc<Connection>, u64)>);
 impl Connection {
     /// Returns whether a newcomer may send now: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
-        let line = &mut *self.line.borrow_mut();
+        let line = &mut *self.line();
         !line.places.has_sender() && self.is_below_high(line, self.socket().buffered_amount())
     }
 
@@ -64,7 +64,7 @@ impl Connection {
             *wait = Wait::default();
             return Poll::Ready(Err(state));
         }
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         let whose = line.places.turn(wait.id());
         let has_room = if line.places.wants_room() && whose != Whose::Missed {
             amount <= line.low_water_mark
@@ -100,13 +100,13 @@ impl Connection {
 
     /// What is unsent, and how many looks have seen that something had left: others may send meanwhile.
     pub fn progress(&self) -> (u64, u64) {
-        (self.socket().buffered_amount(), self.line.borrow().falls)
+        (self.socket().buffered_amount(), self.line().falls)
     }
 
     /// Looks in the next turn of the event loop if anybody waits. With a message the peer may have answered what has left
     /// since, and in hidden tabs timers come late.
     pub fn hint(self: &Rc<Self>) {
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         line.is_hinted = line.places.is_waited_in();
         if line.is_hinted {
             drop(line);
@@ -116,7 +116,7 @@ impl Connection {
 
     /// Looks in a turn of the event loop that was asked for.
     pub fn look_in_turn(self: &Rc<Self>) {
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         let is_hinted = take(&mut line.is_hinted);
         let late_by = line.look.as_ref().is_some_and(|look| look.delay == 0).then_some(0.0);
         drop(line);
@@ -128,7 +128,7 @@ impl Connection {
     /// Wakes everyone, since the socket is not open any more. An executor may poll them before this returns, so the caller
     /// must hold no borrow.
     pub fn wake_senders(&self) {
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         line.look = None;
         line.places.release(None);
         drop(line);
@@ -147,7 +147,7 @@ impl Connection {
     /// Takes a place in the line, or keeps it.
     fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor, amount: u64) {
         let waker = context.waker().clone();
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         if !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender()) {
             line.look = Some(self.look_after(0, amount));
         }
@@ -161,7 +161,7 @@ impl Connection {
 
     /// Gives a place up. If it was its turn, it is the next one's.
     fn leave(self: &Rc<Self>, id: u64) {
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         let (was_called, waker) = line.places.leave(id);
         if !line.places.is_waited_in() {
             line.look = None;
@@ -183,7 +183,7 @@ impl Connection {
 
     /// Wakes those who need not wait any longer.
     fn wake_called(&self) {
-        wake_each(iter::from_fn(|| self.line.borrow_mut().places.take_called()));
+        wake_each(iter::from_fn(|| self.line().places.take_called()));
     }
 
     /// Looks who can go on, because a look was due so many milliseconds ago, or because of a hint.
@@ -192,7 +192,7 @@ impl Connection {
         if state != ReadyState::Open {
             return self.wake_senders();
         }
-        let mut line = self.line.borrow_mut();
+        let mut line = self.line();
         let is_draining = line.places.wants_room();
         line.falls += u64::from(line.look.as_ref().is_some_and(|last| amount < last.amount));
         let last = if late_by.is_some() { line.look.take() } else { None };

@@ -81,7 +81,7 @@ impl ByteStream {
                 return Poll::Ready(Err(failure.clone()));
             }
             let chunk = ready!(self.poll_chunk(context));
-            if self.stream.connection().queue().borrow().has_gap() {
+            if self.stream.connection().queue().has_gap() {
                 self.failure = Some(Error::Overflow);
                 continue;
             }

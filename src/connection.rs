@@ -1,6 +1,6 @@
 //! One connection, as its handles share it.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::{Rc, Weak};
@@ -23,7 +23,7 @@ pub(crate) struct Connection {
     // Dropped before the socket is closed, so that no event of the closing comes.
     listeners: Cell<Option<[Listener; 2]>>,
     socket: RawSocket,
-    pub(crate) line: RefCell<Line>,
+    line: RefCell<Line>,
     connect_timeout: Duration,
     close_timeout: Duration,
     lifecycle: Rc<Lifecycle>,
@@ -77,8 +77,13 @@ impl Connection {
         &self.lifecycle
     }
 
-    pub fn queue(&self) -> &RefCell<Queue<Data>> {
-        &self.queue
+    // These two borrow in one place each, which holds the code and the text for a panic that never comes.
+    pub fn queue(&self) -> RefMut<'_, Queue<Data>> {
+        self.queue.borrow_mut()
+    }
+
+    pub fn line(&self) -> RefMut<'_, Line> {
+        self.line.borrow_mut()
     }
 
     /// Begins to close. Whoever waits to send need not wait any longer.
@@ -117,7 +122,7 @@ impl Connection {
     /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones.
     pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> VecDeque<Data> {
         let _ = self.inlet.set(Box::new(inlet));
-        self.queue.borrow_mut().drain()
+        self.queue().drain()
     }
 
     /// Resolves when the connection was opened, or has ended without that, as it does when its time is over. It has one
@@ -137,7 +142,7 @@ impl Connection {
 
     /// Takes what has arrived, or waits for it.
     pub fn poll_take(self: &Rc<Self>, context: &Context<'_>) -> Taken<Data> {
-        let taken = self.queue.borrow_mut().take();
+        let taken = self.queue().take();
         if matches!(taken, Taken::Empty | Taken::Pause) {
             self.wait_for_message(context);
         }
@@ -148,7 +153,7 @@ impl Connection {
     }
 
     fn wait_for_message(&self, context: &Context<'_>) {
-        let last = self.queue.borrow_mut().wait(context.waker());
+        let last = self.queue().wait(context.waker());
         // When no borrow is held: what it drops may be a handle of this.
         drop(last);
     }
@@ -171,7 +176,7 @@ impl Connection {
         if let Some(inlet) = self.inlet.get() {
             return inlet(data);
         }
-        let pushed = self.queue.borrow_mut().push(data);
+        let pushed = self.queue().push(data);
         match pushed {
             Ok(None) => {}
             Ok(Some(Wake::Now(reader))) => reader.wake(),
@@ -189,7 +194,7 @@ impl Connection {
             Change::Opened => {
                 trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), "open");
                 self.lifecycle.open();
-                let waiting = self.queue.borrow_mut().take_reader();
+                let waiting = self.queue().take_reader();
                 wake(waiting);
             }
             // By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this
@@ -219,7 +224,7 @@ impl Connection {
     /// Does what waits for a turn of the event loop.
     fn turn(self: &Rc<Self>) {
         self.is_turn_asked_for.set(false);
-        let reader = self.queue.borrow_mut().turn();
+        let reader = self.queue().turn();
         // Also if waking a sender panics.
         let _reader = Finally::new(|| wake(reader));
         self.look_in_turn();
@@ -229,7 +234,7 @@ impl Connection {
         if self.lifecycle.ended().is_none() {
             trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), ?end, "ended");
         }
-        let reader = self.queue.borrow_mut().end(end.loss());
+        let reader = self.queue().end(end.loss());
         // Each in its turn, also if waking one of them panics.
         let _reader = Finally::new(|| wake(reader));
         let _senders = Finally::new(|| self.wake_senders());

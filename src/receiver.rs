@@ -92,7 +92,7 @@ impl Receiver {
     /// Returns the number of messages that were dropped because the receive queue was full. See
     /// [`Options::receive_limit`](crate::Options::receive_limit).
     pub fn dropped(&self) -> u64 {
-        self.connection.queue().borrow().dropped()
+        self.connection.queue().dropped()
     }
 
     /// Returns the type in which binary messages are delivered.
@@ -116,13 +116,13 @@ impl Stream for Receiver {
 
 impl FusedStream for Receiver {
     fn is_terminated(&self) -> bool {
-        self.connection.queue().borrow().is_over()
+        self.connection.queue().is_over()
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let waiting = self.connection.queue().borrow_mut().discard();
+        let waiting = self.connection.queue().discard();
         drop(waiting);
     }
 }
