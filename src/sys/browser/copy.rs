@@ -40,19 +40,15 @@ pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
     if len <= SHORT {
         return value.as_string().map(Ok);
     }
-    match LONG.try_with(|long| long.read(value, len)) {
-        Ok(Ok(text)) => text.map(Ok),
-        Ok(Err(len)) => Some(Err(Error::OutOfMemory(len))),
-        Err(_) => None,
+    match LONG.try_with(|long| long.read(value, len)).ok()? {
+        Ok(bytes) => String::from_utf8(bytes).ok().map(Ok),
+        Err(len) => Some(Err(Error::OutOfMemory(len))),
     }
 }
 
-/// The longest text, in UTF-16 units, that is faster copied unit by unit, as wasm-bindgen does it.
+/// The longest text, in UTF-16 units, that is faster copied unit by unit, as wasm-bindgen does it. For longer ones that takes four
+/// times as many bytes if they are not ASCII, and memory never shrinks.
 const SHORT: u64 = 64;
-
-/// The longest text that wasm-bindgen copies if it is not ASCII: it takes four times as many bytes for that, and memory never
-/// shrinks.
-const MEDIUM: u64 = 16 << 10;
 
 thread_local! {
     static LONG: Long = const { Long { encoder: Cell::new(None), was_ascii: Cell::new(true) } };
@@ -65,26 +61,16 @@ struct Long {
     was_ascii: Cell<bool>,
 }
 
-fn encoder() -> Option<TextEncoder> {
-    reflect::construct("TextEncoder", "", None).ok()?.map(JsCast::unchecked_into)
-}
-
 impl Long {
-    /// The text, or how many bytes there is no memory for.
-    fn read(&self, value: &JsValue, len: u64) -> Result<Option<String>, u64> {
+    /// The text as UTF-8, or how many bytes there is no memory for.
+    fn read(&self, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
         let encoder = self.encoder.take().or_else(encoder).ok_or(len)?;
         let bytes = self.encode(&encoder, value, len);
         self.encoder.set(Some(encoder));
-        let text = match bytes? {
-            Some(bytes) => String::from_utf8(bytes).ok(),
-            None => value.as_string(),
-        };
-        self.was_ascii.set(text.as_ref().is_some_and(|text| text.len() as u64 == len));
-        Ok(text)
+        bytes
     }
 
-    /// `None` if wasm-bindgen is to do it.
-    fn encode(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Option<Vec<u8>>, u64> {
+    fn encode(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
         // Into shared memory browsers do not encode.
         if self.was_ascii.get() && !cfg!(target_feature = "atomics") {
             // If it is ASCII, each unit is a byte, and the browser writes it straight to where it stays.
@@ -92,17 +78,19 @@ impl Long {
             encoder.encode_into(value, &mut bytes);
             // Else a character that needs more than a byte was written, or did not fit, and left zeros.
             if bytes.is_ascii() && bytes.last() != Some(&0) {
-                return Ok(Some(bytes));
+                return Ok(bytes);
             }
-        }
-        if len <= MEDIUM || bindings::tag(value) != "[object String]" {
-            return Ok(None);
         }
         // Encoded in the browser's own memory first, as only then is it known how many bytes it has.
         let encoded = encoder.encode(value).map_err(|_| len)?;
-        let len = u64::from(encoded.length());
-        let mut bytes = zeros(len).ok_or(len)?;
+        let byte_len = encoded.length().into();
+        self.was_ascii.set(byte_len == len);
+        let mut bytes = zeros(byte_len).ok_or(byte_len)?;
         let _ = bindings::copy(&mut bytes, &encoded);
-        Ok(Some(bytes))
+        Ok(bytes)
     }
+}
+
+fn encoder() -> Option<TextEncoder> {
+    reflect::construct("TextEncoder", "", None).ok()?.map(JsCast::unchecked_into)
 }
