@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Error;
+use crate::error::write_number;
 
 /// The code of a connection that ended, or could not be opened, without a closing handshake.
 pub(crate) const ABNORMAL: u16 = 1006;
@@ -66,14 +67,15 @@ impl std::error::Error for CloseEvent {}
 
 impl fmt::Display for CloseEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
+        write_number(f, self.code.into())?;
         if let Some(meaning) = self.meaning() {
-            write!(f, " ({meaning})")?;
+            [" (", meaning, ")"].into_iter().try_for_each(|part| f.write_str(part))?;
         }
-        if !self.reason.is_empty() {
-            write!(f, ": {}", self.reason)?;
+        if self.reason.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        f.write_str(": ")?;
+        f.write_str(&self.reason)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The errors of this crate, as plain data.
 
 use std::convert::Infallible;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use crate::close::TLS;
@@ -115,83 +115,117 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidUrl(url) => {
-                write!(f, "`{}` is not a WebSocket URL; use ws: or wss:, without a fragment", PublicUrl(url))
-            }
+        use Datum::{Character, Close, Nothing, Number, Text, Url};
+        let within = |timeout| Number(milliseconds(timeout));
+        let (before, datum, after) = match self {
+            Self::InvalidUrl(url) => ("`", Url(url), "` is not a WebSocket URL; use ws: or wss:, without a fragment"),
             Self::InvalidProtocol(protocol) => match protocol::first_not_allowed(protocol) {
-                Some(character) => write!(
-                    f,
-                    "`{}` is not allowed in a subprotocol; use letters, digits, `-`, `.` and `_`",
-                    character.escape_default()
+                Some(character) => (
+                    "`",
+                    Character(character),
+                    "` is not allowed in a subprotocol; use letters, digits, `-`, `.` and `_`",
                 ),
-                None => write!(f, "an empty subprotocol is not allowed; leave it out"),
+                None => ("an empty subprotocol is not allowed; leave it out", Nothing, ""),
             },
             Self::DuplicateProtocol(_) => {
-                write!(f, "a subprotocol is offered twice; offer each once, upper and lower case being the same")
+                ("a subprotocol is offered twice; offer each once, upper and lower case being the same", Nothing, "")
             }
-            Self::Security { url, .. } => write!(
-                f,
-                "`{}` is blocked by the browser; use wss: on an https: page, and check the content security policy",
-                PublicUrl(url)
+            Self::Security { url, .. } => (
+                "`",
+                Url(url),
+                "` is blocked by the browser; use wss: on an https: page, and check the content security policy",
             ),
             Self::Unsupported => {
-                write!(f, "there is no WebSocket in this environment; connect from a page or a worker")
+                ("there is no WebSocket in this environment; connect from a page or a worker", Nothing, "")
             }
             Self::ConnectFailed { url, code: TLS } => {
-                write!(
-                    f,
-                    "`{}` did not connect, because the TLS handshake has failed; check the certificate",
-                    PublicUrl(url)
-                )
+                ("`", Url(url), "` did not connect, because the TLS handshake has failed; check the certificate")
             }
-            Self::ConnectFailed { url, .. } => write!(
-                f,
-                "`{}` did not connect, and browsers hide why; check the host, the port, the path, the certificate and the \
+            Self::ConnectFailed { url, .. } => (
+                "`",
+                Url(url),
+                "` did not connect, and browsers hide why; check the host, the port, the path, the certificate and the \
                  subprotocols, and see the browser's console",
-                PublicUrl(url)
             ),
             Self::ConnectTimeout { url, timeout } => {
-                write!(f, "`{}` did not connect within {} ms", PublicUrl(url), milliseconds(timeout))
+                write_text(f, "`", Url(url), "` did not connect within ")?;
+                ("", within(timeout), " ms")
             }
             Self::ConnectionLost { url } => {
-                write!(f, "`{}` disconnected, and browsers hide why; see the browser's console", PublicUrl(url))
+                ("`", Url(url), "` disconnected, and browsers hide why; see the browser's console")
             }
             Self::NotOpen(ReadyState::Connecting) => {
-                write!(f, "the connection is connecting, not open; wait for it to open")
+                ("the connection is connecting, not open; wait for it to open", Nothing, "")
             }
-            Self::NotOpen(state) => write!(f, "the connection is {state}, not open; connect again"),
-            Self::Full => write!(f, "the send queue is full; send when there is room again"),
+            Self::NotOpen(state) => ("the connection is ", Text(state.name()), ", not open; connect again"),
+            Self::Full => ("the send queue is full; send when there is room again", Nothing, ""),
             Self::Overflow => {
-                write!(f, "the receive queue has overflowed; take messages faster, or raise `receive_limit`")
+                ("the receive queue has overflowed; take messages faster, or raise `receive_limit`", Nothing, "")
             }
             Self::ClosedHere => {
-                write!(f, "this page closed the connection first; what the peer was still sending is lost")
+                ("this page closed the connection first; what the peer was still sending is lost", Nothing, "")
             }
-            Self::UnexpectedText => write!(f, "a text message came in a byte stream; the peer must send bytes"),
-            Self::Dropped => write!(f, "every handle of the connection was dropped; keep one to see how it ends"),
-            Self::Attempt(why) => write!(f, "the attempt to connect failed: {why}"),
+            Self::UnexpectedText => ("a text message came in a byte stream; the peer must send bytes", Nothing, ""),
+            Self::Dropped => ("every handle of the connection was dropped; keep one to see how it ends", Nothing, ""),
+            Self::Attempt(why) => ("the attempt to connect failed: ", Text(why), ""),
             Self::HeartbeatTimeout(timeout) => {
-                write!(f, "the peer did not answer the heartbeat within {} ms", milliseconds(timeout))
+                ("the peer did not answer the heartbeat within ", within(timeout), " ms")
             }
-            Self::InvalidCloseCode(code) => write!(f, "close code {code} is not allowed; use 1000 or 3000–4999"),
-            Self::ReasonTooLong(len) => write!(f, "a close reason of {len} bytes is too long; use 123 at most"),
-            Self::CloseTimeout(timeout) => {
-                write!(f, "the peer did not answer the close within {} ms", milliseconds(timeout))
+            Self::InvalidCloseCode(code) => {
+                ("close code ", Number((*code).into()), " is not allowed; use 1000 or 3000–4999")
             }
-            Self::Unclean(event) => write!(f, "{event}: the connection ended without a closing handshake"),
-            Self::OutOfMemory(bytes) => {
-                write!(
-                    f,
-                    "{bytes} bytes do not fit into memory; take the message with `next_raw`, or the Blob in chunks"
-                )
+            Self::ReasonTooLong(len) => {
+                ("a close reason of ", Number(*len as u64), " bytes is too long; use 123 at most")
             }
-            Self::Encode(reason) => write!(f, "the value cannot be encoded: {reason}"),
-            Self::Decode(reason) => write!(f, "the message cannot be decoded: {reason}"),
-            Self::UnreadableBlob(message) => write!(f, "the Blob cannot be read: {message}"),
-            Self::Thrown { name, message } => write!(f, "the browser threw {name}: {message}"),
-        }
+            Self::CloseTimeout(timeout) => ("the peer did not answer the close within ", within(timeout), " ms"),
+            Self::Unclean(event) => ("", Close(event), ": the connection ended without a closing handshake"),
+            Self::OutOfMemory(bytes) => (
+                "",
+                Number(*bytes),
+                " bytes do not fit into memory; take the message with `next_raw`, or the Blob in chunks",
+            ),
+            Self::Encode(reason) => ("the value cannot be encoded: ", Text(reason), ""),
+            Self::Decode(reason) => ("the message cannot be decoded: ", Text(reason), ""),
+            Self::UnreadableBlob(message) => ("the Blob cannot be read: ", Text(message), ""),
+            Self::Thrown { name, message } => {
+                write_text(f, "the browser threw ", Text(name), ": ")?;
+                ("", Text(message), "")
+            }
+        };
+        write_text(f, before, datum, after)
     }
+}
+
+/// What a text names.
+enum Datum<'a> {
+    Nothing,
+    Url(&'a str),
+    Text(&'a str),
+    Number(u64),
+    Character(char),
+    Close(&'a CloseEvent),
+}
+
+/// Far less code than a `write!` for each text, which pages would have to download.
+fn write_text(f: &mut fmt::Formatter<'_>, before: &str, datum: Datum<'_>, after: &str) -> fmt::Result {
+    f.write_str(before)?;
+    match datum {
+        Datum::Nothing => {}
+        Datum::Url(url) => fmt::Display::fmt(&PublicUrl(url), f)?,
+        Datum::Text(text) => f.write_str(text)?,
+        Datum::Number(number) => write_number(f, number)?,
+        Datum::Character(character) => character.escape_default().try_for_each(|part| f.write_char(part))?,
+        Datum::Close(event) => fmt::Display::fmt(event, f)?,
+    }
+    f.write_str(after)
+}
+
+/// By less code than what can also pad a number.
+pub(crate) fn write_number(f: &mut fmt::Formatter<'_>, number: u64) -> fmt::Result {
+    if number >= 10 {
+        write_number(f, number / 10)?;
+    }
+    f.write_char(char::from(b'0' + (number % 10) as u8))
 }
 
 /// The variant and its text, as in `Overflow(the receive queue …)`.

@@ -20,7 +20,8 @@ pub(crate) fn first_not_allowed(protocol: &str) -> Option<char> {
     protocol.chars().find(|char| !u8::try_from(*char).is_ok_and(is_token_byte))
 }
 
-/// Whether a token may contain this byte: visible ASCII without separators.
+/// Whether a token may contain this byte: a letter, a digit, or what is visible ASCII and no separator.
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }

@@ -1,6 +1,7 @@
 //! URLs without their secrets, for texts that end up in logs.
 
 use std::fmt;
+use std::ops::Range;
 
 /// A URL as texts show it: without user and password, query and fragment, each of which may be a secret.
 ///
@@ -9,29 +10,52 @@ pub(crate) struct PublicUrl<'a>(pub &'a str);
 
 impl fmt::Display for PublicUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (url, secret) = self.0.split_at(self.0.find(['?', '#']).unwrap_or(self.0.len()));
+        let is_separator = |byte| matches!(byte, b':' | b'/' | b'\\');
+        let end = self.find(0..self.0.len(), |byte| matches!(byte, b'?' | b'#')).unwrap_or(self.0.len());
         // User, password, host and port follow the scheme and slashes, however many: browsers do not count them.
-        let scheme = url.find([':', '/', '\\']).unwrap_or(0);
-        let start = url[scheme..].find(|c: char| c > ' ' && !":/\\".contains(c)).map_or(url.len(), |at| scheme + at);
-        let (before, rest) = url.split_at(start);
-        let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
-        f.write_str(before)?;
-        match (authority.rsplit_once('@'), authority.rsplit_once(':')) {
-            (Some((_, host)), _) => write!(f, "…@{host}")?,
-            (None, Some((host, port))) if !is_port(port) => return write!(f, "{host}:…"),
-            _ => f.write_str(authority)?,
+        let scheme = self.find(0..end, is_separator).unwrap_or(0);
+        let start = self.find(scheme..end, |byte| byte > b' ' && !is_separator(byte)).unwrap_or(end);
+        let path = self.find(start..end, |byte| matches!(byte, b'/' | b'\\')).unwrap_or(end);
+        let last = |wanted| {
+            let (mut last, mut from) = (None, start);
+            while let Some(at) = self.find(from..path, |byte| byte == wanted) {
+                (last, from) = (Some(at), at + 1);
+            }
+            last
+        };
+        self.write(f, 0..start)?;
+        match (last(b'@'), last(b':')) {
+            (Some(at), _) => {
+                f.write_str("…")?;
+                self.write(f, at..path)?;
+            }
+            (None, Some(colon)) if !self.is_port(colon + 1..path) => {
+                self.write(f, start..colon + 1)?;
+                return f.write_str("…");
+            }
+            _ => self.write(f, start..path)?,
         }
-        f.write_str(path)?;
-        match secret.chars().next() {
-            Some(kind) => write!(f, "{kind}…"),
-            None => Ok(()),
-        }
+        // With the first character of what is a secret.
+        self.write(f, path..end + 1)?;
+        if end < self.0.len() { f.write_str("…") } else { Ok(()) }
     }
 }
 
-/// Whether what follows the last colon is a port, or else the end of an IPv6 address.
-fn is_port(text: &str) -> bool {
-    text.ends_with(']') || text.bytes().all(|byte| byte.is_ascii_digit())
+/// By bytes: what is looked for is ASCII, and what may slice a text anywhere brings the tables of Unicode with it.
+impl PublicUrl<'_> {
+    fn find(&self, range: Range<usize>, is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
+        range.into_iter().find(|at| self.0.as_bytes().get(*at).is_some_and(|byte| is_wanted(*byte)))
+    }
+
+    /// Whether what follows the last colon is a port, or else the end of an IPv6 address.
+    fn is_port(&self, range: Range<usize>) -> bool {
+        let is_bracket = range.end.checked_sub(1).and_then(|last| self.find(last..range.end, |byte| byte == b']'));
+        is_bracket.is_some() || self.find(range, |byte| !byte.is_ascii_digit()).is_none()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, range: Range<usize>) -> fmt::Result {
+        f.write_str(self.0.get(range.start..range.end.min(self.0.len())).unwrap_or_default())
+    }
 }
 
 impl fmt::Debug for PublicUrl<'_> {

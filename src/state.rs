@@ -17,14 +17,20 @@ pub enum ReadyState {
     Closed,
 }
 
-impl fmt::Display for ReadyState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ReadyState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Self::Connecting => "connecting",
             Self::Open => "open",
             Self::Closing => "closing",
             Self::Closed => "closed",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ReadyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

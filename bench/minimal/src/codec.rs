@@ -11,14 +11,16 @@ use wasm_websocket::codec::Json as Codec;
 #[cfg(feature = "postcard")]
 use wasm_websocket::codec::Postcard as Codec;
 
+use crate::{Failure, failure};
+
 #[derive(Serialize, Deserialize)]
 struct Greeting {
     text: String,
 }
 
 /// Sends a text in a value, and gives that of the answer.
-pub async fn ask(url: &str, text: &str) -> Option<String> {
-    let mut stream = WebSocketStream::connect(url).await.ok()?.typed::<Greeting, Greeting, Codec>();
-    stream.send(Greeting { text: text.into() }).await.ok()?;
-    Some(stream.try_next().await.ok()??.text)
+pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
+    let mut stream = WebSocketStream::connect(url).await.map_err(failure)?.typed::<Greeting, Greeting, Codec>();
+    stream.send(Greeting { text: text.into() }).await.map_err(failure)?;
+    Ok(stream.try_next().await.map_err(failure)?.map(|greeting| greeting.text))
 }

@@ -4,12 +4,14 @@ use futures_util::{SinkExt, TryStreamExt};
 use gloo_net::websocket::Message;
 use gloo_net::websocket::futures::WebSocket;
 
+use crate::{Failure, failure};
+
 /// Sends a text and gives the answer.
-pub async fn ask(url: &str, text: &str) -> Option<String> {
-    let mut socket = WebSocket::open(url).ok()?;
-    socket.send(Message::Text(text.into())).await.ok()?;
-    match socket.try_next().await.ok()?? {
-        Message::Text(answer) => Some(answer),
-        Message::Bytes(_) => None,
+pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
+    let mut socket = WebSocket::open(url).map_err(failure)?;
+    socket.send(Message::Text(text.into())).await.map_err(failure)?;
+    match socket.try_next().await.map_err(failure)? {
+        Some(Message::Text(answer)) => Ok(Some(answer)),
+        _ => Ok(None),
     }
 }

@@ -6,9 +6,11 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, MessageEvent, WebSocket};
+
+use crate::{Failure, failure};
 
 /// What the listeners and the task have in common. An empty text stands for the opened connection, none for its end.
 #[derive(Default)]
@@ -27,8 +29,8 @@ impl Shared {
 }
 
 /// Sends a text and gives the answer.
-pub async fn ask(url: &str, text: &str) -> Option<String> {
-    let socket = WebSocket::new(url).ok()?;
+pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
+    let socket = WebSocket::new(url).map_err(thrown)?;
     socket.set_binary_type(BinaryType::Arraybuffer);
     let shared = Rc::new(RefCell::new(Shared::default()));
     let [opened, received, ended] = std::array::from_fn(|_| Rc::clone(&shared));
@@ -40,14 +42,21 @@ pub async fn ask(url: &str, text: &str) -> Option<String> {
     socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
     socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-    next(&shared).await?;
-    socket.send_with_str(text).ok()?;
+    if next(&shared).await.is_none() {
+        return Err(failure("it did not connect"));
+    }
+    socket.send_with_str(text).map_err(thrown)?;
     let answer = next(&shared).await;
     socket.set_onopen(None);
     socket.set_onmessage(None);
     socket.set_onclose(None);
     let _ = socket.close();
-    answer
+    Ok(answer)
+}
+
+/// What was thrown, which has no text that could be shown without more code.
+fn thrown(_: JsValue) -> Failure {
+    failure("the browser refuses it")
 }
 
 async fn next(shared: &RefCell<Shared>) -> Option<String> {

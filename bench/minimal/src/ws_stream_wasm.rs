@@ -3,12 +3,14 @@
 use futures_util::{SinkExt, StreamExt};
 use ws_stream_wasm::{WsMessage, WsMeta};
 
+use crate::{Failure, failure};
+
 /// Sends a text and gives the answer.
-pub async fn ask(url: &str, text: &str) -> Option<String> {
-    let (_meta, mut socket) = WsMeta::connect(url, None).await.ok()?;
-    socket.send(WsMessage::Text(text.into())).await.ok()?;
-    match socket.next().await? {
-        WsMessage::Text(answer) => Some(answer),
-        WsMessage::Binary(_) => None,
+pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
+    let (_meta, mut socket) = WsMeta::connect(url, None).await.map_err(failure)?;
+    socket.send(WsMessage::Text(text.into())).await.map_err(failure)?;
+    match socket.next().await {
+        Some(WsMessage::Text(answer)) => Ok(Some(answer)),
+        _ => Ok(None),
     }
 }
