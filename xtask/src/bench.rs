@@ -121,21 +121,37 @@ fn build_page(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     Ok(page)
 }
 
-/// An app per crate, of those that are measured, so that it shows what each costs.
-const APPS: &[&str] = &["wasm-websocket", "web-sys-queue", "gloo-net", "ws_stream_wasm", "websocket-web"];
+/// An app per crate, of those that are measured, so that it shows what each costs, and its features.
+const APPS: &[(&str, &str)] = &[
+    ("wasm-websocket", "stream"),
+    ("wasm-websocket-callback", "callback"),
+    ("wasm-websocket-reconnecting", "reconnecting"),
+    ("wasm-websocket-errors", "stream,errors"),
+    ("web-sys-queue", "web-sys-queue"),
+    ("web-sys-queue-errors", "web-sys-queue,errors"),
+    ("gloo-net", "gloo-net"),
+    ("gloo-net-errors", "gloo-net,errors"),
+    ("ws_stream_wasm", "ws_stream_wasm"),
+    ("ws_stream_wasm-errors", "ws_stream_wasm,errors"),
+    ("websocket-web", "websocket-web"),
+    ("websocket-web-errors", "websocket-web,errors"),
+];
 
 /// And one per codec, beside that without one.
-const CODEC_APPS: &[&str] = &["wasm-websocket", "json", "js-json", "postcard"];
+const CODEC_APPS: &[(&str, &str)] =
+    &[("wasm-websocket", "stream"), ("json", "json"), ("js-json", "js-json"), ("postcard", "postcard")];
 
 fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &Path) -> Result<()> {
     shell.remove_path(folder)?;
     let optimiser = Optimiser::find(shell);
-    let wanted = |app: &&&str| options.only.is_empty() || options.only.iter().any(|name| name == **app);
+    // With all apps of a contender.
+    let wanted =
+        |(app, _): &&(&str, &str)| options.only.is_empty() || options.only.iter().any(|name| app.starts_with(name));
     let apps = if options.codecs { CODEC_APPS } else { APPS };
-    for app in apps.iter().filter(wanted) {
+    for (app, features) in apps.iter().filter(wanted) {
         let plain = folder.join(app).join("plain");
         let package = ["--release", "--package=wasm-websocket-minimal", "--no-default-features"];
-        build(shell, toolchain, &[&package[..], &["--features", app]].concat())?;
+        build(shell, toolchain, &[&package[..], &["--features", features]].concat())?;
         wasm_bindgen::bind(&module("wasm_websocket_minimal"), &plain)?;
         if let Some(optimiser) = &optimiser {
             optimiser.run(shell, &plain, &folder.join(app).join("optimised"))?;

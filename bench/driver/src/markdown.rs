@@ -137,7 +137,10 @@ fn sizes(text: &mut String, results: &Results) {
         return;
     }
     heading(text, "Bytes of a minimal app");
-    paragraph(text, "It connects, sends one text and logs the answer.");
+    paragraph(
+        text,
+        "It connects, sends one text and logs the answer; those called `…-errors` log why there is none, too.",
+    );
     header(text, &["made by", "wasm", "glue", "both, gzip", "both, brotli"]);
     for size in &results.sizes {
         let how = if size.is_optimised { "… and wasm-opt -Oz, terser" } else { "wasm-bindgen" };

@@ -58,6 +58,16 @@ const CONTENDERS: &[&str] = &[
     "websocket-web-standard",
 ];
 
+/// The minimal apps that are not called like their contender.
+const APPS: &[&str] = &[
+    "wasm-websocket-reconnecting",
+    "wasm-websocket-errors",
+    "web-sys-queue-errors",
+    "gloo-net-errors",
+    "ws_stream_wasm-errors",
+    "websocket-web-errors",
+];
+
 /// JavaScript's own `JSON`, the codecs, and the apps that use them.
 const CODECS: &[&str] = &[JAVASCRIPT, "Json", "JsonBytes", "JsJson", "Postcard"];
 const CODEC_APPS: &[&str] = &["json", "js-json", "postcard"];
@@ -151,5 +161,5 @@ pub fn has(name: &str) -> bool {
 
 fn names() -> impl Iterator<Item = &'static str> {
     let cases = CASES.iter().chain(CODEC_CASES).map(|case| case.name);
-    CONTENDERS.iter().chain(CODECS).chain(CODEC_APPS).copied().chain(cases)
+    CONTENDERS.iter().chain(APPS).chain(CODECS).chain(CODEC_APPS).copied().chain(cases)
 }

@@ -14,7 +14,7 @@ pub fn ask(url: &str, text: &'static str) -> Result<(), Failure> {
         if let Message::Text(answer) = message {
             log(&answer);
         }
-        answered = None;
+        drop(answered.take());
     });
     on_message.forget();
     Ok(())
