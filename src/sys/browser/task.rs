@@ -16,7 +16,7 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
 /// The time since 1970, by a clock that may be set.
 pub fn now() -> Duration {
     // The page may have put a clock of its own in the place of the browser's.
-    Duration::try_from_secs_f64(js_sys::Date::now() / 1000.0).unwrap_or_default()
+    Duration::from_millis(js_sys::Date::now() as u64)
 }
 
 /// A random number from 0 to 1.
