@@ -261,7 +261,7 @@ async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
     (sender, receiver, peer)
 }
 
-/// Lets time pass until somebody who begins to wait now is looked for every 50 ms, 45 ms before the next look.
+/// Waits until the looks for who waits by now come every 50 ms, and the next one is 45 ms away.
 async fn looks_become_rare(page: &Page) {
     page.sleep(Duration::from_millis(4 + 8 + 16 + 32 + 18 * 50 + 5)).await;
 }
@@ -276,7 +276,7 @@ fn looks_become_rare_while_nothing_leaves() {
                 page.sleep(Duration::from_millis(1)).await;
             }
         };
-        // It is polled each millisecond, which is no reason to look.
+        // A poll each millisecond is no reason to look.
         let looks = match select(pin!(sender.flush()), pin!(ticks)).await {
             Either::Left(_) => panic!("it is flushed"),
             Either::Right(_) => page.turns() - begun,

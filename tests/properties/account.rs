@@ -18,7 +18,7 @@ use crate::seeds::note;
 use crate::waiting::Waiting;
 use crate::world::World;
 
-/// How often the unsent bytes of a connection are looked at that is closed.
+/// How often the unsent bytes are sampled while a connection closes.
 const SAMPLE: Duration = Duration::from_millis(25);
 
 /// The account of one connection.

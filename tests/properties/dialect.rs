@@ -24,7 +24,7 @@ pub enum Dialect {
 pub struct Value {
     pub number: u32,
     padding: String,
-    /// Some are none that JSON has. Within something else, which codecs must look into.
+    /// Some are no numbers in JSON. It is nested, so that codecs must look inside.
     ratio: Option<f64>,
 }
 

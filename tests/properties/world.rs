@@ -56,7 +56,7 @@ pub struct World {
     pub wake_ups: Cell<u64>,
     pub was_offline: Cell<bool>,
     pub clock_was_set: Cell<bool>,
-    /// The most bytes that a message may have, or it is [`OutOfMemory`](wasm_websocket::Error::OutOfMemory).
+    /// The memory limit in bytes: a larger message is [`OutOfMemory`](wasm_websocket::Error::OutOfMemory).
     pub memory: Cell<u64>,
     running: Cell<usize>,
     /// Those who wait for something of this, which is looked at anew whenever it changes.
