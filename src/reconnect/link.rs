@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use super::heartbeat::Flow;
 use crate::backpressure::Wait;
 use crate::connection::Connection;
+use crate::lifecycle::End;
 use crate::notify::Waiter;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
 
@@ -78,5 +79,13 @@ impl Link {
             Some((code, reason)) => drop(self.connection().close_with(code, reason)),
             None => self.connection().close(),
         }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // Whoever waits for the buffer to be empty and is polled no more has the connection, too.
+        self.connection().end(End::Dropped);
+        self.connection().socket().close();
     }
 }

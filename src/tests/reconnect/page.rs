@@ -800,6 +800,24 @@ fn reconnecting_now_does_not_wait_for_a_peer_that_has_vanished() {
 }
 
 #[test]
+fn a_flush_that_is_polled_no_more_keeps_no_connection_open() {
+    let (page, server) = page();
+    page.run(async {
+        let beat = heartbeat().interval(seconds(1)).timeout(seconds(2));
+        let (feed, mut peer) = open(ReconnectOptions::new().heartbeat(beat), &server).await;
+        peer.vanish();
+        feed.send("lost").await.unwrap();
+        let mut flushing = Box::pin(feed.flush());
+        assert!(flushing.as_mut().now_or_never().is_none());
+        let mut peer = server.accept().await;
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        page.sleep(seconds(1)).await;
+        let open = page.sockets().into_iter().filter(|state| *state == ReadyState::Open).count();
+        assert_eq!((feed.state(), open), (State::Open, 1));
+    });
+}
+
+#[test]
 fn reconnecting_now_begins_an_attempt_that_hangs_again() {
     let (page, server) = page();
     let hangs = Cell::new(true);
