@@ -34,9 +34,6 @@ impl Shared {
         let whose = self.line.borrow_mut().turn(turn.id());
         let room = if whose == Whose::Anothers { Poll::Pending } else { self.room(Link::has_room) };
         if room.is_ready() {
-            if whose == Whose::Own {
-                self.line.borrow_mut().comes(turn.id());
-            }
             if matches!(room, Poll::Ready(Err(_))) {
                 *turn = Turn::default();
             }

@@ -138,6 +138,18 @@ fn ten_seconds_make_a_good_connection_whatever_was_received() {
     }
 }
 
+#[test]
+fn only_the_connection_in_use_is_heard() {
+    let mut test = Test::new();
+    assert!(!test.machine.is_live(1));
+    let _ = test.signal(Signal::Opened);
+    assert!(test.machine.is_live(1) && !test.machine.is_live(0));
+    let _ = test.command(Command::Pause);
+    assert!(test.machine.is_live(1));
+    let _ = test.signal(ended(1000));
+    assert!(!test.machine.is_live(1));
+}
+
 // A proxy with an idle timeout, before a page that receives nothing.
 #[test]
 fn attempts_are_counted_from_zero_after_each_good_connection() {

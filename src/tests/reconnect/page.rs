@@ -800,6 +800,52 @@ fn reconnecting_now_does_not_wait_for_a_peer_that_has_vanished() {
 }
 
 #[test]
+fn a_flush_waits_until_nothing_is_unsent_on_whatever_connection_it_is_sent() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 1_000_000, ..Network::default() });
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new().when_lost(WhenLost::Resend), &server).await;
+        feed.send(vec![0; 900_000]).await.unwrap();
+        let flushing = async { feed.flush().await.map(|()| (page.unsent(), page.elapsed() > ms(700))) };
+        assert_eq!(join(flushing, peer.receive()).await.0, Ok((0, true)));
+        feed.confirm(1);
+        // The next one is sent again, in the middle of a flush.
+        feed.send(vec![0; 900_000]).await.unwrap();
+        let flushing = async { feed.flush().await.map(|()| page.unsent()) };
+        let serving = async {
+            page.sleep(ms(500)).await;
+            let unsent = page.unsent();
+            peer.reset();
+            let mut next = server.accept().await;
+            let received = next.receive().await.map(|message| message.len());
+            (unsent, received, next)
+        };
+        let (flushed, (unsent, received, _next)) = join(flushing, serving).await;
+        assert!(unsent > 200_000, "{unsent}");
+        // What was lost with the first connection counts for ever.
+        assert_eq!((flushed, received), (Ok(unsent), Some(900_000)));
+    });
+}
+
+#[test]
+fn a_message_that_arrives_wakes_the_driver_only_when_there_is_something_to_do() {
+    let (page, server) = page();
+    page.run(async {
+        let beat = heartbeat().interval(seconds(10));
+        let (_feed, mut peer) = open(ReconnectOptions::new().heartbeat(beat), &server).await;
+        page.hold_timers(true);
+        let polls = page.polls();
+        (0..100).for_each(|_| peer.send("x"));
+        page.sleep(seconds(5)).await;
+        assert!(page.polls() - polls < 10, "{} polls", page.polls() - polls);
+        // The ping is due, and only a message tells the time.
+        page.sleep(seconds(10)).await;
+        peer.send("y");
+        assert_eq!(peer.receive().await, Some("ping".into()));
+    });
+}
+
+#[test]
 fn a_flush_that_is_polled_no_more_keeps_no_connection_open() {
     let (page, server) = page();
     page.run(async {

@@ -248,7 +248,13 @@ impl Sender {
                     }
                 }
             }
-            Await::Flush => self.sender.flush().await?,
+            Await::Flush => {
+                self.sender.flush().await?;
+                // What was unsent at the end of a connection counts for ever.
+                let page = &self.setup.world.page;
+                let is_first = self.setup.attempts.get() <= 1 && page.sockets() == [ReadyState::Open];
+                assert!(!is_first || page.unsent() == 0, "it is flushed, and something is unsent");
+            }
             Await::FlushSink => {
                 SinkExt::flush(&mut self.sender).await?;
                 assert_eq!(self.sender.counts().queued, 0, "the sink is flushed, and something is queued");
