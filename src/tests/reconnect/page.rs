@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join;
+use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
 
 use super::{ms, seconds};
@@ -933,6 +934,27 @@ fn what_was_unsent_at_the_end_counts_as_unsent() {
             assert_eq!(link.flow(), before, "seed {seed}");
         });
     }
+}
+
+#[test]
+fn a_connection_that_comes_back_is_a_sink_and_a_fused_stream_itself() {
+    let (page, server) = page();
+    page.run(async {
+        let (mut feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        assert!(!feed.is_terminated());
+        SinkExt::<Message>::send(&mut feed, "one".into()).await.unwrap();
+        feed.pause();
+        assert_eq!([peer.receive().await, peer.receive().await], [Some("one".into()), None]);
+        until(&mut feed.states(), |state| *state == State::Paused).await;
+        assert_eq!(feed.take_in_doubt().messages, [(1, "one".into())]);
+        assert_eq!(SinkExt::<Message>::feed(&mut feed, "two".into()).await, Ok(()));
+        assert_eq!(SinkExt::<Message>::flush(&mut feed).now_or_never(), None);
+        assert_eq!(feed.flush().now_or_never(), None);
+        assert_eq!(SinkExt::<Message>::close(&mut feed).now_or_never(), None);
+        assert_eq!(feed.take_queued(), ["two".into()]);
+        assert_eq!(SinkExt::<Message>::close(&mut feed).await, Ok(()));
+        assert_eq!((feed.next().await, feed.is_terminated()), (None, true));
+    });
 }
 
 #[test]
