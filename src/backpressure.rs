@@ -1,4 +1,4 @@
-//! Makes senders wait, in a line, while too much of what was sent is still with the browser.
+//! Backpressure: senders wait in a line while too much is buffered in the browser.
 
 use std::iter;
 use std::mem::take;
@@ -13,26 +13,26 @@ use crate::places::{Places, WaitsFor, Whose};
 use crate::sys::Alarm;
 use crate::{Options, ReadyState};
 
-/// The line of those who wait for one socket: senders for their turn, flushes for the buffer to be empty.
+/// The line of one socket: senders wait for their turn, flushes wait for the buffer to be empty.
 ///
-/// The first sender waits while more than the high water mark is unsent, and then for the low one. The others wait behind
-/// it, and so does whoever comes later.
+/// The first sender waits when more than the high water mark is unsent, until at most the low water mark is. The others wait
+/// behind it in the order in which they began to.
 pub(crate) struct Line {
     high_water_mark: u64,
     low_water_mark: u64,
     places: Places,
     look: Option<Look>,
-    /// How many looks have seen that something had left.
+    /// The number of looks that found fewer unsent bytes than the look before.
     falls: u64,
-    /// A look was asked for because a message has arrived.
+    /// Whether the next turn looks because a message has arrived.
     is_hinted: bool,
     pace: Pace,
 }
 
-/// The next look at the socket, and what the last one saw.
+/// The next look at the socket, and the amount that the last look found.
 ///
-/// No event tells that `bufferedAmount` has fallen, so somebody must look: in the next turn of the event loop, then after 4,
-/// 8, 16, 32 and then every 50 ms, starting over whenever it has fallen.
+/// No event tells that `bufferedAmount` has fallen, so it is polled: in the next turn of the event loop, then after 4, 8, 16, 32
+/// and every further 50 ms, and from the beginning when it has fallen.
 struct Look {
     /// None for the first look, which comes in the next turn of the event loop.
     _alarm: Option<Alarm>,
@@ -44,12 +44,12 @@ struct Look {
 const SHORTEST_DELAY: u32 = 4;
 const LONGEST_DELAY: u32 = 50;
 
-/// A place in the line. It is given up when this is dropped, and the turn with it.
+/// A place in the line. Dropping it gives up the place and the turn.
 #[derive(Default)]
 pub(crate) struct Wait(Option<(Rc<Connection>, u64)>);
 
 impl Connection {
-    /// Returns whether a newcomer may send now: no sender waits, and at most the high water mark is unsent.
+    /// Returns whether a sender that has no place may send: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
         let line = &mut *self.line();
         !line.places.has_sender() && self.is_below_high(line, self.socket().buffered_amount())
@@ -57,7 +57,7 @@ impl Connection {
 
     /// Resolves when it is the caller's turn to send, or with the state of a socket that is not open.
     ///
-    /// A place in the line is kept until `wait` is dropped, so that the message goes out before the next one's turn.
+    /// The caller keeps its place until `wait` is dropped, so that its message goes out before the next sender's turn.
     pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         let (state, amount) = self.socket().look();
         if state != ReadyState::Open {
@@ -82,10 +82,10 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Resolves when everything has gone to the network, or with the state of a socket that ended before that was seen.
+    /// Resolves when the buffer is empty, or with the state of a socket that ended before the buffer was seen empty.
     pub fn poll_empty(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         let result = match self.socket().look() {
-            // First the state: once it is closed, `bufferedAmount` stays as it is, or is 0 with everything unsent (Chromium).
+            // The state comes first: after the end `bufferedAmount` does not fall, or, in Chromium, is 0 with everything unsent.
             (ReadyState::Open, 0) => Ok(()),
             (ReadyState::Open, amount) => {
                 self.enter(context, wait, WaitsFor::EmptyBuffer, amount);
@@ -98,13 +98,14 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    /// What is unsent, and how many looks have seen that something had left: others may send meanwhile.
+    /// Returns the unsent bytes, and the number of looks that found fewer than before: other senders may have added some.
     pub fn progress(&self) -> (u64, u64) {
         (self.socket().buffered_amount(), self.line().falls)
     }
 
-    /// Looks in the next turn of the event loop if anybody waits. With a message the peer may have answered what has left
-    /// since, and in hidden tabs timers come late.
+    /// Looks in the next turn of the event loop if anybody waits, because a message has arrived.
+    ///
+    /// The message may answer what has just left, and in hidden tabs timers fire late.
     pub fn hint(self: &Rc<Self>) {
         let mut line = self.line();
         line.is_hinted = line.places.is_waited_in();
@@ -114,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// Looks in a turn of the event loop that was asked for.
+    /// Runs in a turn of the event loop, and looks if that was asked for.
     pub fn look_in_turn(self: &Rc<Self>) {
         let mut line = self.line();
         let is_hinted = take(&mut line.is_hinted);
@@ -125,7 +126,7 @@ impl Connection {
         }
     }
 
-    /// Wakes everyone, since the socket is not open any more. An executor may poll them before this returns, so the caller
+    /// Wakes all who wait, since the socket is not open any more. An executor may poll them before this returns, so the caller
     /// must hold no borrow.
     pub fn wake_senders(&self) {
         let mut line = self.line();
@@ -137,7 +138,7 @@ impl Connection {
 
     fn is_below_high(self: &Rc<Self>, line: &mut Line, amount: u64) -> bool {
         let factor = line.pace.factor();
-        // Nobody may ever wait at a mark that is raised, so whether timers still come late is found out here.
+        // While the mark is raised nobody may wait, and so nobody may look: whether timers still fire late is found out here.
         if factor > 1 && line.look.is_none() {
             line.look = Some(self.look_after(SHORTEST_DELAY, amount));
         }
@@ -159,7 +160,7 @@ impl Connection {
         }
     }
 
-    /// Gives a place up. If it was its turn, it is the next one's.
+    /// Gives up a place. If it was its turn, the next sender is called.
     fn leave(self: &Rc<Self>, id: u64) {
         let mut line = self.line();
         let (was_called, waker) = line.places.leave(id);
@@ -174,19 +175,19 @@ impl Connection {
         self.wake_called();
     }
 
-    /// Makes it the first sender's turn, and looks in the next turn of the event loop whether it has come.
+    /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
     fn call(self: &Rc<Self>, line: &mut Line, amount: u64) {
         if line.places.call() && line.look.as_ref().is_none_or(|look| look.delay > 0) {
             line.look = Some(self.look_after(0, amount));
         }
     }
 
-    /// Wakes those who need not wait any longer.
+    /// Wakes all who need not wait any longer.
     fn wake_called(&self) {
         wake_each(iter::from_fn(|| self.line().places.take_called()));
     }
 
-    /// Looks who can go on, because a look was due so many milliseconds ago, or because of a hint.
+    /// Looks at the socket and lets go on who can. `late_by` is by how many milliseconds the look is late; `None` after a hint.
     fn look(self: &Rc<Self>, late_by: Option<f64>) {
         let (state, amount) = self.socket().look();
         if state != ReadyState::Open {
@@ -234,7 +235,7 @@ impl Connection {
 
 impl Line {
     pub fn new(options: &Options) -> Self {
-        // No more than what can be raised.
+        // The factor must not overflow.
         let high_water_mark = options.high_water_mark.min(u64::MAX / LARGEST_FACTOR);
         Self {
             high_water_mark,
@@ -249,7 +250,7 @@ impl Line {
 }
 
 impl Wait {
-    /// The number of the place. 0 is none's.
+    /// Returns the number of the place; 0 for no place.
     fn id(&self) -> u64 {
         self.0.as_ref().map_or(0, |(_, id)| *id)
     }
@@ -268,17 +269,17 @@ impl Drop for Wait {
 impl UnwindSafe for Wait {}
 impl RefUnwindSafe for Wait {}
 
-/// By how much the high water mark is raised while looks come late, as in hidden tabs.
+/// The factor by which the high water mark is raised while timers fire late, as in hidden tabs.
 ///
-/// There a timer comes once a second, or once a minute, and one mark's worth of bytes for each would be all that goes out.
-/// If everything was gone by the time of a late look, the mark was too low for looks so far apart.
+/// Hidden tabs run timers once a second, so at most one high water mark of bytes would be sent per second. If a late look finds
+/// the buffer empty, the mark was too low, and is doubled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     factor: u64,
 }
 
 const LARGEST_FACTOR: u64 = 64;
-/// More than a busy page makes a timer wait, in milliseconds.
+/// In milliseconds: longer than a busy page delays a timer.
 const LATE: f64 = 500.0;
 
 impl Default for Pace {
@@ -288,11 +289,10 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a look: after what delay it was to come, how many milliseconds it came too late, what it saw, and whether a
-    /// sender waited for it.
+    /// Learns from a look: its delay, by how many milliseconds it was late, the unsent bytes, and whether a sender waited.
     pub fn learn(&mut self, delay: u32, late_by: f64, amount: u64, is_waited_for: bool) {
         if delay == 0 {
-            // It came by no timer, and says nothing about them.
+            // The look came by a turn, which tells nothing about timers.
         } else if late_by < LATE {
             self.factor = 1;
         } else if is_waited_for && amount == 0 {

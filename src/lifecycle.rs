@@ -1,4 +1,4 @@
-//! Connecting → open → ended, and who waits for the end.
+//! The stages of a connection: connecting → open → ended.
 
 use std::cell::{Cell, OnceCell};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -12,30 +12,30 @@ use crate::{CloseEvent, Error};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum End {
     Closed(CloseEvent),
-    /// It could not be opened.
+    /// The connection could not be opened.
     Failed,
-    /// It was not open in time.
+    /// The connection did not open in time.
     ConnectTimeout,
     CloseTimeout(Duration),
     Overflow,
-    /// Nobody listens any more.
+    /// All handles were dropped.
     Dropped,
 }
 
 impl End {
-    /// Why messages may be missing, if they may.
+    /// Returns why messages may be missing; `None` if none are.
     pub fn loss(&self) -> Option<Error> {
         Some(match self {
             Self::Closed(event) if event.was_clean => return None,
             Self::Closed(event) => Error::Unclean(event.clone()),
             Self::CloseTimeout(timeout) => Error::CloseTimeout(*timeout),
             Self::Overflow => Error::Overflow,
-            // No stream has come of it, or none is left.
+            // No stream was ever created, or none is left.
             Self::Failed | Self::ConnectTimeout | Self::Dropped => Error::Dropped,
         })
     }
 
-    /// The close event, or why there is none.
+    /// Returns the close event, or why there is none.
     fn told(&self) -> Result<CloseEvent, Error> {
         match self {
             Self::Closed(event) => Ok(event.clone()),
@@ -44,7 +44,7 @@ impl End {
     }
 }
 
-/// How far a connection has come.
+/// The stage of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     is_opened: Cell<bool>,
@@ -61,28 +61,28 @@ impl Lifecycle {
         self.is_opened.set(true);
     }
 
-    /// Whether the connection was open once.
+    /// Returns whether the connection has ever been open.
     pub fn is_opened(&self) -> bool {
         self.is_opened.get()
     }
 
-    /// Ends the connection. The first end is the one that counts.
+    /// Ends the connection. Only the first end counts.
     pub fn end(&self, end: End) {
         let _ = self.end.set(end);
         self.notify.wake_all();
     }
 
-    /// How the connection has ended, once it has.
+    /// Returns how the connection has ended; `None` until then.
     pub fn ended(&self) -> Option<&End> {
         self.end.get()
     }
 
-    /// The close event, once there is one.
+    /// Returns the close event, once there is one.
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.result()?.ok()
     }
 
-    /// The close event or why there is none, once the connection has ended.
+    /// Returns the close event or why there is none, once the connection has ended.
     pub fn result(&self) -> Option<Result<CloseEvent, Error>> {
         self.ended().map(End::told)
     }

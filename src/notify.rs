@@ -6,25 +6,25 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
-/// Where tasks wait.
+/// A list of waiting tasks.
 #[derive(Default)]
 pub(crate) struct Notify(Cell<Vec<Weak<Waker>>>);
 
-/// One who waits, until it is dropped: no waker is kept for a future that is gone.
+/// A waiting task. Dropping it removes the task from the list, so that no waker of a dropped future is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter(Option<Rc<Waker>>);
 
 impl Notify {
-    /// Wakes everyone. An executor may poll them before this returns, so the caller must hold no borrow.
+    /// Wakes all tasks. An executor may poll them before this returns, so the caller must hold no borrow.
     pub fn wake_all(&self) {
         wake_each(self.0.take().into_iter().filter_map(|waker| Some(Waker::clone(&*waker.upgrade()?))));
     }
 
-    /// Makes one wait for the next time that everyone is woken.
+    /// Adds a task, which waits until all tasks are woken.
     pub fn wait(&self, waiter: &mut Waiter, waker: &Waker) {
         let waker = Rc::new(waker.clone());
         let own = Rc::downgrade(&waker);
-        // What the last one drops may wait here, too.
+        // Dropping the last waker may drop a task that waits here, too.
         waiter.0 = Some(waker);
         let mut waiting = self.0.take();
         match waiting.iter_mut().find(|waker| waker.strong_count() == 0) {
@@ -34,7 +34,7 @@ impl Notify {
         self.0.set(waiting);
     }
 
-    /// How many places are kept, for those who wait or have gone.
+    /// Returns the number of places, of waiting and of dropped tasks.
     #[cfg(test)]
     pub fn places(&self) -> usize {
         let waiting = self.0.take();
@@ -44,13 +44,14 @@ impl Notify {
     }
 }
 
-/// Wakes each, also if waking one of them panics, where panics unwind. The caller must hold no borrow.
+/// Wakes each task. Where panics unwind, a panic of one waker does not keep the others from being woken. The caller must hold no
+/// borrow.
 pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
     let mut rest = Rest(wakers.into_iter());
     rest.0.by_ref().for_each(Waker::wake);
 }
 
-/// The wakers that are left to wake.
+/// The wakers that were not woken yet.
 struct Rest<I: Iterator<Item = Waker>>(I);
 
 #[cfg(panic = "unwind")]
@@ -60,7 +61,7 @@ impl<I: Iterator<Item = Waker>> Drop for Rest<I> {
     }
 }
 
-/// Does something when it is dropped, and so also if what was done before panics.
+/// Runs an action when it is dropped, so also when the code before it panics.
 pub(crate) struct Finally<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Finally<F> {

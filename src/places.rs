@@ -1,11 +1,11 @@
-//! The places of those who wait in a line, in the order in which they began to.
+//! The places in a line, in the order in which tasks began to wait.
 
 use std::task::Waker;
 
-/// Senders wait for their turn, and flushes for the buffer to be empty.
+/// The places of one line: senders wait for their turn, flushes wait for the buffer to be empty.
 ///
-/// It is a sender's turn when the first one is *called*. One that is not polled by the next turn of the event loop has *missed*
-/// its turn: it may still send when it is polled, and holds up nobody.
+/// The first sender is *called* when it is its turn. A sender that is not polled by the next turn of the event loop has *missed*
+/// its turn: it no longer holds up the others, and may still send when it is polled.
 #[derive(Default)]
 pub(crate) struct Places {
     places: Vec<Place>,
@@ -15,35 +15,35 @@ pub(crate) struct Places {
 struct Place {
     id: u64,
     waits_for: WaitsFor,
-    /// None once it was woken.
+    /// `None` once the task was woken.
     waker: Option<Waker>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum WaitsFor {
-    /// A sender for its turn: the first one for room, the others for those before them.
+    /// A sender that waits: the first one for room, the others for the senders before them.
     Turn,
-    /// A sender whose turn it is, to be polled.
+    /// A sender whose turn it is, and which was not polled yet.
     Call,
-    /// A flush.
+    /// A flush that waits.
     EmptyBuffer,
-    /// Called, but not polled by the next turn, or a flush that is done: it may go on, and holds up nobody.
+    /// A sender that has missed its turn, or a flush that is done. It holds up nobody.
     Nothing,
 }
 
-/// Whose turn it is, as one who has a place or none sees it.
+/// Whose turn it is, from the view of one task.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Whose {
-    /// Its own.
+    /// The task's own.
     Own,
-    /// It has missed its own.
+    /// The task has missed its turn.
     Missed,
-    /// That of another, who comes first.
+    /// The turn of a sender before the task.
     Anothers,
 }
 
 impl Places {
-    /// Whose turn is next, or has come, as the owner of a place sees it. 0 is nobody's place.
+    /// Returns whose turn it is, or will be next, from the view of the owner of a place; 0 is no place.
     pub fn turn(&mut self, id: u64) -> Whose {
         if self.find(id).is_some_and(|own| own.waits_for == WaitsFor::Nothing) {
             return Whose::Missed;
@@ -51,8 +51,8 @@ impl Places {
         if self.first().is_none_or(|first| first.id == id) { Whose::Own } else { Whose::Anothers }
     }
 
-    /// Takes a place, or keeps it. Returns its number, and the last waker, to be dropped when no borrow is held: what it drops
-    /// may have a place here, too.
+    /// Takes a place, or keeps it. Returns its number, and the last waker, which the caller drops when no borrow is held: it may
+    /// drop a task that has a place here.
     #[must_use = "the place is kept until it is left"]
     pub fn enter(&mut self, id: u64, waits_for: WaitsFor, waker: Waker) -> (u64, Option<Waker>) {
         if let Some(own) = self.find(id) {
@@ -64,14 +64,14 @@ impl Places {
         (self.last_id, None)
     }
 
-    /// It is the turn of the owner of a place, who has come.
+    /// The owner of a place was polled in its turn.
     pub fn comes(&mut self, id: u64) {
         if let Some(own) = self.find(id) {
             own.waits_for = WaitsFor::Call;
         }
     }
 
-    /// Gives a place up. Returns whether it was its turn, and its waker, to be dropped when no borrow is held.
+    /// Gives up a place. Returns whether it was its turn, and its waker, which the caller drops when no borrow is held.
     #[must_use = "if it was its turn, it is the next one's"]
     pub fn leave(&mut self, id: u64) -> (bool, Option<Waker>) {
         let Some(own) = self.find(id) else { return (false, None) };
@@ -80,40 +80,40 @@ impl Places {
         left
     }
 
-    /// Makes it the first sender's turn. Whether there is one.
+    /// Calls the first sender. Returns whether there is one.
     pub fn call(&mut self) -> bool {
         self.first().map(|first| first.waits_for = WaitsFor::Call).is_some()
     }
 
-    /// The sender that was called has not come, if one was.
+    /// Lets the called sender miss its turn. Returns whether a sender was called.
     pub fn miss(&mut self) -> bool {
         let missed = self.first().filter(|first| first.waits_for == WaitsFor::Call);
         missed.map(|missed| missed.waits_for = WaitsFor::Nothing).is_some()
     }
 
-    /// Lets those go on who wait for this, or everyone.
+    /// Lets all tasks go on that wait for this, or all tasks.
     pub fn release(&mut self, what: Option<WaitsFor>) {
         let waiting = self.places.iter_mut().filter(|place| what.is_none_or(|what| place.waits_for == what));
         waiting.for_each(|place| place.waits_for = WaitsFor::Nothing);
     }
 
-    /// The waker of one who can go on and was not woken, to be woken when no borrow is held.
+    /// Takes the waker of a task that can go on, which the caller wakes when no borrow is held.
     pub fn take_called(&mut self) -> Option<Waker> {
         let is_called = |place: &&mut Place| matches!(place.waits_for, WaitsFor::Call | WaitsFor::Nothing);
         self.places.iter_mut().filter(is_called).find_map(|place| place.waker.take())
     }
 
-    /// Whether a sender waits, or was called.
+    /// Returns whether a sender waits, or was called.
     pub fn has_sender(&mut self) -> bool {
         self.first().is_some()
     }
 
-    /// Whether the first sender waits, and was not called.
+    /// Returns whether the first sender waits, and was not called.
     pub fn wants_room(&mut self) -> bool {
         self.first().is_some_and(|first| first.waits_for == WaitsFor::Turn)
     }
 
-    /// Whether there is something to look for.
+    /// Returns whether any task waits, so that somebody must look at the socket.
     pub fn is_waited_in(&self) -> bool {
         self.places.iter().any(|place| place.waits_for != WaitsFor::Nothing)
     }
@@ -122,7 +122,7 @@ impl Places {
         self.places.iter_mut().find(|place| place.id == id)
     }
 
-    /// The sender whose turn is next, or has come.
+    /// Returns the sender whose turn it is, or will be next.
     fn first(&mut self) -> Option<&mut Place> {
         self.places.iter_mut().find(|place| matches!(place.waits_for, WaitsFor::Turn | WaitsFor::Call))
     }

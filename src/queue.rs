@@ -1,4 +1,4 @@
-//! Messages that have arrived and were not yet taken, and after them the end.
+//! The receive queue: messages that have arrived and were not yet taken, and then the end.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -7,7 +7,7 @@ use crate::sys::Data;
 use crate::waking::{Waking, When};
 use crate::{Error, Overflow};
 
-/// How much may wait, and what becomes of more.
+/// The limits of the queue, and what happens to a message beyond them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     pub bytes: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Limit {
     pub overflow: Overflow,
 }
 
-/// What has a length in bytes, which does not change.
+/// A length in bytes that never changes.
 pub(crate) trait Len {
     fn len(&self) -> u64;
 }
@@ -26,7 +26,7 @@ impl Len for Data {
     }
 }
 
-/// A queue with one reader. What wakes the reader is given back, to be woken when no borrow is held.
+/// A queue with one reader. Methods return the reader's waker, so that the caller wakes it when no borrow is held.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     messages: VecDeque<T>,
@@ -36,48 +36,51 @@ pub(crate) struct Queue<T> {
     end: Option<End>,
     reader: Option<Waker>,
     waking: Waking,
-    /// Whether a turn was asked for to wake the reader, and it has taken nothing since.
+    /// Whether the reader is to be woken in the next turn, and has taken nothing since that was decided.
     is_gathering: bool,
     /// Whether the reader waits for a turn of the event loop, not for messages.
     is_paused: bool,
-    /// How many messages may still be taken without a pause.
+    /// The number of messages that may still be taken before a pause.
     until_pause: usize,
 }
 
-/// What follows the last message.
+/// The end of the queue, after the last message.
 #[derive(Debug)]
 enum End {
-    /// Something may be lost, and why.
+    /// Messages may be missing, for this reason.
     Error(Error),
     None,
-    /// The reader has been told that there is nothing more. Not before: `select!` does not poll a stream that says so.
+    /// The reader was told. Only then is the stream terminated: `select!` does not poll a terminated stream, so an earlier
+    /// answer would hide the end from it.
     Told,
 }
 
-/// How a reader is to be woken.
+/// When the caller wakes the reader.
 #[derive(Debug)]
 pub(crate) enum Wake {
     Now(Waker),
-    /// By [`Queue::turn`], in the next turn of the event loop.
+    /// In the next turn of the event loop, by [`Queue::turn`].
     NextTurn,
 }
 
-/// What there is to take.
+/// The result of taking from the queue.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Taken<T> {
     Message(T),
-    /// What ended the queue, once.
+    /// The error that ended the queue, once.
     Error(Error),
-    /// Nothing for ever.
+    /// The queue has ended.
     End,
-    /// Nothing yet.
+    /// The queue is empty for now.
     Empty,
-    /// Enough for once: the event loop must have its turn.
+    /// Messages are queued, but the reader must yield to the event loop first.
     Pause,
 }
 
-/// How many messages are taken without a pause, so that a reader that is fast enough cannot freeze the page: a part of those
-/// that wait, within these bounds. In the turn of a pause browsers may deliver far more than the least.
+/// The bounds for the number of messages between two pauses, which is a [`PART`] of the queued messages.
+///
+/// Pauses keep a fast reader from freezing the page. During a pause browsers may deliver far more than the lower bound, so a
+/// long queue is taken in larger steps.
 const AT_ONCE: (usize, usize) = (128, 1024);
 const PART: usize = 16;
 
@@ -97,8 +100,7 @@ impl<T: Len> Queue<T> {
         }
     }
 
-    /// Adds a message of so many bytes. It fails, and ends the queue, if there is no room and
-    /// [`Overflow::Close`] is asked for.
+    /// Adds a message. Fails and ends the queue if it is full and the policy is [`Overflow::Close`].
     pub fn push(&mut self, message: T) -> Result<Option<Wake>, Overfull> {
         let bytes = message.len();
         if self.end.is_some() {

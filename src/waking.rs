@@ -1,10 +1,10 @@
-//! When a reader is woken.
+//! Decides when a reader is woken.
 //!
-//! Waking a task costs more than all else that is done for a small message. Woken in the next turn of the event loop, a
-//! reader finds all that has arrived meanwhile, for one wake. But a turn has a price of its own, and is lost if it gathers
-//! nothing. No clock tells the two apart, but what the last turn gathered does.
+//! Waking a task costs more than everything else that is done for a small message. A reader that is woken in the next turn of
+//! the event loop takes all messages that have arrived meanwhile, for one wake. But a turn has a price, too, which is lost if no
+//! further message arrives. How many messages the last turns have gathered tells which way is cheaper.
 
-/// When to wake a reader that waits.
+/// When to wake a waiting reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// At once.
@@ -13,18 +13,18 @@ pub(crate) enum When {
     NextTurn,
 }
 
-/// Wakes at once, until it finds that turns gather messages, and for as long as they do.
+/// Wakes at once by default, and in the next turn for as long as turns gather enough messages.
 #[derive(Debug)]
 pub(crate) struct Waking {
-    /// Wakes at once that are left before a turn is tried. None while turns pay.
+    /// The number of wakes at once before a turn is tried. `None` while turns gather enough.
     until_trial: Option<u32>,
-    /// How many there are before the next trial.
+    /// The number of wakes at once before the trial after that.
     interval: u32,
 }
 
 const SHORTEST_INTERVAL: u32 = 16;
 const LONGEST_INTERVAL: u32 = 1024;
-/// The messages that a turn must gather to be worth its price.
+/// The number of messages that a turn must gather to be worth its price.
 const WORTH_A_TURN: usize = 3;
 
 impl Waking {
@@ -32,7 +32,7 @@ impl Waking {
         Self { until_trial: Some(SHORTEST_INTERVAL), interval: SHORTEST_INTERVAL }
     }
 
-    /// When the reader is to be woken, for a message that has arrived while it waited.
+    /// Returns when to wake the reader for a message that arrived while it waited.
     pub fn when(&mut self) -> When {
         match &mut self.until_trial {
             None | Some(0) => When::NextTurn,
@@ -43,7 +43,7 @@ impl Waking {
         }
     }
 
-    /// Learns what a turn has gathered.
+    /// Learns how many messages a turn has gathered.
     pub fn gathered(&mut self, messages: usize) {
         if messages >= WORTH_A_TURN {
             (self.until_trial, self.interval) = (None, SHORTEST_INTERVAL);

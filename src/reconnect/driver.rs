@@ -1,4 +1,4 @@
-//! Does what the machine decides, and tells it what happens.
+//! The driver: runs the actions of the machine, and tells it the events.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,13 +15,12 @@ use crate::notify::Waiter;
 use crate::sys::{Timer, WakeUps, now};
 use crate::{AfterClose, ReconnectOptions, WebSocketStream};
 
-/// What drives one connection that comes back. When this is dropped, nothing of it is left with the browser but the
-/// connection itself.
+/// Drives one connection that comes back. Dropping it removes its timer and its listeners for wake-ups.
 pub(crate) struct Driver {
     options: ReconnectOptions,
     provider: Rc<dyn Provider>,
     attempt: Option<(u64, BoxFuture<'static, Result<WebSocketStream, Signal>>)>,
-    /// The waits for room in the connection, and for its end.
+    /// The places of the driver in the connection's line, and among those who wait for its end.
     room: Wait,
     end: Waiter,
     /// A timer, and when it is due.
@@ -29,7 +28,7 @@ pub(crate) struct Driver {
     _wake_ups: WakeUps,
 }
 
-/// Timers for times that are no further apart than this are the same.
+/// A timer is kept if its time is no further than this from the wanted time.
 const SAME: Duration = Duration::from_millis(1);
 
 impl Driver {
@@ -45,9 +44,9 @@ impl Driver {
         Self { options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
     }
 
-    /// Resolves when it is over for good.
+    /// Resolves when the connection is closed for good.
     pub fn poll(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) -> Poll<()> {
-        // First of all what has happened: it may be older than the timer that has fired.
+        // Events come first: they may be older than the timer that has fired.
         loop {
             self.poll_attempt(shared, context);
             self.poll_end(shared, context);
@@ -66,7 +65,7 @@ impl Driver {
         let generation = *generation;
         self.attempt = None;
         match outcome {
-            // Another attempt may have been asked for meanwhile.
+            // The caller may have asked for another attempt meanwhile.
             Ok(stream) if generation == shared.machine.borrow().generation() => shared.adopt(stream, generation),
             Ok(stream) => drop(stream),
             Err(signal) => shared.handle(Event::Connection(generation, signal)),
@@ -81,7 +80,7 @@ impl Driver {
         shared.handle(Event::Connection(link.generation, signal));
     }
 
-    /// Hands over what is pending, as far as there is room, before those who wait for room.
+    /// Hands over pending messages while there is room, and then lets waiting senders have room.
     fn hand_over(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) {
         let mut has_sent = false;
         let is_pending = || {
@@ -96,7 +95,7 @@ impl Driver {
             has_sent = true;
         }
         if !is_pending() {
-            // It is the next one's turn.
+            // The next sender in the connection's line has its turn.
             self.room = Wait::default();
         }
         if has_sent {
@@ -105,7 +104,7 @@ impl Driver {
         shared.poll_line(context);
     }
 
-    /// Does what is to be done. Whether there was anything.
+    /// Runs all actions. Returns whether there were any.
     fn act(&mut self, shared: &Rc<Shared>) -> bool {
         let mut has_acted = false;
         loop {
@@ -132,7 +131,7 @@ impl Driver {
         }
     }
 
-    /// Sets the timer for what comes next. Whether it is due already.
+    /// Sets the timer for the next look at the clock. Returns whether it has fired.
     fn is_due(&mut self, shared: &Shared, context: &mut Context<'_>) -> bool {
         let now = now();
         let Some(remaining) = shared.machine.borrow_mut().remaining(now) else {
@@ -154,7 +153,7 @@ impl Driver {
 fn ping(shared: &Shared) {
     let (Some(heartbeat), Some(link)) = (&shared.heartbeat, shared.link()) else { return };
     let handed = shared.machine.borrow().outbox.handed_over();
-    // Of one that is closing the end will be heard.
+    // A connection that is closing refuses the ping; its end follows.
     if link.send(&heartbeat.ping).is_ok() {
         shared.machine.borrow_mut().outbox.pinged(handed);
     }

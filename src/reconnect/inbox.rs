@@ -1,4 +1,4 @@
-//! What was received on all connections and not yet taken, in order, and the end.
+//! The receive queue of all connections, in order, and its end.
 
 use std::task::Waker;
 
@@ -9,25 +9,25 @@ use crate::queue::{Len, Limit, Overfull, Queue, Taken, Wake};
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
     queue: Queue<T>,
-    /// How many messages were dropped before they came here.
+    /// The number of messages that were dropped during preambles.
     dropped_before: u64,
     has_ended: bool,
-    /// What comes after the messages.
+    /// The last item, after the messages.
     error: Option<Error>,
     /// Whether the reader was told that there is nothing more.
     is_over: bool,
 }
 
-/// What there is to take.
+/// The result of taking from the inbox.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Next<T> {
     Message(T),
     Error(Error),
-    /// Nothing for ever.
+    /// The inbox has ended.
     End,
-    /// Nothing yet.
+    /// The inbox is empty for now.
     Empty,
-    /// Enough for once: the event loop must have its turn.
+    /// Messages are queued, but the reader must yield to the event loop first.
     Pause,
 }
 
@@ -41,17 +41,17 @@ impl<T: Len> Inbox<T> {
         self.queue.push(message)
     }
 
-    /// Counts messages that were dropped before they came here.
+    /// Counts messages that were dropped during a preamble.
     pub fn add_dropped(&mut self, messages: u64) {
         self.dropped_before += messages;
     }
 
-    /// How many messages were dropped because there was no room.
+    /// Returns the number of messages that were dropped because the queue was full.
     pub fn dropped(&self) -> u64 {
         self.dropped_before + self.queue.dropped()
     }
 
-    /// How much of the limit is left.
+    /// Returns what is left of the limits.
     pub fn room(&self) -> Limit {
         self.queue.room()
     }
@@ -61,7 +61,7 @@ impl<T: Len> Inbox<T> {
         self.queue.turn()
     }
 
-    /// Ends it after all that it holds, and after an error if there is one. The first end is the one that counts.
+    /// Ends the inbox after its messages, and after an error if there is one. Only the first end counts.
     #[must_use = "the reader waits until it is woken"]
     pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
         if !self.has_ended {
@@ -70,7 +70,7 @@ impl<T: Len> Inbox<T> {
         self.queue.end(None)
     }
 
-    /// Ends it at once: the reader has its last item.
+    /// Ends the inbox at once, without its messages.
     #[must_use = "it must be dropped when no borrow is held"]
     pub fn cut(&mut self) -> Option<Waker> {
         (self.has_ended, self.error) = (true, None);
@@ -82,13 +82,13 @@ impl<T: Len> Inbox<T> {
         self.is_over
     }
 
-    /// Drops what there is and what will come.
+    /// Drops all messages, and all later ones.
     #[must_use = "it must be dropped when no borrow is held"]
     pub fn discard(&mut self) -> Option<Waker> {
         self.queue.discard()
     }
 
-    /// Takes the next message, or what follows the last.
+    /// Takes the next message, or what follows the last one.
     pub fn take(&mut self) -> Next<T> {
         match self.queue.take() {
             Taken::Message(message) => Next::Message(message),

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-/// How much is kept.
+/// The bound of a collection of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Keep {
     pub bytes: u64,
     pub messages: usize,
 }
 
-/// A message with the number that was given for it, and its bytes.
+/// A message with its number and its length in bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Numbered<M> {
     pub number: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Numbered<M> {
     pub bytes: u64,
 }
 
-/// A bounded queue. Its bound is for the caller to heed.
+/// A queue with a bound, which the caller enforces.
 #[derive(Debug)]
 pub(crate) struct Pending<M> {
     messages: VecDeque<Numbered<M>>,
@@ -30,7 +30,7 @@ impl<M> Pending<M> {
         Self { messages: VecDeque::new(), bytes: 0, keep }
     }
 
-    /// Whether one more message of any size may be queued.
+    /// Returns whether the queue is below its bound: one more message of any size may be queued.
     pub fn has_room(&self) -> bool {
         self.messages.len() < self.keep.messages && self.bytes < self.keep.bytes
     }
@@ -67,13 +67,13 @@ impl<M> Pending<M> {
     }
 }
 
-/// The newest messages up to a bound, in the order of their numbers, and a count of the others.
+/// The newest messages up to a bound, in the order of their numbers, and a count of the forgotten ones.
 #[derive(Debug)]
 pub(crate) struct Ring<M> {
-    /// The message is `None` where it was larger than the bound.
+    /// The message is `None` if it was larger than the bound.
     kept: VecDeque<Numbered<Option<M>>>,
     bytes: u64,
-    /// How many there were before the first that is kept.
+    /// The number of forgotten messages, all before the first kept one.
     forgotten: u64,
     keep: Keep,
 }
@@ -83,12 +83,13 @@ impl<M> Ring<M> {
         Self { kept: VecDeque::new(), bytes: 0, forgotten: 0, keep }
     }
 
-    /// How many messages there are, kept or not.
+    /// Returns the number of messages, kept or forgotten.
     pub fn count(&self) -> u64 {
         self.forgotten + self.kept.len() as u64
     }
 
-    /// How many messages there are up to a number, as far as that is known: the numbers of those that were forgotten are not.
+    /// Returns the number of messages up to a number. If no kept message has such a number it is 0, since the numbers of the
+    /// forgotten ones are unknown.
     pub fn count_up_to(&self, number: u64) -> u64 {
         match self.kept.partition_point(|kept| kept.number <= number) {
             0 => 0,
@@ -128,14 +129,14 @@ impl<M> Ring<M> {
         Some(Numbered { number, message: message?, bytes })
     }
 
-    /// Removes so many messages, first those that were forgotten.
+    /// Removes the oldest `count` messages, first the forgotten ones.
     pub fn remove(&mut self, count: u64) {
         let forgotten = count.min(self.forgotten);
         self.forgotten -= forgotten;
         (forgotten..count).for_each(|_| drop(self.pop_kept()));
     }
 
-    /// Removes the messages up to a number, without those that were forgotten. Returns how many.
+    /// Removes the kept messages up to a number. Returns how many.
     pub fn remove_kept_up_to(&mut self, number: u64) -> u64 {
         let kept = self.kept.partition_point(|kept| kept.number <= number);
         (0..kept).for_each(|_| drop(self.pop_kept()));
@@ -158,17 +159,17 @@ impl<M> Ring<M> {
         self.forget_excess();
     }
 
-    /// Whether nothing is kept.
+    /// Returns whether no message is kept.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    /// The messages that are kept, with their numbers.
+    /// Returns the kept messages with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &M)> {
         self.kept.iter().filter_map(|kept| Some((kept.number, kept.message.as_ref()?)))
     }
 
-    /// Takes all messages that are kept, with their numbers, and forgets that there were others.
+    /// Takes the kept messages with their numbers, and resets the count of the forgotten ones.
     pub fn take(&mut self) -> Vec<(u64, M)> {
         (self.bytes, self.forgotten) = (0, 0);
         let kept = std::mem::take(&mut self.kept).into_iter();

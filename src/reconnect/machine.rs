@@ -20,9 +20,9 @@ enum Phase {
     Open {
         good: Deadline,
         pulse: Option<Pulse>,
-        /// Whether something was received when it was a good connection already.
+        /// Whether a message was received after the connection had become a good one.
         is_proven: bool,
-        /// An end before this belongs to the last wake-up.
+        /// An end before this time is a consequence of the last wake-up.
         woken: Option<Deadline>,
     },
     Waiting {
@@ -50,28 +50,28 @@ pub(crate) struct Machine<M> {
     actions: VecDeque<Action>,
 }
 
-/// A connection that was open for so long is a good one.
+/// A connection that was open for this long is a good one.
 const GOOD: Duration = Duration::from_secs(10);
-/// The most by which clients that have a reason to come back at the same time are spread.
+/// The longest random delay after an event that lets many clients reconnect at the same time.
 const SPREAD: Duration = Duration::from_millis(500);
-/// How long after a wake-up a connection may end because of what the page has slept through. A browser that has ended the
-/// connections of a frozen page tells so some milliseconds after the wake-up.
+/// How long after a wake-up an end counts as its consequence: Chromium ends the connections of a frozen page, and tells so some
+/// milliseconds after the wake-up.
 const WAKING: Duration = Duration::from_secs(1);
 /// How long the closing handshake may take before another connection replaces this one.
 const REPLACING: Duration = Duration::from_millis(500);
 
 impl<M> Machine<M> {
-    /// Takes random numbers from 0 to 1 from a function that must not call foreign code.
+    /// Creates a machine. `random` returns numbers from 0 to 1, and must not call foreign code.
     pub fn new(settings: Settings, outbox: Outbox<M>, random: impl FnMut() -> f64 + 'static) -> Self {
         let retries = Retries::new(settings.backoff.clone());
         let (phase, random, actions) = (Phase::New, Box::new(random), VecDeque::new());
         Self { outbox, settings, phase, generation: 0, retries, random, actions }
     }
 
-    /// Takes in what happens. [`next_action`](Self::next_action) says what is to be done about it.
+    /// Handles an event. [`next_action`](Self::next_action) returns what is to be done about it.
     pub fn handle(&mut self, event: Event, at: Moment) {
         match event {
-            // Of a connection that is no more.
+            // From a connection that was replaced.
             Event::Connection(generation, _) if generation != self.generation => {}
             Event::Connection(_, signal) => self.signal(signal, at),
             Event::Command(command) => self.command(command, at),
@@ -79,7 +79,7 @@ impl<M> Machine<M> {
             Event::Failed(error) => self.fail(error),
             Event::Tick => {}
         }
-        // Timers may come late or never, so the clock is looked at whenever something happens.
+        // Timers may fire late or never, so each event looks at the clock.
         self.look(at);
     }
 
@@ -91,7 +91,7 @@ impl<M> Machine<M> {
         !self.actions.is_empty()
     }
 
-    /// Whether the next action is to close; then it is taken.
+    /// Takes the next action if it is to close. Returns whether it was.
     pub fn is_to_close(&mut self) -> bool {
         let is_next = self.actions.front() == Some(&Action::Close);
         if is_next {
@@ -100,11 +100,11 @@ impl<M> Machine<M> {
         is_next
     }
 
-    /// How long until something is to be done that nothing else brings about.
+    /// Returns how long until the clock must be looked at.
     pub fn remaining(&mut self, now: Duration) -> Option<Duration> {
         match &mut self.phase {
             Phase::Open { good, pulse, woken, .. } => {
-                // Nothing is to be done then, but the clock may have been set back.
+                // Nothing happens at these times, but the clock may have been set back.
                 [good].into_iter().chain(woken).for_each(|deadline| _ = deadline.remaining(now));
                 pulse.as_mut().map(|pulse| pulse.remaining(now))
             }
@@ -113,17 +113,17 @@ impl<M> Machine<M> {
         }
     }
 
-    /// Whether messages are handed over now.
+    /// Returns whether messages are handed over now.
     pub fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    /// Whether what the connection of this generation receives is passed on.
+    /// Returns whether messages of the connection with this generation are passed on.
     pub fn is_live(&self, generation: u64) -> bool {
         generation == self.generation && matches!(self.phase, Phase::Open { .. } | Phase::Closing { .. })
     }
 
-    /// Why no message is taken any more, once that is so.
+    /// Returns why no message is accepted any more; `None` while messages are.
     pub fn refusal(&self) -> Option<Error> {
         match self.phase {
             Phase::Closing { then: Command::Close, .. } => Some(Error::NotOpen(ReadyState::Closing)),
@@ -140,7 +140,7 @@ impl<M> Machine<M> {
         self.generation
     }
 
-    /// The browser has taken the message in hand, or not. Whether the next one may follow.
+    /// Notes whether the browser has accepted the message in hand. Returns whether the next one may follow.
     pub fn handed(&mut self, message: M, taken: Result<(), Error>) -> bool {
         match self.outbox.handed(message, taken) {
             Handed::Over => return true,
@@ -181,7 +181,7 @@ impl<M> Machine<M> {
 
     fn command(&mut self, command: Command, at: Moment) {
         match (command, &self.phase) {
-            // A close is not taken back.
+            // A close is final.
             (_, Phase::Closed | Phase::Closing { then: Command::Close, .. }) => {}
             (Command::Resume, Phase::Open { .. }) => {}
             (_, Phase::Closing { then, .. }) if *then == command => {}
@@ -207,7 +207,7 @@ impl<M> Machine<M> {
     fn wake_up(&mut self, at: Moment) {
         let soon = jitter(SPREAD, (self.random)());
         match &mut self.phase {
-            // It may have begun without a network, or before the device slept.
+            // The attempt may have begun without a network, or before the device slept.
             Phase::Connecting { is_woken, .. } => *is_woken = true,
             Phase::Waiting { until, cause, can_wake: true } if until.late_by(at.now.saturating_add(soon)).is_none() => {
                 *until = Deadline::after(soon, at.now);
@@ -257,7 +257,7 @@ impl<M> Machine<M> {
         }
     }
 
-    /// Begins anew: the caller wants it.
+    /// Connects because the caller asked for it, and counts attempts from zero again.
     fn start(&mut self, now: Duration) {
         self.retries.reset();
         self.connect(Cause::Requested, now);
@@ -271,7 +271,7 @@ impl<M> Machine<M> {
         self.tell(State::Connecting { attempt: number, cause });
     }
 
-    /// The connection, or the attempt to make it, is over.
+    /// Handles the end of the connection, or of the attempt.
     fn over(&mut self, cause: Cause, after: AfterClose, now: Duration) {
         let is_woken = match &mut self.phase {
             Phase::Connecting { since, is_woken } => {
@@ -305,7 +305,7 @@ impl<M> Machine<M> {
         }
     }
 
-    /// Begins the closing handshake, or lets another command follow the one that was begun.
+    /// Begins the closing handshake, or sets another command to follow the handshake that was begun.
     fn close(&mut self, then: Command, at: Moment) {
         let timeout = match then {
             Command::Resume | Command::ReconnectNow => self.settings.close_timeout.min(REPLACING),
@@ -314,13 +314,13 @@ impl<M> Machine<M> {
         let is_begun = matches!(self.phase, Phase::Closing { .. });
         self.phase = Phase::Closing { then, deadline: Deadline::after(timeout, at.now), unsent: at.flow.unsent };
         if !is_begun {
-            // Before a ping that was not yet sent, or else what the caller sends meanwhile would go out with the close.
+            // Before a pending ping: otherwise messages that the caller sends meanwhile would go out before the close.
             self.actions.push_front(Action::Close);
             self.tell(State::Closing);
         }
     }
 
-    /// The closing handshake is over, or has had its time. It confirms nothing: a page cannot tell the peer's answer from a
+    /// Handles the end of the closing handshake, or its timeout. It confirms nothing: a page cannot tell the peer's answer from a
     /// Close frame that the peer sent by itself, before it had read everything.
     fn closed(&mut self, end: Result<CloseEvent, Error>, now: Duration) {
         let Phase::Closing { then, .. } = self.phase else { return };
@@ -332,10 +332,10 @@ impl<M> Machine<M> {
         }
     }
 
-    /// It cannot go on.
+    /// Closes for good because of an error.
     fn fail(&mut self, error: Error) {
         match self.phase {
-            // The caller's close comes to its end.
+            // The caller's close is completed.
             Phase::Closed | Phase::Closing { then: Command::Close, .. } => {}
             _ => {
                 self.disconnect();
@@ -349,7 +349,7 @@ impl<M> Machine<M> {
         self.tell(State::Paused);
     }
 
-    /// Drops the connection, or the attempt to make it.
+    /// Drops the connection, or the attempt.
     fn disconnect(&mut self) {
         self.actions.push_back(Action::Disconnect);
         let messages = self.outbox.lose();

@@ -1,4 +1,4 @@
-//! Where each message is that was given to be sent: always in exactly one place.
+//! The account of all messages that were given to be sent: each is in exactly one place.
 
 use std::collections::VecDeque;
 
@@ -41,7 +41,7 @@ pub struct InDoubt {
     pub messages: Vec<(u64, Message)>,
 }
 
-/// The messages that are pending, and those that were handed over.
+/// The pending messages, and those that were handed over.
 #[derive(Debug)]
 pub(crate) struct Outbox<M> {
     queue: Pending<M>,
@@ -53,14 +53,14 @@ pub(crate) struct Outbox<M> {
     doubtful: Ring<M>,
     in_hand: Option<InHand>,
     last_number: u64,
-    /// How many were handed over on this connection.
+    /// The number of messages that were handed over on this connection.
     handed: u64,
-    /// For each unanswered ping, how many were handed over before it.
+    /// For each unanswered ping, the number of messages that were handed over before it.
     pings: VecDeque<u64>,
     counts: Counts,
 }
 
-/// The message that the browser is just taking. That calls code of the page, which may call this crate again.
+/// The message that is being handed to the browser. That may run code of the page, which may call this crate again.
 #[derive(Clone, Copy, Debug)]
 struct InHand {
     number: u64,
@@ -70,7 +70,7 @@ struct InHand {
     is_lost: bool,
 }
 
-/// What became of the message in hand.
+/// The result of handing the message to the browser.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Handed {
     Over,
@@ -85,7 +85,7 @@ pub(crate) enum Handed {
     },
 }
 
-/// More pings than these are not waited for. To forget the last ones confirms less, never more.
+/// The number of pings whose answers are awaited. Forgetting the last ones confirms fewer messages, never more.
 const MOST_PINGS: usize = 64;
 
 impl<M> Outbox<M> {
@@ -114,12 +114,12 @@ impl<M> Outbox<M> {
         self.when_full
     }
 
-    /// Whether a message of any size may be queued, if need be by dropping another one.
+    /// Returns whether a message may be queued, possibly by dropping another one.
     pub fn has_room(&self) -> bool {
         self.when_full == WhenFull::DropOldest || self.queue.has_room()
     }
 
-    /// Whether something is to be handed over, or just is.
+    /// Returns whether a message is to be handed over, or is being handed over.
     pub fn is_pending(&self) -> bool {
         self.in_hand.is_some() || !self.queue.is_empty() || self.resends()
     }
@@ -132,7 +132,7 @@ impl<M> Outbox<M> {
         self.counts.rejected += 1;
     }
 
-    /// Queues a message of so many bytes, and gives its number. Without room the oldest is dropped, which may be itself.
+    /// Queues a message, and returns its number. Without room the oldest message is dropped, which may be this one.
     pub fn push(&mut self, message: M, bytes: u64) -> u64 {
         while !self.queue.has_room() && self.queue.pop().is_some() {
             self.counts.dropped += 1;
@@ -151,15 +151,14 @@ impl<M> Outbox<M> {
         self.last_number
     }
 
-    /// Takes a new message of so many bytes in hand, which is not in the queue, and gives its number. For when nothing is
-    /// pending.
+    /// Takes a new message in hand without queueing it, and returns its number. Only for when nothing is pending.
     pub fn take_in_hand(&mut self, bytes: u64) -> u64 {
         let number = self.next_number();
         self.in_hand = Some(InHand { number, bytes, is_in_doubt: false, is_lost: false });
         number
     }
 
-    /// Takes the oldest pending message in hand: one in doubt if those are sent again, or else the front of the queue.
+    /// Takes the oldest pending message in hand: a message in doubt if those are sent again, otherwise the front of the queue.
     pub fn take_next(&mut self) -> Option<M> {
         if self.in_hand.is_some() {
             return None;
@@ -171,7 +170,7 @@ impl<M> Outbox<M> {
         Some(message)
     }
 
-    /// The browser has taken the message in hand, or not.
+    /// Notes whether the browser has accepted the message in hand.
     pub fn handed(&mut self, message: M, taken: Result<(), Error>) -> Handed {
         let Some(InHand { number, bytes, is_in_doubt, is_lost }) = self.in_hand.take() else { return Handed::Over };
         let numbered = |message| Numbered { number, message, bytes };
@@ -206,30 +205,30 @@ impl<M> Outbox<M> {
         }
     }
 
-    /// The browser has refused the message in hand, and the caller has it back.
+    /// Notes that the browser has refused the message in hand, which is returned to the caller.
     pub fn refused(&mut self) {
         self.in_hand = None;
         self.reject();
     }
 
-    /// How many were handed over on this connection.
+    /// Returns the number of messages that were handed over on this connection.
     pub fn handed_over(&self) -> u64 {
         self.handed
     }
 
-    /// A ping was handed over, after so many messages.
+    /// Notes that a ping was handed over, after this many messages.
     pub fn pinged(&mut self, after: u64) {
         if self.pings.len() < MOST_PINGS {
             self.pings.push_back(after);
         }
     }
 
-    /// Whether a ping has had no answer yet.
+    /// Returns whether a ping was not answered yet.
     pub fn awaits_pong(&self) -> bool {
         !self.pings.is_empty()
     }
 
-    /// The oldest ping was answered: what was handed over before it has been received.
+    /// Handles the answer to the oldest ping, which confirms the messages that were handed over before it.
     pub fn ponged(&mut self) {
         if let Some(before) = self.pings.pop_front() {
             let confirmed_before = self.handed - self.unconfirmed.count();
@@ -237,10 +236,10 @@ impl<M> Outbox<M> {
         }
     }
 
-    /// The peer has received the message of this number, and all that were handed over before it on the same connection.
-    /// Returns how many messages are confirmed by that.
+    /// Confirms the message with this number, and all that were handed over before it on the same connection. Returns how many
+    /// messages that confirms.
     ///
-    /// Messages in doubt are confirmed if they are sent again: then each was handed over after all before it.
+    /// Messages in doubt are confirmed only if they are sent again, because then all messages go out in the order of their numbers.
     pub fn confirm_up_to(&mut self, number: u64) -> u64 {
         let confirmed = self.confirm(self.unconfirmed.count_up_to(number));
         if !self.resends() {
@@ -259,7 +258,7 @@ impl<M> Outbox<M> {
         confirmed
     }
 
-    /// The connection has ended. Returns how many messages are in doubt by that.
+    /// Handles the end of the connection. Returns how many messages are in doubt because of it.
     pub fn lose(&mut self) -> u64 {
         let lost = self.unconfirmed.count();
         self.doubtful.append(&mut self.unconfirmed);
@@ -272,12 +271,12 @@ impl<M> Outbox<M> {
         lost
     }
 
-    /// Takes the messages in doubt that were kept, and the count of all. They are not sent again.
+    /// Takes the kept messages in doubt, and the count of all. They are not sent again.
     pub fn take_in_doubt(&mut self) -> (u64, Vec<(u64, M)>) {
         (self.doubtful.count(), self.doubtful.take())
     }
 
-    /// Takes back what is queued.
+    /// Takes back the queued messages.
     pub fn take_queued(&mut self) -> Vec<M> {
         let queued = self.queue.take();
         self.counts.taken_back += queued.len() as u64;
@@ -286,7 +285,7 @@ impl<M> Outbox<M> {
 }
 
 impl<M: Clone> Outbox<M> {
-    /// The messages in doubt that were kept, and the count of all.
+    /// Returns the kept messages in doubt, and the count of all.
     pub fn in_doubt(&self) -> (u64, Vec<(u64, M)>) {
         let messages = self.doubtful.iter().map(|(number, message)| (number, message.clone()));
         (self.doubtful.count(), messages.collect())
