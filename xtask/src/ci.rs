@@ -70,9 +70,11 @@ fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
     Ok(clippy.args(["--", "-Dwarnings"]).run()?)
 }
 
-/// The commands that users of wasm-pack know, as they stand, the tests with nothing but the server running. They run the
-/// suite in windows and in all three kinds of workers. The documentation's examples are the same in every browser, and each is
-/// a module to build: one browser is enough for them.
+/// What wasm-pack tests in Firefox.
+const FIREFOX: &[&str] = &["--firefox", "--", "--test", "shared_worker", "--test", "service_worker"];
+
+/// The commands that users of wasm-pack know, with nothing but the server running. In Chromium everything is tested. In Firefox
+/// only shared and service workers are, since `cargo xtask test` has tested the other contexts.
 fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
     // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
@@ -90,7 +92,7 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     let scratch = shell.create_temp_dir()?;
     browsers.iter().try_for_each(|browser| {
         step(&format!("testing by wasm-pack in {}", browser.name), || {
-            let which: &[&str] = if browser.is_chromium() { &["--chrome"] } else { &["--firefox", "--", "--tests"] };
+            let which: &[&str] = if browser.is_chromium() { &["--chrome"] } else { FIREFOX };
             let test = toolchain.apply(cmd!(shell, "{wasm_pack} test --headless {which...}"));
             Ok(browser
                 .choose(test)
