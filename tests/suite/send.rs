@@ -104,8 +104,15 @@ async fn what_crosses_the_peers_close_is_taken_and_lost() {
     assert_eq!(stream.ready_state(), ReadyState::Open);
     assert!(matches!(poll!(pin!(stream.send("too late"))), Poll::Ready(Ok(()))));
     assert!(stream.buffered_amount() >= 8, "{}", stream.buffered_amount());
-    assert!(stream.next().await.is_none());
-    assert_eq!(stream.close_event().unwrap().code, 4000);
+    // The message that crossed the close is lost, which WebKit may call unclean.
+    let event = match stream.next().await {
+        Some(Err(Error::Unclean(event))) if is_webkit() => event,
+        end => {
+            assert_eq!(end, None);
+            stream.close_event().unwrap()
+        }
+    };
+    assert!(event.code == 4000 || !event.was_clean, "{event}");
 }
 
 /// A connection that was reset while nearly all of 20 MiB was unsent.
