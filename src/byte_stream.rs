@@ -68,7 +68,9 @@ impl ByteStream {
         &self.stream
     }
 
-    /// Returns the connection, to go on with messages. The unread bytes of the current message are lost;
+    /// Returns the connection, to go on with messages.
+    ///
+    /// The unread bytes of the current message, or of a Blob that is being read, are lost. Of a message,
     /// [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) returns them before.
     pub fn into_inner(self) -> WebSocketStream {
         self.stream

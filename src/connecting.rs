@@ -1,4 +1,4 @@
-//! Waiting for a connection to open.
+//! A connection that is not open yet.
 
 use std::fmt;
 use std::future::Future;
@@ -14,8 +14,8 @@ use crate::{Error, Options, ReadyState, WebSocketStream};
 
 /// A connection that is not open yet: what [`WebSocketStream::connect`] returns.
 ///
-/// Awaiting it gives the open connection. Until then it tells what is awaited, and can end it. Dropping it closes the
-/// connection.
+/// Resolves with the open connection. Until then it returns the URL and the state, and can end the attempt. Dropping it closes
+/// the connection.
 ///
 /// # Examples
 ///
@@ -35,9 +35,9 @@ use crate::{Error, Options, ReadyState, WebSocketStream};
 /// ```
 #[must_use = "the connection is closed when this is dropped"]
 pub struct Connecting {
-    /// Or why there is no socket that could open. None once the one who waited for it was told.
+    /// The connection, or why there is none; `None` once the future has resolved.
     connection: Option<Result<Rc<Connection>, Error>>,
-    /// None before somebody waits.
+    /// `None` until the first poll.
     timeout: Option<Alarm>,
     needs_protocol: bool,
 }

@@ -207,7 +207,7 @@ impl Connection {
 
     fn connects_too_long(&self) {
         if !self.lifecycle.is_opened() {
-            // Nor may it open any more, and it gets no more time for being dropped.
+            // Close now rather than let `Drop` wait for the handshake.
             self.socket.close();
             self.ended(End::ConnectTimeout);
         }
@@ -221,7 +221,7 @@ impl Connection {
         }
     }
 
-    /// Does what waits for a turn of the event loop.
+    /// Runs in a turn of the event loop: wakes the reader, and looks at the socket.
     fn turn(self: &Rc<Self>) {
         self.is_turn_asked_for.set(false);
         let reader = self.queue().turn();

@@ -1,9 +1,9 @@
-//! What is told to `tracing`, with the feature of that name.
+//! Events for the crate `tracing`, with the feature of that name.
 //!
-//! Never a message, a subprotocol, or what may be secret in a URL. Without the feature the arguments are not evaluated. Whoever
-//! listens is foreign code, so no borrow is held meanwhile.
+//! They contain no message, no subprotocol, and no secret parts of a URL. Without the feature the arguments are not evaluated. A
+//! subscriber is foreign code, so callers hold no borrow.
 
-/// Tells an event on the way of a connection.
+/// Emits an event.
 #[cfg(feature = "tracing")]
 macro_rules! trace {
     ($level:ident, $($event:tt)*) => {

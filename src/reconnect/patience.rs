@@ -13,19 +13,20 @@ use crate::places::{WaitsFor, Whose};
 use crate::sys::in_next_turn;
 use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 
-/// One who waits, also for the buffer of a connection to be empty, as long as it is the same connection.
+/// A task that waits: for a change, and for the buffer of the current connection to be empty.
 #[derive(Default)]
 pub(crate) struct Patience {
     in_link: Option<(u64, Wait)>,
     waiter: Waiter,
 }
 
-/// A sender who waits for room. Its turn lasts until this is dropped, so that its message goes out before the next one's turn.
+/// The place of a sender in the line. Its turn lasts until this is dropped, so that its message goes out before the next
+/// sender's turn.
 #[derive(Default)]
 pub(crate) struct Turn(Option<(Rc<Shared>, u64)>);
 
 impl Shared {
-    /// Resolves when it is the caller's turn to give a message, or with the error for which it cannot.
+    /// Resolves when it is the caller's turn to send, or with the error because of which it cannot.
     pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, turn: &mut Turn) -> Poll<Result<(), Error>> {
         if let Some(refusal) = self.look(Machine::refusal) {
             *turn = Turn::default();
@@ -51,8 +52,9 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Calls the sender who waits first when there is room, or everyone if nothing is taken any more. Only the driver waits for
-    /// room in a connection, since a sender may never be polled again.
+    /// Calls the first sender when there is room, or all senders when no message is accepted any more.
+    ///
+    /// Only the driver waits for room in a connection, since a sender may never be polled again.
     pub fn poll_line(self: &Rc<Self>, context: &mut Context<'_>) {
         if self.look(Machine::refusal).is_some() {
             self.line.borrow_mut().release(None);
@@ -68,7 +70,7 @@ impl Shared {
         }
     }
 
-    /// Makes it the first sender's turn, and looks in the next turn of the event loop whether it has come.
+    /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
     fn call(self: &Rc<Self>) {
         if self.line.borrow_mut().call() && !self.is_watched.replace(true) {
             let shared = Rc::downgrade(self);
@@ -84,12 +86,12 @@ impl Shared {
         self.wake_called();
     }
 
-    /// Wakes those who need not wait any longer.
+    /// Wakes all who need not wait any longer.
     fn wake_called(&self) {
         wake_each(iter::from_fn(|| self.line.borrow_mut().take_called()));
     }
 
-    /// Whether a message can be given by one before whom nobody waits.
+    /// Returns whether the first sender can send. `has_room` asks the connection.
     fn room(&self, has_room: impl FnOnce(&Link) -> bool) -> Poll<Result<(), Error>> {
         if let Some(link) = self.link().filter(|link| self.look(Machine::is_open) && link.is_open()) {
             // What is pending goes first.

@@ -65,7 +65,7 @@ macro_rules! payload {
     };
 }
 
-/// Implements `Payload` for what stands for a payload.
+/// Implements `Payload` for pointers to a payload.
 macro_rules! pointers {
     ($($type:ty)*) => { $(
         payload!(@(P: Payload + ?Sized) $type: |payload, socket| P::send_to(payload, socket), |payload| P::to_message(payload));

@@ -13,7 +13,7 @@ use futures_util::{AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryStreamExt, j
 use super::in_pages;
 use crate::codec::{Binary, Text};
 use crate::testing::{Network, Page, Peer};
-use crate::{Blob, Error, Message, Options, Receiver, Sender, WebSocketStream};
+use crate::{Blob, Error, Message, Options, ReadyState, Receiver, Sender, WebSocketStream};
 
 const URL: &str = "ws://example.com/";
 const KIB: usize = 1 << 10;
@@ -479,5 +479,53 @@ fn a_flush_in_a_hidden_page_does_not_raise_the_mark() {
             sender.flush().await.unwrap();
         }
         assert!(room(&sender) <= 66 << 10, "{} bytes", sender.buffered_amount());
+    });
+}
+
+#[test]
+fn timeouts_of_zero_end_at_once_and_without_a_timeout_nothing_ends() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let hasty = Options::new().connect_timeout(Duration::ZERO).connect(URL).await;
+        assert_eq!(hasty.unwrap_err(), Error::ConnectTimeout { url: URL.into(), timeout: Duration::ZERO });
+        drop(server.handshake().await);
+
+        let endless = Options::new().connect_timeout(Duration::MAX).close_timeout(Duration::MAX);
+        let later = async {
+            let handshake = server.handshake().await;
+            page.sleep(Duration::from_secs(15)).await;
+            handshake.accept().unwrap()
+        };
+        let (stream, mut peer) = join!(endless.connect(URL), later);
+        let mut stream = stream.unwrap();
+        peer.set_stalled(true);
+        let later = async {
+            page.sleep(Duration::from_secs(15)).await;
+            peer.set_stalled(false);
+            assert_eq!(peer.receive().await, None);
+        };
+        let (closed, ()) = join!(stream.close(), later);
+        assert!(closed.unwrap().was_clean);
+
+        let options = Options::new().close_timeout(Duration::ZERO);
+        let (stream, _peer) = join!(options.connect(URL), server.accept());
+        assert_eq!(stream.unwrap().close().await, Err(Error::CloseTimeout(Duration::ZERO)));
+    });
+}
+
+#[test]
+fn a_connection_that_has_opened_before_its_attempt_is_ended_is_a_stream_that_ends() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let connecting = WebSocketStream::connect(URL);
+        let mut peer = server.accept().await;
+        page.sleep(Duration::from_secs(1)).await;
+        assert_eq!(connecting.ready_state(), ReadyState::Open);
+        connecting.close();
+        let (stream, received) = join!(connecting, peer.receive());
+        let mut stream = stream.unwrap();
+        assert_eq!(received, None);
+        assert_eq!(stream.next().await, None);
+        assert!(stream.close_event().unwrap().was_clean);
     });
 }

@@ -23,7 +23,7 @@ struct Plan {
     peer: PeerPlan,
     #[proptest(strategy = "vec(any::<Listen>(), 0..6)")]
     listeners: Vec<Listen>,
-    /// What is done in one go, after so many milliseconds.
+    /// The steps: a delay in milliseconds, and the acts of one task.
     #[proptest(strategy = "vec((delay(), vec(any::<Act>(), 1..4)), 0..8)")]
     steps: Vec<(u32, Vec<Act>)>,
     #[proptest(strategy = "memory()")]
@@ -258,8 +258,8 @@ impl Program {
         }
     }
 
-    /// Checks that each listener has received what the peer sent while it listened, in order. Messages for which there was no memory
-    /// are left out.
+    /// Checks that each listener has received the messages that the peer sent while it listened, in order, except those for which
+    /// there was no memory.
     async fn check_messages(&self, had_memory: bool) {
         let messages = self.messages.take();
         let sent = self.account.conversation.sent.get();

@@ -229,7 +229,7 @@ impl Conversation {
         }
     }
 
-    /// Receives so many messages, for no longer than a time.
+    /// Receives a number of messages, with a timeout.
     async fn receive_for(&self, world: &World, peer: &mut Peer, messages: u32, time: u32) {
         let mut limit = pin!(world.page.sleep(milliseconds(time)));
         for _ in 0..messages {

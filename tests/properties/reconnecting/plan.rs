@@ -120,7 +120,7 @@ pub enum Prepare {
     Nothing,
     #[proptest(weight = 2)]
     Send(Letter),
-    /// Receives so many messages, for no longer than a time.
+    /// Receives a number of messages, with a timeout.
     #[proptest(weight = 2)]
     Receive(#[proptest(strategy = "1..8_u8")] u8, #[proptest(strategy = "delay()")] u32),
     Pause(#[proptest(strategy = "delay()")] u32),
