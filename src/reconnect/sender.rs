@@ -14,7 +14,7 @@ use super::patience::{Patience, Turn};
 use super::shared::Shared;
 use crate::codec::Encode;
 use crate::{
-    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, ReadyState, SendError, State, States,
+    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, SendError, State, States,
     Typed,
 };
 
@@ -286,10 +286,7 @@ impl Sink<Message> for ReconnectingSender {
             ready!(shared.poll_handed_over(context, &mut sink.flush))?;
             shared.command(Command::Close);
         }
-        let ended = ready!(shared.poll_end(context, sink.close.get_or_insert_default()));
-        let is_pending = shared.machine.borrow().outbox.is_pending();
-        Poll::Ready(match ended? {
-            _ if is_pending => Err(Error::NotOpen(ReadyState::Closed)),
+        Poll::Ready(match ready!(shared.poll_end(context, sink.close.get_or_insert_default()))? {
             Some(event) if !event.was_clean => Err(Error::Unclean(event)),
             _ => Ok(()),
         })

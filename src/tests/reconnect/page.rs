@@ -983,3 +983,17 @@ fn nothing_is_left_of_one_that_is_dropped() {
         }
     }
 }
+
+// A close confirms nothing, and what is in doubt could only be sent again on another connection.
+#[test]
+fn closing_as_a_sink_succeeds_though_what_was_sent_is_unconfirmed() {
+    for when_lost in [WhenLost::Report, WhenLost::Resend] {
+        let (page, server) = page();
+        page.run(async {
+            let (mut feed, mut peer) = open(ReconnectOptions::new().when_lost(when_lost), &server).await;
+            feed.send("one").await.unwrap();
+            assert_eq!(join(SinkExt::close(&mut feed), serve(&mut peer)).await, (Ok(()), vec!["one".to_owned()]));
+            assert_eq!(feed.counts(), Counts { in_doubt: 1, ..Counts::default() });
+        });
+    }
+}
