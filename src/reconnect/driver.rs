@@ -65,9 +65,7 @@ impl Driver {
         let generation = *generation;
         self.attempt = None;
         match outcome {
-            // The caller may have asked for another attempt meanwhile.
-            Ok(stream) if generation == shared.machine.borrow().generation() => shared.adopt(stream, generation),
-            Ok(stream) => drop(stream),
+            Ok(stream) => shared.adopt(stream, generation),
             Err(signal) => shared.handle(Event::Connection(generation, signal)),
         }
     }

@@ -136,6 +136,7 @@ impl<M> Machine<M> {
         matches!(self.phase, Phase::Closed)
     }
 
+    #[cfg(test)]
     pub fn generation(&self) -> u64 {
         self.generation
     }

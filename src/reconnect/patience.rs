@@ -16,7 +16,8 @@ use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 /// A task that waits: for a change, and for the buffer of the current connection to be empty.
 #[derive(Default)]
 pub(crate) struct Patience {
-    in_link: Option<(u64, Wait)>,
+    /// The place in the line of the connection with this generation.
+    in_link: (u64, Wait),
     waiter: Waiter,
 }
 
@@ -135,11 +136,10 @@ impl Shared {
     /// Resolves when the browser holds nothing, also if there is no connection.
     fn poll_empty(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<()> {
         let Some(link) = self.link() else { return Poll::Ready(()) };
-        let (_, wait) = match patience.in_link.take() {
-            Some((of, wait)) if of == link.generation => patience.in_link.insert((of, wait)),
-            _ => patience.in_link.insert((link.generation, Wait::default())),
-        };
-        link.poll_empty(context, wait).map(drop)
+        if patience.in_link.0 != link.generation {
+            patience.in_link = (link.generation, Wait::default());
+        }
+        link.poll_empty(context, &mut patience.in_link.1).map(drop)
     }
 
     fn look<T>(&self, look: impl Fn(&Machine<Message>) -> T) -> T {

@@ -14,8 +14,7 @@ use super::patience::{Patience, Turn};
 use super::shared::Shared;
 use crate::codec::Encode;
 use crate::{
-    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, SendError, State, States,
-    Typed,
+    CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, SendError, State, States, Typed,
 };
 
 /// A handle of a [`Reconnecting`](crate::Reconnecting) for other tasks: it sends, closes and pauses.

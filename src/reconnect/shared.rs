@@ -304,16 +304,12 @@ impl Shared {
     fn hand_over(&self, link: &Link, message: Message, number: u64) -> Result<u64, SendError<Message>> {
         let taken = link.send(&message);
         let mut machine = self.machine.borrow_mut();
-        match taken {
-            Err(error) if !matches!(error, Error::NotOpen(_)) => {
-                machine.outbox.refused();
-                Err(SendError { message, error })
-            }
-            taken => {
-                machine.handed(message, taken);
-                Ok(number)
-            }
+        if let Err(error) = taken {
+            machine.outbox.refused();
+            return Err(SendError { message, error });
         }
+        machine.handed(message, Ok(()));
+        Ok(number)
     }
 
     /// Says that the peer has received messages up to a number.
@@ -321,10 +317,9 @@ impl Shared {
         let mut machine = self.machine.borrow_mut();
         let was_pending = machine.outbox.is_pending();
         let confirmed = machine.outbox.confirm_up_to(number);
-        let is_pending = machine.outbox.is_pending();
         drop(machine);
         // Messages in doubt that were to be sent again.
-        if was_pending && !is_pending {
+        if was_pending {
             self.has_less_pending();
         }
         confirmed

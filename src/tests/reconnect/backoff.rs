@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{ms, seconds, test};
 use crate::Backoff;
-use crate::reconnect::backoff::Retries;
+use crate::reconnect::backoff::{Retries, random_from};
 
 fn delays(backoff: Backoff, random: f64, count: usize) -> Vec<u128> {
     let mut retries = Retries::new(backoff);
@@ -58,4 +58,12 @@ fn it_gives_up_after_so_long() {
     assert_eq!(retries.next_delay(1.0), Some(seconds(2)));
     retries.took(seconds(2));
     assert_eq!(retries.next_delay(1.0), None);
+}
+
+#[test]
+fn random_numbers_are_those_of_splitmix64() {
+    let expected = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f_u64];
+    let mut random = random_from(0.0);
+    expected.iter().for_each(|bits| assert_eq!(random(), (bits >> 11) as f64 / 2_f64.powi(53)));
+    assert_ne!(random_from(0.5)(), random_from(0.25)());
 }

@@ -144,3 +144,28 @@ fn a_network_that_takes_nothing_is_dead() {
     assert_eq!(pulse.look(START + seconds(34), flow), Beat::Nothing);
     assert_eq!(pulse.look(START + seconds(35), flow), Beat::Dead);
 }
+
+#[test]
+fn bytes_that_follow_the_ping_do_not_extend_its_timeout() {
+    for unsent in [900, 0] {
+        let pulse = &mut pulse();
+        let look = |pulse: &mut Pulse, at, handed, unsent| {
+            let now = START + seconds(at);
+            let _ = pulse.remaining(now);
+            pulse.look(now, Flow { handed, unsent })
+        };
+        assert_eq!(look(pulse, 25, 1000, unsent), Beat::Ping);
+        // Exactly what was before the ping has left by now, and then more of what followed.
+        let sent = if unsent > 0 { 34 } else { 25 };
+        assert_eq!(look(pulse, sent, 3000, 2000), Beat::Nothing);
+        assert_eq!(look(pulse, sent + 9, 3000, 1000), Beat::Nothing);
+        assert_eq!(look(pulse, sent + 10, 3000, 0), Beat::Dead);
+    }
+}
+
+#[test]
+fn half_of_a_short_timeout_is_its_last_part() {
+    let pulse = &mut Pulse::new(Timing { timeout: seconds(1), ..TIMING }, START);
+    assert_eq!(beats(pulse, [25]), (vec![25], None));
+    assert_eq!(pulse.remaining(START + seconds(25)), ms(500));
+}

@@ -24,13 +24,14 @@ fn a_queue_has_room_below_both_limits() {
     let mut pending = Pending::new(KEEP);
     pending.push(numbered(1, 9));
     assert!(pending.has_room());
-    pending.push(numbered(2, 9));
+    pending.push(numbered(2, 1));
     assert!(!pending.has_room());
     let popped = pending.pop().unwrap();
+    pending.push(numbered(3, 8));
     assert!(pending.has_room());
     pending.push_front(popped);
     assert!(!pending.has_room());
-    assert_eq!(pending.take(), [numbered(1, 9), numbered(2, 9)]);
+    assert_eq!(pending.take(), [numbered(1, 9), numbered(2, 1), numbered(3, 8)]);
     (0..3).for_each(|number| {
         assert!(pending.has_room());
         pending.push(numbered(number, 0));
@@ -96,6 +97,8 @@ fn a_message_is_inserted_by_its_number() {
     assert_eq!(held(&ring), (4, vec![3, 4, 5]));
     ring.insert(numbered(2, 11));
     assert_eq!(held(&ring), (5, vec![3, 4, 5]));
+    ring.insert(numbered(6, 10));
+    assert_eq!(held(&ring), (6, vec![6]));
 }
 
 #[test]

@@ -281,3 +281,13 @@ fn a_message_that_is_refused_leaves_nothing() {
     assert!(!outbox.is_pending());
     assert_eq!(outbox.counts(), Counts { rejected: 1, ..Counts::default() });
 }
+
+#[test]
+fn answers_to_more_pings_than_are_remembered_confirm_nothing() {
+    let outbox = &mut outbox(WhenFull::Reject);
+    (0..64).for_each(|_| outbox.pinged(0));
+    hand_over(outbox, 1, 1);
+    outbox.pinged(1);
+    (0..65).for_each(|_| outbox.ponged());
+    assert_eq!(outbox.counts(), Counts { unconfirmed: 1, ..Counts::default() });
+}

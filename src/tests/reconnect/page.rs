@@ -14,7 +14,7 @@ use crate::codec::Json;
 use crate::testing::{Engine, Network, Page, Peer, Server};
 use crate::{
     AfterClose, Backoff, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow, ReadyState,
-    ReconnectOptions, Reconnecting, State, States, WhenFull, WhenLost,
+    ReconnectOptions, Reconnecting, State, States, Target, WhenFull, WhenLost,
 };
 
 const URL: &str = "wss://example.com/feed";
@@ -996,4 +996,132 @@ fn closing_as_a_sink_succeeds_though_what_was_sent_is_unconfirmed() {
             assert_eq!(feed.counts(), Counts { in_doubt: 1, ..Counts::default() });
         });
     }
+}
+
+#[test]
+fn closing_as_a_sink_fails_if_the_connection_is_lost_meanwhile() {
+    let (page, server) = page();
+    page.run(async {
+        let (mut feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        peer.set_stalled(true);
+        feed.send(vec![0; 4 << 20]).await.unwrap();
+        let lose = async {
+            page.sleep(ms(100)).await;
+            peer.reset();
+        };
+        assert_eq!(join(SinkExt::close(&mut feed), lose).await.0, Err(Error::Unclean(event(1006, false))));
+    });
+}
+
+#[test]
+fn a_sink_rejects_messages_when_the_queue_is_full() {
+    let (page, _server) = page();
+    page.run(async {
+        let mut feed = connect(ReconnectOptions::new().queue(1 << 20, 1, WhenFull::Reject));
+        assert_eq!(feed.feed("one".into()).await, Ok(()));
+        assert_eq!(feed.feed("two".into()).await, Err(Error::Full));
+    });
+}
+
+#[test]
+fn the_receive_limit_counts_bytes() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000));
+    page.run(async {
+        let (mut feed, mut peer) = open(options, &server).await;
+        (0..3).for_each(|_| peer.send("x".repeat(400)));
+        assert_eq!(join(feed.closed(), serve(&mut peer)).await.0, Err(Error::Overflow));
+        let items: Vec<_> = feed.by_ref().map(|item| item.map(|message| message.len())).collect().await;
+        assert_eq!(items, [Ok(400), Ok(400), Err(Error::Overflow)]);
+    });
+}
+
+#[test]
+fn what_is_received_without_a_reader_is_dropped() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new().connection(Options::new().receive_limit_messages(2));
+    page.run(async {
+        let (feed, mut peer) = open(options, &server).await;
+        peer.send("one");
+        page.sleep(seconds(1)).await;
+        let sender = feed.sender();
+        drop(feed);
+        (0..5).for_each(|_| peer.send("nobody reads this"));
+        page.sleep(seconds(1)).await;
+        assert_eq!(sender.state(), State::Open);
+    });
+}
+
+#[test]
+fn only_the_answer_to_a_ping_is_kept_from_the_caller() {
+    let (page, server) = page();
+    page.run(async {
+        let (mut feed, mut peer) = open(ReconnectOptions::new().heartbeat(heartbeat()), &server).await;
+        peer.send("pong");
+        assert_eq!(feed.next().await, Some(Ok("pong".into())));
+        assert_eq!(peer.receive().await, Some("ping".into()));
+        ["pong", "pong"].iter().for_each(|text| peer.send(*text));
+        assert_eq!(feed.next().await, Some(Ok("pong".into())));
+        assert_eq!(feed.next().now_or_never(), None);
+    });
+}
+
+#[test]
+fn the_first_attempt_begins_at_once() {
+    let page = Page::new();
+    let begun = Rc::new(Cell::new(None));
+    let (seen, world) = (begun.clone(), page.clone());
+    page.run(async {
+        let _feed = Reconnecting::new(ReconnectOptions::new(), async move || {
+            seen.set(Some(world.turns()));
+            Ok(URL)
+        });
+        let now = page.turns();
+        page.sleep(ms(1)).await;
+        assert_eq!(begun.get(), Some(now));
+    });
+}
+
+// It looks for an empty buffer only where it waits for one.
+#[test]
+fn a_flush_leaves_the_line_of_a_connection_that_has_ended() {
+    let (page, server) = page();
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new().when_lost(WhenLost::Resend), &server).await;
+        peer.set_stalled(true);
+        feed.send(vec![0; 1_000_000]).await.unwrap();
+        let mut flushing = Box::pin(feed.flush());
+        assert_eq!(flushing.as_mut().now_or_never(), None);
+        page.sleep(ms(100)).await;
+        peer.reset();
+        let mut peer = server.accept().await;
+        peer.set_stalled(true);
+        until(&mut feed.states(), |state| *state == State::Open).await;
+        assert_eq!(flushing.as_mut().now_or_never(), None);
+        page.sleep(ms(100)).await;
+        assert_eq!(page.leftovers().timers, 1);
+        drop(flushing);
+        assert_eq!(page.leftovers().timers, 0);
+    });
+}
+
+#[test]
+fn what_is_shown_of_each_type_names_it_and_has_no_secrets() {
+    let (page, server) = page();
+    page.run(async {
+        let target = Target::new("wss://example.com/feed?token=secret").protocols(["secret"]);
+        assert_eq!(format!("{target:?}"), r#"Target { url: "wss://example.com/feed?…", protocols: Some(1) }"#);
+        let options = ReconnectOptions::new().heartbeat(heartbeat()).on_open(async |_, attempt| {
+            assert_eq!(format!("{attempt:?}"), "Attempt { number: 1, cause: Requested, .. }");
+            Ok(())
+        });
+        let shown = format!("{options:?}");
+        for part in ["ReconnectOptions { connection: Options {", "heartbeat: Some(Heartbeat { ping: Text(\"ping\")"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+        let (feed, _peer) = open(options, &server).await;
+        let shown = "{ state: Open, counts: Counts { rejected: 0,";
+        assert!(format!("{feed:?}").starts_with(&format!("Reconnecting {shown}")), "{feed:?}");
+        assert!(format!("{:?}", feed.sender()).starts_with(&format!("ReconnectingSender {shown}")));
+    });
 }
