@@ -11,9 +11,9 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Reflect)]
     pub fn get(object: &JsValue, name: &str) -> Option<JsValue>;
 
-    /// The same as a number, as JavaScript converts it. It throws for what is no object.
-    #[wasm_bindgen(catch, js_namespace = Reflect, js_name = get)]
-    pub fn get_number(object: &JsValue, name: &str) -> Result<f64, JsValue>;
+    /// The same as a number, as JavaScript converts it.
+    #[wasm_bindgen(js_namespace = Reflect, js_name = get)]
+    pub fn get_number(object: &JsValue, name: &str) -> f64;
 
     /// `new` by another name: of an imported constructor that throws, wasm-bindgen 0.2.130 never frees the result, which
     /// there is none of. An `Option` takes no place in its table of objects.
@@ -23,6 +23,15 @@ extern "C" {
     /// The arguments of a constructor.
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
     pub fn array_of(first: &str, second: Option<Array>) -> Array;
+
+    /// `EventTarget` whose methods throw only for arguments of a wrong type.
+    pub type EventTarget;
+
+    #[wasm_bindgen(method, js_name = addEventListener)]
+    pub fn add_event_listener(this: &EventTarget, name: &str, callback: &Function);
+
+    #[wasm_bindgen(method, js_name = removeEventListener)]
+    pub fn remove_event_listener(this: &EventTarget, name: &str, callback: &Function);
 
     /// The `WebSocket` of `web_sys` with a few members more.
     #[wasm_bindgen(extends = web_sys::WebSocket)]
@@ -44,8 +53,9 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_bytes(this: &WebSocket, bytes: &[u8]) -> Result<(), JsValue>;
 
-    #[wasm_bindgen(method, catch, js_name = close)]
-    pub fn close(this: &WebSocket) -> Result<(), JsValue>;
+    /// Without arguments it never throws.
+    #[wasm_bindgen(method, js_name = close)]
+    pub fn close(this: &WebSocket);
 
     #[wasm_bindgen(method, catch, js_name = close)]
     pub fn close_with(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
@@ -92,7 +102,7 @@ extern "C" {
 
     /// What kind of object a value is, as `[object Blob]`.
     #[wasm_bindgen(js_namespace = ["Object", "prototype", "toString"], js_name = call)]
-    pub fn tag(value: &JsValue) -> String;
+    pub fn tag(value: &JsValue) -> JsValue;
 
     /// `Uint8Array` whose constructor may throw, as it does for a buffer that was given away.
     #[wasm_bindgen(js_name = Uint8Array)]
@@ -100,9 +110,6 @@ extern "C" {
 
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
-
-    #[wasm_bindgen(method, getter)]
-    pub fn length(this: &Bytes) -> u32;
 
     /// Copies bytes, which must be as many as there is room for.
     #[wasm_bindgen(catch, js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]

@@ -83,7 +83,7 @@ impl Long {
         }
         // Encoded in the browser's own memory first, as only then is it known how many bytes it has.
         let encoded = encoder.encode(value).map_err(|_| len)?;
-        let byte_len = encoded.length().into();
+        let byte_len = encoded.unchecked_ref::<bindings::Data>().length().map_err(|_| len)? as u64;
         self.was_ascii.set(byte_len == len);
         let mut bytes = zeros(byte_len).ok_or(byte_len)?;
         let _ = bindings::copy(&mut bytes, &encoded);

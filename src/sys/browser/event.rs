@@ -15,7 +15,7 @@ use crate::{CloseEvent, Error, Message, RawMessage};
 pub struct Data {
     kind: Kind,
     value: bindings::Data,
-    /// Bytes, or UTF-16 units of text.
+    /// Bytes, or UTF-16 units of text; 0 for a Blob.
     len: u64,
 }
 
@@ -50,7 +50,8 @@ impl Kind {
         let len = match self {
             Self::Text => value.length(),
             Self::Binary => value.byte_length(),
-            Self::Blob => Ok(reflect::number(value, "size")),
+            // Its bytes are not in the page's memory.
+            Self::Blob => return value.is_object().then_some(0),
         };
         // NaN is no length either. Longer than that is only what a page has made up.
         len.ok().filter(|len| *len < 1e15).map(|len| len as u64)
@@ -61,7 +62,7 @@ impl Data {
     /// The bytes of the page's memory that it holds. For text its UTF-16 units, as its bytes are not known before it is decoded;
     /// for a Blob 0.
     pub fn len(&self) -> u64 {
-        if self.kind == Kind::Blob { 0 } else { self.len }
+        self.len
     }
 
     /// Copies text and bytes into wasm memory. None for what no browser delivers.
@@ -92,7 +93,7 @@ impl Data {
 /// The value as an object of the type that its tag names. That of another frame, whose socket was taken over, is no instance of
 /// a type of this one.
 fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
-    (bindings::tag(&value) == tag).then(|| value.unchecked_into())
+    (bindings::tag(&value).as_string().as_deref() == Some(tag)).then(|| value.unchecked_into())
 }
 
 /// What any other event says.

@@ -4,7 +4,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::EventTarget;
+
+use super::bindings::EventTarget;
 
 /// What the browser calls: with an event, or with nothing. Each further type would bring glue of its own.
 pub(super) type Callback = Closure<dyn FnMut(JsValue)>;
@@ -27,12 +28,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(target: &EventTarget, names: &'static [&'static str], callback: Callback) -> Self {
+    pub(super) fn new(target: &JsValue, names: &'static [&'static str], callback: Callback) -> Self {
+        let target = target.clone().unchecked_into::<EventTarget>();
         for name in names {
-            // It throws only for arguments of a wrong type.
-            let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
+            target.add_event_listener(name, callback.as_ref().unchecked_ref());
         }
-        Self { target: target.clone(), names, callback }
+        Self { target, names, callback }
     }
 }
 
@@ -44,7 +45,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         // First of all: a closure that was freed and is called throws in the browser's event loop.
         for name in self.names {
-            let _ = self.target.remove_event_listener_with_callback(name, self.callback.as_ref().unchecked_ref());
+            self.target.remove_event_listener(name, self.callback.as_ref().unchecked_ref());
         }
     }
 }

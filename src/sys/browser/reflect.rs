@@ -12,9 +12,7 @@ pub fn text(object: &JsValue, name: &str) -> String {
 }
 
 /// Returns a number property, where true is 1; NaN if there is none.
-pub fn number(object: &JsValue, name: &str) -> f64 {
-    bindings::get_number(object, name).unwrap_or(f64::NAN)
-}
+pub use super::bindings::get_number as number;
 
 /// Constructs an object of a browser class; `None` if there is no such class. A constructor may ignore the arguments.
 ///

@@ -105,8 +105,7 @@ impl Socket {
     }
 
     pub fn close(&self) {
-        // Without arguments it never throws.
-        let _ = self.0.close();
+        self.0.close();
     }
 
     pub fn close_with(&self, code: u16, reason: &str) -> Result<(), Error> {
@@ -119,8 +118,7 @@ impl Socket {
         // take the event for the code.
         let Some(close) = reflect::get(&self.0, "close") else { return };
         let close = close.unchecked_ref::<bindings::Method>().bind(&self.0, CloseCode::NORMAL.get(), "");
-        // It throws only for arguments of a wrong type.
-        let _ = self.0.add_event_listener_with_callback("open", &close);
+        self.0.unchecked_ref::<bindings::EventTarget>().add_event_listener("open", &close);
         bindings::set_timeout(&close, milliseconds.into());
     }
 
@@ -171,7 +169,7 @@ pub(super) fn copy_of_shared(view: &Object) -> Option<Uint8Array> {
     let view: &bindings::View = view.unchecked_ref();
     let buffer = view.buffer();
     // A buffer of another frame is no instance of this one's type.
-    if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer) != "[object SharedArrayBuffer]" {
+    if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer).as_string().as_deref() != Some("[object SharedArrayBuffer]") {
         return None;
     }
     let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());

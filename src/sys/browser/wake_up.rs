@@ -1,7 +1,6 @@
 //! Reasons to think that a connection could be made now, or that one is lost.
 
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::EventTarget;
+use wasm_bindgen::JsValue;
 
 use super::listener::callback;
 use super::{Listener, reflect};
@@ -47,5 +46,5 @@ fn listen(
     names: &'static [&'static str],
     closure: impl FnMut(JsValue) + 'static,
 ) -> Option<Listener> {
-    Some(Listener::new(target?.unchecked_ref::<EventTarget>(), names, callback(closure)))
+    Some(Listener::new(target?, names, callback(closure)))
 }
