@@ -11,9 +11,9 @@ use crate::connection::Connection;
 use crate::notify::wake_each;
 use crate::places::{Places, WaitsFor, Whose};
 use crate::sys::Alarm;
-use crate::{Options, ReadyState};
+use crate::{CloseEvent, Error, Options, ReadyState};
 
-/// The line of one socket: senders wait for their turn, flushes wait for the buffer to be empty.
+/// The line of one socket: senders wait for their turn, flushes for the buffer to be empty, and others for the end.
 ///
 /// The first sender waits when more than the high water mark is unsent, until at most the low water mark is. The others wait
 /// behind it in the order in which they began to.
@@ -126,12 +126,22 @@ impl Connection {
         }
     }
 
-    /// Wakes all who wait, since the socket is not open any more. An executor may poll them before this returns, so the caller
-    /// must hold no borrow.
-    pub fn wake_senders(&self) {
+    /// Resolves when the connection has ended.
+    pub fn poll_ended(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<CloseEvent, Error>> {
+        if let Some(result) = self.result() {
+            *wait = Wait::default();
+            return Poll::Ready(result);
+        }
+        self.enter(context, wait, WaitsFor::End, 0);
+        Poll::Pending
+    }
+
+    /// Wakes those who wait for this, or for what comes before it, since the socket is not open any more. An executor may poll
+    /// them before this returns, so the caller must hold no borrow.
+    pub fn release(&self, last: WaitsFor) {
         let mut line = self.line();
         line.look = None;
-        line.places.release(None);
+        line.places.release(last);
         drop(line);
         self.wake_called();
     }
@@ -149,7 +159,8 @@ impl Connection {
     fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor, amount: u64) {
         let waker = context.waker().clone();
         let mut line = self.line();
-        if !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender()) {
+        let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
+        if waits_for < WaitsFor::End && is_first {
             line.look = Some(self.look_after(0, amount));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
@@ -191,7 +202,7 @@ impl Connection {
     fn look(self: &Rc<Self>, late_by: Option<f64>) {
         let (state, amount) = self.socket().look();
         if state != ReadyState::Open {
-            return self.wake_senders();
+            return self.release(WaitsFor::Call);
         }
         let mut line = self.line();
         let is_draining = line.places.wants_room();
@@ -205,7 +216,7 @@ impl Connection {
             self.call(&mut line, amount);
         }
         if amount == 0 {
-            line.places.release(Some(WaitsFor::EmptyBuffer));
+            line.places.release(WaitsFor::EmptyBuffer);
         }
         if line.look.is_none() && line.places.is_waited_in() {
             let delay = match last {
@@ -223,12 +234,8 @@ impl Connection {
             self.ask_for_turn();
             return Look { _alarm: None, delay, amount };
         }
-        let this = Rc::downgrade(self);
-        let alarm = Alarm::new(Duration::from_millis(delay.into()), move |late_by| {
-            if let Some(this) = this.upgrade() {
-                this.look(Some(late_by));
-            }
-        });
+        let this = Rc::clone(self);
+        let alarm = Alarm::new(Duration::from_millis(delay.into()), move |late_by| this.look(Some(late_by)));
         Look { _alarm: Some(alarm), delay, amount }
     }
 }

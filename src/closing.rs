@@ -1,28 +1,27 @@
 //! Waiting for the end of a connection.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::backpressure::Wait;
 use crate::connection::Connection;
-use crate::lifecycle::{End, Lifecycle};
-use crate::notify::Waiter;
+use crate::lifecycle::End;
 use crate::sys::Timer;
 use crate::{CloseEvent, Error};
 
 /// A future that resolves when a connection has ended: what [`Sender::closed`](crate::Sender::closed) returns.
-#[derive(Debug)]
 #[must_use = "it waits when it is polled"]
 pub struct Closed {
-    lifecycle: Rc<Lifecycle>,
-    waiter: Waiter,
+    connection: Rc<Connection>,
+    wait: Wait,
 }
 
 impl Closed {
-    pub(crate) fn of(connection: &Connection) -> Self {
-        let lifecycle = Rc::clone(connection.lifecycle());
-        Self { lifecycle, waiter: Waiter::default() }
+    pub(crate) fn of(connection: &Rc<Connection>) -> Self {
+        Self { connection: Rc::clone(connection), wait: Wait::default() }
     }
 }
 
@@ -30,8 +29,14 @@ impl Future for Closed {
     type Output = Result<CloseEvent, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { lifecycle, waiter } = &mut *self;
-        lifecycle.poll_ended(context, waiter)
+        let Self { connection, wait } = &mut *self;
+        connection.poll_ended(context, wait)
+    }
+}
+
+impl fmt::Debug for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed").finish_non_exhaustive()
     }
 }
 
@@ -40,19 +45,19 @@ pub(crate) struct Closing {
     timer: Timer,
     /// What was unsent and how much had moved when the timer was set.
     progress: (u64, u64),
-    waiter: Waiter,
+    wait: Wait,
 }
 
 impl Closing {
     pub fn new(connection: &Connection) -> Self {
         let timer = Timer::new(connection.close_timeout());
-        Self { timer, progress: connection.progress(), waiter: Waiter::default() }
+        Self { timer, progress: connection.progress(), wait: Wait::default() }
     }
 
     /// Resolves when the connection has ended, or is given up.
-    pub fn poll(&mut self, context: &mut Context<'_>, connection: &Connection) -> Poll<Result<CloseEvent, Error>> {
+    pub fn poll(&mut self, context: &mut Context<'_>, connection: &Rc<Connection>) -> Poll<Result<CloseEvent, Error>> {
         loop {
-            let ended = connection.lifecycle().poll_ended(context, &mut self.waiter);
+            let ended = connection.poll_ended(context, &mut self.wait);
             if ended.is_ready() || Pin::new(&mut self.timer).poll(context).is_pending() {
                 return ended;
             }

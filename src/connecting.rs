@@ -3,11 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use crate::close::ABNORMAL;
-use crate::connection::Connection;
+use crate::connection::Handle;
 use crate::lifecycle::End;
 use crate::sys::{Alarm, RawSocket};
 use crate::{Error, Options, ReadyState, WebSocketStream};
@@ -36,7 +35,7 @@ use crate::{Error, Options, ReadyState, WebSocketStream};
 #[must_use = "the connection is closed when this is dropped"]
 pub struct Connecting {
     /// The connection, or why there is none; `None` once the future has resolved.
-    connection: Option<Result<Rc<Connection>, Error>>,
+    connection: Option<Result<Handle, Error>>,
     /// `None` until the first poll.
     timeout: Option<Alarm>,
     needs_protocol: bool,
@@ -45,11 +44,11 @@ pub struct Connecting {
 impl Connecting {
     /// Attaches the listeners, in the task in which the socket was constructed.
     pub(crate) fn new(socket: Result<RawSocket, Error>, options: &Options) -> Self {
-        let connection = socket.map(|socket| Connection::new(socket, options));
+        let connection = socket.map(|socket| Handle::new(socket, options));
         Self { connection: Some(connection), timeout: None, needs_protocol: options.needs_protocol }
     }
 
-    fn connection(&self) -> Option<&Rc<Connection>> {
+    fn connection(&self) -> Option<&Handle> {
         self.connection.as_ref()?.as_ref().ok()
     }
 
@@ -93,10 +92,10 @@ impl Future for Connecting {
     }
 }
 
-fn opened(connection: Rc<Connection>, needs_protocol: bool) -> Result<WebSocketStream, Error> {
-    let (lifecycle, socket) = (connection.lifecycle(), connection.socket());
+fn opened(connection: Handle, needs_protocol: bool) -> Result<WebSocketStream, Error> {
+    let socket = connection.socket();
     let mut code = ABNORMAL;
-    if lifecycle.is_opened() {
+    if connection.is_opened() {
         if !needs_protocol || !socket.protocol().is_empty() {
             return Ok(WebSocketStream::new(connection));
         }
@@ -104,9 +103,9 @@ fn opened(connection: Rc<Connection>, needs_protocol: bool) -> Result<WebSocketS
         socket.close();
     }
     let url = socket.url();
-    match lifecycle.ended() {
+    match connection.ended() {
         Some(End::ConnectTimeout) => return Err(Error::ConnectTimeout { url, timeout: connection.connect_timeout() }),
-        Some(End::Closed(event)) if !lifecycle.is_opened() => code = event.code,
+        Some(End::Closed(event)) if !connection.is_opened() => code = event.code,
         _ => {}
     }
     Err(Error::ConnectFailed { url, code })

@@ -2,31 +2,39 @@
 
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::backpressure::Line;
 use crate::close;
-use crate::lifecycle::{End, Lifecycle};
+use crate::lifecycle::End;
 use crate::notify::Finally;
+use crate::places::WaitsFor;
 use crate::queue::{Overfull, Queue, Taken, Wake};
-use crate::sys::{Alarm, Change, Data, Listener, RawSocket, in_next_turn};
+use crate::sys::{Alarm, Data, Event, Listener, RawSocket, in_next_turn};
 use crate::trace::trace;
-use crate::{CloseCode, CloseReason, Error, Options, ReadyState};
+use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 
-/// A connection, for as long as it has a handle. When this is dropped, it is closed.
+/// A handle of a connection. The connection is closed when the last one is dropped.
 ///
-/// Who waits to send is in the [`Line`], which has its methods beside it.
+/// What waits for the connection, or for an event of it, has it as well, but does not keep it open.
+pub(crate) struct Handle(Rc<Connection>);
+
+/// A connection, as its handles and its listener share it.
+///
+/// Who waits to send, or for the end, is in the [`Line`], which has its methods beside it.
 pub(crate) struct Connection {
-    // Dropped before the socket is closed, so that no event of the closing comes.
-    listeners: Cell<Option<[Listener; 2]>>,
+    handles: Cell<usize>,
+    listener: Cell<Option<Listener>>,
     socket: RawSocket,
     line: RefCell<Line>,
     connect_timeout: Duration,
     close_timeout: Duration,
-    lifecycle: Rc<Lifecycle>,
+    is_opened: Cell<bool>,
+    end: OnceCell<End>,
     queue: RefCell<Queue<Data>>,
     /// Takes messages instead of the queue, once there is one.
     inlet: OnceCell<Box<dyn Fn(Data)>>,
@@ -34,33 +42,31 @@ pub(crate) struct Connection {
     is_turn_asked_for: Cell<bool>,
 }
 
-impl Connection {
-    /// Attaches the listeners.
-    pub fn new(socket: RawSocket, options: &Options) -> Rc<Self> {
-        let this = Rc::new(Self {
-            listeners: Cell::new(None),
+impl Handle {
+    /// Attaches the listener.
+    pub fn new(socket: RawSocket, options: &Options) -> Self {
+        let is_opened = socket.ready_state() == ReadyState::Open;
+        let this = Rc::new(Connection {
+            handles: Cell::new(1),
+            listener: Cell::new(None),
             socket,
             line: RefCell::new(Line::new(options)),
             connect_timeout: options.connect_timeout,
             close_timeout: options.close_timeout,
-            lifecycle: Rc::default(),
+            is_opened: Cell::new(is_opened),
+            end: OnceCell::new(),
             queue: RefCell::new(Queue::new(options.receive_limit)),
             inlet: OnceCell::new(),
             is_closed_here: Cell::new(false),
             is_turn_asked_for: Cell::new(false),
         });
-        if this.socket.ready_state() == ReadyState::Open {
-            this.lifecycle.open();
-        }
-        let [message, change] = [(); 2].map(|()| Rc::downgrade(&this));
-        let listeners = [
-            this.socket.on_message(move |data| with(&message, |this| this.received(data))),
-            this.socket.on_change(move |event| with(&change, |this| this.changed(event))),
-        ];
-        this.listeners.set(Some(listeners));
-        this
+        let hears = Rc::clone(&this);
+        this.listener.set(Some(this.socket.on_event(move |event| hears.hears(event))));
+        Self(this)
     }
+}
 
+impl Connection {
     pub fn socket(&self) -> &RawSocket {
         &self.socket
     }
@@ -73,8 +79,24 @@ impl Connection {
         self.close_timeout
     }
 
-    pub fn lifecycle(&self) -> &Rc<Lifecycle> {
-        &self.lifecycle
+    /// Returns whether the connection has ever been open.
+    pub fn is_opened(&self) -> bool {
+        self.is_opened.get()
+    }
+
+    /// Returns how the connection has ended; `None` until then.
+    pub fn ended(&self) -> Option<&End> {
+        self.end.get()
+    }
+
+    /// Returns the close event or why there is none, once the connection has ended.
+    pub fn result(&self) -> Option<Result<CloseEvent, Error>> {
+        self.ended().map(End::told)
+    }
+
+    /// Returns the close event, once there is one.
+    pub fn close_event(&self) -> Option<CloseEvent> {
+        self.result()?.ok()
     }
 
     // These two borrow in one place each, which holds the code and the text for a panic that never comes.
@@ -90,7 +112,7 @@ impl Connection {
     pub fn close(&self) {
         self.closes();
         self.socket.close();
-        self.wake_senders();
+        self.release(WaitsFor::Call);
     }
 
     /// Begins to close with a code and a reason.
@@ -102,13 +124,13 @@ impl Connection {
         let (code, reason) = close::frame(code, reason)?;
         self.closes();
         self.socket.close_with(code, &reason)?;
-        self.wake_senders();
+        self.release(WaitsFor::Call);
         Ok(())
     }
 
     /// Why nothing can be sent on a socket in this state.
     pub fn refusal(&self, state: ReadyState) -> Error {
-        match self.lifecycle.ended() {
+        match self.ended() {
             Some(End::Overflow) => Error::Overflow,
             _ => Error::NotOpen(state),
         }
@@ -129,13 +151,13 @@ impl Connection {
     /// who waits at most, in the place of the one who will receive.
     pub fn poll_opened(self: &Rc<Self>, context: &Context<'_>, alarm: &mut Option<Alarm>) -> Poll<()> {
         // A server may accept and close at once: that connection was open.
-        if self.lifecycle.is_opened() || self.lifecycle.ended().is_some() {
+        if self.is_opened() || self.ended().is_some() {
             return Poll::Ready(());
         }
         self.wait_for_message(context);
         alarm.get_or_insert_with(|| {
-            let this = Rc::downgrade(self);
-            Alarm::new(self.connect_timeout, move |_| with(&this, |this| this.connects_too_long()))
+            let this = Rc::clone(self);
+            Alarm::new(self.connect_timeout, move |_| this.connects_too_long())
         });
         Poll::Pending
     }
@@ -160,8 +182,8 @@ impl Connection {
 
     /// Ends the connection for all of its handles: nothing more is heard of it, for this reason.
     pub fn end(&self, reason: End) {
-        self.listeners.take();
-        self.ended(reason);
+        self.listener.take();
+        self.ends(reason);
     }
 
     /// This page is about to close the connection.
@@ -183,41 +205,42 @@ impl Connection {
             Ok(Some(Wake::NextTurn)) => self.ask_for_turn(),
             Err(Overfull(reader)) => {
                 self.socket.close();
-                self.ended(End::Overflow);
+                self.ends(End::Overflow);
                 wake(reader);
             }
         }
     }
 
-    fn changed(&self, change: Change) {
-        match change {
-            Change::Opened => {
+    fn hears(self: &Rc<Self>, event: Event) {
+        match event {
+            Event::Message(data) => self.received(data),
+            Event::Opened => {
                 trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), "open");
-                self.lifecycle.open();
+                self.is_opened.set(true);
                 let waiting = self.queue().take_reader();
                 wake(waiting);
             }
             // By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this
             // alone: Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
-            Change::Failed if self.lifecycle.is_opened() => {}
-            Change::Failed => self.ended(End::Failed),
-            Change::Closed(event) => self.ended(End::Closed(event)),
+            Event::Failed if self.is_opened() => {}
+            Event::Failed => self.ends(End::Failed),
+            Event::Closed(event) => self.ends(End::Closed(event)),
         }
     }
 
     fn connects_too_long(&self) {
-        if !self.lifecycle.is_opened() {
+        if !self.is_opened() {
             // Close now rather than let `Drop` wait for the handshake.
             self.socket.close();
-            self.ended(End::ConnectTimeout);
+            self.ends(End::ConnectTimeout);
         }
     }
 
     /// Asks for [`turn`](Self::turn) in the next turn of the event loop, once.
     pub fn ask_for_turn(self: &Rc<Self>) {
         if !self.is_turn_asked_for.replace(true) {
-            let this = Rc::downgrade(self);
-            in_next_turn(move || with(&this, Self::turn));
+            let this = Rc::clone(self);
+            in_next_turn(move || this.turn());
         }
     }
 
@@ -230,21 +253,43 @@ impl Connection {
         self.look_in_turn();
     }
 
-    fn ended(&self, end: End) {
-        if self.lifecycle.ended().is_none() {
+    /// Only the first end counts.
+    fn ends(&self, end: End) {
+        if self.ended().is_none() {
             trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), ?end, "ended");
         }
-        let reader = self.queue().end(end.loss());
-        // Each in its turn, also if waking one of them panics.
+        let end = self.end.get_or_init(|| end);
+        let reader = self.queue().end(end.is_loss());
+        // Also if waking one of the others panics.
         let _reader = Finally::new(|| wake(reader));
-        let _senders = Finally::new(|| self.wake_senders());
-        self.lifecycle.end(end);
+        self.release(WaitsFor::End);
     }
 }
 
-impl Drop for Connection {
+impl Deref for Handle {
+    type Target = Rc<Connection>;
+
+    fn deref(&self) -> &Rc<Connection> {
+        &self.0
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.handles.set(self.handles.get() + 1);
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl Drop for Handle {
     fn drop(&mut self) {
-        self.end(End::Dropped);
+        let others = self.handles.get() - 1;
+        self.handles.set(others);
+        if others == 0 {
+            // First of all the listener, so that no event of the closing comes.
+            self.end(End::Dropped);
+            self.socket.leave();
+        }
     }
 }
 
@@ -252,13 +297,6 @@ impl Drop for Connection {
 // foreign code while it holds a borrow or is half changed.
 impl UnwindSafe for Connection {}
 impl RefUnwindSafe for Connection {}
-
-/// Does something with a connection, if it has a handle still.
-fn with(connection: &Weak<Connection>, action: impl FnOnce(&Rc<Connection>)) {
-    if let Some(connection) = connection.upgrade() {
-        action(&connection);
-    }
-}
 
 fn wake(reader: Option<Waker>) {
     if let Some(reader) = reader {

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-/// The places of one line: senders wait for their turn, flushes wait for the buffer to be empty.
+/// The places of one line: senders wait for their turn, flushes for the buffer to be empty, and others for the end.
 ///
 /// The first sender is *called* when it is its turn. A sender that is not polled by the next turn of the event loop has *missed*
 /// its turn: it no longer holds up the others, and may still send when it is polled.
@@ -19,14 +19,17 @@ struct Place {
     waker: Option<Waker>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+/// In the order in which [`Places::release`] lets them go on.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) enum WaitsFor {
+    /// A flush that waits.
+    EmptyBuffer,
     /// A sender that waits: the first one for room, the others for the senders before them.
     Turn,
     /// A sender whose turn it is, and which was not polled yet.
     Call,
-    /// A flush that waits.
-    EmptyBuffer,
+    /// A task that waits for the end.
+    End,
     /// A sender that has missed its turn, or a flush that is done. It holds up nobody.
     Nothing,
 }
@@ -91,9 +94,9 @@ impl Places {
         missed.map(|missed| missed.waits_for = WaitsFor::Nothing).is_some()
     }
 
-    /// Lets all tasks go on that wait for this, or all tasks.
-    pub fn release(&mut self, what: Option<WaitsFor>) {
-        let waiting = self.places.iter_mut().filter(|place| what.is_none_or(|what| place.waits_for == what));
+    /// Lets all tasks go on that wait for this, or for what comes before it.
+    pub fn release(&mut self, last: WaitsFor) {
+        let waiting = self.places.iter_mut().filter(|place| place.waits_for <= last);
         waiting.for_each(|place| place.waits_for = WaitsFor::Nothing);
     }
 
@@ -113,9 +116,9 @@ impl Places {
         self.first().is_some_and(|first| first.waits_for == WaitsFor::Turn)
     }
 
-    /// Returns whether any task waits, so that somebody must look at the socket.
+    /// Returns whether any task waits for something else than the end, so that somebody must look at the socket.
     pub fn is_waited_in(&self) -> bool {
-        self.places.iter().any(|place| place.waits_for != WaitsFor::Nothing)
+        self.places.iter().any(|place| place.waits_for < WaitsFor::End)
     }
 
     fn find(&mut self, id: u64) -> Option<&mut Place> {

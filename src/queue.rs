@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use crate::Overflow;
 use crate::sys::Data;
 use crate::waking::{Waking, When};
-use crate::{Error, Overflow};
 
 /// The limits of the queue, and what happens to a message beyond them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ pub(crate) struct Queue<T> {
 /// The end of the queue, after the last message.
 #[derive(Debug)]
 enum End {
-    /// Messages may be missing, for this reason.
-    Error(Error),
-    None,
+    /// Messages may be missing.
+    Loss,
+    Clean,
     /// The reader was told. Only then is the stream terminated: `select!` does not poll a terminated stream, so an earlier
     /// answer would hide the end from it.
     Told,
@@ -67,8 +67,8 @@ pub(crate) enum Wake {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Taken<T> {
     Message(T),
-    /// The error that ended the queue, once.
-    Error(Error),
+    /// Messages may be missing here, at the end of the queue: once.
+    Loss,
     /// The queue has ended.
     End,
     /// The queue is empty for now.
@@ -111,7 +111,7 @@ impl<T: Len> Queue<T> {
                 Overflow::Unbounded => {}
                 Overflow::Close => {
                     self.dropped += 1;
-                    self.end = Some(End::Error(Error::Overflow));
+                    self.end = Some(End::Loss);
                     return Err(Overfull(self.reader.take()));
                 }
                 Overflow::DropOldest if self.limit.messages > 0 => {
@@ -178,10 +178,10 @@ impl<T: Len> Queue<T> {
         self.reader.take()
     }
 
-    /// Ends the queue after what it holds, and after an error if something may be lost. The first end is the one that counts.
+    /// Ends the queue after what it holds, and tells if messages may be missing. The first end is the one that counts.
     #[must_use = "the reader waits until it is woken"]
-    pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
-        self.end.get_or_insert(error.map_or(End::None, End::Error));
+    pub fn end(&mut self, is_loss: bool) -> Option<Waker> {
+        self.end.get_or_insert(if is_loss { End::Loss } else { End::Clean });
         self.reader.take()
     }
 
@@ -205,7 +205,7 @@ impl<T: Len> Queue<T> {
     pub fn discard(&mut self) -> Option<Waker> {
         self.messages = VecDeque::new();
         self.bytes = 0;
-        self.end(None)
+        self.end(false)
     }
 
     /// Takes all messages at once.
@@ -232,8 +232,8 @@ impl<T: Len> Queue<T> {
         self.until_pause = AT_ONCE.0;
         let (taken, next) = match self.end.take() {
             None => return Taken::Empty,
-            Some(End::Error(error)) => (Taken::Error(error), End::None),
-            Some(End::None | End::Told) => (Taken::End, End::Told),
+            Some(End::Loss) => (Taken::Loss, End::Clean),
+            Some(End::Clean | End::Told) => (Taken::End, End::Told),
         };
         self.end = Some(next);
         taken

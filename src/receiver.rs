@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::connection::Connection;
+use crate::connection::Handle;
+use crate::lifecycle::End;
 use crate::queue::Taken;
 use crate::sys::Data;
 use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
@@ -36,11 +36,11 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// are dropped, too.
 #[must_use = "messages are discarded when this is dropped"]
 pub struct Receiver {
-    connection: Rc<Connection>,
+    connection: Handle,
 }
 
 impl Receiver {
-    pub(crate) fn new(connection: Rc<Connection>) -> Self {
+    pub(crate) fn new(connection: Handle) -> Self {
         Self { connection }
     }
 
@@ -65,7 +65,7 @@ impl Receiver {
         loop {
             let taken = match self.connection.poll_take(context) {
                 Taken::Message(data) => take(data),
-                Taken::Error(error) => Some(Err(error)),
+                Taken::Loss => self.connection.ended().and_then(End::loss).map(Err),
                 Taken::End => return Poll::Ready(None),
                 Taken::Empty | Taken::Pause => return Poll::Pending,
             };
@@ -86,7 +86,7 @@ impl Receiver {
 
     /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
-        self.connection.lifecycle().close_event()
+        self.connection.close_event()
     }
 
     /// Returns the number of messages that were dropped because the receive queue was full. See

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
 use crate::backpressure::Wait;
 use crate::closing::Closing;
-use crate::connection::Connection;
+use crate::connection::Handle;
 use crate::sys::RawSocket;
 use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Payload, ReadyState, SendError, Slices};
 
@@ -43,7 +42,7 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 /// ```
 #[must_use = "the connection is closed when its last handle is dropped"]
 pub struct Sender {
-    connection: Rc<Connection>,
+    connection: Handle,
     sink: Option<Box<SinkState>>,
 }
 
@@ -58,7 +57,7 @@ struct SinkState {
 }
 
 impl Sender {
-    pub(crate) fn new(connection: Rc<Connection>) -> Self {
+    pub(crate) fn new(connection: Handle) -> Self {
         Self { connection, sink: None }
     }
 
@@ -66,7 +65,7 @@ impl Sender {
         self.connection.socket()
     }
 
-    pub(crate) fn connection(&self) -> &Rc<Connection> {
+    pub(crate) fn connection(&self) -> &Handle {
         &self.connection
     }
 
@@ -84,12 +83,18 @@ impl Sender {
     /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
     ///
     /// The error returns the message.
-    pub async fn send<P: Payload>(&mut self, message: P) -> Result<(), SendError<P>> {
-        let mut wait = Wait::default();
-        match poll_fn(|context| self.connection.poll_room(context, &mut wait)).await {
-            Ok(()) => self.socket().send_while_open(message),
-            Err(state) => Err(SendError { message, error: self.connection.refusal(state) }),
-        }
+    pub fn send<P: Payload>(&mut self, message: P) -> impl Future<Output = Result<(), SendError<P>>> + use<'_, P> {
+        let (mut wait, mut message) = (Wait::default(), Some(message));
+        poll_fn(move |context| {
+            let room = ready!(self.connection.poll_room(context, &mut wait));
+            let Some(message) = message.take() else { return Poll::Pending };
+            let sent = match room {
+                Ok(()) => self.socket().send_while_open(message),
+                Err(state) => Err(SendError { message, error: self.connection.refusal(state) }),
+            };
+            wait = Wait::default();
+            Poll::Ready(sent)
+        })
     }
 
     /// Sends a message without waiting.
@@ -223,7 +228,7 @@ impl Sender {
 
     /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
-        self.connection.lifecycle().close_event()
+        self.connection.close_event()
     }
 
     /// Returns the URL, as the browser has completed it.
@@ -263,7 +268,7 @@ impl Sender {
 /// A clone is another handle of the same connection.
 impl Clone for Sender {
     fn clone(&self) -> Self {
-        Self::new(Rc::clone(&self.connection))
+        Self::new(self.connection.clone())
     }
 }
 

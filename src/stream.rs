@@ -3,13 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
-use crate::connection::Connection;
+use crate::connection::Handle;
 use crate::sys::RawSocket;
 use crate::{
     BinaryType, Blob, ByteStream, CloseCode, CloseEvent, CloseReason, Closed, Connecting, Error, Message, Options,
@@ -85,8 +84,8 @@ impl WebSocketStream {
         Options::default().connect(url)
     }
 
-    pub(crate) fn new(connection: Rc<Connection>) -> Self {
-        Self { sender: Sender::new(Rc::clone(&connection)), receiver: Receiver::new(connection) }
+    pub(crate) fn new(connection: Handle) -> Self {
+        Self { sender: Sender::new(connection.clone()), receiver: Receiver::new(connection) }
     }
 
     pub(crate) fn socket(&self) -> &RawSocket {
@@ -94,10 +93,10 @@ impl WebSocketStream {
     }
 
     pub(crate) fn ended(&self) -> Option<Result<CloseEvent, Error>> {
-        self.connection().lifecycle().result()
+        self.connection().result()
     }
 
-    pub(crate) fn connection(&self) -> &Rc<Connection> {
+    pub(crate) fn connection(&self) -> &Handle {
         self.sender.connection()
     }
 

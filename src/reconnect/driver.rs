@@ -11,7 +11,6 @@ use super::options::BoxFuture;
 use super::shared::Shared;
 use super::target::Provider;
 use crate::backpressure::Wait;
-use crate::notify::Waiter;
 use crate::sys::{Timer, WakeUps, now};
 use crate::{AfterClose, ReconnectOptions, WebSocketStream};
 
@@ -20,9 +19,9 @@ pub(crate) struct Driver {
     options: ReconnectOptions,
     provider: Rc<dyn Provider>,
     attempt: Option<(u64, BoxFuture<'static, Result<WebSocketStream, Signal>>)>,
-    /// The places of the driver in the connection's line, and among those who wait for its end.
+    /// The places of the driver in the connection's line: for room, and for the end.
     room: Wait,
-    end: Waiter,
+    end: Wait,
     /// A timer, and when it is due.
     timer: Option<(Duration, Timer)>,
     _wake_ups: WakeUps,
@@ -40,7 +39,7 @@ impl Driver {
                 shared.wake();
             }
         });
-        let (room, end) = (Wait::default(), Waiter::default());
+        let (room, end) = (Wait::default(), Wait::default());
         Self { options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
     }
 

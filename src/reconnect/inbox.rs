@@ -67,7 +67,7 @@ impl<T: Len> Inbox<T> {
         if !self.has_ended {
             (self.has_ended, self.error) = (true, error);
         }
-        self.queue.end(None)
+        self.queue.end(false)
     }
 
     /// Ends the inbox at once, without its messages.
@@ -94,7 +94,7 @@ impl<T: Len> Inbox<T> {
             Taken::Message(message) => Next::Message(message),
             Taken::Empty => Next::Empty,
             Taken::Pause => Next::Pause,
-            Taken::Error(_) | Taken::End => match self.error.take() {
+            Taken::Loss | Taken::End => match self.error.take() {
                 Some(error) => Next::Error(error),
                 None => {
                     self.is_over = true;

@@ -1,14 +1,12 @@
 //! The one connection that is live.
 
 use std::cell::Cell;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::heartbeat::Flow;
 use crate::backpressure::Wait;
-use crate::connection::Connection;
+use crate::connection::Handle;
 use crate::lifecycle::End;
-use crate::notify::Waiter;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
 
 /// A connection in use. Dropping it closes it, and nothing more is heard of it.
@@ -29,7 +27,7 @@ impl Link {
         Self { generation, sender, _receiver: receiver, handed: Cell::new(unsent), unsent: Cell::new(unsent) }
     }
 
-    fn connection(&self) -> &Rc<Connection> {
+    fn connection(&self) -> &Handle {
         self.sender.connection()
     }
 
@@ -60,8 +58,8 @@ impl Link {
     }
 
     /// Resolves when the connection has ended. What it received before has been passed on by then.
-    pub fn poll_ended(&self, context: &Context<'_>, waiter: &mut Waiter) -> Poll<Result<CloseEvent, Error>> {
-        self.connection().lifecycle().poll_ended(context, waiter)
+    pub fn poll_ended(&self, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<CloseEvent, Error>> {
+        self.connection().poll_ended(context, wait)
     }
 
     pub fn flow(&self) -> Flow {
@@ -84,7 +82,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Whoever waits for the buffer to be empty and is polled no more has the connection, too.
+        // Slices that the preamble sends are a handle of the connection, too.
         self.connection().end(End::Dropped);
         self.connection().socket().close();
     }

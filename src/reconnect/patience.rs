@@ -58,7 +58,7 @@ impl Shared {
     /// Only the driver waits for room in a connection, since a sender may never be polled again.
     pub fn poll_line(self: &Rc<Self>, context: &mut Context<'_>) {
         if self.look(Machine::refusal).is_some() {
-            self.line.borrow_mut().release(None);
+            self.line.borrow_mut().release(WaitsFor::End);
             return self.wake_called();
         }
         let (mut wait, wants_room) = (self.room.take(), self.line.borrow_mut().wants_room());

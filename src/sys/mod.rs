@@ -34,5 +34,5 @@ pub use platform::Blob;
 #[cfg(feature = "serde-wasm-bindgen")]
 pub(crate) use platform::json;
 pub(crate) use platform::{Alarm, Data, Listener, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
-pub(crate) use socket::{Change, RawSocket};
+pub(crate) use socket::{Event, RawSocket};
 pub(crate) use timer::Timer;

@@ -16,8 +16,9 @@ pub(crate) struct RawSocket {
     may_have_unsent: Cell<bool>,
 }
 
-/// What an event says about the state of a socket.
-pub enum Change {
+/// What an event tells.
+pub enum Event {
+    Message(Data),
     Opened,
     Failed,
     Closed(CloseEvent),
@@ -129,6 +130,18 @@ impl RawSocket {
         self.socket.close_with(code.get(), reason.as_str())
     }
 
+    /// Closes the socket for good, unless it was given away: its last handle is gone.
+    pub fn leave(&self) {
+        match self.ready_state() {
+            // Browsers take a socket that is closed while it connects for a failure: they write it to the console, and
+            // Chromium delays the next ones.
+            ReadyState::Connecting => self.socket.close_when_open(LONGEST_CONNECTING),
+            ReadyState::Open => self.close(),
+            ReadyState::Closing | ReadyState::Closed => {}
+        }
+        self.is_given_away.set(true);
+    }
+
     pub fn on_open(&self, closure: impl FnMut() + 'static) -> Listener {
         self.socket.on_open(closure)
     }
@@ -141,9 +154,9 @@ impl RawSocket {
         self.socket.on_error(closure)
     }
 
-    /// Listens to all events but messages.
-    pub fn on_change(&self, closure: impl FnMut(Change) + 'static) -> Listener {
-        self.socket.on_change(closure)
+    /// Listens to all events.
+    pub fn on_event(&self, closure: impl FnMut(Event) + 'static) -> Listener {
+        self.socket.on_event(closure)
     }
 
     pub fn on_close(&self, closure: impl FnMut(CloseEvent) + 'static) -> Listener {
@@ -153,13 +166,7 @@ impl RawSocket {
 
 impl Drop for RawSocket {
     fn drop(&mut self) {
-        match self.ready_state() {
-            // Browsers take a socket that is closed while it connects for a failure: they write it to the console, and
-            // Chromium delays the next ones.
-            ReadyState::Connecting => self.socket.close_when_open(LONGEST_CONNECTING),
-            ReadyState::Open => self.close(),
-            ReadyState::Closing | ReadyState::Closed => {}
-        }
+        self.leave();
     }
 }
 

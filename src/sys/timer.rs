@@ -8,14 +8,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::Alarm;
+use super::{Alarm, in_next_turn};
 
 /// Resolves in the next turn of the event loop, or in the turn that follows a delay. Dropping it cancels it.
 ///
 /// Outside of a page it never resolves.
 pub struct Timer {
     state: Rc<State>,
-    _alarm: Alarm,
+    /// None for the next turn.
+    _alarm: Option<Alarm>,
 }
 
 #[derive(Default)]
@@ -28,13 +29,19 @@ impl Timer {
     pub fn new(delay: Duration) -> Self {
         let state = Rc::<State>::default();
         let fired = Rc::downgrade(&state);
-        let alarm = Alarm::new(delay, move |_| {
+        let fire = move || {
             let Some(state) = fired.upgrade() else { return };
             state.has_fired.set(true);
             if let Some(waker) = state.waker.take() {
                 waker.wake();
             }
-        });
+        };
+        let alarm = if delay.is_zero() {
+            in_next_turn(fire);
+            None
+        } else {
+            Some(Alarm::new(delay, move |_| fire()))
+        };
         Self { state, _alarm: alarm }
     }
 }

@@ -1,60 +1,99 @@
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Count, test};
-use crate::lifecycle::{End, Lifecycle};
-use crate::notify::Waiter;
+use super::test;
+use crate::lifecycle::End;
 use crate::{CloseEvent, Error};
 
 fn close(code: u16) -> CloseEvent {
     CloseEvent { code, reason: String::new(), was_clean: code != 1006 }
 }
 
-fn ended(lifecycle: &Lifecycle) -> Poll<Result<CloseEvent, Error>> {
-    lifecycle.poll_ended(&Context::from_waker(Waker::noop()), &mut Waiter::default())
-}
-
-#[test]
-fn an_end_resolves_those_who_wait_for_it() {
-    let (lifecycle, count) = (Lifecycle::default(), Arc::new(Count::default()));
-    let waker = Waker::from(count.clone());
-    let (context, waiter) = (&Context::from_waker(&waker), &mut Waiter::default());
-    assert!(lifecycle.poll_ended(context, waiter).is_pending());
-    assert!(lifecycle.poll_ended(context, waiter).is_pending());
-    lifecycle.end(End::Closed(close(1000)));
-    assert_eq!(count.get(), 1);
-    assert_eq!(ended(&lifecycle), Poll::Ready(Ok(close(1000))));
-}
-
-#[test]
-fn those_who_have_gone_are_not_woken() {
-    let (lifecycle, count) = (Lifecycle::default(), Arc::new(Count::default()));
-    let waker = Waker::from(count.clone());
-    let mut waiter = Waiter::default();
-    assert!(lifecycle.poll_ended(&Context::from_waker(&waker), &mut waiter).is_pending());
-    drop((waiter, waker));
-    assert_eq!(Arc::strong_count(&count), 1);
-    lifecycle.end(End::Closed(close(1000)));
-    assert_eq!(count.get(), 0);
-}
-
 #[test]
 fn an_end_that_may_have_lost_messages_says_so() {
     let timeout = Duration::from_secs(5);
-    assert_eq!(End::Closed(close(1000)).loss(), None);
-    assert_eq!(End::Closed(close(1006)).loss(), Some(Error::Unclean(close(1006))));
-    assert_eq!(End::CloseTimeout(timeout).loss(), Some(Error::CloseTimeout(timeout)));
-    assert_eq!(End::Overflow.loss(), Some(Error::Overflow));
-    assert_eq!(End::Dropped.loss(), Some(Error::Dropped));
+    let ends = [
+        (End::Closed(close(1000)), None),
+        (End::Closed(close(1006)), Some(Error::Unclean(close(1006)))),
+        (End::CloseTimeout(timeout), Some(Error::CloseTimeout(timeout))),
+        (End::Overflow, Some(Error::Overflow)),
+        (End::Dropped, Some(Error::Dropped)),
+    ];
+    for (end, loss) in ends {
+        assert_eq!((end.is_loss(), end.loss()), (loss.is_some(), loss));
+    }
 }
 
-#[test]
-fn the_first_end_is_the_one_that_counts() {
-    let lifecycle = Lifecycle::default();
-    assert!(ended(&lifecycle).is_pending());
-    lifecycle.end(End::CloseTimeout(Duration::from_secs(5)));
-    lifecycle.end(End::Closed(close(1000)));
-    assert_eq!(ended(&lifecycle), Poll::Ready(Err(Error::CloseTimeout(Duration::from_secs(5)))));
-    assert_eq!(lifecycle.close_event(), None);
+/// What waits for the end of a connection in a page.
+#[cfg(not(target_arch = "wasm32"))]
+mod waiting {
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    use futures_util::{FutureExt, join};
+
+    use super::{End, close};
+    use crate::testing::{Page, Peer};
+    use crate::tests::{Count, in_pages};
+    use crate::{Error, WebSocketStream};
+
+    const URL: &str = "ws://example.com/";
+
+    async fn connect(page: &Page) -> (WebSocketStream, Peer) {
+        let server = page.server(URL);
+        let (stream, peer) = join!(WebSocketStream::connect(URL), server.accept());
+        (stream.unwrap(), peer)
+    }
+
+    #[test]
+    fn an_end_resolves_those_who_wait_for_it_once() {
+        in_pages(async |page| {
+            let (stream, _peer) = connect(page).await;
+            let (mut closed, count) = (stream.closed(), Arc::new(Count::default()));
+            let waker = Waker::from(count.clone());
+            (0..2).for_each(|_| assert!(closed.poll_unpin(&mut Context::from_waker(&waker)).is_pending()));
+            stream.connection().end(End::Closed(close(1000)));
+            assert_eq!((count.get(), closed.await), (1, Ok(close(1000))));
+        });
+    }
+
+    #[test]
+    fn those_who_have_gone_are_not_woken() {
+        in_pages(async |page| {
+            let (stream, _peer) = connect(page).await;
+            let (mut closed, count) = (stream.closed(), Arc::new(Count::default()));
+            let waker = Waker::from(count.clone());
+            assert!(closed.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+            drop((closed, waker));
+            assert_eq!(Arc::strong_count(&count), 1);
+            stream.connection().end(End::Closed(close(1000)));
+            assert_eq!(count.get(), 0);
+        });
+    }
+
+    #[test]
+    fn the_first_end_is_the_one_that_counts() {
+        in_pages(async |page| {
+            let (stream, _peer) = connect(page).await;
+            let timeout = Duration::from_secs(5);
+            stream.connection().end(End::CloseTimeout(timeout));
+            stream.connection().end(End::Closed(close(1000)));
+            assert_eq!(stream.closed().await, Err(Error::CloseTimeout(timeout)));
+            assert_eq!(stream.close_event(), None);
+        });
+    }
+
+    #[test]
+    fn waiting_for_the_end_needs_no_timer_and_keeps_nothing_open() {
+        in_pages(async |page| {
+            let (stream, mut peer) = connect(page).await;
+            let (mut closed, late) = (stream.closed(), stream.closed());
+            assert!(closed.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(page.leftovers().timers, 0);
+            drop(stream);
+            assert_eq!(peer.receive().await, None);
+            assert_eq!((closed.await, late.await), (Err(Error::Dropped), Err(Error::Dropped)));
+            assert_eq!(page.leftovers().listeners, 0);
+        });
+    }
 }

@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::{Count, test};
+use crate::Overflow;
 use crate::queue::{Len, Limit, Queue, Taken, Wake};
 use crate::waking::When;
-use crate::{Error, Overflow};
 
 /// A number, and how many bytes it is to have.
 type Message = (u32, u64);
@@ -52,7 +52,7 @@ fn messages_come_in_their_order() {
 fn queued_messages_survive_the_end_and_nothing_follows_it() {
     let queue = &mut queue();
     let _ = queue.push((1, 1));
-    let _ = queue.end(None);
+    let _ = queue.end(false);
     let _ = queue.push((2, 1));
     assert_eq!(taken(queue), [1]);
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
@@ -63,20 +63,20 @@ fn an_overflow_comes_once_after_the_messages_and_before_the_end() {
     let queue = &mut limited(1, 1, Overflow::Close);
     let _ = queue.push((1, 1));
     assert!(queue.push((2, 1)).is_err());
-    let _ = queue.end(None);
+    let _ = queue.end(false);
     assert_eq!(queue.take(), Taken::Message((1, 1)));
-    assert_eq!(queue.take(), Taken::Error(Error::Overflow));
+    assert_eq!(queue.take(), Taken::Loss);
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
 }
 
 #[test]
-fn an_error_comes_once_and_last_and_the_first_end_is_the_one_that_counts() {
+fn a_loss_comes_once_and_last_and_the_first_end_is_the_one_that_counts() {
     let queue = &mut queue();
     let _ = queue.push((1, 1));
-    let _ = queue.end(Some(Error::Dropped));
-    let _ = queue.end(Some(Error::Unsupported));
+    let _ = queue.end(true);
+    let _ = queue.end(false);
     assert_eq!(queue.take(), Taken::Message((1, 1)));
-    assert_eq!(queue.take(), Taken::Error(Error::Dropped));
+    assert_eq!(queue.take(), Taken::Loss);
     assert!(!queue.is_over());
     assert_eq!([queue.take(), queue.take()], [Taken::End, Taken::End]);
     assert!(queue.is_over());
@@ -85,7 +85,7 @@ fn an_error_comes_once_and_last_and_the_first_end_is_the_one_that_counts() {
 #[test]
 fn it_is_over_when_the_reader_was_told() {
     let queue = &mut queue();
-    let _ = queue.end(None);
+    let _ = queue.end(false);
     assert!(!queue.is_over());
     let _ = queue.take();
     assert!(queue.is_over());
@@ -97,7 +97,7 @@ fn a_message_and_the_end_wake_the_reader_once_each() {
         Some(Wake::Now(waker)) => Some(waker),
         _ => None,
     };
-    for event in [push, |queue: &mut Queue<Message>| queue.end(None)] {
+    for event in [push, |queue: &mut Queue<Message>| queue.end(false)] {
         let (mut queue, count) = (queue(), Arc::new(Count::default()));
         assert!(queue.wait(&Waker::from(count.clone())).is_none());
         event(&mut queue).expect("nobody is woken").wake();

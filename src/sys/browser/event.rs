@@ -5,7 +5,7 @@ use std::cell::Cell;
 use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::Change;
+use super::super::Event;
 use super::{Blob, bindings, copy, reflect};
 use crate::{CloseEvent, Error, Message, RawMessage};
 
@@ -32,11 +32,11 @@ enum Kind {
 pub(super) struct Inspector(Cell<Kind>);
 
 impl Inspector {
-    /// The data of a `message` event.
+    /// The data of a `message` event; `None` for other events, which have none.
     ///
-    /// None for what no browser delivers: an event that the page made and dispatched itself can carry anything.
-    pub fn inspect(&self, event: JsValue) -> Option<Data> {
-        let value: bindings::Data = event.unchecked_into::<web_sys::MessageEvent>().data().unchecked_into();
+    /// Also `None` for what no browser delivers: an event that the page made and dispatched itself can carry anything.
+    pub fn inspect(&self, event: &JsValue) -> Option<Data> {
+        let value: bindings::Data = event.unchecked_ref::<web_sys::MessageEvent>().data().unchecked_into();
         let kinds = [self.0.get(), Kind::Text, Kind::Binary, Kind::Blob];
         let (kind, len) = kinds.into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
         self.0.set(kind);
@@ -96,12 +96,13 @@ fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     (bindings::tag(&value).as_string().as_deref() == Some(tag)).then(|| value.unchecked_into())
 }
 
-/// What any other event says.
-pub(super) fn change(event: JsValue) -> Change {
+/// What any other event tells. `None` for a `message` event that no browser delivers.
+pub(super) fn change(event: JsValue) -> Option<Event> {
     match &*reflect::text(&event, "type") {
-        "open" => Change::Opened,
-        "close" => Change::Closed(close(event)),
-        _ => Change::Failed,
+        "open" => Some(Event::Opened),
+        "close" => Some(Event::Closed(close(event))),
+        "error" => Some(Event::Failed),
+        _ => None,
     }
 }
 

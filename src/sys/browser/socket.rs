@@ -3,7 +3,7 @@
 use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::Change;
+use super::super::Event;
 use super::listener::callback;
 use super::{Blob, Data, Listener, bindings, error, event, reflect};
 use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
@@ -128,8 +128,8 @@ impl Socket {
 
     pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
         let inspector = event::Inspector::default();
-        let callback = callback(move |event| {
-            if let Some(data) = inspector.inspect(event) {
+        let callback = callback(move |event: JsValue| {
+            if let Some(data) = inspector.inspect(&event) {
                 closure(data);
             }
         });
@@ -140,9 +140,15 @@ impl Socket {
         Listener::new(&self.0, &["error"], callback(move |_| closure()))
     }
 
-    pub fn on_change(&self, mut closure: impl FnMut(Change) + 'static) -> Listener {
-        let callback = callback(move |event| closure(event::change(event)));
-        Listener::new(&self.0, &["open", "error", "close"], callback)
+    pub fn on_event(&self, mut closure: impl FnMut(Event) + 'static) -> Listener {
+        let inspector = event::Inspector::default();
+        let callback = callback(move |event: JsValue| {
+            let told = inspector.inspect(&event).map(Event::Message).or_else(|| event::change(event));
+            if let Some(event) = told {
+                closure(event);
+            }
+        });
+        Listener::new(&self.0, &["message", "open", "error", "close"], callback)
     }
 
     pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
@@ -169,7 +175,9 @@ pub(super) fn copy_of_shared(view: &Object) -> Option<Uint8Array> {
     let view: &bindings::View = view.unchecked_ref();
     let buffer = view.buffer();
     // A buffer of another frame is no instance of this one's type.
-    if buffer.is_instance_of::<ArrayBuffer>() || bindings::tag(&buffer).as_string().as_deref() != Some("[object SharedArrayBuffer]") {
+    if buffer.is_instance_of::<ArrayBuffer>()
+        || bindings::tag(&buffer).as_string().as_deref() != Some("[object SharedArrayBuffer]")
+    {
         return None;
     }
     let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());

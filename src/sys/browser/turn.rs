@@ -1,6 +1,6 @@
 //! The next turn of the event loop.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::vec::IntoIter;
 
 use js_sys::Function;
@@ -21,16 +21,18 @@ pub fn in_next_turn(action: impl FnOnce() + 'static) {
 }
 
 thread_local! {
-    static ACTIONS: RefCell<Vec<Action>> = const { RefCell::new(Vec::new()) };
+    static ACTIONS: Cell<Vec<Action>> = const { Cell::new(Vec::new()) };
     /// One for all, and kept: it costs more to make than to use.
     static TURN: Turn = Turn::new();
 }
 
 fn add(action: Action) {
     let is_first = ACTIONS.try_with(|actions| {
-        let mut actions = actions.borrow_mut();
-        actions.push(action);
-        actions.len() == 1
+        let mut all = actions.take();
+        let is_first = all.is_empty();
+        all.push(action);
+        actions.set(all);
+        is_first
     });
     // Without the borrow, as a page may have put code of its own in the place of the browser's.
     if is_first == Ok(true) {
@@ -40,7 +42,7 @@ fn add(action: Action) {
 
 fn run() {
     // They may ask for another turn.
-    let mut rest = Rest(ACTIONS.try_with(RefCell::take).unwrap_or_default().into_iter());
+    let mut rest = Rest(ACTIONS.try_with(Cell::take).unwrap_or_default().into_iter());
     for action in rest.0.by_ref() {
         action();
     }

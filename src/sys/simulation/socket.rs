@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::Change;
+use super::super::Event as Told;
 use super::blob::Blob;
 use super::data::Data;
 use super::page::{Engine, Page, Source, current};
@@ -55,13 +55,12 @@ enum Kind {
     Message,
     Error,
     Close,
-    /// All but messages.
-    Change,
+    All,
 }
 
 impl Kind {
     fn includes(self, event: &Event) -> bool {
-        self == event.kind() || (self == Self::Change && event.kind() != Self::Message)
+        self == event.kind() || self == Self::All
     }
 }
 
@@ -79,6 +78,18 @@ impl Event {
             Self::Message(..) => Kind::Message,
             Self::Error => Kind::Error,
             Self::Close(_) => Kind::Close,
+        }
+    }
+
+    fn data(&self) -> Option<Data> {
+        let Self::Message(frame, binary_type) = self else { return None };
+        let taken = frame.take();
+        frame.set(taken.clone());
+        match (taken?, binary_type) {
+            (Frame::Text(text), _) => Some(Data::Text(text)),
+            (Frame::Binary(bytes), BinaryType::ArrayBuffer) => Some(Data::Binary(bytes)),
+            (Frame::Binary(bytes), BinaryType::Blob) => Some(Data::Blob(bytes)),
+            _ => None,
         }
     }
 }
@@ -240,14 +251,8 @@ impl Socket {
 
     pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
         self.listen(Kind::Message, move |event| {
-            let Event::Message(frame, binary_type) = event else { return };
-            let taken = frame.take();
-            frame.set(taken.clone());
-            match (taken, binary_type) {
-                (Some(Frame::Text(text)), _) => closure(Data::Text(text)),
-                (Some(Frame::Binary(bytes)), BinaryType::ArrayBuffer) => closure(Data::Binary(bytes)),
-                (Some(Frame::Binary(bytes)), BinaryType::Blob) => closure(Data::Blob(bytes)),
-                _ => {}
+            if let Some(data) = event.data() {
+                closure(data);
             }
         })
     }
@@ -264,12 +269,12 @@ impl Socket {
         })
     }
 
-    pub fn on_change(&self, mut closure: impl FnMut(Change) + 'static) -> Listener {
-        self.listen(Kind::Change, move |event| match event {
-            Event::Open => closure(Change::Opened),
-            Event::Error => closure(Change::Failed),
-            Event::Close(event) => closure(Change::Closed(event.clone())),
-            Event::Message(..) => {}
+    pub fn on_event(&self, mut closure: impl FnMut(Told) + 'static) -> Listener {
+        self.listen(Kind::All, move |event| match event {
+            Event::Open => closure(Told::Opened),
+            Event::Message(..) => event.data().into_iter().for_each(|data| closure(Told::Message(data))),
+            Event::Error => closure(Told::Failed),
+            Event::Close(event) => closure(Told::Closed(event.clone())),
         })
     }
 
