@@ -1,4 +1,4 @@
-//! Checks that the crate builds with the oldest Rust that it promises, its `rust-version`.
+//! Checks that the published crates build with the oldest Rust that they promise, their `rust-version`.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,10 @@ use crate::toolchain::Toolchain;
 
 const VERSION: &str = "1.85";
 
-/// Checks the crate without its tests, which need newer tools.
+/// Checks the crates without their tests, which need newer tools.
 pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
-    let check = ["check", "--quiet", "--package=wasm-websocket", "--target-dir=target/msrv"];
+    let check =
+        ["check", "--quiet", "--package=wasm-websocket", "--package=websocket-session", "--target-dir=target/msrv"];
     let manifest = shell.read_file("Cargo.toml")?;
     ensure!(
         manifest.contains(&format!("rust-version = \"{VERSION}\"")),

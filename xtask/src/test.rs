@@ -102,6 +102,8 @@ pub fn examples(
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
 const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
+/// Alone, too: nothing else has its checker's dependencies.
+const SESSION: &[&str] = &["test", "--package=websocket-session"];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
@@ -118,17 +120,16 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
-        for tests in [self.cargo(shell, HOST), self.cargo(shell, SERVER), self.suite(shell, &[WINDOW, WORKER, MEMORY])]
-        {
+        let on_the_host = [HOST, SERVER, SESSION].map(|tests| self.cargo(shell, tests));
+        for tests in on_the_host.into_iter().chain([self.suite(shell, &[WINDOW, WORKER, MEMORY])]) {
             tests.args(["--no-run", "--quiet"]).run()?;
         }
         Ok(())
     }
 
-    /// The pure parts, the examples in the documentation, and the server.
+    /// The pure parts, the examples in the documentation, the server, and the session protocol.
     fn on_the_host(&self, shell: &Shell) -> Result<()> {
-        self.cargo(shell, HOST).arg("--quiet").run()?;
-        Ok(self.cargo(shell, SERVER).arg("--quiet").run()?)
+        [HOST, SERVER, SESSION].into_iter().try_for_each(|tests| Ok(self.cargo(shell, tests).arg("--quiet").run()?))
     }
 
     /// The suite in a simulated page, as each engine.

@@ -1,0 +1,180 @@
+//! The messages of the peer: counted, bounded, processed.
+
+use std::collections::VecDeque;
+
+use crate::rule::{Rule, Rules};
+use crate::{Ack, MAX_NUMBER, OVERHEAD, Violation};
+
+/// What is to be told to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Due {
+    Nothing,
+    /// Within 100 ms.
+    Soon,
+    Now,
+}
+
+/// How far the peer's messages have come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Inbound {
+    window: u64,
+    max: u64,
+    received: u64,
+    received_offset: u64,
+    processed: u64,
+    processed_offset: u64,
+    /// The offsets of what is received and not processed.
+    offsets: VecDeque<u64>,
+    /// The number of END.
+    end: Option<u64>,
+    /// What this connection was told: the offset of the last processed message, and the credit.
+    told_offset: u64,
+    granted: u64,
+    due: Due,
+}
+
+impl Inbound {
+    pub(crate) fn new(window: u64, max: u64) -> Self {
+        Self::restore(window, max, 0, 0, false)
+    }
+
+    /// What a snapshot has. Whatever was not processed comes again.
+    pub(crate) fn restore(window: u64, max: u64, processed: u64, processed_offset: u64, ended: bool) -> Self {
+        Self {
+            window,
+            max,
+            received: processed,
+            received_offset: processed_offset,
+            processed,
+            processed_offset,
+            offsets: VecDeque::new(),
+            end: ended.then_some(processed),
+            told_offset: processed_offset,
+            granted: 0,
+            due: Due::Nothing,
+        }
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(crate) fn processed(&self) -> u64 {
+        self.processed
+    }
+
+    pub(crate) fn processed_offset(&self) -> u64 {
+        self.processed_offset
+    }
+
+    pub(crate) fn unprocessed(&self) -> u64 {
+        self.received_offset - self.processed_offset
+    }
+
+    /// Whether END is processed.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.end.is_some_and(|end| end <= self.processed)
+    }
+
+    pub(crate) fn max(&self) -> u64 {
+        self.max
+    }
+
+    pub(crate) fn due(&self) -> Due {
+        self.due
+    }
+
+    /// Counts a message of so many bytes, or refuses it. Returns its number.
+    pub(crate) fn message(&mut self, len: u64, rules: &Rules) -> Result<u64, Violation> {
+        if self.end.is_some() {
+            return Err(Violation::AfterEnd);
+        }
+        if len > self.max {
+            return Err(Violation::TooLarge { len, max: self.max });
+        }
+        let offset = self.received_offset.saturating_add(len).saturating_add(OVERHEAD);
+        let is_exempt = self.processed == self.received;
+        if (offset > self.granted && !is_exempt && rules.keeps(Rule::CheckCredit)) || offset > MAX_NUMBER {
+            return Err(Violation::CreditExceeded { offset, credit: self.granted });
+        }
+        self.received_offset = offset;
+        Ok(self.count())
+    }
+
+    /// Counts END.
+    pub(crate) fn end(&mut self) -> Result<u64, Violation> {
+        if self.end.is_some() {
+            return Err(Violation::AfterEnd);
+        }
+        self.end = Some(self.received + 1);
+        Ok(self.count())
+    }
+
+    fn count(&mut self) -> u64 {
+        self.received += 1;
+        self.offsets.push_back(self.received_offset);
+        self.received
+    }
+
+    /// The application has finished with everything up to `number`. Returns whether that is new.
+    pub(crate) fn process(&mut self, number: u64, rules: &Rules) -> bool {
+        let before = self.processed;
+        while self.processed < number {
+            let Some(offset) = self.offsets.pop_front() else { break };
+            self.processed += 1;
+            self.processed_offset = offset;
+        }
+        if self.processed == before {
+            return false;
+        }
+        let is_much = self.processed_offset - self.told_offset >= self.window.div_ceil(4);
+        let due = if is_much || self.is_complete() { Due::Now } else { Due::Soon };
+        if rules.keeps(Rule::AckInTime) {
+            self.due = self.due.max(due);
+        }
+        true
+    }
+
+    /// An ACK is due as soon as there is a connection.
+    pub(crate) fn ask(&mut self) {
+        self.due = Due::Now;
+    }
+
+    /// An ACK that was to be soon is due now.
+    pub(crate) fn hurry(&mut self) {
+        if self.due == Due::Soon {
+            self.due = Due::Now;
+        }
+    }
+
+    /// Begins a connection, which has been told nothing yet.
+    pub(crate) fn begin(&mut self) {
+        self.granted = 0;
+        self.due = Due::Nothing;
+    }
+
+    /// What the peer is told now.
+    pub(crate) fn tell(&mut self) -> Ack {
+        self.due = Due::Nothing;
+        self.told_offset = self.processed_offset;
+        self.granted = self.granted.max(self.processed_offset.saturating_add(self.window).min(MAX_NUMBER));
+        Ack { processed: self.processed, credit: self.granted }
+    }
+
+    /// Counts from 1 again, as if there had been no connection before.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new(self.window, self.max);
+    }
+
+    /// Counts what has arrived as processed, which it is not.
+    pub(crate) fn process_unprocessed(&mut self, rules: &Rules) {
+        self.process(self.received, rules);
+    }
+
+    /// What an end does that counts on each connection anew.
+    pub(crate) fn recount(&mut self) {
+        self.received = self.processed;
+        self.received_offset = self.processed_offset;
+        self.offsets.clear();
+    }
+}

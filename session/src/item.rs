@@ -1,0 +1,201 @@
+//! What goes into a machine, and what comes out of it.
+
+use std::fmt;
+
+use crate::{Change, Control, End, Violation};
+
+/// A message of the application. Clones should be cheap, such as those of a `Blob`, of `Bytes` or of an `Rc<str>`: a message is
+/// cloned each time it is transmitted.
+pub trait Payload: Clone {
+    /// The bytes on the wire: of a text, those of its UTF-8.
+    fn payload_len(&self) -> u64;
+}
+
+impl Payload for String {
+    fn payload_len(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+impl Payload for Vec<u8> {
+    fn payload_len(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+/// The limits of an end, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// The most bytes that may be received and not processed. A single message may be larger. The default is 1 MiB.
+    pub window: u64,
+    /// The largest message that is accepted. The default is 16 MiB.
+    pub max: u64,
+    /// The most bytes that may be sent and not acknowledged. A single message may be larger. The default is 4 MiB.
+    pub replay: u64,
+    /// Whether [`Output::Store`] is wanted. The default is `false`.
+    pub journal: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { window: 1 << 20, max: 16 << 20, replay: 4 << 20, journal: false }
+    }
+}
+
+/// A connection of a session: the attempt in its HELLO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Connection(pub u64);
+
+/// A place in the messages of one direction. Marks of one direction are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// How often the session was lost before.
+    pub epoch: u32,
+    /// The number of the message, from 1.
+    pub number: u64,
+}
+
+/// A frame that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Incoming<P> {
+    /// A message.
+    Message(P),
+    /// A control frame.
+    Control(Control),
+}
+
+/// What the host does next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Output<P, R> {
+    /// Make this durable before any later output is transmitted. Only with [`Limits::journal`].
+    Store(Change<P, R>),
+    /// Send this text frame.
+    Control(Connection, String),
+    /// Send this message: a text with [`TEXT`](crate::TEXT) before it, anything else as it is in a binary frame.
+    Message(Connection, P),
+    /// Close the connection with this code and reason.
+    Close(Connection, u16, String),
+}
+
+/// What the application gets, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Item<P> {
+    /// A message.
+    Message {
+        /// Its place.
+        mark: Mark,
+        /// The message.
+        payload: P,
+    },
+    /// The peer sends no more messages.
+    End {
+        /// The place of the end.
+        mark: Mark,
+        /// Its code and reason.
+        end: End,
+    },
+    /// Messages of this end may be lost. Unless the cause is [`LostCause::Forgotten`] at a client, nothing follows.
+    Lost(Lost<P>),
+}
+
+/// What is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lost<P> {
+    /// Why.
+    pub cause: LostCause,
+    /// The messages that the peer did not acknowledge, in order.
+    pub unacknowledged: Vec<Unacknowledged<P>>,
+    /// Whether this end had sent END, and the peer did not acknowledge it.
+    pub end: bool,
+}
+
+/// A message that the peer did not acknowledge.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unacknowledged<P> {
+    /// Its place.
+    pub mark: Mark,
+    /// The message.
+    pub payload: P,
+    /// Whether it was transmitted, so that the peer may have processed it.
+    pub transmitted: bool,
+}
+
+/// Why a session was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LostCause {
+    /// The peer has forgotten the session. At a client, a new session has begun, unless the client had ended this one.
+    Forgotten,
+    /// A copy of this client has taken the session over.
+    Superseded,
+    /// The application of one end has given the session up.
+    GivenUp,
+    /// The peer broke a rule of the protocol.
+    Violation(Violation),
+    /// The peer says that this end broke a rule: its close code.
+    Refused(u16),
+    /// A message that was sent before the peer's largest size was known exceeds it.
+    TooLarge {
+        /// The bytes of the message.
+        len: u64,
+        /// The bytes that the peer accepts.
+        max: u64,
+    },
+    /// The ends count differently, for instance because a store has lost changes.
+    Mismatch,
+    /// The client did not come back in time.
+    Expired,
+}
+
+/// What has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is done.
+    Connected {
+        /// Whether the session goes on.
+        resumed: bool,
+    },
+    /// At a server: the client knows the session. Time to start the application's handler.
+    Established,
+    /// The peer has processed everything up to here.
+    Acknowledged(Mark),
+    /// Both directions have ended, and everything is processed.
+    Complete,
+}
+
+/// A message cannot be sent. Each variant has the message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendError<P> {
+    /// The replay buffer is full: wait for [`Event::Acknowledged`].
+    Full(P),
+    /// The peer does not accept messages of this size.
+    TooLarge(P),
+    /// This direction has ended, or the session is lost.
+    Ended(P),
+    /// 2⁵³ bytes were sent.
+    Exhausted(P),
+}
+
+impl<P> SendError<P> {
+    /// Returns the message.
+    pub fn into_payload(self) -> P {
+        match self {
+            Self::Full(payload) | Self::TooLarge(payload) | Self::Ended(payload) | Self::Exhausted(payload) => payload,
+        }
+    }
+}
+
+impl<P> fmt::Display for SendError<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the replay buffer is full",
+            Self::TooLarge(_) => "the message is larger than the peer accepts",
+            Self::Ended(_) => "the session has ended",
+            Self::Exhausted(_) => "the session has sent 2⁵³ bytes",
+        })
+    }
+}
+
+impl<P: fmt::Debug> std::error::Error for SendError<P> {}

@@ -1,0 +1,277 @@
+//! The server's end of one session.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use crate::rule::Rule;
+use crate::violation::code;
+use crate::{
+    Ack, Connection, Control, Endpoint, Event, Hello, Incoming, Limits, LostCause, Payload, Snapshot, Violation,
+    Welcome,
+};
+
+/// The hash of a token, such as SHA-256. Tokens themselves are not kept.
+pub type Digest = [u8; 32];
+
+/// A new token: 128 bits or more of a cryptographic generator, and their hash.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct NewToken {
+    /// What the client gets: 22 to 256 characters of `A–Z a–z 0–9 - _ . ~`.
+    pub text: String,
+    /// What is kept.
+    pub digest: Digest,
+}
+
+/// The token before the current one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LastToken {
+    /// HELLO had none.
+    None,
+    /// HELLO had this one. It is good until a frame comes under the current one.
+    Kept(Digest),
+    /// A frame came under the current one.
+    Dropped,
+}
+
+/// What a store keeps of a server, beside its messages.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ServerState {
+    /// The highest attempt seen. It rises with each connection, so it also fences off an older owner of the session.
+    pub attempt: u64,
+    /// The hash of the current token.
+    pub current: Digest,
+    /// The token before.
+    pub last: LastToken,
+    /// Whether nothing shows yet that the client knows the session.
+    pub fresh: bool,
+}
+
+/// Why a HELLO is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The client is an old copy, or the HELLO an old one: close its connection with 4409. The session goes on as it was.
+    Superseded,
+    /// The client knows more than this server: drop the session by [`Server::forget`], and make a new one with the same HELLO.
+    Forgotten,
+    /// The HELLO contradicts itself: close its connection. The session goes on as it was.
+    Violation(Violation),
+}
+
+/// The server's end of one session. Who finds it for a HELLO, and who authenticates the client, is the host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Server<P> {
+    endpoint: Endpoint<P, ServerState>,
+    state: ServerState,
+    connection: Option<Connection>,
+    /// Seconds.
+    ttl: u64,
+}
+
+impl<P: Payload> Server<P> {
+    /// Makes a session for a client who is authenticated and has none under this name, and welcomes it.
+    ///
+    /// `presented` is the hash of the token in `hello`. `ttl` is how many seconds the host keeps the session without a
+    /// connection.
+    pub fn new(limits: Limits, ttl: u64, hello: &Hello, presented: Option<Digest>, token: NewToken) -> Self {
+        Self::make(Endpoint::new(limits, true), ttl, hello, presented, token)
+    }
+
+    fn make(
+        endpoint: Endpoint<P, ServerState>,
+        ttl: u64,
+        hello: &Hello,
+        presented: Option<Digest>,
+        token: NewToken,
+    ) -> Self {
+        let last = presented.map_or(LastToken::None, LastToken::Kept);
+        let state = ServerState { attempt: hello.attempt, current: token.digest, last, fresh: true };
+        let mut this = Self { endpoint, state, connection: None, ttl };
+        // Without a violation: the counts of a fresh session are 0.
+        let _welcomed = this.welcome(hello, token.text);
+        this
+    }
+
+    /// Returns the session that a store has kept.
+    pub fn restore(limits: Limits, ttl: u64, snapshot: Snapshot<P, ServerState>) -> Self {
+        let (endpoint, state) = Endpoint::restore(limits, true, snapshot);
+        Self { endpoint, state, connection: None, ttl }
+    }
+
+    /// What a store keeps.
+    pub fn snapshot(&self) -> Snapshot<P, ServerState> {
+        self.endpoint.snapshot_with(self.state.clone())
+    }
+
+    /// The state of the role.
+    pub fn state(&self) -> &ServerState {
+        &self.state
+    }
+
+    /// Resumes the session on the connection of `hello`, whose client is authenticated as the one who made the session.
+    ///
+    /// An older connection is closed with 4409.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] says what the host does with the new connection.
+    pub fn accept(&mut self, hello: &Hello, presented: Option<Digest>, token: NewToken) -> Result<Connection, Refusal> {
+        let keeps = |rule| self.endpoint.keeps(rule);
+        if hello.attempt <= self.state.attempt && keeps(Rule::Attempt) {
+            return Err(Refusal::Superseded);
+        }
+        let knows = presented == Some(self.state.current);
+        let last = presented.map_or(LastToken::None, LastToken::Kept);
+        if !knows && (last != self.state.last || !keeps(Rule::LastToken)) && keeps(Rule::KnownToken) {
+            return Err(Refusal::Superseded);
+        }
+        let fresh = self.state.fresh && !knows && keeps(Rule::StaysFresh);
+        if !fresh {
+            self.check(hello)?;
+        }
+        let text = if self.endpoint.keeps(Rule::NewToken) {
+            self.state.current = token.digest;
+            self.state.last = last;
+            token.text
+        } else {
+            hello.token.clone().unwrap_or(token.text)
+        };
+        self.state.attempt = self.state.attempt.max(hello.attempt);
+        self.establish_unless(fresh);
+        if let Some(older) = self.connection.take() {
+            self.endpoint.close(older, code::SUPERSEDED, "superseded by a newer connection");
+        }
+        self.welcome(hello, text).map_err(Refusal::Violation)
+    }
+
+    /// Compares the counts of HELLO with those of this end.
+    fn check(&self, hello: &Hello) -> Result<(), Refusal> {
+        let (outbound, inbound) = (self.endpoint.outbound(), self.endpoint.inbound());
+        let acknowledged = outbound.acknowledged();
+        if hello.processed > hello.received {
+            return Err(Refusal::Violation(Violation::Invalid("processed")));
+        }
+        let is_old = hello.received < acknowledged || hello.processed < acknowledged || hello.sent < inbound.received();
+        if is_old && self.endpoint.keeps(Rule::OldClient) {
+            return Err(Refusal::Superseded);
+        }
+        if hello.received > outbound.sent() && self.endpoint.keeps(Rule::OldServer) {
+            return Err(Refusal::Forgotten);
+        }
+        Ok(())
+    }
+
+    fn welcome(&mut self, hello: &Hello, token: String) -> Result<Connection, Violation> {
+        let connection = Connection(hello.attempt);
+        let resumed = !self.state.fresh;
+        let ack = self.endpoint.introduce();
+        let received = if resumed { self.endpoint.inbound().received() } else { 0 };
+        let (max, ttl) = (self.endpoint.inbound().max(), self.ttl);
+        self.endpoint.store_role(self.state.clone(), Rule::StoreServer);
+        let welcome = Welcome { token, resumed, received, processed: ack.processed, credit: ack.credit, max, ttl };
+        self.endpoint.control(connection, &Control::Welcome(welcome));
+        self.connection = Some(connection);
+        let counts = resumed || !self.endpoint.keeps(Rule::FreshCounts);
+        let (received, processed, credit) =
+            if counts { (hello.received, hello.processed, hello.credit) } else { (0, 0, 0) };
+        self.endpoint.begin(connection, received, Ack { processed, credit }, hello.max)?;
+        self.endpoint.event(Event::Connected { resumed });
+        Ok(connection)
+    }
+
+    /// Takes a frame that has arrived on a connection, or says what is wrong with it. Superseded connections are ignored.
+    pub fn receive(&mut self, connection: Connection, incoming: Result<Incoming<P>, Violation>) {
+        if self.connection != Some(connection) && self.endpoint.keeps(Rule::IgnoreSuperseded) || self.endpoint.is_lost()
+        {
+            return;
+        }
+        if self.endpoint.keeps(Rule::DropLastToken) && self.state.last != LastToken::Dropped {
+            self.state.last = LastToken::Dropped;
+            self.establish_unless(false);
+            self.endpoint.store_role(self.state.clone(), Rule::StoreServer);
+        }
+        self.establish_unless(false);
+        if let Err(violation) = incoming.and_then(|incoming| self.endpoint.receive(incoming)) {
+            self.connection = None;
+            self.endpoint.violated(connection, violation);
+        }
+    }
+
+    fn establish_unless(&mut self, fresh: bool) {
+        if self.state.fresh && !fresh {
+            self.state.fresh = false;
+            self.endpoint.event(Event::Established);
+        }
+    }
+
+    /// The connection has ended, with this close code if there was one. Returns whether it was the current one; then the time
+    /// to live begins, unless the session [is lost](Endpoint::is_lost).
+    pub fn disconnected(&mut self, connection: Connection, code: Option<u16>) -> bool {
+        if self.connection != Some(connection) {
+            return false;
+        }
+        self.connection = None;
+        self.endpoint.disconnect();
+        match code {
+            Some(code @ (code::VIOLATION | code::TOO_LARGE)) => self.endpoint.lose(LostCause::Refused(code), None),
+            Some(code::GIVEN_UP) => self.endpoint.lose(LostCause::GivenUp, None),
+            _ => (),
+        }
+        true
+    }
+
+    /// The host drops the session, such as after its time to live. The application gets [`Item::Lost`](crate::Item::Lost),
+    /// unless the session is complete.
+    pub fn forget(&mut self, cause: LostCause) {
+        let connection = self.connection.take();
+        let close = connection.map(|connection| (connection, code::GIVEN_UP, "the session was dropped".into()));
+        self.endpoint.lose(cause, close);
+    }
+
+    /// Whether nothing shows yet that the client knows the session: the application's handler should wait.
+    pub fn is_fresh(&self) -> bool {
+        self.state.fresh
+    }
+}
+
+impl<P> Deref for Server<P> {
+    type Target = Endpoint<P, ServerState>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.endpoint
+    }
+}
+
+impl<P> DerefMut for Server<P> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.endpoint
+    }
+}
+
+impl fmt::Debug for NewToken {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewToken").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LastToken {
+    /// Without the hash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Kept(_) => "Kept",
+            Self::Dropped => "Dropped",
+        })
+    }
+}
+
+impl fmt::Debug for ServerState {
+    /// Without the hashes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerState")
+            .field("attempt", &self.attempt)
+            .field("last", &self.last)
+            .field("fresh", &self.fresh)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests.
+
+mod fuzz;
+mod host;
+mod vectors;
