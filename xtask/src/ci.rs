@@ -3,7 +3,7 @@
 use std::thread;
 
 use anyhow::Result;
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Shell, cmd};
 
 use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
@@ -13,29 +13,49 @@ use crate::{bench, examples, msrv, npm, page, properties, setup, test, variants,
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
+    // Compilers use what browsers leave of the machine, which mostly wait.
+    at_the_same_time(
+        shell,
+        |shell| check(shell, &toolchain),
+        || {
+            wasm_pack(shell, &toolchain, &browsers)?;
+            webkit(shell, &toolchain)
+        },
+    )?;
+    variants::test(shell, &toolchain, &browsers)?;
+    at_the_same_time(shell, properties, || test::large(shell, &toolchain, &browsers))?;
+    bench::counts(shell, &toolchain, &browsers)?;
+    test::others(shell, &toolchain, &browsers[0])?;
+    examples::test_hello(shell, &toolchain, &browsers)?;
+    npm::test(shell, &toolchain, &browsers)
+}
+
+fn at_the_same_time(
+    shell: &Shell,
+    one: impl FnOnce(&Shell) -> Result<()> + Send,
+    other: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    thread::scope(|scope| {
+        let shell_of_its_own = shell.clone();
+        let one = scope.spawn(move || one(&shell_of_its_own));
+        let other = other();
+        one.join().expect("it does not panic").and(other)
+    })
+}
+
+fn properties(shell: &Shell) -> Result<()> {
+    step("checking the properties for 20,000 seeds", || properties::run(shell, &properties::Options::default()))
+}
+
+/// What needs no browser.
+fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let cargo = |arguments: &[&str]| toolchain.cargo(shell).args(arguments);
     step("checking the formatting", || {
         let fmt = ["fmt", "--all", "--check"];
         cargo(&fmt).run()?;
         Ok(cargo(&fmt).arg("--manifest-path=examples/Cargo.toml").run()?)
     })?;
-    step("linting", || {
-        let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
-        deny_warnings(cargo(&clippy))?;
-        deny_warnings(cargo(
-            &[
-                &clippy[..],
-                &[
-                    "--exclude=xtask",
-                    "--exclude=wasm-websocket-server",
-                    "--exclude=wasm-websocket-bench-driver",
-                    "--target",
-                    TARGET,
-                ],
-            ]
-            .concat(),
-        ))
-    })?;
+    step("linting", || lint(shell, toolchain))?;
     step("checking the documentation", || {
         [&["--all-features"][..], &[], &["--no-default-features"]].iter().try_for_each(|features| {
             Ok(cargo(&[&["doc", "--quiet", "--no-deps"], *features].concat())
@@ -45,29 +65,17 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     })?;
     // By the compiler that has built xtask.
     step("testing xtask", || Ok(cmd!(shell, "cargo test --quiet --profile xtask --package xtask").run()?))?;
-    step("checking with the oldest Rust", || msrv::check(shell, &toolchain))?;
-    variants::test(shell, &toolchain, &browsers)?;
-    // What must hold in large numbers waits for browsers most of the time.
-    thread::scope(|scope| {
-        let shell_of_its_own = shell.clone();
-        let properties = scope.spawn(move || {
-            step("checking the properties for 20,000 seeds", || {
-                properties::run(&shell_of_its_own, &properties::Options::default())
-            })
-        });
-        test::large(shell, &toolchain, &browsers)?;
-        properties.join().expect("it does not panic")
-    })?;
-    bench::counts(shell, &toolchain, &browsers)?;
-    test::others(shell, &toolchain, &browsers[0])?;
-    examples::test_hello(shell, &toolchain, &browsers)?;
-    npm::test(shell, &toolchain, &browsers)?;
-    wasm_pack(shell, &toolchain, &browsers)?;
-    webkit(shell, &toolchain)
+    step("checking with the oldest Rust", || msrv::check(shell, toolchain))
 }
 
-fn deny_warnings(clippy: Cmd<'_>) -> Result<()> {
-    Ok(clippy.args(["--", "-Dwarnings"]).run()?)
+/// What is made for browsers is linted as it is compiled for them, too.
+fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
+    let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
+    let host_alone = ["--exclude=xtask", "--exclude=wasm-websocket-server", "--exclude=wasm-websocket-bench-driver"];
+    for target in [&[][..], &[&host_alone[..], &["--target", TARGET]].concat()] {
+        toolchain.cargo(shell).args(clippy).args(target).args(["--", "-Dwarnings"]).run()?;
+    }
+    Ok(())
 }
 
 /// What wasm-pack tests in Firefox.
