@@ -33,74 +33,46 @@
 //!
 //! [`testing`]: https://docs.rs/wasm-websocket/latest/x86_64-unknown-linux-gnu/wasm_websocket/testing/
 
-// browser ─▶ sys::listener ─▶ sys::event ─▶ queue ─▶ receiver ─▶ codec ─▶ you
-// browser ◀─ sys::socket ◀─ sys::payload ◀─ backpressure ◀─ sender ◀─ codec ◀─ you
+// browser ─▶ sys::listener ─▶ sys::event ─▶ receive::queue ─▶ receive::receiver ─▶ codec ─▶ you
+// browser ◀─ sys::socket ◀─ sys::payload ◀─ send::backpressure ◀─ send::sender ◀─ codec ◀─ you
 //
 // `sys` is the only module that names `web_sys`, `js_sys` or `wasm_bindgen`, and the one seam to the platform: on the host it is
 // a simulated page, in which everything is tested.
 mod sys;
 
-mod lifecycle;
-mod message;
-mod notify;
-mod places;
-
-mod queue;
-mod receiver;
-mod waking;
-
-mod backpressure;
-mod sender;
-
-mod closing;
-mod connecting;
-mod connection;
-mod options;
-mod raw;
-mod socket;
+mod receive;
+mod send;
 mod stream;
 
+mod raw;
+mod socket;
+
 pub mod codec;
-mod typed;
-
-mod byte_stream;
-mod chunks;
-mod slices;
-
 pub mod reconnect;
 
 #[cfg(all(feature = "testing", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub mod testing;
 
-mod close;
-mod error;
-mod protocol;
-mod redact;
-mod state;
 mod trace;
+mod types;
+mod wake;
 
-pub use byte_stream::ByteStream;
-pub use chunks::Chunks;
-pub use close::{CloseCode, CloseEvent, CloseReason};
-pub use closing::Closed;
-pub use connecting::Connecting;
-pub use error::{Error, ReceiveError, SendError};
-pub use message::Message;
-pub use options::{Options, Overflow};
+pub use codec::typed::Typed;
 pub use raw::RawMessage;
-pub use receiver::Receiver;
+pub use receive::{Chunks, Receiver};
 pub(crate) use reconnect::{
     AfterClose, Attempt, AttemptError, Backoff, Cause, Counts, Heartbeat, InDoubt, State, States, Target, WhenFull,
     WhenLost,
 };
 pub use reconnect::{ReconnectOptions, Reconnecting};
-pub use sender::Sender;
-pub use slices::{Progress, Slices};
+pub use send::{Progress, Sender, Slices};
 pub use socket::{ListenerGuard, WeakWebSocket, WebSocket};
-pub use state::{BinaryType, ReadyState};
-pub use stream::WebSocketStream;
+pub use stream::{ByteStream, Closed, Connecting, WebSocketStream};
 pub use sys::{Blob, Payload};
-pub use typed::Typed;
+pub use types::{
+    BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Overflow, ReadyState, ReceiveError,
+    SendError,
+};
 
 #[cfg(test)]
 mod tests;

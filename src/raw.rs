@@ -1,6 +1,6 @@
 //! Conversions from and to the browser's own objects.
 
-use crate::lifecycle::End;
+use crate::stream::end::End;
 use crate::sys::{RawSocket, js};
 use crate::{Connecting, Error, Options, ReadyState, WebSocket, WebSocketStream};
 

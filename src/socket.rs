@@ -5,8 +5,8 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::{Rc, Weak};
 
-use crate::close::{self, ABNORMAL};
 use crate::sys::{Listener, RawSocket};
+use crate::types::close::{self, ABNORMAL};
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Payload, ReadyState, SendError};
 
 /// The browser's [`WebSocket`], typed: its events call your closures.

@@ -25,6 +25,7 @@ mod json;
 mod plain;
 #[cfg(feature = "postcard")]
 mod postcard;
+pub(crate) mod typed;
 
 #[cfg(feature = "postcard")]
 pub use self::postcard::Postcard;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::event::{Begin, Signal};
 use super::shared::Shared;
 use super::target::Provider;
-use crate::error::milliseconds;
 use crate::sys::Timer;
+use crate::types::error::milliseconds;
 use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, Target, WebSocketStream};
 
 /// The attempt that has opened a connection: the second argument of [`on_open`](ReconnectOptions::on_open).

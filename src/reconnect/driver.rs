@@ -10,7 +10,7 @@ use super::event::{Action, Event, Signal};
 use super::options::BoxFuture;
 use super::shared::Shared;
 use super::target::Provider;
-use crate::backpressure::Wait;
+use crate::send::backpressure::Wait;
 use crate::sys::{Timer, WakeUps, now};
 use crate::{AfterClose, ReconnectOptions, WebSocketStream};
 

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use crate::Error;
-use crate::queue::{Len, Limit, Overfull, Queue, Taken, Wake};
+use crate::receive::queue::{Len, Limit, Overfull, Queue, Taken, Wake};
 
 /// A queue that outlives the connections. An error is always its last item.
 #[derive(Debug)]

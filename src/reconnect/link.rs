@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::task::{Context, Poll};
 
 use super::heartbeat::Flow;
-use crate::backpressure::Wait;
-use crate::connection::Handle;
-use crate::lifecycle::End;
+use crate::send::backpressure::Wait;
+use crate::stream::connection::Handle;
+use crate::stream::end::End;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
 
 /// A connection in use. Dropping it closes it, and nothing more is heard of it.

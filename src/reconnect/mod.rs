@@ -5,6 +5,7 @@
 mod attempt;
 mod driver;
 pub(crate) mod link;
+pub(crate) mod notify;
 mod options;
 mod patience;
 mod policy;

@@ -6,11 +6,12 @@ use std::task::{Context, Poll, ready};
 
 use super::link::Link;
 use super::machine::Machine;
+use super::notify::Waiter;
 use super::shared::Shared;
-use crate::backpressure::Wait;
-use crate::notify::{Waiter, wake_each};
-use crate::places::{WaitsFor, Whose};
+use crate::send::backpressure::Wait;
+use crate::send::places::{WaitsFor, Whose};
 use crate::sys::in_next_turn;
+use crate::wake::wake_each;
 use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 
 /// A task that waits: for a change, and for the buffer of the current connection to be empty.

@@ -12,12 +12,12 @@ use super::heartbeat::Flow;
 use super::inbox::Inbox;
 use super::link::Link;
 use super::machine::Machine;
+use super::notify::Notify;
 use super::outbox::Outbox;
 use super::state::Announcer;
-use crate::backpressure::Wait;
-use crate::notify::Notify;
-use crate::places::Places;
-use crate::queue::{Len, Overfull, Wake};
+use crate::receive::queue::{Len, Overfull, Wake};
+use crate::send::backpressure::Wait;
+use crate::send::places::Places;
 use crate::sys::{Data, in_next_turn, now, random};
 use crate::trace::trace;
 use crate::{

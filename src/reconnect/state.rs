@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
-use crate::error::milliseconds;
+use crate::types::error::milliseconds;
 use crate::{CloseEvent, Error};
 
 /// What a [`Reconnecting`](crate::Reconnecting) is doing, and what happens to messages meanwhile.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::options::BoxFuture;
 use crate::AfterClose;
-use crate::redact::PublicUrl;
+use crate::types::redact::PublicUrl;
 
 /// The URL and subprotocols of an attempt: what the provider of a [`Reconnecting`](crate::Reconnecting) returns.
 ///

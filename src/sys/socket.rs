@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::platform::Socket;
 use super::{Data, Listener, Payload, js};
-use crate::redact::PublicUrl;
+use crate::types::redact::PublicUrl;
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, SendError};
 
 /// A socket of the platform. It is closed when this is dropped, unless it was given away.

@@ -1,5 +1,5 @@
 use super::test;
-use crate::backpressure::Pace;
+use crate::send::backpressure::Pace;
 
 /// The factor after looks that each came so many milliseconds too late and saw so many bytes.
 fn factor(looks: &[(f64, u64)]) -> u64 {

@@ -9,10 +9,10 @@ mod backpressure;
 mod close;
 #[cfg(not(target_arch = "wasm32"))]
 mod codec;
+mod end;
 #[cfg(not(target_arch = "wasm32"))]
 mod ending;
 mod error;
-mod lifecycle;
 mod notify;
 #[cfg(not(target_arch = "wasm32"))]
 mod outside;

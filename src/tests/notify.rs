@@ -1,7 +1,7 @@
 use std::task::Waker;
 
 use super::test;
-use crate::notify::{Notify, Waiter};
+use crate::reconnect::notify::{Notify, Waiter};
 
 #[test]
 fn one_who_waits_again_keeps_one_place() {
@@ -34,8 +34,8 @@ mod panics {
     use futures_util::{FutureExt, StreamExt, join};
 
     use crate::WebSocketStream;
-    use crate::lifecycle::End;
-    use crate::notify::{Notify, Waiter};
+    use crate::reconnect::notify::{Notify, Waiter};
+    use crate::stream::end::End;
     use crate::testing::Page;
     use crate::tests::Count;
 

@@ -1,5 +1,6 @@
 use super::test;
-use crate::{Error, protocol};
+use crate::Error;
+use crate::types::protocol;
 
 fn check(protocols: &[&str]) -> Result<(), Error> {
     protocol::check(&protocols.iter().map(|&protocol| protocol.into()).collect::<Vec<_>>())

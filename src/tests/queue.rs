@@ -3,8 +3,8 @@ use std::task::Waker;
 
 use super::{Count, test};
 use crate::Overflow;
-use crate::queue::{Len, Limit, Queue, Taken, Wake};
-use crate::waking::When;
+use crate::receive::queue::{Len, Limit, Queue, Taken, Wake};
+use crate::receive::waking::When;
 
 /// A number, and how many bytes it is to have.
 type Message = (u32, u64);

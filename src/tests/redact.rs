@@ -1,5 +1,5 @@
 use super::test;
-use crate::redact::PublicUrl;
+use crate::types::redact::PublicUrl;
 
 fn check(url: &str, expected: &str) {
     assert_eq!(PublicUrl(url).to_string(), expected);

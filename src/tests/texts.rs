@@ -55,7 +55,7 @@ fn each_text_in_troubleshooting_is_that_of_an_error_and_each_error_is_in_it() {
 
 #[test]
 fn no_variant_is_missing_here() {
-    let source = include_str!("../error.rs");
+    let source = include_str!("../types/error.rs");
     let (_, variants) = source.split_once("fn variant(&self)").unwrap();
     let (variants, _) = variants.split_once("\n    }\n").unwrap();
     let names: BTreeSet<_> = variants.split('"').skip(1).step_by(2).map(String::from).collect();

@@ -1,5 +1,5 @@
 use super::test;
-use crate::queue::{Len, Limit};
+use crate::receive::queue::{Len, Limit};
 use crate::reconnect::inbox::{Inbox, Next};
 use crate::{Error, Overflow};
 

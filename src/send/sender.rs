@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
-use crate::backpressure::Wait;
-use crate::closing::Closing;
-use crate::connection::Handle;
+use super::backpressure::Wait;
+use crate::stream::connection::Handle;
+use crate::stream::end::Closing;
 use crate::sys::RawSocket;
 use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Payload, ReadyState, SendError, Slices};
 

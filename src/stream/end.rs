@@ -1,16 +1,57 @@
-//! Waiting for the end of a connection.
+//! How a connection ends, and waiting for that.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use crate::backpressure::Wait;
-use crate::connection::Connection;
-use crate::lifecycle::End;
+use super::connection::Connection;
+use crate::send::backpressure::Wait;
 use crate::sys::Timer;
 use crate::{CloseEvent, Error};
+
+/// How a connection has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    Closed(CloseEvent),
+    /// The connection could not be opened.
+    Failed,
+    /// The connection did not open in time.
+    ConnectTimeout,
+    CloseTimeout(Duration),
+    Overflow,
+    /// All handles were dropped.
+    Dropped,
+}
+
+impl End {
+    /// Returns whether messages may be missing.
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, Self::Closed(event) if event.was_clean)
+    }
+
+    /// Returns why messages may be missing; `None` if none are.
+    pub fn loss(&self) -> Option<Error> {
+        Some(match self {
+            Self::Closed(event) if event.was_clean => return None,
+            Self::Closed(event) => Error::Unclean(event.clone()),
+            Self::CloseTimeout(timeout) => Error::CloseTimeout(*timeout),
+            Self::Overflow => Error::Overflow,
+            // No stream was ever created, or none is left.
+            Self::Failed | Self::ConnectTimeout | Self::Dropped => Error::Dropped,
+        })
+    }
+
+    /// Returns the close event, or why there is none.
+    pub fn told(&self) -> Result<CloseEvent, Error> {
+        match self {
+            Self::Closed(event) => Ok(event.clone()),
+            other => Err(other.loss().unwrap_or(Error::Dropped)),
+        }
+    }
+}
 
 /// A future that resolves when a connection has ended: what [`Sender::closed`](crate::Sender::closed) returns.
 #[must_use = "it waits when it is polled"]

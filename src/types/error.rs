@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::close::TLS;
-use crate::redact::PublicUrl;
-use crate::{CloseEvent, Message, ReadyState, protocol};
+use super::close::TLS;
+use super::protocol;
+use super::redact::PublicUrl;
+use crate::{CloseEvent, Message, ReadyState};
 
 /// An error of this crate.
 ///

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
-use crate::connection::Handle;
+use super::connection::Handle;
 use crate::sys::RawSocket;
 use crate::{
     BinaryType, Blob, ByteStream, CloseCode, CloseEvent, CloseReason, Closed, Connecting, Error, Message, Options,

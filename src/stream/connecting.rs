@@ -5,10 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::close::ABNORMAL;
-use crate::connection::Handle;
-use crate::lifecycle::End;
+use super::connection::Handle;
+use super::end::End;
 use crate::sys::{Alarm, RawSocket};
+use crate::types::close::ABNORMAL;
 use crate::{Error, Options, ReadyState, WebSocketStream};
 
 /// A connection that is not open yet: what [`WebSocketStream::connect`] returns.

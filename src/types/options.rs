@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::queue::Limit;
+use super::protocol;
+use crate::receive::queue::Limit;
 use crate::sys::RawSocket;
 use crate::trace::trace;
-use crate::{BinaryType, Connecting, Error, protocol};
+use crate::{BinaryType, Connecting, Error};
 
 /// Options of a connection, for [`WebSocket`](crate::WebSocket) and [`WebSocketStream`](crate::WebSocketStream).
 ///
@@ -165,7 +166,7 @@ impl Options {
     pub(crate) fn socket(&self, url: &str) -> Result<RawSocket, Error> {
         protocol::check(&self.protocols)?;
         let socket = RawSocket::new(url, &self.protocols, self.binary_type)?;
-        trace!(DEBUG, url = %crate::redact::PublicUrl(&socket.url()), "connecting");
+        trace!(DEBUG, url = %super::redact::PublicUrl(&socket.url()), "connecting");
         Ok(socket)
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::backpressure::Wait;
+use super::backpressure::Wait;
 use crate::{Blob, Error, Sender};
 
 /// A stream that sends a Blob in slices: what [`Sender::send_slices`] returns.

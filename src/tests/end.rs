@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::test;
-use crate::lifecycle::End;
+use crate::stream::end::End;
 use crate::{CloseEvent, Error};
 
 fn close(code: u16) -> CloseEvent {

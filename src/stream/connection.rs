@@ -8,14 +8,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::backpressure::Line;
-use crate::close;
-use crate::lifecycle::End;
-use crate::notify::Finally;
-use crate::places::WaitsFor;
-use crate::queue::{Overfull, Queue, Taken, Wake};
+use super::end::End;
+use crate::receive::queue::{Overfull, Queue, Taken, Wake};
+use crate::send::backpressure::Line;
+use crate::send::places::WaitsFor;
 use crate::sys::{Alarm, Data, Event, Listener, RawSocket, in_next_turn};
 use crate::trace::trace;
+use crate::types::close;
+use crate::wake::Finally;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 
 /// A handle of a connection. The connection is closed when the last one is dropped.
@@ -215,7 +215,7 @@ impl Connection {
         match event {
             Event::Message(data) => self.received(data),
             Event::Opened => {
-                trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), "open");
+                trace!(DEBUG, url = %crate::types::redact::PublicUrl(&self.socket.url()), "open");
                 self.is_opened.set(true);
                 let waiting = self.queue().take_reader();
                 wake(waiting);
@@ -256,7 +256,7 @@ impl Connection {
     /// Only the first end counts.
     fn ends(&self, end: End) {
         if self.ended().is_none() {
-            trace!(DEBUG, url = %crate::redact::PublicUrl(&self.socket.url()), ?end, "ended");
+            trace!(DEBUG, url = %crate::types::redact::PublicUrl(&self.socket.url()), ?end, "ended");
         }
         let end = self.end.get_or_init(|| end);
         let reader = self.queue().end(end.is_loss());

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::connection::Handle;
-use crate::lifecycle::End;
-use crate::queue::Taken;
+use super::queue::Taken;
+use crate::stream::connection::Handle;
+use crate::stream::end::End;
 use crate::sys::Data;
 use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::waking::{Waking, When};
 use crate::Overflow;
 use crate::sys::Data;
-use crate::waking::{Waking, When};
 
 /// The limits of the queue, and what happens to a message beyond them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::error::write_number;
 use crate::Error;
-use crate::error::write_number;
 
 /// The code of a connection that ended, or could not be opened, without a closing handshake.
 pub(crate) const ABNORMAL: u16 = 1006;

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::connection::Connection;
-use crate::notify::wake_each;
-use crate::places::{Places, WaitsFor, Whose};
+use super::places::{Places, WaitsFor, Whose};
+use crate::stream::connection::Connection;
 use crate::sys::Alarm;
+use crate::wake::wake_each;
 use crate::{CloseEvent, Error, Options, ReadyState};
 
 /// The line of one socket: senders wait for their turn, flushes for the buffer to be empty, and others for the end.

@@ -1,0 +1,37 @@
+//! Wakes tasks, also if one of them panics.
+
+use std::task::Waker;
+
+/// Wakes each task. Where panics unwind, a panic of one waker does not keep the others from being woken. The caller must hold no
+/// borrow.
+pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
+    let mut rest = Rest(wakers.into_iter());
+    rest.0.by_ref().for_each(Waker::wake);
+}
+
+/// The wakers that were not woken yet.
+struct Rest<I: Iterator<Item = Waker>>(I);
+
+#[cfg(panic = "unwind")]
+impl<I: Iterator<Item = Waker>> Drop for Rest<I> {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(Waker::wake);
+    }
+}
+
+/// Runs an action when it is dropped, so also when the code before it panics.
+pub(crate) struct Finally<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Finally<F> {
+    pub fn new(action: F) -> Self {
+        Self(Some(action))
+    }
+}
+
+impl<F: FnOnce()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        if let Some(action) = self.0.take() {
+            action();
+        }
+    }
+}
