@@ -27,6 +27,9 @@ use crate::{chaos, chat, fault, frames, sink, upgrade};
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
 
+/// The longest reason that a Close frame has room for, in bytes.
+const MAX_REASON: usize = 123;
+
 /// Every path that the server knows, and the files of the page.
 pub fn all(page: Option<PathBuf>) -> Router {
     let routes = Router::new()
@@ -73,7 +76,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/chaos/{seed}/{key}", get(chaos))
         .route("/chaos-report/{key}", get(report));
     let routes = match page {
-        Some(page) => routes.fallback_service(ServeDir::new(page)),
+        Some(page) => routes.fallback_service(ServeDir::new(page).precompressed_gzip()),
         None => routes,
     };
     // A page that was just rebuilt must not meet the old one's glue.
@@ -102,6 +105,9 @@ async fn ticks(Path(milliseconds): Path<NonZeroU32>, request: Request) -> Respon
 }
 
 fn close(code: u16, reason: String, request: Request) -> Response {
+    if reason.len() > MAX_REASON {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
     upgrade::websocket(request, move |socket| behaviour::close(socket, code, reason))
 }
 

@@ -110,6 +110,9 @@ fn what_a_path_asks_for_is_bounded() {
     {
         assert_eq!(status(server.try_connect(path)), 400, "{path}");
     }
+    // No Close frame has room for more, and a client would take the frame for broken.
+    assert_eq!(status(server.try_connect(&format!("/close/4001/{}", "a".repeat(124)))), 400);
+    assert!(server.try_connect(&format!("/close/4001/{}", "a".repeat(123))).is_ok());
     assert_eq!(status(server.try_connect("/status/401")), 401);
     assert_eq!(status(server.try_connect("/nothing")), 404);
     server.assert_up();
