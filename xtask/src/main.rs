@@ -17,6 +17,7 @@ mod ci;
 mod conformance;
 mod demo;
 mod examples;
+mod highlight;
 mod msrv;
 mod npm;
 mod page;

@@ -1,8 +1,11 @@
 //! Builds the demo page, and one that tests drive.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use xshell::Shell;
 
 use crate::step::step;
@@ -22,10 +25,25 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
         wasm_bindgen::bind(&module, &page)?;
         let www = crate::root().join("www");
         let index = shell.read_file(www.join("index.html"))?;
-        shell.write_file(page.join("index.html"), source::fill_in(&index, &www.join("src"))?)?;
+        let readme = shell.read_file(crate::root().join("README.md"))?;
+        shell.write_file(page.join("index.html"), source::fill_in(&index, &www.join("src"), &readme, &page)?)?;
         shell.copy_file(www.join("style.css"), &page)?;
+        compress(shell, &page)?;
         Ok(page)
     })
+}
+
+/// Compresses the files in a folder, for browsers that take them so. The server then sends a third of the bytes.
+pub fn compress(shell: &Shell, folder: &Path) -> Result<()> {
+    let is_ours =
+        |file: &PathBuf| ["html", "css", "js", "wasm"].iter().any(|name| file.extension() == Some(name.as_ref()));
+    for file in shell.read_dir(folder)?.into_iter().filter(is_ours) {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&shell.read_binary_file(&file)?)?;
+        let name = format!("{}.gz", file.display());
+        shell.write_file(name, encoder.finish()?)?;
+    }
+    Ok(())
 }
 
 /// Builds the page of `tests/page` and puts it beside the demo page, for the tests of the demo.

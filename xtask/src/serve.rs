@@ -65,15 +65,16 @@ fn build(shell: &Shell, toolchain: &Toolchain, name: &str, folder: &Path, target
 
 /// Makes the page of a crate that is compiled in `target`: the module and its JavaScript in `pkg`, as wasm-pack has it, and the
 /// page's files of the crate's folder.
-pub fn make_page(shell: &Shell, name: &str, folder: &Path, target: &Path, page: &Path) -> Result<()> {
+pub fn make_page(shell: &Shell, name: &str, folder: &Path, target: &Path, out: &Path) -> Result<()> {
     let module = target.join(TARGET).join("release").join(format!("{name}.wasm"));
-    wasm_bindgen::bind(&module, &page.join("pkg"))?;
+    wasm_bindgen::bind(&module, &out.join("pkg"))?;
     for file in shell.read_dir(folder)? {
         if file.extension().is_some_and(|extension| ["html", "css", "js"].iter().any(|of| extension == *of)) {
-            shell.copy_file(file, page)?;
+            shell.copy_file(file, out)?;
         }
     }
-    Ok(())
+    page::compress(shell, out)?;
+    page::compress(shell, &out.join("pkg"))
 }
 
 /// The name that cargo gives the wasm module of a crate.

@@ -5,11 +5,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::highlight::highlight;
+
 /// Where `index.html` wants a region of a file: `<!-- source: files.rs upload -->`.
 const WANTED: &str = "<!-- source: ";
 
-/// Fills in every region that a page wants.
-pub fn fill_in(page: &str, folder: &Path) -> Result<String> {
+/// Where `index.html` wants the first lines of Rust that the README has.
+const README: &str = "<!-- readme -->";
+
+/// Fills in everything that a page wants of the sources in a folder and of the README, and copies those sources to `out`, which
+/// the page links to.
+pub fn fill_in(page: &str, folder: &Path, readme: &str, out: &Path) -> Result<String> {
+    let page = page.replace(README, &hello(readme)?);
     let mut parts = page.split(WANTED);
     let mut filled = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -18,8 +25,10 @@ pub fn fill_in(page: &str, folder: &Path) -> Result<String> {
         let source =
             std::fs::read_to_string(folder.join(file)).with_context(|| format!("cannot read www/src/{file}"))?;
         let lines = cut_out(&source, region).with_context(|| format!("in www/src/{file}"))?;
-        filled += &fold_out(file, &lines);
+        filled += &fold_out(file, region, &lines);
         filled += rest;
+        std::fs::create_dir_all(out.join("source"))?;
+        std::fs::write(out.join(link(file)), source)?;
     }
     Ok(filled)
 }
@@ -30,24 +39,65 @@ fn cut_out(source: &str, name: &str) -> Result<Vec<String>> {
     let lines = source.lines().skip_while(|line| line.trim() != begin).skip(1);
     let lines: Vec<_> = lines.take_while(|line| line.trim() != "// endregion").collect();
     ensure!(!lines.is_empty(), "there is no region `{name}`");
-    let depth = |line: &&str| line.len() - line.trim_start().len();
-    let indent = lines.iter().filter(|line| !line.is_empty()).map(depth).min().unwrap_or_default();
-    Ok(lines.into_iter().map(|line| line.get(indent..).unwrap_or_default().to_owned()).collect())
+    Ok(to_the_left(&lines))
 }
 
-fn fold_out(file: &str, lines: &[String]) -> String {
+fn to_the_left(lines: &[&str]) -> Vec<String> {
+    let depth = |line: &&str| line.len() - line.trim_start().len();
+    let indent = lines.iter().filter(|line| !line.is_empty()).map(depth).min().unwrap_or_default();
+    lines.iter().map(|line| line.get(indent..).unwrap_or_default().to_owned()).collect()
+}
+
+/// The body of the README's first function, but for its last line, which is the result.
+fn hello(readme: &str) -> Result<String> {
+    let lines = readme.lines().skip_while(|line| !line.starts_with("async fn ")).skip(1);
+    let lines: Vec<_> = lines.take_while(|line| !line.trim_start().starts_with("Ok(())")).collect();
+    ensure!((3..8).contains(&lines.len()), "the README's first function has {} lines", lines.len());
+    Ok(code("Five lines of Rust", &to_the_left(&lines)))
+}
+
+fn fold_out(file: &str, region: &str, lines: &[String]) -> String {
+    let code = code(&format!("www/src/{file}: {region}"), lines);
+    let link = link(file);
+    format!(
+        "<details class=\"source\">\n<summary>Show the Rust code: {region}</summary>\n{code}\n\
+         <p class=\"quiet\">From <a href=\"{link}\">www/src/{file}</a></p>\n</details>"
+    )
+}
+
+/// Where the page has a copy of a source. Browsers show only what is called text.
+fn link(file: &str) -> String {
+    format!("source/{}.txt", file.replace('/', "-"))
+}
+
+fn code(label: &str, lines: &[String]) -> String {
     let mut code = String::new();
     for line in lines {
-        let escaped = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let _ = match escaped.find("//") {
-            // Of a comment alone, or of one that follows code. No string of the page has slashes in it.
-            Some(at) => writeln!(code, "{}<i>{}</i>", &escaped[..at], &escaped[at..]),
-            None => writeln!(code, "{escaped}"),
-        };
+        let _ = writeln!(code, "{}", highlight(line));
     }
     format!(
-        "<details>\n<summary>The Rust that does it</summary>\n<pre tabindex=\"0\" role=\"region\" \
-         aria-label=\"www/src/{file}\"><code>{}</code></pre>\n</details>",
+        "<div class=\"code\"><button class=\"copy small\" aria-label=\"Copy: {label}\">Copy</button>\
+         <pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><code>{}</code></pre></div>",
         code.trim_end()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_first_lines_of_the_readme() {
+        let readme = std::fs::read_to_string(crate::root().join("README.md")).unwrap();
+        let hello = hello(&readme).unwrap();
+        assert!(hello.contains("<b>let</b> <b>mut</b> stream"), "{hello}");
+        assert_eq!(hello.lines().count(), 5, "{hello}");
+    }
+
+    #[test]
+    fn a_region_is_moved_to_the_left() {
+        let source = "    // region: a\n    fn f() {\n        1\n    }\n    // endregion\n";
+        assert_eq!(cut_out(source, "a").unwrap(), ["fn f() {", "    1", "}"]);
+        assert!(cut_out(source, "b").is_err());
+    }
 }
