@@ -133,3 +133,40 @@ fn nothing_from_the_browser_can_panic() {
         .collect();
     assert_eq!(found, [""; 0]);
 }
+
+/// The modules of the page that a file names, but for its own.
+fn modules_in(path: &Path, own: &str) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let names = text.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+        Some(list) => list.split('}').next().unwrap_or_default().split(", ").collect(),
+        None => vec![rest],
+    });
+    let names = names.filter_map(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+    names.filter(|name| *name != own).map(String::from).collect()
+}
+
+#[test]
+fn the_modules_of_the_page_know_each_other_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/src");
+    // A module in a folder belongs to the one that is named like the folder.
+    let mut uses: Vec<(String, Vec<String>)> = Vec::new();
+    for path in files("www/src", "none") {
+        let own = path.strip_prefix(&root).unwrap().iter().next().unwrap().to_str().unwrap().replace(".rs", "");
+        uses.push((own.clone(), modules_in(&path, &own)));
+    }
+    assert!(uses.iter().any(|(own, used)| own == "drawing" && used.iter().any(|name| name == "link")), "{uses:?}");
+    // Whatever uses nothing that is left is taken away. In a circle each uses another.
+    loop {
+        let left: Vec<_> = uses.iter().map(|(own, _)| own.clone()).collect();
+        let before = uses.len();
+        let is_free = |own: &str| {
+            uses.iter().filter(|(other, _)| other == own).all(|(_, used)| used.iter().all(|name| !left.contains(name)))
+        };
+        let free: Vec<_> = left.iter().filter(|own| is_free(own)).cloned().collect();
+        uses.retain(|(own, _)| !free.contains(own));
+        if uses.len() == before {
+            break;
+        }
+    }
+    assert_eq!(uses, [], "these are in a circle");
+}

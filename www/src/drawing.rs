@@ -1,6 +1,9 @@
-//! The section “Drawing”: a canvas to draw on, and one that shows what came back.
+//! The canvases of the live card: one to draw on, and one that shows what came back.
 
+mod brush;
 mod canvas;
+mod compare;
+mod sample;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,159 +14,251 @@ use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::{Error, Message};
 use web_sys::{Element, ImageData};
 
-use crate::demo::{Demo, explain};
+use crate::address;
 use crate::format;
-use crate::frame::{next_frame, now};
-use crate::page::{self, Is, element, is_checked, on_change, on_click, show, show_problem, show_verdict};
+use crate::frame::{next_frame, now, sleep};
+use crate::link::{Link, State, explain};
+use crate::page::{Is, element, hide, is_checked, on_change, on_click, set, show, show_problem, show_verdict};
 use canvas::Canvas;
+use compare::Difference;
 
-/// The two canvases, and what is known of the drawings that went round.
-pub struct Drawing {
-    drawing: Canvas,
+/// The two canvases, and what is known of the drawings that were sent on this connection.
+struct Drawing {
+    link: Link,
+    canvas: Canvas,
     echo: Canvas,
-    /// Whether the canvas has changed since it was sent, and whether there is a task that sends it.
+    /// Whether the canvas has changed since it was sent.
     has_changed: Cell<bool>,
+    /// Whether a task sends it at each frame, and whether one follows what comes back.
     is_live: Cell<bool>,
+    is_followed: Cell<bool>,
     counts: RefCell<Counts>,
 }
 
+/// Of one connection.
 #[derive(Default)]
 struct Counts {
     sent: u64,
+    bytes_sent: u64,
     came_back: u64,
-    bytes: u64,
+    bytes_back: u64,
+    /// When the drawings that have not come back were sent.
+    awaited: VecDeque<f64>,
     /// When those of the last second came back.
     recent: VecDeque<f64>,
 }
 
-/// A drawing on its way.
-pub struct Sent {
-    image: ImageData,
-    sent_at: f64,
-}
-
-/// How many drawings may be on their way: of a server that sends nothing back, no more are to be remembered.
+/// How many drawings may be awaited: a server that sends nothing back must not fill the page's memory.
 const MOST_AWAITED: usize = 8;
 
-impl Drawing {
-    pub fn new() -> Result<Self, JsValue> {
-        Ok(Self {
-            drawing: Canvas::new("drawing")?,
-            echo: Canvas::new("echo")?,
-            has_changed: Cell::default(),
-            is_live: Cell::default(),
-            counts: RefCell::default(),
-        })
-    }
+/// After how many milliseconds the page says that nothing has come back.
+const LATE: f64 = 300.0;
 
-    /// Shows how many drawings come back per second.
-    pub fn show_rate(&self) {
-        let mut counts = self.counts.borrow_mut();
-        while counts.recent.front().is_some_and(|time| now() - time > 1000.0) {
-            counts.recent.pop_front();
-        }
-        show("frame-rate", &format!("{} per second", counts.recent.len()));
-    }
-}
-
-/// Connects the section's controls.
-pub fn start(demo: &Rc<Demo>) {
-    let drawn = demo.clone();
-    canvas::let_draw(&demo.drawing.drawing, move || drawn.drawing_changed());
-    let sending = demo.clone();
-    on_click("send-drawing", move || show_result(sending.send_drawing()));
-    let clearing = demo.clone();
-    on_click("clear-drawing", move || {
-        clearing.drawing.drawing.clear();
-        clearing.drawing_changed();
+/// Connects the controls, draws a sample and sends it when the connection is open.
+pub fn start(link: &Link) -> Result<(), JsValue> {
+    let drawing = Rc::new(Drawing {
+        link: link.clone(),
+        canvas: Canvas::new("canvas")?,
+        echo: Canvas::new("echo")?,
+        has_changed: Cell::default(),
+        is_live: Cell::default(),
+        is_followed: Cell::default(),
+        counts: RefCell::default(),
     });
-    let live = demo.clone();
-    on_change("live", move || live.drawing_changed());
-    on_change("brush", || show("brush-size", &format!("{} px", page::value("brush"))));
+    brush::start();
+    sample::draw(&drawing.canvas);
+    // Another server than the page's own may not want it.
+    let is_to_be_sent = Cell::new(address::target().is_none());
+    let (drawn, sending, clearing, live, following) =
+        (drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone());
+    canvas::let_draw(&drawing.canvas, move || drawn.changed());
+    on_click("send-drawing", move || show_result(sending.send()));
+    on_click("clear-drawing", move || {
+        clearing.canvas.clear();
+        clearing.changed();
+    });
+    on_change("live-strokes", move || live.changed());
+    link.on_state(move |state| {
+        following.follow_state(state);
+        if matches!(state, State::Open { .. }) && is_to_be_sent.take() {
+            show_result(following.send());
+        }
+    });
+    Ok(())
 }
 
-impl Demo {
+impl Drawing {
     // region: draw
-    /// Sends the pixels, as they are: nothing is encoded, and nothing is copied through wasm memory.
-    fn send_drawing(&self) -> Result<(), Error> {
-        if self.connection.awaited_drawings() == MOST_AWAITED {
+    /// Sends the pixels as they are: nothing is encoded, and nothing is copied through wasm memory.
+    fn send(self: &Rc<Self>) -> Result<(), Error> {
+        if self.counts.borrow().awaited.len() == MOST_AWAITED {
             return Err(Error::Full);
         }
-        let image = self.drawing.drawing.pixels();
-        let bytes = u64::from(image.width() * image.height() * 4);
-        let sent = Sent { image: image.clone(), sent_at: now() };
-        self.send(&image, bytes, "drawing, as ImageData", Some(sent))?; // fails when too much is unsent; it never piles up
-        let mut counts = self.drawing.counts.borrow_mut();
-        counts.sent += 1;
-        show("frames-sent", &format!("{}, {}", format::count(counts.sent, "frame"), format::size(counts.sent * bytes)));
+        let (image, drawing) = (self.canvas.pixels(), self.clone());
+        let (sent, bytes) = (image.clone(), u64::from(image.width() * image.height() * 4));
+        // Fails when too much is unsent, so that nothing piles up.
+        self.link.send_for_echo(&image, bytes, "drawing, as ImageData", move |message| async move {
+            drawing.came_back(&sent, message).await;
+        })?;
+        self.count_sent(bytes);
         Ok(())
     }
 
-    /// Sends the drawing at each frame in which it has changed. One for which there is no room is left out: the next has all.
-    async fn send_live(&self) {
-        while self.drawing.has_changed.get() && is_checked("live") {
+    /// Sends the drawing at each frame in which it has changed. A frame for which there is no room is left out: the next one
+    /// has all strokes.
+    async fn send_live(self: &Rc<Self>) {
+        while self.has_changed.get() && is_checked("live-strokes") {
             next_frame().await;
-            let sent = self.send_drawing();
-            self.drawing.has_changed.set(sent == Err(Error::Full));
-            show_result(sent.or_else(|error| if error == Error::Full { Ok(()) } else { Err(error) }));
+            let sent = self.send();
+            self.has_changed.set(sent == Err(Error::Full));
+            show_result(if sent == Err(Error::Full) { Ok(()) } else { sent });
         }
     }
     // endregion
 
-    fn drawing_changed(self: &Rc<Self>) {
-        self.drawing.has_changed.set(true);
-        if !is_checked("live") || self.drawing.is_live.replace(true) {
+    fn changed(self: &Rc<Self>) {
+        self.has_changed.set(true);
+        if !is_checked("live-strokes") || self.is_live.replace(true) {
             return;
         }
-        let demo = self.clone();
+        let drawing = self.clone();
         spawn_local(async move {
-            demo.send_live().await;
-            demo.drawing.is_live.set(false);
+            drawing.send_live().await;
+            drawing.is_live.set(false);
         });
     }
-}
 
-/// Paints what came back, and says how it compares with what was sent.
-pub async fn came_back(demo: &Demo, sent: Sent, message: Message) {
-    let bytes = match message {
-        Message::Text(text) => Ok(text.into_bytes()),
-        Message::Binary(bytes) => Ok(bytes),
-        Message::Blob(blob) => blob.bytes().await,
-    };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(error) => return show_problem("drawing-problem", Some(&explain(&error))),
-    };
-    show("round-trip", &format!("{:.0} ms", now() - sent.sent_at));
-    let mut counts = demo.drawing.counts.borrow_mut();
-    counts.came_back += 1;
-    counts.bytes += bytes.len() as u64;
-    counts.recent.push_back(now());
-    show("frames-back", &format!("{}, {}", format::count(counts.came_back, "frame"), format::size(counts.bytes)));
-    let (verdict, is) = match differing_pixels(&sent.image, &bytes) {
-        Some(0) => ("Every byte came back.".to_owned(), Is::Good),
-        Some(count) => (format!("{} came back changed.", format::count(count, "pixel")), Is::Bad),
-        None => (format!("What came back is no such drawing: {}.", format::size(bytes.len() as u64)), Is::Bad),
-    };
-    if bytes.len() == sent.image.data().len() {
-        demo.drawing.echo.paint(&bytes);
+    fn follow_state(&self, state: &State) {
+        match state {
+            State::Connecting => {
+                self.counts.take();
+                self.echo.clear();
+                show_difference(None, &self.echo);
+                show_verdict(&verdict(), "", Is::Neither);
+                show_problem(PROBLEM, None);
+                show("round-trip", "–");
+                self.show_counts();
+            }
+            State::Open { .. } => show_problem(PROBLEM, None),
+            State::Closed(_) if !self.counts.borrow().awaited.is_empty() => {
+                self.counts.borrow_mut().awaited.clear();
+                show_verdict(&verdict(), "The connection ended before the drawing came back.", Is::Bad);
+            }
+            State::Closing | State::Closed(_) => {}
+        }
     }
-    show_verdict(&element("drawing-verdict"), &verdict, is);
+
+    fn count_sent(self: &Rc<Self>, bytes: u64) {
+        let mut counts = self.counts.borrow_mut();
+        counts.sent += 1;
+        counts.bytes_sent += bytes;
+        counts.awaited.push_back(now());
+        drop(counts);
+        self.show_counts();
+        if !self.is_followed.replace(true) {
+            spawn_local(self.clone().follow());
+        }
+    }
+
+    /// Shows the rate, and says when a drawing does not come back, while any is awaited or has just come back.
+    async fn follow(self: Rc<Self>) {
+        loop {
+            sleep(LATE as i32).await;
+            let awaited_since = self.counts.borrow().awaited.front().copied();
+            if awaited_since.is_some_and(|since| now() - since >= LATE) {
+                show_verdict(&verdict(), "Sent. Nothing has come back yet.", Is::Neither);
+            }
+            self.show_rate();
+            let counts = self.counts.borrow();
+            if counts.awaited.is_empty() && counts.recent.is_empty() {
+                break self.is_followed.set(false);
+            }
+        }
+    }
+
+    /// Paints what came back, and says how it compares with what was sent.
+    async fn came_back(&self, sent: &ImageData, message: Message) {
+        let bytes = match message {
+            Message::Text(text) => Ok(text.into_bytes()),
+            Message::Binary(bytes) => Ok(bytes),
+            Message::Blob(blob) => blob.bytes().await,
+        };
+        match bytes {
+            Ok(bytes) => {
+                self.count_back(bytes.len() as u64);
+                self.compare(sent, &bytes);
+            }
+            Err(error) => show_problem(PROBLEM, Some(&explain(&error))),
+        }
+    }
+
+    fn count_back(&self, bytes: u64) {
+        let mut counts = self.counts.borrow_mut();
+        counts.came_back += 1;
+        counts.bytes_back += bytes;
+        counts.recent.push_back(now());
+        if let Some(sent_at) = counts.awaited.pop_front() {
+            show("round-trip", &format!("{:.0} ms", now() - sent_at));
+        }
+        drop(counts);
+        self.show_counts();
+        self.show_rate();
+    }
+
+    fn compare(&self, sent: &ImageData, came_back: &[u8]) {
+        let (sent, width) = (sent.data(), sent.width() as usize);
+        if sent.len() != came_back.len() {
+            let size = format::size(came_back.len() as u64);
+            return show_verdict(&verdict(), &format!("What came back is not this drawing: {size}."), Is::Bad);
+        }
+        self.echo.paint(came_back);
+        let difference = compare::difference(&sent, came_back, width);
+        show_difference(difference.as_ref(), &self.echo);
+        match difference {
+            None => show_verdict(&verdict(), "Every byte came back.", Is::Good),
+            Some(Difference { pixels, .. }) => {
+                show_verdict(&verdict(), &format!("{} came back changed.", format::count(pixels, "pixel")), Is::Bad);
+            }
+        }
+    }
+
+    fn show_counts(&self) {
+        let counts = self.counts.borrow();
+        let text = |frames, bytes| format!("{}, {}", format::count(frames, "frame"), format::size(bytes));
+        show("frames-sent", &text(counts.sent, counts.bytes_sent));
+        show("frames-back", &text(counts.came_back, counts.bytes_back));
+    }
+
+    /// Shows how many drawings came back in the last second.
+    fn show_rate(&self) {
+        let mut counts = self.counts.borrow_mut();
+        while counts.recent.front().is_some_and(|time| now() - time > 1000.0) {
+            counts.recent.pop_front();
+        }
+        show("frame-rate", &format!("{} fps", counts.recent.len()));
+    }
 }
 
-/// The connection has ended while a drawing was on its way.
-pub fn never_came_back() {
-    let verdict = element::<Element>("drawing-verdict");
-    show_verdict(&verdict, "The connection ended before the drawing came back.", Is::Bad);
+/// Marks where the pixels are that differ.
+fn show_difference(difference: Option<&Difference>, canvas: &Canvas) {
+    let mark = element::<Element>("difference");
+    hide(&mark, difference.is_none());
+    if let Some(Difference { columns, rows, .. }) = difference {
+        let (width, height) = canvas.size();
+        let middle = |from: &usize, to: &usize, of: f64| 50.0 * (from + to + 1) as f64 / of;
+        let extent = |from: &usize, to: &usize, of: f64| 100.0 * (to - from + 1) as f64 / of;
+        let (x, y) = (middle(columns.start(), columns.end(), width), middle(rows.start(), rows.end(), height));
+        let (w, h) = (extent(columns.start(), columns.end(), width), extent(rows.start(), rows.end(), height));
+        set(&mark, "style", &format!("left: {x:.1}%; top: {y:.1}%; width: {w:.1}%; height: {h:.1}%"));
+    }
 }
 
-/// How many pixels differ; none if it is no drawing of this size.
-fn differing_pixels(sent: &ImageData, came_back: &[u8]) -> Option<u64> {
-    let sent = sent.data();
-    let is_alike = sent.len() == came_back.len();
-    is_alike.then(|| sent.chunks(4).zip(came_back.chunks(4)).filter(|(sent, back)| sent != back).count() as u64)
+const PROBLEM: &str = "drawing-problem";
+
+fn verdict() -> Element {
+    element("drawing-verdict")
 }
 
 fn show_result(sent: Result<(), Error>) {
-    show_problem("drawing-problem", sent.err().as_ref().map(explain).as_deref());
+    show_problem(PROBLEM, sent.err().as_ref().map(explain).as_deref());
 }

@@ -1,4 +1,4 @@
-//! The section “Faults”: what servers do wrong, at a click, and what the page hears of it.
+//! The card “Faults”: what servers do wrong, at a click, and what the page learns of it.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -8,92 +8,90 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::select;
-use wasm_websocket::{Error, Overflow};
+use wasm_websocket::{CloseReason, Error, Overflow};
 use web_sys::Element;
 
-use crate::demo::{self, Demo};
 use crate::format::{count, number, size};
 use crate::frame::{Pace, next_frame, sleep};
-use crate::log::Kind;
-use crate::page::{Is, element, on_click, selected, show_in, show_verdict, value};
-use crate::peers::url;
+use crate::log::{Kind, Log};
+use crate::meter::Meter;
+use crate::page::{Is, element, on_click, selected, set, show_in, show_verdict, value};
+use crate::server::{options, url};
 use crate::task::Task;
 
-/// Connects the section's buttons.
-pub fn start(demo: &Rc<Demo>) {
-    on_fault(demo, "close", |_, _| close());
-    on_fault(demo, "reset", |_, _| reset());
-    on_fault(demo, "stall", stall);
-    on_fault(demo, "hang", |_, _| hang());
-    on_fault(demo, "refuse", |_, _| refuse());
-    on_fault(demo, "flood", flood);
+/// Connects the card's buttons.
+pub fn start(log: &Log, meter: &Meter) {
+    let (stalling, flooding) = (meter.clone(), meter.clone());
+    on_fault(log, "close", |_| close());
+    on_fault(log, "reset", |_| reset());
+    on_fault(log, "stall", move |fault| stall(stalling.clone(), fault));
+    on_fault(log, "hang", |_| hang());
+    on_fault(log, "refuse", |_| refuse());
+    on_fault(log, "flood", move |fault| flood(flooding.clone(), fault));
 }
 
-/// What the page has heard of a fault; or why the server was not asked for one.
+/// What the page has learnt of a fault; or why it did not ask the server for one.
 type Outcome = Result<String, String>;
 
 /// The server closes, with the code and the reason in the fields.
 async fn close() -> Outcome {
-    let (code, reason) = (value("fault-code"), value("fault-reason"));
-    let code: u16 = code.parse().map_err(|_| format!("`{code}` is not a close code"))?;
-    let path = format!("/close/{code}/{}", String::from(js_sys::encode_uri_component(&reason)));
-    let stream = demo::options().connect(&url(&path)).await.map_err(text)?;
+    let stream = options().connect(&url(&close_path()?)).await.map_err(text)?;
     Ok(stream.closed().await.map_err(text)?.to_string()) // the server's code and reason, as the browser has them
 }
 
-/// The server resets the connection when something comes. Browsers say no more of it than code 1006.
+/// The server resets the connection when something arrives. Browsers report code 1006.
 async fn reset() -> Outcome {
-    let mut stream = demo::options().connect(&url("/reset")).await.map_err(text)?;
+    let mut stream = options().connect(&url("/reset")).await.map_err(text)?;
     stream.send("anything").await.map_err(|unsent| text(unsent.error))?;
     Ok(stream.closed().await.map_err(text)?.to_string())
 }
 
 /// The server never answers the handshake.
 async fn hang() -> Outcome {
-    let options = demo::options().connect_timeout(Duration::from_secs(2));
+    let options = options().connect_timeout(Duration::from_secs(2));
     Ok(options.connect(&url("/hang")).await.map_or_else(text, |_| "It answered, after all.".into()))
 }
 
-/// The server refuses the handshake. Browsers do not tell pages by what status.
+/// The server refuses the handshake. Browsers hide the status from pages.
 async fn refuse() -> Outcome {
-    Ok(demo::options().connect(&url("/status/401")).await.map_or_else(text, |_| "It agreed, after all.".into()))
+    Ok(options().connect(&url("/status/401")).await.map_or_else(text, |_| "It agreed, after all.".into()))
 }
 
 // region: fault
-/// The server never reads, so that senders have to wait; and does not answer the close, so that this has an end of its own.
-async fn stall(demo: Rc<Demo>, fault: Rc<Fault>) -> Outcome {
-    let options = demo::options().close_timeout(Duration::from_secs(2));
+/// The server never reads, so senders have to wait. It does not answer the close, either, so closing times out.
+async fn stall(meter: Meter, fault: Rc<Fault>) -> Outcome {
+    let options = options().close_timeout(Duration::from_secs(2));
     let (mut sender, _receiver) = options.connect(&url("/stall")).await.map_err(text)?.split();
-    let (_watched, message, taken) = (demo.meter.watch(&sender), vec![0; 64 << 10], Cell::new(0));
+    let (_watched, message, taken) = (meter.watch(&sender), vec![0; 64 << 10], Cell::new(0));
     let send = async {
         while sender.send(&message).await.is_ok() {
             taken.set(taken.get() + message.len() as u64);
-            demo.meter.sent(message.len() as u64);
-            fault.show(|| format!("{} taken by the browser", size(taken.get())));
+            meter.sent(message.len() as u64);
+            fault.show(|| format!("{} handed to the browser", size(taken.get())));
         }
     };
     select(pin!(send), pin!(sleep(2_000))).await;
     let unsent = size(sender.buffered_amount());
     let ended = sender.close().await.map_or_else(text, |event| event.to_string());
     Ok(format!(
-        "{} were taken, then sending had to wait: {unsent} were still unsent. Closed: {ended}.",
+        "{} were handed to the browser, then sending had to wait: {unsent} were still unsent. Closed: {ended}.",
         size(taken.get())
     ))
 }
 
-/// The server floods the page. What a slow reader does not take must not fill its memory.
-async fn flood(demo: Rc<Demo>, fault: Rc<Fault>) -> Outcome {
+/// The server floods the page. The receive queue of a slow reader must not fill its memory.
+async fn flood(meter: Meter, fault: Rc<Fault>) -> Outcome {
     let (is_slow, bytes, messages, overflow) = match selected("flood-reader").as_str() {
         "drop" => (true, 64 << 10, 256, Overflow::DropOldest),
         "end" => (true, 64 << 10, 256, Overflow::Close),
         _ => (false, 64 << 20, 1 << 18, Overflow::DropOldest),
     };
-    let options = demo::options().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
+    let options = options().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
     let mut stream = options.connect(&url(&flood_path()?)).await.map_err(text)?;
     let mut taken = 0;
     let ended = loop {
         match stream.try_next().await {
-            Ok(Some(message)) => demo.meter.received(message.len()),
+            Ok(Some(message)) => meter.received(message.len()),
             Ok(None) => break stream.closed().await.map_or_else(text, |event| event.to_string()),
             Err(error) => break text(error),
         }
@@ -106,6 +104,17 @@ async fn flood(demo: Rc<Demo>, fault: Rc<Fault>) -> Outcome {
     Ok(format!("{} taken, {} dropped. Closed: {ended}.", count(taken, "message"), number(stream.dropped())))
 }
 // endregion
+
+fn close_path() -> Result<String, String> {
+    let (code, reason) = (value("fault-code"), value("fault-reason"));
+    let number = code.parse().ok().filter(|code| (1000..5000).contains(code));
+    let number: u16 = number.ok_or_else(|| format!("`{code}` is not a close code; use 1000–4999"))?;
+    let reason = CloseReason::try_from(&reason).map_err(text)?; // a longer one fits no Close frame
+    Ok(match reason.as_str() {
+        "" => format!("/close/{number}"),
+        reason => format!("/close/{number}/{}", String::from(js_sys::encode_uri_component(reason))),
+    })
+}
 
 fn flood_path() -> Result<String, String> {
     let field = |id, most: u64| {
@@ -120,8 +129,9 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// One fault's row on the page.
+/// What the page shows of a fault.
 struct Fault {
+    log: Log,
     name: &'static str,
     button: Element,
     progress: Element,
@@ -132,28 +142,36 @@ struct Fault {
 
 /// Has a fault's button start it, and stop it while it runs.
 fn on_fault<F: Future<Output = Outcome> + 'static>(
-    demo: &Rc<Demo>,
+    log: &Log,
     name: &'static str,
-    begin: impl Fn(Rc<Demo>, Rc<Fault>) -> F + 'static,
+    begin: impl Fn(Rc<Fault>) -> F + 'static,
 ) {
     let part = |part: &str| element(&format!("{part}-{name}"));
     let (button, progress, verdict) = (part("try"), part("progress"), part("verdict"));
     let (pace, running) = (Pace::default(), RefCell::default());
-    let (fault, demo) = (Rc::new(Fault { name, button, progress, verdict, pace, running }), demo.clone());
+    let fault = Rc::new(Fault { log: log.clone(), name, button, progress, verdict, pace, running });
+    fault.label("Try");
     on_click(&format!("try-{name}"), move || {
         if fault.running.take().is_some() {
             return fault.end("Stopped.", Is::Neither);
         }
         fault.begin();
-        let (outcome, fault, demo) = (begin(demo.clone(), fault.clone()), fault.clone(), demo.clone());
-        fault.clone().running.replace(Some(Task::spawn(async move { fault.ended(&demo, outcome.await) })));
+        let (outcome, ending) = (begin(fault.clone()), fault.clone());
+        fault.running.replace(Some(Task::spawn(async move { ending.ended(outcome.await) })));
     });
 }
 
 impl Fault {
     fn begin(&self) {
-        show_in(&self.button, "Stop");
+        self.label("Stop");
         show_verdict(&self.verdict, "", Is::Neither);
+    }
+
+    /// Names the button, with the fault for those who do not see where the button is.
+    fn label(&self, text: &str) {
+        let title = element::<Element>(&format!("fault-{}-title", self.name)).text_content().unwrap_or_default();
+        show_in(&self.button, text);
+        set(&self.button, "aria-label", &format!("{text}: {title}"));
     }
 
     /// Shows how it goes, but not more often than one can read.
@@ -163,11 +181,11 @@ impl Fault {
         }
     }
 
-    fn ended(&self, demo: &Demo, outcome: Outcome) {
+    fn ended(&self, outcome: Outcome) {
         self.running.take();
         match outcome {
             Ok(heard) => {
-                demo.log.add(Kind::Close, None, &format!("fault “{}”: {heard}", self.name));
+                self.log.add(Kind::Close, None, &format!("fault “{}”: {heard}", self.name));
                 self.end(&heard, Is::Neither);
             }
             Err(problem) => self.end(&problem, Is::Bad),
@@ -175,7 +193,7 @@ impl Fault {
     }
 
     fn end(&self, text: &str, is: Is) {
-        show_in(&self.button, "Try");
+        self.label("Try");
         show_in(&self.progress, "");
         show_verdict(&self.verdict, text, is);
     }

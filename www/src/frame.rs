@@ -2,9 +2,6 @@
 
 use std::cell::Cell;
 
-use wasm_bindgen::JsCast;
-use wasm_bindgen::prelude::Closure;
-
 /// Milliseconds since the page was opened.
 pub fn now() -> f64 {
     gloo_utils::window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
@@ -27,15 +24,6 @@ pub async fn sleep(milliseconds: i32) {
             .expect("the argument is a function");
     });
     wasm_bindgen_futures::JsFuture::from(promise).await.expect("nobody rejects it");
-}
-
-/// Calls `callback` every so many milliseconds, for as long as there is the page. Browsers do so less often when it is hidden.
-pub fn every(milliseconds: i32, callback: impl FnMut() + 'static) {
-    let callback = Closure::<dyn FnMut()>::new(callback);
-    gloo_utils::window()
-        .set_interval_with_callback_and_timeout_and_arguments_0(callback.as_ref().unchecked_ref(), milliseconds)
-        .expect("the argument is a function");
-    callback.forget();
 }
 
 /// A limit to how often something is shown: nobody reads faster, and showing it takes the page's time.

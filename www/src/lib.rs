@@ -1,40 +1,56 @@
-//! The demo page: what one draws, drops or types goes to a real server, and what comes back is compared.
+//! The demo page: drawings, messages and files go to a real server, and the page compares what comes back.
 //!
 //! ```text
-//!  page ─▶ connection ─┬─ drawing     one connection for both, of the user's choice
-//!                      └─ messages
-//!  page ─▶ files                      a connection for each file
-//!  page ─▶ faults                     a connection for each fault
-//!  page ─▶ reconnection               one that comes back
-//!            all of them ─▶ log, meter ─▶ traffic
+//!  connection ─┐
+//!  drawing ────┼─▶ link     one connection, which these cards share
+//!  messages ───┘    │
+//!  files ───────────┤       a connection for each file
+//!  faults ──────────┤       a connection for each fault
+//!  reconnection ────┤       a connection that comes back
+//!  traffic ─────────┤
+//!                   └─▶ log, meter, server ─▶ page, format, frame, task
 //! ```
 //!
-//! One module per section of the page, each with the functions that the section shows in its fold-out: what lies between
-//! `// region:` and `// endregion` is put there when the page is built.
+//! A card of the page is a `<section>` in `index.html`, a module here, and a line in [`start`], which hands the card what it
+//! needs: no card knows another. The lines between `// region:` and `// endregion` are what the section's fold-out shows: they
+//! are copied to the page when it is built.
 
+mod address;
 mod connection;
-mod demo;
+mod copy;
 mod drawing;
 mod faults;
 mod files;
 mod format;
 mod frame;
-mod hash;
+mod link;
 mod log;
 mod messages;
 mod meter;
 mod page;
-mod peers;
 mod reconnection;
-mod row;
-mod speed;
+mod server;
 mod task;
 mod traffic;
 
 use wasm_bindgen::prelude::*;
 
+use link::Link;
+use log::Log;
+use meter::Meter;
+
 /// Runs when the page has loaded this module.
 #[wasm_bindgen(start)]
 fn start() -> Result<(), JsValue> {
-    demo::Demo::start()
+    let (log, meter) = (Log::default(), Meter::default());
+    let link = Link::new(&log, &meter);
+    drawing::start(&link)?;
+    messages::start(&link, &log);
+    files::start(&log, &meter);
+    faults::start(&log, &meter);
+    reconnection::start(&log);
+    traffic::start(&meter);
+    copy::start();
+    connection::start(&link, &log);
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What has happened, the newest first, as far back as it is of interest.
+//! The log: what has happened, the newest line first.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -40,6 +40,8 @@ impl Kind {
 
 /// One line.
 struct Entry {
+    /// Its number among all lines.
+    number: u64,
     time: String,
     kind: Kind,
     size: Option<u64>,
@@ -51,18 +53,21 @@ struct Entry {
 pub struct Filter {
     /// The name of the only kind to show; empty for all.
     pub kind: String,
-    /// What a line must have in it, in lower case.
+    /// What a line must contain, in lower case.
     pub words: String,
 }
 
 impl Filter {
     fn takes(&self, entry: &Entry) -> bool {
-        (self.kind.is_empty() || self.kind == entry.kind.name()) && entry.detail.to_lowercase().contains(&self.words)
+        (self.kind.is_empty() || self.kind == entry.kind.name())
+            && (self.words.is_empty() || entry.detail.to_lowercase().contains(&self.words))
     }
 }
 
-/// The most lines that are kept, and that are shown.
+/// How many lines are kept of messages, and how many of everything else.
 const MOST_KEPT: usize = 1_000;
+
+/// How many lines are shown: more cannot be read, and make the page slow.
 const MOST_SHOWN: u32 = 100;
 
 /// The log. It is a handle, to be cloned.
@@ -71,33 +76,60 @@ pub struct Log(Rc<Lines>);
 
 #[derive(Default)]
 struct Lines {
-    entries: RefCell<VecDeque<Entry>>,
+    kept: RefCell<Kept>,
     filter: RefCell<Filter>,
-    /// How many there were in all, and how many when they were last shown.
-    total: Cell<u64>,
+    /// The number of the last line when the lines were last shown.
     shown: Cell<u64>,
     is_to_be_shown: Cell<bool>,
+}
+
+/// The newest lines, the newest first.
+#[derive(Default)]
+struct Kept {
+    messages: VecDeque<Entry>,
+    /// Everything else, apart so that a flood of messages leaves it.
+    events: VecDeque<Entry>,
+    added: u64,
+}
+
+impl Kept {
+    fn add(&mut self, mut entry: Entry) {
+        self.added += 1;
+        entry.number = self.added;
+        let is_message = matches!(entry.kind, Kind::Sent | Kind::Received);
+        let entries = if is_message { &mut self.messages } else { &mut self.events };
+        entries.truncate(MOST_KEPT - 1);
+        entries.push_front(entry);
+    }
+
+    fn len(&self) -> u64 {
+        (self.messages.len() + self.events.len()) as u64
+    }
+
+    /// All lines, the newest first.
+    fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let (mut messages, mut events) = (self.messages.iter().peekable(), self.events.iter().peekable());
+        std::iter::from_fn(move || {
+            let number = |entry: Option<&&Entry>| entry.map(|entry| entry.number);
+            if number(messages.peek()) > number(events.peek()) { messages.next() } else { events.next() }
+        })
+    }
 }
 
 impl Log {
     /// Adds a line about a message.
     pub fn message(&self, kind: Kind, message: &Message) {
-        let detail = match message {
-            Message::Text(text) => format!("text: {}", beginning(text)),
-            Message::Binary(_) => "binary as ArrayBuffer".into(),
-            Message::Blob(_) => "binary as Blob".into(),
-        };
-        self.add(kind, Some(message.len()), &detail);
+        match message {
+            Message::Text(text) => self.add(kind, Some(message.len()), &format!("text: {}", beginning(text))),
+            Message::Binary(_) => self.add(kind, Some(message.len()), "binary as ArrayBuffer"),
+            Message::Blob(_) => self.add(kind, Some(message.len()), "binary as Blob"),
+        }
     }
 
     /// Adds a line, about so many bytes.
     pub fn add(&self, kind: Kind, size: Option<u64>, detail: &str) {
-        let mut entries = self.0.entries.borrow_mut();
-        if entries.len() == MOST_KEPT {
-            entries.pop_back();
-        }
-        entries.push_front(Entry { time: time(), kind, size, detail: detail.into() });
-        self.0.total.set(self.0.total.get() + 1);
+        let entry = Entry { number: 0, time: time(), kind, size, detail: beginning(detail) };
+        self.0.kept.borrow_mut().add(entry);
         self.show_soon();
     }
 
@@ -109,8 +141,7 @@ impl Log {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.0.entries.take();
-        self.0.total.set(0);
+        self.0.kept.take();
         self.show_anew();
     }
 
@@ -120,7 +151,7 @@ impl Log {
         self.show_soon();
     }
 
-    /// Shows what is new when the browser draws next: of a thousand lines between two frames, nobody sees most.
+    /// Shows new lines when the browser draws next: of a thousand lines between two frames, nobody sees most.
     fn show_soon(&self) {
         if self.0.is_to_be_shown.replace(true) {
             return;
@@ -136,10 +167,10 @@ impl Log {
 
 impl Lines {
     fn show(&self) {
-        let (entries, filter) = (self.entries.borrow(), self.filter.borrow());
-        let is_new = (self.total.get() - self.shown.replace(self.total.get())) as usize;
-        let wanted = entries.iter().take(is_new).filter(|entry| filter.takes(entry));
-        let new: Vec<_> = wanted.take(MOST_SHOWN as usize).collect();
+        let (kept, filter) = (self.kept.borrow(), self.filter.borrow());
+        let shown = self.shown.replace(kept.added);
+        let new = kept.iter().take_while(|entry| entry.number > shown).filter(|entry| filter.takes(entry));
+        let new: Vec<_> = new.take(MOST_SHOWN as usize).collect();
         let list = element::<Element>("log");
         for entry in new.iter().rev() {
             list.prepend_with_node_1(&entry.to_element()).expect("an element takes another");
@@ -147,15 +178,19 @@ impl Lines {
         while list.child_element_count() > MOST_SHOWN {
             list.last_element_child().inspect(Element::remove);
         }
-        page::show("log-count", &summary(list.child_element_count().into(), self.total.get()));
+        page::show("log-count", &summary(list.child_element_count().into(), kept.len(), kept.added));
     }
 }
 
-fn summary(shown: u64, total: u64) -> String {
-    match (shown, total) {
-        (_, 0) => "Nothing has happened yet.".into(),
-        (shown, total) if shown == total => format::count(total, "line"),
-        (shown, total) => format!("{} of {}", format::number(shown), format::count(total, "line")),
+fn summary(shown: u64, kept: u64, added: u64) -> String {
+    let lines = match (shown, kept) {
+        (_, 0) => return "Nothing has happened yet.".into(),
+        (shown, kept) if shown == kept => format::count(kept, "line"),
+        (shown, kept) => format!("{} of {}", format::number(shown), format::count(kept, "line")),
+    };
+    match added - kept {
+        0 => lines,
+        forgotten => format!("{lines}. {} of messages are no longer kept.", format::count(forgotten, "older line")),
     }
 }
 
@@ -173,7 +208,7 @@ impl Entry {
     }
 }
 
-/// As much of a text as fits a line.
+/// Cuts a text that is too long for a line.
 fn beginning(text: &str) -> String {
     const LONGEST: usize = 200;
     match text.char_indices().nth(LONGEST) {
@@ -193,7 +228,7 @@ mod tests {
     use super::*;
 
     fn entry(kind: Kind, detail: &str) -> Entry {
-        Entry { time: String::new(), kind, size: None, detail: detail.into() }
+        Entry { number: 0, time: String::new(), kind, size: None, detail: detail.into() }
     }
 
     #[test]
@@ -212,9 +247,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_shown_is_counted() {
-        assert_eq!(summary(0, 0), "Nothing has happened yet.");
-        assert_eq!(summary(1, 1), "1 line");
-        assert_eq!(summary(100, 2_000), "100 of 2,000 lines");
+    fn other_lines_survive_a_flood_of_messages() {
+        let mut kept = Kept::default();
+        kept.add(entry(Kind::Open, "before"));
+        (0..5_000).for_each(|number| kept.add(entry(Kind::Received, &number.to_string())));
+        kept.add(entry(Kind::Close, "after"));
+        let details: Vec<_> = kept.iter().map(|entry| entry.detail.as_str()).collect();
+        assert_eq!((details.len(), kept.len(), kept.added), (1_002, 1_002, 5_002));
+        assert_eq!((details[0], details[1], details[1_000], details[1_001]), ("after", "4999", "4000", "before"));
+    }
+
+    #[test]
+    fn lines_that_are_not_shown_or_not_kept_are_counted() {
+        assert_eq!(summary(0, 0, 0), "Nothing has happened yet.");
+        assert_eq!(summary(1, 1, 1), "1 line");
+        assert_eq!(
+            summary(100, 1_002, 10_002),
+            "100 of 1,002 lines. 9,000 older lines of messages are no longer kept."
+        );
     }
 }

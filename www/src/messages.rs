@@ -1,42 +1,40 @@
-//! The section “Messages”: what is typed, and the log of all that goes by.
-
-use std::rc::Rc;
+//! The card “Messages”: what is typed, and the log of everything that happens.
 
 use wasm_websocket::{Blob, Error};
-use web_sys::HtmlInputElement;
+use web_sys::{Event, HtmlInputElement};
 
-use crate::demo::{Demo, explain};
-use crate::log::Filter;
+use crate::link::{Link, State, explain};
+use crate::log::{Filter, Log};
 use crate::page::{element, on, on_change, on_click, on_submit, selected, show_problem, value};
 
-/// Connects the section's controls.
-pub fn start(demo: &Rc<Demo>) {
-    let sending = demo.clone();
+/// Connects the card's controls.
+pub fn start(link: &Link, log: &Log) {
+    let (sending, clearing, filtering) = (link.clone(), log.clone(), log.clone());
     on_submit("message-form", move || {
-        let sent = sending.send_message();
-        show_problem("message-problem", sent.err().as_ref().map(explain).as_deref());
+        show_problem("message-problem", send(&sending).err().as_ref().map(explain).as_deref());
     });
-    let clearing = demo.clone();
-    on_click("clear-log", move || clearing.log.clear());
-    let filter = {
-        let demo = demo.clone();
-        move || demo.log.set_filter(Filter { kind: selected("log-kind"), words: value("log-words").to_lowercase() })
+    link.on_state(|state| {
+        if let State::Open { .. } = state {
+            show_problem("message-problem", None);
+        }
+    });
+    on_click("clear-log", move || clearing.clear());
+    let filter = move || {
+        filtering.set_filter(Filter { kind: selected("log-kind"), words: value("log-words").to_lowercase() });
     };
     on_change("log-kind", filter.clone());
-    on(&element::<HtmlInputElement>("log-words"), "input", move |_: web_sys::Event| filter());
+    on(&element::<HtmlInputElement>("log-words"), "input", move |_: Event| filter());
 }
 
-impl Demo {
-    // region: message
-    /// Sends what was typed, as what was chosen: a server sees text, or the same bytes as a binary message.
-    fn send_message(&self) -> Result<(), Error> {
-        let text = element::<HtmlInputElement>("message").value();
-        let bytes = text.len() as u64;
-        match selected("message-kind").as_str() {
-            "text" => self.send(&text, bytes, &format!("text: {text}"), None),
-            "bytes" => self.send(text.as_bytes(), bytes, "binary, from memory", None),
-            _ => self.send(Blob::new(text.as_bytes(), "text/plain"), bytes, "binary, as a Blob", None),
-        }
+// region: message
+/// Sends what was typed as what was chosen: the server receives text, or the same bytes as a binary message.
+fn send(link: &Link) -> Result<(), Error> {
+    let text = element::<HtmlInputElement>("message").value();
+    let bytes = text.len() as u64;
+    match selected("message-kind").as_str() {
+        "text" => link.send_text(&text),
+        "bytes" => link.send_binary(text.as_bytes(), bytes, "binary, from memory"),
+        _ => link.send_binary(Blob::new(text.as_bytes(), "text/plain"), bytes, "binary, as a Blob"),
     }
-    // endregion
 }
+// endregion

@@ -1,42 +1,60 @@
-//! How much has gone out and come in, and how much is unsent.
+//! How much is sent and received, and how much is unsent.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
+use futures_util::task::AtomicWaker;
 use wasm_websocket::Sender;
 
 use crate::frame::now;
 
-/// What is measured of all connections together. It is a handle, to be cloned.
+/// Measures all connections together. It is a handle, to be cloned.
 #[derive(Clone, Default)]
-pub struct Meter(Rc<Counts>);
+pub struct Meter(Rc<Shared>);
 
 #[derive(Default)]
-struct Counts {
-    sent: Cell<u64>,
-    received: Cell<u64>,
+struct Shared {
+    sent: Cell<Count>,
+    received: Cell<Count>,
+    /// Wakes the task that plots: there is traffic.
+    traffic: AtomicWaker,
     senders: RefCell<Vec<(u64, Sender)>>,
     last_id: Cell<u64>,
     last: Cell<Reading>,
     samples: RefCell<VecDeque<Sample>>,
 }
 
-/// The counts at one time.
+/// Messages, and their bytes.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Count {
+    messages: u64,
+    bytes: u64,
+}
+
+/// The counts at a time, in milliseconds.
 #[derive(Clone, Copy, Default)]
 struct Reading {
     time: f64,
-    sent: u64,
-    received: u64,
+    sent: Count,
+    received: Count,
 }
 
-/// What was measured between two looks.
-#[derive(Clone, Copy, Default)]
+/// Per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rate {
+    pub messages: f64,
+    pub bytes: f64,
+}
+
+/// What was measured between two readings.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// Bytes per second.
-    pub sent: f64,
-    pub received: f64,
-    /// The bytes that the connection which has the most of them has not yet handed to the network.
+    pub sent: Rate,
+    pub received: Rate,
+    /// The unsent bytes of the connection that has most of them.
     pub buffered: u64,
 }
 
@@ -44,25 +62,45 @@ pub struct Sample {
 pub const SAMPLES: usize = 150;
 
 impl Meter {
-    /// Counts bytes that a browser has taken.
+    /// Counts a message that was handed to the browser.
     pub fn sent(&self, bytes: u64) {
-        self.0.sent.set(self.0.sent.get() + bytes);
+        self.count(&self.0.sent, bytes);
     }
 
-    /// Counts bytes that have come.
+    /// Counts a message that was received.
     pub fn received(&self, bytes: u64) {
-        self.0.received.set(self.0.received.get() + bytes);
+        self.count(&self.0.received, bytes);
     }
 
-    /// Looks at the connection of a sender, too, until the result is dropped.
+    fn count(&self, count: &Cell<Count>, bytes: u64) {
+        count.set(count.get().plus(bytes));
+        self.0.traffic.wake();
+    }
+
+    /// Measures the unsent bytes of a sender's connection, too, until the result is dropped.
     pub fn watch(&self, sender: &Sender) -> Watched {
         let id = self.0.last_id.get() + 1;
         self.0.last_id.set(id);
         self.0.senders.borrow_mut().push((id, sender.clone()));
-        Watched { counts: self.0.clone(), id }
+        Watched { meter: self.clone(), id }
     }
 
-    /// Measures, and gives all samples, the oldest first.
+    /// Resolves when there is something to plot: traffic now, or in the samples.
+    pub async fn traffic(&self) {
+        poll_fn(|context| {
+            self.0.traffic.register(context.waker());
+            if self.is_quiet() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    fn is_quiet(&self) -> bool {
+        let last = self.0.last.get();
+        (last.sent, last.received) == (self.0.sent.get(), self.0.received.get())
+            && self.0.samples.borrow().iter().all(|sample| *sample == Sample::default())
+    }
+
+    /// Measures, and returns all samples, the oldest first.
     pub fn sample(&self) -> Vec<Sample> {
         let now = Reading { time: now(), sent: self.0.sent.get(), received: self.0.received.get() };
         let last = self.0.last.replace(now);
@@ -72,8 +110,8 @@ impl Meter {
             samples.pop_front();
         }
         samples.push_back(Sample {
-            sent: (now.sent - last.sent) as f64 / seconds,
-            received: (now.received - last.received) as f64 / seconds,
+            sent: now.sent.since(last.sent, seconds),
+            received: now.received.since(last.received, seconds),
             buffered: self.buffered(),
         });
         samples.iter().copied().collect()
@@ -84,18 +122,31 @@ impl Meter {
     }
 }
 
-/// A connection that the meter looks at, until this is dropped.
-#[must_use = "the meter looks away when this is dropped"]
+impl Count {
+    fn plus(self, bytes: u64) -> Self {
+        Self { messages: self.messages + 1, bytes: self.bytes + bytes }
+    }
+
+    fn since(self, last: Self, seconds: f64) -> Rate {
+        Rate {
+            messages: (self.messages - last.messages) as f64 / seconds,
+            bytes: (self.bytes - last.bytes) as f64 / seconds,
+        }
+    }
+}
+
+/// A connection whose unsent bytes are measured.
+#[must_use = "the connection is no longer measured when this is dropped"]
 pub struct Watched {
-    counts: Rc<Counts>,
+    meter: Meter,
     id: u64,
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let senders = self.counts.senders.take();
+        let senders = self.meter.0.senders.take();
         let (gone, others): (Vec<_>, Vec<_>) = senders.into_iter().partition(|(id, _)| *id == self.id);
-        self.counts.senders.replace(others);
+        self.meter.0.senders.replace(others);
         drop(gone);
     }
 }

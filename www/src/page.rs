@@ -32,6 +32,11 @@ pub fn value(id: &str) -> String {
     element::<HtmlInputElement>(id).value().trim().to_owned()
 }
 
+/// Puts a value in a field.
+pub fn set_value(id: &str, value: &str) {
+    element::<HtmlInputElement>(id).set_value(value);
+}
+
 /// What a list has selected.
 pub fn selected(id: &str) -> String {
     element::<HtmlSelectElement>(id).value()
@@ -42,12 +47,17 @@ pub fn is_checked(id: &str) -> bool {
     element::<HtmlInputElement>(id).checked()
 }
 
+/// Ticks a box, or unticks it.
+pub fn check(id: &str, is_checked: bool) {
+    element::<HtmlInputElement>(id).set_checked(is_checked);
+}
+
 /// Shows a text in an element.
 pub fn show(id: &str, text: &str) {
     show_in(&element(id), text);
 }
 
-/// Shows a text in an element, and touches nothing if it does already: so screen readers read it once.
+/// Shows a text in an element, unless it does already: so screen readers read it once, and an idle page costs nothing.
 pub fn show_in(element: &Element, text: &str) {
     if element.text_content().as_deref() != Some(text) {
         element.set_text_content(Some(text));
@@ -81,9 +91,11 @@ pub fn show_badge(id: &str, state: &str) {
     show_in(&badge, state);
 }
 
-/// Sets an attribute.
+/// Sets an attribute, unless it has this value already.
 pub fn set(element: &Element, name: &str, value: &str) {
-    element.set_attribute(name, value).expect("the name is one for an attribute");
+    if element.get_attribute(name).as_deref() != Some(value) {
+        element.set_attribute(name, value).expect("the name is one for an attribute");
+    }
 }
 
 /// Hides an element, or shows it again.
@@ -91,7 +103,7 @@ pub fn hide(element: &Element, is_hidden: bool) {
     element.toggle_attribute_with_force("hidden", is_hidden).expect("the name is valid");
 }
 
-/// Shows below a control what is wrong with what it was asked to do, or that nothing is.
+/// Shows below a control why it did not do what it was asked to, or removes what it showed.
 pub fn show_problem(id: &str, problem: Option<&str>) {
     let element = element::<Element>(id);
     hide(&element, problem.is_none());

@@ -1,48 +1,54 @@
-//! The section “Traffic”: what goes out and comes in, and what is unsent, as curves.
+//! The card “Traffic”: what is sent, received and unsent, as curves.
 
 use std::fmt::Write;
-use std::rc::Rc;
 
+use wasm_bindgen_futures::spawn_local;
 use web_sys::Element;
 
-use crate::demo::{Demo, HIGH_WATER_MARK, LOW_WATER_MARK};
-use crate::format;
-use crate::frame::every;
-use crate::meter::{SAMPLES, Sample};
+use crate::format::{self, number};
+use crate::frame::sleep;
+use crate::meter::{Meter, SAMPLES, Sample};
 use crate::page::{element, set, show};
+use crate::server::{HIGH_WATER_MARK, LOW_WATER_MARK};
 
-/// How often is measured, in milliseconds.
+/// The time between two samples, in milliseconds.
 const INTERVAL: i32 = 200;
 
-/// The most unsent bytes that the plot has room for. More than the high water mark by what one message may add.
+/// The unsent bytes at the top of the plot: a message may exceed the high water mark.
 const MOST_BUFFERED: u64 = 2 * HIGH_WATER_MARK;
 
-/// Measures and plots, for as long as there is the page.
-pub fn start(demo: &Rc<Demo>) {
+/// Measures and plots while there is traffic, and rests when the last of it has left the plot.
+pub fn start(meter: &Meter) {
     for (id, mark) in [("high-mark", HIGH_WATER_MARK), ("low-mark", LOW_WATER_MARK)] {
         let percent = 100.0 * mark as f64 / MOST_BUFFERED as f64;
         set(&element(id), "style", &format!("--at: {percent}%"));
     }
-    let demo = demo.clone();
-    every(INTERVAL, move || {
-        plot(&demo.meter.sample());
-        demo.drawing.show_rate();
+    let meter = meter.clone();
+    spawn_local(async move {
+        loop {
+            meter.traffic().await;
+            sleep(INTERVAL).await;
+            plot(&meter.sample());
+        }
     });
 }
 
 // region: traffic
-/// Plots the samples. `buffered` of each is the `buffered_amount()` of a sender.
+/// Plots the samples. `buffered` is the largest `sender.buffered_amount()`.
 fn plot(samples: &[Sample]) {
     let Some(latest) = samples.last() else { return };
-    let largest = samples.iter().fold(0.0, |largest: f64, sample| largest.max(sample.sent).max(sample.received));
-    let (top, most) = (round_up(largest), MOST_BUFFERED as f64);
-    draw("curve-sent", samples.iter().map(|sample| sample.sent / top));
-    draw("curve-received", samples.iter().map(|sample| sample.received / top));
+    let bytes = samples.iter().flat_map(|sample| [sample.sent.bytes, sample.received.bytes]);
+    let (top, most) = (round_up(bytes.fold(0.0, f64::max)), MOST_BUFFERED as f64);
+    draw("curve-sent", samples.iter().map(|sample| sample.sent.bytes / top));
+    draw("curve-received", samples.iter().map(|sample| sample.received.bytes / top));
     draw("curve-buffered", samples.iter().map(|sample| sample.buffered as f64 / most));
     show("rate-top", &format::rate(top));
-    show("rate-sent", &format::rate(latest.sent));
-    show("rate-received", &format::rate(latest.received));
+    show("rate-half", &format::rate(top / 2.0));
     show("buffered", &format::size(latest.buffered));
+    for (direction, rate) in [("sent", latest.sent), ("received", latest.received)] {
+        show(&format!("rate-{direction}"), &format::rate(rate.bytes));
+        show(&format!("messages-{direction}"), &format!("{} messages/s", number(rate.messages.round() as u64)));
+    }
 }
 // endregion
 
@@ -50,7 +56,7 @@ fn draw(id: &str, heights: impl Iterator<Item = f64>) {
     set(&element::<Element>(id), "d", &path(heights));
 }
 
-/// A line through heights from 0 to 1, as SVG has it: in a box that is as wide as there can be samples, and 100 high.
+/// A line through heights from 0 to 1, for a box that is `SAMPLES` wide and 100 high.
 fn path(heights: impl Iterator<Item = f64>) -> String {
     let heights: Vec<_> = heights.collect();
     let first = SAMPLES - heights.len();
@@ -62,7 +68,7 @@ fn path(heights: impl Iterator<Item = f64>) -> String {
     path
 }
 
-/// The next of 1, 2, 5, 10, 20, … that is not smaller; of little, 1 kB.
+/// Rounds up to 1, 2, 5, 10, 20, … kB.
 fn round_up(number: f64) -> f64 {
     let mut round = 1e3;
     for factor in [2.0, 2.5, 2.0].into_iter().cycle() {

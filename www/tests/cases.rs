@@ -32,6 +32,9 @@ async fn a_secure_page_opens_no_insecure_connection() -> Result<()> {
 }
 
 async fn elsewhere_is_blocked(page: &Page) -> Result<()> {
+    page.starts().await?;
+    page.find("#state[data-state=open]").await?;
+    page.click("#clear-log").await?;
     // An address for documentation, which nobody has: <https://www.rfc-editor.org/rfc/rfc5737>
     page.begin_to_connect("ws://192.0.2.1/").await?;
     page.find("#connect-problem:not([hidden])").await?;

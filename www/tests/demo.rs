@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod cases;
+mod defects;
 mod lifecycle;
 mod looks;
 mod reconnection;
@@ -20,7 +21,7 @@ const PICTURES: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// What a person does with the demo page.
 trait Demo {
-    /// Waits until the page's module runs, which fills in the fields.
+    /// Waits until the page's module runs, which fills in the fields, and shows the options.
     async fn starts(&self) -> Result<()>;
 
     /// Connects to a path of the server, and waits for the state that follows.
@@ -35,18 +36,19 @@ trait Demo {
 
 impl Demo for Page {
     async fn starts(&self) -> Result<()> {
-        self.find("#peer option").await.map(drop)
+        self.find("#peer option").await?;
+        self.run("document.querySelector('#options').open = true;").await.map(drop)
     }
 
     async fn connect(&self, path: &str, state: &str) -> Result<()> {
-        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?;
+        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?; // which is no longer open then
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
     }
 
     async fn begin_to_connect(&self, url: &str) -> Result<()> {
         self.starts().await?;
-        self.fill("#url", url).await?;
-        self.click("#connect").await
+        // Enter connects, also to where the page is connected.
+        self.fill("#url", &format!("{url}\u{E007}")).await
     }
 
     async fn send_text(&self, text: &str) -> Result<String> {
@@ -76,7 +78,7 @@ async fn drawing_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<
     page.click("#send-drawing").await?;
     page.changes("#frames-back", &frames).await?;
     page.find(&format!("#drawing-verdict[data-is={verdict}]")).await?;
-    let (drawn, came_back) = (page.pixels("drawing").await?, page.pixels("echo").await?);
+    let (drawn, came_back) = (page.pixels("canvas").await?, page.pixels("echo").await?);
     ensure!(drawn.len() == 480 * 300 * 4, "the canvas has {} bytes", drawn.len());
     ensure!(drawn.chunks(4).any(|pixel| pixel == [200, 50, 75, 255]), "nothing was drawn in the chosen colour");
     Ok((drawn, came_back))
@@ -122,8 +124,9 @@ async fn everything_goes_round(page: &Page) -> Result<()> {
     ensure!(page.send_text("Grüße").await?.contains("binary as Blob"));
 
     let (file, hash) = file()?;
-    for (path, verdict) in [("/echo", "The same came back."), ("/sink", "The server has the same.")] {
+    for (path, verdict) in [("/echo", "The same came back."), ("/sink", "The server received the same.")] {
         file_ends(page, path, file.path(), "good", verdict).await?;
+        page.click(".file:first-child summary").await?;
         for side in ["here", "there"] {
             let shown = page.text(&format!(".file:first-child .hash-{side}")).await?;
             ensure!(shown == hash, "{path}: the hash {side} is {shown}");
@@ -154,7 +157,8 @@ async fn a_change_is_noticed(page: &Page) -> Result<()> {
     page.shows("#drawing-verdict", "1 pixel came back changed.").await?;
 
     let (file, hash) = file()?;
-    file_ends(page, "/flip", file.path(), "bad", "Not the same came back.").await?;
+    file_ends(page, "/flip", file.path(), "bad", "The data came back changed.").await?;
+    page.click(".file summary").await?;
     ensure!(page.text(".file .hash-here").await? == hash, "the page has another hash of the file");
     ensure!(page.text(".file .hash-there").await? != hash, "the server has changed nothing");
     // Of a connection that ends, nothing more is to be waited for.
@@ -181,9 +185,8 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
         ("/echo", "a b", "` ` is not allowed in a subprotocol"),
         ("/echo", "chat, chat", "a subprotocol is offered twice"),
     ] {
-        page.fill("#url", url).await?;
         page.fill("#protocols", protocols).await?;
-        page.click("#connect").await?;
+        page.begin_to_connect(url).await?;
         page.shows("#connect-problem:not([hidden])", problem).await?;
         page.find("#state[data-state=closed]").await?;
     }
@@ -212,7 +215,7 @@ async fn bad_input_is_explained(page: &Page) -> Result<()> {
     ensure!(drawn == came_back, "the pixels differ");
 
     for (field, problem) in
-        [("#fault-code", "`x` is not a close code"), ("#flood-count", "`x` is not a number from 1 to")]
+        [("#fault-code", "`x` is not a close code; use 1000–4999"), ("#flood-count", "`x` is not a number from 1 to")]
     {
         page.fill(field, "x").await?;
         page.click(&format!(".fault:has({field}) button")).await?;
@@ -229,8 +232,10 @@ async fn connecting_anew_while_connecting_is_no_error() -> Result<()> {
 
 async fn connecting_anew_is_no_error(page: &Page) -> Result<()> {
     page.starts().await?;
+    page.find("#state[data-state=open]").await?;
+    page.click("#clear-log").await?;
     // In one go: the first connection cannot have been opened when the second takes its place.
-    page.run("document.querySelector('#connect').click(); document.querySelector('#connect').click();").await?;
+    page.run("for (const turn of [1, 2]) document.querySelector('#connect-form').requestSubmit();").await?;
     page.find("#state[data-state=open]").await?;
     page.find("#log [data-kind=open]").await?;
     let counts = (page.count("#log [data-kind=connect]").await?, page.count("#log [data-kind=open]").await?);

@@ -41,10 +41,6 @@ async fn anyone_can_use_the_page() -> Result<()> {
 /// Has something to be seen in every section.
 async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.connect("/echo", "open").await?;
-    for (colour, line) in LINES {
-        page.click(&format!("#swatch-{colour}")).await?;
-        page.draw(line).await?;
-    }
     page.click("#send-drawing").await?;
     page.find("#drawing-verdict[data-is=good]").await?;
     page.drop_files("#drop", &[("hills.svg", "image/svg+xml", HILLS)]).await?;
@@ -102,12 +98,6 @@ async fn is_accessible(page: &Page, name: &str) -> Result<()> {
 const VIOLATIONS: &str = "
     const { violations } = await axe.run();
     return violations.map(({ id, impact, nodes }) => [id, impact, ...nodes.map(node => node.html + node.failureSummary)]);";
-
-const LINES: [(&str, &[(f64, f64)]); 3] = [
-    ("green", &[(-110.0, 50.0), (-70.0, 5.0), (-45.0, 25.0), (0.0, -25.0), (45.0, 25.0), (70.0, 5.0), (110.0, 50.0)]),
-    ("orange", &[(60.0, -55.0), (75.0, -55.0), (75.0, -40.0), (60.0, -40.0), (60.0, -55.0)]),
-    ("blue", &[(-110.0, 65.0), (-80.0, 60.0), (-50.0, 65.0), (-20.0, 60.0), (10.0, 65.0), (40.0, 60.0), (110.0, 65.0)]),
-];
 
 const HILLS: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='480' height='200'>
     <rect width='480' height='200' fill='#cfe0ff'/><circle cx='370' cy='60' r='28' fill='#e08a00'/>

@@ -30,6 +30,7 @@ async fn what_a_cut_does_is_told(page: &Page) -> Result<()> {
         "connect": "Close",
         "countdown": null,
         "why": "the connection ended: 1006 (abnormal closure)",
+        "timeline": "connecting, open, ? 1, ? 2, waiting, … 3, … 4, … 5, … 6, … 7, … 8, … 9, … 10, … 11, … 12, × 13",
         "problem": "The queue is full: “message 13” was handed back.",
         "queued": "10",
         "unconfirmed": "0",
@@ -77,8 +78,9 @@ const CUT: &str = "
     send(11);
     const counts = ['queued', 'unconfirmed', 'confirmed', 'in-doubt', 'rejected', 'dropped'];
     const seen = ['connect', 'why', 'problem', ...counts].map(name => [name, part(name).textContent]);
+    const timeline = [...document.querySelectorAll('#timeline li')].map(entry => entry.textContent).join(', ');
     await state('open');
-    return { ...Object.fromEntries(seen), countdown };";
+    return { ...Object.fromEntries(seen), timeline, countdown };";
 
 async fn what_waited_goes_out(page: &Page) -> Result<()> {
     page.find("#reconnection-state[data-state=open]").await?;
@@ -89,17 +91,18 @@ async fn what_waited_goes_out(page: &Page) -> Result<()> {
 
 /// Waits until so many are queued, unconfirmed, confirmed, in doubt, rejected and dropped.
 async fn counts(page: &Page, [queued, unconfirmed, confirmed, in_doubt, rejected, dropped]: [u32; 6]) -> Result<()> {
-    let counts = format!(
-        "Queued\n{queued}\nHanded over, unconfirmed\n{unconfirmed}\nConfirmed\n{confirmed}\n\
-         In doubt\n{in_doubt}\nRejected\n{rejected}\nDropped\n{dropped}"
-    );
-    page.shows("#reconnection-counts", &counts).await
+    let counts = [queued, unconfirmed, confirmed, in_doubt, rejected, dropped].map(|count| format!("{count}\n"));
+    let names = ["… Queued", "→ Unconfirmed", "✓ Confirmed", "? In doubt", "× Rejected", "– Dropped"];
+    let counts = names.iter().zip(counts).map(|(name, count)| format!("{name}\n{count}")).collect::<String>();
+    page.shows("#reconnection-counts", counts.trim_end()).await
 }
 
 async fn what_is_in_doubt_is_sent_again(page: &Page) -> Result<()> {
     page.click("#reconnection-again").await?;
     page.shows("#reconnection-undecided", "No message is in doubt.").await?;
-    counts(page, [0, 0, 12, 2, 1, 0]).await
+    counts(page, [0, 0, 12, 0, 1, 0]).await?;
+    ensure!(page.count("#timeline [data-fate=confirmed]").await? == 12, "{}", page.text("#timeline").await?);
+    Ok(())
 }
 
 async fn it_pauses(page: &Page) -> Result<()> {
@@ -110,7 +113,7 @@ async fn it_pauses(page: &Page) -> Result<()> {
     page.click("#reconnection-forget").await?;
     page.find("#reconnection-problem[hidden]").await?;
     page.click("#reconnection-send").await?;
-    counts(page, [1, 0, 12, 2, 1, 0]).await?;
+    counts(page, [1, 0, 12, 0, 1, 0]).await?;
     page.click("#reconnection-repeat").await?;
     page.shows("#reconnection-problem", "The queue is full: “message 23” was handed back.").await?;
     page.click("#reconnection-repeat").await?;
@@ -121,11 +124,14 @@ async fn it_pauses(page: &Page) -> Result<()> {
 
 /// A close confirms nothing, so the answer to a ping is awaited before.
 async fn it_closes_for_good(page: &Page) -> Result<()> {
-    page.shows("#reconnection-counts", "Confirmed\n22\nIn doubt\n2\n").await?;
+    page.shows("#reconnection-counts", "Confirmed\n22\n? In doubt\n0\n").await?;
+    page.click("#reconnection-repeat").await?;
     page.click("#reconnection-connect").await?;
     page.find("#reconnection-state[data-state=closed]").await?;
-    page.shows("#reconnection-why", "for good: it was asked for").await?;
-    page.shows("#reconnection-counts", "Confirmed\n22\nIn doubt\n2\n").await?;
+    let repeats = page.run("return document.querySelector('#reconnection-repeat').checked;").await?;
+    ensure!(repeats == json!(false), "it goes on sending though it is closed");
+    page.shows("#reconnection-why", "closed by you").await?;
+    page.shows("#reconnection-counts", "Confirmed\n22\n? In doubt\n0\n").await?;
     page.shows("#reconnection-connect", "Connect").await?;
     page.choose("#reconnection-full", "drop").await?;
     page.click("#reconnection-offline").await?;
@@ -143,7 +149,7 @@ async fn what_is_in_doubt_can_be_forgotten(page: &Page) -> Result<()> {
     page.shows("#reconnection-undecided", &in_doubt).await?;
     page.click("#reconnection-forget").await?;
     page.shows("#reconnection-undecided", "No message is in doubt.").await?;
-    counts(page, [0, 0, 0, 11, 0, 2]).await
+    counts(page, [0, 0, 0, 0, 0, 2]).await
 }
 
 /// Sends one message more than are queued, and has the connection cut before a ping can confirm them.

@@ -182,7 +182,7 @@ impl Page {
 
     /// Draws lines on the first canvas with the mouse, from one point to the next. Points count from its centre.
     pub async fn draw(&self, points: &[(f64, f64)]) -> Result<()> {
-        let canvas = self.find("#drawing").await?;
+        let canvas = self.find("#canvas").await?;
         let mut mouse = MouseActions::new("mouse".into());
         for (index, &(x, y)) in points.iter().enumerate() {
             let duration = Some(Duration::from_millis(50));

@@ -3,15 +3,17 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use js_sys::Reflect;
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{
     CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData, KeyboardEvent, PointerEvent,
 };
 
+use super::brush::Brush;
 use crate::page::{self, on};
 
-/// A place on a canvas, in its pixels.
-type Point = (f64, f64);
+/// A place on a canvas, in pixels.
+pub type Point = (f64, f64);
 
 /// A canvas, which is white at first.
 #[derive(Clone)]
@@ -23,7 +25,7 @@ pub struct Canvas {
 impl Canvas {
     pub fn new(id: &str) -> Result<Self, JsValue> {
         let element = page::element::<HtmlCanvasElement>(id);
-        // Its pixels are read at each frame, which from the memory of a graphics card takes long.
+        // Its pixels are read at each frame, which takes long from the memory of a graphics card.
         let options = ContextAttributes2d::new();
         options.set_will_read_frequently(true);
         let context = element.get_context_with_context_options("2d", &options)?;
@@ -54,16 +56,19 @@ impl Canvas {
         painted.expect("there are as many pixels");
     }
 
-    fn size(&self) -> Point {
+    /// Its width and height, in pixels.
+    pub fn size(&self) -> Point {
         (self.element.width().into(), self.element.height().into())
     }
 
-    fn draw_line(&self, from: Point, to: Point) {
-        self.context.set_line_width(page::value("brush").parse().unwrap_or(4.0));
-        self.context.set_stroke_style_str(&colour());
+    pub fn draw_line(&self, brush: &Brush, from: Point, to: Point) {
+        self.context.set_line_width(brush.width);
+        self.context.set_stroke_style_str(&brush.colour);
         self.context.begin_path();
         self.context.move_to(from.0, from.1);
-        self.context.line_to(to.0, to.1);
+        // A line without any length would not be drawn.
+        let length = if from == to { 0.01 } else { 0.0 };
+        self.context.line_to(to.0 + length, to.1);
         self.context.stroke();
     }
 
@@ -74,15 +79,6 @@ impl Canvas {
     }
 }
 
-/// The colour that is chosen.
-fn colour() -> String {
-    let chosen = page::document().query_selector("input[name=colour]:checked").expect("the selector is valid");
-    match chosen.and_then(|chosen| chosen.get_attribute("value")) {
-        Some(colour) if !colour.is_empty() => colour,
-        _ => page::value("own-colour"),
-    }
-}
-
 /// Lets one draw by pointer and by keyboard. `changed` is called after each stroke.
 pub fn let_draw(canvas: &Canvas, changed: impl Fn() + 'static) {
     let changed = Rc::new(changed);
@@ -90,32 +86,55 @@ pub fn let_draw(canvas: &Canvas, changed: impl Fn() + 'static) {
     draw_by_arrow_keys(canvas, changed);
 }
 
+/// The pointer that draws, and where it was last. A second finger draws nothing.
+type Drawing = Rc<Cell<Option<(i32, Point)>>>;
+
 fn draw_by_pointer(canvas: &Canvas, changed: Rc<impl Fn() + 'static>) {
-    let last = Rc::new(Cell::new(None));
+    const MAIN_BUTTON: i16 = 0;
+    let drawing = Drawing::default();
     on(&canvas.element, "pointerdown", {
-        let (canvas, last, changed) = (canvas.clone(), last.clone(), changed.clone());
+        let (canvas, drawing, changed) = (canvas.clone(), drawing.clone(), changed.clone());
         move |event: PointerEvent| {
-            // So that a line that leaves the canvas goes on when it comes back.
+            if event.button() != MAIN_BUTTON || drawing.get().is_some() {
+                return;
+            }
+            // A line that leaves the canvas goes on when it comes back.
             let _ = canvas.element.set_pointer_capture(event.pointer_id());
             let at = canvas.position(&event);
-            canvas.draw_line(at, at);
-            last.set(Some(at));
+            canvas.draw_line(&Brush::chosen(), at, at);
+            drawing.set(Some((event.pointer_id(), at)));
             changed();
         }
     });
     on(&canvas.element, "pointermove", {
-        let (canvas, last) = (canvas.clone(), last.clone());
+        let (canvas, drawing) = (canvas.clone(), drawing.clone());
         move |event: PointerEvent| {
-            let to = canvas.position(&event);
-            if let Some(from) = last.replace(last.get().map(|_| to)) {
-                canvas.draw_line(from, to);
-                changed();
+            let Some((id, mut from)) = drawing.get().filter(|(id, _)| *id == event.pointer_id()) else { return };
+            let brush = Brush::chosen();
+            for to in moves(&event).iter().map(|event| canvas.position(event)) {
+                canvas.draw_line(&brush, from, to);
+                from = to;
             }
+            drawing.set(Some((id, from)));
+            changed();
         }
     });
-    for name in ["pointerup", "pointercancel"] {
-        let last = last.clone();
-        on(&canvas.element, name, move |_: PointerEvent| last.set(None));
+    for name in ["pointerup", "pointercancel", "lostpointercapture"] {
+        let drawing = drawing.clone();
+        on(&canvas.element, name, move |event: PointerEvent| {
+            drawing.set(drawing.get().filter(|(id, _)| *id != event.pointer_id()));
+        });
+    }
+}
+
+/// The moves of a pointer since the last frame, of which browsers tell in one event.
+fn moves(event: &PointerEvent) -> Vec<PointerEvent> {
+    // Browsers have it only for pages from this machine or over TLS.
+    let has_moves = Reflect::has(event, &"getCoalescedEvents".into()).unwrap_or_default();
+    let moves = if has_moves { event.get_coalesced_events().to_vec() } else { Vec::new() };
+    match moves.is_empty() {
+        true => vec![event.clone()],
+        false => moves.into_iter().map(JsCast::unchecked_into).collect(),
     }
 }
 
@@ -135,7 +154,7 @@ fn draw_by_arrow_keys(canvas: &Canvas, changed: Rc<impl Fn() + 'static>) {
         event.prevent_default();
         let from = last.get();
         let to = ((from.0 + x).clamp(0.0, width), (from.1 + y).clamp(0.0, height));
-        canvas.draw_line(from, to);
+        canvas.draw_line(&Brush::chosen(), from, to);
         last.set(to);
         changed();
     });

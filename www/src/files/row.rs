@@ -1,4 +1,4 @@
-//! One file of the section “Files”: what is shown of it, and its buttons.
+//! One file of the card “Files”: its line, and its buttons.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -8,19 +8,18 @@ use std::task::Poll;
 use futures_util::future::{AbortHandle, AbortRegistration, Abortable};
 use futures_util::task::AtomicWaker;
 use wasm_websocket::{Blob, Progress};
-use web_sys::{Element, Event, File, HtmlElement, Url};
+use web_sys::{Element, Event, File, HtmlElement, Node, Url};
 
-use crate::files::Outcome;
+use super::speed::Speed;
 use crate::format::{rate, seconds, size};
 use crate::frame::{Pace, now};
-use crate::page::{self, Is, Listener, from_template, hide, part, set, show_in, show_verdict};
-use crate::speed::Speed;
+use crate::page::{Is, Listener, document, element, from_template, hide, part, set, show_in, show_verdict};
 
 /// One file. It is on the page until the user removes it.
 pub struct Row {
     pub name: String,
     pub blob: Blob,
-    /// The server's path that it goes to.
+    /// The path of the server to which it is sent.
     pub path: String,
     element: Element,
     is_paused: Cell<bool>,
@@ -36,8 +35,17 @@ pub struct Row {
     listeners: RefCell<Vec<Listener>>,
 }
 
+/// The result of sending a file.
+pub struct Outcome {
+    /// The SHA-256 of the file, and of what the server received or sent back.
+    pub here: String,
+    pub there: String,
+    /// What came back, if it is not too large.
+    pub blob: Option<Blob>,
+}
+
 impl Row {
-    /// Adds a row for a file, the newest first. With it comes what hears of the button that cancels.
+    /// Adds a row for a file below those that are under way. The registration is for [`run`](Self::run).
     pub fn add(file: File, path: &str) -> (Rc<Self>, AbortRegistration) {
         let (abort, aborted) = AbortHandle::new_pair();
         let row = Rc::new(Self {
@@ -59,16 +67,25 @@ impl Row {
         row.show_name();
         row.listen(".pause", Row::pause_or_resume);
         row.listen(".cancel", Row::cancel_or_remove);
-        page::element::<Element>("files-list").prepend_with_node_1(&row.element).expect("a list takes an element");
+        row.place();
         (row, aborted)
     }
 
     fn show_name(&self) {
         show_in(&self.part(".name"), &self.name);
+        set(&self.part(".name"), "title", &self.name);
         show_in(&self.part(".status"), &format!("{}, waiting", size(self.blob.len())));
         set(&self.part("progress"), "aria-label", &format!("{}: sent", self.name));
         self.label(".pause", "Pause");
         self.label(".cancel", "Cancel");
+    }
+
+    /// Places it above the files that have ended: so those under way are on top, and then those that ended last.
+    fn place(&self) {
+        let list = element::<Element>("files-list");
+        let first = list.query_selector(".ended").expect("the selector is valid");
+        list.insert_before(&self.element, first.as_deref().map(AsRef::<Node>::as_ref))
+            .expect("a list takes an element");
     }
 
     /// Calls `callback` when a button of the row is clicked.
@@ -83,7 +100,7 @@ impl Row {
         part(&self.element, selector)
     }
 
-    /// Names a button, and for those who do not see where it is, what it belongs to.
+    /// Names a button, with the file for those who do not see where the button is.
     fn label(&self, selector: &str, text: &str) {
         let button = self.part(selector);
         show_in(&button, text);
@@ -100,12 +117,12 @@ impl Row {
         self.speed.borrow_mut().restart();
         match Abortable::new(round_trip, aborted).await {
             Ok(Ok(outcome)) => self.show_outcome(outcome),
-            Ok(Err(problem)) => self.show_end(&problem, Is::Bad),
-            Err(_) => self.show_end("Cancelled.", Is::Neither),
+            Ok(Err(problem)) => self.show_failure(&problem, Is::Bad),
+            Err(_) => self.show_failure("Cancelled.", Is::Neither),
         }
     }
 
-    /// Shows how far it has come, and gives the bytes that were sent since the last time.
+    /// Shows the progress, and returns the bytes that were sent since the last time.
     pub fn progress(&self, progress: Progress) -> u64 {
         let since = progress.sent - self.sent.replace(progress.sent);
         if self.pace.is_due() || progress.sent == progress.total {
@@ -119,23 +136,23 @@ impl Row {
         let speed = self.speed.borrow_mut().at(now(), sent);
         set(&self.part("progress"), "max", &total.to_string());
         set(&self.part("progress"), "value", &sent.to_string());
+        show_in(&self.part(".percent"), &format!("{} %", 100 * sent / total.max(1)));
         let left = if speed > 0.0 { seconds((total - sent) as f64 / speed) } else { "–".into() };
-        let of = format!("{} of {}", size(sent), size(total));
         let status = match (sent == total, self.is_paused.get()) {
-            (true, _) => format!("{of}, waiting for the server"),
-            (_, true) => format!("{of}, paused"),
-            _ => format!("{of} · {} · {left} left", rate(speed)),
+            (true, _) => "waiting for the server".into(),
+            (_, true) => "paused".into(),
+            _ => format!("{} · {left} left", rate(speed)),
         };
         show_in(&self.part(".status"), &status);
     }
 
-    /// How many bytes have come back.
+    /// Tells how many bytes have come back.
     pub fn came_back(&self, bytes: u64) {
         self.came_back.set(bytes);
         self.changed.wake();
     }
 
-    /// Resolves when it is not paused, and no more than so many bytes are on their way out and back.
+    /// Resolves when it is not paused, and at most `most` bytes are on their way out and back.
     pub async fn may_go_on(&self, most: u64) {
         poll_fn(|context| {
             self.changed.register(context.waker());
@@ -156,27 +173,38 @@ impl Row {
     }
 
     fn cancel_or_remove(&self) {
+        if !self.remove_if_ended() {
+            self.abort.abort();
+        }
+    }
+
+    /// Removes it, unless it is under way. Returns whether it is removed.
+    pub fn remove_if_ended(&self) -> bool {
         if !self.has_ended.get() {
-            return self.abort.abort();
+            return false;
         }
         if let Some(url) = self.url.take() {
             let _ = Url::revoke_object_url(&url);
         }
+        let has_focus = document().active_element().is_some_and(|active| self.element.contains(Some(&active)));
         self.element.remove();
-        let _ = page::element::<HtmlElement>("file").focus();
+        if has_focus {
+            let _ = element::<HtmlElement>("file").focus();
+        }
         drop(self.listeners.take());
+        true
     }
 
     fn show_outcome(&self, outcome: Outcome) {
         let Outcome { here, there, blob } = outcome;
         show_in(&self.part(".hash-here"), &here);
         show_in(&self.part(".hash-there"), &there);
-        hide(&self.part(".hashes"), false);
+        hide(&self.part(".more"), false);
         let (verdict, is) = match (here == there, self.is_reported()) {
             (true, false) => ("The same came back.", Is::Good),
-            (true, true) => ("The server has the same.", Is::Good),
-            (false, false) => ("Not the same came back.", Is::Bad),
-            (false, true) => ("The server has something else.", Is::Bad),
+            (true, true) => ("The server received the same.", Is::Good),
+            (false, false) => ("The data came back changed.", Is::Bad),
+            (false, true) => ("The server received other data.", Is::Bad),
         };
         show_in(&self.part(".status"), &size(self.blob.len()));
         self.show_end(verdict, is);
@@ -201,11 +229,29 @@ impl Row {
         self.url.replace(Some(url));
     }
 
+    fn show_failure(&self, problem: &str, is: Is) {
+        show_in(&self.part(".status"), &format!("{} of {} sent", size(self.sent.get()), size(self.blob.len())));
+        self.show_end(problem, is);
+    }
+
     fn show_end(&self, verdict: &str, is: Is) {
         self.has_ended.set(true);
-        hide(&self.part(".pause"), true);
-        hide(&self.part("progress"), is == Is::Good);
+        let _ = self.element.class_list().add_1("ended");
+        for part in [".pause", "progress", ".percent"] {
+            hide(&self.part(part), true);
+        }
         self.label(".cancel", "Remove");
         show_verdict(&self.part(".verdict"), verdict, is);
+        self.place_again();
+    }
+
+    /// Moves it to the files that have ended, without taking the focus from its button.
+    fn place_again(&self) {
+        let active = document().active_element().filter(|active| self.element.contains(Some(active)));
+        self.element.remove();
+        self.place();
+        if active.is_some() {
+            let _ = part::<HtmlElement>(&self.element, ".cancel").focus();
+        }
     }
 }

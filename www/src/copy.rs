@@ -1,0 +1,32 @@
+//! Buttons that copy the code beside them.
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Element, Event};
+
+use crate::frame::sleep;
+use crate::page::{document, on, show_in};
+
+/// How long a button shows that it has copied, in milliseconds.
+const SHOWN: i32 = 2_000;
+
+/// Connects all buttons of the class `copy`.
+pub fn start() {
+    on(&document(), "click", |event: Event| {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        if let Some(button) = target.filter(|target| target.class_list().contains("copy")) {
+            spawn_local(copy(button));
+        }
+    });
+}
+
+async fn copy(button: Element) {
+    let code = button.parent_element().and_then(|parent| parent.query_selector("code").ok().flatten());
+    let text = code.and_then(|code| code.text_content()).unwrap_or_default();
+    let clipboard = gloo_utils::window().navigator().clipboard();
+    // Browsers have a clipboard only for pages from this machine or over TLS.
+    let is_copied = !clipboard.is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok();
+    show_in(&button, if is_copied { "Copied" } else { "Not copied" });
+    sleep(SHOWN).await;
+    show_in(&button, "Copy");
+}

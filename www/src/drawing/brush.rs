@@ -1,0 +1,35 @@
+//! What one draws with: a colour and a width, as the controls say.
+
+use web_sys::{Event, EventTarget};
+
+use crate::page::{self, check, element, on, set, show, value};
+
+/// A colour in CSS, and a width in pixels of the canvas.
+pub struct Brush {
+    pub colour: String,
+    pub width: f64,
+}
+
+/// Connects the controls.
+pub fn start() {
+    on(&element::<EventTarget>("brush"), "input", |_: Event| show("brush-size", &format!("{} px", value("brush"))));
+    on(&element::<EventTarget>("own-colour"), "input", |_: Event| {
+        set(&element("swatch-own"), "style", &format!("--swatch: {}", value("own-colour")));
+        check("own", true);
+    });
+}
+
+impl Brush {
+    /// The brush that the controls say.
+    pub fn chosen() -> Self {
+        Self { colour: colour(), width: value("brush").parse().unwrap_or(5.0) }
+    }
+}
+
+fn colour() -> String {
+    let chosen = page::document().query_selector("input[name=colour]:checked").expect("the selector is valid");
+    match chosen.and_then(|chosen| chosen.get_attribute("value")) {
+        Some(colour) if !colour.is_empty() => colour,
+        _ => value("own-colour"),
+    }
+}

@@ -1,0 +1,249 @@
+//! The connection that drawings and messages share.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use wasm_bindgen_futures::spawn_local;
+use wasm_websocket::{
+    BinaryType, CloseCode, CloseEvent, CloseReason, Connecting, Error, Message, Options, Payload, ReadyState, Receiver,
+    Sender,
+};
+
+use crate::log::{Kind, Log};
+use crate::meter::{Meter, Watched};
+use crate::task::Task;
+
+/// A handle of the connection. The cards have one each.
+#[derive(Clone)]
+pub struct Link(Rc<Shared>);
+
+struct Shared {
+    log: Log,
+    meter: Meter,
+    open: RefCell<Option<Open>>,
+    /// What to do with the echo of each binary message that was sent, in order. Texts have no entry: no text is the echo of a
+    /// binary message.
+    awaited: RefCell<VecDeque<Option<OnEcho>>>,
+    /// Connects, receives, and tells how the connection ended.
+    task: RefCell<Option<Task>>,
+    listeners: RefCell<Vec<Listener>>,
+}
+
+/// Both halves of the connection.
+struct Open {
+    sender: Sender,
+    /// Shared by the task that receives and the choice of the binary type.
+    receiver: Rc<RefCell<Receiver>>,
+    _watched: Watched,
+}
+
+/// What to call when the state changes.
+type Listener = Box<dyn Fn(&State)>;
+
+/// What to do with an echo.
+type OnEcho = Box<dyn FnOnce(Message) -> LocalBoxFuture<'static, ()>>;
+
+/// What the connection is doing.
+pub enum State {
+    Connecting,
+    Open { protocol: String, extensions: String },
+    Closing,
+    Closed(End),
+}
+
+/// How the connection ended.
+pub enum End {
+    Closed(CloseEvent),
+    Failed(Error),
+    /// The page connects anew, or the user gave up while it was connecting.
+    Dropped,
+}
+
+impl State {
+    /// The name that the standard has for it.
+    pub fn name(&self) -> String {
+        let state = match self {
+            Self::Connecting => ReadyState::Connecting,
+            Self::Open { .. } => ReadyState::Open,
+            Self::Closing => ReadyState::Closing,
+            Self::Closed(_) => ReadyState::Closed,
+        };
+        state.to_string()
+    }
+}
+
+impl Link {
+    pub fn new(log: &Log, meter: &Meter) -> Self {
+        Self(Rc::new(Shared {
+            log: log.clone(),
+            meter: meter.clone(),
+            open: RefCell::default(),
+            awaited: RefCell::default(),
+            task: RefCell::default(),
+            listeners: RefCell::default(),
+        }))
+    }
+
+    /// Calls `listener` when the state changes.
+    pub fn on_state(&self, listener: impl Fn(&State) + 'static) {
+        self.0.listeners.borrow_mut().push(Box::new(listener));
+    }
+
+    // region: connect
+    /// Connects. The connection that was there is dropped, which closes it.
+    pub fn connect(&self, url: &str, options: &Options) {
+        self.drop_connection("dropped for a new connection");
+        self.0.log.add(Kind::Connect, None, url);
+        self.tell(&State::Connecting);
+        let (link, connecting) = (self.clone(), options.connect(url));
+        self.0.task.replace(Some(Task::spawn(async move {
+            let ended = link.receive(connecting).await;
+            link.end(ended.map_or_else(End::Failed, End::Closed));
+        })));
+    }
+
+    /// Receives until the connection has ended, and returns how it ended.
+    async fn receive(&self, connecting: Connecting) -> Result<CloseEvent, Error> {
+        let stream = connecting.await?;
+        let state = State::Open { protocol: stream.protocol(), extensions: stream.extensions() };
+        let (sender, receiver) = stream.split();
+        let (closed, receiver) = (sender.closed(), Rc::new(RefCell::new(receiver)));
+        self.keep(sender, receiver.clone());
+        self.opened(&state);
+        // Borrowed only while it is polled, so that its binary type can be chosen at any time.
+        while let Some(message) = poll_fn(|context| receiver.borrow_mut().poll_next_unpin(context)).await {
+            match message {
+                Err(Error::Unclean(_)) => break, // lost: `closed` has the event
+                message => self.received(message?).await,
+            }
+        }
+        closed.await
+    }
+
+    /// Sends a message of `bytes` bytes, unless the sender would have to wait.
+    fn send(&self, message: impl Payload, bytes: u64, what: &str) -> Result<(), Error> {
+        let open = self.0.open.borrow();
+        let sender = open.as_ref().map(|open| &open.sender).ok_or(Error::NotOpen(ReadyState::Closed))?;
+        sender.try_send(message)?;
+        self.0.meter.sent(bytes);
+        self.0.log.add(Kind::Sent, Some(bytes), what);
+        Ok(())
+    }
+    // endregion
+
+    pub fn send_text(&self, text: &str) -> Result<(), Error> {
+        self.send(text, text.len() as u64, &format!("text: {text}"))
+    }
+
+    pub fn send_binary(&self, message: impl Payload, bytes: u64, what: &str) -> Result<(), Error> {
+        self.send(message, bytes, what)?;
+        self.0.awaited.borrow_mut().push_back(None);
+        Ok(())
+    }
+
+    /// Sends a binary message, and calls `on_echo` with the message that comes back for it. Later messages wait until it returns.
+    pub fn send_for_echo<F: Future<Output = ()> + 'static>(
+        &self,
+        message: impl Payload,
+        bytes: u64,
+        what: &str,
+        on_echo: impl FnOnce(Message) -> F + 'static,
+    ) -> Result<(), Error> {
+        self.send(message, bytes, what)?;
+        self.0.awaited.borrow_mut().push_back(Some(Box::new(move |message| Box::pin(on_echo(message)))));
+        Ok(())
+    }
+
+    /// Closes, with a code and a reason or without. A connection that is not yet open is dropped.
+    pub fn close(&self, frame: Option<(CloseCode, CloseReason)>) {
+        let sender = self.0.open.borrow().as_ref().map(|open| open.sender.clone());
+        let Some(mut sender) = sender else { return self.drop_connection("given up while connecting") };
+        spawn_local(async move {
+            // How it ends, the task that receives tells.
+            let _ = match frame {
+                None => sender.close().await,
+                Some((code, reason)) => sender.close_with(code, reason).await,
+            };
+        });
+        self.0.log.add(Kind::Closing, None, "waiting for the server’s answer");
+        self.tell(&State::Closing);
+    }
+
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        if let Some(open) = &*self.0.open.borrow() {
+            open.receiver.borrow().set_binary_type(binary_type);
+        }
+    }
+
+    fn keep(&self, sender: Sender, receiver: Rc<RefCell<Receiver>>) {
+        let _watched = self.0.meter.watch(&sender);
+        self.0.open.replace(Some(Open { sender, receiver, _watched }));
+    }
+
+    fn opened(&self, state: &State) {
+        if let State::Open { protocol, extensions } = state {
+            let detail = format!("subprotocol: {}, extensions: {}", or_none(protocol), or_none(extensions));
+            self.0.log.add(Kind::Open, None, &detail);
+        }
+        self.tell(state);
+    }
+
+    async fn received(&self, message: Message) {
+        self.0.meter.received(message.len());
+        self.0.log.message(Kind::Received, &message);
+        if message.as_text().is_some() {
+            return;
+        }
+        let awaited = self.0.awaited.borrow_mut().pop_front();
+        if let Some(Some(on_echo)) = awaited {
+            on_echo(message).await;
+        }
+    }
+
+    /// Drops the connection, if there is one.
+    fn drop_connection(&self, why: &str) {
+        if self.0.task.borrow().is_some() {
+            self.0.log.add(Kind::Close, None, why);
+            self.end(End::Dropped);
+        }
+    }
+
+    fn end(&self, end: End) {
+        self.0.open.take();
+        self.0.task.take();
+        self.0.awaited.take();
+        match &end {
+            End::Closed(event) => self.0.log.add(Kind::Close, None, &describe(event)),
+            End::Failed(error) => self.0.log.add(Kind::Problem, None, &error.to_string()),
+            End::Dropped => {}
+        }
+        self.tell(&State::Closed(end));
+    }
+
+    fn tell(&self, state: &State) {
+        self.0.listeners.borrow().iter().for_each(|listener| listener(state));
+    }
+}
+
+/// What the server selected, or that it selected nothing.
+pub fn or_none(selected: &str) -> &str {
+    if selected.is_empty() { "none" } else { selected }
+}
+
+/// Describes how a connection was closed.
+pub fn describe(event: &CloseEvent) -> String {
+    format!("{event} – {}", if event.was_clean { "clean" } else { "not clean" })
+}
+
+/// Explains why a message was not sent.
+pub fn explain(error: &Error) -> String {
+    match error {
+        Error::NotOpen(_) => "There is no open connection: connect first.".into(),
+        Error::Full => "Too many bytes are unsent: wait a moment, or see what the server does with them.".into(),
+        error => error.to_string(),
+    }
+}

@@ -1,0 +1,128 @@
+//! The account of a connection that comes back: what has become of every message.
+
+use std::collections::VecDeque;
+
+use wasm_websocket::reconnect::Counts;
+
+/// What has become of a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fate {
+    Queued,
+    Unconfirmed,
+    Confirmed,
+    /// And the user has not decided what becomes of it.
+    InDoubt,
+    /// In doubt, and the user has sent it again or forgotten it.
+    Decided,
+    Dropped,
+}
+
+/// How many messages are kept. Of older ones that were confirmed or dropped, the counts remain.
+const MOST_KEPT: usize = 200;
+
+/// The messages that were accepted, by the numbers that the crate gave them, in order.
+#[derive(Default)]
+pub struct Account {
+    messages: VecDeque<(u64, Fate)>,
+    /// How many were confirmed and dropped of those that are no longer kept.
+    confirmed: u64,
+    dropped: u64,
+}
+
+impl Account {
+    /// Adds the message that was accepted last.
+    pub fn add(&mut self, number: u64) {
+        self.messages.push_back((number, Fate::Queued));
+    }
+
+    /// Records that messages are in doubt.
+    pub fn doubt(&mut self, number: u64) {
+        self.messages.iter_mut().filter(|(other, _)| *other == number).for_each(|(_, fate)| *fate = Fate::InDoubt);
+    }
+
+    /// Records that the user has decided what becomes of the messages in doubt.
+    pub fn decide(&mut self) {
+        let in_doubt = self.messages.iter_mut().filter(|(_, fate)| *fate == Fate::InDoubt);
+        in_doubt.for_each(|(_, fate)| *fate = Fate::Decided);
+    }
+
+    /// Works out from the counts what has become of the others: messages leave the queue, and are confirmed, in order.
+    pub fn settle(&mut self, counts: &Counts) {
+        let dropped = counts.dropped.saturating_sub(self.dropped + self.count(Fate::Dropped));
+        self.turn(dropped, &[Fate::Queued], Fate::Dropped);
+        let confirmed = counts.confirmed.saturating_sub(self.confirmed + self.count(Fate::Confirmed));
+        self.turn(confirmed, &[Fate::Unconfirmed, Fate::Queued], Fate::Confirmed);
+        let unconfirmed = counts.unconfirmed.saturating_sub(self.count(Fate::Unconfirmed));
+        self.turn(unconfirmed, &[Fate::Queued], Fate::Unconfirmed);
+        self.forget_old();
+    }
+
+    fn forget_old(&mut self) {
+        while self.messages.len() > MOST_KEPT {
+            match self.messages.front() {
+                Some((_, Fate::Confirmed)) => self.confirmed += 1,
+                Some((_, Fate::Dropped)) => self.dropped += 1,
+                Some((_, Fate::Decided)) => {}
+                _ => break, // it may still change
+            }
+            self.messages.pop_front();
+        }
+    }
+
+    /// Turns the oldest messages with one of some fates to another fate.
+    fn turn(&mut self, messages: u64, from: &[Fate], to: Fate) {
+        let turned = self.messages.iter_mut().filter(|(_, fate)| from.contains(fate));
+        turned.take(messages as usize).for_each(|(_, fate)| *fate = to);
+    }
+
+    fn count(&self, fate: Fate) -> u64 {
+        self.messages.iter().filter(|(_, other)| *other == fate).count() as u64
+    }
+
+    /// The messages and their fates.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, Fate)> {
+        self.messages.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts([dropped, confirmed, unconfirmed]: [u64; 3]) -> Counts {
+        let mut counts = Counts::default();
+        (counts.dropped, counts.confirmed, counts.unconfirmed) = (dropped, confirmed, unconfirmed);
+        counts
+    }
+
+    fn fates(account: &Account) -> Vec<Fate> {
+        account.iter().map(|(_, fate)| fate).collect()
+    }
+
+    #[test]
+    fn every_message_has_the_fate_that_the_counts_say() {
+        use Fate::{Confirmed, Decided, Dropped, InDoubt, Queued, Unconfirmed};
+        let mut account = Account::default();
+        (1..=4).for_each(|number| account.add(number));
+        account.settle(&counts([0, 0, 2]));
+        assert_eq!(fates(&account), [Unconfirmed, Unconfirmed, Queued, Queued]);
+        account.settle(&counts([0, 1, 1]));
+        assert_eq!(fates(&account), [Confirmed, Unconfirmed, Queued, Queued]);
+        account.doubt(2);
+        account.settle(&counts([1, 1, 0]));
+        assert_eq!(fates(&account), [Confirmed, InDoubt, Dropped, Queued]);
+        account.decide();
+        account.settle(&counts([1, 2, 0]));
+        assert_eq!(fates(&account), [Confirmed, Decided, Dropped, Confirmed]);
+    }
+
+    #[test]
+    fn old_messages_are_forgotten_but_counted() {
+        let mut account = Account::default();
+        (1..=1_000).for_each(|number| account.add(number));
+        account.settle(&counts([0, 900, 0]));
+        assert_eq!(account.iter().next(), Some((801, Fate::Confirmed)));
+        account.settle(&counts([0, 901, 0]));
+        assert_eq!(account.iter().find(|(_, fate)| *fate == Fate::Queued), Some((902, Fate::Queued)));
+    }
+}

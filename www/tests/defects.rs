@@ -1,0 +1,308 @@
+//! Defects that the page had. Many are looked for on one page, since starting a browser takes longer than all of them.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use wasm_websocket_browser::{Page, server, with_page, with_page_at};
+
+use crate::{Demo, failed_connections, none};
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn the_page_opens_connected_and_drawn() -> Result<()> {
+    with_page(none, async |page: &Page| {
+        page.find("#state[data-state=open]").await?;
+        page.find("#drawing-verdict[data-is=good]").await?;
+        ensure!(page.pixels("canvas").await? == page.pixels("echo").await?, "the sample has not come back");
+        let colours =
+            page.pixels("echo").await?.chunks(4).map(<[u8]>::to_vec).collect::<std::collections::HashSet<_>>();
+        ensure!(colours.len() > 5, "the sample has {} colours", colours.len());
+        is_seen(page, "#disconnect", true).await?;
+        is_seen(page, "#connect", false).await?;
+        copies(page).await?;
+        controls_are_named_and_large(page).await?;
+        colours_and_widths_follow_the_controls(page).await?;
+        other_fingers_and_buttons_draw_nothing(page).await
+    })
+    .await
+}
+
+async fn is_seen(page: &Page, selector: &str, is_seen: bool) -> Result<()> {
+    let shown = page.run(&format!("return document.querySelector('{selector}').checkVisibility();")).await?;
+    ensure!(shown == json!(is_seen), "{selector}: {shown}");
+    Ok(())
+}
+
+async fn copies(page: &Page) -> Result<()> {
+    page.run("navigator.clipboard.writeText = async text => { window.copied = text; };").await?;
+    page.click(".cargo .copy").await?;
+    page.shows(".cargo .copy", "Copied").await?;
+    let copied = page.run("return window.copied;").await?;
+    ensure!(copied == json!("cargo add wasm-websocket"), "{copied}");
+    Ok(())
+}
+
+/// No two buttons have the same name, and a finger hits each swatch.
+async fn controls_are_named_and_large(page: &Page) -> Result<()> {
+    let names = page
+        .run(
+            "const buttons = [...document.querySelectorAll('button')];
+            const names = buttons.map(button => button.getAttribute('aria-label') ?? button.textContent);
+            return names.filter((name, index) => names.indexOf(name) != index);",
+        )
+        .await?;
+    ensure!(names == json!([]), "buttons share names: {names}");
+    let smallest = page
+        .run(
+            "const swatches = [...document.querySelectorAll('.swatches label')].map(label => label.getBoundingClientRect());
+            return Math.min(...swatches.flatMap(({ width, height }) => [width, height]));",
+        )
+        .await?;
+    ensure!(smallest.as_f64().is_some_and(|pixels| pixels >= 44.0), "a swatch has {smallest} pixels");
+    ensure!(page.count("[role=log]").await? == 0, "every line of the log is announced");
+    Ok(())
+}
+
+async fn colours_and_widths_follow_the_controls(page: &Page) -> Result<()> {
+    let chosen = page
+        .run(
+            "const input = (id, value) => {
+                const field = document.getElementById(id);
+                field.value = value;
+                field.dispatchEvent(new Event('input', { bubbles: true }));
+            };
+            input('own-colour', '#123456');
+            input('brush', 30);
+            const swatch = getComputedStyle(document.getElementById('swatch-own'), '::before').backgroundColor;
+            return [document.getElementById('own').checked, swatch, document.getElementById('brush-size').textContent];",
+        )
+        .await?;
+    ensure!(chosen == json!([true, "rgb(18, 52, 86)", "30 px"]), "{chosen}");
+    page.click("#clear-drawing").await?;
+    page.draw(&[(-50.0, 0.0), (50.0, 0.0)]).await?;
+    let drawn = page.pixels("canvas").await?;
+    ensure!(drawn.chunks(4).any(|pixel| pixel == [0x12, 0x34, 0x56, 255]), "another colour was drawn");
+    Ok(())
+}
+
+/// Only the first pointer draws, and only with its main button.
+async fn other_fingers_and_buttons_draw_nothing(page: &Page) -> Result<()> {
+    page.click("#clear-drawing").await?;
+    let rows = page
+        .run(
+            "const canvas = document.querySelector('#canvas'), { left, top } = canvas.getBoundingClientRect();
+            canvas.setPointerCapture = () => {}; // which these pointers have not
+            const pointer = (type, pointerId, x, y, button = 0) => canvas.dispatchEvent(new PointerEvent(type, {
+                pointerId, button, clientX: left + x, clientY: top + y, bubbles: true,
+            }));
+            pointer('pointerdown', 7, 40, 150, 2); // the right button
+            pointer('pointermove', 7, 200, 150, -1);
+            pointer('pointerup', 7, 200, 150, 2);
+            pointer('pointerdown', 8, 40, 40);
+            pointer('pointerdown', 9, 40, 150);
+            for (const x of [80, 120, 160]) {
+                pointer('pointermove', 8, x, 40, -1);
+                pointer('pointermove', 9, x, 150, -1);
+            }
+            pointer('pointerup', 9, 160, 150);
+            pointer('pointermove', 8, 200, 40, -1);
+            pointer('pointerup', 8, 200, 40);
+            pointer('pointermove', 8, 200, 150, -1);
+            const scale = canvas.width / canvas.clientWidth;
+            const inked = y => {
+                const { data } = canvas.getContext('2d').getImageData(0, Math.round(y * scale), canvas.width, 1);
+                return data.filter((byte, index) => index % 4 == 0 && byte != 255).length;
+            };
+            return [inked(40) > 0, inked(95) > 0, inked(150) > 0];",
+        )
+        .await?;
+    ensure!(rows == json!([true, false, false]), "what is drawn by the first finger, between, and by others: {rows}");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn nothing_old_is_shown() -> Result<()> {
+    with_page(failed_connections, async |page: &Page| {
+        page.starts().await?;
+        verdicts_are_of_this_connection(page).await?;
+        closes_are_logged(page).await?;
+        peers_bring_their_subprotocols(page).await?;
+        the_log_is_bounded(page).await?;
+        faults_are_asked_for_only_if_they_are_possible(page).await?;
+        files_end_as_they_should(page).await?;
+        folders_are_sent(page).await?;
+        many_files_keep_their_place(page).await
+    })
+    .await
+}
+
+/// No verdict stands when it is no longer true, and no text is taken for a drawing.
+async fn verdicts_are_of_this_connection(page: &Page) -> Result<()> {
+    page.find("#drawing-verdict[data-is=good]").await?;
+    page.click("#disconnect").await?;
+    page.find("#state[data-state=closed]").await?;
+    is_seen(page, "#connect", true).await?;
+    is_seen(page, "#disconnect", false).await?;
+    for (button, problem) in [("#send-drawing", "#drawing-problem"), ("#message-form button", "#message-problem")] {
+        page.click(button).await?;
+        page.shows(problem, "There is no open connection: connect first.").await?;
+    }
+    page.connect("/sink", "open").await?;
+    for problem in ["#drawing-problem", "#message-problem"] {
+        page.find(&format!("{problem}[hidden]")).await?;
+    }
+    ensure!(page.text("#drawing-verdict").await?.is_empty(), "the verdict of another connection stands");
+    page.click("#send-drawing").await?;
+    page.shows("#drawing-verdict", "Sent. Nothing has come back yet.").await?;
+    ensure!(page.send_text("report").await?.contains("sha256"), "the sink reports nothing");
+    page.shows("#drawing-verdict", "Sent. Nothing has come back yet.").await?;
+    ensure!(page.text("#round-trip").await? == "–", "a text is taken for the drawing");
+
+    page.connect("/flip", "open").await?;
+    page.click("#send-drawing").await?;
+    page.shows("#drawing-verdict", "1 pixel came back changed.").await?;
+    page.find("#difference:not([hidden])").await.map(drop)
+}
+
+async fn closes_are_logged(page: &Page) -> Result<()> {
+    page.click("#clear-log").await?;
+    page.connect("/echo", "open").await?;
+    page.shows("#log [data-kind=close]", "dropped for a new connection").await
+}
+
+/// A peer that selects a subprotocol must be offered it. The address of the page keeps both.
+async fn peers_bring_their_subprotocols(page: &Page) -> Result<()> {
+    page.choose("#peer", "/protocol/chat.v2").await?;
+    is_seen(page, "#connect", true).await?;
+    page.click("#connect").await?;
+    page.find("#state[data-state=open]").await?;
+    page.shows("#protocol", "chat.v2").await?;
+    let kept = page.run("return [...new URL(location).searchParams];").await?;
+    ensure!(
+        kept == json!([["url", format!("ws://{}/protocol/chat.v2", server()?)], ["protocols", "chat.v2"]]),
+        "{kept}"
+    );
+    page.choose("#peer", "/echo").await?;
+    page.click("#connect").await?;
+    page.shows("#protocol", "none").await?;
+    ensure!(page.run("return location.search;").await? == json!(""), "the default is kept in the address");
+    Ok(())
+}
+
+/// Neither a long text nor many lines make it high.
+async fn the_log_is_bounded(page: &Page) -> Result<()> {
+    page.find("#state[data-state=open]").await?;
+    page.run("document.querySelector('#message').value = 'x'.repeat(300_000);").await?;
+    page.click("#message-form button").await?;
+    page.shows("#log", "300.0 kB").await?;
+    let longest = page
+        .run("return Math.max(...[...document.querySelectorAll('#log li')].map(line => line.textContent.length));")
+        .await?;
+    ensure!(longest.as_u64().is_some_and(|longest| longest < 300), "a line has {longest} characters");
+    Ok(())
+}
+
+/// An empty reason is none, and one that fits no Close frame is refused.
+async fn faults_are_asked_for_only_if_they_are_possible(page: &Page) -> Result<()> {
+    page.fill("#fault-reason", "").await?;
+    page.click("#try-close").await?;
+    page.shows("#verdict-close:not([data-is=bad])", "4001").await?;
+    page.fill("#fault-reason", &"€".repeat(42)).await?;
+    page.click("#try-close").await?;
+    page.shows("#verdict-close[data-is=bad]", "a close reason of 126 bytes is too long; use 123 at most").await
+}
+
+async fn files_end_as_they_should(page: &Page) -> Result<()> {
+    page.choose("#file-peer", "/reset").await?;
+    page.drop_files("#drop", &[("empty.txt", "text/plain", "")]).await?;
+    page.shows(".file .verdict[data-is=bad]", "The connection ended before all came back: 1006").await?;
+    page.choose("#file-peer", "/echo").await?;
+    page.drop_files("#drop", &[("empty.txt", "text/plain", "")]).await?;
+    page.shows(".file:first-child .verdict[data-is=good]", "The same came back.").await?;
+    for status in page.run(STATUSES).await?.as_array().context("no statuses")? {
+        ensure!(!status.to_string().contains("left"), "an ended file is {status}");
+    }
+    page.click("#clear-files").await?;
+    ensure!(page.count(".file").await? == 0, "they are still there");
+    Ok(())
+}
+
+const STATUSES: &str = "return [...document.querySelectorAll('.file .status')].map(status => status.textContent);";
+
+/// A folder in a folder. WebDriver cannot drop any, so these are objects that look like the browser's.
+async fn folders_are_sent(page: &Page) -> Result<()> {
+    page.run(
+        "const file = name => ({ isDirectory: false, file: found => found(new File([name], name)) });
+        const folder = entries => ({
+            isDirectory: true,
+            createReader: () => ({ readEntries: found => found(entries.splice(0, 2)) }),
+        });
+        const inner = folder([file('c.txt')]);
+        const outer = folder([file('a.txt'), file('b.txt'), inner]);
+        const item = { webkitGetAsEntry: () => outer, getAsFile: () => { throw Error('a folder is no file'); } };
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        event.dataTransfer = { items: [item] };
+        document.querySelector('#drop').dispatchEvent(event);",
+    )
+    .await?;
+    for name in ["a.txt", "b.txt", "c.txt"] {
+        page.shows("#files-list", name).await?;
+    }
+    page.find(".file:nth-child(3) .verdict[data-is=good]").await.map(drop)
+}
+
+/// Many files need no more room than few, and those under way are on top.
+async fn many_files_keep_their_place(page: &Page) -> Result<()> {
+    let height = "return document.documentElement.scrollHeight;";
+    let before = page.run(height).await?;
+    let names: Vec<_> = (0..27).map(|number| format!("{number}.txt")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "text/plain", "content")).collect();
+    page.drop_files("#drop", &files).await?;
+    page.find(".file:nth-child(30) .verdict[data-is=good]").await?;
+    ensure!(page.run(height).await? == before, "the page has grown");
+    let large = tempfile::Builder::new().prefix("large-").tempfile()?;
+    large.as_file().set_len(2_000_000_000)?;
+    page.choose("#file-peer", "/echo").await?;
+    page.find("#file").await?.send_keys(&large.path().to_string_lossy()).await?;
+    page.shows(".file:first-child .percent", "%").await?;
+    page.click(".file:first-child .cancel").await?;
+    page.shows(".file:first-child .verdict", "Cancelled.").await?;
+    page.shows(".file:first-child .status", "of 2.00 GB sent").await
+}
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_page_without_traffic_rests() -> Result<()> {
+    // Where nothing is sent, so that there is nothing to plot.
+    let url = format!("http://{0}/?url=ws://{0}/fault/half-open", server()?);
+    with_page_at(&url, none, async |page: &Page| {
+        page.find("#state[data-state=open]").await?;
+        page.shows("#log-count", "2 lines").await?;
+        let woken = page.run(WAKE_UPS).await?;
+        ensure!(woken == json!([0, 0]), "timers that were set, and changes of the page, in 2 seconds: {woken}");
+        compressed(page).await
+    })
+    .await
+}
+
+const WAKE_UPS: &str = "
+    const counts = [0, 0], wait = setTimeout;
+    window.setTimeout = (...timer) => { counts[0]++; return wait(...timer); };
+    const changes = new MutationObserver(records => counts[1] += records.length);
+    changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    await new Promise(resolve => wait(resolve, 2000));
+    return counts;";
+
+/// The server sends what it serves compressed.
+async fn compressed(page: &Page) -> Result<()> {
+    let share = page
+        .run(
+            "const files = performance.getEntriesByType('resource').filter(({ decodedBodySize }) => decodedBodySize > 9999);
+            const sum = name => files.reduce((sum, file) => sum + file[name], 0);
+            return [sum('encodedBodySize'), sum('decodedBodySize')];",
+        )
+        .await?;
+    let (sent, size) = (share[0].as_f64().context("no size")?, share[1].as_f64().context("no size")?);
+    ensure!(sent < 0.6 * size, "the page's {size} bytes are sent in {sent}");
+    Ok(())
+}
