@@ -22,9 +22,9 @@ use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::behaviour;
+use crate::connection::Breaker;
 use crate::fault::Fault;
 use crate::records::{Records, lock};
-use crate::stream::websocket_stream::connection::Breaker;
 use crate::upgrade::{self, WebSocket};
 
 /// How many connections may meet a fault, and how many do unless the query says otherwise.

@@ -36,7 +36,7 @@ use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::behaviour;
-use crate::stream::websocket_stream::connection::Breaker;
+use crate::connection::Breaker;
 use crate::upgrade::{self, WebSocket};
 
 /// How long a scheduled fault lets the client wait.

@@ -31,7 +31,7 @@ use clap::Parser;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::stream::websocket_stream::connection::{Breaker, Listener};
+use crate::connection::{Breaker, Listener};
 
 /// The peer of wasm-websocket's tests and demo: one behaviour per URL path.
 #[derive(Parser)]

@@ -18,9 +18,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::behaviour::{self, MAX_FLOOD};
 use crate::chat::Member;
+use crate::connection::Breaker;
 use crate::peers::PEERS;
 use crate::records::MAX_KEY;
-use crate::stream::websocket_stream::connection::Breaker;
 use crate::upgrade::MAX_MESSAGE;
 use crate::{chaos, chat, fault, frames, sink, upgrade};
 

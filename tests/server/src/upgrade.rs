@@ -15,8 +15,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::connection::Connection;
 use crate::count::Counted;
-use crate::stream::websocket_stream::connection::Connection;
 
 /// What a client may send in one message, in bytes. The demo sends whole files.
 pub const MAX_MESSAGE: usize = 64 << 20;
