@@ -53,6 +53,8 @@ impl WebSocketStream {
     }
 
     /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
+    ///
+    /// What is sent on it directly does not wait, and makes others wait only when the buffer is looked at the next time.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }

@@ -31,18 +31,26 @@ pub(crate) struct Line {
 
 /// The next look at the socket, and the amount that the last look found.
 ///
-/// No event tells that `bufferedAmount` has fallen, so it is polled: in the next turn of the event loop, then after 4, 8, 16, 32
-/// and every further 50 ms, and from the beginning when it has fallen.
+/// No event tells that `bufferedAmount` has fallen, so it is polled: in the next [`TURNS`] turns of the event loop, then after 4,
+/// 8, 16, 32 and every further 50 ms, and from the beginning when it has fallen.
 struct Look {
-    /// None for the first look, which comes in the next turn of the event loop.
+    /// None for a look in the next turn of the event loop.
     _alarm: Option<Alarm>,
-    /// In milliseconds.
-    delay: u32,
+    /// The number of looks before this one that found no fewer bytes than the look before.
+    step: u32,
     amount: u64,
 }
 
+/// Where the network takes megabytes in a millisecond, a timer would be most of what sending takes.
+const TURNS: u32 = 16;
+/// In milliseconds.
 const SHORTEST_DELAY: u32 = 4;
 const LONGEST_DELAY: u32 = 50;
+
+/// Returns the milliseconds before a look; 0 for the next turn.
+fn delay(step: u32) -> u32 {
+    if step < TURNS { 0 } else { (SHORTEST_DELAY << (step - TURNS).min(4)).min(LONGEST_DELAY) }
+}
 
 /// A place in the line. Dropping it gives up the place and the turn.
 #[derive(Default)]
@@ -52,33 +60,33 @@ impl Connection {
     /// Returns whether a sender that has no place may send: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
         let line = &mut *self.line();
-        !line.places.has_sender() && self.is_below_high(line, self.socket().buffered_amount())
+        !line.places.has_sender() && self.socket().has_at_most(self.highest(line))
     }
 
     /// Resolves when it is the caller's turn to send, or with the state of a socket that is not open.
     ///
     /// The caller keeps its place until `wait` is dropped, so that its message goes out before the next sender's turn.
     pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
-        let (state, amount) = self.socket().look();
+        let state = self.socket().ready_state();
         if state != ReadyState::Open {
             *wait = Wait::default();
             return Poll::Ready(Err(state));
         }
         let mut line = self.line();
         let whose = line.places.turn(wait.id());
-        let has_room = if line.places.wants_room() && whose != Whose::Missed {
-            amount <= line.low_water_mark
+        let most = if line.places.wants_room() && whose != Whose::Missed {
+            line.low_water_mark
         } else {
-            self.is_below_high(&mut line, amount)
+            self.highest(&mut line)
         };
-        if whose != Whose::Anothers && has_room {
+        if whose != Whose::Anothers && self.socket().has_at_most(most) {
             if whose == Whose::Own {
                 line.places.comes(wait.id());
             }
             return Poll::Ready(Ok(()));
         }
         drop(line);
-        self.enter(context, wait, WaitsFor::Turn, amount);
+        self.enter(context, wait, WaitsFor::Turn);
         Poll::Pending
     }
 
@@ -87,8 +95,8 @@ impl Connection {
         let result = match self.socket().look() {
             // The state comes first: after the end `bufferedAmount` does not fall, or, in Chromium, is 0 with everything unsent.
             (ReadyState::Open, 0) => Ok(()),
-            (ReadyState::Open, amount) => {
-                self.enter(context, wait, WaitsFor::EmptyBuffer, amount);
+            (ReadyState::Open, _) => {
+                self.enter(context, wait, WaitsFor::EmptyBuffer);
                 return Poll::Pending;
             }
             (state, _) if self.socket().may_have_unsent() => Err(state),
@@ -119,7 +127,7 @@ impl Connection {
     pub fn look_in_turn(self: &Rc<Self>) {
         let mut line = self.line();
         let is_hinted = take(&mut line.is_hinted);
-        let late_by = line.look.as_ref().is_some_and(|look| look.delay == 0).then_some(0.0);
+        let late_by = line.look.as_ref().is_some_and(|look| delay(look.step) == 0).then_some(0.0);
         drop(line);
         if is_hinted || late_by.is_some() {
             self.look(late_by);
@@ -132,7 +140,7 @@ impl Connection {
             *wait = Wait::default();
             return Poll::Ready(result);
         }
-        self.enter(context, wait, WaitsFor::End, 0);
+        self.enter(context, wait, WaitsFor::End);
         Poll::Pending
     }
 
@@ -146,22 +154,23 @@ impl Connection {
         self.wake_called();
     }
 
-    fn is_below_high(self: &Rc<Self>, line: &mut Line, amount: u64) -> bool {
+    /// Returns how much may be unsent for a sender that does not wait.
+    fn highest(self: &Rc<Self>, line: &mut Line) -> u64 {
         let factor = line.pace.factor();
         // While the mark is raised nobody may wait, and so nobody may look: whether timers still fire late is found out here.
         if factor > 1 && line.look.is_none() {
-            line.look = Some(self.look_after(SHORTEST_DELAY, amount));
+            line.look = Some(self.look_at(TURNS, self.socket().buffered_amount()));
         }
-        amount <= line.high_water_mark * factor
+        line.high_water_mark * factor
     }
 
     /// Takes a place in the line, or keeps it.
-    fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor, amount: u64) {
+    fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor) {
         let waker = context.waker().clone();
         let mut line = self.line();
         let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
         if waits_for < WaitsFor::End && is_first {
-            line.look = Some(self.look_after(0, amount));
+            line.look = Some(self.look_at(0, self.socket().buffered_amount()));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
         drop(line);
@@ -188,8 +197,8 @@ impl Connection {
 
     /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
     fn call(self: &Rc<Self>, line: &mut Line, amount: u64) {
-        if line.places.call() && line.look.as_ref().is_none_or(|look| look.delay > 0) {
-            line.look = Some(self.look_after(0, amount));
+        if line.places.call() && line.look.as_ref().is_none_or(|look| delay(look.step) > 0) {
+            line.look = Some(self.look_at(0, amount));
         }
     }
 
@@ -209,7 +218,7 @@ impl Connection {
         line.falls += u64::from(line.look.as_ref().is_some_and(|last| amount < last.amount));
         let last = if late_by.is_some() { line.look.take() } else { None };
         if let (Some(late_by), Some(last)) = (late_by, &last) {
-            line.pace.learn(last.delay, late_by, amount, is_draining);
+            line.pace.learn(delay(last.step), late_by, amount, is_draining);
         }
         let is_free = if is_draining { amount <= line.low_water_mark } else { late_by.is_some() && line.places.miss() };
         if is_free {
@@ -219,24 +228,25 @@ impl Connection {
             line.places.release(WaitsFor::EmptyBuffer);
         }
         if line.look.is_none() && line.places.is_waited_in() {
-            let delay = match last {
-                Some(last) if amount >= last.amount => (last.delay * 2).clamp(SHORTEST_DELAY, LONGEST_DELAY),
-                _ => SHORTEST_DELAY,
-            };
-            line.look = Some(self.look_after(delay, amount));
+            let step = last.filter(|last| amount >= last.amount).map_or(0, |last| last.step + 1);
+            line.look = Some(self.look_at(step, amount));
         }
         drop(line);
         self.wake_called();
     }
 
-    fn look_after(self: &Rc<Self>, delay: u32, amount: u64) -> Look {
-        if delay == 0 {
-            self.ask_for_turn();
-            return Look { _alarm: None, delay, amount };
-        }
-        let this = Rc::clone(self);
-        let alarm = Alarm::new(Duration::from_millis(delay.into()), move |late_by| this.look(Some(late_by)));
-        Look { _alarm: Some(alarm), delay, amount }
+    fn look_at(self: &Rc<Self>, step: u32, amount: u64) -> Look {
+        let alarm = match delay(step) {
+            0 => {
+                self.ask_for_turn();
+                None
+            }
+            delay => {
+                let this = Rc::clone(self);
+                Some(Alarm::new(Duration::from_millis(delay.into()), move |late_by| this.look(Some(late_by))))
+            }
+        };
+        Look { _alarm: alarm, step, amount }
     }
 }
 

@@ -26,7 +26,8 @@ pub trait Payload: Sealed {}
 
 /// What only this crate can do with a payload.
 pub trait Sealed {
-    fn send_to(&self, socket: &Socket) -> Result<(), Error>;
+    /// Returns the number of bytes; [`UNKNOWN`](super::socket::UNKNOWN) if the browser alone knows.
+    fn send_to(&self, socket: &Socket) -> Result<u64, Error>;
 
     /// Returns a message that holds what this holds now, to be sent later.
     fn to_message(&self) -> Message;
@@ -48,7 +49,7 @@ macro_rules! payload {
     ) => {
         impl<$($($generics)*)?> Payload for $type {}
         impl<$($($generics)*)?> Sealed for $type {
-            fn send_to(&self, $socket: &Socket) -> Result<(), Error> {
+            fn send_to(&self, $socket: &Socket) -> Result<u64, Error> {
                 let $this = self;
                 $send
             }

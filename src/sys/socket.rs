@@ -12,8 +12,9 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, S
 pub(crate) struct RawSocket {
     socket: Socket,
     is_given_away: Cell<bool>,
-    /// Whether a message was handed to the browser since a look at the open socket found nothing unsent.
-    may_have_unsent: Cell<bool>,
+    /// At least as many bytes as are unsent: what the last look at the open socket found, and what was sent since. To ask the
+    /// browser each time would be half the price of sending a small message.
+    most_unsent: Cell<u64>,
 }
 
 /// What an event tells.
@@ -24,26 +25,30 @@ pub enum Event {
     Closed(CloseEvent),
 }
 
+/// The length of what the browser alone knows the length of.
+pub const UNKNOWN: u64 = u64::MAX;
+
 /// How long a socket that was dropped may go on connecting, in milliseconds.
 const LONGEST_CONNECTING: u32 = 1000;
 
 impl RawSocket {
     /// Starts to connect. The subprotocols must be valid.
     pub fn new(url: &str, protocols: &[String], binary_type: BinaryType) -> Result<Self, Error> {
-        let socket = Self::of(Socket::new(url, protocols)?, false);
+        let socket = Self::of(Socket::new(url, protocols)?);
         socket.set_binary_type(binary_type);
         Ok(socket)
     }
 
     pub fn from_raw(raw: js::WebSocket) -> Self {
+        let socket = Self::of(Socket::from_raw(raw));
         // Others may have sent before, which the first look tells.
-        let socket = Self::of(Socket::from_raw(raw), true);
+        socket.most_unsent.set(UNKNOWN);
         socket.look();
         socket
     }
 
-    fn of(socket: Socket, may_have_unsent: bool) -> Self {
-        Self { socket, is_given_away: Cell::new(false), may_have_unsent: Cell::new(may_have_unsent) }
+    fn of(socket: Socket) -> Self {
+        Self { socket, is_given_away: Cell::default(), most_unsent: Cell::default() }
     }
 
     pub fn as_raw(&self) -> &js::WebSocket {
@@ -80,17 +85,22 @@ impl RawSocket {
     /// Returns the state and the unsent bytes, both of the same moment.
     pub fn look(&self) -> (ReadyState, u64) {
         let (state, amount) = (self.ready_state(), self.buffered_amount());
-        if state == ReadyState::Open && amount == 0 {
-            self.may_have_unsent.set(false);
+        if state == ReadyState::Open {
+            self.most_unsent.set(amount);
         }
         (state, amount)
+    }
+
+    /// Returns whether at most so many bytes are unsent.
+    pub fn has_at_most(&self, amount: u64) -> bool {
+        self.most_unsent.get() <= amount || self.look().1 <= amount
     }
 
     /// Whether the connection may have ended before everything was sent.
     ///
     /// `bufferedAmount` alone does not tell: in Chromium it can be 0 as soon as the connection is lost, with megabytes unsent.
     pub fn may_have_unsent(&self) -> bool {
-        self.may_have_unsent.get() || self.buffered_amount() > 0
+        self.most_unsent.get() > 0 || self.buffered_amount() > 0
     }
 
     pub fn binary_type(&self) -> BinaryType {
@@ -114,8 +124,9 @@ impl RawSocket {
     /// The same, for a caller who has just seen that the socket is open.
     pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         match message.send_to(&self.socket) {
-            Ok(()) => {
-                self.may_have_unsent.set(true);
+            Ok(len) => {
+                // An empty message has to leave, too.
+                self.most_unsent.set(self.most_unsent.get().saturating_add(len.max(1)));
                 Ok(())
             }
             Err(error) => Err(SendError { message, error }),

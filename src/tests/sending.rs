@@ -281,8 +281,9 @@ fn looks_become_rare_while_nothing_leaves() {
             Either::Left(_) => panic!("it is flushed"),
             Either::Right(_) => page.turns() - begun,
         };
-        // At once, after 4, 8, 16 and 32 ms, and then 18 times after 50 ms: each is a timer and a turn.
-        assert!((40..=50).contains(&looks), "{looks} turns");
+        // In 16 turns, at most twice, as the network takes a little at first; then after 4, 8, 16 and 32 ms, and up to 18 times
+        // after 50 ms: each of these is a timer and a turn.
+        assert!((16 + 40..2 * 16 + 50).contains(&looks), "{looks} turns");
     });
 }
 
@@ -339,7 +340,9 @@ fn whoever_does_not_come_when_an_answer_makes_room_holds_nobody_up_for_more_than
         sender.send(message(b'x', 1)).await.unwrap();
         let sent = page.elapsed();
         page.sleep(Duration::from_secs(1)).await;
-        assert!(sent.abs_diff(answered.get()) < Duration::from_millis(1), "{:?}", sent.abs_diff(answered.get()));
+        // It may be sent before the answer comes, if a look was due.
+        let late_by = sent.saturating_sub(answered.get());
+        assert!(late_by < Duration::from_millis(1), "{late_by:?}");
     });
 }
 

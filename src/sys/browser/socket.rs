@@ -3,7 +3,7 @@
 use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::Event;
+use super::super::socket::{Event, UNKNOWN};
 use super::listener::callback;
 use super::{Blob, Data, Listener, bindings, error, event, reflect};
 use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
@@ -70,34 +70,37 @@ impl Socket {
         });
     }
 
-    pub fn send_text(&self, text: &str) -> Result<(), Error> {
-        self.0.send_str(text).map_err(error::thrown)
+    pub fn send_text(&self, text: &str) -> Result<u64, Error> {
+        self.0.send_str(text).map_err(error::thrown)?;
+        Ok(text.len() as u64)
     }
 
-    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<u64, Error> {
         if cfg!(target_feature = "atomics") {
             // Browsers refuse a view of shared memory, since it could change while they read it.
-            self.send_object(&Uint8Array::new_from_slice(bytes))
+            self.send_object(&Uint8Array::new_from_slice(bytes))?;
         } else {
-            self.0.send_bytes(bytes).map_err(error::thrown)
+            self.0.send_bytes(bytes).map_err(error::thrown)?;
         }
+        Ok(bytes.len() as u64)
     }
 
-    pub fn send_blob(&self, blob: &Blob) -> Result<(), Error> {
+    pub fn send_blob(&self, blob: &Blob) -> Result<u64, Error> {
         self.send_object(blob.as_raw())
     }
 
-    pub fn send_image(&self, image: &web_sys::ImageData) -> Result<(), Error> {
+    pub fn send_image(&self, image: &web_sys::ImageData) -> Result<u64, Error> {
         self.send_object(&image.unchecked_ref::<bindings::ImageData>().data())
     }
 
     /// Sends any kind of object that the browser's `send` takes.
-    pub fn send_object(&self, object: &JsValue) -> Result<(), Error> {
-        self.0.send_object(object).map_err(error::thrown)
+    pub fn send_object(&self, object: &JsValue) -> Result<u64, Error> {
+        self.0.send_object(object).map_err(error::thrown)?;
+        Ok(UNKNOWN)
     }
 
     /// Sends the bytes that a view shows.
-    pub fn send_view(&self, view: &Object) -> Result<(), Error> {
+    pub fn send_view(&self, view: &Object) -> Result<u64, Error> {
         match copy_of_shared(view) {
             Some(copy) => self.send_object(&copy),
             None => self.send_object(view),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::Event as Told;
+use super::super::socket::{Event as Told, UNKNOWN};
 use super::blob::Blob;
 use super::data::Data;
 use super::page::{Engine, Page, Source, current};
@@ -180,33 +180,35 @@ impl Socket {
         }
     }
 
-    pub fn send_text(&self, text: &str) -> Result<(), Error> {
-        self.send(|| Message::from(text), Frame::Text(text.into()))
+    pub fn send_text(&self, text: &str) -> Result<u64, Error> {
+        self.send(|| Message::from(text), Frame::Text(text.into()))?;
+        Ok(text.len() as u64)
     }
 
-    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.send(|| Message::from(bytes), Frame::Binary(bytes.into()))
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<u64, Error> {
+        self.send(|| Message::from(bytes), Frame::Binary(bytes.into()))?;
+        Ok(bytes.len() as u64)
     }
 
-    pub fn send_blob(&self, blob: &Blob) -> Result<(), Error> {
+    pub fn send_blob(&self, blob: &Blob) -> Result<u64, Error> {
         let frame = Frame::Binary(blob.shared().clone());
         self.send(|| Message::Blob(blob.clone()), frame)?;
         let is_open = |inner: &&Rc<Inner>| inner.state.get() == ReadyState::Open;
         if let Some(inner) = self.inner.as_ref().filter(is_open).filter(|_| !blob.is_readable()) {
             inner.cannot_read();
         }
-        Ok(())
+        Ok(UNKNOWN)
     }
 
-    pub fn send_image(&self, _image: &web_sys::ImageData) -> Result<(), Error> {
+    pub fn send_image(&self, _image: &web_sys::ImageData) -> Result<u64, Error> {
         Err(Error::Unsupported)
     }
 
-    pub fn send_object(&self, _object: &JsValue) -> Result<(), Error> {
+    pub fn send_object(&self, _object: &JsValue) -> Result<u64, Error> {
         Err(Error::Unsupported)
     }
 
-    pub fn send_view(&self, _view: &js_sys::Object) -> Result<(), Error> {
+    pub fn send_view(&self, _view: &js_sys::Object) -> Result<u64, Error> {
         Err(Error::Unsupported)
     }
 
