@@ -137,6 +137,11 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         Some(item)
     }
 
+    /// Returns whether there is an item to [`take`](Self::take).
+    pub fn has_items(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// Says that the application has finished with everything up to `mark`, which it has taken. It is acknowledged soon, and
     /// does not come again after a crash.
     ///

@@ -4,75 +4,75 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(dead_code, reason = "some rules are kept outside of the machine, by the tests' model")]
 pub(crate) enum Rule {
-    /// The client sends nothing between HELLO and WELCOME.
+    /// R1: The client sends nothing between HELLO and WELCOME.
     WaitForWelcome,
-    /// A fresh session takes the counts of HELLO as 0.
+    /// R3: A fresh session takes the counts of HELLO as 0.
     FreshCounts,
-    /// `attempt` rises.
+    /// R4: `attempt` rises.
     Attempt,
-    /// Each WELCOME has a new token.
+    /// R5: Each WELCOME has a new token.
     NewToken,
-    /// Unknown tokens are refused.
+    /// R6: Unknown tokens are refused.
     KnownToken,
-    /// The last token stays good until the first frame.
+    /// R7: The last token stays good until the first frame.
     LastToken,
-    /// The last token is dropped with the first frame.
+    /// R7: The last token is dropped with the first frame.
     DropLastToken,
-    /// The client sends an ACK at once when WELCOME arrives.
+    /// R7: The client sends an ACK at once when WELCOME arrives.
     AckWelcome,
-    /// A fresh session stays fresh until the client knows its token.
+    /// R8: A fresh session stays fresh until the client knows its token.
     StaysFresh,
-    /// An old copy of a client is refused.
+    /// R9: An old copy of a client is refused.
     OldClient,
-    /// An old copy of a server is dropped.
+    /// R9: An old copy of a server is dropped.
     OldServer,
-    /// A server ignores superseded connections.
+    /// R10: A server ignores superseded connections.
     IgnoreSuperseded,
-    /// A client ignores connections that it has left.
+    /// R11: A client ignores connections that it has left.
     IgnoreLeft,
-    /// 4409 is final.
+    /// R12: 4409 is final.
     SupersededIsFinal,
-    /// Numbers count over all connections.
+    /// R13: Numbers count over all connections.
     CountOn,
-    /// Messages are kept until they are acknowledged.
+    /// R14: Messages are kept until they are acknowledged.
     Keep,
-    /// An end transmits from the peer's received plus 1.
+    /// R15: An end transmits from the peer's received plus 1.
     FromReceived,
-    /// Only what is processed is acknowledged.
+    /// R16: Only what is processed is acknowledged.
     AckProcessed,
-    /// Acknowledgements are checked.
+    /// R17: Acknowledgements are checked.
     CheckAck,
-    /// An ACK comes without being asked for.
+    /// R18: An ACK comes without being asked for.
     AckInTime,
-    /// A sender keeps to the credit.
+    /// R19: A sender keeps to the credit.
     KeepToCredit,
-    /// A receiver checks the credit.
+    /// R19: A receiver checks the credit.
     CheckCredit,
-    /// A message that exceeds the credit goes when nothing is outstanding.
+    /// R20: A message that exceeds the credit goes when nothing is outstanding.
     Exempt,
-    /// A sender keeps to the largest message.
+    /// R21: A sender keeps to the largest message.
     KeepToMax,
-    /// END is kept and transmitted again.
+    /// R22: END is kept and transmitted again.
     KeepEnd,
-    /// A server keeps the counts of a complete session.
+    /// R23: A server keeps the counts of a complete session.
     KeepComplete,
-    /// A complete client connects again until the server has closed with 1000.
+    /// R23: A complete client connects again until the server has closed with 1000.
     FinishComplete,
-    /// Lost messages are reported.
+    /// R25: Lost messages are reported.
     ReportLost,
-    /// Lost messages are not transmitted again.
+    /// R25: Lost messages are not transmitted again.
     DropLost,
-    /// A client checks the counts of WELCOME.
+    /// R26: A client checks the counts of WELCOME.
     CheckWelcome,
-    /// A server reports what it drops.
+    /// R27: A server reports what it drops.
     ReportDropped,
-    /// A message is stored before it is transmitted.
+    /// R28: A message is stored before it is transmitted.
     StoreMessage,
-    /// What is processed is stored before an ACK.
+    /// R28: What is processed is stored before an ACK.
     StoreProcessed,
-    /// A server stores attempt and tokens before WELCOME.
+    /// R28: A server stores attempt and tokens before WELCOME.
     StoreServer,
-    /// A client stores its attempt and its token.
+    /// R28: A client stores its attempt and its token.
     StoreClient,
 }
 

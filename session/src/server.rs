@@ -76,7 +76,7 @@ impl<P: Payload> Server<P> {
         Self::make(Endpoint::new(limits, true), ttl, hello, presented, token)
     }
 
-    fn make(
+    pub(crate) fn make(
         endpoint: Endpoint<P, ServerState>,
         ttl: u64,
         hello: &Hello,

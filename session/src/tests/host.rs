@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::rule::Rule;
 use crate::{
-    Change, Connection, Control, Digest, Hello, Incoming, Limits, LostCause, NewToken, Output, Payload, Refusal,
-    Server, ServerState, Snapshot, TextFrame, Violation, code,
+    Change, Connection, Control, Digest, Endpoint, Hello, Incoming, Limits, LostCause, NewToken, Output, Payload,
+    Refusal, Server, ServerState, Snapshot, TextFrame, Violation, code,
 };
 
 /// A frame of a test.
@@ -85,13 +86,15 @@ pub struct Host {
     /// The WebSockets, by the numbers of a test.
     sockets: BTreeMap<usize, (Key, Connection)>,
     tokens: u64,
+    /// The rule that the servers leave out.
+    pub without: Option<Rule>,
 }
 
 impl Host {
     pub fn new(limits: Limits, ttl: u64) -> Self {
         let limits = Limits { journal: true, ..limits };
         let (sessions, stored, dropped) = Default::default();
-        Self { limits, ttl, sessions, stored, dropped, sockets: BTreeMap::new(), tokens: 0 }
+        Self { limits, ttl, sessions, stored, dropped, sockets: BTreeMap::new(), tokens: 0, without: None }
     }
 
     /// A frame has arrived on a socket of an authenticated client.
@@ -127,7 +130,9 @@ impl Host {
             Err(Refusal::Violation(violation)) => return vec![Act::Close(socket, violation.close_code())],
             Err(Refusal::Forgotten) => {
                 acts.extend(self.forget(&key, LostCause::Mismatch));
-                let server = Server::new(self.limits, self.ttl, hello, presented, token);
+                let mut endpoint = Endpoint::new(self.limits, true);
+                endpoint.rules.without = self.without;
+                let server = Server::make(endpoint, self.ttl, hello, presented, token);
                 self.stored.insert(key.clone(), server.snapshot());
                 self.sessions.insert(key.clone(), server);
                 Connection(hello.attempt)

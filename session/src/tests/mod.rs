@@ -2,4 +2,5 @@
 
 mod fuzz;
 mod host;
+mod model;
 mod vectors;

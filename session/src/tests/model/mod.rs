@@ -1,0 +1,228 @@
+//! Both machines against each other, over a network that does its worst: all schedules, by stateright.
+//!
+//! A state has the machines themselves, their applications, what is stored, and every frame in flight. `Model` says how many
+//! messages and faults there are.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use stateright::Property;
+
+use super::host::digest;
+use crate::rule::Rule;
+use crate::{
+    AfterLoss, Change, Client, ClientState, Connection, Control, Digest, End, Endpoint, Hello, Incoming, Item,
+    LastToken, Limits, Lost, LostCause, MAX_NUMBER, NewToken, Output, Payload, Refusal, Server, ServerState, Snapshot,
+    TextFrame, code,
+};
+
+mod checks;
+mod processes;
+mod properties;
+mod schedule;
+
+/// A message: who it is, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Note {
+    id: u8,
+    len: u8,
+}
+
+impl Payload for Note {
+    fn payload_len(&self) -> u64 {
+        self.len.into()
+    }
+}
+
+/// What a process finds when it starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Store {
+    /// Everything.
+    Durable,
+    /// What was stored at the last WELCOME: a store that loses what it has promised.
+    Stale,
+    /// Nothing.
+    Empty,
+}
+
+/// When the timer of an ACK fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Acks {
+    AnyTime,
+    AtOnce,
+    /// When nothing else can happen.
+    Last,
+}
+
+/// What is checked: messages, faults, and perhaps a rule that both ends leave out.
+#[derive(Clone, Debug)]
+struct Model {
+    /// The lengths of the messages of each side.
+    client: Vec<u8>,
+    server: Vec<u8>,
+    ends: bool,
+    limits: Limits,
+    losses: u8,
+    /// Whether frames still arrive on a connection that the client has left.
+    late: bool,
+    crashes: u8,
+    store: Store,
+    client_crashes: u8,
+    client_store: Store,
+    duplicates: u8,
+    /// Whether the applications take and finish at once, instead of at any time.
+    eager: bool,
+    /// Whether an application sends all its messages together, instead of each at any time.
+    burst: bool,
+    acks: Acks,
+    without: Option<Rule>,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            client: vec![1],
+            server: vec![1],
+            ends: false,
+            limits: Limits { window: 1000, max: 100, replay: 1000, journal: true },
+            losses: 0,
+            late: false,
+            crashes: 0,
+            store: Store::Durable,
+            client_crashes: 0,
+            client_store: Store::Durable,
+            duplicates: 0,
+            eager: false,
+            burst: false,
+            acks: Acks::AnyTime,
+            without: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Frame {
+    Control(String),
+    Message(Note),
+    Close(u16),
+}
+
+/// A connection, of which each side hears in its own time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Link {
+    tab: usize,
+    connection: Connection,
+    client_open: bool,
+    server_open: bool,
+    /// A fault has ended it, so frames in flight may be lost.
+    broken: bool,
+    /// The token of its HELLO, once the server has accepted that.
+    hello: Option<Option<String>>,
+    up: VecDeque<Frame>,
+    down: VecDeque<Frame>,
+}
+
+/// What an application has done, and what happened to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Application {
+    /// How many messages it has sent, END included.
+    sent: usize,
+    taken: Option<crate::Mark>,
+    taken_id: Option<u8>,
+    /// What it has processed, with the session in which it was.
+    log: Vec<(u8, u8)>,
+    session: u8,
+    losses: u8,
+    superseded: bool,
+    /// One end says that the other one broke a rule.
+    accused: bool,
+    /// What it was told to be lost.
+    reported: BTreeSet<u8>,
+    ended: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Tab {
+    machine: Client<Note>,
+    stored: Snapshot<Note, ClientState>,
+    application: Application,
+    /// The page is gone, for good.
+    gone: bool,
+    refused: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct State {
+    tabs: Vec<Tab>,
+    machine: Option<Server<Note>>,
+    stored: Option<Snapshot<Note, ServerState>>,
+    /// What was stored at the last WELCOME.
+    stale: Option<Snapshot<Note, ServerState>>,
+    application: Application,
+    links: Vec<Link>,
+    tokens: u64,
+    /// Tokens that are good no more: a frame came under their successor.
+    spent: BTreeSet<Option<String>>,
+    losses: u8,
+    crashes: u8,
+    client_crashes: u8,
+    connects: u8,
+    overflow: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Action {
+    Connect(usize),
+    Send(usize),
+    ServerSend,
+    Take(usize),
+    ServerTake,
+    Process(usize),
+    ServerProcess,
+    Ack(usize),
+    ServerAck,
+    Up(usize),
+    Down(usize),
+    /// A side that has nothing more to hear on a dead connection hears of that.
+    ServerHears(usize),
+    ClientHears(usize),
+    Expire,
+    // Faults.
+    ClientLoses(usize),
+    ServerLoses(usize),
+    Crash,
+    ClientCrash,
+    Duplicate,
+}
+
+impl Action {
+    fn is_fault(&self) -> bool {
+        matches!(self, Self::ClientLoses(_) | Self::ServerLoses(_) | Self::Crash | Self::ClientCrash | Self::Duplicate)
+    }
+}
+
+const NAME: &str = "session-name-1-AAAAAAAA";
+const TTL: u64 = 300;
+/// Ids: those of the first tab, of its copy, and of the server.
+const FIRST: [u8; 2] = [1, 51];
+const SERVER_FIRST: u8 = 101;
+
+fn new_token(number: u64) -> NewToken {
+    let text = format!("token-of-the-server-{number:04}");
+    NewToken { digest: digest(&text), text }
+}
+
+fn presented(hello: &Hello) -> Option<Digest> {
+    hello.token.as_deref().map(digest)
+}
+
+fn decode(frame: Frame) -> Result<Result<Incoming<Note>, crate::Violation>, u16> {
+    match frame {
+        Frame::Close(code) => Err(code),
+        Frame::Message(note) => Ok(Ok(Incoming::Message(note))),
+        Frame::Control(text) => Ok(match TextFrame::decode(&text) {
+            Ok(TextFrame::Control(control)) => Ok(Incoming::Control(control)),
+            Ok(TextFrame::Message(_)) => unreachable!("notes are not encoded"),
+            Err(violation) => Err(violation),
+        }),
+    }
+}
