@@ -28,6 +28,7 @@
 //! | `postcard` | the codec `Postcard`: small, fast, binary |
 //! | `serde-wasm-bindgen` | the codec `JsJson`: JSON by the browser, for values that stay in JavaScript |
 //! | `bytes` | `bytes::Bytes` as a [`Payload`] |
+//! | `streams` | `Transport`: connections by the browser's own `WebSocketStream`, where the peer waits for a slow receiver |
 //! | `tracing` | events under the target `wasm_websocket`: connecting, open, ended, and the states of a [`Reconnecting`], without messages and secrets |
 //! | `testing` | on the host alone, the module [`testing`]: a simulated page, in which code that uses this crate is tested |
 //!
@@ -69,6 +70,8 @@ pub use send::{Progress, Sender, Slices};
 pub use socket::{ListenerGuard, WeakWebSocket, WebSocket};
 pub use stream::{ByteStream, Closed, Connecting, WebSocketStream};
 pub use sys::{Blob, Payload};
+#[cfg(feature = "streams")]
+pub use types::Transport;
 pub use types::{
     BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Options, Overflow, ReadyState, ReceiveError,
     SendError,

@@ -98,7 +98,7 @@ impl WebSocket {
     ///
     /// As for [`new`](Self::new), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
     pub fn with_options(url: &str, options: &Options) -> Result<Self, Error> {
-        Ok(Self::from_socket(options.socket(url)?))
+        Ok(Self::from_socket(options.events_socket(url)?))
     }
 
     pub(crate) fn from_socket(socket: RawSocket) -> Self {

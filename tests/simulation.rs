@@ -6,3 +6,6 @@ mod suite;
 
 #[path = "simulation/peers/mod.rs"]
 mod peers;
+
+/// What the suite connects by.
+const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;

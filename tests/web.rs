@@ -8,4 +8,7 @@ mod suite;
 #[path = "suite/realm.rs"]
 mod realm;
 
+/// What the suite connects by.
+const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;
+
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

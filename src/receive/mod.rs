@@ -2,6 +2,8 @@
 
 mod chunks;
 pub(crate) mod queue;
+#[cfg(feature = "streams")]
+pub(crate) mod reading;
 mod receiver;
 pub(crate) mod waking;
 

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+#[cfg(feature = "streams")]
+use super::reading::ReadAhead;
 use super::waking::{Waking, When};
 use crate::Overflow;
 use crate::sys::Data;
@@ -142,6 +144,14 @@ impl<T: Len> Queue<T> {
         let Limit { bytes, messages, overflow } = self.limit;
         let messages = messages.saturating_sub(self.messages.len()).max(1);
         Limit { bytes: bytes.saturating_sub(self.bytes), messages, overflow }
+    }
+
+    /// Whether as many bytes wait as may, or as many messages.
+    #[cfg(feature = "streams")]
+    pub fn is_full(&self, ReadAhead { bytes, is_half }: ReadAhead) -> bool {
+        let part = if is_half { 2 } else { 1 };
+        let (most_bytes, most) = (bytes / part, self.limit.messages / part as usize);
+        !self.messages.is_empty() && (self.bytes >= most_bytes || self.messages.len() >= most)
     }
 
     fn is_half_full(&self) -> bool {

@@ -124,6 +124,7 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         let waiting = self.connection.queue().discard();
         drop(waiting);
+        self.connection.pace_reading();
     }
 }
 

@@ -110,6 +110,11 @@ pub(crate) async fn attempt(
     if let Some(shared) = shared.upgrade() {
         // What the preamble leaves is added to what waits already.
         connection.receive_limit = shared.inbox.borrow().room();
+        // That of the inbox is another one where it does not overflow.
+        #[cfg(feature = "streams")]
+        {
+            connection.receive_limit.overflow = options.connection.receive_limit.overflow;
+        }
     }
     let Some(connected) = in_time(&mut timer, connection.connect(&url)).await else {
         return Err(Error::ConnectTimeout { url, timeout }.into());

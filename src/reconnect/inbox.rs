@@ -4,6 +4,8 @@ use std::task::Waker;
 
 use crate::Error;
 use crate::receive::queue::{Len, Limit, Overfull, Queue, Taken, Wake};
+#[cfg(feature = "streams")]
+use crate::receive::reading::ReadAhead;
 
 /// A queue that outlives the connections. An error is always its last item.
 #[derive(Debug)]
@@ -54,6 +56,12 @@ impl<T: Len> Inbox<T> {
     /// Returns what is left of the limits.
     pub fn room(&self) -> Limit {
         self.queue.room()
+    }
+
+    /// Whether as many bytes wait as may, or as many messages.
+    #[cfg(feature = "streams")]
+    pub fn is_full(&self, read_ahead: ReadAhead) -> bool {
+        self.queue.is_full(read_ahead)
     }
 
     /// The reader, if it was to be woken in this turn.

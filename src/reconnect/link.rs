@@ -7,6 +7,8 @@ use super::heartbeat::Flow;
 use crate::send::backpressure::Wait;
 use crate::stream::connection::Handle;
 use crate::stream::end::End;
+#[cfg(feature = "streams")]
+use crate::sys::RawSocket;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
 
 /// A connection in use. Dropping it closes it, and nothing more is heard of it.
@@ -29,6 +31,11 @@ impl Link {
 
     fn connection(&self) -> &Handle {
         self.sender.connection()
+    }
+
+    #[cfg(feature = "streams")]
+    pub fn socket(&self) -> &RawSocket {
+        self.sender.socket()
     }
 
     pub fn is_open(&self) -> bool {

@@ -233,6 +233,7 @@ impl Stream for Reconnecting {
             match inbox.take() {
                 Next::Message(item) => {
                     drop(inbox);
+                    self.sender.shared().pace_reading();
                     let decoded = match item.content {
                         Content::Data(data) => data.decode(),
                         Content::Decoded(decoded) => Some(decoded),
@@ -302,6 +303,7 @@ impl Drop for Reconnecting {
     fn drop(&mut self) {
         let waiting = self.sender.shared().inbox.borrow_mut().discard();
         drop(waiting);
+        self.sender.shared().pace_reading();
     }
 }
 

@@ -16,8 +16,12 @@ use super::notify::Notify;
 use super::outbox::Outbox;
 use super::state::Announcer;
 use crate::receive::queue::{Len, Overfull, Wake};
+#[cfg(feature = "streams")]
+use crate::receive::reading::Reading;
 use crate::send::backpressure::Wait;
 use crate::send::places::Places;
+#[cfg(feature = "streams")]
+use crate::sys::RawSocket;
 use crate::sys::{Data, in_next_turn, now, random};
 use crate::trace::trace;
 use crate::{
@@ -64,16 +68,25 @@ pub(crate) struct Shared {
     driver: Cell<Option<Box<Driver>>>,
     task: RefCell<Option<Waker>>,
     is_dropped: Cell<bool>,
+    #[cfg(feature = "streams")]
+    reading: Reading,
 }
 
 impl Shared {
     pub fn new(options: &ReconnectOptions) -> Self {
         let outbox = Outbox::new(options.queue, options.when_full, options.unconfirmed, options.when_lost);
         let machine = Machine::new(options.settings(), outbox, random_from(random()));
+        #[cfg(feature = "streams")]
+        let (reading, receive_limit) = {
+            let transport = RawSocket::available(options.connection.transport);
+            Reading::of(transport, &options.connection)
+        };
+        #[cfg(not(feature = "streams"))]
+        let receive_limit = options.connection.receive_limit;
         Self {
             machine: RefCell::new(machine),
             link: RefCell::default(),
-            inbox: RefCell::new(Inbox::new(options.connection.receive_limit)),
+            inbox: RefCell::new(Inbox::new(receive_limit)),
             announcer: RefCell::new(Announcer::new(State::Connecting { attempt: 1, cause: Cause::Requested })),
             heartbeat: options.heartbeat.clone(),
             close_frame: RefCell::default(),
@@ -85,6 +98,8 @@ impl Shared {
             driver: Cell::default(),
             task: RefCell::default(),
             is_dropped: Cell::default(),
+            #[cfg(feature = "streams")]
+            reading,
         }
     }
 
@@ -172,6 +187,11 @@ impl Shared {
         self.link.replace(Some(Rc::new(Link::new(stream, generation))));
         self.handle(Event::Connection(generation, Signal::Opened));
         queued.into_iter().for_each(|data| self.received(generation, data));
+        #[cfg(feature = "streams")]
+        if let Some(link) = self.link() {
+            self.reading.start_over(link.socket());
+        }
+        self.pace_reading();
         self.notify.wake_all();
     }
 
@@ -181,6 +201,14 @@ impl Shared {
         let link = self.link.take();
         drop(link);
         self.notify.wake_all();
+    }
+
+    /// Lets the browser read, or not, after the inbox has changed.
+    pub fn pace_reading(&self) {
+        #[cfg(feature = "streams")]
+        if let Some(link) = self.link() {
+            self.reading.pace(link.socket(), |read_ahead| self.inbox.borrow().is_full(read_ahead));
+        }
     }
 
     /// Passes on what the connection of a generation has received, but for answers to the heartbeat.
@@ -224,6 +252,7 @@ impl Shared {
             let _ = inbox.end(Some(Error::Overflow));
         }
         drop(inbox);
+        self.pace_reading();
         match pushed {
             Ok(None) => {}
             Ok(Some(Wake::Now(reader))) => reader.wake(),

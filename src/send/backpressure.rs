@@ -134,6 +134,20 @@ impl Connection {
         }
     }
 
+    #[cfg(feature = "streams")]
+    fn is_by_streams(&self) -> bool {
+        self.socket().transport() == crate::Transport::Streams
+    }
+
+    /// Looks if anybody waits, because something was sent.
+    #[cfg(feature = "streams")]
+    pub fn look_now(self: &Rc<Self>) {
+        let is_waited_in = self.line().places.is_waited_in();
+        if is_waited_in {
+            self.look(None);
+        }
+    }
+
     /// Resolves when the connection has ended.
     pub fn poll_ended(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<CloseEvent, Error>> {
         if let Some(result) = self.result() {
@@ -229,6 +243,8 @@ impl Connection {
         }
         if line.look.is_none() && line.places.is_waited_in() {
             let step = last.filter(|last| amount >= last.amount).map_or(0, |last| last.step + 1);
+            #[cfg(feature = "streams")]
+            let step = if self.is_by_streams() { TURNS } else { step };
             line.look = Some(self.look_at(step, amount));
         }
         drop(line);
@@ -241,6 +257,9 @@ impl Connection {
                 self.ask_for_turn();
                 None
             }
+            // By streams the socket tells.
+            #[cfg(feature = "streams")]
+            _ if self.is_by_streams() => None,
             delay => {
                 let this = Rc::clone(self);
                 Some(Alarm::new(Duration::from_millis(delay.into()), move |late_by| this.look(Some(late_by))))

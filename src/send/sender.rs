@@ -246,6 +246,12 @@ impl Sender {
         self.socket().extensions()
     }
 
+    /// Returns the browser's interface that the connection uses: `Events` or `Streams`.
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> crate::Transport {
+        self.socket().transport()
+    }
+
     /// Returns the state of the connection.
     pub fn ready_state(&self) -> ReadyState {
         self.socket().ready_state()

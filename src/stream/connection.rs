@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use super::end::End;
 use crate::receive::queue::{Overfull, Queue, Taken, Wake};
+#[cfg(feature = "streams")]
+use crate::receive::reading::Reading;
 use crate::send::backpressure::Line;
 use crate::send::places::WaitsFor;
 use crate::sys::{Alarm, Data, Event, Listener, RawSocket, in_next_turn};
@@ -40,11 +42,17 @@ pub(crate) struct Connection {
     inlet: OnceCell<Box<dyn Fn(Data)>>,
     is_closed_here: Cell<bool>,
     is_turn_asked_for: Cell<bool>,
+    #[cfg(feature = "streams")]
+    reading: Reading,
 }
 
 impl Handle {
     /// Attaches the listener.
     pub fn new(socket: RawSocket, options: &Options) -> Self {
+        #[cfg(feature = "streams")]
+        let (reading, receive_limit) = Reading::of(socket.transport(), options);
+        #[cfg(not(feature = "streams"))]
+        let receive_limit = options.receive_limit;
         let is_opened = socket.ready_state() == ReadyState::Open;
         let this = Rc::new(Connection {
             handles: Cell::new(1),
@@ -55,10 +63,12 @@ impl Handle {
             close_timeout: options.close_timeout,
             is_opened: Cell::new(is_opened),
             end: OnceCell::new(),
-            queue: RefCell::new(Queue::new(options.receive_limit)),
+            queue: RefCell::new(Queue::new(receive_limit)),
             inlet: OnceCell::new(),
             is_closed_here: Cell::new(false),
             is_turn_asked_for: Cell::new(false),
+            #[cfg(feature = "streams")]
+            reading,
         });
         let hears = Rc::clone(&this);
         this.listener.set(Some(this.socket.on_event(move |event| hears.hears(event))));
@@ -147,6 +157,12 @@ impl Connection {
         self.queue().drain()
     }
 
+    /// Lets the browser read, or not, after the queue has changed.
+    pub fn pace_reading(&self) {
+        #[cfg(feature = "streams")]
+        self.reading.pace(&self.socket, |read_ahead| self.queue().is_full(read_ahead));
+    }
+
     /// Resolves when the connection was opened, or has ended without that, as it does when its time is over. It has one
     /// who waits at most, in the place of the one who will receive.
     pub fn poll_opened(self: &Rc<Self>, context: &Context<'_>, alarm: &mut Option<Alarm>) -> Poll<()> {
@@ -171,6 +187,7 @@ impl Connection {
         if matches!(taken, Taken::Pause) {
             self.ask_for_turn();
         }
+        self.pace_reading();
         taken
     }
 
@@ -199,6 +216,7 @@ impl Connection {
             return inlet(data);
         }
         let pushed = self.queue().push(data);
+        self.pace_reading();
         match pushed {
             Ok(None) => {}
             Ok(Some(Wake::Now(reader))) => reader.wake(),
@@ -225,6 +243,8 @@ impl Connection {
             Event::Failed if self.is_opened() => {}
             Event::Failed => self.ends(End::Failed),
             Event::Closed(event) => self.ends(End::Closed(event)),
+            #[cfg(feature = "streams")]
+            Event::Sent => self.look_now(),
         }
     }
 

@@ -37,8 +37,8 @@ use crate::{
 /// Dropping it closes the connection, after what was sent has gone out. It stays in the thread that created it (`!Send`). To
 /// send and receive in different tasks, [`split`](Self::split) it.
 ///
-/// This type is not the browser's own [`WebSocketStream`], an experiment of Chromium: it wraps a [`WebSocket`], and so works in
-/// every browser.
+/// This type is not the browser's own [`WebSocketStream`], which only Chromium has: it wraps a [`WebSocket`], and so works in
+/// every browser. With the feature `streams` it can wrap the other one, too.
 ///
 /// [`WebSocketStream`]: https://developer.mozilla.org/en-US/docs/Web/API/WebSocketStream
 /// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
@@ -219,6 +219,12 @@ impl WebSocketStream {
     /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.sender.close_event()
+    }
+
+    /// Returns the browser's interface that the connection uses: `Events` or `Streams`.
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> crate::Transport {
+        self.sender.transport()
     }
 
     /// Returns the state of the connection.

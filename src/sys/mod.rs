@@ -22,6 +22,8 @@ use simulation as platform;
 mod payload;
 mod socket;
 mod timer;
+#[cfg(feature = "streams")]
+mod transport;
 
 /// JavaScript's own objects, for the methods that take or return them.
 pub mod js {
@@ -33,6 +35,10 @@ pub use payload::Payload;
 pub use platform::Blob;
 #[cfg(feature = "serde-wasm-bindgen")]
 pub(crate) use platform::json;
-pub(crate) use platform::{Alarm, Data, Listener, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
+pub(crate) use platform::{Alarm, Data, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
+#[cfg(not(feature = "streams"))]
+pub(crate) use platform::{Listener, Socket};
 pub(crate) use socket::{Event, RawSocket};
 pub(crate) use timer::Timer;
+#[cfg(feature = "streams")]
+pub(crate) use transport::{Listener, Socket};

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Blob;
-use super::platform::Socket;
+use super::{Blob, Socket};
 use crate::{Error, Message};
 
 /// Types that can be sent as one message, by value or by reference.

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::platform::Socket;
-use super::{Data, Listener, Payload, js};
+use super::{Data, Listener, Payload, Socket, js};
+#[cfg(feature = "streams")]
+use crate::Transport;
 use crate::types::redact::PublicUrl;
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, SendError};
 
@@ -23,6 +24,9 @@ pub enum Event {
     Opened,
     Failed,
     Closed(CloseEvent),
+    /// Something was sent, or the state has changed, which senders wait for. By streams alone: of events, none tells.
+    #[cfg(feature = "streams")]
+    Sent,
 }
 
 /// The length of what the browser alone knows the length of.
@@ -33,10 +37,36 @@ const LONGEST_CONNECTING: u32 = 1000;
 
 impl RawSocket {
     /// Starts to connect. The subprotocols must be valid.
+    #[cfg(not(feature = "streams"))]
     pub fn new(url: &str, protocols: &[String], binary_type: BinaryType) -> Result<Self, Error> {
         let socket = Self::of(Socket::new(url, protocols)?);
         socket.set_binary_type(binary_type);
         Ok(socket)
+    }
+
+    /// Starts to connect by the transport that is asked for. The subprotocols must be valid.
+    #[cfg(feature = "streams")]
+    pub fn by(transport: Transport, url: &str, protocols: &[String], binary_type: BinaryType) -> Result<Self, Error> {
+        let socket = Self::of(Socket::by(transport, url, protocols)?);
+        socket.set_binary_type(binary_type);
+        Ok(socket)
+    }
+
+    /// Which transport connections have that are to have this one.
+    #[cfg(feature = "streams")]
+    pub fn available(transport: Transport) -> Transport {
+        Socket::available(transport)
+    }
+
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> Transport {
+        self.socket.transport()
+    }
+
+    /// Stops to read, so that the peer has to wait, or goes on.
+    #[cfg(feature = "streams")]
+    pub fn set_paused(&self, is_paused: bool) {
+        self.socket.set_paused(is_paused);
     }
 
     pub fn from_raw(raw: js::WebSocket) -> Self {

@@ -34,7 +34,8 @@ pub enum Error {
         /// The browser's message. Texts omit it, since it may contain the whole URL.
         message: String,
     },
-    /// There is no `WebSocket` in this environment, for instance on a server that renders pages.
+    /// There is no `WebSocket` in this environment, for instance on a server that renders pages, or no `WebSocketStream` for a
+    /// connection by `Transport::Streams`.
     Unsupported,
     /// The connection could not be opened.
     ///

@@ -7,9 +7,13 @@ mod options;
 pub(crate) mod protocol;
 pub(crate) mod redact;
 mod state;
+#[cfg(feature = "streams")]
+mod transport;
 
 pub use close::{CloseCode, CloseEvent, CloseReason};
 pub use error::{Error, ReceiveError, SendError};
 pub use message::Message;
 pub use options::{Options, Overflow};
 pub use state::{BinaryType, ReadyState};
+#[cfg(feature = "streams")]
+pub use transport::Transport;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::protocol;
+#[cfg(feature = "streams")]
+use crate::Transport;
 use crate::receive::queue::Limit;
 use crate::sys::RawSocket;
 use crate::trace::trace;
@@ -33,11 +35,15 @@ pub struct Options {
     pub(crate) receive_limit: Limit,
     pub(crate) connect_timeout: Duration,
     pub(crate) close_timeout: Duration,
+    #[cfg(feature = "streams")]
+    pub(crate) transport: Transport,
+    #[cfg(feature = "streams")]
+    pub(crate) read_ahead: u64,
 }
 
 /// What happens to a message that arrives while the receive queue is full.
 ///
-/// Browsers read from the network whether the page keeps up or not. [`Receiver::dropped`](crate::Receiver::dropped) counts
+/// Browsers read from the network whether the page keeps up or not, except over `Transport::Streams`. [`Receiver::dropped`](crate::Receiver::dropped) counts
 /// the dropped messages.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +72,10 @@ impl Default for Options {
             receive_limit: Limit { bytes: 64 << 20, messages: 1 << 18, overflow: Overflow::default() },
             connect_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
+            #[cfg(feature = "streams")]
+            transport: Transport::default(),
+            #[cfg(feature = "streams")]
+            read_ahead: 1 << 20,
         }
     }
 }
@@ -162,12 +172,65 @@ impl Options {
         self
     }
 
+    /// Sets the browser's interface that the connection uses. Default: [`Transport::Events`].
+    ///
+    /// Needs the feature `streams`. A [`WebSocket`](crate::WebSocket) always uses events: with [`Transport::Streams`] it fails
+    /// with [`Error::Unsupported`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::{Error, Message, Options, Transport};
+    ///
+    /// async fn follow(feed: &str, show: impl AsyncFn(Message)) -> Result<(), Error> {
+    ///     let mut stream = Options::new().transport(Transport::Best).read_ahead(256 << 10).connect(feed).await?;
+    ///     while let Some(message) = stream.try_next().await? {
+    ///         show(message).await; // while this is slow, the server has to wait, where the browser can do that
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[cfg(feature = "streams")]
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 1 MiB.
+    ///
+    /// Needs the feature `streams`. The queue holds at most this number of bytes, and the message that reaches it. Reading
+    /// also stops at [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken.
+    /// Later messages fill the buffers of the browser and of both systems, and then the peer has to wait.
+    ///
+    /// It applies with [`Overflow::Close`], which then closes nothing, since nothing overflows. With the other policies the
+    /// browser reads on, and [`receive_limit`](Self::receive_limit) holds.
+    #[cfg(feature = "streams")]
+    pub fn read_ahead(mut self, bytes: u64) -> Self {
+        self.read_ahead = bytes;
+        self
+    }
+
     /// Starts to connect.
     pub(crate) fn socket(&self, url: &str) -> Result<RawSocket, Error> {
         protocol::check(&self.protocols)?;
+        #[cfg(not(feature = "streams"))]
         let socket = RawSocket::new(url, &self.protocols, self.binary_type)?;
+        #[cfg(feature = "streams")]
+        let socket = RawSocket::by(self.transport, url, &self.protocols, self.binary_type)?;
         trace!(DEBUG, url = %super::redact::PublicUrl(&socket.url()), "connecting");
         Ok(socket)
+    }
+
+    /// Starts to connect by events, whatever is asked for, unless only streams are.
+    pub(crate) fn events_socket(&self, url: &str) -> Result<RawSocket, Error> {
+        #[cfg(feature = "streams")]
+        if self.transport == Transport::Streams {
+            return Err(Error::Unsupported);
+        } else if self.transport == Transport::Best {
+            return self.clone().transport(Transport::Events).socket(url);
+        }
+        self.socket(url)
     }
 
     /// Connects to `url` and resolves with the open connection, like [`WebSocketStream::connect`](crate::WebSocketStream::connect).
@@ -192,8 +255,13 @@ impl fmt::Debug for Options {
             receive_limit,
             connect_timeout,
             close_timeout,
+            #[cfg(feature = "streams")]
+            transport,
+            #[cfg(feature = "streams")]
+            read_ahead,
         } = self;
-        f.debug_struct("Options")
+        let mut options = f.debug_struct("Options");
+        options
             .field("protocols", &protocols.len())
             .field("needs_protocol", needs_protocol)
             .field("binary_type", binary_type)
@@ -201,7 +269,9 @@ impl fmt::Debug for Options {
             .field("low_water_mark", low_water_mark)
             .field("receive_limit", receive_limit)
             .field("connect_timeout", connect_timeout)
-            .field("close_timeout", close_timeout)
-            .finish()
+            .field("close_timeout", close_timeout);
+        #[cfg(feature = "streams")]
+        options.field("transport", transport).field("read_ahead", read_ahead);
+        options.finish()
     }
 }

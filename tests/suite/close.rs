@@ -9,7 +9,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 use super::guard::{arrival, deviation, state_of, turn};
-use super::peer::{Count, connect, connect_with, settled, url};
+use super::peer::{Count, connect, connect_with, settled, start, url};
 
 fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
@@ -30,7 +30,7 @@ async fn close_yields_what_the_peer_answers() {
 #[apply(browser_test)]
 async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
     let stream = connect("/echo").await;
-    let mut closed = connect("/echo").await;
+    let mut closed = WebSocketStream::connect(&url("/echo")).await.unwrap();
     closed.close().await.unwrap();
     let closed = WebSocket::from_raw(closed.into_raw());
     // Last, since browsers let the next one to the same host wait for it.
@@ -184,7 +184,7 @@ async fn dropping_a_stream_closes_its_connection() {
 async fn dropping_a_connecting_future_closes_its_connection() {
     let count = &mut Count::new().await;
     let url = url(&count.path("/echo"));
-    let mut connecting = Box::pin(WebSocketStream::connect(&url));
+    let mut connecting = Box::pin(start(&url));
     assert!(poll!(&mut connecting).is_pending());
     drop(connecting);
     let last = connect(&count.path("/echo")).await;

@@ -2,11 +2,13 @@
 
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
-use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, ReadyState, WebSocket, WebSocketStream};
+use wasm_websocket::{
+    BinaryType, CloseEvent, Error, Message, Options, ReadyState, Transport, WebSocket, WebSocketStream,
+};
 
 use super::events::{Event, events};
 use super::guard::{browser_refuses, deviation, location, turn};
-use super::peer::{Count, connect, connect_with, fail, next, settled, url};
+use super::peer::{Count, connect, connect_with, fail, next, settled, start, start_with, url};
 
 #[apply(browser_test)]
 async fn connect_resolves_when_open() {
@@ -18,16 +20,29 @@ async fn connect_resolves_when_open() {
 
 #[apply(browser_test)]
 async fn what_is_awaited_can_be_shown_and_ended() {
-    let connecting = WebSocketStream::connect(&url("/hang"));
+    let connecting = start(&url("/hang"));
     assert_eq!((connecting.url(), connecting.ready_state()), (url("/hang"), ReadyState::Connecting));
     connecting.close();
     assert_eq!(connecting.ready_state(), ReadyState::Closing);
     assert_eq!(connecting.await.unwrap_err(), Error::ConnectFailed { url: url("/hang"), code: 1006 });
     settled().await;
-    let refused = WebSocketStream::connect("ftp://127.0.0.1/");
+    let refused = start("ftp://127.0.0.1/");
     assert_eq!((refused.url(), refused.ready_state()), (String::new(), ReadyState::Closed));
     refused.close();
     assert_eq!(refused.await.unwrap_err(), Error::InvalidUrl("ftp://127.0.0.1/".into()));
+}
+
+// The best transport is what the browser has, which it tells.
+#[apply(browser_test)]
+async fn the_best_transport_is_what_the_browser_has() {
+    let by = |transport| Options::new().transport(transport).connect(&url("/echo"));
+    let best = by(Transport::Best).await.unwrap();
+    match by(Transport::Streams).await {
+        Ok(streams) => assert_eq!((streams.transport(), best.transport()), (Transport::Streams, Transport::Streams)),
+        Err(error) => assert_eq!((error, best.transport()), (Error::Unsupported, Transport::Events)),
+    }
+    assert_eq!(by(Transport::Events).await.unwrap().transport(), Transport::Events);
+    assert_eq!(WebSocketStream::connect(&url("/echo")).await.unwrap().transport(), Transport::Events);
 }
 
 // N01: save for the binary type, which is the crate's default, and not the browser's.
@@ -134,7 +149,7 @@ async fn what_is_not_ascii_in_a_url_is_encoded_as_utf8() {
 // N11
 #[apply(browser_test)]
 async fn a_url_may_have_credentials() {
-    let mut stream = WebSocketStream::connect(&url("/headers").replace("//", "//user:word@")).await.unwrap();
+    let mut stream = start(&url("/headers").replace("//", "//user:word@")).await.unwrap();
     let Message::Text(headers) = next(&mut stream).await else { panic!("no headers") };
     // "user:word" in base64
     if !headers.contains("authorization: Basic dXNlcjp3b3Jk\n") {
@@ -201,7 +216,7 @@ async fn one_socket_too_many_fails_and_harms_none() {
     let count = &mut Count::new().await;
     let (url, mut sockets) = (url(&count.path("/echo")), Vec::new());
     let error = loop {
-        match WebSocketStream::connect(&url).await {
+        match start(&url).await {
             Ok(stream) => sockets.push(stream),
             Err(error) => break error,
         }
@@ -245,7 +260,7 @@ async fn a_failed_connection_tells_error_and_close() {
 async fn a_refused_handshake_fails_the_connection() {
     for status in [200, 301, 401, 403, 404, 500] {
         let url = url(&format!("/status/{status}"));
-        match Options::new().connect(&url).await {
+        match start(&url).await {
             Err(error) => assert_eq!(error, Error::ConnectFailed { url, code: 1006 }),
             Ok(_) => {
                 deviation("N26", "follows a redirection");
@@ -273,7 +288,7 @@ async fn the_selected_protocol_is_known() {
 // N29: the standard wants one of those that were offered.
 #[apply(browser_test)]
 async fn a_server_that_selects_no_protocol_fails_the_connection() {
-    match Options::new().protocols(["chat.v1"]).connect(&url("/echo")).await {
+    match start_with(&url("/echo"), &Options::new().protocols(["chat.v1"])).await {
         Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/echo"), code: 1006 }),
         Ok(stream) => {
             deviation("N29", "opens the connection");
@@ -297,7 +312,7 @@ async fn a_protocol_that_is_needed_is_there_or_connecting_fails() {
 #[apply(browser_test)]
 async fn a_server_that_selects_a_protocol_unasked_fails_the_connection() {
     for protocols in [vec!["chat.v1"], vec![]] {
-        match Options::new().protocols(protocols).connect(&url("/protocol/chat.v2")).await {
+        match start_with(&url("/protocol/chat.v2"), &Options::new().protocols(protocols)).await {
             Err(error) => assert_eq!(error, Error::ConnectFailed { url: url("/protocol/chat.v2"), code: 1006 }),
             Ok(stream) => {
                 deviation("N30", "opens the connection, without a protocol");
@@ -320,7 +335,7 @@ async fn cookies_are_sent_and_no_referer() {
 // M01, M02: whatever else runs before the future is polled, and before the stream is.
 #[apply(browser_test)]
 async fn the_first_messages_are_not_lost() {
-    let connecting = WebSocketStream::connect(&url("/flood/3/4"));
+    let connecting = start(&url("/flood/3/4"));
     turn(200).await;
     let mut stream = connecting.await.unwrap();
     turn(100).await;

@@ -14,7 +14,7 @@ use futures_util::future::{Either, select};
 use js_sys::{Function, Promise, Reflect};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wasm_bindgen::prelude::*;
-use wasm_websocket::{Blob, ReadyState, WebSocket, WebSocketStream};
+use wasm_websocket::{Blob, ReadyState, Transport, WebSocket, WebSocketStream};
 
 /// Makes an `async fn` a test that is guarded, and that needs the server.
 macro_rules! browser_test {
@@ -188,8 +188,26 @@ pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = 
         };
         socket.addEventListener('message', listener);
     })";
+    // Streams have no events.
+    let count = "(socket, messages) => new Promise(resolve => globalThis.hasRead = () => {
+        if (--messages === 0) resolve();
+    })";
+    let listen = if stream.transport() == Transport::Streams { count } else { listen };
     let arrived = js_function(listen).call2(&JsValue::NULL, stream.as_raw(), &messages.into()).unwrap();
     async { drop(arrived.unchecked_into::<Promise>().await.unwrap()) }
+}
+
+/// Counts what all streams read, for [`arrival`].
+pub fn watch_reads() {
+    js("globalThis.hasRead ??= (() => {
+        const { prototype } = ReadableStreamDefaultReader, { read } = prototype;
+        prototype.read = function () {
+            const promise = read.call(this);
+            promise.then(({ done }) => done || globalThis.hasRead(), () => {});
+            return promise;
+        };
+        return () => {};
+    })()");
 }
 
 /// A Blob that cannot be read any more: the file that it stands for has been removed. None where there are no such files.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::{ListenerGuard, Options, ReadyState, WebSocket, WebSocketStream};
+use wasm_websocket::{ListenerGuard, Options, ReadyState, WebSocket};
 
 use super::guard::{Live, turn};
-use super::peer::{Count, connect, connect_with, next, url};
+use super::peer::{Count, connect, connect_with, next, start, url};
 
 /// Makes what is made once and kept, but only when it is first needed: the channel by which a wait asks for the event loop's
 /// next turn.
@@ -73,7 +73,7 @@ async fn drop_sockets(rounds: usize) {
         let socket = WebSocket::new(&url).unwrap();
         drop(socket.on_close(|_| {}));
         // While it connects.
-        assert!(WebSocketStream::connect(&url).now_or_never().is_none());
+        assert!(start(&url).now_or_never().is_none());
         drop((open, echoed, closing, socket));
         count.becomes(0).await;
     }
@@ -112,7 +112,7 @@ async fn nothing_is_left_of_dropped_sockets() {
 async fn a_constructor_that_throws_leaves_nothing() {
     let throw = async || {
         assert!(WebSocket::new("ws://[").is_err());
-        assert!(WebSocketStream::connect("ws://[").await.is_err());
+        assert!(start("ws://[").await.is_err());
     };
     throw().await;
     let before = Live::now();

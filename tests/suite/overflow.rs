@@ -5,7 +5,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Error, Message, Options, Overflow};
 
 use super::guard::arrival;
-use super::peer::{connect, connect_with, next};
+use super::peer::{connect, connect_with, is_by_streams, next};
 
 /// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
 async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {
@@ -29,8 +29,10 @@ async fn what_overflows_is_dropped_and_counted_as_it_was_asked_for() {
         assert_eq!(left(bytes, messages, Overflow::DropOldest).await, ((90..100).collect(), 90, None));
         assert_eq!(left(bytes, messages, Overflow::DropNewest).await, ((0..10).collect(), 90, None));
         assert_eq!(left(bytes, messages, Overflow::Unbounded).await, ((0..100).collect(), 0, None));
-        let (left, dropped, error) = left(bytes, messages, Overflow::Close).await;
-        assert_eq!((left, dropped, error), ((0..10).collect(), 1, Some(Error::Overflow)));
+        if !is_by_streams() {
+            let (left, dropped, error) = left(bytes, messages, Overflow::Close).await;
+            assert_eq!((left, dropped, error), ((0..10).collect(), 1, Some(Error::Overflow)));
+        }
     }
 }
 
@@ -50,9 +52,12 @@ async fn text_and_bytes_count_by_their_length() {
     assert_eq!((lengths, stream.dropped()), ([60, 40, 0], 2));
 }
 
-// M27: their bytes are not in the page's memory.
+// M27: their bytes are not in the page's memory. By streams they are, until the Blob is taken.
 #[apply(browser_test)]
 async fn blobs_count_as_messages_without_bytes() {
+    if is_by_streams() {
+        return;
+    }
     let options = Options::new()
         .receive_limit(100)
         .receive_limit_messages(4)
@@ -72,8 +77,12 @@ async fn blobs_count_as_messages_without_bytes() {
     assert_eq!(stream.dropped(), 1);
 }
 
+// By streams the peer waits, and nothing overflows.
 #[apply(browser_test)]
 async fn an_overflow_closes_the_connection_and_everybody_is_told() {
+    if is_by_streams() {
+        return;
+    }
     let options = Options::new().receive_limit(1000).receive_limit_messages(1);
     let mut stream = connect_with("/echo", &options).await;
     stream.send("one").await.unwrap();

@@ -1,9 +1,9 @@
 //! The server that the tests talk to.
 
 use futures_util::StreamExt;
-use wasm_websocket::{Error, Message, Options, WebSocketStream};
+use wasm_websocket::{Connecting, Error, Message, Options, Transport, WebSocketStream};
 
-use super::guard::random;
+use super::guard::{random, watch_reads};
 
 /// Where the server is: `cargo xtask test` says so, and without it the server's own default holds.
 const SERVER: &str = match option_env!("TEST_SERVER") {
@@ -23,14 +23,38 @@ pub async fn connect(path: &str) -> WebSocketStream {
 
 /// The same, with options.
 pub async fn connect_with(path: &str, options: &Options) -> WebSocketStream {
-    options.connect(&url(path)).await.unwrap()
+    start_with(&url(path), options).await.unwrap()
+}
+
+/// Whether the suite connects by streams.
+pub fn is_by_streams() -> bool {
+    crate::TRANSPORT == Transport::Streams
+}
+
+/// Whether the browser crashes if a connection is lost while a message waits to be sent, so that no test may do that: Chromium
+/// does by streams.
+pub fn crashes_with_unsent() -> bool {
+    cfg!(target_arch = "wasm32") && is_by_streams()
+}
+
+/// Starts to connect to a URL.
+pub fn start(url: &str) -> Connecting {
+    start_with(url, &Options::new())
+}
+
+/// The same, with options.
+pub fn start_with(url: &str, options: &Options) -> Connecting {
+    if is_by_streams() {
+        watch_reads();
+    }
+    options.clone().transport(crate::TRANSPORT).connect(url)
 }
 
 /// Waits until the browser lets others connect. In a worker, Firefox 153 now and then goes on with a connection that was
 /// closed while it connected, up to its own limit of 20 s, and until then lets no other one to the same server begin.
 pub async fn settled() {
     let patient = Options::new().connect_timeout(std::time::Duration::from_secs(60));
-    drop(connect_with("/echo", &patient).await);
+    drop(patient.connect(&url("/echo")).await);
 }
 
 /// Panics with advice if there is no server.
@@ -59,7 +83,7 @@ pub struct Count {
 impl Count {
     pub async fn new() -> Self {
         let query = random().to_string();
-        let counts = connect(&format!("/count/{query}")).await;
+        let counts = WebSocketStream::connect(&url(&format!("/count/{query}"))).await.unwrap();
         let mut count = Self { query, counts };
         count.becomes(0).await;
         count
@@ -92,5 +116,5 @@ impl Count {
 
 /// The error of a connection that must fail.
 pub async fn fail(url: &str, options: &Options) -> Error {
-    options.connect(url).await.expect_err("it connected")
+    start_with(url, options).await.expect_err("it connected")
 }

@@ -8,7 +8,12 @@ use wasm_websocket::{
 };
 
 use super::guard::turn;
-use super::peer::{Count, connect, next, url};
+use super::peer::{Count, next, url};
+
+/// By events, whatever the rest of the suite connects by.
+async fn connect(path: &str) -> WebSocketStream {
+    WebSocketStream::connect(&url(path)).await.unwrap()
+}
 
 async fn echoes(stream: &mut WebSocketStream) {
     stream.send("still there?").await.unwrap();

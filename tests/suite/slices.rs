@@ -7,7 +7,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Overflow, ReadyState};
 
 use super::guard::{arrival, unreadable_blob};
-use super::peer::{connect, connect_with, next};
+use super::peer::{connect, connect_with, crashes_with_unsent, is_by_streams, next};
 
 #[apply(browser_test)]
 async fn lines_are_read_from_bytes_and_messages_follow() {
@@ -52,6 +52,9 @@ async fn slices_cover_the_blob_and_can_be_cancelled() {
 
 #[apply(browser_test)]
 async fn slices_end_with_the_connection() {
+    if crashes_with_unsent() {
+        return;
+    }
     let stream = connect_with("/stall/100", &Options::new().high_water_mark(100_000)).await;
     let mut slices = stream.send_slices(Blob::new(&vec![0; 40 << 20], ""), 1 << 20);
     let mut handed_over = 0;
@@ -132,17 +135,20 @@ async fn what_is_no_orderly_stream_of_bytes_is_an_error() {
 // However it came about that something may be missing, it is no orderly end, also when it is asked again.
 #[apply(browser_test)]
 async fn bytes_that_may_be_missing_are_an_error_for_ever() {
-    let limited = Options::new().receive_limit(10).receive_limit_messages(1);
-    let mut stream = connect_with("/echo", &limited).await;
-    for message in [b"ab", b"cd"] {
-        stream.send(message).await.unwrap();
-    }
-    drop(stream.closed().await);
-    let mut bytes = stream.into_byte_stream();
     let read = &mut [0; 8];
-    assert_eq!(bytes.read(read).await.unwrap(), 2);
-    for _ in 0..2 {
-        assert_eq!(bytes.read(read).await.unwrap_err().to_string(), Error::Overflow.to_string());
+    // By streams nothing overflows.
+    if !is_by_streams() {
+        let limited = Options::new().receive_limit(10).receive_limit_messages(1);
+        let mut stream = connect_with("/echo", &limited).await;
+        for message in [b"ab", b"cd"] {
+            stream.send(message).await.unwrap();
+        }
+        drop(stream.closed().await);
+        let mut bytes = stream.into_byte_stream();
+        assert_eq!(bytes.read(read).await.unwrap(), 2);
+        for _ in 0..2 {
+            assert_eq!(bytes.read(read).await.unwrap_err().to_string(), Error::Overflow.to_string());
+        }
     }
 
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {

@@ -107,6 +107,10 @@ const SESSION: &[&str] = &["test", "--package=websocket-session"];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
+/// The suite by streams, which Chromium alone has, in a window; and in a worker what holds by them alone.
+const STREAMS: &[&str] = &["--test=streams", "--test=streams_worker"];
+/// What is the same by streams as by events, since it looks at neither, or connects by events in any case.
+const NOT_BY_STREAMS: &[&str] = &["account::", "codec::", "events::", "large::soak", "raw::", "reconnect::"];
 /// What must have a module of its own, in a window.
 const MEMORY: &str = "--test=memory";
 
@@ -121,7 +125,8 @@ impl Tests<'_> {
     /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
         let on_the_host = [HOST, SERVER, SESSION].map(|tests| self.cargo(shell, tests));
-        for tests in on_the_host.into_iter().chain([self.suite(shell, &[WINDOW, WORKER, MEMORY])]) {
+        for tests in on_the_host.into_iter().chain([self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat())])
+        {
             tests.args(["--no-run", "--quiet"]).run()?;
         }
         Ok(())
@@ -141,7 +146,13 @@ impl Tests<'_> {
             let output = output_of(&name, "host", suite.env("TEST_ENGINE", engine))?;
             Ok(Run { browser: name, context: "host", output })
         };
-        ["Chromium", "Firefox"].into_iter().map(run).collect()
+        let by_streams = || {
+            let suite = self.cargo(shell, HOST).args(["--test=simulation_streams", "--", "--show-output"]);
+            let name = "simulation (as Chromium)";
+            let output = output_of(name, "host by streams", suite)?;
+            Ok(Run { browser: name.into(), context: "host by streams", output })
+        };
+        ["Chromium", "Firefox"].into_iter().map(run).chain([by_streams()]).collect()
     }
 
     fn in_browsers(&self, shell: &Shell, browsers: &[Browser]) -> Result<Vec<Run>> {
@@ -158,7 +169,20 @@ impl Tests<'_> {
             let suite = self.suite(shell, &[test]).args(["--config", &browser.runner_config()?, "--", "--nocapture"]);
             run_captured(shell, browser, context, suite)
         };
-        [("window", WINDOW), ("worker", WORKER), ("window", MEMORY)].into_iter().map(run).collect()
+        let by_events = [("window", WINDOW), ("worker", WORKER), ("window", MEMORY)].into_iter().map(run);
+        let by_streams = if browser.is_chromium() { self.suite_by_streams(shell, browser)? } else { Vec::new() };
+        Ok(by_events.collect::<Result<Vec<_>>>()?.into_iter().chain(by_streams).collect())
+    }
+
+    fn suite_by_streams(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
+        let config = browser.runner_config()?;
+        let suite = |test| self.suite(shell, &[test]).args(["--config", &config, "--", "--nocapture"]);
+        let skipped = NOT_BY_STREAMS.iter().flat_map(|name| ["--skip", name]);
+        let [window, worker] = [suite(STREAMS[0]).args(skipped), suite(STREAMS[1]).arg("by_streams::")];
+        [("window by streams", window), ("worker by streams", worker)]
+            .into_iter()
+            .map(|(context, suite)| run_captured(shell, browser, context, suite))
+            .collect()
     }
 
     /// The demo page, driven as a person would.

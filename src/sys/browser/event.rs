@@ -25,6 +25,9 @@ enum Kind {
     Text,
     Binary,
     Blob,
+    /// A buffer that is to become a Blob when it is taken.
+    #[cfg(feature = "streams")]
+    ToBlob,
 }
 
 /// Tells what messages carry. Mostly the next one carries what the last one did.
@@ -52,6 +55,8 @@ impl Kind {
             Self::Binary => value.byte_length(),
             // Its bytes are not in the page's memory.
             Self::Blob => return value.is_object().then_some(0),
+            #[cfg(feature = "streams")]
+            Self::ToBlob => return None,
         };
         // NaN is no length either. Longer than that is only what a page has made up.
         len.ok().filter(|len| *len < 1e15).map(|len| len as u64)
@@ -76,6 +81,8 @@ impl Data {
             Kind::Text => Some(copy::text(&value, self.len)?.map(Message::Text)),
             Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
             Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(tagged(value, "[object Blob]")?)))),
+            #[cfg(feature = "streams")]
+            Kind::ToBlob => Some(Ok(Message::Blob(Blob::of_buffer(value.unchecked_ref())))),
         }
     }
 
@@ -84,8 +91,15 @@ impl Data {
         let value: JsValue = self.value.into();
         match self.kind {
             Kind::Text => value.dyn_into::<JsString>().ok().map(RawMessage::Text),
+            // By the standard's draft, streams deliver views, which later browsers may do.
+            #[cfg(feature = "streams")]
+            Kind::Binary if value.is_instance_of::<js_sys::Uint8Array>() => Some(RawMessage::Binary(
+                value.unchecked_into::<js_sys::Uint8Array>().slice(0, self.len as u32).buffer(),
+            )),
             Kind::Binary => tagged(value, "[object ArrayBuffer]").map(RawMessage::Binary),
             Kind::Blob => tagged(value, "[object Blob]").map(RawMessage::Blob),
+            #[cfg(feature = "streams")]
+            Kind::ToBlob => Some(RawMessage::Blob(Blob::of_buffer(value.unchecked_ref()).into_raw())),
         }
     }
 }
@@ -94,6 +108,16 @@ impl Data {
 /// a type of this one.
 fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     (bindings::tag(&value).as_string().as_deref() == Some(tag)).then(|| value.unchecked_into())
+}
+
+/// What a stream has delivered, of which bytes may be wanted as a Blob.
+#[cfg(feature = "streams")]
+pub(super) fn chunk(chunk: JsValue, is_blob: bool) -> Option<Data> {
+    let value: bindings::Data = chunk.unchecked_into();
+    // Bytes first: by the standard's draft they are a view, which has a length as text has.
+    let (kind, len) = [Kind::Binary, Kind::Text].into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
+    let kind = if is_blob && kind == Kind::Binary { Kind::ToBlob } else { kind };
+    Some(Data { kind, value, len })
 }
 
 /// What any other event tells. `None` for a `message` event that no browser delivers.

@@ -12,6 +12,8 @@ pub mod json;
 mod listener;
 mod reflect;
 mod socket;
+#[cfg(feature = "streams")]
+mod streams;
 mod task;
 mod turn;
 mod wake_up;
@@ -21,6 +23,8 @@ pub use blob::Blob;
 pub use event::Data;
 pub use listener::Listener;
 pub use socket::Socket;
+#[cfg(feature = "streams")]
+pub use streams::{StreamListener, StreamSocket};
 pub use task::{has_event_loop, now, random, spawn};
 pub use turn::in_next_turn;
 pub use wake_up::WakeUps;

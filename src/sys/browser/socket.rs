@@ -160,7 +160,7 @@ impl Socket {
 }
 
 /// What the constructor throws, as an error that names the datum.
-fn explain(thrown: JsValue, url: &str) -> Error {
+pub(super) fn explain(thrown: JsValue, url: &str) -> Error {
     let (name, message) = error::describe(&thrown);
     let url = url.to_owned();
     match name.as_str() {

@@ -22,6 +22,7 @@ pub mod json;
 pub mod page;
 pub mod server;
 mod socket;
+mod streams;
 mod task;
 mod turn;
 mod url;
@@ -33,6 +34,8 @@ pub use alarm::Alarm;
 pub use blob::Blob;
 pub use data::Data;
 pub use socket::{Listener, Socket};
+#[cfg(feature = "streams")]
+pub use streams::{StreamListener, StreamSocket};
 pub use task::{has_event_loop, now, random, spawn};
 pub use turn::in_next_turn;
 pub use wake_up::WakeUps;

@@ -11,6 +11,7 @@ use super::blob::Blob;
 use super::data::Data;
 use super::page::{Engine, Page, Source, current};
 use super::server::Handshake;
+use super::streams::Unread;
 use super::wire::{Frame, Wire};
 use crate::{BinaryType, CloseEvent, Error, Message, ReadyState};
 
@@ -39,6 +40,10 @@ pub struct Inner {
     is_peer_closing: Cell<bool>,
     /// Closed while it connected, or given up.
     is_given_up: Cell<bool>,
+    /// What waits to be read, by streams.
+    unread: Option<Unread>,
+    /// By streams, the browser may have dropped messages when the peer closed.
+    may_have_dropped: Cell<bool>,
 }
 
 struct Registered {
@@ -69,6 +74,9 @@ enum Event {
     Message(Cell<Option<Frame>>, BinaryType),
     Error,
     Close(CloseEvent),
+    /// By streams, something was sent, or the state has changed.
+    #[cfg(feature = "streams")]
+    Sent,
 }
 
 impl Event {
@@ -78,6 +86,8 @@ impl Event {
             Self::Message(..) => Kind::Message,
             Self::Error => Kind::Error,
             Self::Close(_) => Kind::Close,
+            #[cfg(feature = "streams")]
+            Self::Sent => Kind::All,
         }
     }
 
@@ -111,6 +121,11 @@ impl Drop for Listener {
 
 impl Socket {
     pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
+        Self::connect(url, protocols, None)
+    }
+
+    /// Connects by events, or, with what waits to be read, by streams.
+    pub fn connect(url: &str, protocols: &[String], unread: Option<Unread>) -> Result<Self, Error> {
         let Some(page) = current() else { return Err(Error::Unsupported) };
         let url = super::url::resolve(url, page.engine.get()).ok_or_else(|| Error::InvalidUrl(url.to_owned()))?;
         let inner = Rc::new(Inner {
@@ -126,6 +141,8 @@ impl Socket {
             discarded: Cell::default(),
             is_peer_closing: Cell::default(),
             is_given_up: Cell::default(),
+            unread,
+            may_have_dropped: Cell::default(),
         });
         page.sockets.borrow_mut().insert(inner.id, Rc::clone(&inner));
         if page.sockets.borrow().len() > inner.most_sockets() {
@@ -135,6 +152,11 @@ impl Socket {
             inner.give_up_connecting_later();
         }
         Ok(Self { inner: Some(inner), raw: undefined() })
+    }
+
+    #[cfg(feature = "streams")]
+    pub fn inner(&self) -> Option<&Rc<Inner>> {
+        self.inner.as_ref()
     }
 
     pub fn from_raw(raw: web_sys::WebSocket) -> Self {
@@ -277,6 +299,8 @@ impl Socket {
             Event::Message(..) => event.data().into_iter().for_each(|data| closure(Told::Message(data))),
             Event::Error => closure(Told::Failed),
             Event::Close(event) => closure(Told::Closed(event.clone())),
+            #[cfg(feature = "streams")]
+            Event::Sent => closure(Told::Sent),
         })
     }
 
@@ -304,6 +328,50 @@ impl Inner {
 
     pub fn ready_state(&self) -> ReadyState {
         self.state.get()
+    }
+
+    pub fn page(&self) -> Rc<Page> {
+        Rc::clone(&self.page)
+    }
+
+    pub fn unread(&self) -> Option<&Unread> {
+        self.unread.as_ref()
+    }
+
+    /// How many more bytes may come, with sockets that hold so many. By events the browser takes what comes.
+    pub fn room(&self, window: u64) -> u64 {
+        self.unread.as_ref().map_or(u64::MAX, |unread| unread.room(window))
+    }
+
+    /// So many bytes are on their way to the page.
+    pub fn bytes_come(&self, bytes: u64) {
+        self.unread.iter().for_each(|unread| unread.comes(bytes));
+    }
+
+    /// Lets bytes move that had no room.
+    pub fn resume_wire(&self) {
+        let wire = self.wire.borrow().clone();
+        wire.iter().for_each(Wire::resume);
+    }
+
+    /// Some of what was sent has left. By streams the page is told.
+    pub fn has_sent(self: &Rc<Self>) {
+        #[cfg(feature = "streams")]
+        if self.unread.is_some() {
+            let socket = Rc::clone(self);
+            self.queue(move || socket.dispatch(Event::Sent));
+        }
+    }
+
+    /// Does something with the page in its turn: by streams, when all before it was read.
+    fn queue_in_order(self: &Rc<Self>, bytes: u64, task: impl FnOnce() + 'static) {
+        match &self.unread {
+            Some(unread) => {
+                unread.push(bytes, task);
+                self.read();
+            }
+            None => self.queue(task),
+        }
     }
 
     /// How many sockets there may be in the browser.
@@ -352,6 +420,10 @@ impl Inner {
                     wire.send_up(Frame::Close(close));
                     self.give_up_later();
                 }
+                // What the peer has sent before its answer is read, for nobody.
+                self.unread.iter().for_each(Unread::abandon);
+                self.read();
+                self.resume_wire();
             }
             ReadyState::Closing | ReadyState::Closed => {}
         }
@@ -420,8 +492,8 @@ impl Inner {
 
     /// A frame of the peer has arrived.
     pub fn receive(self: &Rc<Self>, frame: Frame) {
-        let socket = Rc::clone(self);
-        self.queue(move || {
+        let (socket, bytes) = (Rc::clone(self), frame.len());
+        self.queue_in_order(bytes, move || {
             if socket.state.get() == ReadyState::Open {
                 let binary_type = socket.binary_type.get();
                 socket.dispatch(Event::Message(Cell::new(Some(frame)), binary_type));
@@ -433,10 +505,13 @@ impl Inner {
     pub fn peer_closes(self: &Rc<Self>, discarded: u64) {
         self.is_peer_closing.set(true);
         self.discard(discarded);
+        let drops = self.unread.is_some() && self.page.random_below(2) == 0;
+        self.may_have_dropped.set(self.unread.as_ref().is_some_and(|unread| unread.close(drops)));
         let socket = Rc::clone(self);
-        self.queue(move || {
+        self.queue_in_order(0, move || {
             if socket.state.get() == ReadyState::Open {
                 socket.state.set(ReadyState::Closing);
+                socket.has_sent();
             }
         });
     }
@@ -444,14 +519,16 @@ impl Inner {
     /// The connection has ended with both Close frames.
     pub fn has_closed(self: &Rc<Self>, code: u16, reason: String) {
         let socket = Rc::clone(self);
-        self.queue(move || socket.leave_wire(false, CloseEvent { code, reason, was_clean: true }, false));
+        let was_clean = !self.may_have_dropped.get();
+        self.queue_in_order(0, move || socket.leave_wire(false, CloseEvent { code, reason, was_clean }, false));
     }
 
     /// The connection has broken, or the peer has broken the protocol.
     pub fn is_lost(self: &Rc<Self>, is_breach: bool) {
         let (socket, is_chromium) = (Rc::clone(self), self.engine() == Engine::Chromium);
         // What was unsent stays counted, but not always: Chromium may forget it.
-        let forgets = is_chromium && self.page.random_below(2) == 0;
+        let forgets = is_chromium && self.unread.is_none() && self.page.random_below(2) == 0;
+        self.unread.iter().for_each(Unread::clear);
         self.queue(move || {
             let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
             socket.leave_wire(forgets, event, is_breach || !is_chromium);
@@ -461,6 +538,7 @@ impl Inner {
     /// The browser has ended the connection. What was unsent stays counted.
     pub fn is_ended_by_browser(self: &Rc<Self>) {
         self.wire.borrow().iter().for_each(|wire| wire.leave(1001));
+        self.unread.iter().for_each(Unread::clear);
         let socket = Rc::clone(self);
         let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
         self.queue(move || socket.leave_wire(false, event, true));
@@ -504,7 +582,7 @@ impl Inner {
         self.is_lost(false);
     }
 
-    fn queue(&self, task: impl FnOnce() + 'static) {
+    pub fn queue(&self, task: impl FnOnce() + 'static) {
         self.page.queue(Source::Socket(self.id), Box::new(task));
     }
 

@@ -236,16 +236,24 @@ impl Wire {
         }
         let network = self.network.get();
         let per_tick = (u128::from(network.bandwidth) * TICK.as_nanos() / 1_000_000_000) as u64;
-        let room = if direction == Direction::Up { self.inbox.room(network.window) } else { u64::MAX };
+        let client = self.client.upgrade();
+        let room = match (direction, &client) {
+            (Direction::Up, _) => self.inbox.room(network.window),
+            (Direction::Down, Some(client)) => client.room(network.window),
+            (Direction::Down, None) => u64::MAX,
+        };
         let (complete, taken) = pipe.take(per_tick.max(1).min(room));
         if direction == Direction::Up {
             page.unsent.set(page.unsent.get() - taken);
             self.untold.set((page.moment(), self.untold() + taken));
             self.bytes_come(&page, taken);
+            client.filter(|_| taken > 0 || !complete.is_empty()).iter().for_each(Inner::has_sent);
             if complete.iter().any(|frame| matches!(frame, Frame::Close(_))) {
                 self.is_page_closed.set(true);
                 self.wait_for_end(&page);
             }
+        } else {
+            client.iter().for_each(|client| client.bytes_come(taken));
         }
         for frame in complete {
             let arrival = (page.elapsed() + network.delay).max(pipe.last_arrival);

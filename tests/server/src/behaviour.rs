@@ -133,25 +133,6 @@ pub async fn client_gone(stream: &TcpStream) {
     }
 }
 
-/// The most messages that a flood may have, the most bytes that each may have, and that all may have together.
-pub const MAX_FLOOD: (u32, usize, usize) = (1_000_000, 16 << 20, 1 << 30);
-
-/// Sends `count` binary messages of `size` bytes as fast as the client takes them, and closes.
-///
-/// Each begins with its number, little-endian, as far as it has room for it.
-pub async fn flood(mut socket: WebSocket, count: u32, size: usize) {
-    for number in 0..count {
-        let mut bytes = vec![0; size];
-        for (byte, digit) in bytes.iter_mut().zip(number.to_le_bytes()) {
-            *byte = digit;
-        }
-        if socket.feed(Message::binary(bytes)).await.is_err() {
-            return;
-        }
-    }
-    close(socket, 1000, String::new()).await;
-}
-
 /// Sends the numbers from 0 as text, one each time that so many milliseconds have passed.
 pub async fn ticks(mut socket: WebSocket, period: Duration) {
     let mut ticks = tokio::time::interval(period);

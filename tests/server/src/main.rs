@@ -16,6 +16,7 @@ mod chat;
 mod connection;
 mod count;
 mod fault;
+mod flood;
 mod frames;
 mod peers;
 mod records;

@@ -16,13 +16,14 @@ use axum::{Json, Router};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::behaviour::{self, MAX_FLOOD};
+use crate::behaviour;
 use crate::chat::Member;
 use crate::connection::Breaker;
+use crate::flood::MAX_FLOOD;
 use crate::peers::PEERS;
 use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
-use crate::{chaos, chat, fault, frames, sink, upgrade};
+use crate::{chaos, chat, fault, flood, frames, sink, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -60,7 +61,8 @@ pub fn all(page: Option<PathBuf>) -> Router {
             "/close/{code}/{reason}",
             get(|Path((code, reason)), request| async move { close(code, reason, request) }),
         )
-        .route("/flood/{count}/{size}", get(flood))
+        .route("/flood/{count}/{size}", get(flooding))
+        .route("/flood-report/{key}", get(flood_report))
         .route("/protocol/{name}", get(protocol))
         .route("/status/{code}", get(status))
         .route("/handshake/{fault}", get(handshake))
@@ -115,12 +117,18 @@ fn stall(time: Duration, request: Request) -> Response {
     upgrade::stream(request, move |stream, received| behaviour::stall(stream, received, time))
 }
 
-async fn flood(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
+/// A flood. The query is the key of its report.
+async fn flooding(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
+    let key = request.uri().query().filter(|key| key.len() <= MAX_KEY).map(String::from);
     let (most, largest, total) = MAX_FLOOD;
     if count > most || size > largest || size * count as usize > total {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    upgrade::websocket(request, move |socket| behaviour::flood(socket, count, size))
+    upgrade::websocket(request, move |socket| flood::flood(socket, count, size, key))
+}
+
+async fn flood_report(Path(key): Path<String>, request: Request) -> Response {
+    upgrade::websocket(request, |socket| flood::report(socket, key))
 }
 
 async fn chat(Path(room): Path<String>, request: Request) -> Response {

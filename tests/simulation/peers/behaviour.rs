@@ -1,6 +1,8 @@
 //! What a peer does with a connection, as `tests/server/src/behaviour.rs` and `fault.rs` have it.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_channel::mpsc::UnboundedReceiver;
@@ -12,6 +14,9 @@ use wasm_websocket::testing::{Page, Peer};
 
 use super::count::Counted;
 use crate::suite::guard::Digest;
+
+/// The bytes that the socket of a flood takes before that has to wait.
+const SOCKET: u64 = 64 << 10;
 
 /// An accepted connection.
 pub struct Connection {
@@ -108,12 +113,16 @@ impl Connection {
         self.peer.reset();
     }
 
-    /// Sends `count` binary messages of `size` bytes, and closes. Each begins with its number.
-    pub async fn flood(mut self, count: u32, size: usize) {
+    /// Sends `count` binary messages of `size` bytes as its sockets take them, and closes. Each begins with its number.
+    pub async fn flood(mut self, count: u32, size: usize, sent: Rc<Cell<u64>>) {
         for number in 0..count {
+            while self.peer.unsent() > SOCKET && !self.peer.is_ended() {
+                self.page.sleep(Duration::from_millis(1)).await;
+            }
             let mut bytes = vec![0; size];
             bytes.iter_mut().zip(number.to_le_bytes()).for_each(|(byte, digit)| *byte = digit);
             self.send(bytes);
+            sent.set(sent.get() + size as u64);
         }
         self.close(1000, "").await;
     }

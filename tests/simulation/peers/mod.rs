@@ -6,7 +6,9 @@ mod count;
 #[path = "../../server/src/frames/named.rs"]
 mod frames;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
@@ -22,8 +24,13 @@ const MAX_TIME: Duration = Duration::from_secs(600);
 
 /// Serves all paths in a page.
 pub fn serve(page: &Page) {
-    let server =
-        Server { page: page.clone(), counts: Counts::default(), resets: Resets::default(), chaos: Chaos::default() };
+    let server = Server {
+        page: page.clone(),
+        counts: Counts::default(),
+        resets: Resets::default(),
+        chaos: Chaos::default(),
+        floods: RefCell::default(),
+    };
     page.serve(&url("/"), async move |handshake| {
         server.answer(handshake).await;
     });
@@ -35,6 +42,8 @@ struct Server {
     counts: Counts,
     resets: Resets,
     chaos: Chaos,
+    /// The bytes that floods have sent, by their keys.
+    floods: RefCell<HashMap<String, Rc<Cell<u64>>>>,
 }
 
 impl Server {
@@ -59,7 +68,15 @@ impl Server {
             ["hang"] => self.page.sleep(MAX_TIME).await,
             ["close", code] => self.accept(handshake)?.close(number(code), "").await,
             ["close", code, reason] => self.accept(handshake)?.close(number(code), reason).await,
-            ["flood", count, size] => self.accept(handshake)?.flood(number(count), number(size)).await,
+            ["flood", count, size] => {
+                let key = handshake.url().split_once('?').map_or("", |(_, key)| key).to_owned();
+                let sent = Rc::clone(self.floods.borrow_mut().entry(key).or_default());
+                self.accept(handshake)?.flood(number(count), number(size), sent).await;
+            }
+            ["flood-report", key] => {
+                let sent = self.floods.borrow().get(key).map_or(0, |sent| sent.get());
+                self.accept(handshake)?.greet_and_close(format!(r#"{{"bytes":{sent}}}"#)).await;
+            }
             ["protocol", name] => self.accept_with(handshake, Some(name))?.echo().await,
             ["frames", name] => self.accept(handshake)?.send_raw(frames::named(name)?).await,
             ["fault", "half-open"] => self.accept(handshake)?.half_open(MAX_TIME).await,

@@ -72,6 +72,35 @@ fn status(result: Result<Socket, Error>) -> u16 {
 }
 
 #[test]
+fn a_flood_waits_for_its_client_and_says_how_long() {
+    let server = Server::start();
+    let report = || {
+        let report = server.connect("/flood-report/slow").read().unwrap().into_text().unwrap();
+        let number = |name: &str| -> u64 {
+            let (_, rest) = report.split_once(&format!("\"{name}\":")).unwrap();
+            rest.split([',', '}']).next().unwrap().parse().unwrap()
+        };
+        (number("messages"), number("bytes"), number("waited_ms"))
+    };
+    let mut client = server.connect("/flood/1000/65536?slow");
+    // The client reads nothing: the sockets are filled, and the rest waits.
+    let (mut last, mut waits) = (report(), 0);
+    while waits < 5 {
+        std::thread::sleep(Duration::from_millis(50));
+        let now = report();
+        waits = if now == last && now.0 > 0 { waits + 1 } else { 0 };
+        last = now;
+    }
+    assert!(last.0 < 1000 && last.1 == last.0 * 65536, "{last:?}");
+    for _ in 0..1000 {
+        assert_eq!(client.read().unwrap().len(), 65536);
+    }
+    let (messages, bytes, waited) = report();
+    assert_eq!((messages, bytes), (1000, 65_536_000));
+    assert!(waited >= 250, "it waited for {waited} ms");
+}
+
+#[test]
 fn it_ends_when_its_input_closes() {
     drop(Server::start());
 }

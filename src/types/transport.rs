@@ -1,0 +1,34 @@
+//! The interface of the browser by which a connection is made.
+
+/// The browser's interface that a connection uses, for [`Options::transport`](crate::Options::transport).
+///
+/// A [`WebSocketStream`](crate::WebSocketStream) of this crate works the same over both, except for this:
+///
+/// | | `Events` | `Streams` |
+/// |---|---|---|
+/// | browsers | all | Chromium and Edge, 124 and newer |
+/// | while the receiver takes nothing | the browser reads on, up to [`receive_limit`](crate::Options::receive_limit) | the browser stops reading at [`read_ahead`](crate::Options::read_ahead), and the peer has to wait |
+/// | a clean close by the peer | is known at once | is known when the messages before it were read |
+/// | senders that wait | poll `bufferedAmount` | are woken when a message has left |
+/// | a sent Blob | is read by the browser | is read into memory, as one message |
+/// | a received Blob | counts as a message without bytes | is made of bytes in memory, which count |
+///
+/// `Streams` suits connections that receive much and send little, since Chromium's streams have two defects (seen in
+/// Chromium 156):
+///
+/// - **The tab crashes** if the connection is lost while a message waits in the browser to be sent. A message waits when the
+///   network is slower than the page, as during an upload.
+/// - If the peer closes while it has to wait, the browser drops messages that it holds. The stream then ends with
+///   [`Error::Unclean`](crate::Error::Unclean), even if none was dropped. Let the page close, or use a last message as the end.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// The browser's `WebSocket`, and its events.
+    #[default]
+    Events,
+    /// The browser's [`WebSocketStream`](https://developer.mozilla.org/en-US/docs/Web/API/WebSocketStream). Where there is none,
+    /// connecting fails with [`Error::Unsupported`](crate::Error::Unsupported).
+    Streams,
+    /// `Streams` where the browser has it, and `Events` elsewhere.
+    Best,
+}

@@ -1,0 +1,244 @@
+//! What holds by streams alone: the peer waits.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use macro_rules_attribute::apply;
+use wasm_websocket::reconnect::Target;
+use wasm_websocket::{
+    Error, Message, Options, Overflow, ReconnectOptions, Reconnecting, Transport, WebSocket, WebSocketStream,
+};
+
+use super::suite::guard::{arrival, deviation, log, memory_size, now, random, turn};
+use super::suite::large::IS_LARGE;
+use super::suite::peer::{Count, connect, connect_with, next, url};
+
+/// The bytes that a flood has sent, by its own count.
+async fn sent(key: f64) -> u64 {
+    let mut report = Options::new().connect(&url(&format!("/flood-report/{key}"))).await.unwrap();
+    let Message::Text(report) = next(&mut report).await else { panic!("no report") };
+    let (_, bytes) = report.split_once("\"bytes\":").unwrap();
+    bytes.split([',', '}']).next().unwrap().parse().unwrap()
+}
+
+/// What the systems and the browser hold of a flood that nobody reads: on loopback, some MB each way.
+const BUFFERS: u64 = 16 << 20;
+
+const CHUNK: usize = 64 << 10;
+const FLOOD: usize = if IS_LARGE { (1 << 30) - (64 << 20) } else { 64 << 20 };
+
+#[apply(browser_test)]
+async fn a_flood_slows_down_to_its_reader() {
+    const AHEAD: u64 = 1 << 20;
+    const RATE: f64 = 1e6;
+    let slow_for = if IS_LARGE { 20_000.0 } else { 3_000.0 };
+    let key = random();
+    // More than is taken: if the peer closed meanwhile, Chromium would drop what it holds.
+    let path = format!("/flood/{}/{CHUNK}?{key}", (1 << 30) / CHUNK);
+    let mut stream = connect_with(&path, &Options::new().read_ahead(AHEAD)).await;
+    let (pages, begin) = (memory_size(), now());
+    let (mut taken, mut measured) = (0_usize, Vec::<(f64, u64, u64)>::new());
+    let mut take = async |stream: &mut WebSocketStream| {
+        let Some(Message::Binary(bytes)) = stream.try_next().await.unwrap() else { return false };
+        // Nothing is lost, and all is in order.
+        assert_eq!(bytes[..4], ((taken / CHUNK) as u32).to_le_bytes());
+        taken += bytes.len();
+        true
+    };
+    let (mut at, mut counted) = (0.0, 0);
+    while at < slow_for {
+        assert!(take(&mut stream).await);
+        counted += CHUNK as u64;
+        let due = begin + counted as f64 / RATE * 1000.0;
+        turn((due - now()).max(0.0) as u32).await;
+        at = now() - begin;
+        if measured.last().is_none_or(|(last, ..)| at - last >= 1000.0) {
+            let sent = sent(key).await;
+            assert!(sent <= counted + AHEAD + BUFFERS, "{sent} bytes were sent, and {counted} taken, after {at} ms");
+            measured.push((at, sent, counted));
+        }
+    }
+    // From then on the buffers are full, so the peer sends what is taken.
+    let [.., (from, sent_then, taken_then), (to, sent_now, taken_now)] = measured[..] else { panic!("{measured:?}") };
+    log(&format!(
+        "a reader of 1 MB/s: the server sent {} kB and the reader took {} kB in the last {:.0} ms, after {sent_then} bytes",
+        (sent_now - sent_then) / 1000,
+        (taken_now - taken_then) / 1000,
+        to - from,
+    ));
+    assert!(memory_size() <= pages + 64, "{} pages have become more", pages);
+    for _ in counted as usize / CHUNK..FLOOD / CHUNK {
+        assert!(take(&mut stream).await);
+    }
+    assert_eq!((taken, stream.dropped()), (FLOOD, 0));
+    drop(stream.close().await);
+}
+
+#[apply(browser_test)]
+async fn by_events_a_flood_does_not_wait_and_the_limit_holds() {
+    let path = format!("/flood/{}/{CHUNK}", (64 << 20) / CHUNK);
+    let options = Options::new().receive_limit(1 << 20).transport(Transport::Events);
+    let mut stream = options.connect(&url(&path)).await.unwrap();
+    assert_eq!(stream.transport(), Transport::Events);
+    assert_eq!(stream.closed().await, Err(Error::Overflow));
+    let mut taken = 0;
+    while let Some(Ok(message)) = stream.next().await {
+        taken += message.len();
+    }
+    assert_eq!(taken, 1 << 20);
+}
+
+/// A connection to a peer that echoes messages of 10 bytes, each of which begins with its number, and does not close.
+async fn echoing(messages: u8, options: Options) -> WebSocketStream {
+    let mut stream = connect_with("/echo", &options).await;
+    for number in 0..messages {
+        stream.send([number; 10]).await.unwrap();
+    }
+    stream
+}
+
+// The bound is exact: what waits is no more than the mark and the message that reaches it.
+#[apply(browser_test)]
+async fn no_more_is_read_than_the_mark_and_a_message() {
+    let mut stream = echoing(100, Options::new().read_ahead(35)).await;
+    assert_eq!(stream.transport(), Transport::Streams);
+    turn(200).await;
+    // These are taken without a turn of the event loop, in which more could come.
+    for number in 0..4 {
+        assert_eq!(stream.next().now_or_never(), Some(Some(Ok(Message::Binary(vec![number; 10])))));
+    }
+    assert!(stream.next().now_or_never().is_none());
+    for number in 4..100 {
+        assert_eq!(next(&mut stream).await, Message::Binary(vec![number; 10]));
+    }
+    assert!(stream.close().await.unwrap().was_clean);
+}
+
+// Even a mark of 0 lets one message after the other through; and so does a limit of messages.
+#[apply(browser_test)]
+async fn a_mark_of_nothing_is_one_message_at_a_time() {
+    for options in [Options::new().read_ahead(0), Options::new().receive_limit_messages(1)] {
+        let mut stream = echoing(50, options).await;
+        for number in 0..50 {
+            assert_eq!(next(&mut stream).await, Message::Binary(vec![number; 10]));
+        }
+        assert!(stream.close().await.unwrap().was_clean);
+    }
+}
+
+// M22: if the peer closes while nobody reads, Chromium drops what it holds. That is no clean end.
+#[apply(browser_test)]
+async fn what_may_be_missing_at_the_end_is_told() {
+    for (path, pause) in [("/flood/100/10", 100), ("/flood/100/10000", 5), ("/flood/3/10", 100)] {
+        let mut stream = connect_with(path, &Options::new().read_ahead(0)).await;
+        let (mut taken, mut end) = (0, None);
+        while let Some(item) = stream.next().await {
+            match item {
+                Ok(message) => assert_eq!(message.as_bytes().unwrap()[0], taken),
+                Err(error) => end = Some(error),
+            }
+            taken += u8::from(end.is_none());
+            turn(pause).await;
+        }
+        let all = path.split('/').nth(2).unwrap().parse().unwrap();
+        let event = stream.close_event().unwrap();
+        assert_eq!((event.code, event.was_clean), (1000, end.is_none()));
+        assert!(taken == all || end == Some(Error::Unclean(event)), "{taken} of {path}: {end:?}");
+        if taken < all {
+            deviation("M22", "by streams, drops what nobody has read when the peer closes");
+        }
+    }
+}
+
+#[apply(browser_test)]
+async fn a_policy_that_drops_keeps_reading() {
+    let options = Options::new().read_ahead(0).receive_limit_messages(1).overflow(Overflow::DropOldest);
+    let mut stream = connect_with("/flood/100/4", &options).await;
+    stream.closed().await.unwrap();
+    assert_eq!(next(&mut stream).await.as_bytes().unwrap()[0], 99);
+    assert_eq!((stream.next().await, stream.dropped()), (None, 99));
+}
+
+// C01, L01: the Close frame of the peer is behind what nobody reads.
+#[apply(browser_test)]
+async fn a_close_does_not_wait_for_what_is_unread() {
+    let count = &mut Count::new().await;
+    for is_dropped in [false, true] {
+        let path = count.path("/flood/1000/10000");
+        let mut stream = connect_with(&path, &Options::new().read_ahead(0)).await;
+        arrival(&stream, 1).await;
+        if is_dropped {
+            drop(stream);
+        } else {
+            assert!(stream.close().await.unwrap().was_clean);
+            // What had arrived before can still be taken.
+            assert_eq!(next(&mut stream).await.len(), 10_000);
+            assert_eq!(stream.next().await, None);
+        }
+        count.becomes(0).await;
+    }
+}
+
+// C26: of a connection that is lost, nothing more can come.
+#[apply(browser_test)]
+async fn a_loss_is_told_though_nobody_reads() {
+    let key = random();
+    let mut stream = connect_with(&format!("/fault/reset-by/{key}"), &Options::new().read_ahead(0)).await;
+    let arrived = arrival(&stream, 1);
+    stream.send("one").await.unwrap();
+    arrived.await;
+    stream.flush().await.unwrap();
+    drop(connect(&format!("/fault/reset-now/{key}")).await);
+    assert!(!stream.closed().await.unwrap().was_clean);
+    assert_eq!(next(&mut stream).await, "one".into());
+    assert!(matches!(stream.next().await, Some(Err(Error::Unclean(_)))));
+}
+
+#[apply(browser_test)]
+async fn a_receiver_that_is_dropped_lets_the_browser_read_on() {
+    let (sender, receiver) = connect_with("/flood/1000/1000", &Options::new().read_ahead(0)).await.split();
+    drop(receiver);
+    assert!(sender.closed().await.unwrap().was_clean);
+}
+
+#[apply(browser_test)]
+async fn a_reconnecting_lets_the_peer_wait_too() {
+    let key = random();
+    let url = url(&format!("/flood/{}/{CHUNK}?{key}", (64 << 20) / CHUNK));
+    let options = Options::new().transport(crate::TRANSPORT).read_ahead(100_000);
+    let options = ReconnectOptions::new().connection(options);
+    let mut feed = Reconnecting::new(options, async move || Ok(Target::new(&url)));
+    for number in 0..10_u32 {
+        let message = feed.next().await.unwrap().unwrap();
+        assert_eq!(message.as_bytes().unwrap()[..4], number.to_le_bytes());
+    }
+    turn(300).await;
+    assert!(sent(key).await <= BUFFERS + (20 * CHUNK) as u64);
+    for number in 10..500_u32 {
+        let message = feed.next().await.unwrap().unwrap();
+        assert_eq!(message.as_bytes().unwrap()[..4], number.to_le_bytes());
+    }
+    assert_eq!(feed.dropped(), 0);
+}
+
+// The events face has no streams to take.
+#[apply(browser_test)]
+async fn a_socket_of_events_is_no_stream() {
+    let by = |transport| WebSocket::with_options(&url("/echo"), &Options::new().transport(transport)).map(drop);
+    assert_eq!((by(Transport::Streams), by(Transport::Best)), (Err(Error::Unsupported), Ok(())));
+}
+
+// C20, N35: an attempt that is given up is aborted, which the server sees, and the next one need not wait for it.
+#[apply(browser_test)]
+async fn an_attempt_that_is_dropped_is_aborted() {
+    let options = Options::new().transport(Transport::Streams);
+    let begin = now();
+    for _ in 0..3 {
+        assert!(options.connect(&url("/hang")).now_or_never().is_none());
+    }
+    drop(connect("/echo").await);
+    assert!(now() - begin < 5000.0);
+    let timeout = Duration::from_millis(20);
+    let error = options.connect_timeout(timeout).connect(&url("/hang")).await.unwrap_err();
+    assert_eq!(error, Error::ConnectTimeout { url: url("/hang"), timeout });
+}
