@@ -65,7 +65,7 @@ pub enum Incoming<P> {
 }
 
 /// What the host does next.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Output<P, R> {
     /// Make this durable before any later output is transmitted. Only with [`Limits::journal`].
     Store(Change<P, R>),
@@ -75,6 +75,23 @@ pub enum Output<P, R> {
     Message(Connection, P),
     /// Close the connection with this code and reason.
     Close(Connection, u16, String),
+}
+
+impl<P: fmt::Debug, R: fmt::Debug> fmt::Debug for Output<P, R> {
+    /// Of HELLO and WELCOME, which have tokens and credentials, the first character alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(change) => f.debug_tuple("Store").field(change).finish(),
+            Self::Control(connection, frame) => {
+                let shown = if frame.starts_with(['H', 'W']) { &frame[..1] } else { frame };
+                f.debug_tuple("Control").field(connection).field(&shown).finish()
+            }
+            Self::Message(connection, payload) => f.debug_tuple("Message").field(connection).field(payload).finish(),
+            Self::Close(connection, code, reason) => {
+                f.debug_tuple("Close").field(connection).field(code).field(reason).finish()
+            }
+        }
+    }
 }
 
 /// What the application gets, in order.

@@ -1,5 +1,6 @@
 //! Tests.
 
+mod endpoint;
 mod fuzz;
 mod host;
 mod model;

@@ -137,21 +137,30 @@ mod all_schedules {
     }
 
     #[test]
-    #[ignore = "takes 5 minutes"]
+    #[ignore = "takes 15 minutes"]
     fn of_4_messages_each_way_and_3_reconnections() {
         let three = || Model { losses: 3, burst: true, ..four() };
-        check("4 and 4, END, 3 losses", Model { ends: true, acks: Acks::Last, ..three() });
+        check("4 and 4, END, 3 losses, ACKs last", Model { ends: true, acks: Acks::Last, ..three() });
+        check("4 and 4, 3 losses, ACKs at once", Model { acks: Acks::AtOnce, ..three() });
     }
 
     #[test]
-    #[ignore = "takes a minute"]
+    #[ignore = "takes 5 minutes"]
     fn of_messages_and_acks_at_any_time() {
         check("4 and 4, 1 loss", Model { losses: 1, ..four() });
+        check("3 and 3, 2 losses", Model { losses: 2, client: vec![1; 3], server: vec![1; 3], ..four() });
         check("2 and 2, 2 losses", Model { losses: 2, client: vec![1; 2], server: vec![1; 2], ..four() });
         check("1 and 1, 3 losses", Model { losses: 3, client: vec![1], server: vec![1], ..four() });
         check(
             "2 and 2, END, 1 loss, slow",
             Model { client: vec![1; 2], server: vec![1; 2], losses: 1, ends: true, ..model() },
         );
+    }
+
+    #[test]
+    #[ignore = "takes a minute"]
+    fn of_losses_and_a_crash_with_a_store() {
+        let two = Model { client: vec![1; 2], server: vec![1; 2], burst: true, acks: Acks::Last, ..four() };
+        check("2 and 2, 2 losses, late, a crash", Model { losses: 2, late: true, crashes: 1, ..two });
     }
 }
