@@ -9,7 +9,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{bench, examples, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
+use crate::{api, bench, examples, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -63,6 +63,7 @@ fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
                 .run()?)
         })
     })?;
+    step("checking the public API", || api::check(shell, toolchain))?;
     // By the compiler that has built xtask.
     step("testing xtask", || Ok(cmd!(shell, "cargo test --quiet --profile xtask --package xtask").run()?))?;
     step("checking with the oldest Rust", || msrv::check(shell, toolchain))

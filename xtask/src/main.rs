@@ -10,6 +10,7 @@
 //! The same program is also `wasm-bindgen` and its test runner, of the version in `Cargo.lock`, so that there is
 //! neither to install.
 
+mod api;
 mod axe;
 mod bench;
 mod browser;
@@ -66,11 +67,13 @@ enum Command {
     Test,
     /// Checks the properties of random programs in the simulated page, for 20,000 seeds or as many as one likes.
     Properties(properties::Options),
+    /// Checks that the public API is what `tests/api.txt` says, or writes it down.
+    Api(api::Options),
     /// Measures what messages cost, beside JavaScript and other crates.
     Bench(bench::Options),
     /// Builds the npm package, in `npm/dist`.
     Npm(npm::Options),
-    /// Checks what `test` does not: formatting, lints, docs, the oldest Rust, shared memory, unwinding, the npm package,
+    /// Checks what `test` does not: formatting, lints, docs, the public API, the oldest Rust, shared memory, unwinding, the npm package,
     /// `wasm-pack test`, and WebKitGTK where that can be had.
     Ci,
 }
@@ -97,6 +100,7 @@ fn run() -> Result<()> {
         Command::Server(options) => server::run(&shell, cli.toolchain, &options),
         Command::Test => test::run(&shell, cli.toolchain),
         Command::Properties(options) => properties::run(&shell, &options),
+        Command::Api(options) => api::run(&shell, cli.toolchain, &options),
         Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),
         Command::Npm(options) => npm::run(&shell, cli.toolchain, &options),
         Command::Ci => ci::run(&shell, cli.toolchain),
