@@ -1,13 +1,12 @@
 //! A simulated page, for tests of your own code on the host: `cargo test`, with no browser and no waiting.
 //!
 //! A [`Page`] runs async code with an event loop, timers and a clock of its own: time passes as fast as the test can run.
-//! WebSockets that this code opens lead to a [`Server`] of the test, which accepts or refuses, receives and sends, and ends
-//! connections in every way in which real ones end. All that is left open by the standard, such as the order of independent
-//! events, comes from a seed: the same seed gives the same run.
+//! WebSockets that the code opens lead to a [`Server`] in the test. The server accepts or refuses, receives and sends, and ends
+//! connections in every way in which real connections end. A seed decides what the standard leaves open, such as the order of
+//! independent events: the same seed gives the same run.
 //!
-//! The simulated socket behaves as browsers do, in the cases of `tests/cases.md`; the crate's own tests hold it to that.
-//! JavaScript does not exist in it: `web_sys` and `js_sys` objects cannot be made on the host, and `as_raw` and `next_raw`
-//! return `undefined` objects.
+//! The simulated socket behaves as browsers do in the cases of `tests/cases.md`; the crate's own tests check that. There is no
+//! JavaScript: `web_sys` and `js_sys` objects cannot be made on the host, and `as_raw` and `next_raw` return `undefined`.
 //!
 //! # Examples
 //!
@@ -49,52 +48,51 @@ pub use crate::sys::simulation::wire::Network;
 
 /// A simulated page and the world around it.
 ///
-/// A clone is one more handle of the same page.
+/// A clone is another handle of the same page.
 #[derive(Clone)]
 pub struct Page(Rc<page::Page>);
 
 impl Page {
-    /// A visible page in an engine like Chromium's, on a fast network, with seed 0.
+    /// Opens a visible page in an engine like Chromium's, on a fast network, with seed 0.
     pub fn new() -> Self {
         Self::with_seed(0)
     }
 
-    /// The same, with another seed: other delays, and another order of what is not ordered.
+    /// Opens a page with another seed: delays differ, and so does the order of independent events.
     pub fn with_seed(seed: u64) -> Self {
         Self(page::Page::new(seed))
     }
 
-    /// Chooses the engine whose behaviour the page has, where engines differ.
+    /// Sets the engine that the page behaves like, where engines differ.
     pub fn engine(self, engine: Engine) -> Self {
         self.0.engine.set(engine);
         self
     }
 
-    /// Chooses what the network is like, for connections that are opened from now on.
+    /// Sets the network of connections that are opened from now on.
     pub fn set_network(&self, network: Network) {
         self.0.servers.network.set(network);
     }
 
-    /// Runs a future to its end, and everything else that happens in the page and the world meanwhile.
+    /// Runs a future until it resolves, and with it the rest of the page, servers and networks.
     ///
-    /// What is still there at the end, such as spawned tasks, is dropped.
+    /// Spawned tasks that have not ended by then are dropped.
     ///
     /// # Panics
     ///
-    /// Panics if the future waits and nothing can ever wake it, and if the page never comes to rest: both are bugs that a
-    /// browser would show as a page that hangs.
+    /// Panics if nothing can wake the future any more, or if the page never becomes idle. In a browser, such a page hangs.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }
 
-    /// Runs a future beside the one that [`run`](Self::run) runs.
+    /// Spawns a task in the page. It runs while [`run`](Self::run) runs.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         self.0.executor.spawn(future);
     }
 
-    /// Serves connections to `url` by a future for each, with the rules of [`server`](Self::server) for URLs.
+    /// Serves each connection to `url` by a future. URLs are matched as by [`server`](Self::server).
     ///
-    /// It runs in the world: also while the page is [frozen](Self::freeze) or [busy](Self::block).
+    /// The futures run outside of the page: also while the page is [frozen](Self::freeze) or [busy](Self::block).
     ///
     /// # Examples
     ///
@@ -127,34 +125,34 @@ impl Page {
         });
     }
 
-    /// Listens for connections to `url`, with whatever query. A URL that ends with `/` stands for all URLs below it.
+    /// Listens for connections to `url`, with any query. A URL that ends with `/` matches all URLs below it.
     ///
     /// Connections to a URL at which no server listens are refused.
     pub fn server(&self, url: &str) -> Server {
         Server { listening: self.0.servers.listen(url) }
     }
 
-    /// Resolves after a time, however hidden or frozen the page is.
+    /// Resolves after `delay`, even if the page is hidden or frozen.
     pub fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + use<> {
         world::sleep(&self.0, delay)
     }
 
-    /// Keeps the page busy for a time: what arrives meanwhile waits, and timers that are due, too.
+    /// Blocks the page's event loop for `time`: events and timers that are due wait.
     pub fn block(&self, time: Duration) {
         self.0.block(time);
     }
 
-    /// The time since the page was opened.
+    /// Returns the time since the page was opened.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 
-    /// Sets the clock of the device forward, or back, by milliseconds.
+    /// Sets the clock of the device forward by `milliseconds`, or back if negative.
     pub fn set_clock(&self, milliseconds: i64) {
         self.0.set_clock(milliseconds);
     }
 
-    /// Hides the page, as behind another tab: timers fire once a second.
+    /// Hides the page, as behind another tab: timers fire at most once a second.
     pub fn hide(&self) {
         self.0.set_hidden(true);
     }
@@ -164,7 +162,7 @@ impl Page {
         self.0.set_hidden(false);
     }
 
-    /// Holds timers back, or lets those fire that are due: for tests that nothing waits for a timer.
+    /// Holds timers back, or releases them, to test that nothing waits for a timer.
     pub fn hold_timers(&self, hold: bool) {
         self.0.set_held(hold);
     }
@@ -174,58 +172,58 @@ impl Page {
         self.0.set_frozen(true);
     }
 
-    /// Resumes a frozen page. Overdue timers may fire before the events that have arrived meanwhile.
+    /// Resumes a frozen page. Overdue timers may fire before events that have arrived meanwhile.
     pub fn resume(&self) {
         self.0.set_frozen(false);
     }
 
-    /// Ends all connections and resumes a frozen page, as Chromium 149 and newer do when a tab that was frozen is shown, or a
-    /// page comes back from the browser's cache: each gets one more message at most, and then `error` and `close` with 1006.
+    /// Resumes a frozen page whose connections have ended, as Chromium 149 and newer do when a frozen tab is shown, or when a
+    /// page comes back from the browser's cache. Each connection delivers at most one more message, and then `error` and `close`
+    /// with 1006.
     ///
-    /// First the page is told that it is back: a hidden page is shown, and any other one is [restored](Self::restore). The
-    /// server gets 1001 when the connection ends, and not before.
+    /// The page is shown first if it is hidden, and [restored](Self::restore) otherwise. The server receives 1001 when the
+    /// connection ends.
     pub fn resume_without_connections(&self) {
         self.0.end_connections();
         self.0.set_frozen(false);
         if self.0.is_hidden() { self.show() } else { self.restore() }
     }
 
-    /// Takes the network from the page: connections cannot be opened, and what is sent on open ones is on its way until it
-    /// [comes back](Self::come_online).
+    /// Disconnects the page from the network: new connections fail, and bytes on open connections stay in flight until the page
+    /// [comes online](Self::come_online).
     pub fn go_offline(&self) {
         self.0.is_offline.set(true);
     }
 
-    /// Gives the network back, and tells the page so: the event `online`.
+    /// Reconnects the page to the network and fires `online`.
     pub fn come_online(&self) {
         self.0.is_offline.set(false);
         self.0.tell(PageEvent::Online);
     }
 
-    /// Tells the page that it has come back from the browser's cache: the event `pageshow`.
+    /// Fires `pageshow`, as when the page comes back from the browser's cache.
     pub fn restore(&self) {
         self.0.tell(PageEvent::Restored);
     }
 
-    /// Makes a message an error, [`Error::OutOfMemory`](crate::Error::OutOfMemory), if it has more than so many bytes.
+    /// Limits memory: a message of more than `bytes` fails with [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn set_memory(&self, bytes: u64) {
         self.0.memory_limit.set(bytes);
     }
 
-    /// Makes the browser's `send` throw for some messages, [`Error::Thrown`](crate::Error::Thrown).
+    /// Makes the browser's `send` throw for messages that `throws` selects: they fail with [`Error::Thrown`](crate::Error::Thrown).
     pub fn throw_on_send(&self, throws: impl Fn(&Message) -> bool + 'static) {
         self.0.throws.replace(Some(Box::new(throws)));
     }
 
-    /// The bytes that the page has sent and that have not left it, on all of its connections together.
+    /// Returns the number of bytes that the page has sent and that have not left it, over all connections.
     ///
-    /// It is the truth, where `buffered_amount` is what a browser tells: what was sent on a connection that ended before
-    /// it left counts for ever.
+    /// Unlike `buffered_amount` it is always true: bytes that were unsent when a connection ended count for ever.
     pub fn unsent(&self) -> u64 {
         self.0.unsent.get()
     }
 
-    /// What the page has left: all 0 when every handle was dropped and every connection has ended.
+    /// Returns what is left in the page. All counts are 0 when every handle was dropped and every connection has ended.
     pub fn leftovers(&self) -> Leftovers {
         Leftovers {
             listeners: self.0.live_listeners.get() + self.0.listeners.borrow().len(),
@@ -235,17 +233,17 @@ impl Page {
         }
     }
 
-    /// The states of all sockets that are not closed, the oldest first: also of those whose handles have gone.
+    /// Returns the states of all sockets that are not closed, the oldest first, even if their handles were dropped.
     pub fn sockets(&self) -> Vec<ReadyState> {
         self.0.sockets.borrow().values().map(|socket| socket.ready_state()).collect()
     }
 
-    /// How often tasks were polled, for tests that nothing polls in vain.
+    /// Returns the number of polls of tasks, to test that nothing is polled in vain.
     pub fn polls(&self) -> u64 {
         self.0.executor.polls()
     }
 
-    /// How many turns the event loop has made.
+    /// Returns the number of turns that the event loop has made.
     pub fn turns(&self) -> u64 {
         self.0.tasks_run()
     }
@@ -263,17 +261,17 @@ impl fmt::Debug for Page {
     }
 }
 
-/// What a page has left of connections.
+/// What is left in a page: what [`Page::leftovers`] returns.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Listeners, of sockets and of the page.
+    /// The number of listeners, of sockets and of the page.
     pub listeners: usize,
-    /// Sockets that are not closed.
+    /// The number of sockets that are not closed.
     pub sockets: usize,
-    /// Spawned tasks that have not ended.
+    /// The number of spawned tasks that have not ended.
     pub tasks: usize,
-    /// Timeouts that are set.
+    /// The number of timeouts that are set.
     pub timers: usize,
 }
 
@@ -283,7 +281,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Accepts the next connection, without a subprotocol. If the page has given it up meanwhile, the one after it.
+    /// Accepts the next connection that the page has not given up, without a subprotocol.
     pub async fn accept(&self) -> Peer {
         loop {
             if let Some(peer) = self.handshake().await.accept() {
@@ -292,7 +290,7 @@ impl Server {
         }
     }
 
-    /// Waits for the next connection, to accept or to refuse it.
+    /// Waits for the next handshake, to accept or to refuse it.
     pub async fn handshake(&self) -> Handshake {
         Handshake(self.listening.next().await)
     }
@@ -304,26 +302,26 @@ impl fmt::Debug for Server {
     }
 }
 
-/// A connection that the server has not answered yet. Dropping it refuses the connection.
+/// A handshake that the server has not answered yet. Dropping it refuses the connection.
 pub struct Handshake(server::Handshake);
 
 impl Handshake {
-    /// The URL, with its query.
+    /// Returns the URL, with its query.
     pub fn url(&self) -> &str {
         self.0.url()
     }
 
-    /// The subprotocols that the page offers.
+    /// Returns the subprotocols that the page offers.
     pub fn protocols(&self) -> &[String] {
         self.0.protocols()
     }
 
-    /// Accepts the connection, without a subprotocol. `None` if the page has gone.
+    /// Accepts the connection, without a subprotocol. Returns `None` if the page has given it up.
     pub fn accept(self) -> Option<Peer> {
         self.0.accept(None).map(Peer::new)
     }
 
-    /// Accepts the connection and selects a subprotocol. `None` if the page has gone.
+    /// Accepts the connection and selects a subprotocol. Returns `None` if the page has given it up.
     pub fn accept_with(self, protocol: &str) -> Option<Peer> {
         self.0.accept(Some(protocol.to_owned())).map(Peer::new)
     }
@@ -338,7 +336,7 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// The server's end of a connection. Dropping it ends the connection without a Close frame, unless it has sent one.
+/// The server's end of a connection. Dropping it ends the connection, without a Close frame unless one was sent.
 pub struct Peer {
     wire: Rc<Wire>,
     closed_with: Option<(u16, String)>,
@@ -349,10 +347,10 @@ impl Peer {
         Self { wire, closed_with: None }
     }
 
-    /// The next message, or `None` when the connection has ended.
+    /// Receives the next message; `None` when the connection has ended.
     ///
-    /// A Close frame of the page is answered when it is its turn. As long as nobody receives, it is not answered, and
-    /// what does not fit into the sockets stays with the page.
+    /// It answers the page's Close frame. While the server does not receive, that frame is not answered, and bytes that do not
+    /// fit into the sockets stay buffered in the page.
     pub async fn receive(&mut self) -> Option<Message> {
         match self.next().await? {
             Frame::Text(text) => Some(Message::from(&*text)),
@@ -376,23 +374,23 @@ impl Peer {
         .await
     }
 
-    /// Receives and ignores everything, Close frames too, until the connection has ended.
+    /// Receives and ignores everything, including Close frames, until the connection has ended.
     pub async fn drain(&mut self) {
         while self.next().await.is_some() {}
     }
 
-    /// Waits until something has arrived, even a part of a message, or the connection has ended. It takes nothing.
+    /// Waits until a frame or a part of it has arrived, or the connection has ended. It takes nothing.
     pub async fn readable(&mut self) {
         poll_fn(|context| self.wire.inbox.poll_begun(context)).await;
     }
 
-    /// The code and the reason of the page's Close frame, once [`receive`](Self::receive) has come to it. Without a code it is
-    /// 1005.
+    /// Returns the code and the reason of the page's Close frame, once [`receive`](Self::receive) has received it. The code is 1005
+    /// if the frame has none.
     pub fn closed_with(&self) -> Option<(u16, &str)> {
         self.closed_with.as_ref().map(|(code, reason)| (*code, reason.as_str()))
     }
 
-    /// Sends a ping, and waits for the answer, which browsers give by themselves. False if the connection ends before that.
+    /// Sends a ping, and waits for the browser's pong. Returns false if the connection ends before that.
     pub async fn ping(&mut self) -> bool {
         self.wire.send_down(Frame::Ping);
         poll_fn(|context| self.wire.inbox.poll_pong(context)).await
@@ -403,7 +401,7 @@ impl Peer {
         self.wire.send_down(Frame::Raw(bytes.into()));
     }
 
-    /// Sends a message. What the network does not take waits without a limit.
+    /// Sends a message. The server's buffer has no limit.
     pub fn send(&mut self, message: impl Into<Message>) {
         self.wire.send_down(match message.into() {
             Message::Text(text) => Frame::Text(text.into()),
@@ -422,34 +420,34 @@ impl Peer {
         self.wire.send_down(Frame::Close(Some((code, reason.to_owned()))));
     }
 
-    /// Breaks the connection off at once, as a process that is killed.
+    /// Resets the connection at once, as when the server's process is killed.
     pub fn reset(self) {
         self.wire.break_off(false);
     }
 
-    /// Reads nothing, or goes on reading. A peer that does not read takes only what fits into the sockets.
+    /// Stops or resumes reading. While the server does not read, the network takes only what fits into the sockets.
     pub fn set_stalled(&mut self, stalled: bool) {
         self.wire.inbox.set_stalled(stalled);
         self.wire.resume();
     }
 
-    /// Lets nothing through from now on, in both directions, without telling the page: a network that is gone.
+    /// Drops everything from now on, in both directions, without an event: a half-open connection.
     pub fn vanish(&mut self) {
         self.wire.fall_silent();
     }
 
-    /// Changes what the network of this connection is like.
+    /// Changes the network of this connection.
     pub fn set_network(&mut self, network: Network) {
         self.wire.network.set(network);
         self.wire.resume();
     }
 
-    /// The bytes that were sent and have not left yet.
+    /// Returns the number of bytes that were sent and have not left the server.
     pub fn unsent(&self) -> u64 {
         self.wire.peer_unsent()
     }
 
-    /// Whether the connection has ended.
+    /// Returns whether the connection has ended.
     pub fn is_ended(&self) -> bool {
         self.wire.is_ended()
     }
@@ -473,7 +471,7 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// A Blob that cannot be read, such as one for a file that was removed.
+/// Returns a Blob that cannot be read, such as one of a file that was removed.
 pub fn unreadable_blob(len: usize) -> Blob {
     Blob::unreadable(&vec![0; len])
 }

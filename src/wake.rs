@@ -1,15 +1,14 @@
-//! Wakes tasks, also if one of them panics.
+//! Wakes tasks, even if waking one of them panics.
 
 use std::task::Waker;
 
-/// Wakes each task. Where panics unwind, a panic of one waker does not keep the others from being woken. The caller must hold no
-/// borrow.
+/// Wakes each task. Where panics unwind, the others are woken even if one waker panics. The caller must hold no borrow.
 pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
     let mut rest = Rest(wakers.into_iter());
     rest.0.by_ref().for_each(Waker::wake);
 }
 
-/// The wakers that were not woken yet.
+/// The wakers that are left.
 struct Rest<I: Iterator<Item = Waker>>(I);
 
 #[cfg(panic = "unwind")]
@@ -19,7 +18,7 @@ impl<I: Iterator<Item = Waker>> Drop for Rest<I> {
     }
 }
 
-/// Runs an action when it is dropped, so also when the code before it panics.
+/// Runs an action when it is dropped, and so also if the code in between panics.
 pub(crate) struct Finally<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Finally<F> {

@@ -3,10 +3,10 @@
 //! There are two implementations of the same types:
 //!
 //! - [`browser`]: a page or a worker, by `web_sys`, `js_sys` and `wasm_bindgen`, which no other module names;
-//! - [`simulation`]: everywhere else, a simulated page. Outside of one there is no WebSocket, as on a server that renders
-//!   pages: connecting fails with [`Error::Unsupported`](crate::Error::Unsupported), and nothing panics.
+//! - [`simulation`]: everywhere else, a simulated page. Outside of a simulated page, as on a server that renders pages, there is
+//!   no WebSocket: connecting fails with [`Error::Unsupported`](crate::Error::Unsupported), and nothing panics.
 //!
-//! Nothing else in this crate depends on which of them it is.
+//! Nothing else in this crate depends on which of them is used.
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod browser;

@@ -1,4 +1,4 @@
-//! What can be sent.
+//! Payloads: the types that can be sent.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -23,12 +23,12 @@ use crate::{Error, Message};
 /// The trait is sealed: only this crate implements it.
 pub trait Payload: Sealed {}
 
-/// What only this crate can do with a payload.
+/// The part of [`Payload`] that only this crate can call.
 pub trait Sealed {
-    /// Returns the number of bytes; [`UNKNOWN`](super::socket::UNKNOWN) if the browser alone knows.
+    /// Sends the payload. Returns its length in bytes; [`UNKNOWN`](super::socket::UNKNOWN) if only the browser knows it.
     fn send_to(&self, socket: &Socket) -> Result<u64, Error>;
 
-    /// Returns a message that holds what this holds now, to be sent later.
+    /// Returns a message with the payload's current bytes, to be sent later.
     fn to_message(&self) -> Message;
 
     fn into_message(self) -> Message
@@ -39,8 +39,8 @@ pub trait Sealed {
     }
 }
 
-/// Implements `Payload` for a type, with its generics after an `@`: how it is sent, how it becomes a message, and, where that
-/// saves a copy, how it does so by value.
+/// Implements `Payload` for a type, with its generics after an `@`: how to send it, how to convert it into a message, and, where
+/// that saves a copy, how to convert it by value.
 macro_rules! payload {
     (
         $(@($($generics:tt)*))? $type:ty:

@@ -1,4 +1,4 @@
-//! One socket of the platform, and what holds for it on every platform.
+//! The platform's socket, with the rules that hold on every platform.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,16 +9,16 @@ use crate::Transport;
 use crate::types::redact::PublicUrl;
 use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, SendError};
 
-/// A socket of the platform. It is closed when this is dropped, unless it was given away.
+/// The platform's socket. Dropping it closes the socket, unless the socket was given away.
 pub(crate) struct RawSocket {
     socket: Socket,
     is_given_away: Cell<bool>,
-    /// At least as many bytes as are unsent: what the last look at the open socket found, and what was sent since. To ask the
-    /// browser each time would be half the price of sending a small message.
+    /// An upper bound of the unsent bytes: those that the last look at the open socket found, and those sent since. Asking the
+    /// browser for each small message would be a third of the calls that sending it takes.
     most_unsent: Cell<u64>,
 }
 
-/// What an event tells.
+/// An event of a socket.
 pub enum Event {
     Message(Data),
     Opened,
@@ -29,10 +29,10 @@ pub enum Event {
     Sent,
 }
 
-/// The length of what the browser alone knows the length of.
+/// The length of a payload whose length only the browser knows.
 pub const UNKNOWN: u64 = u64::MAX;
 
-/// How long a socket that was dropped may go on connecting, in milliseconds.
+/// The time for which a dropped socket may go on connecting, in milliseconds.
 const LONGEST_CONNECTING: u32 = 1000;
 
 impl RawSocket {
@@ -71,7 +71,7 @@ impl RawSocket {
 
     pub fn from_raw(raw: js::WebSocket) -> Self {
         let socket = Self::of(Socket::from_raw(raw));
-        // Others may have sent before, which the first look tells.
+        // The page may have sent something before: the first look finds out.
         socket.most_unsent.set(UNKNOWN);
         socket.look();
         socket
@@ -92,7 +92,7 @@ impl RawSocket {
     }
 
     pub fn ready_state(&self) -> ReadyState {
-        // The state of a socket that was given away is its new owner's business.
+        // Its new owner uses a socket that was given away: here it counts as closed.
         if self.is_given_away.get() { ReadyState::Closed } else { self.socket.ready_state() }
     }
 
@@ -112,7 +112,7 @@ impl RawSocket {
         self.socket.buffered_amount()
     }
 
-    /// Returns the state and the unsent bytes, both of the same moment.
+    /// Returns the state and the number of unsent bytes, at the same moment.
     pub fn look(&self) -> (ReadyState, u64) {
         let (state, amount) = (self.ready_state(), self.buffered_amount());
         if state == ReadyState::Open {
@@ -121,12 +121,12 @@ impl RawSocket {
         (state, amount)
     }
 
-    /// Returns whether at most so many bytes are unsent.
+    /// Returns whether at most `amount` bytes are unsent.
     pub fn has_at_most(&self, amount: u64) -> bool {
         self.most_unsent.get() <= amount || self.look().1 <= amount
     }
 
-    /// Whether the connection may have ended before everything was sent.
+    /// Returns whether the connection may have ended before everything was sent.
     ///
     /// `bufferedAmount` alone does not tell: in Chromium it can be 0 as soon as the connection is lost, with megabytes unsent.
     pub fn may_have_unsent(&self) -> bool {
@@ -141,9 +141,9 @@ impl RawSocket {
         self.socket.set_binary_type(binary_type);
     }
 
-    /// Hands the message to the browser, or back.
+    /// Hands the message to the browser, or returns it in the error.
     pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        // A closing or closed socket takes the message without an error and discards it.
+        // A closing or closed socket takes a message without an error, and discards it.
         let state = self.ready_state();
         if state != ReadyState::Open {
             return Err(SendError { message, error: Error::NotOpen(state) });
@@ -151,11 +151,11 @@ impl RawSocket {
         self.send_while_open(message)
     }
 
-    /// The same, for a caller who has just seen that the socket is open.
+    /// Sends on a socket that the caller has just seen open.
     pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         match message.send_to(&self.socket) {
             Ok(len) => {
-                // An empty message has to leave, too.
+                // An empty message has to leave the browser, too.
                 self.most_unsent.set(self.most_unsent.get().saturating_add(len.max(1)));
                 Ok(())
             }
@@ -171,7 +171,7 @@ impl RawSocket {
         self.socket.close_with(code.get(), reason.as_str())
     }
 
-    /// Closes the socket for good, unless it was given away: its last handle is gone.
+    /// Closes the socket because its last handle was dropped, unless the socket was given away.
     pub fn leave(&self) {
         match self.ready_state() {
             // Browsers take a socket that is closed while it connects for a failure: they write it to the console, and

@@ -1,4 +1,4 @@
-//! A delay, to wait for.
+//! A future that resolves after a delay.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -10,12 +10,10 @@ use std::time::Duration;
 
 use super::{Alarm, in_next_turn};
 
-/// Resolves in the next turn of the event loop, or in the turn that follows a delay. Dropping it cancels it.
-///
-/// Outside of a page it never resolves.
+/// Resolves after a delay, or in the next turn of the event loop if the delay is zero. Outside of a page it never resolves.
 pub struct Timer {
     state: Rc<State>,
-    /// None for the next turn.
+    /// `None` for the next turn.
     _alarm: Option<Alarm>,
 }
 
@@ -46,7 +44,7 @@ impl Timer {
     }
 }
 
-// The state is changed in one step, and no foreign code runs meanwhile.
+// The state changes in one step, and no foreign code runs meanwhile.
 impl UnwindSafe for Timer {}
 impl RefUnwindSafe for Timer {}
 

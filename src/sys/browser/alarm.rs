@@ -10,10 +10,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::listener::{Callback, callback};
 use super::{bindings, in_next_turn};
 
-/// Calls something after a delay, in a turn of the event loop of its own. Dropping it cancels it.
+/// Calls a closure after a delay, in its own turn of the event loop. Dropping the alarm cancels the call.
 ///
-/// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute. Of a page that was frozen they
-/// may call what is overdue before they deliver events that have come in time: hence the turn.
+/// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute. After a page was frozen they may
+/// fire overdue timers before they deliver events that arrived in time: hence the turn.
 pub struct Alarm(Rc<State>);
 
 struct State {
@@ -22,7 +22,7 @@ struct State {
     timeout: Cell<Option<(JsValue, Callback)>>,
 }
 
-/// What is called, with the milliseconds by which that is too late.
+/// The closure, called with the number of milliseconds by which the call is late.
 type Action = Box<dyn FnOnce(f64)>;
 
 impl Alarm {
@@ -39,7 +39,7 @@ impl Alarm {
             let fired = Rc::clone(&fired);
             in_next_turn(move || fired.fire());
         });
-        // Browsers keep the delay in 32 bits with a sign; what does not fit they take for 0.
+        // Browsers store the delay as a signed 32-bit number, and take larger ones for 0.
         let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), delay.min(i32::MAX.into()));
         this.0.timeout.set(Some((handle, callback)));
         this
@@ -54,12 +54,12 @@ impl State {
     }
 }
 
-/// The milliseconds since 1970, by a clock that may be set.
+/// Returns the milliseconds since 1970, by a clock that the user may set.
 fn now() -> f64 {
     js_sys::Date::now()
 }
 
-// The state is changed in one step, and no foreign code runs meanwhile.
+// The state changes in one step, and no foreign code runs meanwhile.
 impl UnwindSafe for Alarm {}
 impl RefUnwindSafe for Alarm {}
 

@@ -1,30 +1,30 @@
-//! What `web_sys` lacks, or has in a form that loses something.
+//! JavaScript that `web_sys` lacks, or binds in a form that loses something.
 
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A property of an object, `None` if it is `undefined` or `null`.
+    /// Reads a property of an object; `None` if it is `undefined` or `null`.
     ///
-    /// For all that is read rarely: one import is less to download than one for each property.
+    /// For properties that are read rarely: one import is less to download than one for each.
     #[wasm_bindgen(js_namespace = Reflect)]
     pub fn get(object: &JsValue, name: &str) -> Option<JsValue>;
 
-    /// The same as a number, as JavaScript converts it.
+    /// Reads a property as a number, as JavaScript converts it.
     #[wasm_bindgen(js_namespace = Reflect, js_name = get)]
     pub fn get_number(object: &JsValue, name: &str) -> f64;
 
-    /// `new` by another name: of an imported constructor that throws, wasm-bindgen 0.2.130 never frees the result, which
-    /// there is none of. An `Option` takes no place in its table of objects.
+    /// Calls a constructor. If an imported constructor throws, wasm-bindgen 0.2.130 leaks the slot of the result; an `Option` takes
+    /// no slot.
     #[wasm_bindgen(catch, js_namespace = Reflect)]
     pub fn construct(constructor: &JsValue, arguments: &Array) -> Result<Option<JsValue>, JsValue>;
 
-    /// The arguments of a constructor.
+    /// Makes the arguments of a constructor.
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
     pub fn array_of(first: &str, second: Option<Array>) -> Array;
 
-    /// `EventTarget` whose methods throw only for arguments of a wrong type.
+    /// `EventTarget`, whose methods throw only for arguments of a wrong type.
     pub type EventTarget;
 
     #[wasm_bindgen(method, js_name = addEventListener)]
@@ -33,45 +33,45 @@ extern "C" {
     #[wasm_bindgen(method, js_name = removeEventListener)]
     pub fn remove_event_listener(this: &EventTarget, name: &str, callback: &Function);
 
-    /// The `WebSocket` of `web_sys` with a few members more.
+    /// The `WebSocket` of `web_sys` with a few more members.
     #[wasm_bindgen(extends = web_sys::WebSocket)]
     #[derive(Clone, Debug)]
     pub type WebSocket;
 
-    /// 64 bits in the standard; `web_sys` cuts it to 32.
+    /// 64 bits by the standard; `web_sys` truncates it to 32.
     #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
     pub fn buffered_amount(this: &WebSocket) -> f64;
 
-    /// Every kind of object that `send` takes.
+    /// Sends any kind of object that `send` takes.
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_object(this: &WebSocket, object: &JsValue) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_str(this: &WebSocket, text: &str) -> Result<(), JsValue>;
 
-    /// A view of wasm memory, which the browser copies before it returns.
+    /// Sends a view of wasm memory. The browser copies the bytes before it returns.
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_bytes(this: &WebSocket, bytes: &[u8]) -> Result<(), JsValue>;
 
-    /// Without arguments it never throws.
+    /// Closes the socket. Without arguments it never throws.
     #[wasm_bindgen(method, js_name = close)]
     pub fn close(this: &WebSocket);
 
     #[wasm_bindgen(method, catch, js_name = close)]
     pub fn close_with(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
 
-    /// In place of an enum, which is a table of its own in the glue.
+    /// Sets the type by its name: an enum would add a table to the glue.
     #[wasm_bindgen(method, setter, js_name = binaryType)]
     pub fn set_binary_type(this: &WebSocket, binary_type: &str);
 
-    /// A method apart from its object.
+    /// A method without its object.
     pub type Method;
 
-    /// The function that calls it with these as `this` and as the first two arguments, whatever it is called with.
+    /// Returns a function that calls the method on `object` with these two arguments first.
     #[wasm_bindgen(method)]
     pub fn bind(this: &Method, object: &WebSocket, code: u16, reason: &str) -> Function;
 
-    /// `ImageData` whose pixels stay where they are; `web_sys` copies them into wasm memory.
+    /// `ImageData` whose pixels stay in JavaScript; `web_sys` copies them into wasm memory.
     pub type ImageData;
 
     #[wasm_bindgen(method, getter)]
@@ -89,8 +89,8 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = byteLength)]
     pub fn byte_length(this: &View) -> u32;
 
-    /// What a message carries: text, or an `ArrayBuffer`, or a `Blob`. Each has a length by another name, and what has none
-    /// of that name gives NaN.
+    /// The data of a message: text, an `ArrayBuffer` or a `Blob`. Each has its length under another name. A name that is missing
+    /// reads as NaN.
     #[derive(Debug)]
     pub type Data;
 
@@ -100,28 +100,29 @@ extern "C" {
     #[wasm_bindgen(method, getter, catch, js_name = byteLength)]
     pub fn byte_length(this: &Data) -> Result<f64, JsValue>;
 
-    /// What kind of object a value is, as `[object Blob]`.
+    /// Returns the kind of an object, such as `[object Blob]`.
     #[wasm_bindgen(js_namespace = ["Object", "prototype", "toString"], js_name = call)]
     pub fn tag(value: &JsValue) -> JsValue;
 
-    /// `Uint8Array` whose constructor may throw, as it does for a buffer that was given away.
+    /// `Uint8Array`, whose constructor throws for a buffer that was transferred.
     #[wasm_bindgen(js_name = Uint8Array)]
     pub type Bytes;
 
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
 
-    /// Copies bytes, which must be as many as there is room for.
+    /// Copies `source` into `destination`. Both must have the same length.
     #[wasm_bindgen(catch, js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
     pub fn copy(destination: &mut [u8], source: &Bytes) -> Result<(), JsValue>;
 
     pub type TextEncoder;
 
-    /// The UTF-8 of a JavaScript string.
+    /// Encodes a JavaScript string as UTF-8.
     #[wasm_bindgen(method, catch)]
     pub fn encode(this: &TextEncoder, text: &JsValue) -> Result<Bytes, JsValue>;
 
-    /// Writes as much of a JavaScript string as there is room for. What it returns, how much that is, costs as much as all else.
+    /// Encodes a JavaScript string as UTF-8 into `destination`, as far as it fits. The returned counts are ignored: reading them costs
+    /// as much as everything else.
     #[wasm_bindgen(method, js_name = encodeInto)]
     pub fn encode_into(this: &TextEncoder, text: &JsValue, destination: &mut [u8]);
 
@@ -133,7 +134,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = postMessage)]
     pub fn post_message(this: &MessagePort, message: u32);
 
-    /// `Blob` with promises that have a type.
+    /// `Blob` whose promises have types.
     #[wasm_bindgen(extends = web_sys::Blob)]
     pub type Blob;
 
@@ -143,7 +144,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn text(this: &Blob) -> Promise<js_sys::JsString>;
 
-    /// Windows and workers have it, and Node, whose handle is not a number.
+    /// Exists in windows, workers and Node. Node's handle is not a number.
     #[wasm_bindgen(js_name = setTimeout)]
     pub fn set_timeout(callback: &Function, milliseconds: f64) -> JsValue;
 

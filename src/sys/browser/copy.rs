@@ -8,11 +8,11 @@ use super::bindings::{self, Bytes, TextEncoder};
 use super::{error, reflect};
 use crate::Error;
 
-/// The bytes of a buffer. By few calls from wasm to JavaScript, as they are most of what this costs.
+/// Copies the bytes of a buffer into wasm memory, by few calls: they are most of the cost.
 ///
 /// # Errors
 ///
-/// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has given away.
+/// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has transferred.
 pub fn bytes(buffer: &JsValue, len: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = zeros(len).ok_or(Error::OutOfMemory(len))?;
     match Bytes::new(buffer).and_then(|view| bindings::copy(&mut bytes, &view)) {
@@ -21,8 +21,8 @@ pub fn bytes(buffer: &JsValue, len: u64) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// So many zeros. The peer decides how many they are, and without memory for them the whole module would end.
-// Not inlined, which saves bytes of the minimal app.
+/// Returns `len` zeros. The peer chooses `len`: without this check, too large a message would abort the whole module.
+// Not inlined, which makes the minimal app smaller.
 #[inline(never)]
 fn zeros(len: u64) -> Option<Vec<u8>> {
     let (mut bytes, len) = (Vec::new(), len.try_into().ok()?);
@@ -31,7 +31,7 @@ fn zeros(len: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Text of so many UTF-16 units. `None` for what is no text.
+/// Copies text of `len` UTF-16 units into wasm memory. Returns `None` if the value is no text.
 ///
 /// # Errors
 ///
@@ -46,8 +46,8 @@ pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
     }
 }
 
-/// The longest text, in UTF-16 units, that is faster copied unit by unit, as wasm-bindgen does it. For longer ones that takes four
-/// times as many bytes if they are not ASCII, and memory never shrinks.
+/// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster. For longer text that is not ASCII, it would
+/// reserve up to four times the bytes, and wasm memory never shrinks.
 const SHORT: u64 = 64;
 
 thread_local! {
@@ -57,12 +57,12 @@ thread_local! {
 /// Reads long text.
 struct Long {
     encoder: Cell<Option<TextEncoder>>,
-    /// Whether the last long text was ASCII. Mostly the next one is what the last one was.
+    /// Whether the last long text was ASCII. Mostly the next one is like the last.
     was_ascii: Cell<bool>,
 }
 
 impl Long {
-    /// The text as UTF-8, or how many bytes there is no memory for.
+    /// Returns the text as UTF-8, or the number of bytes for which there is no memory.
     fn read(&self, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
         let encoder = self.encoder.take().or_else(encoder).ok_or(len)?;
         let bytes = self.encode(&encoder, value, len);
@@ -71,17 +71,17 @@ impl Long {
     }
 
     fn encode(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
-        // Into shared memory browsers do not encode.
+        // Browsers do not encode into shared memory.
         if self.was_ascii.get() && !cfg!(target_feature = "atomics") {
-            // If it is ASCII, each unit is a byte, and the browser writes it straight to where it stays.
+            // Each unit of ASCII is a byte, so the browser writes straight into the result.
             let mut bytes = zeros(len).ok_or(len)?;
             encoder.encode_into(value, &mut bytes);
-            // Else a character that needs more than a byte was written, or did not fit, and left zeros.
+            // Otherwise a character of several bytes was written, or did not fit and left zeros.
             if bytes.is_ascii() && bytes.last() != Some(&0) {
                 return Ok(bytes);
             }
         }
-        // Encoded in the browser's own memory first, as only then is it known how many bytes it has.
+        // The number of bytes is known only after the browser has encoded the text into its own memory.
         let encoded = encoder.encode(value).map_err(|_| len)?;
         let byte_len = encoded.unchecked_ref::<bindings::Data>().length().map_err(|_| len)? as u64;
         self.was_ascii.set(byte_len == len);

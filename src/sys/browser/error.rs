@@ -5,18 +5,18 @@ use wasm_bindgen::JsValue;
 use super::reflect;
 use crate::{Error, SendError};
 
-/// The name and the message of what was thrown.
+/// Returns the name and the message of a thrown value.
 pub(super) fn describe(thrown: &JsValue) -> (String, String) {
     if thrown.is_object() {
-        // Not every one is an instance of `Error`: Firefox has exceptions of its own, as for what a page's policy blocks.
+        // Not every exception is an `Error`: Firefox throws its own kind, for instance when a page's policy blocks something.
         (reflect::text(thrown, "name"), reflect::text(thrown, "message"))
     } else {
-        // Only code of the page, put in the place of the browser's, throws what is no object.
+        // The browser throws only objects; code that the page has put in its place may throw anything.
         ("a value".into(), thrown.as_string().unwrap_or_default())
     }
 }
 
-/// The error for something that ought not to be thrown at all.
+/// Returns the error for an unexpected exception.
 pub(super) fn thrown(thrown: JsValue) -> Error {
     let (name, message) = describe(&thrown);
     Error::Thrown { name, message }

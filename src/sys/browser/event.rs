@@ -9,13 +9,13 @@ use super::super::Event;
 use super::{Blob, bindings, copy, reflect};
 use crate::{CloseEvent, Error, Message, RawMessage};
 
-/// The data of a message, as the browser delivered it: decoded when it is taken, so that what waits costs no wasm
-/// memory, which never shrinks.
+/// The data of a message, as the browser delivered it. It is decoded when it is taken: queued messages take no wasm memory, which
+/// never shrinks.
 #[derive(Debug)]
 pub struct Data {
     kind: Kind,
     value: bindings::Data,
-    /// Bytes, or UTF-16 units of text; 0 for a Blob.
+    /// The number of bytes, or of UTF-16 units for text; 0 for a Blob.
     len: u64,
 }
 
@@ -30,14 +30,14 @@ enum Kind {
     ToBlob,
 }
 
-/// Tells what messages carry. Mostly the next one carries what the last one did.
+/// Finds out the kind of a message. Mostly the next message is of the same kind as the last.
 #[derive(Debug, Default)]
 pub(super) struct Inspector(Cell<Kind>);
 
 impl Inspector {
-    /// The data of a `message` event; `None` for other events, which have none.
+    /// Returns the data of a `message` event; `None` for other events.
     ///
-    /// Also `None` for what no browser delivers: an event that the page made and dispatched itself can carry anything.
+    /// Also `None` for data that no browser delivers: an event that the page has dispatched itself can carry anything.
     pub fn inspect(&self, event: &JsValue) -> Option<Data> {
         let value: bindings::Data = event.unchecked_ref::<web_sys::MessageEvent>().data().unchecked_into();
         let kinds = [self.0.get(), Kind::Text, Kind::Binary, Kind::Blob];
@@ -48,33 +48,33 @@ impl Inspector {
 }
 
 impl Kind {
-    /// The length of what is of this kind.
+    /// Returns the length of a value of this kind; `None` if the value is of another kind.
     fn len(self, value: &bindings::Data) -> Option<u64> {
         let len = match self {
             Self::Text => value.length(),
             Self::Binary => value.byte_length(),
-            // Its bytes are not in the page's memory.
+            // The page's memory does not hold its bytes.
             Self::Blob => return value.is_object().then_some(0),
             #[cfg(feature = "streams")]
             Self::ToBlob => return None,
         };
-        // NaN is no length either. Longer than that is only what a page has made up.
+        // NaN is no length either. No browser delivers anything longer.
         len.ok().filter(|len| *len < 1e15).map(|len| len as u64)
     }
 }
 
 impl Data {
-    /// The bytes of the page's memory that it holds. For text its UTF-16 units, as its bytes are not known before it is decoded;
-    /// for a Blob 0.
+    /// Returns the number of bytes in the page's memory: UTF-16 units for text, whose bytes are unknown before it is decoded; 0 for a
+    /// Blob.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Copies text and bytes into wasm memory. None for what no browser delivers.
+    /// Copies text and bytes into wasm memory. Returns `None` for data that no browser delivers.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has given away since.
+    /// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has transferred since.
     pub fn decode(self) -> Option<Result<Message, Error>> {
         let value: JsValue = self.value.into();
         match self.kind {
@@ -86,7 +86,7 @@ impl Data {
         }
     }
 
-    /// What the browser delivered, itself. None for what no browser delivers.
+    /// Returns the browser's own object; `None` for data that no browser delivers.
     pub fn into_raw(self) -> Option<RawMessage> {
         let value: JsValue = self.value.into();
         match self.kind {
@@ -104,13 +104,12 @@ impl Data {
     }
 }
 
-/// The value as an object of the type that its tag names. That of another frame, whose socket was taken over, is no instance of
-/// a type of this one.
+/// Casts a value by its tag. An `instanceof` would fail for objects of another frame, from which a socket can be taken over.
 fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     (bindings::tag(&value).as_string().as_deref() == Some(tag)).then(|| value.unchecked_into())
 }
 
-/// What a stream has delivered, of which bytes may be wanted as a Blob.
+/// Converts a chunk that a stream has delivered. Bytes become a Blob if that is wanted.
 #[cfg(feature = "streams")]
 pub(super) fn chunk(chunk: JsValue, is_blob: bool) -> Option<Data> {
     let value: bindings::Data = chunk.unchecked_into();
@@ -120,7 +119,7 @@ pub(super) fn chunk(chunk: JsValue, is_blob: bool) -> Option<Data> {
     Some(Data { kind, value, len })
 }
 
-/// What any other event tells. `None` for a `message` event that no browser delivers.
+/// Converts any other event. Returns `None` for a `message` event that no browser delivers.
 pub(super) fn change(event: JsValue) -> Option<Event> {
     match &*reflect::text(&event, "type") {
         "open" => Some(Event::Opened),
@@ -130,7 +129,7 @@ pub(super) fn change(event: JsValue) -> Option<Event> {
     }
 }
 
-/// What a `close` event says.
+/// Converts a `close` event.
 pub(super) fn close(event: JsValue) -> CloseEvent {
     CloseEvent {
         code: reflect::number(&event, "code") as u16,

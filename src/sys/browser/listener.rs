@@ -1,4 +1,4 @@
-//! Listens to events for as long as it lives.
+//! Listens to events until it is dropped.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -7,19 +7,19 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::EventTarget;
 
-/// What the browser calls: with an event, or with nothing. Each further type would bring glue of its own.
+/// A closure that the browser calls, with an event or without. Each further type of closure would add glue.
 pub(super) type Callback = Closure<dyn FnMut(JsValue)>;
 
-/// A closure for the browser to call, until the callback is dropped.
+/// Wraps a closure for the browser to call, until the callback is dropped.
 ///
-/// Whether what the closure holds is still right after a panic is for those to say who have made it.
+/// Unwind safety of what the closure holds is up to the caller.
 pub(super) fn callback(closure: impl FnMut(JsValue) + 'static) -> Callback {
     Closure::own_assert_unwind_safe(closure)
 }
 
 /// Calls a closure for each event of some kinds, until it is dropped.
 ///
-/// It may be dropped from inside its own call: wasm-bindgen frees the closure when the call has returned.
+/// It may be dropped inside of the call: wasm-bindgen frees the closure when the call has returned.
 #[must_use = "the listener is removed when this is dropped"]
 pub struct Listener {
     target: EventTarget,
@@ -37,13 +37,13 @@ impl Listener {
     }
 }
 
-// As for the closure.
+// Its closure decides, as `callback` says.
 impl UnwindSafe for Listener {}
 impl RefUnwindSafe for Listener {}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // First of all: a closure that was freed and is called throws in the browser's event loop.
+        // Before the closure is freed: calling a freed closure throws in the browser's event loop.
         for name in self.names {
             self.target.remove_event_listener(name, self.callback.as_ref().unchecked_ref());
         }

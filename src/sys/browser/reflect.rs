@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use super::bindings;
 pub use super::bindings::get;
 
-/// Returns a string property; empty if it is no string, which only code of the page can cause.
+/// Returns a string property; empty if it is no string, which only the page's own code can cause.
 pub fn text(object: &JsValue, name: &str) -> String {
     get(object, name).and_then(|value| value.as_string()).unwrap_or_default()
 }

@@ -29,7 +29,7 @@ impl Socket {
         &self.0
     }
 
-    /// One more reference to the object.
+    /// Returns another reference to the object.
     pub fn to_raw(&self) -> web_sys::WebSocket {
         self.as_raw().clone()
     }
@@ -115,10 +115,10 @@ impl Socket {
         self.0.close_with(code, reason).map_err(error::thrown)
     }
 
-    /// Leaves it to the browser to close the socket when it has opened, or after so many milliseconds.
+    /// Makes the browser close the socket when it has opened, or after some milliseconds.
     pub fn close_when_open(&self, milliseconds: u32) {
-        // JavaScript alone, so that nothing of Rust is kept until then. With a code and a reason, or else the browser would
-        // take the event for the code.
+        // By JavaScript alone, so that no Rust closure lives until then. With a code and a reason, because otherwise the browser
+        // would pass the event as the code.
         let Some(close) = reflect::get(&self.0, "close") else { return };
         let close = close.unchecked_ref::<bindings::Method>().bind(&self.0, CloseCode::NORMAL.get(), "");
         self.0.unchecked_ref::<bindings::EventTarget>().add_event_listener("open", &close);
@@ -159,25 +159,25 @@ impl Socket {
     }
 }
 
-/// What the constructor throws, as an error that names the datum.
+/// Converts the constructor's exception into an error that names the URL.
 pub(super) fn explain(thrown: JsValue, url: &str) -> Error {
     let (name, message) = error::describe(&thrown);
     let url = url.to_owned();
     match name.as_str() {
-        // The other cause, a bad subprotocol, was excluded before.
+        // The other cause, an invalid subprotocol, was excluded before.
         "SyntaxError" => Error::InvalidUrl(url),
         "SecurityError" => Error::Security { url, message },
-        // Firefox's own, for what the page's policy forbids. It has no message.
+        // Firefox throws this, without a message, when the page's policy forbids the URL.
         "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url, message: name },
         _ => Error::Thrown { name, message },
     }
 }
 
-/// Returns a copy of what a view shows if its memory is shared: browsers refuse that, since it could change while they read it.
+/// Returns a copy of the bytes of a view of shared memory, which browsers refuse; `None` for other views.
 pub(super) fn copy_of_shared(view: &Object) -> Option<Uint8Array> {
     let view: &bindings::View = view.unchecked_ref();
     let buffer = view.buffer();
-    // A buffer of another frame is no instance of this one's type.
+    // A buffer of another frame is no instance of this frame's type.
     if buffer.is_instance_of::<ArrayBuffer>()
         || bindings::tag(&buffer).as_string().as_deref() != Some("[object SharedArrayBuffer]")
     {

@@ -3,23 +3,23 @@
 use std::future::Future;
 use std::time::Duration;
 
-/// Whether there is an event loop that runs tasks.
+/// Returns whether there is an event loop that runs tasks.
 pub fn has_event_loop() -> bool {
     true
 }
 
-/// Runs a future to its end.
+/// Spawns a task.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
     js_sys::futures::spawn_local(future);
 }
 
-/// The time since 1970, by a clock that may be set.
+/// Returns the time since 1970, by a clock that the user may set.
 pub fn now() -> Duration {
-    // The page may have put a clock of its own in the place of the browser's.
+    // The page may have replaced the browser's clock.
     Duration::from_millis(js_sys::Date::now() as u64)
 }
 
-/// A random number from 0 to 1.
+/// Returns a random number from 0 to 1.
 pub fn random() -> f64 {
     js_sys::Math::random()
 }

@@ -12,17 +12,17 @@ use super::reflect;
 
 type Action = Box<dyn FnOnce()>;
 
-/// Does something in the next turn of the event loop.
+/// Runs an action in the next turn of the event loop.
 ///
-/// By a message from the page to itself: unlike timers it is not delayed in hidden tabs, nor when it is used often. By a timer
-/// where there is no channel for that.
+/// It sends a message from the page to itself: unlike timers, messages are not delayed in hidden tabs or when they are frequent.
+/// Where there is no `MessageChannel`, it sets a timer.
 pub fn in_next_turn(action: impl FnOnce() + 'static) {
     add(Box::new(action));
 }
 
 thread_local! {
     static ACTIONS: Cell<Vec<Action>> = const { Cell::new(Vec::new()) };
-    /// One for all, and kept: it costs more to make than to use.
+    /// Shared and kept, because making a channel costs more than using it.
     static TURN: Turn = Turn::new();
 }
 
@@ -34,14 +34,14 @@ fn add(action: Action) {
         actions.set(all);
         is_first
     });
-    // Without the borrow, as a page may have put code of its own in the place of the browser's.
+    // The page may have replaced `postMessage` by code that calls this again.
     if is_first == Ok(true) {
         let _ = TURN.try_with(Turn::ask);
     }
 }
 
 fn run() {
-    // They may ask for another turn.
+    // Actions may ask for another turn.
     let mut rest = Rest(ACTIONS.try_with(Cell::take).unwrap_or_default().into_iter());
     for action in rest.0.by_ref() {
         action();

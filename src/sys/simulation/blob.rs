@@ -1,4 +1,4 @@
-//! Bytes in the keeping of a page that is simulated, or on a host without any page.
+//! Blobs of a simulated page, or of a host without a page.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
@@ -13,9 +13,9 @@ use super::page::current;
 use super::world::sleep;
 use crate::Error;
 
-/// Bytes in the browser's keeping, in memory or on disk: what JavaScript calls a [`Blob`]. A `File` is one too.
+/// Bytes that the browser keeps, in memory or on disk: JavaScript's [`Blob`]. A `File` is a Blob, too.
 ///
-/// Where there is no browser, it holds its bytes in memory, and [`as_raw`](Self::as_raw) returns `undefined`.
+/// Without a browser the Blob holds its bytes in memory, and [`as_raw`](Self::as_raw) returns `undefined`.
 ///
 /// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
 pub struct Blob {
@@ -36,12 +36,12 @@ impl Blob {
         Self { bytes, media_type, is_readable: true, raw: JsValue::UNDEFINED.unchecked_into() }
     }
 
-    /// A blob whose file is gone.
+    /// Returns a Blob whose file was removed.
     pub(crate) fn unreadable(bytes: &[u8]) -> Self {
         Self { is_readable: false, ..Self::new(bytes, "") }
     }
 
-    /// The blob for the browser's own object, which without a browser has no bytes.
+    /// Wraps the browser's own object. Without a browser it has no bytes.
     pub fn from_raw(raw: web_sys::Blob) -> Self {
         Self { raw, ..Self::new(b"", "") }
     }
@@ -63,7 +63,7 @@ impl Blob {
         Self::new(b"", "")
     }
 
-    /// The browser's own object; without a browser, `undefined`.
+    /// Returns the browser's own object; without a browser, `undefined`.
     pub fn as_raw(&self) -> &web_sys::Blob {
         &self.raw
     }
@@ -110,7 +110,7 @@ impl Blob {
     /// [`Error::UnreadableBlob`], for instance if the file has changed, and [`Error::OutOfMemory`].
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         if let Some(page) = current() {
-            // Reading takes its time, and what is read first need not be there first.
+            // Reading takes some time, and reads may finish out of order.
             sleep(&page, Duration::from_micros(page.random_below(2000))).await;
         }
         if !self.is_readable {
@@ -140,12 +140,12 @@ impl Blob {
 
 impl Clone for Blob {
     fn clone(&self) -> Self {
-        // An object of JavaScript cannot be cloned without a browser, so each has an `undefined` of its own.
+        // A JavaScript object cannot be cloned without a browser, so each clone has its own `undefined`.
         Self { is_readable: self.is_readable, ..Self::of(self.bytes.clone(), Rc::clone(&self.media_type)) }
     }
 }
 
-/// Equal if the bytes are: there is no identity of objects here.
+/// Two Blobs are equal if their bytes are: objects have no identity here.
 impl PartialEq for Blob {
     fn eq(&self, other: &Self) -> bool {
         self.bytes.as_slice() == other.bytes.as_slice() && self.media_type == other.media_type

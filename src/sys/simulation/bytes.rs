@@ -1,9 +1,9 @@
-//! Bytes that are shared rather than copied.
+//! Bytes that are shared instead of copied.
 
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A part of some bytes.
+/// A slice of shared bytes.
 #[derive(Clone)]
 pub struct Bytes {
     all: Rc<[u8]>,
@@ -19,7 +19,7 @@ impl Bytes {
         self.range.len() as u64
     }
 
-    /// The bytes in a range, clamped to these.
+    /// Returns a slice, clamped to the length.
     pub fn slice(&self, range: Range<u64>) -> Self {
         let at = |index: u64| self.range.start + index.min(self.len()) as usize;
         let start = at(range.start);

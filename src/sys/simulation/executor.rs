@@ -1,4 +1,4 @@
-//! Tasks, polled one after the other in the order in which they were woken, as microtasks are.
+//! Tasks, polled in the order in which they were woken, as microtasks are.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +19,7 @@ pub struct Executor {
 }
 
 struct Task {
-    /// None while it is polled.
+    /// `None` while it is polled.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
     waker: Arc<TaskWaker>,
 }
@@ -46,7 +46,7 @@ pub struct TaskWaker {
 }
 
 impl TaskWaker {
-    /// The next wake counts again: to be called before the task is polled.
+    /// Lets the next wake count again. Called before the task is polled.
     pub fn polled(&self) {
         self.is_woken.store(false, Ordering::SeqCst);
     }
@@ -64,12 +64,12 @@ impl Wake for TaskWaker {
     }
 }
 
-/// What there was to poll.
+/// What was polled.
 #[derive(Debug, PartialEq)]
 pub enum Polled {
     /// A task, which was polled.
     Task,
-    /// The future of [`Executor::root`], which its owner is to poll.
+    /// The future of [`Executor::root`], which its owner has to poll.
     Root,
     Nothing,
 }
@@ -85,7 +85,8 @@ impl Executor {
         waker.wake();
     }
 
-    /// The waker of a future that is not `'static`, whose owner polls it when [`poll_next`](Self::poll_next) says so.
+    /// Returns the waker of the main future, which need not be `'static`: its owner polls it when [`poll_next`](Self::poll_next)
+    /// says so.
     pub fn root(&self) -> Arc<TaskWaker> {
         self.waker(ROOT)
     }
@@ -115,17 +116,17 @@ impl Executor {
         }
     }
 
-    /// How many tasks have not ended.
+    /// Returns the number of tasks that have not ended.
     pub fn len(&self) -> usize {
         self.tasks.borrow().len()
     }
 
-    /// How often tasks were polled.
+    /// Returns the number of polls.
     pub fn polls(&self) -> u64 {
         self.polls.get()
     }
 
-    /// Drops all tasks, also those that dropping them spawns.
+    /// Drops all tasks, including those that are spawned by dropping them.
     pub fn clear(&self) {
         loop {
             let tasks = take(&mut *self.tasks.borrow_mut());

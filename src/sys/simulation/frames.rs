@@ -5,7 +5,7 @@ use std::mem::take;
 use super::page::Engine;
 use super::wire::{Close, Frame};
 
-/// What a browser makes of the next bytes.
+/// How a browser interprets the next bytes.
 pub enum Read {
     Frame(Frame),
     Breach,
@@ -25,11 +25,11 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// Makes frames of bytes.
+/// Decodes frames.
 #[derive(Default)]
 pub struct Reader {
     bytes: Vec<u8>,
-    /// The parts of a message so far, and the opcode of the first.
+    /// The fragments of a message so far, and the opcode of the first.
     parts: Option<(u8, Vec<u8>)>,
     is_closed: bool,
 }
@@ -39,7 +39,7 @@ impl Reader {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// What is next, if all of its bytes are here.
+    /// Returns what comes next, if all of its bytes have arrived.
     pub fn next(&mut self, engine: Engine) -> Option<Read> {
         loop {
             let (header, len) = match parse(&self.bytes, engine)? {
@@ -55,10 +55,10 @@ impl Reader {
         }
     }
 
-    /// What a frame is the end of. Nothing for a pong, and for a part of a message.
+    /// Returns what a frame completes: nothing for a pong or a fragment.
     fn read(&mut self, Header { is_last, opcode, payload }: Header, engine: Engine) -> Result<Option<Read>, Breach> {
         if self.is_closed {
-            // Firefox does not read it.
+            // Firefox does not read its payload.
             return if engine == Engine::Firefox { Ok(None) } else { Err(Breach) };
         }
         match opcode {
@@ -85,16 +85,16 @@ impl Reader {
     }
 }
 
-/// The peer has broken the protocol.
+/// A violation of the protocol by the peer.
 #[derive(Debug)]
 struct Breach;
 
-/// The frame at the beginning of some bytes, and how many of them it has. None if some are missing.
+/// Decodes the frame at the beginning of some bytes. Returns it with its length; `None` if bytes are missing.
 fn parse(bytes: &[u8], engine: Engine) -> Option<Result<(Header, usize), Breach>> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (opcode, is_last, is_masked) = (first & 0x0f, first & 0x80 != 0, second & 0x80 != 0);
     let (short, is_control) = (usize::from(second & 0x7f), opcode & 0x08 != 0);
-    // Firefox takes what is masked.
+    // Firefox accepts masked frames.
     let is_breach = first & 0x70 != 0
         || is_masked && engine == Engine::Chromium
         || is_control && (!is_last || short > 125)
@@ -122,7 +122,7 @@ fn message(opcode: u8, bytes: Vec<u8>) -> Result<Frame, Breach> {
     String::from_utf8(bytes).map(|text| Frame::Text(text.into())).map_err(|_| Breach)
 }
 
-/// The code and the reason of a Close frame. Firefox takes codes that must not be sent, and a half of one for none.
+/// Decodes a Close frame. Firefox accepts codes that must not be sent, and takes a half code for none.
 fn close(payload: &[u8], engine: Engine) -> Result<Close, Breach> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         let is_breach = !payload.is_empty() && engine == Engine::Chromium;

@@ -6,9 +6,8 @@
 //!          └─── tasks ◀── Page ◀─────┴────────────────┘
 //! ```
 //!
-//! `page` has the event loop, the clock and the seed. `socket` behaves as `tests/cases.md` says of browsers. `wire` is the
-//! network, `server` what is at its other end. Outside of a page nothing works, and nothing panics: that is a server which
-//! renders pages.
+//! `page` has the event loop, the clock and the seed. `socket` behaves as browsers do by `tests/cases.md`. `wire` is the network,
+//! and `server` its other end. Outside of a page, as on a server that renders pages, nothing works and nothing panics.
 
 mod alarm;
 mod blob;

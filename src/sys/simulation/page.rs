@@ -1,8 +1,8 @@
 //! A simulated page: its event loop, its clock, and the world around it.
 //!
-//! Two kinds of things happen. *World events* are the network and the peers: they happen at their time, whatever the page
-//! does. *Tasks* are the page's: the event loop runs them one by one, and microtasks after each. Tasks of one source keep
-//! their order; which source is next, the seed decides, as browsers are free in it.
+//! There are two kinds of events. *World events* are those of networks and peers: they happen at their time, whatever the page
+//! does. *Tasks* belong to the page: the event loop runs them one by one, with microtasks after each. Tasks of one source run in
+//! order; the seed decides which source is next, because browsers are free to choose.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -18,22 +18,22 @@ use super::server::Servers;
 use super::socket::Inner;
 use crate::Message;
 
-/// Where engines differ.
+/// An engine, where engines differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// As Chromium and Edge.
+    /// Chromium and Edge.
     #[default]
     Chromium,
-    /// As Firefox.
+    /// Firefox.
     Firefox,
 }
 
-/// What the tasks of the page come from. Those of one source keep their order.
+/// The source of a task. Tasks of one source run in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The events of one socket.
     Socket(u64),
-    /// Messages of the page to itself.
+    /// Messages from the page to itself.
     Turn,
     Timer,
     /// Events of the page and its network: `online`, `pageshow`, `visibilitychange`.
@@ -41,12 +41,12 @@ pub enum Source {
 }
 
 type Action = Box<dyn FnOnce()>;
-/// One who listens to an event of the page.
+/// A listener for events of the page.
 type Listening = (u64, PageEvent, Rc<dyn Fn()>);
-/// Whether the browser throws on a message.
+/// Decides whether the browser throws for a message.
 type Throws = Box<dyn Fn(&Message) -> bool>;
 
-/// What happens at some time.
+/// An event that happens at some time.
 enum Scheduled {
     World(Action),
     /// A timeout of the page, which hidden and frozen pages delay: when it was set, and when it is due.
@@ -55,22 +55,22 @@ enum Scheduled {
 
 pub struct Page {
     pub executor: Executor,
-    /// The tasks of the world, which no page delays: its peers.
+    /// The tasks of the peers, which no page delays.
     pub world: Executor,
     pub engine: Cell<Engine>,
     pub servers: Servers,
-    /// What JavaScript's `Date` is ahead of the simulation's own time, in milliseconds.
+    /// The milliseconds by which JavaScript's `Date` is ahead of the simulation's own time.
     clock_offset: Cell<i64>,
     now: Cell<Duration>,
     random: Cell<u64>,
     scheduled: RefCell<BTreeMap<(Duration, u64), Scheduled>>,
     ready: RefCell<Vec<(Source, VecDeque<Action>)>>,
-    /// What is left of the task that runs: a callback for each listener, with microtasks after each.
+    /// The callbacks that are left of the current task: one for each listener, with microtasks after each.
     callbacks: RefCell<VecDeque<Action>>,
     last_id: Cell<u64>,
     is_hidden: Cell<bool>,
     is_frozen: Cell<bool>,
-    /// Timers do not fire.
+    /// Whether timers are held back.
     is_held: Cell<bool>,
     pub is_offline: Cell<bool>,
     /// Timeouts that were due while the page was frozen, or timers were held.
@@ -78,19 +78,19 @@ pub struct Page {
     pub listeners: RefCell<Vec<Listening>>,
     pub live_listeners: Cell<usize>,
     pub sockets: RefCell<BTreeMap<u64, Rc<Inner>>>,
-    /// Decides of which messages the browser's `send` throws.
+    /// Decides for which messages the browser's `send` throws.
     pub throws: RefCell<Option<Throws>>,
     pub memory_limit: Cell<u64>,
-    /// The payload bytes that sockets of this page took and that have not left it, or never will.
+    /// The payload bytes that sockets of this page took and that have not left it, even if they never will.
     pub unsent: Cell<u64>,
     tasks_run: Cell<u64>,
-    /// Counts what the page sees as one moment: no time passes for it in a task.
+    /// The number of moments: within a task, no time passes for the page.
     moment: Cell<u64>,
-    /// Tasks and polls since time last passed by waiting.
+    /// The number of tasks and polls since the page last waited.
     busy: Cell<u64>,
 }
 
-/// What a page tells by events.
+/// Events of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageEvent {
     /// The network has come back.
@@ -105,21 +105,21 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Page>>> = const { RefCell::new(None) };
 }
 
-/// The page in which this code runs, if it does in one.
+/// Returns the page in which this code runs, if any.
 pub fn current() -> Option<Rc<Page>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
-/// 2026-01-01, for code that takes an early time for a wrong one.
+/// 2026-01-01, because some code takes an early time for a wrong one.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
-/// How many tasks and polls may follow each other before time passes by waiting: a page that does more hangs.
+/// The number of tasks and polls without a wait, above which a page counts as hanging.
 const BUSY: u64 = 200_000;
-/// How many steps the page may make while the future that is run is not woken: one that waits longer waits for ever.
+/// The number of steps without a wake of the main future, above which it counts as waiting for ever.
 const IDLE: u64 = 2_000_000;
-/// The most that a task takes.
+/// The longest time that a task takes.
 const TASK: u64 = 40_000;
-/// How often timers of a hidden page fire. Chromium delays chained timers more after five minutes, but the only timers of the
-/// simulation, [`Alarm`](super::Alarm)s, fire in a turn of their own, and so are never chained.
+/// The interval in which timers of a hidden page fire. After five minutes Chromium delays chained timers further, but the
+/// simulation's only timers, [`Alarm`](super::Alarm)s, are never chained: each fires in its own turn.
 const HIDDEN_TICK: Duration = Duration::from_secs(1);
 
 impl Page {
@@ -153,11 +153,11 @@ impl Page {
         })
     }
 
-    /// Runs a future in this page, and everything else that happens meanwhile.
+    /// Runs a future until it resolves, and everything else with it.
     ///
     /// # Panics
     ///
-    /// If the future waits and nothing will ever wake it, or if the page never waits.
+    /// Panics if nothing can wake the future any more, or if the page never waits.
     pub fn run<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
         let _entered = Entered::new(Rc::clone(self));
         let root = self.executor.root();
@@ -194,14 +194,14 @@ impl Page {
         }
     }
 
-    /// Polls the tasks of the world that were woken.
+    /// Polls the peers' tasks that were woken.
     fn run_world(&self) {
         while self.world.poll_next() != Polled::Nothing {
             self.count_busy();
         }
     }
 
-    /// Runs the next task, or lets time pass until something happens. False if nothing ever will.
+    /// Runs the next task, or lets time pass until the next event. Returns false if there is none.
     fn step(self: &Rc<Self>) -> bool {
         if self.run_callback() || self.next_moment() || self.run_task() {
             return true;
@@ -213,19 +213,19 @@ impl Page {
         true
     }
 
-    /// When something is to happen next.
+    /// Returns the time of the next event.
     fn next_time(&self) -> Option<Duration> {
         self.scheduled.borrow().first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Lets all happen whose time has come, and the page see it. Whether there was anything.
+    /// Runs all events that are due, and shows them to the page. Returns whether there were any.
     fn next_moment(self: &Rc<Self>) -> bool {
         let has_happened = self.happen();
         self.moment.set(self.moment.get() + 1);
         has_happened
     }
 
-    /// Keeps the page busy for a time: none of its tasks run, and the world goes on.
+    /// Blocks the page for some time: none of its tasks run, and the world goes on.
     pub fn block(self: &Rc<Self>, time: Duration) {
         let end = self.now.get().saturating_add(time);
         while let Some(next) = self.next_time().filter(|next| *next <= end) {
@@ -239,7 +239,7 @@ impl Page {
         self.moment.get()
     }
 
-    /// Lets all happen whose time has come. Whether there was anything.
+    /// Runs all events that are due. Returns whether there were any.
     fn happen(self: &Rc<Self>) -> bool {
         let mut has_happened = false;
         loop {
@@ -273,18 +273,18 @@ impl Page {
         }
     }
 
-    /// Runs the next callback of the task that runs.
+    /// Runs the next callback of the current task.
     fn run_callback(&self) -> bool {
         let callback = self.callbacks.borrow_mut().pop_front().filter(|_| !self.is_frozen.get());
         callback.map(|callback| callback()).is_some()
     }
 
-    /// Adds a callback to the task that runs.
+    /// Adds a callback to the current task.
     pub fn call_back(&self, callback: impl FnOnce() + 'static) {
         self.callbacks.borrow_mut().push_back(Box::new(callback));
     }
 
-    /// Runs one task of a source that the seed chooses, if there is any.
+    /// Runs a task of a source that the seed chooses, if there is any.
     fn run_task(self: &Rc<Self>) -> bool {
         if self.is_frozen.get() {
             return false;
@@ -317,7 +317,7 @@ impl Page {
         }
     }
 
-    /// Lets something happen in the world after a delay.
+    /// Schedules a world event after a delay.
     pub fn after(&self, delay: Duration, action: impl FnOnce() + 'static) -> ScheduledId {
         self.schedule_at(self.now.get().saturating_add(delay), Scheduled::World(Box::new(action)))
     }
@@ -336,7 +336,7 @@ impl Page {
 
     pub fn cancel(&self, ScheduledId(id): ScheduledId) {
         let mut scheduled = self.scheduled.borrow_mut();
-        // A timeout that was put off has another time than it was set for, and another place.
+        // A delayed timeout has another time than it was set for, and is in another list.
         let key = scheduled.keys().find(|(_, other)| *other == id).copied();
         let cancelled = key.and_then(|key| scheduled.remove(&key));
         drop(scheduled);
@@ -348,24 +348,24 @@ impl Page {
         self.last_id.get()
     }
 
-    /// The time since the page was opened.
+    /// Returns the time since the page was opened.
     pub fn elapsed(&self) -> Duration {
         self.now.get()
     }
 
-    /// The time since 1970, by the clock of the device, which may be set.
+    /// Returns the time since 1970, by the device's clock, which may be set.
     pub fn clock(&self) -> Duration {
         let offset = Duration::from_millis(self.clock_offset.get().unsigned_abs());
         let time = EPOCH + self.now.get();
         if self.clock_offset.get() < 0 { time.saturating_sub(offset) } else { time + offset }
     }
 
-    /// Sets the clock of the device forward, or back.
+    /// Sets the device's clock forward or back.
     pub fn set_clock(&self, milliseconds: i64) {
         self.clock_offset.set(self.clock_offset.get().saturating_add(milliseconds));
     }
 
-    /// A number from the seed (SplitMix64).
+    /// Returns the next random number (SplitMix64).
     pub fn random(&self) -> u64 {
         let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.random.set(state);
@@ -390,7 +390,7 @@ impl Page {
         }
         self.is_hidden.set(hidden);
         if !hidden {
-            // Timeouts that were put off to the next tick are due when they were set for.
+            // Timeouts that were delayed to the next tick are due at their own time again.
             let scheduled = take(&mut *self.scheduled.borrow_mut());
             let as_set = scheduled.into_iter().map(|((at, id), scheduled)| match scheduled {
                 Scheduled::Timeout(_, due, _) => ((due, id), scheduled),
@@ -404,13 +404,13 @@ impl Page {
     /// Freezes the page, so that none of its tasks run, or resumes it.
     pub fn set_frozen(self: &Rc<Self>, frozen: bool) {
         self.is_frozen.set(frozen);
-        // What is overdue may run before the events that have arrived meanwhile.
+        // Overdue timers may fire before the events that have arrived meanwhile.
         self.fire_overdue();
     }
 
-    /// Ends all connections, as a browser does that has kept a page but not those. The page is told when it runs again.
+    /// Ends all connections, as a browser that has kept the page and not its connections. The page learns of it when it runs again.
     pub fn end_connections(&self) {
-        // One message that had arrived may still come.
+        // One message that had arrived may still be delivered.
         for (source, tasks) in &mut *self.ready.borrow_mut() {
             if let Source::Socket(_) = source {
                 tasks.truncate(1);
@@ -423,7 +423,7 @@ impl Page {
         }
     }
 
-    /// Holds timers back, or lets those fire that are due.
+    /// Holds timers back, or releases them.
     pub fn set_held(&self, held: bool) {
         self.is_held.set(held);
         self.fire_overdue();
@@ -455,7 +455,7 @@ impl Page {
         );
     }
 
-    /// Drops all that is still to happen, which may hold the page itself.
+    /// Drops all scheduled events, which may hold the page itself.
     fn leave(&self) {
         drop(self.scheduled.take());
         drop(self.ready.take());
@@ -465,19 +465,19 @@ impl Page {
         self.servers.clear();
     }
 
-    /// How many timeouts are set.
+    /// Returns the number of timeouts that are set.
     pub fn timeouts(&self) -> usize {
         let scheduled = self.scheduled.borrow();
         scheduled.values().filter(|scheduled| matches!(scheduled, Scheduled::Timeout(..))).count()
     }
 
-    /// How many tasks the event loop has run.
+    /// Returns the number of tasks that the event loop has run.
     pub fn tasks_run(&self) -> u64 {
         self.tasks_run.get()
     }
 }
 
-/// Something that is to happen, to cancel it.
+/// A scheduled event, to cancel it.
 #[derive(Clone, Copy)]
 pub struct ScheduledId(u64);
 
@@ -489,7 +489,7 @@ fn next_multiple(time: Duration, tick: Duration) -> Duration {
     Duration::from_nanos((time.as_nanos() as u64).div_ceil(tick) * tick)
 }
 
-/// Makes a page the current one for as long as it lives.
+/// Makes a page the current page until it is dropped.
 struct Entered {
     page: Rc<Page>,
     before: Option<Rc<Page>>,
@@ -504,7 +504,7 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // Inside of the page, whose timers and sockets the tasks have.
+        // Inside of the page, because tasks hold its timers and sockets.
         self.page.executor.clear();
         self.page.world.clear();
         self.page.leave();

@@ -1,4 +1,4 @@
-//! The servers of the simulated world, and the ends of connections that they have.
+//! The servers of the simulated world, and their ends of connections.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -10,14 +10,14 @@ use super::page::{Engine, Page};
 use super::socket::Inner;
 use super::wire::{Frame, Network, Wire};
 
-/// Which servers there are.
+/// The servers of a page's world.
 #[derive(Default)]
 pub struct Servers {
     by_url: RefCell<BTreeMap<String, Weak<Listening>>>,
     pub network: Cell<Network>,
 }
 
-/// What connections to one URL wait in.
+/// The queue of handshakes for one URL.
 #[derive(Default)]
 pub struct Listening {
     waiting: RefCell<VecDeque<Handshake>>,
@@ -25,14 +25,14 @@ pub struct Listening {
 }
 
 impl Servers {
-    /// Listens at a URL. One that ends with `/` stands for all below it.
+    /// Listens at a URL. A URL that ends with `/` matches all URLs below it.
     pub fn listen(&self, url: &str) -> Rc<Listening> {
         let listening = Rc::<Listening>::default();
         self.by_url.borrow_mut().insert(without_credentials(url), Rc::downgrade(&listening));
         listening
     }
 
-    /// Brings a handshake to the server that it is for.
+    /// Delivers a handshake to its server.
     pub fn connect(&self, page: &Rc<Page>, handshake: Handshake) {
         let page_then = Rc::clone(page);
         page.after(self.network.get().delay, move || match page_then.servers.at(handshake.url()) {
@@ -55,7 +55,7 @@ impl Servers {
     }
 }
 
-/// A URL that says where its server is, and no more.
+/// A URL without its query, which names the server.
 fn without_credentials(url: &str) -> String {
     let mut parts: Vec<_> = url.split('/').collect();
     if let Some((_, host)) = parts.get(2).and_then(|authority| authority.rsplit_once('@')) {
@@ -70,7 +70,7 @@ impl Listening {
         self.acceptors.take().into_iter().for_each(Waker::wake);
     }
 
-    /// The next handshake.
+    /// Waits for the next handshake.
     pub async fn next(&self) -> Handshake {
         poll_fn(|context| match self.waiting.borrow_mut().pop_front() {
             Some(handshake) => Poll::Ready(handshake),
@@ -83,14 +83,14 @@ impl Listening {
     }
 }
 
-/// A connection that is not yet answered. Dropping it refuses the connection.
+/// A handshake that is not answered yet. Dropping it refuses the connection.
 pub struct Handshake {
     page: Weak<Page>,
     client: Weak<Inner>,
     url: String,
     protocols: Vec<String>,
     is_answered: bool,
-    /// There is a server, but it speaks no TLS.
+    /// Whether there is a server, which speaks no TLS.
     is_tls_missing: bool,
 }
 
@@ -106,7 +106,7 @@ impl Handshake {
         }
     }
 
-    /// Nobody listens at the URL, or nobody who speaks TLS.
+    /// Fails: no server listens at the URL, or it speaks no TLS.
     fn find_nobody(mut self, servers: &Servers) {
         self.is_tls_missing = servers.at(&self.url.replacen("wss:", "ws:", 1)).is_some();
     }
@@ -119,7 +119,7 @@ impl Handshake {
         &self.protocols
     }
 
-    /// Accepts. None if the page has given up by now.
+    /// Accepts. Returns `None` if the page has given up.
     pub fn accept(mut self, protocol: Option<String>) -> Option<Rc<Wire>> {
         self.is_answered = true;
         let (page, client) = (self.page.upgrade()?, self.client.upgrade()?);
@@ -139,19 +139,19 @@ impl Drop for Handshake {
         let (false, Some(page), Some(client)) = (self.is_answered, self.page.upgrade(), self.client.upgrade()) else {
             return;
         };
-        // Firefox tells a failed TLS handshake.
+        // Firefox reports a failed TLS handshake.
         let code = if self.is_tls_missing && client.engine() == Engine::Firefox { 1015 } else { 1006 };
         page.after(page.servers.network.get().delay, move || client.fail(code));
     }
 }
 
-/// What has arrived at a peer, and how much more its sockets hold.
+/// The receive buffer of a peer.
 #[derive(Default)]
 pub struct Inbox {
     frames: RefCell<VecDeque<Frame>>,
-    /// The bytes that have arrived, or are on their way, and were not taken.
+    /// The number of bytes that were not taken yet, including those in flight.
     unread: Cell<u64>,
-    /// Something has arrived, be it a part of a message.
+    /// Whether anything has arrived, even a part of a message.
     has_begun: Cell<bool>,
     is_reading: Cell<bool>,
     is_stalled: Cell<bool>,
@@ -161,18 +161,18 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// How many more bytes may come, with sockets that hold so many.
+    /// Returns the number of bytes for which there is room, with sockets that buffer `capacity` bytes.
     pub fn room(&self, window: u64) -> u64 {
-        // A peer that waits for a message takes its bytes as they come, however many they are.
+        // A peer that waits for a message takes its bytes as they arrive, without a limit.
         if self.is_reading.get() { u64::MAX } else { window.saturating_sub(self.unread.get()) }
     }
 
-    /// So many bytes are on their way.
+    /// Counts bytes in flight.
     pub fn comes(&self, bytes: u64) {
         self.unread.set(self.unread.get() + bytes);
     }
 
-    /// Something has arrived.
+    /// Adds a frame that has arrived.
     pub fn begins(&self) {
         if !self.has_begun.replace(true) {
             self.wake();
@@ -185,7 +185,7 @@ impl Inbox {
         self.wake();
     }
 
-    /// The page has answered a ping.
+    /// Counts the answer to a ping.
     pub fn pong(&self) {
         self.pongs.set(self.pongs.get() + 1);
         self.wake();
@@ -197,12 +197,12 @@ impl Inbox {
         self.wake();
     }
 
-    /// Takes everything that comes, for nobody.
+    /// Discards everything that arrives.
     pub fn abandon(&self) {
         self.is_reading.set(true);
     }
 
-    /// The connection has ended: what is here can still be read.
+    /// Ends the connection. What has arrived can still be read.
     pub fn end(&self) {
         self.is_ended.set(true);
         self.wake();
@@ -213,7 +213,7 @@ impl Inbox {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// The next frame, or nothing when the connection has ended.
+    /// Takes the next frame; `None` when the connection has ended.
     pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Frame>> {
         self.is_reading.set(false);
         if !self.is_stalled.get() {
@@ -229,12 +229,12 @@ impl Inbox {
         self.wait(context)
     }
 
-    /// Whether something has arrived, be it a part of a message, or the connection has ended.
+    /// Waits until anything has arrived, even a part of a message, or the connection has ended.
     pub fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.has_begun.get() || self.is_ended.get() { Poll::Ready(()) } else { self.wait(context) }
     }
 
-    /// Whether the page has answered a ping; false if the connection has ended.
+    /// Waits for the answer to a ping. Returns false if the connection has ended.
     pub fn poll_pong(&self, context: &mut Context<'_>) -> Poll<bool> {
         match self.pongs.get() {
             0 if self.is_ended.get() => Poll::Ready(false),

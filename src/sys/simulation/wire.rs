@@ -11,14 +11,14 @@ use super::page::{Engine, Page};
 use super::server::Inbox;
 use super::socket::Inner;
 
-/// What the network is like.
+/// A network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
     /// Bytes per second, each way.
     pub bandwidth: u64,
-    /// How long a byte is on its way.
+    /// The latency of each byte.
     pub delay: Duration,
-    /// The bytes that sockets hold for a peer that does not read.
+    /// The number of bytes that sockets buffer for a peer that does not read.
     pub window: u64,
 }
 
@@ -39,12 +39,12 @@ pub enum Frame {
     Close(Close),
     Ping,
     Pong,
-    /// Whatever bytes the peer has sent.
+    /// Raw bytes of the peer.
     Raw(Bytes),
 }
 
 impl Frame {
-    /// The bytes of the payload, which are those that browsers count.
+    /// Returns the number of payload bytes, which are what browsers count.
     pub fn len(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
@@ -64,7 +64,7 @@ enum Direction {
 /// One direction.
 #[derive(Default)]
 struct Pipe {
-    /// The frames that are not yet on the wire, and how much of the first one is still to go.
+    /// The frames that are not on the wire yet, and the number of bytes that are left of the first.
     waiting: VecDeque<Frame>,
     left: u64,
     unsent: u64,
@@ -81,7 +81,7 @@ impl Pipe {
         self.waiting.push_back(frame);
     }
 
-    /// Puts as many bytes on the wire as there may be. Gives the frames that are complete, and how many bytes it were.
+    /// Puts up to `budget` bytes on the wire. Returns the frames that are complete, and the number of bytes.
     fn take(&mut self, mut budget: u64) -> (Vec<Frame>, u64) {
         let (mut complete, before) = (Vec::new(), self.unsent);
         while let Some(frame) = self.waiting.front() {
@@ -89,7 +89,7 @@ impl Pipe {
             self.left -= taken;
             self.unsent -= taken;
             budget -= taken;
-            // A frame has a header, too: without budget not even an empty one goes.
+            // A frame has a header: without budget not even an empty frame goes out.
             if self.left > 0 || (budget == 0 && taken == 0 && frame.len() == 0) {
                 break;
             }
@@ -105,7 +105,7 @@ impl Pipe {
     }
 }
 
-/// The connection. It lives for as long as either end has it.
+/// A connection, shared by its two ends.
 pub struct Wire {
     page: Weak<Page>,
     pub network: Cell<Network>,
@@ -113,30 +113,30 @@ pub struct Wire {
     down: RefCell<Pipe>,
     client: Weak<Inner>,
     pub inbox: Inbox,
-    /// Nothing goes through any more, and neither end is told.
+    /// Whether the connection is half-open: nothing goes through, and neither end knows.
     is_silent: Cell<bool>,
-    /// Each end knows that the connection has ended.
+    /// Whether each end knows that the connection has ended.
     is_ended: Cell<bool>,
-    /// What the page's end has sent as its Close frame, and what the peer's end has.
+    /// The Close frames that the page and the peer have sent.
     page_closed: Cell<bool>,
     peer_closed: RefCell<Option<Close>>,
-    /// The page's Close frame is on the wire, and the peer's has arrived.
+    /// Whether the page's Close frame is on the wire, and whether the peer's has arrived.
     is_page_closed: Cell<bool>,
     has_peer_closed: Cell<bool>,
-    /// The bytes that went on the wire while the page was in one task, which is told of it later.
+    /// The bytes that went out during the current task. The page sees them later.
     untold: Cell<(u64, u64)>,
     reader: RefCell<Reader>,
 }
 
-/// How often bytes move.
+/// The interval in which bytes move.
 const TICK: Duration = Duration::from_millis(1);
 const OFFLINE_TICK: Duration = Duration::from_millis(200);
-/// How long browsers wait for the end of TCP when both ends have sent their Close frames.
+/// The time that browsers wait for the end of TCP after both Close frames.
 const LONGEST_END: Duration = Duration::from_secs(2);
 
 impl Wire {
     pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
-        // Behind the answer to the handshake.
+        // After the answer to the handshake.
         let down = Pipe { last_arrival: page.elapsed() + network.delay, ..Pipe::default() };
         Rc::new(Self {
             page: Rc::downgrade(page),
@@ -156,7 +156,7 @@ impl Wire {
         })
     }
 
-    /// The payload bytes of the page that are not yet on the wire, as far as the page knows: in a task they do not fall.
+    /// Returns the page's unsent payload bytes, as the page sees them: within a task the number does not fall.
     pub fn unsent(&self) -> u64 {
         self.up.borrow().unsent + self.untold()
     }
@@ -166,12 +166,12 @@ impl Wire {
         if self.page.upgrade().is_some_and(|page| page.moment() == moment) { bytes } else { 0 }
     }
 
-    /// The payload bytes of the peer that are not yet on the wire.
+    /// Returns the peer's unsent payload bytes.
     pub fn peer_unsent(&self) -> u64 {
         self.down.borrow().unsent
     }
 
-    /// Whether the peer has sent a Close frame.
+    /// Returns whether the peer has sent a Close frame.
     pub fn is_closing(&self) -> bool {
         self.peer_closed.borrow().is_some()
     }
@@ -201,7 +201,7 @@ impl Wire {
         self.start(Direction::Down);
     }
 
-    /// Lets bytes move, if they do not.
+    /// Starts to move bytes, if they do not move yet.
     pub fn resume(self: &Rc<Self>) {
         self.start(Direction::Up);
         self.start(Direction::Down);
@@ -216,7 +216,7 @@ impl Wire {
         let Some(page) = self.page.upgrade().filter(|_| !pipe.is_pumping && !pipe.waiting.is_empty()) else { return };
         pipe.is_pumping = true;
         let wire = Rc::clone(self);
-        // Never at once: what is unsent falls between two tasks only.
+        // Never at once: the number of unsent bytes falls only between tasks.
         page.after(Duration::ZERO, move || wire.pump(direction));
     }
 
@@ -228,7 +228,7 @@ impl Wire {
             return;
         }
         if page.is_offline.get() {
-            // What is under way is sent again until it gets through.
+            // TCP retransmits until the bytes get through.
             pipe.is_pumping = true;
             let wire = Rc::clone(self);
             page.after(OFFLINE_TICK, move || wire.pump(direction));
@@ -261,7 +261,7 @@ impl Wire {
             let wire = Rc::clone(self);
             page.after(arrival - page.elapsed(), move || wire.arrive(direction, frame));
         }
-        // Without room, it goes on when the peer reads.
+        // Without room, sending goes on when the peer reads.
         if !pipe.waiting.is_empty() && room > 0 && network.bandwidth > 0 {
             pipe.is_pumping = true;
             let wire = Rc::clone(self);
@@ -269,7 +269,7 @@ impl Wire {
         }
     }
 
-    /// Bytes of the page are on their way.
+    /// Counts bytes of the page that went out.
     fn bytes_come(self: &Rc<Self>, page: &Page, bytes: u64) {
         self.inbox.comes(bytes);
         if bytes > 0 {
@@ -278,7 +278,7 @@ impl Wire {
         }
     }
 
-    /// Waits for the peer to end TCP, but not for long, if both Close frames are there.
+    /// Waits a short time for the peer to end TCP, once both Close frames have arrived.
     fn wait_for_end(self: &Rc<Self>, page: &Page) {
         if self.is_page_closed.get() && self.has_peer_closed.get() {
             let wire = Rc::clone(self);
@@ -302,7 +302,7 @@ impl Wire {
         }
         let is_close = matches!(frame, Frame::Close(_));
         self.inbox.push(frame);
-        // A peer that has begun to close reads until the answer has come.
+        // A peer that has begun to close reads until the answer arrives.
         if is_close && self.peer_closed.borrow().is_some() {
             self.finish();
         }
@@ -331,7 +331,7 @@ impl Wire {
         }
     }
 
-    /// The peer's Close frame has arrived, which may be an answer.
+    /// The peer's Close frame has arrived. It may be an answer.
     fn peer_closes(self: &Rc<Self>, client: &Rc<Inner>, close: Close) {
         self.peer_closed.borrow_mut().get_or_insert_with(|| close.clone());
         self.has_peer_closed.set(true);
@@ -339,7 +339,7 @@ impl Wire {
             self.page.upgrade().iter().for_each(|page| self.wait_for_end(page));
             return;
         }
-        // Chromium drops what it has not yet put on the wire; others send it before the answer.
+        // Chromium discards its unsent bytes; other browsers send them before the answer.
         let drops = client.engine() == Engine::Chromium;
         client.peer_closes(if drops { self.up.borrow().unsent } else { 0 });
         if drops {
@@ -348,7 +348,7 @@ impl Wire {
         self.send_up(Frame::Close(close.map(|(code, _)| (code, String::new()))));
     }
 
-    /// The peer has broken the protocol: the browser tells it so, and ends the connection.
+    /// The peer has violated the protocol: the browser sends a Close frame and ends the connection.
     fn fail(self: &Rc<Self>, client: &Rc<Inner>) {
         if !self.is_ended.get() {
             self.leave(1002);
@@ -356,7 +356,7 @@ impl Wire {
         }
     }
 
-    /// The browser ends the connection with a Close frame, and waits for nothing.
+    /// The browser sends a Close frame and ends the connection at once.
     pub fn leave(self: &Rc<Self>, code: u16) {
         let Some(page) = self.page.upgrade().filter(|_| !self.is_ended.replace(true)) else { return };
         let wire = Rc::clone(self);
@@ -366,17 +366,17 @@ impl Wire {
         });
     }
 
-    /// The peer takes the page's Close frame: it answers, unless it has sent one, and ends the connection.
+    /// The peer receives the page's Close frame: it answers, unless it has sent one, and ends the connection.
     pub fn answer_close(self: &Rc<Self>, close: Option<(u16, String)>) {
         if self.peer_closed.borrow().is_none() {
             self.send_down(Frame::Close(close));
             let wire = Rc::clone(self);
-            // The connection ends behind the answer.
+            // The connection ends after the answer.
             self.after_down(move || wire.finish());
         }
     }
 
-    /// Does something when all that the peer has sent has arrived.
+    /// Runs an action when everything that the peer has sent has arrived.
     fn after_down(self: &Rc<Self>, action: impl FnOnce() + 'static) {
         let Some(page) = self.page.upgrade() else { return };
         if self.down.borrow().waiting.is_empty() {
@@ -388,7 +388,7 @@ impl Wire {
         }
     }
 
-    /// Both Close frames have arrived: TCP ends in order.
+    /// Both Close frames have arrived: TCP ends cleanly.
     fn finish(self: &Rc<Self>) {
         if self.is_ended.replace(true) {
             return;
@@ -401,7 +401,7 @@ impl Wire {
         self.inbox.end();
     }
 
-    /// TCP ends without a closing handshake. What the peer has sent before arrives, if it ends in order.
+    /// TCP ends without a closing handshake. What the peer has sent before arrives, unless it was reset.
     pub fn break_off(self: &Rc<Self>, in_order: bool) {
         if self.is_ended.get() {
             return;
@@ -421,12 +421,12 @@ impl Wire {
         });
     }
 
-    /// From now on nothing goes through, and neither end is told.
+    /// Makes the connection half-open: nothing goes through, and neither end knows.
     pub fn fall_silent(&self) {
         self.is_silent.set(true);
     }
 
-    /// The browser gives the connection up.
+    /// The browser gives up the connection.
     pub fn give_up(&self) {
         self.is_ended.set(true);
         self.inbox.end();

@@ -1,4 +1,4 @@
-//! Waiting in the world, where no page delays it.
+//! Timers outside of the page, which nothing delays.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::page::Page;
 
-/// Resolves after a time, however hidden or frozen the page is.
+/// Resolves after a delay, even if the page is hidden or frozen.
 pub fn sleep(page: &Rc<Page>, delay: Duration) -> impl Future<Output = ()> + use<> {
     let state = Rc::<(Cell<bool>, Cell<Option<Waker>>)>::default();
     let fired = Rc::clone(&state);
