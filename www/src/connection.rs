@@ -1,4 +1,4 @@
-//! The first row of the live card: where the page is connected, and its options.
+//! The controls of the live card: where the page is connected, and the connection's options.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,66 +16,78 @@ use crate::page::{
 };
 use crate::server;
 
-/// The target of the connection; none when it is closed.
-type Connected = Rc<RefCell<Option<Target>>>;
+/// The controls.
+struct Connection {
+    link: Link,
+    /// Where the page is connected; none when it is not.
+    connected: RefCell<Option<Target>>,
+}
 
 /// Connects the controls, and connects to the target of the page's address or to the server's echo.
 pub fn start(link: &Link, log: &Log) {
+    let connection = Rc::new(Connection { link: link.clone(), connected: RefCell::default() });
     fill(&address::target().unwrap_or_else(echo));
-    let connected = Connected::default();
-    let (on_close, chosen, connecting) = (link.clone(), link.clone(), link.clone());
-    let (told, submitted, edited) = (connected.clone(), connected.clone(), connected);
-    link.on_state(move |state| {
-        if matches!(state, State::Open { .. }) {
-            chosen.set_binary_type(binary_type()); // it may have been chosen while this was connecting
-        }
-        show_state(state);
-        if matches!(state, State::Closed(_)) {
-            told.take();
-        }
-        show_buttons(&told);
-    });
-    let connect = move || {
-        connect(&connecting, &submitted);
-        show_buttons(&submitted);
-    };
-    connect();
-    on_submit("connect-form", connect);
-    on_click("disconnect", move || show_problem("close-problem", close(&on_close).err().as_deref()));
+    let (following, submitting, closing) = (connection.clone(), connection.clone(), connection.clone());
+    link.on_state(move |state| following.follow(state));
+    connection.connect();
+    on_submit("connect-form", move || submitting.connect());
+    on_click("disconnect", move || show_problem("close-problem", closing.close().err().as_deref()));
     for id in ["url", "protocols"] {
-        let connected = edited.clone();
-        on(&element::<EventTarget>(id), "input", move |_: Event| show_buttons(&connected));
+        let connection = connection.clone();
+        on(&element::<EventTarget>(id), "input", move |_: Event| connection.show_buttons());
     }
     for id in ["as-array-buffer", "as-blob"] {
         let link = link.clone();
         on_change(id, move || link.set_binary_type(binary_type()));
     }
-    offer_peers(log, edited);
+    offer_peers(log, connection);
 }
 
-fn connect(link: &Link, connected: &Connected) {
-    let target = target();
-    let protocols = target.protocols.split(',').map(str::trim).filter(|_| !target.protocols.is_empty());
-    let options = server::options().binary_type(binary_type()).protocols(protocols);
-    link.connect(&target.url, &options);
-    address::keep(Some(&target).filter(|target| **target != echo()));
-    connected.replace(Some(target));
-}
+impl Connection {
+    /// Connects to the target in the fields.
+    fn connect(&self) {
+        let target = target();
+        let protocols = target.protocols.split(',').map(str::trim).filter(|_| !target.protocols.is_empty());
+        let options = server::options().binary_type(binary_type()).protocols(protocols);
+        self.link.connect(&target.url, &options);
+        address::keep(Some(&target).filter(|target| **target != echo()));
+        self.connected.replace(Some(target));
+        self.show_buttons();
+    }
 
-/// Closes with the code and the reason in the fields.
-fn close(link: &Link) -> Result<(), String> {
-    let (code, reason) = (value("code"), value("reason"));
-    let reason = CloseReason::try_from(&reason).map_err(|error| error.to_string())?;
-    let code = match code.as_str() {
-        "" if reason.as_str().is_empty() => None,
-        "" => Some(CloseCode::NORMAL),
-        code => {
-            let number: u16 = code.parse().map_err(|_| format!("`{code}` is not a close code"))?;
-            Some(CloseCode::try_from(number).map_err(|error| error.to_string())?)
+    /// Closes with the code and the reason in the fields.
+    fn close(&self) -> Result<(), String> {
+        let (code, reason) = (value("code"), value("reason"));
+        let reason = CloseReason::try_from(&reason).map_err(|error| error.to_string())?;
+        let code = match code.as_str() {
+            "" if reason.as_str().is_empty() => None,
+            "" => Some(CloseCode::NORMAL),
+            code => {
+                let number: u16 = code.parse().map_err(|_| format!("`{code}` is not a close code"))?;
+                Some(CloseCode::try_from(number).map_err(|error| error.to_string())?)
+            }
+        };
+        self.link.close(code.map(|code| (code, reason)));
+        Ok(())
+    }
+
+    fn follow(&self, state: &State) {
+        match state {
+            // It may have been chosen anew while this was connecting.
+            State::Open { .. } => self.link.set_binary_type(binary_type()),
+            State::Closed(_) => drop(self.connected.take()),
+            State::Connecting | State::Closing => {}
         }
-    };
-    link.close(code.map(|code| (code, reason)));
-    Ok(())
+        show_state(state);
+        self.show_buttons();
+    }
+
+    /// Shows Close while there is a connection, and Connect unless it is one to the target in the fields.
+    fn show_buttons(&self) {
+        let connected = self.connected.borrow();
+        hide(&element::<Element>("disconnect"), connected.is_none());
+        hide(&element::<Element>("connect"), connected.as_ref() == Some(&target()));
+    }
 }
 
 /// The target in the fields.
@@ -115,13 +127,6 @@ fn show_state(state: &State) {
     }
 }
 
-/// Shows Close while there is a connection, and Connect unless it is one to the target in the fields.
-fn show_buttons(connected: &Connected) {
-    let connected = connected.borrow();
-    hide(&element::<Element>("disconnect"), connected.is_none());
-    hide(&element::<Element>("connect"), connected.as_ref() == Some(&target()));
-}
-
 fn explain(error: &Error) -> String {
     match gloo_utils::window().navigator().on_line() {
         true => error.to_string(),
@@ -130,7 +135,7 @@ fn explain(error: &Error) -> String {
 }
 
 /// Offers the paths of the server to choose from. Choosing one fills in the fields.
-fn offer_peers(log: &Log, connected: Connected) {
+fn offer_peers(log: &Log, connection: Rc<Connection>) {
     let log = log.clone();
     spawn_local(async move {
         let Ok(peers) = server::peers().await else {
@@ -145,7 +150,7 @@ fn offer_peers(log: &Log, connected: Connected) {
             if let Some(peer) = peers.iter().find(|peer| peer.path == selected("peer")) {
                 fill(&Target { url: server::url(&peer.path), protocols: peer.protocols.clone() });
             }
-            show_buttons(&connected);
+            connection.show_buttons();
         });
     });
 }

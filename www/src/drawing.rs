@@ -91,7 +91,7 @@ impl Drawing {
     // region: draw
     /// Sends the pixels as they are: nothing is encoded, and nothing is copied through wasm memory.
     fn send(self: &Rc<Self>) -> Result<(), Error> {
-        if self.counts.borrow().awaited.len() == MOST_AWAITED {
+        if self.is_behind() {
             return Err(Error::Full);
         }
         let (image, drawing) = (self.canvas.pixels(), self.clone());
@@ -107,8 +107,11 @@ impl Drawing {
     /// Sends the drawing at each frame in which it has changed. A frame for which there is no room is left out: the next one
     /// has all strokes.
     async fn send_live(self: &Rc<Self>) {
-        while self.has_changed.get() && is_checked("live-strokes") {
+        loop {
             next_frame().await;
+            if !is_checked("live-strokes") || !self.has_changed.get() || self.is_behind() {
+                break;
+            }
             let sent = self.send();
             self.has_changed.set(sent == Err(Error::Full));
             show_result(if sent == Err(Error::Full) { Ok(()) } else { sent });
@@ -116,9 +119,19 @@ impl Drawing {
     }
     // endregion
 
+    /// Whether the server sends back too little for more to be sent.
+    fn is_behind(&self) -> bool {
+        self.counts.borrow().awaited.len() == MOST_AWAITED
+    }
+
     fn changed(self: &Rc<Self>) {
         self.has_changed.set(true);
-        if !is_checked("live-strokes") || self.is_live.replace(true) {
+        self.go_live();
+    }
+
+    /// Begins to send what has changed, if it is to be sent live.
+    fn go_live(self: &Rc<Self>) {
+        if !is_checked("live-strokes") || !self.has_changed.get() || self.is_live.replace(true) {
             return;
         }
         let drawing = self.clone();
@@ -177,7 +190,7 @@ impl Drawing {
     }
 
     /// Paints what came back, and says how it compares with what was sent.
-    async fn came_back(&self, sent: &ImageData, message: Message) {
+    async fn came_back(self: &Rc<Self>, sent: &ImageData, message: Message) {
         let bytes = match message {
             Message::Text(text) => Ok(text.into_bytes()),
             Message::Binary(bytes) => Ok(bytes),
@@ -187,6 +200,7 @@ impl Drawing {
             Ok(bytes) => {
                 self.count_back(bytes.len() as u64);
                 self.compare(sent, &bytes);
+                self.go_live(); // it may have waited for this
             }
             Err(error) => show_problem(PROBLEM, Some(&explain(&error))),
         }

@@ -15,12 +15,15 @@ pub fn options() -> Options {
     Options::new().high_water_mark(HIGH_WATER_MARK).low_water_mark(LOW_WATER_MARK)
 }
 
-/// Returns the URL of a path of the server.
+/// Returns the URL of a path of the server, which has its paths beside the page.
 pub fn url(path: &str) -> String {
-    let location = gloo_utils::window().location();
-    let is_secure = location.protocol().is_ok_and(|protocol| protocol == "https:");
-    let scheme = if is_secure { "wss" } else { "ws" };
-    format!("{scheme}://{}{path}", location.host().unwrap_or_default())
+    beside(&gloo_utils::window().location().href().unwrap_or_default(), path)
+}
+
+fn beside(page: &str, path: &str) -> String {
+    let page = page.split(['?', '#']).next().unwrap_or_default();
+    let folder = page.rsplit_once('/').map_or(page, |(folder, _)| folder);
+    format!("{}{path}", folder.replacen("http", "ws", 1))
 }
 
 /// A path of the server.
@@ -38,4 +41,20 @@ pub async fn peers() -> Result<Vec<Peer>, JsValue> {
     let response = JsFuture::from(gloo_utils::window().fetch_with_str("peers")).await?;
     let json = JsFuture::from(response.unchecked_into::<Response>().json()?).await?;
     Ok(serde_wasm_bindgen::from_value(json)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_has_its_paths_beside_the_page() {
+        for (page, expected) in [
+            ("http://127.0.0.1:8765/", "ws://127.0.0.1:8765/echo"),
+            ("http://127.0.0.1:8765/?url=ws://a/b#files", "ws://127.0.0.1:8765/echo"),
+            ("https://example.com/demo/index.html", "wss://example.com/demo/echo"),
+        ] {
+            assert_eq!(beside(page, "/echo"), expected);
+        }
+    }
 }

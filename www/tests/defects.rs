@@ -9,7 +9,8 @@ use crate::{Demo, failed_connections, none};
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn the_page_opens_connected_and_drawn() -> Result<()> {
-    with_page(none, async |page: &Page| {
+    let missing = |error: &str| error.contains("/missing");
+    with_page(missing, async |page: &Page| {
         page.find("#state[data-state=open]").await?;
         page.find("#drawing-verdict[data-is=good]").await?;
         ensure!(page.pixels("canvas").await? == page.pixels("echo").await?, "the sample has not come back");
@@ -21,7 +22,8 @@ async fn the_page_opens_connected_and_drawn() -> Result<()> {
         copies(page).await?;
         controls_are_named_and_large(page).await?;
         colours_and_widths_follow_the_controls(page).await?;
-        other_fingers_and_buttons_draw_nothing(page).await
+        other_fingers_and_buttons_draw_nothing(page).await?;
+        what_is_missing_is_said(page).await
     })
     .await
 }
@@ -117,6 +119,21 @@ async fn other_fingers_and_buttons_draw_nothing(page: &Page) -> Result<()> {
         .await?;
     ensure!(rows == json!([true, false, false]), "what is drawn by the first finger, between, and by others: {rows}");
     Ok(())
+}
+
+/// Offline, and without the page's own module.
+async fn what_is_missing_is_said(page: &Page) -> Result<()> {
+    page.run("Object.defineProperty(navigator, 'onLine', { get: () => false });").await?;
+    page.begin_to_connect("ws://").await?;
+    page.shows("#connect-problem:not([hidden])", "This browser is offline.").await?;
+    page.run(
+        "const html = await (await fetch('/')).text();
+        document.open();
+        document.write(html.replaceAll('wasm_websocket_demo', 'missing'));
+        document.close();",
+    )
+    .await?;
+    page.shows("#broken:not([hidden])", "The page could not load its WebAssembly: TypeError").await
 }
 
 #[tokio::test]
@@ -248,7 +265,9 @@ async fn folders_are_sent(page: &Page) -> Result<()> {
     for name in ["a.txt", "b.txt", "c.txt"] {
         page.shows("#files-list", name).await?;
     }
-    page.find(".file:nth-child(3) .verdict[data-is=good]").await.map(drop)
+    page.find(".file.ended:first-child:nth-last-child(3)").await?;
+    ensure!(page.count(".file .verdict[data-is=good]").await? == 3, "{}", page.text("#files-list").await?);
+    Ok(())
 }
 
 /// Many files need no more room than few, and those under way are on top.
@@ -258,7 +277,7 @@ async fn many_files_keep_their_place(page: &Page) -> Result<()> {
     let names: Vec<_> = (0..27).map(|number| format!("{number}.txt")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), "text/plain", "content")).collect();
     page.drop_files("#drop", &files).await?;
-    page.find(".file:nth-child(30) .verdict[data-is=good]").await?;
+    page.find(".file.ended:first-child:nth-last-child(30)").await?; // the first: so all have ended
     ensure!(page.run(height).await? == before, "the page has grown");
     let large = tempfile::Builder::new().prefix("large-").tempfile()?;
     large.as_file().set_len(2_000_000_000)?;
@@ -277,6 +296,11 @@ async fn a_page_without_traffic_rests() -> Result<()> {
     let url = format!("http://{0}/?url=ws://{0}/fault/half-open", server()?);
     with_page_at(&url, none, async |page: &Page| {
         page.find("#state[data-state=open]").await?;
+        page.shows("#log-count", "2 lines").await?;
+        // Over a refresh, too.
+        page.go(&page.run("return location.href;").await?.as_str().context("no address")?.to_owned()).await?;
+        page.find("#state[data-state=open]").await?;
+        page.shows("#log", "/fault/half-open").await?;
         page.shows("#log-count", "2 lines").await?;
         let woken = page.run(WAKE_UPS).await?;
         ensure!(woken == json!([0, 0]), "timers that were set, and changes of the page, in 2 seconds: {woken}");

@@ -12,9 +12,17 @@ use wasm_websocket_browser::{Page, with_page};
 
 use crate::{Demo, PICTURES, failed_connections};
 
-/// Where the page is looked at: its width in pixels, and whether it is dark.
-const LOOKS: [(&str, u32, bool); 4] =
-    [("wide-light", 1280, false), ("wide-dark", 1280, true), ("narrow-light", 390, false), ("narrow-dark", 390, true)];
+/// Where the page is looked at: its width in pixels, and media features.
+const LOOKS: [(&str, u32, &[(&str, &str)]); 5] = [
+    ("wide-light", 1280, &[LIGHT]),
+    ("wide-dark", 1280, &[DARK]),
+    ("narrow-light", 390, &[LIGHT]),
+    ("narrow-dark", 390, &[DARK]),
+    ("forced-colors", 1280, &[DARK, ("forced-colors", "active")]),
+];
+
+const LIGHT: (&str, &str) = ("prefers-color-scheme", "light");
+const DARK: (&str, &str) = ("prefers-color-scheme", "dark");
 
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
@@ -22,18 +30,20 @@ async fn anyone_can_use_the_page() -> Result<()> {
     with_page(failed_connections, async |page: &Page| {
         let folder = tempfile::tempdir()?;
         use_everything(page, &large_file(folder.path())?).await?;
-        page.look(1280, false).await?;
+        page.look(1280, &[LIGHT]).await?;
         page.whole_picture(PICTURES, "page").await?;
         be_wrong(page).await?;
-        for (name, width, is_dark) in LOOKS {
-            page.look(width, is_dark).await?;
+        for (name, width, features) in LOOKS {
+            page.look(width, features).await?;
             page.whole_picture(PICTURES, name).await?;
             page.run("document.querySelectorAll('details').forEach(details => details.open = true);").await?;
             fits(page, name, width).await?;
-            is_accessible(page, name).await?;
+            if name != "forced-colors" {
+                is_accessible(page, name).await?; // axe-core compares the page's own colours, which are not shown then
+            }
             page.run("document.querySelectorAll('details').forEach(details => details.open = false);").await?;
         }
-        Ok(())
+        nothing_is_told_by_lost_colours(page).await
     })
     .await
 }
@@ -82,6 +92,24 @@ async fn fits(page: &Page, name: &str, width: u32) -> Result<()> {
     ensure!(needed == json!(width), "{name}: the page is {needed} pixels wide");
     Ok(())
 }
+
+/// The user's own colours replace those of the page: what they tell apart must differ otherwise, or keep its colour.
+async fn nothing_is_told_by_lost_colours(page: &Page) -> Result<()> {
+    let looks = page.run(FORCED).await?;
+    ensure!(looks == json!({ "swatches": 6, "legends": 3, "curves": 2 }), "in forced colours, there differ {looks}");
+    Ok(())
+}
+
+const FORCED: &str = "
+    const different = (selector, part, look) => new Set([...document.querySelectorAll(selector)].map(element => {
+        const style = getComputedStyle(element, part);
+        return look.map(name => style[name]).join();
+    })).size;
+    return {
+        swatches: different('.swatches label', '::before', ['backgroundColor']),
+        legends: different('.legend b', '::before', ['borderTopStyle', 'borderTopColor']),
+        curves: different('#curve-sent, #curve-received', null, ['stroke', 'strokeDasharray']),
+    };";
 
 /// By the rules of axe-core, which `cargo xtask test` gets from npm, where there is one.
 async fn is_accessible(page: &Page, name: &str) -> Result<()> {

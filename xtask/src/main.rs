@@ -19,6 +19,7 @@ mod conformance;
 mod demo;
 mod examples;
 mod highlight;
+mod measure;
 mod msrv;
 mod npm;
 mod page;
@@ -71,6 +72,8 @@ enum Command {
     Api(api::Options),
     /// Measures what messages cost, beside JavaScript and other crates.
     Bench(bench::Options),
+    /// Measures what the demo page costs when idle and while one draws, and what Lighthouse says of it.
+    Measure,
     /// Builds the npm package, in `npm/dist`.
     Npm(npm::Options),
     /// Checks what `test` does not: formatting, lints, docs, the public API, the oldest Rust, shared memory, unwinding, the npm package,
@@ -102,6 +105,7 @@ fn run() -> Result<()> {
         Command::Properties(options) => properties::run(&shell, &options),
         Command::Api(options) => api::run(&shell, cli.toolchain, &options),
         Command::Bench(options) => bench::run(&shell, cli.toolchain, &options),
+        Command::Measure => measure::run(&shell, cli.toolchain),
         Command::Npm(options) => npm::run(&shell, cli.toolchain, &options),
         Command::Ci => ci::run(&shell, cli.toolchain),
     }

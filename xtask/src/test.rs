@@ -97,6 +97,17 @@ pub fn examples(
     })
 }
 
+/// Measures the page that a server has, in one browser, one thing at a time.
+pub fn figures(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    let figures = || tests.cargo(shell, HOST).arg("--test=figures");
+    step("building the measurements", || Ok(figures().args(["--no-run", "--quiet"]).run()?))?;
+    step("measuring the page", || {
+        Ok(browser.choose(figures().args(["--", "--ignored", "--nocapture", "--test-threads=1"])).run()?)
+    })
+}
+
 /// What is tested on the host, always selected together: for another selection, cargo may find other features of their
 /// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];

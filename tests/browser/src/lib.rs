@@ -253,13 +253,14 @@ impl Page {
         Ok(())
     }
 
-    /// Has the page look as in a window of so many pixels, light or dark. Chromium alone can.
-    pub async fn look(&self, width: u32, is_dark: bool) -> Result<()> {
+    /// Has the page look as in a window of so many pixels, with media features such as `prefers-color-scheme` and their values.
+    /// Chromium alone can.
+    pub async fn look(&self, width: u32, features: &[(&str, &str)]) -> Result<()> {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
         self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await?;
-        let scheme = json!({ "name": "prefers-color-scheme", "value": if is_dark { "dark" } else { "light" } });
-        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [scheme] })).await?;
+        let features: Vec<_> = features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await?;
         Ok(())
     }
 
