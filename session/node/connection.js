@@ -1,0 +1,171 @@
+/** A WebSocket at the server: greets, passes frames to the session and writes what the session polls, as the socket takes it. */
+
+import { MAX_CONTROL_FRAME, Violation } from './frames.js';
+import { greeting } from './session.js';
+
+/** @typedef {import('ws').WebSocket} WebSocket */
+/** @typedef {import('./frames.js').Hello} Hello */
+/** @typedef {import('./session.js').Close} Close */
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {{helloTimeout: number, pingAfter: number, pingTimeout: number, closeTimeout: number}} Delays Milliseconds. */
+
+/** Bytes that a socket buffers before the session waits: a resumption that is never read costs this and one message. */
+const HIGH_WATER_MARK = 65_536;
+
+/** How many times `pingTimeout` a peer may be silent while the socket writes. */
+const WRITING_PATIENCE = 12;
+
+/** Bytes on the wire around a HELLO: the longest header of a frame. */
+const HEADER = 14;
+
+export class Connection {
+  /** @type {Session | undefined} */
+  session;
+  isClosing = false;
+
+  #changed = () => {};
+  /** Whether HELLO came. */
+  #isGreeted = false;
+  #bytesBeforeHello = 0;
+  /** Whether the socket buffers enough. */
+  #isFull = false;
+  /** How often the peer did not answer in time. */
+  #silences = 0;
+  /** @type {NodeJS.Timeout} */
+  #timer;
+  #socket;
+  #raw;
+  #delays;
+  #events;
+
+  /**
+   * @param {WebSocket} socket
+   * @param {import('node:stream').Readable} raw The socket below, to count bytes before HELLO.
+   * @param {Delays} delays
+   * @param {{hello: (hello: Hello) => void, idle: () => void}} events `idle`: it serves no session any more.
+   */
+  constructor(socket, raw, delays, events) {
+    this.#socket = socket;
+    this.#raw = raw;
+    this.#delays = delays;
+    this.#events = events;
+    this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO came in time' }), delays.helloTimeout);
+    raw.on('data', this.#count);
+    socket.on('message', (/** @type {Buffer} */ data, isBinary) => this.#receive(isBinary ? data : data.toString()));
+    socket.on('close', (code) => this.#closed(code));
+    socket.on('error', (/** @type {Error & {code?: string}} */ error) => this.#failed(error));
+  }
+
+  /** A peer that is not authenticated costs no more than a HELLO. @param {Buffer} chunk */
+  #count = (chunk) => {
+    this.#bytesBeforeHello += chunk.length;
+    if (this.#bytesBeforeHello <= MAX_CONTROL_FRAME + HEADER) return;
+    this.close({ code: 4400, reason: 'HELLO is too long' });
+    this.#socket.pause();
+  };
+
+  /** @param {string | Buffer} data */
+  #receive(data) {
+    if (this.isClosing) return undefined;
+    if (!this.session) return this.#greet(data);
+    if (this.session.connection !== this) return undefined;
+    this.#heard();
+    this.session.receive(data);
+    return this.#changed();
+  }
+
+  /** @param {string | Buffer} data */
+  #greet(data) {
+    if (this.#isGreeted) return this.close({ code: 4400, reason: 'a frame between HELLO and WELCOME' });
+    this.#isGreeted = true;
+    clearTimeout(this.#timer);
+    try {
+      return this.#events.hello(greeting(data));
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      return this.close({ code: error.code, reason: error.message });
+    }
+  }
+
+  /** Serves a session from now on. @param {Session} session @param {() => void} changed Called when it may have changed. */
+  serve(session, changed) {
+    this.session = session;
+    this.#changed = changed;
+    this.#raw.off('data', this.#count);
+    this.#heard();
+    changed();
+  }
+
+  /** The peer is alive. */
+  #heard() {
+    this.#silences = 0;
+    this.#wait(this.#delays.pingAfter);
+  }
+
+  /** @param {number} delay */
+  #wait(delay) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#silent(), delay).unref();
+  }
+
+  /**
+   * Nothing was heard for a while: asks for an answer, and gives the connection up if none comes. A PING behind a large message
+   * has not reached the peer yet, so a socket that still writes gets more time.
+   */
+  #silent() {
+    const patience = this.#socket.bufferedAmount > 0 ? WRITING_PATIENCE : 1;
+    if (this.#silences >= patience) return this.#socket.terminate();
+    if (this.#silences === 0) this.session?.ping();
+    this.#silences += 1;
+    this.#wait(this.#delays.pingTimeout);
+    return this.#changed();
+  }
+
+  /** Writes what the session has to write, while the socket takes it. */
+  transmit() {
+    while (this.session?.connection === this && (!this.#isFull || this.session.lost)) {
+      const action = this.session.poll();
+      if (!action) return;
+      if ('close' in action) return this.close(action.close);
+      this.#write(action.frame);
+    }
+  }
+
+  /** @param {{data: Buffer, isBinary: boolean}} frame */
+  #write({ data, isBinary }) {
+    this.#socket.send(data, { binary: isBinary }, () => this.#written());
+    this.#isFull = this.#socket.bufferedAmount > HIGH_WATER_MARK;
+  }
+
+  #written() {
+    if (!this.#isFull || this.#socket.bufferedAmount > HIGH_WATER_MARK) return;
+    this.#isFull = false;
+    this.#changed();
+  }
+
+  /** Closes the WebSocket, and drops it if the peer does not answer. @param {Close} close */
+  close({ code, reason }) {
+    if (this.isClosing) return;
+    this.isClosing = true;
+    clearTimeout(this.#timer);
+    this.#raw.off('data', this.#count);
+    this.#events.idle();
+    this.#socket.close(code, reason);
+    this.#timer = setTimeout(() => this.#socket.terminate(), this.#delays.closeTimeout).unref();
+  }
+
+  /** @param {Error & {code?: string}} error */
+  #failed(error) {
+    if (error.code !== 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || this.session?.connection !== this) return;
+    this.session.giveUp({ code: 4413, reason: 'a message exceeds max' });
+    this.#changed();
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    clearTimeout(this.#timer);
+    if (this.session?.connection !== this) return;
+    this.session.disconnect(code);
+    this.#changed();
+  }
+}

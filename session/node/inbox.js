@@ -1,0 +1,97 @@
+/**
+ * The messages that an end receives in a session: counted, checked against the window, queued for the application, and
+ * acknowledged when the application has processed them (R13, R16, R18 to R22).
+ */
+
+import { Violation } from './frames.js';
+import { OVERHEAD } from './outbox.js';
+
+/** @typedef {import('./frames.js').Message} Message */
+/** @typedef {{code: number, reason: string}} End */
+/** @typedef {{number: number, offset: number, message?: Message, end?: End}} Item */
+
+export class Inbox {
+  received = 0;
+  processed = 0;
+  /** Whether ACK is to be sent at once. */
+  isAckUrgent = false;
+
+  /** @type {Item[]} */
+  #queue = [];
+  /** @type {Item | undefined} The last item that the application has taken. */
+  #taken;
+  #offset = 0;
+  #processedOffset = 0;
+  #told = { processed: 0, offset: 0 };
+  #isEnded = false;
+  #isEndProcessed = false;
+  #window;
+  #max;
+
+  /** @param {number} window @param {number} max */
+  constructor(window, max) {
+    this.#window = window;
+    this.#max = max;
+  }
+
+  get credit() {
+    return this.#processedOffset + this.#window;
+  }
+
+  get isEndProcessed() {
+    return this.#isEndProcessed;
+  }
+
+  /** Whether `processed` has risen since the peer was told. */
+  get owesAck() {
+    return this.processed > this.#told.processed;
+  }
+
+  /** @param {Message} message @throws {Violation} */
+  receive(message) {
+    const bytes = Buffer.byteLength(message);
+    const offset = this.#offset + bytes + OVERHEAD;
+    const isAlone = this.processed === this.received;
+    if (this.#isEnded) throw new Violation(4400, 'a message after END');
+    if (bytes > this.#max) throw new Violation(4413, 'a message exceeds max');
+    if (offset > this.credit && !isAlone) throw new Violation(4413, 'a message exceeds the credit');
+    this.#offset = offset;
+    this.#queue.push({ number: ++this.received, offset, message });
+  }
+
+  /** @param {number} code @param {string} reason @throws {Violation} */
+  end(code, reason) {
+    if (this.#isEnded) throw new Violation(4400, 'END after END');
+    this.#isEnded = true;
+    this.#queue.push({ number: ++this.received, offset: this.#offset, end: { code, reason } });
+  }
+
+  /** Takes the next item. It is processed when `finish` is called. */
+  take() {
+    const item = this.#queue.shift();
+    this.#taken = item ?? this.#taken;
+    return item;
+  }
+
+  /** Returns the next item, which stays in the queue. */
+  peek() {
+    return this.#queue[0];
+  }
+
+  /** All that was taken is processed. */
+  finish() {
+    const item = this.#taken;
+    if (!item || item.number <= this.processed) return;
+    this.processed = item.number;
+    this.#processedOffset = item.offset;
+    this.#isEndProcessed = item.end !== undefined;
+    if (item.end || item.offset - this.#told.offset >= this.#window / 4) this.isAckUrgent = true;
+  }
+
+  /** Returns the members of ACK, HELLO and WELCOME, which are sent now. */
+  tell() {
+    this.#told = { processed: this.processed, offset: this.#processedOffset };
+    this.isAckUrgent = false;
+    return { processed: this.processed, credit: this.credit };
+  }
+}

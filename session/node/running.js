@@ -1,0 +1,122 @@
+/** A session with its clock and its handler: sends ACK in time, forgets the session in time, and runs the handler once. */
+
+import { Lost } from './outbox.js';
+import { SessionStream } from './stream.js';
+
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {(session: SessionStream) => Promise<void> | void} Handler */
+/**
+ * @typedef {object} Context What a server gives its sessions.
+ * @property {number} ttl Seconds.
+ * @property {number} ackDelay Milliseconds.
+ * @property {Handler} handler
+ * @property {(error: unknown) => void} onError
+ * @property {(session: Session) => void} forget
+ */
+
+/** Seconds for which a fresh session is kept without a connection. */
+const FRESH_TTL = 30;
+
+export class Running {
+  #session;
+  #context;
+  #client;
+  /** @type {SessionStream | undefined} */
+  #stream;
+  /** @type {NodeJS.Timeout | undefined} */
+  #ttl;
+  /** @type {NodeJS.Timeout | undefined} */
+  #ack;
+  #isHandled = false;
+
+  /** @param {Session} session @param {{principal: string, protocol?: string}} client @param {Context} context */
+  constructor(session, client, context) {
+    this.#session = session;
+    this.#client = client;
+    this.#context = context;
+  }
+
+  /** Carries on after anything has happened to the session. */
+  changed() {
+    const session = this.#session;
+    if (!session.isFresh && !session.lost) this.#start();
+    this.#stream?.wake();
+    /** @type {Connection | undefined} */ (session.connection)?.transmit();
+    if (session.lost) this.#end();
+    else this.#watch();
+    if (this.#isHandled) this.#drain();
+  }
+
+  /** Sends ACK in time, and keeps a session without a connection for its time to live. */
+  #watch() {
+    const { connection, inbox, isFresh } = this.#session;
+    if (inbox.owesAck && !this.#ack) this.#ack = setTimeout(() => this.#tell(), this.#context.ackDelay);
+    if (connection) {
+      clearTimeout(this.#ttl);
+      this.#ttl = undefined;
+    } else if (!this.#ttl) {
+      const seconds = isFresh ? Math.min(FRESH_TTL, this.#context.ttl) : this.#context.ttl;
+      this.#ttl = setTimeout(() => this.#expire(), seconds * 1000).unref();
+    }
+  }
+
+  #tell() {
+    this.#ack = undefined;
+    this.#session.tell();
+    this.changed();
+  }
+
+  #expire() {
+    this.#session.giveUp({ code: 4410, reason: 'the time to live has passed' });
+    this.#end();
+    this.#stream?.wake();
+  }
+
+  /** The session is given up, or complete and forgotten. */
+  #end() {
+    clearTimeout(this.#ttl);
+    clearTimeout(this.#ack);
+    this.#context.forget(this.#session);
+  }
+
+  /** Starts the handler, once. */
+  #start() {
+    if (this.#stream) return;
+    this.#stream = new SessionStream(this.#session, this.#client, () => this.changed());
+    const { handler } = this.#context;
+    // Not within the event that started it, so that a handler sees the same whether it awaits or not.
+    Promise.resolve(this.#stream).then(handler).then(() => this.#returned(), (error) => this.#failed(error));
+  }
+
+  /** A handler that returns has processed what it took, and ends its direction. */
+  #returned() {
+    this.#isHandled = true;
+    this.#stream?.finish().catch(() => {}); // It may have finished before, or be lost.
+    this.#stream?.processed();
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    if (!(error instanceof Lost)) this.#context.onError(error);
+    this.#session.giveUp({ code: 4410, reason: 'the handler has failed' });
+    this.changed();
+  }
+
+  /**
+   * Completes a session whose handler has returned. If the client has sent more messages than the handler took, nobody will
+   * process them, so the session is given up, and the client learns which ones.
+   */
+  #drain() {
+    const { inbox, outbox } = this.#session;
+    const next = inbox.peek();
+    if (next?.end) {
+      inbox.take();
+      inbox.finish();
+      this.changed();
+    } else if (next && outbox.isEndAcknowledged && !this.#session.lost) {
+      this.#session.giveUp({ code: 4410, reason: 'the handler has returned' });
+      this.changed();
+    }
+  }
+}

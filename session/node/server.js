@@ -1,0 +1,201 @@
+/**
+ * The server of the session protocol for `ws`. See README.md, and docs/session.md for the protocol.
+ *
+ *   WebSocket ─▶ connection ─▶ sessions ─▶ session ─▶ stream ─▶ handler
+ *                              (who, which)  (inbox, outbox)
+ */
+
+import { WebSocket, WebSocketServer } from 'ws';
+
+import { Connection } from './connection.js';
+import { Crowd } from './crowd.js';
+import { MAX_CONTROL_FRAME } from './frames.js';
+import { Running } from './running.js';
+import { Sessions } from './sessions.js';
+
+export { Lost } from './outbox.js';
+export { SessionStream } from './stream.js';
+
+/** @typedef {import('node:http').IncomingMessage} Request */
+/** @typedef {import('./frames.js').Hello} Hello */
+/** @typedef {import('./session.js').Session} Session */
+
+const SUBPROTOCOL = 'session.v1';
+
+/**
+ * @typedef {object} Limits
+ * @property {number} sessions Sessions in all. Default 100,000.
+ * @property {number} sessionsPerPrincipal Default 100.
+ * @property {number} sessionsPerAddress Default 1,000.
+ * @property {number} connections Connections that serve no session: before HELLO is accepted, or closing. Default 10,000.
+ * @property {number} connectionsPerAddress The same from one address. Default 100.
+ */
+
+/**
+ * @typedef {object} Options Beside these, `port`, `server`, `noServer`, `path` and `host` of `ws`.
+ * @property {(client: {credentials?: string, protocol?: string, request: Request}) => Promise<string | undefined> | string | undefined} authenticate
+ *   Returns the principal, or `undefined` to refuse. Called at each HELLO.
+ * @property {string[]} [origins] The origins of pages that may connect. Needed if `authenticate` trusts cookies. Default: any.
+ * @property {string[]} [protocols] The application's protocols. Default: any, or none.
+ * @property {(request: Request) => string} [address] Whom limits per address are about. Default: the socket's remote address.
+ * @property {number} [window] Bytes of unprocessed messages per session. Default 1 MiB.
+ * @property {number} [max] Bytes of the largest message. Default 16 MiB.
+ * @property {number} [replay] Bytes of unacknowledged messages per session, above which `send` waits. Default 1 MiB.
+ * @property {number} [ttl] Seconds for which a session is kept without a connection. Default 300.
+ * @property {Partial<Limits>} [limits]
+ * @property {(error: unknown) => void} [onError] What handlers and `authenticate` throw. Default `console.error`.
+ * @property {Partial<import('./connection.js').Delays & {ackDelay: number}>} [delays] For tests.
+ * @property {number} [port]
+ * @property {import('node:http').Server | import('node:https').Server} [server]
+ * @property {boolean} [noServer]
+ * @property {string} [path]
+ * @property {string} [host]
+ */
+
+const DEFAULTS = { window: 1 << 20, max: 1 << 24, replay: 1 << 20, ttl: 300 };
+const DELAYS = { helloTimeout: 10_000, pingAfter: 25_000, pingTimeout: 10_000, closeTimeout: 5_000, ackDelay: 50 };
+const LIMITS = { sessions: 100_000, sessionsPerPrincipal: 100, sessionsPerAddress: 1_000, connections: 10_000, connectionsPerAddress: 100 };
+
+/** `ws` closes with 1009 when a message exceeds `maxPayload`, which a client would take for a lost connection. */
+class SessionWebSocket extends WebSocket {
+  /** @param {number} [code] @param {string | Buffer} [reason] */
+  close(code, reason) {
+    super.close(code === 1009 ? 4413 : code, reason);
+  }
+}
+
+/** Serves sessions: runs `handler` once per session, over any number of connections. */
+export class SessionServer {
+  #sessions;
+  /** @type {Map<Session, Running>} */
+  #running = new Map();
+  /** @type {Set<Connection>} */
+  #connections = new Set();
+  #crowd = new Crowd();
+  #options;
+  #delays;
+  #limits;
+  #context;
+
+  /** @param {Options} options @param {import('./running.js').Handler} handler */
+  constructor(options, handler) {
+    this.#options = { ...DEFAULTS, ...options };
+    this.#delays = { ...DELAYS, ...options.delays };
+    this.#limits = { ...LIMITS, ...options.limits };
+    const { window, max, replay, ttl, onError = console.error } = this.#options;
+    this.#sessions = new Sessions({ window, max, replay, ttl }, this.#limits);
+    const forget = (/** @type {Session} */ session) => this.#forget(session);
+    this.#context = { ttl, ackDelay: this.#delays.ackDelay, handler, onError, forget };
+    /** The server of `ws`: for its `address`, its event `listening` and its `handleUpgrade`. */
+    this.webSockets = this.#listen(options);
+  }
+
+  /** @param {Options} options */
+  #listen({ port, server, noServer, path, host, origins }) {
+    const webSockets = new WebSocketServer({
+      ...(port !== undefined && { port }),
+      ...(server && { server }),
+      ...(noServer && { noServer }),
+      ...(path && { path }),
+      ...(host && { host }),
+      WebSocket: SessionWebSocket,
+      clientTracking: false,
+      // The kind of a text message is one byte more.
+      maxPayload: Math.max(this.#options.max + 1, MAX_CONTROL_FRAME),
+      handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) && SUBPROTOCOL,
+      verifyClient: ({ origin, req }, answer) => answer(...verify(origin, req, origins)),
+    });
+    webSockets.on('connection', (socket, request) => this.#connect(socket, request));
+    return webSockets;
+  }
+
+  /** @param {WebSocket} socket @param {Request} request */
+  #connect(socket, request) {
+    const address = this.#options.address?.(request) ?? request.socket.remoteAddress ?? '';
+    const connection = new Connection(socket, request.socket, this.#delays, {
+      hello: (hello) => this.#hello(connection, address, request, hello),
+      idle: () => this.#crowd.add(connection, address),
+    });
+    this.#connections.add(connection);
+    this.#crowd.add(connection, address);
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      this.#crowd.delete(connection);
+    });
+    if (this.#crowd.exceeds(this.#limits, address)) connection.close({ code: 4429, reason: 'too many connections' });
+  }
+
+  /** @param {Connection} connection @param {string} address @param {Request} request @param {Hello} hello */
+  async #hello(connection, address, request, hello) {
+    const { credentials, protocol } = hello;
+    const principal = await this.#authenticate({ credentials, protocol, request });
+    if (connection.isClosing || !this.#connections.has(connection)) return undefined;
+    if (principal === undefined) return connection.close({ code: 4401, reason: 'the credentials are refused' });
+    const { protocols } = this.#options;
+    if (protocols && !protocols.includes(protocol ?? '')) {
+      return connection.close({ code: 4406, reason: 'the protocol of the application is unknown' });
+    }
+    return this.#accept(connection, { principal, address, protocol }, hello);
+  }
+
+  /** @param {{credentials?: string, protocol?: string, request: Request}} client */
+  async #authenticate(client) {
+    try {
+      return (await this.#options.authenticate(client)) ?? undefined;
+    } catch (error) {
+      this.#context.onError(error);
+      return undefined;
+    }
+  }
+
+  /** @param {Connection} connection @param {{principal: string, address: string, protocol?: string}} client @param {Hello} hello */
+  #accept(connection, client, hello) {
+    const { session, isNew, close, older, lost } = this.#sessions.hello(client, hello, connection);
+    if (older) /** @type {Connection} */ (older.connection).close(older.close);
+    if (lost) this.#running.get(lost)?.changed();
+    if (close) connection.close(close);
+    if (!session) return;
+    if (isNew) this.#running.set(session, new Running(session, client, this.#context));
+    this.#crowd.delete(connection);
+    connection.serve(session, () => this.#running.get(session)?.changed());
+  }
+
+  /** @param {Session} session */
+  #forget(session) {
+    this.#sessions.remove(session);
+    this.#running.delete(session);
+  }
+
+  /** The number of sessions, with those that wait for their client and those that are complete. */
+  get size() {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Stops: closes all connections with 1012, so that clients connect again, and ends all sessions, which are in memory alone.
+   * Their handlers are told by `Lost`.
+   */
+  async close() {
+    for (const connection of this.#connections) connection.close({ code: 1012, reason: 'the server restarts' });
+    for (const [session, running] of this.#running) {
+      session.connection = undefined;
+      session.giveUp({ code: 4410, reason: 'the server restarts' });
+      running.changed();
+    }
+    await new Promise((resolve) => this.webSockets.close(resolve));
+  }
+}
+
+/**
+ * Returns whether to upgrade, and otherwise the status of HTTP.
+ *
+ * @param {string | undefined} origin
+ * @param {Request} request
+ * @param {string[] | undefined} origins
+ * @returns {[boolean, number?, string?]}
+ */
+function verify(origin, request, origins) {
+  if (origins && origin !== undefined && !origins.includes(origin)) return [false, 403, 'this origin may not connect'];
+  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  return offered.includes(SUBPROTOCOL) ? [true] : [false, 400, `the subprotocol ${SUBPROTOCOL} is needed`];
+}

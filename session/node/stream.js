@@ -1,0 +1,140 @@
+/** What a handler gets: the messages of the client as an async iterator, and `send`. It outlives connections. */
+
+import { isEndCode, isReason } from './frames.js';
+
+/** @typedef {import('./frames.js').Message} Message */
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {import('./inbox.js').End} End */
+/** @typedef {{message?: Message, end?: End, resolve: () => void, reject: (error: Error) => void}} Waiting */
+
+export class SessionStream {
+  /** The code and reason of the client's END, once the iteration has ended. @type {End | undefined} */
+  end;
+  /** What `authenticate` returned. @type {string} */
+  principal;
+  /** The application's protocol that the client named. @type {string | undefined} */
+  protocol;
+
+  #session;
+  #changed;
+  /** What waits for room in the replay buffer, in order. @type {Waiting[]} */
+  #senders = [];
+  #isFinishing = false;
+  /** @type {(() => void)[]} */
+  #readers = [];
+
+  /**
+   * @param {Session} session
+   * @param {{principal: string, protocol?: string}} client
+   * @param {() => void} changed Called when there is something to transmit.
+   */
+  constructor(session, { principal, protocol }, changed) {
+    this.#session = session;
+    this.#changed = changed;
+    this.principal = principal;
+    this.protocol = protocol;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  /**
+   * Waits for the next message of the client: a string or a `Buffer`. The message before is now processed. `done` means that
+   * the client has ended its direction.
+   *
+   * @returns {Promise<IteratorResult<Message, undefined>>}
+   * @throws {Lost} after the last message that arrived, if the session is lost
+   */
+  async next() {
+    this.processed();
+    while (!this.end) {
+      const item = this.#session.inbox.take();
+      if (item?.message !== undefined) return { done: false, value: item.message };
+      if (item) this.#ended(/** @type {End} */ (item.end));
+      else if (this.#session.lost) throw this.#session.lost;
+      else await new Promise((/** @type {(value?: undefined) => void} */ resolve) => this.#readers.push(resolve));
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** @param {End} end */
+  #ended(end) {
+    this.end = end;
+    this.processed();
+  }
+
+  /** Tells that the last message is processed, before the next one is taken. */
+  processed() {
+    this.#session.inbox.finish();
+    this.#changed();
+  }
+
+  /**
+   * Sends a message. Waits while the replay buffer is full, which it is while the client reads slowly or is away. A sent
+   * message arrives, in order and once, unless the session is lost. Bytes are copied.
+   *
+   * @param {string | ArrayBuffer | ArrayBufferView} message
+   * @returns {Promise<void>}
+   * @throws {Lost} if the session is lost
+   * @throws {RangeError} if the message is larger than the client accepts
+   */
+  send(message) {
+    return this.#wait({ message: typeof message === 'string' ? message : bytes(message) });
+  }
+
+  /**
+   * Ends this direction, behind all messages. The client's messages still arrive.
+   *
+   * @param {number} [code] 1000, or 3000 to 4999.
+   * @param {string} [reason] Up to 123 bytes of UTF-8.
+   * @returns {Promise<void>}
+   */
+  finish(code = 1000, reason = '') {
+    if (!isEndCode(code)) throw new RangeError(`the code ${code} of END is not allowed; use 1000 or 3000–4999`);
+    if (!isReason(reason)) throw new RangeError(`the reason of END has ${Buffer.byteLength(reason)} bytes; use 123 or fewer`);
+    const finished = this.#wait({ end: { code, reason } });
+    this.#isFinishing = true;
+    return finished;
+  }
+
+  /** @param {{message?: Message, end?: End}} item @returns {Promise<void>} */
+  #wait(item) {
+    const promise = new Promise((/** @type {(value?: undefined) => void} */ resolve, reject) => {
+      if (this.#isFinishing) reject(new Error('this direction of the session has ended; send before finish'));
+      else this.#senders.push({ ...item, resolve, reject });
+    });
+    // A handler that does not await a `send` learns of `Lost` from its next call; it must not end the process.
+    promise.catch(() => {});
+    this.#changed();
+    return promise;
+  }
+
+  /** Looks again at what senders and readers wait for. The server calls it when the session has changed. */
+  wake() {
+    while (this.#senders.length > 0 && this.#settle(this.#senders[0])) this.#senders.shift();
+    for (const resolve of this.#readers.splice(0)) resolve();
+  }
+
+  /** Returns whether a sender waits no more. @param {Waiting} sender */
+  #settle({ message, end, resolve, reject }) {
+    const { outbox, lost } = this.#session;
+    const length = message === undefined ? 0 : Buffer.byteLength(message);
+    if (lost) reject(lost);
+    else if (length > outbox.max) reject(new RangeError(`${length} bytes exceed the ${outbox.max} that the client accepts`));
+    else if (message !== undefined && !outbox.hasRoom(length)) return false;
+    else {
+      if (message !== undefined) outbox.push(message);
+      if (end) outbox.end(end.code, end.reason);
+      resolve();
+    }
+    return true;
+  }
+}
+
+/** @param {ArrayBuffer | ArrayBufferView} message */
+function bytes(message) {
+  return ArrayBuffer.isView(message)
+    ? Buffer.from(new Uint8Array(message.buffer, message.byteOffset, message.byteLength))
+    : Buffer.from(message.slice(0));
+}
