@@ -26,7 +26,8 @@ export class Connection {
   #changed = () => {};
   /** Whether HELLO came. */
   #isGreeted = false;
-  #bytesBeforeHello = 0;
+  /** Bytes that came before the connection served a session, or since it closes. */
+  #unserved = 0;
   /** Whether the socket buffers enough. */
   #isFull = false;
   /** How often the peer did not answer in time. */
@@ -34,7 +35,6 @@ export class Connection {
   /** @type {NodeJS.Timeout} */
   #timer;
   #socket;
-  #raw;
   #delays;
   #events;
 
@@ -46,23 +46,23 @@ export class Connection {
    */
   constructor(socket, raw, delays, events) {
     this.#socket = socket;
-    this.#raw = raw;
     this.#delays = delays;
     this.#events = events;
     this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO came in time' }), delays.helloTimeout);
-    raw.on('data', this.#count);
-    socket.on('message', (/** @type {Buffer} */ data, isBinary) => this.#receive(isBinary ? data : data.toString()));
+    raw.on('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
+    socket.on('message', (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) => this.#receive(isBinary ? data : data.toString()));
     socket.on('close', (code) => this.#closed(code));
     socket.on('error', (/** @type {Error & {code?: string}} */ error) => this.#failed(error));
   }
 
-  /** A peer that is not authenticated costs no more than a HELLO. @param {Buffer} chunk */
-  #count = (chunk) => {
-    this.#bytesBeforeHello += chunk.length;
-    if (this.#bytesBeforeHello <= MAX_CONTROL_FRAME + HEADER) return;
+  /** Reads no more than a HELLO from a peer that is not authenticated, or that goes on when it should close. @param {number} length */
+  #count(length) {
+    if (this.session && !this.isClosing) return;
+    this.#unserved += length;
+    if (this.#unserved <= MAX_CONTROL_FRAME + HEADER) return;
     this.close({ code: 4400, reason: 'HELLO is too long' });
     this.#socket.pause();
-  };
+  }
 
   /** @param {string | Buffer} data */
   #receive(data) {
@@ -91,7 +91,6 @@ export class Connection {
   serve(session, changed) {
     this.session = session;
     this.#changed = changed;
-    this.#raw.off('data', this.#count);
     this.#heard();
     changed();
   }
@@ -148,7 +147,7 @@ export class Connection {
     if (this.isClosing) return;
     this.isClosing = true;
     clearTimeout(this.#timer);
-    this.#raw.off('data', this.#count);
+    this.#unserved = 0;
     this.#events.idle();
     this.#socket.close(code, reason);
     this.#timer = setTimeout(() => this.#socket.terminate(), this.#delays.closeTimeout).unref();

@@ -41,8 +41,10 @@ export const isEndCode = (value) =>
 /** @param {unknown} value */
 export const isReason = (value) => typeof value === 'string' && Buffer.byteLength(value) <= MAX_REASON;
 
-/** @type {Map<string, {kind: string, required: Record<string, (value: unknown) => boolean>, optional: Record<string, (value: unknown) => boolean>}>} */
-const OBJECTS = new Map(Object.entries({
+/** @typedef {Record<string, (value: unknown) => boolean>} Members */
+
+/** @type {Record<string, {kind: string, required: Members, optional: Members}>} */
+const OBJECTS = {
   H: {
     kind: 'hello',
     required: {
@@ -71,7 +73,7 @@ const OBJECTS = new Map(Object.entries({
   },
   A: { kind: 'ack', required: { processed: isNumber, credit: isNumber }, optional: {} },
   E: { kind: 'end', required: { code: isEndCode }, optional: { reason: isReason } },
-}));
+};
 
 /**
  * Decodes what a WebSocket delivered: a string is a text frame, bytes are a binary frame.
@@ -85,7 +87,7 @@ export function decode(data) {
   if (data.startsWith(':')) return { kind: 'message', message: data.slice(1) };
   if (Buffer.byteLength(data) > MAX_CONTROL_FRAME) throw new Violation(4400, 'a control frame is too long');
   if (data === 'P') return { kind: 'ping' };
-  const format = OBJECTS.get(data.charAt(0));
+  const format = OBJECTS[data.charAt(0)];
   if (!format) throw new Violation(4400, 'a frame of an unknown kind');
   const object = parse(data.slice(1));
   const frame = { kind: format.kind, ...members(object, format.required, true), ...members(object, format.optional, false) };
@@ -110,7 +112,7 @@ function parse(text) {
  * Copies the members that the protocol knows. `null` is absent.
  *
  * @param {Record<string, unknown>} object
- * @param {Record<string, (value: unknown) => boolean>} known
+ * @param {Members} known
  * @param {boolean} areRequired
  */
 function members(object, known, areRequired) {

@@ -73,8 +73,8 @@ export class Session {
     if (!knows && token !== this.#last) return { code: 4409, reason: 'another token' };
     if (this.isFresh && !knows) return this.outbox.exceeds(hello.max) ? 'give up' : 'again';
     if (processed > received) return { code: 4400, reason: 'more is processed than received' };
-    const { acknowledged } = this.outbox;
-    if (received < acknowledged || processed < acknowledged || sent < this.inbox.received) {
+    // So `received` is not lower either.
+    if (processed < this.outbox.acknowledged || sent < this.inbox.received) {
       return { code: 4409, reason: 'an old copy of the client' };
     }
     if (received > this.outbox.sent) return 'forgotten';
@@ -95,7 +95,6 @@ export class Session {
     this.#welcome = randomBytes(24).toString('base64url');
     this.#current = digest(this.#welcome);
     this.#isResumed = as === 'resume';
-    this.#isPinging = false;
     if (as === 'resume') this.isFresh = false;
     const { max } = hello;
     this.outbox.connect(as === 'resume' ? hello : { received: 0, processed: 0, credit: 0, max });

@@ -27,6 +27,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     bench::counts(shell, &toolchain, &browsers)?;
     test::others(shell, &toolchain, &browsers[0])?;
     examples::test_hello(shell, &toolchain, &browsers)?;
+    npm::test_session_server(shell)?;
     npm::test(shell, &toolchain, &browsers)
 }
 

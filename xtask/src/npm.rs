@@ -101,6 +101,16 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
     step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
 }
 
+/// Tests the server of the session protocol for Node.js, whose tests need neither a browser nor another server.
+pub fn test_session_server(shell: &Shell) -> Result<()> {
+    let folder = crate::root().join("session/node");
+    install(shell, &folder.join("package-lock.json"), &folder)?;
+    step("testing the session server for Node.js", || {
+        let _here = shell.push_dir(&folder);
+        node(cmd!(shell, "npm test"))
+    })
+}
+
 /// Builds the package and packs it as it would be published.
 pub fn archive(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     build(shell, toolchain)?;

@@ -44,8 +44,10 @@ export class Client {
     const { sent } = this.outbox;
     const { received } = this.inbox;
     const token = this.#token ? { token: this.#token } : {};
-    const counts = { sent, received, ...this.inbox.tell(), max: this.#config.max };
-    this.#greeting = { kind: 'hello', session: this.#name, attempt: this.#attempt, ...token, ...counts };
+    const { max, credentials } = this.#config;
+    const counts = { sent, received, ...this.inbox.tell(), max };
+    const who = credentials ? { credentials } : {};
+    this.#greeting = { kind: 'hello', session: this.#name, attempt: this.#attempt, ...token, ...counts, ...who };
   }
 
   receive(data) {

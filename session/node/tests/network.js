@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net';
 
 export class Network {
   cuts = 0;
+  /** Whether the network does no more harm. */
   isQuiet = false;
 
   #random;
@@ -55,11 +56,9 @@ export class Network {
 
   #pipe(from, to, ends, fault) {
     from.on('data', (chunk) => {
+      // The other direction may go on until both ends hear of the cut.
+      if (fault.cut !== undefined) return fault.goesOn && fault.cut !== from && to.write(chunk);
       if (this.isQuiet) return to.write(chunk);
-      if (fault.cut !== undefined) {
-        // The other direction may go on until both ends hear of the cut.
-        return fault.goesOn && fault.cut !== from && to.write(chunk);
-      }
       to.write(chunk.subarray(0, fault.bytes));
       fault.bytes -= chunk.length;
       if (fault.bytes <= 0) this.#cut(from, ends, fault);

@@ -34,6 +34,15 @@ async function exchange(sends, takes, chaos, isEnough) {
   return { sent, took };
 }
 
+/** Each message arrived, once and in order. */
+function same(took, sent, where) {
+  const [short, wanted] = [took, sent].map((messages) => messages.map((text) => `${typeof text} ${text}`.slice(0, 30)));
+  const index = wanted.findIndex((text, at) => text !== short[at]);
+  assert.ok(index < 0, `${where}, at ${index}: ${short.slice(index, index + 3)} instead of ${wanted.slice(index, index + 3)}`);
+  assert.equal(took.length, sent.length, `${where}: the number of messages`);
+  took.forEach((message, at) => assert.deepEqual(message, sent[at], `${where}: message ${at + 1}`));
+}
+
 test(`each message arrives once and in order, over ${DISCONNECTIONS} disconnections (SEED=${seed})`, async () => {
   const chaos = random(seed);
   const handled = [];
@@ -67,8 +76,8 @@ test(`each message arrives once and in order, over ${DISCONNECTIONS} disconnecti
   for (const [index, client] of clients.entries()) {
     const atServer = handled[`/${index}`];
     assert.ok(client.machine.isComplete, 'the session is complete');
-    assert.deepEqual(atServer.took, given[index].sent, 'to the server');
-    assert.deepEqual(given[index].took, atServer.sent, 'to the client');
+    same(atServer.took, given[index].sent, 'to the server');
+    same(given[index].took, atServer.sent, 'to the client');
     messages += given[index].sent.length + atServer.sent.length;
   }
   assert.deepEqual(errors, []);

@@ -1,0 +1,350 @@
+/** The attacks of docs/session.md, "Security", over sockets. */
+
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+
+import { Lost } from '../server.js';
+import { Session } from '../session.js';
+import { random } from './random.js';
+import { HELLO, Raw } from './raw.js';
+import { name } from './runner.js';
+import { echo, serve, session, works } from './serve.js';
+
+const refused = async (url, of, members, code) => {
+  const client = new Raw(url);
+  assert.equal(await client.hello(of, members), undefined);
+  assert.equal(await client.closed(), code);
+};
+
+test('a stolen old token is refused, and the session goes on', async () => {
+  const { url } = await serve();
+  const { client, of, token } = await session(url);
+  await client.lose();
+  const next = new Raw(url);
+  assert.equal((await next.hello(of, { attempt: 2, token })).resumed, true);
+  next.ack();
+  await works(next);
+  await refused(url, of, { attempt: 99, token, sent: 1 }, 4409);
+  await works(next, 'and again');
+});
+
+test('a stolen current token works once, and tells its owner', async () => {
+  const { url } = await serve();
+  const { client, of, token } = await session(url);
+  const thief = new Raw(url);
+  assert.equal((await thief.hello(of, { attempt: 2, token })).resumed, true);
+  thief.ack();
+  assert.equal(await client.closed(), 4409);
+  await works(thief);
+  await refused(url, of, { attempt: 3, token, sent: 1 }, 4409);
+});
+
+test('guessed tokens are refused, and the session goes on', async () => {
+  const { url } = await serve();
+  const { client, of, token } = await session(url);
+  const guesses = [undefined, 'guess-guess-guess-guess', `${token}x`, token.slice(1), token.toLowerCase(), 'none'.padEnd(22, '-')];
+  for (const guess of guesses) await refused(url, of, { attempt: 5, token: guess }, 4409);
+  await works(client);
+});
+
+test('a replayed HELLO is refused, and starts nothing', async () => {
+  let starts = 0;
+  const { url } = await serve({}, (stream) => {
+    starts += 1;
+    return echo(stream);
+  });
+  const { client, of, token } = await session(url);
+  await works(client);
+  await refused(url, of, {}, 4409);
+  await client.lose();
+  const next = new Raw(url);
+  await next.hello(of, { attempt: 2, token, sent: 1 });
+  await refused(url, of, { attempt: 2, token, sent: 1 }, 4409);
+  next.ack();
+  await works(next, 'more');
+  assert.equal(starts, 1);
+});
+
+test('a replayed HELLO of a forgotten session makes a fresh one, whose handler does not start', async () => {
+  let starts = 0;
+  const { url, server } = await serve({}, () => {
+    starts += 1;
+  });
+  const replayed = new Raw(url);
+  assert.equal((await replayed.hello(name(), { attempt: 7, token: 'token-1-BBBBBBBBBBBBBBB', sent: 9 })).resumed, false);
+  assert.equal(server.size, 1);
+  await replayed.lose();
+  assert.equal(starts, 0);
+});
+
+const violations = [
+  ['acknowledging what was never sent', ['A{"processed":1,"credit":1000000}'], 4400],
+  ['acknowledging less credit', ['A{"processed":0,"credit":1000000}', 'A{"processed":0,"credit":999999}'], 4400],
+  ['the number 2^53', ['A{"processed":0,"credit":9007199254740992}'], 4400],
+  ['the number 2^64', ['A{"processed":18446744073709551616,"credit":1000000}'], 4400],
+  ['a negative number', ['A{"processed":-1,"credit":1000000}'], 4400],
+  ['a second HELLO', [`H{"session":"${name()}","attempt":9,"sent":0,"received":0,"processed":0,"credit":0,"max":0}`], 4400],
+  ['WELCOME from a client', ['W{"token":"token-1-BBBBBBBBBBBBBBB","resumed":true,"received":0,"processed":0,"credit":0,"max":0,"ttl":0}'], 4400],
+  ['a message after END', ['E{"code":1000}', ':late'], 4400],
+  ['END after END', ['E{"code":1000}', 'E{"code":1000}'], 4400],
+  ['a control frame that is too long', [`A{"processed":0,"credit":1000000,"x":"${'x'.repeat(16_384)}"}`], 4413],
+  ['a message of more than max', [Buffer.alloc(501)], 4413],
+  ['a message of more than ws would buffer', [Buffer.alloc(20_000)], 4413],
+  ['more than the credit', [Buffer.alloc(400), Buffer.alloc(400), Buffer.alloc(400)], 4413],
+];
+
+for (const [title, frames, code] of violations) {
+  test(`${title} closes with ${code}, and the handler learns that the session is lost`, async () => {
+    let tell;
+    const told = new Promise((resolve) => {
+      tell = resolve;
+    });
+    const { url, server } = await serve({}, async (stream) => {
+      // The handler does not take what arrives yet: the window fills.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      try {
+        for await (const message of stream) void message;
+        await stream.send('behind END');
+      } catch (error) {
+        tell(error);
+      }
+    });
+    const { client } = await session(url);
+    client.send(...frames);
+    assert.equal(await client.closed(), code);
+    assert.ok((await told) instanceof Lost);
+    assert.equal(server.size, 0);
+  });
+}
+
+test('a count that goes back is a violation', async () => {
+  const { url } = await serve({}, (stream) => stream.send('x').then(() => stream.next()));
+  const { client } = await session(url);
+  assert.equal(await client.next(), ':x');
+  client.ack(1);
+  client.ack(0);
+  assert.equal(await client.closed(), 4400);
+});
+
+test('numbers in a HELLO are checked before anything is kept', async () => {
+  const { url, server } = await serve();
+  for (const members of [{ attempt: 0 }, { sent: 2 ** 53 }, { credit: -1 }, { max: 0.5 }]) await refused(url, name(), members, 4400);
+  assert.equal(server.size, 0);
+});
+
+test('garbage on the wire ends the connection alone', async () => {
+  const { url } = await serve();
+  const chaos = random(7);
+  let { client, of, token } = await session(url);
+  for (let attempt = 2; attempt < 40; attempt += 1) {
+    const garbage = Buffer.from(Array.from({ length: 1 + chaos.below(200) }, () => chaos.below(256)));
+    // A first byte with reserved bits, or a frame that is not masked, is no WebSocket frame.
+    garbage[0] |= 0x70;
+    client.socket._socket.write(garbage);
+    await client.closed();
+    client = new Raw(url);
+    const welcome = await client.hello(of, { attempt, token });
+    assert.equal(welcome.resumed, true);
+    token = welcome.token;
+    client.ack();
+  }
+  await works(client);
+});
+
+test('a frame before HELLO, and a HELLO that is cut, end the connection alone', async () => {
+  const { url, server } = await serve();
+  for (const frame of [':early', 'P', 'A{"processed":0,"credit":0}', Buffer.alloc(3), 'H{"session":"', '']) {
+    const client = new Raw(url);
+    await client.opened;
+    client.send(frame);
+    assert.equal(await client.closed(), 4400);
+  }
+  assert.equal(server.size, 0);
+});
+
+test('a connection without HELLO costs 16 KiB, and is closed in time', async () => {
+  const { url, server } = await serve({ max: 1 << 24, delays: { helloTimeout: 60, closeTimeout: 100 } });
+  const sockets = [];
+  server.webSockets.on('connection', (socket, request) => sockets.push(request.socket));
+  const greedy = new Raw(url);
+  await greedy.opened;
+  greedy.socket.send(Buffer.alloc(1 << 24));
+  await greedy.closed();
+  assert.ok(sockets[0].bytesRead < 200_000, `the server has read ${sockets[0].bytesRead} bytes`);
+  const silent = new Raw(url);
+  assert.equal(await silent.closed(), 4408);
+});
+
+test('a second frame before WELCOME is a violation', async () => {
+  const { url, server } = await serve({ authenticate: () => new Promise((resolve) => setTimeout(resolve, 50, 'alice')) });
+  const client = new Raw(url);
+  await client.opened;
+  client.send(`H${JSON.stringify({ session: name(), attempt: 1, sent: 0, received: 0, processed: 0, credit: 0, max: 0 })}`, ':early');
+  assert.equal(await client.closed(), 4400);
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  assert.equal(server.size, 0);
+});
+
+test('sessions have a limit per principal, per address and in all', async () => {
+  const cases = [
+    [{ sessionsPerPrincipal: 3 }, () => 'alice'],
+    [{ sessionsPerAddress: 3 }, (index) => `user ${index}`],
+    [{ sessions: 3 }, (index) => `user ${index}`],
+  ];
+  for (const [limits, who] of cases) {
+    const { url, server } = await serve({ limits });
+    const clients = [];
+    for (let index = 0; index < 3; index += 1) clients.push(await session(url, { credentials: who(index) }));
+    await refused(url, name(), { credentials: who(3) }, 4429);
+    assert.equal(server.size, 3);
+    await works(clients[0].client);
+    // A session that is there already still resumes.
+    const again = new Raw(url);
+    const { of, token } = clients[1];
+    assert.equal((await again.hello(of, { attempt: 2, token, credentials: who(1) })).resumed, true);
+  }
+});
+
+test('connections that serve no session have a limit per address', async () => {
+  const { url } = await serve({ limits: { connectionsPerAddress: 3 } });
+  const idle = [new Raw(url), new Raw(url), new Raw(url)];
+  await Promise.all(idle.map(({ opened }) => opened));
+  const fourth = new Raw(url);
+  assert.equal(await fourth.closed(), 4429);
+  await idle[0].lose();
+  const { client } = await session(url);
+  await works(client);
+});
+
+test('a fresh session is dropped early', async () => {
+  const { url, server } = await serve({ ttl: 0.05 });
+  const client = new Raw(url);
+  await client.hello(name());
+  await client.lose();
+  assert.equal(server.size, 1);
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  assert.equal(server.size, 0);
+});
+
+test('a client that resumes again and again without reading costs a bounded buffer', async () => {
+  const filled = 6_000_000;
+  const { url, server } = await serve({ replay: filled, delays: { closeTimeout: 50 } }, async (stream) => {
+    for (;;) await stream.send(Buffer.alloc(100_000));
+  });
+  const of = name();
+  let token;
+  const greedy = { credit: 100_000_000 };
+  const before = process.memoryUsage();
+  const sockets = [];
+  for (let attempt = 1; attempt <= 40; attempt += 1) {
+    const client = new Raw(url);
+    sockets.push(client);
+    const welcome = await client.hello(of, { attempt, token, ...greedy });
+    if (attempt === 1) client.ack(0, greedy.credit);
+    client.socket.pause();
+    token = welcome.token;
+  }
+  const now = process.memoryUsage();
+  const grown = now.external + now.arrayBuffers - before.external - before.arrayBuffers;
+  // The replay buffer is counted in both figures; each connection beside it may buffer 64 KiB and one message, shared.
+  assert.ok(grown < 4 * filled, `the buffers have grown by ${grown} bytes`);
+  assert.equal(server.size, 1);
+  for (const { socket } of sockets) socket.terminate();
+});
+
+test('a principal cannot resume another one\'s session, nor tell that it exists', async () => {
+  const { url, server } = await serve();
+  const { client, of, token } = await session(url);
+  const bob = new Raw(url);
+  const taken = await bob.hello(of, { attempt: 2, token, credentials: 'bob', sent: 3, received: 3, processed: 3 });
+  const other = new Raw(url);
+  const free = await other.hello(name(), { attempt: 2, token, credentials: 'bob', sent: 3, received: 3, processed: 3 });
+  assert.deepEqual({ ...taken, token: '' }, { ...free, token: '' });
+  assert.equal(taken.resumed, false);
+  assert.equal(server.size, 3);
+  await works(client);
+});
+
+test('a user who is revoked does not resume, and the session is kept', async () => {
+  const revoked = new Set();
+  const authenticate = ({ credentials }) => (revoked.has(credentials) ? undefined : credentials);
+  const { url, server } = await serve({ authenticate });
+  const { client, of, token } = await session(url, { credentials: 'carol' });
+  await client.lose();
+  revoked.add('carol');
+  await refused(url, of, { attempt: 2, token, credentials: 'carol' }, 4401);
+  assert.equal(server.size, 1);
+  revoked.clear();
+  const again = new Raw(url);
+  assert.equal((await again.hello(of, { attempt: 3, token, credentials: 'carol' })).resumed, true);
+});
+
+test('an authentication that throws refuses', async () => {
+  const errors = [];
+  const { url, server } = await serve({ authenticate: () => Promise.reject(new Error('down')), onError: (error) => errors.push(error.message) });
+  await refused(url, name(), {}, 4401);
+  assert.deepEqual(errors, ['down']);
+  assert.equal(server.size, 0);
+});
+
+test('another origin may not connect, and neither may a client without the subprotocol', async () => {
+  const { url } = await serve({ origins: ['https://example.com'] });
+  const other = new Raw(url, { origin: 'https://evil.example' });
+  await other.opened;
+  assert.equal(other.status, 403);
+  const without = new Raw(url, { protocols: ['chat'] });
+  await without.opened;
+  assert.equal(without.status, 400);
+  const page = new Raw(url, { origin: 'https://example.com' });
+  await page.opened;
+  assert.equal(page.socket.protocol, 'session.v1');
+});
+
+test('a protocol that the application does not know is refused', async () => {
+  const { url } = await serve({ protocols: ['chat.v2'] });
+  await refused(url, name(), { protocol: 'chat.v1' }, 4406);
+  const { client } = await session(url, { protocol: 'chat.v2' });
+  await works(client);
+});
+
+test('a flood of PING by a client that does not read is answered once', () => {
+  const machine = new Session({ window: 1000, max: 500, replay: 4000, ttl: 300 });
+  machine.accept({ session: name(), ...HELLO }, {}, 'new');
+  machine.poll();
+  for (let ping = 0; ping < 1000; ping += 1) machine.receive('P');
+  assert.equal(machine.poll().frame.data.toString(), 'A{"processed":0,"credit":1000}');
+  assert.equal(machine.poll(), undefined);
+});
+
+test('a client that falls silent is asked, and then given up', async () => {
+  const { url } = await serve({ delays: { pingAfter: 40, pingTimeout: 40 } });
+  const { client, of, token } = await session(url);
+  assert.equal(await client.next(), 'P');
+  client.ack();
+  assert.equal(await client.next(), 'P');
+  assert.equal(await client.closed(), 1006);
+  const again = new Raw(url);
+  assert.equal((await again.hello(of, { attempt: 2, token })).resumed, true);
+});
+
+test('no token is in the memory of the server', async () => {
+  const { url, server } = await serve();
+  const { token } = await session(url);
+  assert.ok(!inspect(server, { depth: 20, showHidden: true }).includes(token));
+});
+
+test('the server survives a client that leaves in the middle of its handshake', async () => {
+  const { url } = await serve();
+  const { port } = new URL(url);
+  for (let round = 0; round < 20; round += 1) {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.on('connect', resolve));
+    socket.write('GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSo');
+    socket.destroy();
+  }
+  const { client } = await session(url);
+  await works(client);
+});

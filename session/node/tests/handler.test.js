@@ -1,0 +1,265 @@
+/** What a handler sees, over sockets. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Lost } from '../server.js';
+import { Session } from '../session.js';
+import { HELLO, Raw } from './raw.js';
+import { name } from './runner.js';
+import { serve, session, works } from './serve.js';
+
+/** A promise that the test resolves, or waits for. */
+function deferred() {
+  let resolve;
+  const promise = new Promise((resolvePromise) => {
+    resolve = resolvePromise;
+  });
+  return { promise, resolve };
+}
+
+const connected = async (url, of, members) => {
+  const client = new Raw(url);
+  const welcome = await client.hello(of, members);
+  client.ack(members.processed ?? 0);
+  return { client, welcome };
+};
+
+test('a message is processed when the handler takes the next one', async () => {
+  const next = deferred();
+  const { url } = await serve({}, async (stream) => {
+    await stream.next();
+    await next.promise;
+    await stream.next();
+  });
+  const { client } = await session(url);
+  client.send(':a', 'P');
+  assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
+  next.resolve();
+  assert.equal(await client.next(), 'A{"processed":1,"credit":1017}');
+});
+
+test('an ACK of a quarter of the window does not wait', async () => {
+  const { url } = await serve({ delays: { ackDelay: 60_000 } });
+  const { client } = await session(url);
+  client.send(Buffer.alloc(300), Buffer.alloc(1));
+  await client.until(() => client.frames.includes('A{"processed":1,"credit":1316}'));
+});
+
+test('send waits while the replay buffer is full, and senders are served in order', async () => {
+  const sent = [];
+  const { url } = await serve({ replay: 100 }, async (stream) => {
+    const one = (text) => stream.send(text).then(() => sent.push(text));
+    await Promise.all(['1'.repeat(60), '2'.repeat(60), '3', '4'].map(one));
+    await stream.next();
+  });
+  const { client } = await session(url);
+  assert.equal(await client.next(), `:${'1'.repeat(60)}`);
+  client.send('P');
+  assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
+  assert.deepEqual(sent.map((text) => text[0]), ['1']);
+  client.ack(1);
+  assert.equal(await client.next(), `:${'2'.repeat(60)}`);
+  client.ack(2);
+  assert.equal(await client.next(), ':3');
+  assert.equal(await client.next(), ':4');
+  assert.deepEqual(sent.map((text) => text[0]), ['1', '2', '3', '4']);
+});
+
+test('bytes may be changed once they are sent', async () => {
+  const { url } = await serve({}, async (stream) => {
+    const bytes = new Uint8Array([1, 2, 3]);
+    for (const message of [bytes, bytes.subarray(1), bytes.buffer]) await stream.send(message);
+    bytes.fill(0);
+    await stream.next();
+  });
+  const of = name();
+  const { client } = await connected(url, of, {});
+  for (const wanted of [[1, 2, 3], [2, 3], [1, 2, 3]]) assert.deepEqual([...(await client.next())], wanted);
+});
+
+test('a message that the client does not accept is an error, and the session goes on', async () => {
+  const { url } = await serve({}, async (stream) => {
+    const error = await stream.send('x'.repeat(31)).catch((refused) => refused);
+    await stream.send(`${error.name}: ${error.message}`.slice(0, 30));
+    await stream.next();
+  });
+  const { client } = await connected(url, name(), { max: 30 });
+  assert.equal(await client.next(), ':RangeError: 31 bytes exceed th');
+});
+
+test('a client that accepts less than it is owed gives the session up', async () => {
+  const told = deferred();
+  const { url, server } = await serve({}, async (stream) => {
+    await stream.send('x'.repeat(100));
+    await stream.next().catch(told.resolve);
+  });
+  const { client, of, token } = await session(url);
+  assert.equal(await client.next(), `:${'x'.repeat(100)}`);
+  const next = new Raw(url);
+  assert.equal(await next.hello(of, { attempt: 2, token, max: 99 }), undefined);
+  assert.deepEqual([await next.closed(), await client.closed()], [4410, 4410]);
+  assert.deepEqual((await told.promise).unacknowledged, ['x'.repeat(100)]);
+  assert.equal(server.size, 0);
+});
+
+test('a handler that returns ends its direction, and the session completes', async () => {
+  const { url, server } = await serve({ ttl: 0.1 }, (stream) => void stream.send('bye'));
+  const { client, of, token } = await session(url);
+  assert.equal(await client.next(), ':bye');
+  assert.equal(await client.next(), 'E{"code":1000}');
+  client.send('E{"code":1000}');
+  assert.equal(await client.next(), 'A{"processed":1,"credit":1000}');
+  client.ack(2);
+  assert.equal(await client.closed(), 1000);
+  // The client may have missed it.
+  const again = new Raw(url);
+  const welcome = await again.hello(of, { attempt: 2, token, sent: 1, received: 2, processed: 2 });
+  assert.deepEqual([welcome.resumed, welcome.processed, await again.closed()], [true, 1, 1000]);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(server.size, 0);
+});
+
+test('messages that no handler will take are not acknowledged: the session is given up', async () => {
+  const { url, server } = await serve({}, () => {});
+  const { client } = await session(url);
+  assert.equal(await client.next(), 'E{"code":1000}');
+  client.send(':unread', 'P');
+  assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
+  client.ack(1);
+  assert.equal(await client.closed(), 4410);
+  assert.equal(server.size, 0);
+});
+
+test('a handler that throws gives the session up', async () => {
+  const errors = [];
+  const { url } = await serve({ onError: (error) => errors.push(error.message) }, () => {
+    throw new Error('broken');
+  });
+  const { client } = await session(url);
+  assert.equal(await client.closed(), 4410);
+  assert.deepEqual(errors, ['broken']);
+});
+
+test('a session is lost when its client stays away for the time to live', async () => {
+  const told = deferred();
+  const { url, server } = await serve({ ttl: 0.05 }, async (stream) => {
+    await stream.send('a');
+    await stream.next().catch(told.resolve);
+  });
+  const { client } = await session(url);
+  assert.equal(await client.next(), ':a');
+  await client.lose();
+  const lost = await told.promise;
+  assert.ok(lost instanceof Lost);
+  assert.deepEqual([lost.unacknowledged, lost.transmitted, lost.end], [['a'], 1, false]);
+  assert.equal(server.size, 0);
+});
+
+test('a session with a connection outlives the time to live', async () => {
+  const { url } = await serve({ ttl: 0.05 });
+  const { client, of, token } = await session(url);
+  await client.lose();
+  const next = new Raw(url);
+  await next.hello(of, { attempt: 2, token });
+  next.ack();
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  await works(next);
+});
+
+test('a send that nobody awaits does not end the process when the session is lost', async () => {
+  const told = deferred();
+  const { url } = await serve({ replay: 20 }, async (stream) => {
+    for (const text of ['a', 'b', 'c']) stream.send(text);
+    await stream.next().catch(told.resolve);
+  });
+  const { client } = await session(url);
+  client.socket.close(4410);
+  assert.ok((await told.promise) instanceof Lost);
+});
+
+test('the end of a direction has a code and a reason, and nothing follows it', async () => {
+  const errors = [];
+  const { url } = await serve({}, async (stream) => {
+    for (const [code, reason] of [[1001], [5000], [1000, 'é'.repeat(62)]]) {
+      try {
+        stream.finish(code, reason);
+      } catch (error) {
+        errors.push(error.name);
+      }
+    }
+    await stream.finish(4000, 'so');
+    await stream.send('late').catch((error) => errors.push(error.message));
+    for await (const message of stream) void message;
+    errors.push(stream.end);
+  });
+  const { client } = await session(url);
+  assert.equal(await client.next(), 'E{"code":4000,"reason":"so"}');
+  client.send('E{"code":3000,"reason":"me too"}');
+  client.ack(1);
+  assert.equal(await client.closed(), 1000);
+  const late = 'this direction of the session has ended; send before finish';
+  assert.deepEqual(errors, ['RangeError', 'RangeError', 'RangeError', late, { code: 3000, reason: 'me too' }]);
+});
+
+test('a server that stops closes with 1012, and tells its handlers', async () => {
+  const told = deferred();
+  const { url, server } = await serve({}, (stream) => stream.next().catch(told.resolve));
+  const { client } = await session(url);
+  client.send('P');
+  assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
+  await server.close();
+  assert.equal(await client.closed(), 1012);
+  assert.ok((await told.promise) instanceof Lost);
+});
+
+test('a client that has processed less than it told is an old copy', async () => {
+  const { url } = await serve({}, async (stream) => {
+    await stream.send('x');
+    await stream.next();
+  });
+  const { client, of, token } = await session(url);
+  assert.equal(await client.next(), ':x');
+  client.ack(1);
+  const copy = new Raw(url);
+  assert.equal(await copy.hello(of, { attempt: 2, token, received: 1, processed: 0 }), undefined);
+  assert.equal(await copy.closed(), 4409);
+  client.send('P');
+  assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
+});
+
+test('a HELLO with the current token starts the handler, and the session is fresh no more', async () => {
+  const { url } = await serve({}, async (stream) => {
+    await stream.send('x');
+    await stream.next();
+  });
+  const [of, client] = [name(), new Raw(url)];
+  const { token } = await client.hello(of);
+  await client.lose();
+  const next = new Raw(url);
+  assert.equal((await next.hello(of, { attempt: 2, token })).resumed, true);
+  assert.equal(await next.next(), ':x');
+  await next.lose();
+  const last = new Raw(url);
+  assert.equal((await last.hello(of, { attempt: 3, token })).resumed, true);
+});
+
+test('a complete session is not lost, whatever its client does then', () => {
+  const machine = new Session({ window: 1000, max: 500, replay: 4000, ttl: 300 });
+  machine.accept({ session: name(), ...HELLO }, {}, 'new');
+  machine.outbox.end(1000, '');
+  while (machine.poll());
+  for (const frame of ['E{"code":1000}', 'A{"processed":1,"credit":0}']) machine.receive(frame);
+  machine.inbox.take();
+  machine.inbox.finish();
+  assert.equal(machine.isComplete, true);
+  machine.disconnect(4410);
+  assert.equal(machine.lost, undefined);
+});
+
+test('a message that is larger than the window is accepted when all others are processed', async () => {
+  const { url } = await serve({ window: 100 });
+  const { client } = await session(url);
+  await works(client, 'x'.repeat(400));
+  await works(client, 'y'.repeat(400));
+});

@@ -1,0 +1,39 @@
+/** Servers and sessions for tests. The servers are closed when the tests of a file are over. */
+
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+
+import { SessionServer } from '../server.js';
+import { Raw } from './raw.js';
+import { listening, name } from './runner.js';
+
+const started = [];
+after(() => Promise.all(started.map((server) => server.close())));
+
+/** Sends every message back. */
+export const echo = async (session) => {
+  for await (const message of session) await session.send(message);
+};
+
+/** A server whose principals are the credentials, and the sessions that its handler got. */
+export async function serve({ delays, ...options } = {}, handler = echo) {
+  const authenticate = ({ credentials = 'alice' }) => credentials;
+  const common = { port: 0, host: '127.0.0.1', authenticate, window: 1000, max: 500, delays: { closeTimeout: 200, ...delays } };
+  const server = new SessionServer({ ...common, ...options }, handler);
+  started.push(server);
+  return { server, url: await listening(server) };
+}
+
+/** A session that goes on: its connection, its name and its token. */
+export async function session(url, members = {}) {
+  const [client, of] = [new Raw(url), name()];
+  const { token } = await client.hello(of, members);
+  client.ack();
+  return { client, of, token };
+}
+
+/** The session still works. */
+export async function works(client, text = 'still here') {
+  client.send(`:${text}`);
+  assert.equal(await client.until(() => client.frames.find((frame) => frame === `:${text}`) ?? client.code), `:${text}`);
+}
