@@ -4,7 +4,7 @@
 //! application has received and sent, never what the crate says of itself.
 //!
 //! ```text
-//! seeds ─▶ a plan ─▶ world: the page    ─▶ halves · sink · bytes · events · reconnecting: the programs
+//! seeds ─▶ a plan ─▶ world: the page    ─▶ halves · sink · bytes · events · flood · reconnecting: the programs
 //!                └─▶ peer: conversation ─▶ account: what both sides know must agree
 //! ```
 #![cfg(not(target_arch = "wasm32"))]
@@ -13,6 +13,7 @@ mod account;
 mod bytes;
 mod dialect;
 mod events;
+mod flood;
 mod halves;
 mod peer;
 mod plan;

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest_derive::Arbitrary;
 use wasm_websocket::testing::{Engine, Network};
-use wasm_websocket::{BinaryType, Options, Overflow};
+use wasm_websocket::{BinaryType, Options, Overflow, Transport};
 
 use crate::dialect::DIGITS;
 
@@ -117,6 +117,11 @@ pub struct OptionsPlan {
     #[proptest(strategy = "prop_oneof![2 => Just(None), 1 => (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
     receive_limit: Option<(u64, usize)>,
     are_blobs: bool,
+    /// Whether the connection is by streams, where the page has them.
+    pub is_by_streams: bool,
+    /// The bytes at which such a connection stops reading.
+    #[proptest(strategy = "prop_oneof![1 => Just(1_u64 << 20), 3 => 0..20_000_u64]")]
+    pub read_ahead: u64,
 }
 
 fn overflow() -> impl Strategy<Value = Overflow> {
@@ -149,6 +154,8 @@ impl From<&OptionsPlan> for Options {
             .receive_limit(bytes)
             .receive_limit_messages(messages)
             .overflow(plan.overflow)
+            .transport(if plan.is_by_streams { Transport::Best } else { Transport::Events })
+            .read_ahead(plan.read_ahead)
             .binary_type(if plan.are_blobs { BinaryType::Blob } else { BinaryType::ArrayBuffer })
     }
 }

@@ -42,6 +42,8 @@ pub struct Inner {
     is_given_up: Cell<bool>,
     /// What waits to be read, by streams.
     unread: Option<Unread>,
+    /// Whether the page has begun to close, after which it gets no message.
+    is_closed_here: Cell<bool>,
     /// By streams, the browser may have dropped messages when the peer closed.
     may_have_dropped: Cell<bool>,
 }
@@ -142,6 +144,7 @@ impl Socket {
             is_peer_closing: Cell::default(),
             is_given_up: Cell::default(),
             unread,
+            is_closed_here: Cell::default(),
             may_have_dropped: Cell::default(),
         });
         page.sockets.borrow_mut().insert(inner.id, Rc::clone(&inner));
@@ -395,14 +398,29 @@ impl Inner {
         self.discarded.set(self.discarded.get() + bytes);
     }
 
-    fn send(&self, frame: Frame) {
+    fn send(self: &Rc<Self>, frame: Frame) {
         self.page.unsent.set(self.page.unsent.get() + frame.len());
         let wire = self.wire.borrow().clone();
         // What is sent after the closing has begun is counted, and nothing else: also if the page cannot know of it yet.
         let is_discarded = self.state.get() != ReadyState::Open || self.is_peer_closing.get();
         match wire.filter(|_| !is_discarded) {
             Some(wire) => wire.send_up(frame),
-            None => self.discard(frame.len()),
+            None => {
+                self.discard(frame.len());
+                // By streams, the browser refuses it.
+                self.unread.iter().for_each(|_| self.queue(self.begins_to_close()));
+            }
+        }
+    }
+
+    /// The page learns that the peer has begun to close.
+    fn begins_to_close(self: &Rc<Self>) -> impl FnOnce() + use<> {
+        let socket = Rc::clone(self);
+        move || {
+            if socket.state.get() == ReadyState::Open {
+                socket.state.set(ReadyState::Closing);
+                socket.has_sent();
+            }
         }
     }
 
@@ -415,18 +433,19 @@ impl Inner {
             }
             ReadyState::Open => {
                 self.state.set(ReadyState::Closing);
+                self.is_closed_here.set(true);
                 let wire = self.wire.borrow().clone();
                 if let Some(wire) = wire.filter(|_| !self.is_peer_closing.get()) {
                     wire.send_up(Frame::Close(close));
                     self.give_up_later();
                 }
-                // What the peer has sent before its answer is read, for nobody.
-                self.unread.iter().for_each(Unread::abandon);
-                self.read();
-                self.resume_wire();
             }
             ReadyState::Closing | ReadyState::Closed => {}
         }
+        // What the peer has sent before its Close frame is read, whoever wants it.
+        self.unread.iter().for_each(Unread::abandon);
+        self.read();
+        self.resume_wire();
     }
 
     /// Browsers give up a peer that does not answer the handshake.
@@ -494,7 +513,9 @@ impl Inner {
     pub fn receive(self: &Rc<Self>, frame: Frame) {
         let (socket, bytes) = (Rc::clone(self), frame.len());
         self.queue_in_order(bytes, move || {
-            if socket.state.get() == ReadyState::Open {
+            // By streams, messages are read also when the peer is known to close.
+            let is_read = socket.unread.is_some() && socket.state.get() == ReadyState::Closing;
+            if socket.state.get() == ReadyState::Open || is_read && !socket.is_closed_here.get() {
                 let binary_type = socket.binary_type.get();
                 socket.dispatch(Event::Message(Cell::new(Some(frame)), binary_type));
             }
@@ -507,13 +528,11 @@ impl Inner {
         self.discard(discarded);
         let drops = self.unread.is_some() && self.page.random_below(2) == 0;
         self.may_have_dropped.set(self.unread.as_ref().is_some_and(|unread| unread.close(drops)));
-        let socket = Rc::clone(self);
-        self.queue_in_order(0, move || {
-            if socket.state.get() == ReadyState::Open {
-                socket.state.set(ReadyState::Closing);
-                socket.has_sent();
-            }
-        });
+        // By streams, those who wait to send are told at once.
+        if self.unread.is_some() && self.buffered_amount() > 0 {
+            self.queue(self.begins_to_close());
+        }
+        self.queue_in_order(0, self.begins_to_close());
     }
 
     /// The connection has ended with both Close frames.

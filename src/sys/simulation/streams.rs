@@ -21,7 +21,7 @@ pub struct Unread {
     is_paused: Cell<bool>,
     /// Whether something was read that the page has not got yet.
     is_reading: Cell<bool>,
-    /// Whether all is read, for nobody.
+    /// Whether all is read, whoever wants it.
     is_abandoned: Cell<bool>,
 }
 
@@ -57,7 +57,7 @@ impl Unread {
         drop(self.waiting.take());
     }
 
-    /// Reads all that comes, for nobody.
+    /// Reads all that comes, whoever wants it.
     pub fn abandon(&self) {
         self.is_abandoned.set(true);
         self.is_paused.set(false);

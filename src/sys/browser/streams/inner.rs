@@ -67,9 +67,11 @@ pub struct Inner {
     may_have_dropped: Cell<bool>,
     /// Whether reading goes on since this turn of the event loop.
     goes_on: Cell<bool>,
-    /// Whether it has ended, and all that is left is to be read, however much waits.
-    has_ended: Cell<bool>,
+    /// Whether all that is left is to be read, however much waits.
+    reads_all: Cell<bool>,
     outbox: RefCell<Outbox>,
+    /// Whether this page has begun to close, after which no message is wanted.
+    is_closed_here: Cell<bool>,
     /// What to close with when everything was sent.
     closing: RefCell<Option<Dictionary>>,
     /// Itself, while it is closing and something is still to be sent: nobody else may have it by then.
@@ -103,8 +105,9 @@ impl Inner {
             end: Cell::default(),
             may_have_dropped: Cell::default(),
             goes_on: Cell::default(),
-            has_ended: Cell::default(),
+            reads_all: Cell::default(),
             outbox: RefCell::default(),
+            is_closed_here: Cell::default(),
             closing: RefCell::default(),
             until_sent: Cell::default(),
         });
@@ -170,9 +173,14 @@ impl Inner {
             if !self.is_asked.get() {
                 self.may_have_dropped.set(true);
             }
-            self.has_ended.set(true);
-            self.set_paused(false);
+            self.read_all();
         }
+    }
+
+    /// Reads on to the end, however much waits.
+    fn read_all(self: &Rc<Self>) {
+        self.reads_all.set(true);
+        self.set_paused(false);
     }
 
     fn end(&self) {
@@ -194,7 +202,7 @@ impl Inner {
 
     /// Stops to read, or goes on.
     pub fn set_paused(self: &Rc<Self>, is_paused: bool) {
-        let is_paused = is_paused && !self.has_ended.get();
+        let is_paused = is_paused && !self.reads_all.get();
         if self.is_paused.replace(is_paused) && !is_paused {
             self.goes_on.set(true);
             let this = Rc::downgrade(self);
@@ -222,7 +230,7 @@ impl Inner {
         if value.is_undefined() {
             return self.has_read_all();
         }
-        if self.state.get() == ReadyState::Open {
+        if !self.is_closed_here.get() {
             let is_blob = self.binary_type.get() == BinaryType::Blob;
             if let Some(data) = event::chunk(value, is_blob) {
                 self.on_event.call(Event::Message(data));
@@ -234,15 +242,20 @@ impl Inner {
     /// The peer has begun to close, or has answered.
     fn has_read_all(&self) {
         self.has_read_all.set(true);
+        self.cannot_send();
         // It has done so while nobody asked, or else there would have been a turn in which nothing came.
         if self.goes_on.get() {
             self.may_have_dropped.set(true);
         }
+        self.end();
+    }
+
+    /// The peer has begun to close: nothing more can be sent. What it has sent before may be unread.
+    fn cannot_send(&self) {
         if self.state.get() == ReadyState::Open {
             self.state.set(ReadyState::Closing);
             self.on_event.call(Event::Sent);
         }
-        self.end();
     }
 
     /// Hands a chunk to the writer, or lets it wait for the Blobs before it.
@@ -309,6 +322,9 @@ impl Inner {
         }
         let is_empty = outbox.is_empty();
         drop(outbox);
+        if !is_written {
+            self.cannot_send();
+        }
         if is_empty {
             let closing = self.closing.take();
             closing.iter().for_each(|info| self.close_now(info));
@@ -328,6 +344,7 @@ impl Inner {
             }
             ReadyState::Open => {
                 self.state.set(ReadyState::Closing);
+                self.is_closed_here.set(true);
                 // Chromium 156 crashes if messages wait in the stream while it is closed.
                 if self.outbox.borrow().is_empty() {
                     self.close_now(&info);
@@ -336,7 +353,9 @@ impl Inner {
                     self.until_sent.set(Some(Rc::clone(self)));
                 }
             }
-            ReadyState::Closing | ReadyState::Closed => {}
+            // The peer was first: the end comes behind what it has sent before.
+            ReadyState::Closing => self.read_all(),
+            ReadyState::Closed => {}
         }
     }
 

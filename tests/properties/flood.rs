@@ -1,0 +1,108 @@
+//! A peer that sends more than the page takes: by streams it has to wait, and nothing is lost.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest_derive::Arbitrary;
+use wasm_websocket::testing::{Engine, Network, Peer};
+use wasm_websocket::{BinaryType, Options, Overflow, Transport};
+
+use crate::dialect::Dialect;
+use crate::plan::{Letter, OptionsPlan, delay, milliseconds};
+use crate::seeds::{hold, note};
+use crate::world::{World, WorldPlan};
+
+#[derive(Arbitrary, Clone, Debug)]
+struct Plan {
+    world: WorldPlan,
+    options: OptionsPlan,
+    /// What the peer sends, over and over.
+    #[proptest(strategy = "vec(any::<Letter>(), 1..6)")]
+    letters: Vec<Letter>,
+    /// How many messages the page takes, and for how many milliseconds it takes none then.
+    #[proptest(strategy = "vec((0..60_u8, delay()), 0..12)")]
+    reader: Vec<(u8, u32)>,
+}
+
+const URL: &str = "ws://example.com/flood";
+/// The bytes that the peer's own socket takes before its application has to wait.
+const SOCKET: u64 = 16 << 10;
+/// The bytes of all messages: more than all that may wait.
+const FLOOD: u64 = 400_000;
+const NETWORK: Network = Network { bandwidth: 2_000_000, delay: Duration::from_millis(5), window: 32 << 10 };
+/// The most that the sockets of both sides hold for a page that does not read, and that is on its way.
+const SOCKETS: u64 = SOCKET + NETWORK.window + 2_000_000 / 1000 * 6;
+const LARGEST: u64 = 40_000;
+
+#[test]
+fn a_peer_has_to_wait_for_the_page_and_loses_nothing() {
+    hold(|plan: &Plan| World::run(&plan.world, |world| run(world, plan.clone())));
+}
+
+async fn run(world: Rc<World>, plan: Plan) {
+    world.page.clone().engine(Engine::Chromium);
+    let (handed, taken) = (Rc::<Cell<u64>>::default(), Cell::new(0));
+    let (peers_world, letters, count) = (Rc::downgrade(&world), plan.letters.clone(), Rc::clone(&handed));
+    world.page.serve(URL, async move |handshake| {
+        let (Some(world), Some(peer)) = (peers_world.upgrade(), handshake.accept()) else { return };
+        flood(&world, peer, &letters, &count).await;
+    });
+    let read_ahead = plan.options.read_ahead % 20_000;
+    // The policy that closes is the one by which nothing overflows.
+    let options = Options::from(&plan.options).transport(Transport::Streams).overflow(Overflow::Close);
+    let options = options.read_ahead(read_ahead).binary_type(BinaryType::ArrayBuffer);
+    let mut stream = match options.connect(URL).await {
+        Ok(stream) => stream,
+        Err(error) => return note(&world.page, || format!("page: {error}")),
+    };
+    let may_wait = read_ahead + LARGEST + SOCKETS + LARGEST;
+    let check = || {
+        let waits = handed.get() - taken.get();
+        assert!(waits <= may_wait, "{waits} bytes were handed over and not taken, more than {may_wait}");
+    };
+    let mut number = 0;
+    let steps = plan.reader.iter().copied().chain([(u8::MAX, 0)]);
+    for (messages, pause) in steps {
+        let mut left = messages;
+        while left > 0 && taken.get() < FLOOD {
+            let message = stream.next().await.expect("the peer does not end it").expect("nothing is lost");
+            number += 1;
+            assert_eq!(Dialect::Plain.number_of(&message), number, "a message is missing");
+            taken.set(taken.get() + message.len());
+            check();
+            // The last step takes all.
+            left -= u8::from(messages < u8::MAX);
+        }
+        world.pause(pause).await;
+        check();
+    }
+    assert_eq!(stream.dropped(), 0);
+    drop(stream);
+    world.end();
+    assert!(world.settle().await, "the peer does not come to an end");
+    world.nothing_is_left().await;
+}
+
+/// Sends as an application does that waits when its socket is full, until the page closes.
+async fn flood(world: &Rc<World>, mut peer: Peer, letters: &[Letter], handed: &Cell<u64>) {
+    let _running = world.running();
+    peer.set_network(NETWORK);
+    let mut number = 0;
+    while handed.get() < FLOOD && !peer.is_ended() {
+        if peer.unsent() >= SOCKET {
+            world.page.sleep(milliseconds(1)).await;
+            continue;
+        }
+        let Letter { len, kind } = letters[number as usize % letters.len()];
+        // Large ones, since all that may wait must be filled.
+        let message = Dialect::Plain.message(number + 1, Letter { len: len.max(500), kind });
+        number += 1;
+        handed.set(handed.get() + message.len());
+        peer.send(message);
+    }
+    while peer.receive().await.is_some() {}
+}
