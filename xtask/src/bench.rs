@@ -125,6 +125,7 @@ fn build_page(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
 const APPS: &[(&str, &str)] = &[
     ("wasm-websocket", "stream"),
     ("wasm-websocket-callback", "callback"),
+    ("wasm-websocket-streams", "streams"),
     ("wasm-websocket-reconnecting", "reconnecting"),
     ("wasm-websocket-errors", "stream,errors"),
     ("web-sys-queue", "web-sys-queue"),

@@ -50,6 +50,7 @@ const CONTENDERS: &[&str] = &[
     JAVASCRIPT,
     "wasm-websocket",
     "wasm-websocket-callback",
+    "wasm-websocket-streams",
     "web-sys-queue",
     "web-sys-callback",
     "gloo-net",

@@ -3,6 +3,7 @@
 mod gloo_net;
 mod wasm_websocket_callback;
 mod wasm_websocket_stream;
+mod wasm_websocket_streams;
 mod web_sys_callback;
 mod web_sys_queue;
 mod websocket_web;
@@ -40,6 +41,7 @@ macro_rules! contenders {
 contenders! {
     "wasm-websocket": wasm_websocket::WebSocketStream,
     "wasm-websocket-callback": wasm_websocket_callback::Callback,
+    "wasm-websocket-streams": wasm_websocket_streams::Streams,
     "web-sys-queue": web_sys_queue::Queue,
     "web-sys-callback": web_sys_callback::Callback,
     "gloo-net": ::gloo_net::websocket::futures::WebSocket,
