@@ -25,6 +25,9 @@ use suite::peer::{connect, next, url};
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
+/// Of the suite's connections.
+const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;
+
 /// In bytes, and in UTF-16 units.
 const LARGE: u64 = 4 << 20;
 
