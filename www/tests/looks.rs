@@ -31,6 +31,7 @@ async fn anyone_can_use_the_page() -> Result<()> {
         let folder = tempfile::tempdir()?;
         use_everything(page, &large_file(folder.path())?).await?;
         page.look(1280, &[LIGHT]).await?;
+        page.run("document.querySelector('#options').open = false;").await?;
         page.whole_picture(PICTURES, "page").await?;
         be_wrong(page).await?;
         for (name, width, features) in LOOKS {
@@ -74,6 +75,7 @@ async fn use_everything(page: &Page, large: &Path) -> Result<()> {
 
 /// Has a problem to be seen, too.
 async fn be_wrong(page: &Page) -> Result<()> {
+    page.starts().await?; // which shows the options
     page.fill("#code", "99").await?;
     page.click("#disconnect").await?;
     page.find("#close-problem:not([hidden])").await.map(drop)
