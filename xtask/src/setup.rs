@@ -15,6 +15,7 @@ use crate::toolchain::{self, Toolchain, Way};
 pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> {
     let chromium = browser::chromium(shell);
     browser::install_firefox(shell);
+    install_redis(shell);
     // Two builds that have nothing to do with each other, each too small for all cores.
     let (toolchain, firefox) = thread::scope(|scope| {
         let other_shell = shell.clone();
@@ -28,6 +29,13 @@ pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> 
             let missing: Vec<_> = missing.into_iter().flatten().map(|error| format!("\n- {error:#}")).collect();
             bail!("this machine lacks something that cannot be installed from here:{}", missing.concat())
         }
+    }
+}
+
+/// Installs what the tests of sessions on several servers start. Where it is missing they say so, and are skipped.
+fn install_redis(shell: &Shell) {
+    if find("redis-server").is_none() && may_install_packages(shell) {
+        let _ = install_packages(shell, &["redis-server"]);
     }
 }
 

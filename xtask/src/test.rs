@@ -115,6 +115,8 @@ const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
 /// Alone, too: nothing else has its checker's dependencies.
 const SESSION: &[&str] = &["test", "--package=websocket-session"];
+/// Alone as well: axum's WebSockets are in nothing else.
+const SESSION_SERVER: &[&str] = &["test", "--package=websocket-session-server", "--all-features"];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
@@ -135,7 +137,7 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
     fn build(&self, shell: &Shell) -> Result<()> {
-        let on_the_host = [HOST, SERVER, SESSION].map(|tests| self.cargo(shell, tests));
+        let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.cargo(shell, tests));
         for tests in on_the_host.into_iter().chain([self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat())])
         {
             tests.args(["--no-run", "--quiet"]).run()?;
@@ -145,7 +147,8 @@ impl Tests<'_> {
 
     /// The pure parts, the examples in the documentation, the server, and the session protocol.
     fn on_the_host(&self, shell: &Shell) -> Result<()> {
-        [HOST, SERVER, SESSION].into_iter().try_for_each(|tests| Ok(self.cargo(shell, tests).arg("--quiet").run()?))
+        let all = [HOST, SERVER, SESSION, SESSION_SERVER];
+        all.into_iter().try_for_each(|tests| Ok(self.cargo(shell, tests).arg("--quiet").run()?))
     }
 
     /// The suite in a simulated page, as each engine.

@@ -1,0 +1,22 @@
+//! One timer for all deadlines of a session.
+
+use std::pin::Pin;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that is set anew only when a deadline comes earlier than the one it is set to.
+pub(crate) struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    pub fn new() -> Self {
+        Self(Box::pin(sleep_until(Instant::now())))
+    }
+
+    /// Waits until `deadline`, or less.
+    pub async fn wait(&mut self, deadline: Instant) {
+        if self.0.is_elapsed() || deadline < self.0.deadline() {
+            self.0.as_mut().reset(deadline);
+        }
+        self.0.as_mut().await;
+    }
+}

@@ -1,0 +1,254 @@
+//! One session: the machine, and who waits for it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use websocket_session::{End, Item, Mark, Payload, SendError, Server, code};
+
+use crate::mailbox::Mailbox;
+use crate::{Gone, Key, Message};
+
+/// What the handler and the driver of a session share.
+pub(crate) struct Shared {
+    pub key: Key,
+    /// The application's protocol.
+    pub protocol: Option<String>,
+    /// Whether an earlier handler of this session has run, here or elsewhere.
+    pub is_restored: bool,
+    pub mailbox: Arc<Mailbox>,
+    core: Mutex<Core>,
+}
+
+/// Who owns the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// This server.
+    Here,
+    /// This server, which shuts down: the handler gets no more messages.
+    Leaving,
+    /// Another one, or none: nothing can be sent or processed.
+    Elsewhere,
+}
+
+pub(crate) struct Core {
+    pub machine: Server<Message>,
+    pub place: Place,
+    /// The most bytes of a message that the client accepts.
+    pub peer_max: u64,
+    /// The message that the handler has taken, and not finished with.
+    taken: Option<Mark>,
+    /// What the peer ended with, once the handler has heard of it.
+    pub peer_end: Option<End>,
+    /// Whether the handler has heard the last of this session.
+    is_over: bool,
+    own_end: Option<Mark>,
+    pub is_finished: bool,
+    /// Whether messages arrived that no handler will take.
+    is_unwanted: bool,
+    /// Whether there is something to do for the driver.
+    has_work: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Shared {
+    pub fn new(
+        key: Key,
+        protocol: Option<String>,
+        mailbox: Arc<Mailbox>,
+        machine: Server<Message>,
+        is_restored: bool,
+    ) -> Self {
+        let core = Core {
+            machine,
+            place: Place::Here,
+            peer_max: u64::MAX,
+            taken: None,
+            peer_end: None,
+            is_over: false,
+            own_end: None,
+            is_finished: false,
+            is_unwanted: false,
+            has_work: false,
+            waiting: Vec::new(),
+        };
+        Self { key, protocol, is_restored, mailbox, core: Mutex::new(core) }
+    }
+
+    pub fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what `change` returns, after waking the driver if there is something to do for it.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = self.core();
+        let returned = change(&mut core);
+        if std::mem::take(&mut core.has_work) {
+            self.mailbox.wake();
+        }
+        returned
+    }
+}
+
+impl Core {
+    /// Wakes all who wait for this session.
+    pub fn wake(&mut self) {
+        self.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    fn wait<T>(&mut self, context: &Context<'_>) -> Poll<T> {
+        if !self.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.waiting.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The handler has finished with what it has taken.
+    pub fn finish_taken(&mut self) {
+        if let Some(mark) = self.taken.take().filter(|_| self.place != Place::Elsewhere) {
+            self.machine.processed(mark);
+            self.has_work = true;
+        }
+    }
+
+    /// The number of the message that the handler has taken last.
+    pub fn taken(&self) -> Option<u64> {
+        self.taken.map(|mark| mark.number)
+    }
+
+    /// Takes the next message. What was taken before is processed then.
+    pub fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Result<Message, Gone>>> {
+        self.finish_taken();
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        if self.place != Place::Here {
+            self.is_over = true;
+            return Poll::Ready(Some(Err(Gone::Moved)));
+        }
+        match self.machine.take() {
+            Some(Item::Message { mark, payload }) => {
+                self.taken = Some(mark);
+                Poll::Ready(Some(Ok(payload)))
+            }
+            Some(Item::End { mark, end }) => {
+                self.machine.processed(mark);
+                self.has_work = true;
+                self.peer_end = Some(end);
+                self.is_over = true;
+                Poll::Ready(None)
+            }
+            Some(Item::Lost(lost)) => {
+                self.is_over = true;
+                Poll::Ready(Some(Err(Gone::Lost(lost))))
+            }
+            None if self.machine.is_lost() || self.machine.is_complete() => Poll::Ready(None),
+            None => self.wait(context),
+        }
+    }
+
+    /// Sends all messages when there is room for all of them, and calls `also` in the same change of the session.
+    pub fn poll_send(
+        &mut self,
+        messages: &mut Vec<Message>,
+        also: impl FnOnce(&mut Self),
+        context: &Context<'_>,
+    ) -> Poll<Result<(), SendError<Message>>> {
+        if self.place == Place::Elsewhere {
+            return Poll::Ready(messages.pop().map_or(Ok(()), |message| Err(SendError::Ended(message))));
+        }
+        if let Some(index) = messages.iter().position(|message| message.payload_len() > self.peer_max) {
+            return Poll::Ready(Err(SendError::TooLarge(messages.swap_remove(index))));
+        }
+        let weight = messages.iter().map(websocket_session::weight).sum::<u64>();
+        let fits = weight <= self.machine.limits().replay || messages.len() <= 1;
+        if fits && !self.machine.has_room(weight.saturating_sub(websocket_session::OVERHEAD)) && !self.is_closed() {
+            return self.wait(context);
+        }
+        match messages.pop() {
+            Some(message) if !fits => return Poll::Ready(Err(SendError::Full(message))),
+            last => messages.extend(last),
+        }
+        self.has_work = true;
+        for message in messages.drain(..) {
+            if let Err(error) = self.machine.send(message) {
+                return Poll::Ready(Err(error));
+            }
+        }
+        also(self);
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.own_end.is_some() || self.machine.is_lost() || self.machine.is_complete()
+    }
+
+    /// Waits until the peer has processed everything that was sent.
+    pub fn poll_acknowledged(&mut self, context: &Context<'_>) -> Poll<Result<(), Gone>> {
+        match () {
+            () if self.machine.is_complete() => Poll::Ready(Ok(())),
+            () if self.place == Place::Elsewhere || self.machine.is_lost() => Poll::Ready(Err(Gone::Moved)),
+            () if self.machine.unacknowledged_bytes() == 0 && self.own_end.is_none() => Poll::Ready(Ok(())),
+            () if self.own_end.is_some_and(|end| end.number <= self.machine.acknowledged_number()) => {
+                Poll::Ready(Ok(()))
+            }
+            () => self.wait(context),
+        }
+    }
+
+    /// Sends END, unless this direction has ended.
+    pub fn end(&mut self, end: End) {
+        if self.place != Place::Elsewhere {
+            let mark = self.machine.end(end);
+            self.own_end = self.own_end.or(mark);
+            self.has_work = true;
+        }
+    }
+
+    /// The handler has returned, or panicked.
+    pub fn finish(&mut self, has_panicked: bool) {
+        self.is_finished = true;
+        self.has_work = true;
+        if self.place != Place::Here {
+            return;
+        }
+        if has_panicked {
+            self.machine.give_up();
+            return;
+        }
+        self.finish_taken();
+        if let Ok(end) = End::new(code::COMPLETE, "") {
+            self.end(end);
+        }
+    }
+
+    /// The application gives the session up.
+    pub fn give_up(&mut self) {
+        self.machine.give_up();
+        self.has_work = true;
+        self.wake();
+    }
+
+    /// Takes what arrives after the handler has returned. A message that comes then was never processed: the session is given
+    /// up, so that the client hears of it, once the client has everything that was sent, and knows what was processed.
+    ///
+    /// Returns whether the machine has something to tell before.
+    pub fn take_unwanted(&mut self) -> bool {
+        if !self.is_finished || self.place != Place::Here {
+            return false;
+        }
+        let was_unwanted = self.is_unwanted;
+        while let Some(item) = self.machine.take() {
+            match item {
+                Item::End { mark, .. } if !self.is_unwanted => self.machine.processed(mark),
+                Item::Message { .. } => self.is_unwanted = true,
+                _ => (),
+            }
+        }
+        if self.is_unwanted && !was_unwanted {
+            self.machine.acknowledge();
+        } else if self.is_unwanted && self.own_end.is_none_or(|end| end.number <= self.machine.acknowledged_number()) {
+            self.machine.give_up();
+        }
+        self.is_unwanted && !was_unwanted
+    }
+}

@@ -1,0 +1,428 @@
+//! The task of one session: moves frames between its connection, its machine and its store.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::Message as Frame;
+use tokio::time::Instant;
+use websocket_session::{Connection, LostCause, Output, Payload, Refusal, Server, code};
+
+use crate::alarm::Alarm;
+use crate::core::{Core, Place, Shared};
+use crate::link::{Link, Turn, close};
+use crate::mailbox::{Arrival, Handler, Leave, Mailbox};
+use crate::owner::{Opened, Owner, new_token, open};
+use crate::sessions::Context;
+use crate::store::{Change, StoreError};
+use crate::{Key, Limits, Message, Session, message, token};
+
+/// An acknowledgement is due this long after a message is processed.
+const ACK: Duration = Duration::from_millis(100);
+/// The bytes of messages that are handed to a WebSocket at a time.
+const BATCH: u64 = 256 << 10;
+
+/// What drives one session.
+struct Driver {
+    context: Arc<Context>,
+    shared: Arc<Shared>,
+    /// The session in the store, if there is one.
+    owner: Option<Owner>,
+    link: Option<Link>,
+    /// What runs when the client is known to know the session.
+    handler: Option<Handler>,
+    is_started: bool,
+    /// Since when there is no connection.
+    away: Instant,
+    ack: Option<Instant>,
+    /// Since when the session is complete, or its handler has returned.
+    ended: Option<Instant>,
+    /// When the store was written to.
+    stored: Instant,
+    alarm: Alarm,
+}
+
+/// Why a driver stops.
+enum Outcome {
+    /// The session is lost, or complete and forgotten.
+    Over,
+    /// The session is lost; this HELLO begins another one under its name.
+    Renewed(Box<Arrival>),
+    /// The session is left to other servers, in good order.
+    Left,
+    /// Another server has the session, or the store is not available.
+    Fenced,
+}
+
+/// Runs a session from its first HELLO on this server to its end.
+pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, arrival: Box<Arrival>) {
+    let _entry = Registered { context: context.clone(), key: key.clone(), mailbox: mailbox.clone() };
+    let mut next = Some(arrival);
+    while let Some(arrival) = next.take() {
+        let (machine, owner, is_restored) = match open(&context, &key, &arrival.hello, arrival.presented).await {
+            Ok(Opened::Made(machine, owner)) => (machine, owner, false),
+            Ok(Opened::Restored(machine, owner)) => (machine, Some(owner), true),
+            Ok(Opened::Refused(refusal)) => return refuse(*arrival, &refusal),
+            Err(_) => return close(arrival.socket, [].into(), code::RESTART, "the store is not available".into()),
+        };
+        let protocol = arrival.hello.protocol.clone();
+        let shared = Arc::new(Shared::new(key.clone(), protocol, mailbox.clone(), machine, is_restored));
+        let mut driver = Driver::new(context.clone(), shared, owner);
+        let mut outcome = None;
+        if is_restored {
+            outcome = driver.arrive(arrival);
+        } else {
+            driver.connect(*arrival);
+        }
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => driver.drive().await,
+        };
+        next = driver.finish(outcome).await;
+    }
+}
+
+/// The entry of a session in the registry.
+struct Registered {
+    context: Arc<Context>,
+    key: Key,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.context.registry.remove(&self.key);
+        for arrival in self.mailbox.close() {
+            close(arrival.socket, [].into(), code::RESTART, "the session has just ended; connect again".into());
+        }
+    }
+}
+
+/// Closes the connection of a HELLO that is not accepted.
+fn refuse(arrival: Arrival, refusal: &Refusal) {
+    let (code, reason) = match refusal {
+        Refusal::Violation(violation) => (violation.close_code(), violation.to_string()),
+        _ => (code::SUPERSEDED, "superseded, or an old copy".into()),
+    };
+    close(arrival.socket, [].into(), code, reason);
+}
+
+/// What a machine wants to be done, in one go.
+struct Batch {
+    changes: Vec<Change>,
+    frames: Vec<(Connection, Frame)>,
+    close: Option<(Connection, u16, String)>,
+}
+
+impl Batch {
+    /// All changes of one moment are in one batch: the machine returns them before it returns messages.
+    fn poll(machine: &mut Server<Message>) -> Self {
+        let mut batch = Self { changes: Vec::new(), frames: Vec::new(), close: None };
+        let mut bytes = 0;
+        while bytes < BATCH {
+            match machine.poll() {
+                Some(Output::Store(change)) => batch.changes.push(change),
+                Some(Output::Control(connection, text)) => batch.frames.push((connection, Frame::Text(text.into()))),
+                Some(Output::Message(connection, message)) => {
+                    bytes += message.payload_len() + websocket_session::OVERHEAD;
+                    batch.frames.push((connection, message::encode(message)));
+                }
+                Some(Output::Close(connection, code, reason)) => batch.close = Some((connection, code, reason)),
+                None => break,
+            }
+        }
+        batch
+    }
+}
+
+impl Driver {
+    fn new(context: Arc<Context>, shared: Arc<Shared>, owner: Option<Owner>) -> Self {
+        let now = Instant::now();
+        let (link, handler, ack, ended) = (None, None, None, None);
+        let alarm = Alarm::new();
+        Self { context, shared, owner, link, handler, is_started: false, away: now, ack, ended, stored: now, alarm }
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.context.limits
+    }
+
+    async fn drive(&mut self) -> Outcome {
+        loop {
+            while let Some(arrival) = self.shared.mailbox.pop() {
+                if let Some(outcome) = self.arrive(arrival) {
+                    return outcome;
+                }
+            }
+            // Whatever the store does not take was never told to anybody: another server goes on without it.
+            if self.pump().await.is_err() {
+                return Outcome::Fenced;
+            }
+            if let Some(outcome) = self.look() {
+                return outcome;
+            }
+            let turn = self.wait().await;
+            self.turn(turn);
+            if let Some(outcome) = self.on_time(Instant::now()).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// A client has come: resumes the session, or refuses the client.
+    fn arrive(&mut self, arrival: Box<Arrival>) -> Option<Outcome> {
+        let Ok(token) = new_token() else {
+            close(arrival.socket, [].into(), code::RESTART, "the server has no random numbers".into());
+            return None;
+        };
+        let mut core = self.shared.core();
+        let presented = token::known(arrival.presented, core.machine.state());
+        let accepted = core.machine.accept(&arrival.hello, presented, token);
+        drop(core);
+        match accepted {
+            Ok(_) => self.connect(*arrival),
+            Err(Refusal::Forgotten) => return Some(Outcome::Renewed(arrival)),
+            Err(refusal) => refuse(*arrival, &refusal),
+        }
+        None
+    }
+
+    /// HELLO is accepted: whatever happens on an older connection is ignored from now on.
+    fn connect(&mut self, arrival: Arrival) {
+        let connection = Connection(arrival.hello.attempt);
+        self.shared.core().peer_max = arrival.hello.max;
+        let link = Link::new(arrival.socket, connection, self.limits().max_message);
+        if let Some(older) = self.link.replace(link) {
+            older.close(code::SUPERSEDED, "superseded by a newer connection".into());
+        }
+        if !self.is_started {
+            self.handler = Some(arrival.handler);
+        }
+    }
+
+    /// Does what the machine wants: stores, then sends, then closes.
+    async fn pump(&mut self) -> Result<(), StoreError> {
+        let Some(batch) = self.poll() else { return Ok(()) };
+        if let Some(owner) = self.owner.as_mut().filter(|_| !batch.changes.is_empty()) {
+            self.stored = Instant::now();
+            owner.write(&batch.changes).await?;
+        }
+        self.transmit(batch);
+        let is_known = !self.shared.core().machine.is_fresh();
+        if let Some(handler) = self.handler.take_if(|_| is_known) {
+            self.is_started = true;
+            start(handler, self.shared.clone());
+        }
+        Ok(())
+    }
+
+    /// Returns what the machine wants, unless the connection is busy with what it wanted before.
+    fn poll(&mut self) -> Option<Batch> {
+        let mut core = self.shared.core();
+        if self.link.as_ref().is_some_and(Link::is_full) && !core.machine.is_lost() {
+            return None;
+        }
+        let batch = Batch::poll(&mut core.machine);
+        if std::iter::from_fn(|| core.machine.poll_event()).count() > 0 {
+            core.wake();
+        }
+        Some(batch)
+    }
+
+    fn transmit(&mut self, batch: Batch) {
+        let Some(link) = &mut self.link else { return };
+        for (connection, frame) in batch.frames {
+            if connection == link.connection {
+                link.push(frame);
+            }
+        }
+        if let Some((_, code, reason)) = batch.close.filter(|(connection, ..)| *connection == link.connection) {
+            self.disconnect(None).into_iter().for_each(|link| link.close(code, reason.clone()));
+        }
+    }
+
+    /// There is no connection any more.
+    fn disconnect(&mut self, code: Option<u16>) -> Option<Link> {
+        let link = self.link.take()?;
+        let mut core = self.shared.core();
+        core.machine.disconnected(link.connection, code);
+        core.wake();
+        self.away = Instant::now();
+        Some(link)
+    }
+
+    /// Whether there is a reason to stop.
+    fn look(&mut self) -> Option<Outcome> {
+        let leave = self.shared.mailbox.is_leaving();
+        let mut core = self.shared.core();
+        if core.take_unwanted() {
+            self.shared.mailbox.wake();
+        }
+        if core.machine.is_lost() {
+            return Some(Outcome::Over);
+        }
+        if self.ended.is_none() && (core.machine.is_complete() || core.is_finished) {
+            self.ended = Some(Instant::now());
+        }
+        if leave != Leave::No && core.place == Place::Here {
+            core.place = Place::Leaving;
+            core.wake();
+        }
+        let is_idle = !self.is_started || core.is_finished;
+        (leave == Leave::Now || leave == Leave::Soon && is_idle).then_some(Outcome::Left)
+    }
+
+    async fn wait(&mut self) -> Option<Turn> {
+        let deadline = self.deadline(Instant::now());
+        let turn = async {
+            match &mut self.link {
+                Some(link) => link.turn().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            turn = turn => Some(turn),
+            () = self.shared.mailbox.work() => None,
+            () = self.alarm.wait(deadline) => None,
+        }
+    }
+
+    fn turn(&mut self, turn: Option<Turn>) {
+        match turn {
+            Some(Turn::Frame(frame)) => {
+                let Some(link) = &self.link else { return };
+                let mut core = self.shared.core();
+                core.machine.receive(link.connection, frame);
+                core.wake();
+            }
+            Some(Turn::Ended(code)) => self.disconnect(code).into_iter().for_each(Link::leave),
+            Some(Turn::Room) | None => (),
+        }
+    }
+
+    fn deadline(&mut self, now: Instant) -> Instant {
+        let is_pending = self.shared.core().machine.is_ack_pending();
+        self.ack = is_pending.then(|| self.ack.unwrap_or(now + ACK));
+        let link = self.link.as_ref().map_or_else(|| self.away + self.ttl(), |link| self.silence(link));
+        let ended = self.ended.map(|ended| ended + self.limits().ttl);
+        let stored = self.owner.as_ref().map(|_| self.stored + self.context.keep() / 3);
+        [self.ack, ended, stored].into_iter().flatten().fold(link, Instant::min)
+    }
+
+    /// When a silent client is pinged, or given up.
+    fn silence(&self, link: &Link) -> Instant {
+        let pinged = link.pinged.map(|pinged| pinged + self.limits().pong_timeout);
+        pinged.unwrap_or(link.heard + self.limits().ping_after)
+    }
+
+    fn ttl(&self) -> Duration {
+        let Limits { ttl, fresh_ttl, .. } = *self.limits();
+        if self.shared.core().machine.is_fresh() { fresh_ttl.min(ttl) } else { ttl }
+    }
+
+    async fn on_time(&mut self, now: Instant) -> Option<Outcome> {
+        if self.ack.take_if(|ack| *ack <= now).is_some() {
+            self.shared.core().machine.acknowledge();
+        }
+        match &self.link {
+            Some(link) if self.silence(link) <= now => self.on_silence(now),
+            None if self.away + self.ttl() <= now => return Some(self.expire().await),
+            _ => (),
+        }
+        if self.ended.is_some_and(|ended| ended + self.limits().ttl <= now) {
+            return Some(self.expire().await);
+        }
+        if self.owner.is_some() && self.stored + self.context.keep() / 3 <= now {
+            return self.renew(now).await;
+        }
+        None
+    }
+
+    fn on_silence(&mut self, now: Instant) {
+        let Some(link) = &mut self.link else { return };
+        if link.pinged.is_some() {
+            self.disconnect(None);
+        } else {
+            link.pinged = Some(now);
+            self.shared.core().machine.ping();
+        }
+    }
+
+    /// The client has not come back. If another server has the session, it has come back there.
+    async fn expire(&mut self) -> Outcome {
+        if let Some(owner) = &self.owner
+            && let Err(StoreError::Fenced) = owner.remove().await
+        {
+            return Outcome::Fenced;
+        }
+        let mut core = self.shared.core();
+        core.machine.forget(LostCause::Expired);
+        core.wake();
+        Outcome::Over
+    }
+
+    /// Shows the store that the session is alive, and sees whether it is still this server's.
+    async fn renew(&mut self, now: Instant) -> Option<Outcome> {
+        self.stored = now;
+        let written = match &mut self.owner {
+            Some(owner) => owner.write(&[]).await,
+            None => Ok(()),
+        };
+        written.is_err().then_some(Outcome::Fenced)
+    }
+
+    /// Ends the session on this server. Returns the HELLO of the session that follows.
+    async fn finish(&mut self, outcome: Outcome) -> Option<Box<Arrival>> {
+        if let Outcome::Left = outcome {
+            // So that what is processed is not in doubt.
+            self.shared.core().machine.acknowledge();
+            let _stored = self.pump().await;
+        }
+        if let Outcome::Left | Outcome::Fenced = outcome {
+            let mut core = self.shared.core();
+            core.place = Place::Elsewhere;
+            core.wake();
+            drop(core);
+            self.link.take().into_iter().for_each(|link| link.close(code::RESTART, "the server restarts".into()));
+            return None;
+        }
+        if let Outcome::Renewed(_) = outcome {
+            self.shared.core().machine.forget(LostCause::Mismatch);
+        }
+        let batch = Batch::poll(&mut self.shared.core().machine);
+        self.transmit(batch);
+        self.shared.core().wake();
+        if let Some(owner) = &self.owner {
+            // Otherwise the store forgets it when its time is over.
+            let _removed = owner.remove().await;
+        }
+        if let Outcome::Renewed(arrival) = outcome { Some(arrival) } else { None }
+    }
+}
+
+/// Runs the application's handler in a task of its own.
+fn start(handler: Handler, shared: Arc<Shared>) {
+    let mut done = Done { shared: shared.clone(), has_returned: false };
+    tokio::spawn(async move {
+        handler(Session::new(shared)).await;
+        done.returned();
+    });
+}
+
+/// Tells the session that its handler has returned, or panicked.
+struct Done {
+    shared: Arc<Shared>,
+    has_returned: bool,
+}
+
+impl Done {
+    fn returned(&mut self) {
+        self.has_returned = true;
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.shared.change(|core: &mut Core| core.finish(!self.has_returned));
+    }
+}

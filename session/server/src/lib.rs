@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod alarm;
+mod core;
+mod driver;
+mod limits;
+mod link;
+mod mailbox;
+mod message;
+mod owner;
+#[cfg(feature = "redis")]
+mod redis;
+mod registry;
+mod session;
+mod sessions;
+mod store;
+mod token;
+
+pub use limits::Limits;
+pub use message::{Message, Text};
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
+pub use session::{Gone, Progress, Receiver, Sender, Session};
+pub use sessions::{Denied, Greeting, Sessions};
+pub use store::{Change, Key, Later, Lease, MemoryStore, Snapshot, Store, StoreError, Stored};
+pub use websocket_session::{End, Lost, LostCause, SUBPROTOCOL, SendError, Unacknowledged, Violation};

@@ -1,0 +1,67 @@
+//! What one server spends on its sessions.
+
+use std::time::Duration;
+
+/// The limits of [`Sessions`](crate::Sessions). Sizes are bytes.
+///
+/// ```
+/// use std::time::Duration;
+/// use websocket_session_server::Limits;
+///
+/// let limits = Limits { ttl: Duration::from_secs(60), sessions_per_principal: 4, ..Limits::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes that a session holds received and unprocessed. The default is 1 MiB.
+    pub window: u64,
+    /// The largest message that is accepted. The default is 16 MiB.
+    pub max_message: u64,
+    /// The most bytes that a session holds sent and unacknowledged; above it, sending waits. The default is 4 MiB.
+    pub replay: u64,
+    /// How long a session is kept without a connection. The default is 5 minutes.
+    pub ttl: Duration,
+    /// How long a session is kept whose client has never shown that it knows the session. The default is 30 s.
+    pub fresh_ttl: Duration,
+    /// How long a connection may take until HELLO has arrived and is authenticated. The default is 10 s.
+    pub hello_timeout: Duration,
+    /// The silence after which a client is pinged. The default is 25 s.
+    pub ping_after: Duration,
+    /// How long a pinged client may stay silent before its connection is given up. The default is 10 s.
+    pub pong_timeout: Duration,
+    /// The most sessions in all. The default is 100,000.
+    pub sessions: usize,
+    /// The most sessions of one principal. The default is 100.
+    pub sessions_per_principal: usize,
+    /// The most sessions that were made from one address, where addresses are given. The default is 1,000.
+    pub sessions_per_address: usize,
+    /// The most connections without HELLO in all. The default is 10,000.
+    pub greetings: usize,
+    /// The most connections without HELLO from one address, where addresses are given. The default is 100.
+    pub greetings_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            window: 1 << 20,
+            max_message: 16 << 20,
+            replay: 4 << 20,
+            ttl: Duration::from_secs(300),
+            fresh_ttl: Duration::from_secs(30),
+            hello_timeout: Duration::from_secs(10),
+            ping_after: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            sessions: 100_000,
+            sessions_per_principal: 100,
+            sessions_per_address: 1_000,
+            greetings: 10_000,
+            greetings_per_address: 100,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn of_session(&self, journal: bool) -> websocket_session::Limits {
+        websocket_session::Limits { window: self.window, max: self.max_message, replay: self.replay, journal }
+    }
+}

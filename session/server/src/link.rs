@@ -1,0 +1,131 @@
+//! One connection of a session.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
+use futures_core::Stream;
+use futures_sink::Sink;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout};
+use websocket_session::{Connection, Incoming, Violation};
+
+use crate::{Message, message};
+
+/// How long a closing handshake may take.
+const CLOSE: Duration = Duration::from_secs(10);
+
+/// A WebSocket whose HELLO was accepted.
+pub(crate) struct Link {
+    socket: WebSocket,
+    pub connection: Connection,
+    outgoing: VecDeque<Frame>,
+    /// When something has arrived last.
+    pub heard: Instant,
+    /// When it was asked whether it is alive.
+    pub pinged: Option<Instant>,
+    max_message: u64,
+}
+
+/// What has happened on a connection.
+pub(crate) enum Turn {
+    /// A frame has arrived.
+    Frame(Result<Incoming<Message>, Violation>),
+    /// The WebSocket has taken all frames: there is room for more.
+    Room,
+    /// It has ended, with this close code if there was one.
+    Ended(Option<u16>),
+}
+
+impl Link {
+    pub fn new(socket: WebSocket, connection: Connection, max_message: u64) -> Self {
+        Self { socket, connection, outgoing: VecDeque::new(), heard: Instant::now(), pinged: None, max_message }
+    }
+
+    /// Whether frames wait for the WebSocket.
+    pub fn is_full(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    pub fn push(&mut self, frame: Frame) {
+        self.outgoing.push_back(frame);
+    }
+
+    /// Sends what is queued, and waits for what happens next. Dropping it loses nothing.
+    pub async fn turn(&mut self) -> Turn {
+        poll_fn(|context| self.poll_turn(context)).await
+    }
+
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+        let was_full = self.is_full();
+        if let Poll::Ready(Err(_)) = self.poll_outgoing(context) {
+            return Poll::Ready(Turn::Ended(None));
+        }
+        if was_full && !self.is_full() {
+            return Poll::Ready(Turn::Room);
+        }
+        // A pong is sent by the WebSocket itself.
+        loop {
+            let frame = ready!(Pin::new(&mut self.socket).poll_next(context));
+            self.heard = Instant::now();
+            self.pinged = None;
+            match frame {
+                Some(Ok(Frame::Text(text))) => return Poll::Ready(Turn::Frame(message::decode(text))),
+                Some(Ok(Frame::Binary(bytes))) => {
+                    return Poll::Ready(Turn::Frame(Ok(Incoming::Message(Message::Binary(bytes)))));
+                }
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
+                Some(Ok(Frame::Close(close))) => return Poll::Ready(Turn::Ended(close.map(|close| close.code))),
+                Some(Err(error)) => return Poll::Ready(self.failed(&error)),
+                None => return Poll::Ready(Turn::Ended(None)),
+            }
+        }
+    }
+
+    /// The WebSocket refuses to read a message that is larger than it was told. axum hides which error that is.
+    fn failed(&self, error: &axum::Error) -> Turn {
+        if error.to_string().contains("too long") {
+            let (len, max) = (self.max_message.saturating_add(1), self.max_message);
+            return Turn::Frame(Err(Violation::TooLarge { len, max }));
+        }
+        Turn::Ended(None)
+    }
+
+    fn poll_outgoing(&mut self, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        while !self.outgoing.is_empty() {
+            ready!(Pin::new(&mut self.socket).poll_ready(context))?;
+            let Some(frame) = self.outgoing.pop_front() else { break };
+            Pin::new(&mut self.socket).start_send(frame)?;
+        }
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    /// Sends what is queued, and closes the connection, without the session waiting for it.
+    pub fn close(self, code: u16, reason: String) {
+        close(self.socket, self.outgoing, code, reason);
+    }
+}
+
+impl Link {
+    /// Answers a close, without the session waiting for it.
+    pub fn leave(mut self) {
+        tokio::spawn(timeout(CLOSE, async move { while let Some(Ok(_)) = self.socket.next().await {} }));
+    }
+}
+
+/// Closes a WebSocket, in a task of its own.
+pub(crate) fn close(mut socket: WebSocket, mut outgoing: VecDeque<Frame>, code: u16, reason: String) {
+    outgoing.push_back(Frame::Close(Some(CloseFrame { code, reason: reason.into() })));
+    tokio::spawn(timeout(CLOSE, async move {
+        for frame in outgoing {
+            if socket.send(frame).await.is_err() {
+                return;
+            }
+        }
+        // Whatever arrives is read: a socket that is closed with unread bytes is reset, and the peer misses the close code.
+        while let Some(Ok(_)) = socket.next().await {}
+    }));
+}

@@ -1,0 +1,109 @@
+//! A message of the application, as it is on the wire.
+
+use std::fmt;
+use std::ops::Deref;
+
+use axum::extract::ws::{self, Utf8Bytes};
+use bytes::Bytes;
+use websocket_session::{Control, Incoming, Payload, TEXT, TextFrame, Violation};
+
+/// A message of the application. Clones are cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A text.
+    Text(Text),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+/// A text message. It dereferences to `str`.
+///
+/// It is kept with the character that precedes it on the wire, so that it is not copied to be sent, or sent again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text(Utf8Bytes);
+
+impl Text {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        self.0.get(TEXT.len_utf8()..).unwrap_or_default()
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(Text(format!("{TEXT}{text}").into()))
+    }
+}
+
+impl From<String> for Message {
+    fn from(mut text: String) -> Self {
+        text.insert(0, TEXT);
+        Self::Text(Text(text.into()))
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl Payload for Message {
+    fn payload_len(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Binary(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+/// Returns what a text frame means.
+pub(crate) fn decode(frame: Utf8Bytes) -> Result<Incoming<Message>, Violation> {
+    Ok(match TextFrame::decode(&frame)? {
+        TextFrame::Message(_) => Incoming::Message(Message::Text(Text(frame))),
+        TextFrame::Control(control) => Incoming::Control(control),
+    })
+}
+
+/// Returns the frame of a message.
+pub(crate) fn encode(message: Message) -> ws::Message {
+    match message {
+        Message::Text(Text(frame)) => ws::Message::Text(frame),
+        Message::Binary(bytes) => ws::Message::Binary(bytes),
+    }
+}
+
+/// Returns the HELLO in a first frame.
+pub(crate) fn decode_hello(frame: &str) -> Result<websocket_session::Hello, Violation> {
+    match TextFrame::decode(frame)? {
+        TextFrame::Control(Control::Hello(hello)) => Ok(hello),
+        TextFrame::Control(control) => Err(Violation::Unexpected(control.name())),
+        TextFrame::Message(_) => Err(Violation::Unexpected("a message")),
+    }
+}

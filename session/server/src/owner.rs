@@ -1,0 +1,102 @@
+//! The session in the store, as long as this server owns it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use websocket_session::{Digest, Hello, Refusal, Server};
+
+use crate::sessions::Context;
+use crate::store::{Change, Lease, Snapshot, Store, StoreError};
+use crate::{Key, Message, token};
+
+/// How often a session is looked up while other servers claim it, too.
+const CLAIMS: usize = 8;
+/// The delays before a write is repeated whose outcome is unknown.
+const DELAYS: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2)];
+
+/// The ownership of one session.
+pub(crate) struct Owner {
+    store: Arc<dyn Store>,
+    key: Key,
+    lease: Lease,
+    sequence: u64,
+    keep: Duration,
+}
+
+impl Owner {
+    /// Makes changes durable.
+    pub async fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.sequence += 1;
+        let mut delays = DELAYS.into_iter();
+        loop {
+            let write = self.store.write(&self.key, &self.lease, self.sequence, changes, self.keep).await;
+            match (write, delays.next()) {
+                (Err(StoreError::Unavailable(_)), Some(delay)) => sleep(delay).await,
+                (write, _) => return write,
+            }
+        }
+    }
+
+    /// Removes the session.
+    pub async fn remove(&self) -> Result<(), StoreError> {
+        self.store.remove(&self.key, &self.lease).await
+    }
+}
+
+/// The session of a HELLO.
+pub(crate) enum Opened {
+    /// It is new, and HELLO is welcomed.
+    Made(Server<Message>, Option<Owner>),
+    /// It is this server's now, and HELLO is to be accepted.
+    Restored(Server<Message>, Owner),
+    /// HELLO is refused, and nothing has changed.
+    Refused(Refusal),
+}
+
+/// Makes or restores the session of a HELLO. What is owned elsewhere is taken over only if HELLO is one to be accepted.
+pub(crate) async fn open(
+    context: &Context,
+    key: &Key,
+    hello: &Hello,
+    presented: Option<Digest>,
+) -> Result<Opened, StoreError> {
+    let limits = context.limits.of_session(context.store.is_some());
+    let ttl = context.limits.ttl.as_secs();
+    let make = || Ok(Server::new(limits, ttl, hello, presented, new_token()?));
+    let Some(store) = &context.store else { return Ok(Opened::Made(make()?, None)) };
+    for _ in 0..CLAIMS {
+        let lease = Lease(token::random().map_err(unavailable)?.into());
+        let owner =
+            Owner { store: store.clone(), key: key.clone(), lease: lease.clone(), sequence: 0, keep: context.keep() };
+        let Some(stored) = store.find(key).await? else {
+            let machine = make()?;
+            if store.create(key, &lease, &machine.snapshot(), owner.keep).await? {
+                return Ok(Opened::Made(machine, Some(owner)));
+            }
+            continue;
+        };
+        let restore = |snapshot: Snapshot| Server::restore(limits, ttl, snapshot);
+        let mut trial = restore(stored.snapshot);
+        let known = token::known(presented, trial.state());
+        let refusal = trial.accept(hello, known, new_token()?).err();
+        if let Some(refusal @ (Refusal::Superseded | Refusal::Violation(_))) = refusal {
+            return Ok(Opened::Refused(refusal));
+        }
+        let Some(snapshot) = store.claim(key, &stored.lease, &lease).await? else { continue };
+        if refusal.is_none() {
+            return Ok(Opened::Restored(restore(snapshot), owner));
+        }
+        owner.remove().await?;
+    }
+    Err(StoreError::Unavailable("other servers claim the session, too".into()))
+}
+
+pub(crate) fn new_token() -> Result<websocket_session::NewToken, StoreError> {
+    token::new().map_err(unavailable)
+}
+
+fn unavailable(error: getrandom::Error) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}

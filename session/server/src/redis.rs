@@ -1,0 +1,310 @@
+//! A store in Redis, for several servers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{FromRedisValue, Script, ScriptInvocation};
+use sha2::{Digest as _, Sha256};
+use websocket_session::{Content, Digest, End, LastToken, ServerState};
+
+use crate::store::{Change, Key, Later, Lease, Snapshot, Store, StoreError, Stored};
+use crate::{Message, token};
+
+/// How long Redis may take to answer, before the question is repeated.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Looks a session up.
+const FIND: &str = "return {redis.call('HGETALL', KEYS[1]), redis.call('XRANGE', KEYS[2], '-', '+')}";
+
+/// Makes a session, unless there is one.
+const CREATE: &str = "
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[1], 'lease', ARGV[1], 'sequence', 0, unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1";
+
+/// Changes the owner, if it is the one who is expected.
+const CLAIM: &str = "
+if redis.call('HGET', KEYS[1], 'lease') ~= ARGV[1] then return {{}, {}} end
+redis.call('HSET', KEYS[1], 'lease', ARGV[2], 'sequence', 0)
+return {redis.call('HGETALL', KEYS[1]), redis.call('XRANGE', KEYS[2], '-', '+')}";
+
+/// Writes, if the owner is the one who writes, and has not written this before. XADD refuses a number that was added before.
+const WRITE: &str = "
+if redis.call('HGET', KEYS[1], 'lease') ~= ARGV[1] then return 0 end
+if tonumber(redis.call('HGET', KEYS[1], 'sequence')) >= tonumber(ARGV[2]) then return 1 end
+local at = 6
+for _ = 1, ARGV[5] do
+  redis.call('XADD', KEYS[2], ARGV[at] .. '-0', ARGV[at + 1], ARGV[at + 2])
+  at = at + 3
+end
+if ARGV[4] ~= '' then redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4] .. '-0') end
+redis.call('HSET', KEYS[1], 'sequence', ARGV[2], unpack(ARGV, at))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1";
+
+/// Removes a session, if the owner is the one who is expected.
+const REMOVE: &str = "
+if redis.call('HGET', KEYS[1], 'lease') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1], KEYS[2])
+return 1";
+
+/// A store in Redis 6.2 or newer: a hash and a stream for each session, whose ids are the numbers of the messages.
+///
+/// Each change is one script, so it happens as a whole and only under the lease of the server that owns the session. A write that is
+/// repeated is done once, and Redis itself refuses a message whose number the stream has had.
+#[derive(Clone)]
+pub struct RedisStore {
+    connection: ConnectionManager,
+    prefix: String,
+}
+
+impl RedisStore {
+    /// Connects to Redis, such as `redis://127.0.0.1:6379/`. All keys begin with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if the URL is not one of Redis, or nobody answers.
+    pub async fn connect(url: &str, prefix: impl Into<String>) -> Result<Self, StoreError> {
+        let client = redis::Client::open(url).map_err(unavailable)?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(TIMEOUT))
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_number_of_retries(2);
+        let connection = ConnectionManager::new_with_config(client, config).await.map_err(unavailable)?;
+        Ok(Self { connection, prefix: prefix.into() })
+    }
+
+    /// The keys of a session: of one slot in a cluster, and without names in them.
+    fn keys(&self, key: &Key) -> [String; 2] {
+        let mut hash = Sha256::new();
+        hash.update((key.principal.len() as u64).to_be_bytes());
+        hash.update(key.principal.as_bytes());
+        hash.update(key.session.as_bytes());
+        let hash = format!("{}:{{{}}}", self.prefix, token::hex(&hash.finalize()));
+        let out = format!("{hash}:out");
+        [hash, out]
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &'static str,
+        key: &Key,
+        arguments: impl FnOnce(&mut ScriptInvocation<'_>),
+    ) -> Result<T, StoreError> {
+        let script = Script::new(script);
+        let mut invocation = script.prepare_invoke();
+        for key in self.keys(key) {
+            invocation.key(key);
+        }
+        arguments(&mut invocation);
+        invocation.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
+    }
+}
+
+fn unavailable(error: redis::RedisError) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+fn owned(is_done: bool) -> Result<(), StoreError> {
+    if is_done { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Store for RedisStore {
+    fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>> {
+        Box::pin(async move {
+            let found: Found = self.run(FIND, key, |_| ()).await?;
+            found.decode().transpose()
+        })
+    }
+
+    fn create<'a>(&'a self, key: &'a Key, lease: &'a Lease, snapshot: &'a Snapshot, keep: Duration) -> Later<'a, bool> {
+        Box::pin(async move {
+            self.run(CREATE, key, |script| {
+                script.arg(&*lease.0).arg(millis(keep));
+                script.arg("role").arg(encode_role(&snapshot.role));
+            })
+            .await
+        })
+    }
+
+    fn claim<'a>(&'a self, key: &'a Key, from: &'a Lease, lease: &'a Lease) -> Later<'a, Option<Snapshot>> {
+        Box::pin(async move {
+            let found: Found = self
+                .run(CLAIM, key, |script| {
+                    script.arg(&*from.0).arg(&*lease.0);
+                })
+                .await?;
+            Ok(found.decode().transpose()?.map(|stored| stored.snapshot))
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        key: &'a Key,
+        lease: &'a Lease,
+        sequence: u64,
+        changes: &'a [Change],
+        keep: Duration,
+    ) -> Later<'a, ()> {
+        Box::pin(async move {
+            let write = Write::new(changes);
+            let is_done = self
+                .run(WRITE, key, |script| {
+                    let trim = write.trim.map(|number| number.to_string()).unwrap_or_default();
+                    script.arg(&*lease.0).arg(sequence).arg(millis(keep)).arg(trim).arg(write.sent.len());
+                    for (number, field, value) in &write.sent {
+                        script.arg(*number).arg(*field).arg(&value[..]);
+                    }
+                    for (field, value) in &write.fields {
+                        script.arg(*field).arg(value);
+                    }
+                })
+                .await?;
+            owned(is_done)
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key, lease: &'a Lease) -> Later<'a, ()> {
+        Box::pin(async move {
+            owned(
+                self.run(REMOVE, key, |script| {
+                    script.arg(&*lease.0);
+                })
+                .await?,
+            )
+        })
+    }
+}
+
+/// What changes come to.
+#[derive(Default)]
+struct Write {
+    sent: Vec<(u64, &'static str, Bytes)>,
+    fields: Vec<(&'static str, String)>,
+    /// The first number that is still needed.
+    trim: Option<u64>,
+}
+
+impl Write {
+    fn new(changes: &[Change]) -> Self {
+        let mut write = Self::default();
+        for change in changes {
+            match change {
+                Change::Sent { number, content } => write.send(*number, content),
+                Change::Acknowledged { number, offset } => {
+                    write.trim = Some(number + 1);
+                    write.fields.push(("acknowledged", format!("{number} {offset}")));
+                }
+                Change::Processed { number, offset, ended } => {
+                    write.fields.push(("processed", format!("{number} {offset} {}", u8::from(*ended))));
+                }
+                Change::Role(role) | Change::Renewed(role) => write.fields.push(("role", encode_role(role))),
+            }
+        }
+        write
+    }
+
+    fn send(&mut self, number: u64, content: &Content<Message>) {
+        let (field, value) = match content {
+            Content::Message(Message::Text(text)) => ("t", Bytes::copy_from_slice(text.as_bytes())),
+            Content::Message(Message::Binary(bytes)) => ("b", bytes.clone()),
+            Content::End(end) => ("e", format!("{} {}", end.code, end.reason).into()),
+        };
+        if field == "e" {
+            self.fields.push(("ended", "1".into()));
+        }
+        self.sent.push((number, field, value));
+    }
+}
+
+/// The hash and the stream of a session.
+type Fields = HashMap<String, String>;
+type Entries = Vec<(String, Vec<(String, Vec<u8>)>)>;
+struct Found(Fields, Entries);
+
+impl FromRedisValue for Found {
+    fn from_redis_value(value: redis::Value) -> Result<Self, redis::ParsingError> {
+        let (fields, entries): (Fields, Entries) = redis::from_redis_value(value)?;
+        Ok(Self(fields, entries))
+    }
+}
+
+impl Found {
+    /// Returns the session, or nothing if there is none.
+    fn decode(self) -> Option<Result<Stored, StoreError>> {
+        let Self(fields, entries) = self;
+        let lease = Lease(fields.get("lease")?.as_str().into());
+        let snapshot =
+            decode(&fields, entries).ok_or_else(|| StoreError::Unavailable("a session is not readable".into()));
+        Some(snapshot.map(|snapshot| Stored { lease, snapshot }))
+    }
+}
+
+fn decode(fields: &Fields, entries: Entries) -> Option<Snapshot> {
+    let numbers = |name: &str| {
+        let words = fields.get(name).map_or("", String::as_str).split(' ').filter(|word| !word.is_empty());
+        words.map(|word| word.parse::<u64>().ok()).collect::<Option<Vec<_>>>()
+    };
+    let mut snapshot = Snapshot::new(decode_role(fields.get("role")?)?);
+    if let [number, offset] = numbers("acknowledged")?[..] {
+        (snapshot.acknowledged, snapshot.acknowledged_offset) = (number, offset);
+    }
+    if let [number, offset, ended] = numbers("processed")?[..] {
+        (snapshot.processed, snapshot.processed_offset) = (number, offset);
+        snapshot.peer_ended = ended == 1;
+    }
+    snapshot.ended = fields.contains_key("ended");
+    snapshot.sent = entries.into_iter().map(|(_, entry)| decode_content(entry)).collect::<Option<_>>()?;
+    Some(snapshot)
+}
+
+fn decode_content(entry: Vec<(String, Vec<u8>)>) -> Option<Content<Message>> {
+    let (field, value) = entry.into_iter().next()?;
+    Some(match &*field {
+        "b" => Content::Message(value.into()),
+        "t" => Content::Message(String::from_utf8(value).ok()?.into()),
+        _ => {
+            let end = String::from_utf8(value).ok()?;
+            let (code, reason) = end.split_once(' ')?;
+            Content::End(End::new(code.parse().ok()?, reason).ok()?)
+        }
+    })
+}
+
+fn encode_role(role: &ServerState) -> String {
+    let last = match role.last {
+        LastToken::None => "none".into(),
+        LastToken::Kept(digest) => token::hex(&digest),
+        LastToken::Dropped => "dropped".into(),
+    };
+    format!("{} {} {last} {}", role.attempt, token::hex(&role.current), u8::from(role.fresh))
+}
+
+fn decode_role(text: &str) -> Option<ServerState> {
+    let mut words = text.split(' ');
+    let attempt = words.next()?.parse().ok()?;
+    let current = decode_digest(words.next()?)?;
+    let last = match words.next()? {
+        "none" => LastToken::None,
+        "dropped" => LastToken::Dropped,
+        digest => LastToken::Kept(decode_digest(digest)?),
+    };
+    Some(ServerState { attempt, current, last, fresh: words.next()? == "1" })
+}
+
+fn decode_digest(text: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}

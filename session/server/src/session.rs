@@ -1,0 +1,305 @@
+//! What the application's handler has: a stream and a sink that outlive connections.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use websocket_session::{End, Lost, SendError, Violation, code};
+
+use crate::Message;
+use crate::core::{Core, Shared};
+
+/// Why no more messages come, other than by the client's END.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Gone {
+    /// The session is lost: the client has not come back in time, or one end has given the session up.
+    Lost(Lost<Message>),
+    /// This server does not own the session any more: it shuts down, or another one has taken the session over. Return from the
+    /// handler; nothing is lost if there is a store.
+    Moved,
+}
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Lost(lost) => {
+                write!(f, "the session is lost with {} unacknowledged messages", lost.unacknowledged.len())
+            }
+            Self::Moved => f.write_str("the session has left this server"),
+        }
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// How far a session had come when its handler started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The number of the client's last message that is processed for good.
+    pub processed: u64,
+    /// The number of the last message that was sent.
+    pub sent: u64,
+}
+
+/// A session with one client: a `Stream` of the client's messages and a `Sink` of messages to it.
+///
+/// A message counts as processed, and does not come again, when the handler takes the next one, calls [`commit`](Self::commit), or
+/// returns. When the handler returns, the session ends: the client gets everything that was sent, then END.
+pub struct Session {
+    receiver: Receiver,
+    sender: Sender,
+    progress: Progress,
+}
+
+/// The receiving half of a [`Session`].
+pub struct Receiver {
+    shared: Arc<Shared>,
+}
+
+/// The sending half of a [`Session`]. Clones send in the same session.
+pub struct Sender {
+    shared: Arc<Shared>,
+    /// What is accepted as a sink, while there is no room for it.
+    slot: Vec<Message>,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let core = shared.core();
+        let processed = core.machine.processed_number();
+        let sent = core.machine.acknowledged_number() + core.machine.snapshot().sent.len() as u64;
+        drop(core);
+        let sender = Sender { shared: shared.clone(), slot: Vec::new() };
+        Self { receiver: Receiver { shared }, sender, progress: Progress { processed, sent } }
+    }
+
+    /// Returns who the client is, as `authenticate` has said.
+    pub fn principal(&self) -> &str {
+        &self.receiver.shared.key.principal
+    }
+
+    /// Returns the name of the session, which the client has chosen. It is unique for this principal.
+    pub fn name(&self) -> &str {
+        &self.receiver.shared.key.session
+    }
+
+    /// Returns the application's protocol that the client has named.
+    pub fn protocol(&self) -> Option<&str> {
+        self.receiver.shared.protocol.as_deref()
+    }
+
+    /// Whether another handler has had this session before, on a server that is gone.
+    pub fn is_restored(&self) -> bool {
+        self.receiver.shared.is_restored
+    }
+
+    /// Returns how far the session had come when this handler started: both numbers are 0 unless it [is restored](Self::is_restored).
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Returns the number of the message that was taken last, from 1.
+    ///
+    /// An application that stores it with its own data, in the same transaction, recognizes a message that comes again after a crash.
+    pub fn number(&self) -> Option<u64> {
+        self.receiver.number()
+    }
+
+    /// Returns the next message; `None` after the client's END.
+    ///
+    /// The message before is processed then. Dropping this future loses nothing.
+    pub async fn recv(&mut self) -> Option<Result<Message, Gone>> {
+        self.receiver.recv().await
+    }
+
+    /// Sends a message, waiting while the replay buffer is full.
+    ///
+    /// # Errors
+    ///
+    /// The [`SendError`] has the message: the session has ended, or the client does not accept messages of this size.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
+        self.sender.send(message).await
+    }
+
+    /// Marks the message that was taken last as processed and sends the replies, in one change of the store: after a crash, either
+    /// both or none of this has happened.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`SendError::Full`] if all replies together exceed the replay buffer.
+    pub async fn commit(&mut self, replies: impl IntoIterator<Item = Message>) -> Result<(), SendError<Message>> {
+        let mut replies: Vec<_> = replies.into_iter().collect();
+        let shared = &self.receiver.shared;
+        poll_fn(|context| shared.change(|core| core.poll_send(&mut replies, Core::finish_taken, context))).await
+    }
+
+    /// Waits until the client has processed everything that was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone::Moved`] if the session is lost or has left this server.
+    pub async fn acknowledged(&mut self) -> Result<(), Gone> {
+        self.sender.acknowledged().await
+    }
+
+    /// Ends this direction: no message follows. The client's messages still arrive.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Invalid`] if the code is neither 1000 nor 3000 to 4999, or the reason is longer than 123 bytes.
+    pub fn end(&mut self, code: u16, reason: impl Into<String>) -> Result<(), Violation> {
+        self.sender.end(code, reason)
+    }
+
+    /// Gives the session up: the client is told that it is lost.
+    pub fn give_up(self) {
+        self.receiver.shared.change(Core::give_up);
+    }
+
+    /// Returns both halves, for two tasks. The handler should not return before both are done.
+    pub fn split(self) -> (Sender, Receiver) {
+        (self.sender, self.receiver)
+    }
+}
+
+impl Receiver {
+    /// Returns the next message, as [`Session::recv`].
+    pub async fn recv(&mut self) -> Option<Result<Message, Gone>> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// Returns the number of the message that was taken last, from 1.
+    pub fn number(&self) -> Option<u64> {
+        self.shared.core().taken()
+    }
+
+    /// Returns the code and the reason of the client's END, once the stream has ended by it.
+    pub fn peer_end(&self) -> Option<End> {
+        self.shared.core().peer_end.clone()
+    }
+
+    fn poll_recv(&mut self, context: &Context<'_>) -> Poll<Option<Result<Message, Gone>>> {
+        self.shared.change(|core| core.poll_take(context))
+    }
+}
+
+impl Sender {
+    /// Sends a message, as [`Session::send`].
+    ///
+    /// # Errors
+    ///
+    /// The [`SendError`] has the message.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
+        let mut messages = vec![message.into()];
+        let first = poll_fn(|context| self.poll_slot(context)).await;
+        first?;
+        poll_fn(|context| self.shared.change(|core| core.poll_send(&mut messages, |_| (), context))).await
+    }
+
+    /// Waits until the client has processed everything that was sent, as [`Session::acknowledged`].
+    ///
+    /// # Errors
+    ///
+    /// [`Gone::Moved`] if the session is lost or has left this server.
+    pub async fn acknowledged(&mut self) -> Result<(), Gone> {
+        poll_fn(|context| self.shared.core().poll_acknowledged(context)).await
+    }
+
+    /// Ends this direction, as [`Session::end`].
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Invalid`] as there.
+    pub fn end(&mut self, code: u16, reason: impl Into<String>) -> Result<(), Violation> {
+        let end = End::new(code, reason)?;
+        self.shared.change(|core| core.end(end));
+        Ok(())
+    }
+
+    fn poll_slot(&mut self, context: &Context<'_>) -> Poll<Result<(), SendError<Message>>> {
+        if self.slot.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.shared.change(|core| core.poll_send(&mut self.slot, |_| (), context))
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), slot: Vec::new() }
+    }
+}
+
+impl Stream for Receiver {
+    type Item = Result<Message, Gone>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_recv(context)
+    }
+}
+
+impl Sink<Message> for Sender {
+    type Error = SendError<Message>;
+
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.get_mut().poll_slot(context)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
+        self.get_mut().slot.push(message);
+        Ok(())
+    }
+
+    /// Resolves when the session has the message: it will be sent, and sent again, until the client has processed it.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.get_mut().poll_slot(context)
+    }
+
+    /// Ends this direction.
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        std::task::ready!(this.poll_slot(context))?;
+        let _valid = this.end(code::COMPLETE, "");
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for Session {
+    type Item = Result<Message, Gone>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().receiver.poll_recv(context)
+    }
+}
+
+impl Sink<Message> for Session {
+    type Error = SendError<Message>;
+
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Pin::new(&mut self.get_mut().sender).poll_ready(context)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
+        Pin::new(&mut self.get_mut().sender).start_send(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Pin::new(&mut self.get_mut().sender).poll_flush(context)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Pin::new(&mut self.get_mut().sender).poll_close(context)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    /// Without names: they are not for logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,259 @@
+//! All sessions of one server.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::WebSocketUpgrade;
+use axum::extract::ws::{Message as Frame, WebSocket};
+use tokio::time::timeout;
+use websocket_session::{Hello, SUBPROTOCOL, Violation, code};
+
+use crate::link::close;
+use crate::mailbox::{Arrival, Full, Leave};
+use crate::registry::{Found, Refused, Registry};
+use crate::store::Store;
+use crate::{Key, Limits, Session, driver, message, token};
+
+/// All sessions of one server. Clones are the same.
+#[derive(Clone)]
+pub struct Sessions {
+    context: Arc<Context>,
+}
+
+pub(crate) struct Context {
+    pub limits: Limits,
+    pub store: Option<Arc<dyn Store>>,
+    pub registry: Registry,
+}
+
+impl Context {
+    /// How long a store keeps a session that no server shows to be alive.
+    pub fn keep(&self) -> Duration {
+        self.limits.ttl * 2
+    }
+}
+
+/// What a client says of itself.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Greeting {
+    /// Who the client is, if neither a cookie nor the URL tells.
+    pub credentials: Option<String>,
+    /// The application's protocol, such as `chat.v2`.
+    pub protocol: Option<String>,
+}
+
+impl std::fmt::Debug for Greeting {
+    /// Without the credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Greeting").field("protocol", &self.protocol).finish_non_exhaustive()
+    }
+}
+
+/// Why a client is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// The credentials are refused. The client keeps its session, and may come with others.
+    Credentials,
+    /// The application's protocol is unknown.
+    Protocol,
+}
+
+impl Sessions {
+    /// Keeps sessions in memory: when the process ends, they are lost, and each client is told so once.
+    pub fn memory(limits: Limits) -> Self {
+        Self { context: Arc::new(Context { limits, store: None, registry: Registry::default() }) }
+    }
+
+    /// Keeps sessions in a store, so that another server can go on with them.
+    pub fn with_store(limits: Limits, store: impl Store) -> Self {
+        Self { context: Arc::new(Context { limits, store: Some(Arc::new(store)), registry: Registry::default() }) }
+    }
+
+    /// Keeps sessions in Redis, such as `redis://127.0.0.1:6379/`, under keys that begin with `session:`. See
+    /// [`RedisStore`](crate::RedisStore).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable) if the URL is not one of Redis, or nobody answers.
+    #[cfg(feature = "redis")]
+    pub async fn redis(limits: Limits, url: &str) -> Result<Self, crate::StoreError> {
+        Ok(Self::with_store(limits, crate::RedisStore::connect(url, "session").await?))
+    }
+
+    /// Selects the subprotocol, and sets what the WebSocket needs to know: the largest message and small buffers.
+    pub fn upgrade(&self, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+        let max = usize::try_from(self.context.limits.max_message.saturating_add(1)).unwrap_or(usize::MAX);
+        let max = max.max(websocket_session::MAX_CONTROL);
+        upgrade
+            .protocols([SUBPROTOCOL])
+            .read_buffer_size(4 << 10)
+            .write_buffer_size(16 << 10)
+            .max_message_size(max)
+            .max_frame_size(max)
+    }
+
+    /// Serves a client on a WebSocket: reads its HELLO, authenticates it, and makes or resumes its session.
+    ///
+    /// `authenticate` returns who the client is: the principal that owns the session. `handler` runs once for each session, in a task of
+    /// its own, when the client is known to know the session. This resolves when the session has the WebSocket.
+    pub async fn serve<A, B, P, H, F>(&self, socket: WebSocket, authenticate: A, handler: H)
+    where
+        A: FnOnce(Greeting) -> B,
+        B: Future<Output = Result<P, Denied>>,
+        P: Into<Arc<str>>,
+        H: FnOnce(Session) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.serve_from(None, socket, authenticate, handler).await;
+    }
+
+    /// As [`serve`](Self::serve), and counts for the limits per address.
+    pub async fn serve_from<A, B, P, H, F>(
+        &self,
+        address: Option<IpAddr>,
+        mut socket: WebSocket,
+        authenticate: A,
+        handler: H,
+    ) where
+        A: FnOnce(Greeting) -> B,
+        B: Future<Output = Result<P, Denied>>,
+        P: Into<Arc<str>>,
+        H: FnOnce(Session) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let greeted = match self.context.registry.greet(address, &self.context.limits) {
+            Ok(_greeting) => {
+                let greeted = timeout(self.context.limits.hello_timeout, greet(&mut socket, authenticate)).await;
+                greeted.unwrap_or(Err(Refusal::of(code::TIMEOUT, "no HELLO came in time")))
+            }
+            Err(refused) => Err(refused.into()),
+        };
+        match greeted {
+            Ok((principal, hello)) => {
+                let presented = hello.token.as_deref().map(token::hash);
+                let handler = Box::new(|session| Box::pin(handler(session)) as _);
+                let key = Key { principal: principal.into(), session: hello.session.as_str().into() };
+                self.dispatch(key, Box::new(Arrival { socket, hello, presented, handler, address }));
+            }
+            Err(Refusal { code, reason }) => close(socket, [].into(), code, reason),
+        }
+    }
+
+    /// Hands a client to the driver of its session.
+    fn dispatch(&self, key: Key, mut arrival: Box<Arrival>) {
+        let Context { registry, limits, .. } = &*self.context;
+        loop {
+            let refusal = match registry.find_or_insert(&key, arrival.address, limits) {
+                Ok(Found::New(mailbox)) => {
+                    tokio::spawn(driver::run(self.context.clone(), key, mailbox, arrival));
+                    return;
+                }
+                Ok(Found::Known(mailbox)) => match mailbox.push(arrival) {
+                    Ok(()) => return,
+                    Err(Full::Closed(returned)) => {
+                        arrival = returned;
+                        continue;
+                    }
+                    Err(Full::Full(returned)) => {
+                        arrival = returned;
+                        Refusal::of(code::LIMIT, "too many connections of one session")
+                    }
+                },
+                Err(refused) => refused.into(),
+            };
+            return close(arrival.socket, [].into(), refusal.code, refusal.reason);
+        }
+    }
+
+    /// Returns the number of sessions, those without a connection included.
+    pub fn len(&self) -> usize {
+        self.context.registry.len()
+    }
+
+    /// Whether there is no session.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Refuses new connections, lets each handler finish with its message, stores what is to be stored, and closes all connections with
+    /// 1012, so that clients come back after a random delay. With a store, another server goes on with the sessions.
+    ///
+    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. Those that do not return within `grace` are not
+    /// waited for.
+    pub async fn shutdown(&self, grace: Duration) {
+        let mailboxes = self.context.registry.close();
+        mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Soon));
+        if timeout(grace, self.context.registry.empty()).await.is_err() {
+            mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Now));
+            let _empty = timeout(grace, self.context.registry.empty()).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions")
+            .field("len", &self.len())
+            .field("limits", &self.context.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A close code, and a reason for people.
+struct Refusal {
+    code: u16,
+    reason: String,
+}
+
+impl Refusal {
+    fn of(code: u16, reason: &str) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Limit => Self::of(code::LIMIT, "a limit on sessions or connections is reached"),
+            Refused::Closing => Self::of(code::RESTART, "the server restarts"),
+        }
+    }
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self { code: violation.close_code(), reason: violation.to_string() }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Credentials => Self::of(code::UNAUTHORIZED, "the credentials are refused"),
+            Denied::Protocol => Self::of(code::PROTOCOL, "the application's protocol is unknown"),
+        }
+    }
+}
+
+/// Reads HELLO and authenticates the client. Nothing is kept of a client that is refused.
+async fn greet<A, B, P>(socket: &mut WebSocket, authenticate: A) -> Result<(P, Hello), Refusal>
+where
+    A: FnOnce(Greeting) -> B,
+    B: Future<Output = Result<P, Denied>>,
+{
+    let hello = loop {
+        match socket.recv().await {
+            Some(Ok(Frame::Text(text))) => break message::decode_hello(&text)?,
+            Some(Ok(Frame::Binary(_))) => return Err(Violation::Unexpected("a message").into()),
+            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
+            Some(Ok(Frame::Close(_)) | Err(_)) | None => {
+                return Err(Refusal::of(code::VIOLATION, "there was no HELLO"));
+            }
+        }
+    };
+    let greeting = Greeting { credentials: hello.credentials.clone(), protocol: hello.protocol.clone() };
+    Ok((authenticate(greeting).await?, hello))
+}

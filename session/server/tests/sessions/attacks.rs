@@ -1,0 +1,266 @@
+//! What a client does that means no good.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
+
+use crate::client::name;
+use crate::raw::{Got, Raw, hello, refused};
+use crate::server::{Server, echo, limits};
+
+const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
+
+async fn server() -> Server {
+    Server::start(Sessions::memory(limits()), echo).await
+}
+
+/// The session of `raw` still works.
+async fn is_well(raw: &mut Raw) {
+    raw.send(":still here").await;
+    loop {
+        match raw.get().await {
+            Got::Text(text) if text == ":still here" => return,
+            Got::Text(_) => (),
+            got => panic!("{got:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stolen_old_token_resumes_nothing() {
+    let server = server().await;
+    let (name, mut raw) = (name(), Raw::open(server.address).await);
+    let first = raw.greet(&hello(&name, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    let mut raw = Raw::open(server.address).await;
+    let second = raw.greet(&hello(&name, 2, Some(first.token()), "ada")).await;
+    assert!(second.is_resumed());
+    raw.send(ACK).await;
+    is_well(&mut raw).await;
+    assert_eq!(refused(server.address, &hello(&name, 9, Some(first.token()), "ada")).await, 4409);
+    assert_eq!(refused(server.address, &hello(&name, 9, None, "ada")).await, 4409);
+    is_well(&mut raw).await;
+}
+
+#[tokio::test]
+async fn guessed_tokens_resume_nothing() {
+    let server = server().await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    for attempt in 2..50 {
+        let guess = hello(&session, attempt, Some(&name()), "ada");
+        assert_eq!(refused(server.address, &guess).await, 4409);
+    }
+    is_well(&mut raw).await;
+}
+
+#[tokio::test]
+async fn a_replayed_hello_starts_no_handler_and_takes_nothing_over() {
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = started.clone();
+    let handler = move |session| {
+        count.fetch_add(1, Ordering::SeqCst);
+        echo(session)
+    };
+    let server = Server::start(Sessions::memory(limits()), handler).await;
+    let (name, mut raw) = (name(), Raw::open(server.address).await);
+    let first = hello(&name, 1, None, "ada");
+    raw.greet(&first).await;
+    assert_eq!(refused(server.address, &first).await, 4409);
+    assert_eq!(started.load(Ordering::SeqCst), 0);
+    raw.send(ACK).await;
+    is_well(&mut raw).await;
+    assert_eq!(refused(server.address, &first).await, 4409);
+    is_well(&mut raw).await;
+    assert_eq!(started.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn another_principal_finds_no_session() {
+    let server = server().await;
+    let (name, mut raw) = (name(), Raw::open(server.address).await);
+    let welcome = raw.greet(&hello(&name, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    is_well(&mut raw).await;
+    let mut other = Raw::open(server.address).await;
+    assert!(!other.greet(&hello(&name, 2, Some(welcome.token()), "bob")).await.is_resumed());
+    is_well(&mut raw).await;
+    assert_eq!(server.sessions.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_client_that_is_not_authenticated() {
+    let server = server().await;
+    assert_eq!(refused(server.address, &hello(&name(), 1, None, "mallory")).await, 4401);
+    assert_eq!(server.sessions.len(), 0);
+}
+
+/// What a violation of an established session does: its close code, and what the handler hears.
+async fn violation(limits: Limits, frames: &[&str], code: u16) {
+    let (heard, mut hears) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let heard = heard.clone();
+        async move {
+            session.send("one").await.unwrap();
+            // It is slow: it takes nothing before it has to.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            while let Some(message) = session.recv().await {
+                if let Err(gone) = message {
+                    heard.send(gone).unwrap();
+                }
+            }
+        }
+    };
+    let server = Server::start(Sessions::memory(limits), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(":one".into()), "{frames:?}");
+    for frame in frames {
+        raw.send(frame).await;
+    }
+    assert_eq!(raw.closed().await, code, "{frames:?}");
+    let gone = hears.recv().await.unwrap();
+    assert!(matches!(&gone, Gone::Lost(lost) if matches!(lost.cause, LostCause::Violation(_))), "{gone:?}");
+    assert_eq!(server.sessions.len(), 0, "{frames:?}");
+}
+
+#[tokio::test]
+async fn acknowledging_what_was_never_sent_ends_the_session() {
+    violation(limits(), &[r#"A{"processed":2,"credit":1000000}"#], 4400).await;
+}
+
+#[tokio::test]
+async fn going_back_ends_the_session() {
+    violation(limits(), &[r#"A{"processed":1,"credit":1000000}"#, ACK], 4400).await;
+    violation(limits(), &[r#"A{"processed":0,"credit":999999}"#], 4400).await;
+}
+
+#[tokio::test]
+async fn exceeding_the_credit_ends_the_session() {
+    let limits = Limits { window: 100, ..limits() };
+    let text = format!(":{}", "x".repeat(50));
+    violation(limits, &[&text, &text], 4413).await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_ends_the_session() {
+    let limits = Limits { max_message: 20_000, ..limits() };
+    let text = format!(":{}", "x".repeat(20_001));
+    violation(limits.clone(), &[&text], 4413).await;
+    let text = format!(":{}", "x".repeat(200_000));
+    violation(limits, &[&text], 4413).await;
+}
+
+#[tokio::test]
+async fn numbers_beyond_2_to_the_53_and_garbled_frames_end_the_session() {
+    let long = format!("A{{\"processed\":0,\"credit\":1000000,\"x\":\"{}\"}}", "x".repeat(17_000));
+    let frames = [
+        r#"A{"processed":0,"credit":9007199254740992}"#,
+        r#"A{"processed":18446744073709551616,"credit":1000000}"#,
+        r#"A{"processed":-1,"credit":1000000}"#,
+        r#"A{"processed":0,"cre"#,
+        "",
+        "?",
+        "Px",
+        r#"H{"session":"x"}"#,
+        &long,
+    ];
+    for frame in frames {
+        violation(limits(), &[frame], 4400).await;
+    }
+}
+
+#[tokio::test]
+async fn frames_that_are_no_hello_are_refused() {
+    let server = server().await;
+    let valid = hello(&name(), 1, None, "ada");
+    let frames = [ACK, ":text", "", &valid[..40], &valid.replace("\"attempt\":1", "\"attempt\":9007199254740992")];
+    for frame in frames {
+        assert_eq!(refused(server.address, frame).await, 4400, "{frame}");
+    }
+    assert_eq!(server.sessions.len(), 0);
+}
+
+#[tokio::test]
+async fn sessions_without_end_reach_a_limit() {
+    let few = Limits { sessions_per_principal: 3, sessions_per_address: 5, ..limits() };
+    let server = Server::start(Sessions::memory(few), echo).await;
+    let mut open = Vec::new();
+    let mut attempt = async |principal: &str| {
+        let mut raw = Raw::open(server.address).await;
+        raw.send(&hello(&name(), 1, None, principal)).await;
+        let got = raw.get().await;
+        open.push(raw);
+        if let Got::Close(code) = got { code } else { 0 }
+    };
+    for _ in 0..3 {
+        assert_eq!(attempt("ada").await, 0);
+    }
+    assert_eq!(attempt("ada").await, 4429);
+    assert_eq!([attempt("bob").await, attempt("bob").await], [0, 0]);
+    assert_eq!(attempt("eve").await, 4429, "the address has five");
+    assert_eq!(server.sessions.len(), 5);
+
+    let server = Server::start(Sessions::memory(Limits { sessions: 1, ..limits() }), echo).await;
+    let mut one = Raw::open(server.address).await;
+    one.greet(&hello(&name(), 1, None, "ada")).await;
+    assert_eq!(refused(server.address, &hello(&name(), 1, None, "bob")).await, 4429);
+}
+
+#[tokio::test]
+async fn a_fresh_session_is_dropped_early() {
+    let brief = Limits { fresh_ttl: Duration::from_millis(50), ..limits() };
+    let server = Server::start(Sessions::memory(brief), echo).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    drop(raw);
+    while !server.sessions.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn hellos_that_do_not_come_are_not_waited_for() {
+    let limits = Limits { greetings_per_address: 2, ..limits() };
+    let server = Server::start(Sessions::memory(limits), echo).await;
+    let (mut one, mut two) = (Raw::open(server.address).await, Raw::open(server.address).await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(refused(server.address, &hello(&name(), 1, None, "ada")).await, 4429);
+    tokio::time::pause();
+    assert_eq!([one.closed().await, two.closed().await], [4408, 4408]);
+    tokio::time::resume();
+    let mut three = Raw::open(server.address).await;
+    three.greet(&hello(&name(), 1, None, "ada")).await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_makes_the_handler_wait() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    let handler = move |mut session: Session| {
+        let count = count.clone();
+        async move {
+            while session.send("x".repeat(1000)).await.is_ok() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let limits = Limits { replay: 64 << 10, ..limits() };
+    let server = Server::start(Sessions::memory(limits), handler).await;
+    let name = name();
+    let mut raw = Raw::open(server.address).await;
+    let mut token = raw.greet(&hello(&name, 1, None, "ada")).await.token().to_owned();
+    raw.send(ACK).await;
+    for attempt in 2..20 {
+        raw = Raw::open(server.address).await;
+        token = raw.greet(&hello(&name, attempt, Some(&token), "ada")).await.token().to_owned();
+        raw.send(ACK).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(sent.load(Ordering::SeqCst), (64 << 10) / 1016);
+}

@@ -1,0 +1,11 @@
+//! Sessions with real clients, over loopback TCP.
+
+mod attacks;
+mod client;
+mod lifecycle;
+mod proxy;
+mod raw;
+#[cfg(feature = "redis")]
+mod redis;
+mod server;
+mod traffic;

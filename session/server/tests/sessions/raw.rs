@@ -1,0 +1,89 @@
+//! A peer that sends whatever a test wants.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use crate::client::{Socket, open};
+
+pub struct Raw(pub Socket);
+
+/// What has come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Got {
+    Text(String),
+    Binary(usize),
+    Close(u16),
+    Nothing,
+}
+
+/// A HELLO without counts.
+pub fn hello(session: &str, attempt: u64, token: Option<&str>, principal: &str) -> String {
+    let token = token.map(|token| format!(r#""token":"{token}","#)).unwrap_or_default();
+    format!(
+        r#"H{{"session":"{session}","attempt":{attempt},{token}"sent":0,"received":0,"processed":0,"credit":1000000,"max":1000000,"credentials":"{principal}"}}"#
+    )
+}
+
+impl Raw {
+    pub async fn open(address: SocketAddr) -> Self {
+        Self(open(address).await.expect("the server does not answer"))
+    }
+
+    pub async fn send(&mut self, text: &str) {
+        let _ = self.0.send(Frame::Text(text.into())).await;
+    }
+
+    /// The next frame.
+    pub async fn get(&mut self) -> Got {
+        // Longer than anything that a test with a paused clock waits for.
+        match timeout(Duration::from_secs(400), self.0.next()).await.expect("nothing comes") {
+            Some(Ok(Frame::Text(text))) => Got::Text(text.to_string()),
+            Some(Ok(Frame::Binary(bytes))) => Got::Binary(bytes.len()),
+            Some(Ok(Frame::Close(close))) => Got::Close(close.map_or(1005, |close| close.code.into())),
+            _ => Got::Nothing,
+        }
+    }
+
+    /// The close code, after whatever else.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.get().await {
+                Got::Close(code) => return code,
+                Got::Nothing => return 1006,
+                _ => (),
+            }
+        }
+    }
+
+    /// Says HELLO, and returns the WELCOME.
+    pub async fn greet(&mut self, hello: &str) -> Welcome {
+        self.send(hello).await;
+        match self.get().await {
+            Got::Text(text) if text.starts_with('W') => Welcome(text),
+            got => panic!("{got:?}"),
+        }
+    }
+}
+
+pub struct Welcome(String);
+
+impl Welcome {
+    pub fn token(&self) -> &str {
+        self.0.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap()
+    }
+
+    pub fn is_resumed(&self) -> bool {
+        self.0.contains("\"resumed\":true")
+    }
+}
+
+/// Opens a connection, says HELLO, and returns the close code.
+pub async fn refused(address: SocketAddr, hello: &str) -> u16 {
+    let mut raw = Raw::open(address).await;
+    raw.send(hello).await;
+    raw.closed().await
+}

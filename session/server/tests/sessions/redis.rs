@@ -1,0 +1,226 @@
+//! Several servers, and Redis between them.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use websocket_session_server::{Gone, Limits, Message, RedisStore, Session, Sessions};
+
+use crate::client::{Client, Command as Wish, Event, Options, name};
+use crate::raw::{Got, Raw, hello, refused};
+use crate::server::{Server, echo, limits};
+
+/// A process that is ended when this is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGKILL.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+async fn listens(port: u16) {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let start = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20), "nothing listens on {address}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Starts Redis on a free port, or says that it is missing.
+async fn redis() -> Option<(Process, String)> {
+    let port = free_port();
+    let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()];
+    let redis = Command::new("redis-server").args(arguments).stdout(Stdio::null()).spawn();
+    let Ok(redis) = redis else {
+        // Past the capture of the test's output.
+        let text = b"\nSKIPPED: there is no redis-server. On Debian: apt-get install redis-server\n";
+        std::io::stderr().write_all(text).unwrap();
+        return None;
+    };
+    let process = Process(redis);
+    listens(port).await;
+    Some((process, format!("redis://127.0.0.1:{port}/")))
+}
+
+/// Answers each message with itself, in one change of the store.
+async fn answer(mut session: Session) {
+    let progress = session.progress();
+    let mut number = progress.processed;
+    assert_eq!(progress.sent, number, "a message was processed without its answer, or the other way round");
+    while let Some(Ok(message)) = session.recv().await {
+        number += 1;
+        assert_eq!(session.number(), Some(number));
+        if session.commit([message]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One server, until it is killed: `nodes` starts this test as a process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "is a process of another test"]
+async fn node() {
+    let (Ok(port), Ok(url)) = (std::env::var("NODE_PORT"), std::env::var("NODE_REDIS")) else { return };
+    let address = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+    let sessions = Sessions::redis(limits(), &url).await.unwrap();
+    let _server = Server::at(address, sessions, answer).await;
+    std::future::pending::<()>().await;
+}
+
+fn start_node(port: u16, url: &str) -> Process {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["redis::node", "--exact", "--ignored", "--nocapture", "--quiet"]);
+    command.env("NODE_PORT", port.to_string()).env("NODE_REDIS", url).stdout(Stdio::null());
+    Process(command.spawn().unwrap())
+}
+
+/// Sends numbers for a while, and checks that each is answered once, in order. Returns how many.
+async fn count(client: Client, duration: Duration) -> u64 {
+    let Client { commands, mut events } = client;
+    let sender = async {
+        let (start, mut number) = (Instant::now(), 0);
+        while start.elapsed() < duration {
+            number += 1;
+            commands.send(Wish::Send(number.to_string().into())).await.unwrap();
+            sleep(Duration::from_millis(2)).await;
+        }
+        commands.send(Wish::End).await.unwrap();
+        number
+    };
+    let receiver = async {
+        let mut number = 0;
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Message(message) => {
+                    number += 1;
+                    assert_eq!(message.text(), number.to_string());
+                }
+                Event::Connected(_) | Event::End(_) => (),
+                event => panic!("{event:?} after {number}"),
+            }
+        }
+        number
+    };
+    let (sent, answered) = tokio::join!(sender, receiver);
+    assert_eq!(sent, answered);
+    sent
+}
+
+/// Two servers, one of which is killed again and again.
+async fn nodes(duration: Duration, interval: Duration) {
+    let Some((_redis, url)) = redis().await else { return };
+    let ports = [free_port(), free_port()];
+    let mut nodes = ports.map(|port| start_node(port, &url));
+    for port in ports {
+        listens(port).await;
+    }
+    let addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let clients = (0..4).map(|_| {
+        let options = Options { patience: Duration::from_millis(300), ..Options::new(&addresses) };
+        tokio::spawn(count(Client::start(options), duration))
+    });
+    let clients: Vec<_> = clients.collect();
+    let (start, mut kills) = (Instant::now(), 0);
+    while start.elapsed() < duration {
+        sleep(interval).await;
+        let index = kills % 2;
+        nodes[index] = {
+            let _ = nodes[index].0.kill();
+            let _ = nodes[index].0.wait();
+            start_node(ports[index], &url)
+        };
+        kills += 1;
+        listens(ports[index]).await;
+    }
+    let mut counts = Vec::new();
+    for client in clients {
+        counts.push(client.await.unwrap());
+    }
+    println!("{kills} kills; sent, processed and answered, each once and in order: {counts:?}");
+    assert!(kills >= 4, "{kills}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_are_killed_lose_nothing() {
+    nodes(Duration::from_secs(4), Duration::from_millis(700)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute"]
+async fn servers_that_are_killed_each_second_for_a_minute_lose_nothing() {
+    nodes(Duration::from_secs(60), Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_has_lost_a_session_in_redis_neither_processes_nor_sends() {
+    let Some((_redis, url)) = redis().await else { return };
+    let (out, mut sessions) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |session| {
+        out.send(session).unwrap();
+        std::future::pending()
+    };
+    let one = Server::start(Sessions::redis(limits(), &url).await.unwrap(), handler.clone()).await;
+    let two = Server::start(Sessions::redis(limits(), &url).await.unwrap(), handler).await;
+    let name = name();
+    let mut raw = Raw::open(one.address).await;
+    let first = raw.greet(&hello(&name, 1, None, "ada")).await;
+    raw.send(r#"A{"processed":0,"credit":1000000}"#).await;
+    let mut old: Session = sessions.recv().await.unwrap();
+    // Refused HELLOs take nothing from the first server.
+    assert_eq!(refused(two.address, &hello(&name, 1, None, "ada")).await, 4409);
+    old.send("one").await.unwrap();
+    while raw.get().await != Got::Text(":one".into()) {}
+    let mut other = Raw::open(two.address).await;
+    assert!(other.greet(&hello(&name, 2, Some(first.token()), "ada")).await.is_resumed());
+    assert_eq!(other.get().await, Got::Text(":one".into()));
+    let mut new = sessions.recv().await.unwrap();
+    let _ = old.send("from the old server").await;
+    let heard = tokio::time::timeout(Duration::from_secs(10), old.recv()).await;
+    assert_eq!(heard, Ok(Some(Err(Gone::Moved))));
+    assert_eq!(raw.closed().await, 1012);
+    new.send("from the new server").await.unwrap();
+    assert_eq!(other.get().await, Got::Text(":from the new server".into()));
+}
+
+#[tokio::test]
+async fn a_session_in_redis_is_restored_as_it_was() {
+    let Some((_redis, url)) = redis().await else { return };
+    let server = Server::start(Sessions::redis(limits(), &url).await.unwrap(), echo).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    let binary: Message = vec![0, 255, 13, 10].into();
+    client.send("first: ✓").await;
+    client.send(crate::client::Message::Binary(vec![0, 255, 13, 10].into())).await;
+    assert_eq!(client.text().await, "first: ✓");
+    let Some(Event::Message(crate::client::Message::Binary(bytes))) = client.next().await else { panic!() };
+    assert_eq!(binary, Message::Binary(bytes));
+    let address = server.stop().await;
+    let server = Server::at(address, Sessions::redis(limits(), &url).await.unwrap(), echo).await;
+    client.send("after a restart").await;
+    assert_eq!(client.text().await, "after a restart");
+    client.end().await;
+    assert!(matches!(client.next().await, Some(Event::End(_))));
+    assert_eq!(client.next().await, None);
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_server_without_redis_says_so_and_clients_come_again() {
+    let port = free_port();
+    let url = format!("redis://127.0.0.1:{port}/");
+    assert!(RedisStore::connect(&url, "session").await.is_err());
+    let Some((redis, url)) = redis().await else { return };
+    let server = Server::start(Sessions::redis(Limits::default(), &url).await.unwrap(), echo).await;
+    drop(redis);
+    assert_eq!(refused(server.address, &hello(&name(), 1, None, "ada")).await, 1012);
+    assert_eq!(server.sessions.len(), 0);
+}

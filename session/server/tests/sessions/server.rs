@@ -1,0 +1,76 @@
+//! A server for tests.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::WebSocketUpgrade;
+use axum::routing::any;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use websocket_session_server::{Denied, Greeting, Limits, Session, Sessions};
+
+pub struct Server {
+    pub address: SocketAddr,
+    pub sessions: Sessions,
+    task: JoinHandle<()>,
+}
+
+/// The credentials are the principal. `mallory` is unknown.
+pub async fn authenticate(greeting: Greeting) -> Result<String, Denied> {
+    match greeting.credentials {
+        Some(name) if name != "mallory" => Ok(name),
+        _ => Err(Denied::Credentials),
+    }
+}
+
+impl Server {
+    pub async fn start<H, F>(sessions: Sessions, handler: H) -> Self
+    where
+        H: Fn(Session) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::at("127.0.0.1:0".parse().unwrap(), sessions, handler).await
+    }
+
+    pub async fn at<H, F>(address: SocketAddr, sessions: Sessions, handler: H) -> Self
+    where
+        H: Fn(Session) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let ours = sessions.clone();
+        let route = any(move |upgrade: WebSocketUpgrade| async move {
+            ours.clone().upgrade(upgrade).on_upgrade(move |socket| async move {
+                let from = Some(address.ip());
+                ours.serve_from(from, socket, authenticate, handler).await;
+            })
+        });
+        let task = tokio::spawn(async move { axum::serve(listener, Router::new().route("/", route)).await.unwrap() });
+        Self { address, sessions, task }
+    }
+
+    /// Stops to accept connections, and forgets everything.
+    pub async fn stop(self) -> SocketAddr {
+        self.sessions.shutdown(Duration::from_millis(300)).await;
+        self.task.abort();
+        let _ = self.task.await;
+        self.address
+    }
+}
+
+/// Limits that are short enough for tests in real time.
+pub fn limits() -> Limits {
+    Limits { ping_after: Duration::from_millis(500), pong_timeout: Duration::from_millis(500), ..Limits::default() }
+}
+
+/// Sends back what it gets.
+pub async fn echo(mut session: Session) {
+    while let Some(Ok(message)) = session.recv().await {
+        if session.send(message).await.is_err() {
+            return;
+        }
+    }
+}
