@@ -418,8 +418,7 @@ impl Page {
         }
         let sockets: Vec<_> = self.sockets.borrow().values().cloned().collect();
         for socket in sockets {
-            let delay = Duration::from_millis(4 + self.random_below(16));
-            self.after(delay, move || socket.is_ended_by_browser());
+            socket.is_ended_by_browser(Duration::from_millis(4 + self.random_below(16)));
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Inner {
     is_closed_here: Cell<bool>,
     /// By streams, the browser may have dropped messages when the peer closed.
     may_have_dropped: Cell<bool>,
+    /// The browser ends it, and nothing more is heard of its peer.
+    is_cut_off: Cell<bool>,
 }
 
 struct Registered {
@@ -146,6 +148,7 @@ impl Socket {
             unread,
             is_closed_here: Cell::default(),
             may_have_dropped: Cell::default(),
+            is_cut_off: Cell::default(),
         });
         page.sockets.borrow_mut().insert(inner.id, Rc::clone(&inner));
         if page.sockets.borrow().len() > inner.most_sockets() {
@@ -456,7 +459,9 @@ impl Inner {
         };
         let socket = Rc::downgrade(self);
         self.page.after(Duration::from_secs(patience), move || {
-            if let Some(socket) = socket.upgrade().filter(|socket| socket.is_waiting()) {
+            // A frozen page has not heard of an answer that has arrived.
+            let is_unanswered = |socket: &Rc<Self>| socket.is_waiting() && socket.wire.borrow().is_none();
+            if let Some(socket) = socket.upgrade().filter(is_unanswered) {
                 socket.is_given_up.set(true);
                 socket.fail(1006);
             }
@@ -485,7 +490,8 @@ impl Inner {
             Some(protocol) => offered.contains(protocol) || offered.is_empty() && is_firefox,
             None => offered.is_empty() || is_firefox,
         };
-        if !is_right || self.is_given_up.get() {
+        // The browser may have ended it while it was connecting.
+        if !is_right || self.is_given_up.get() || self.state.get() == ReadyState::Closed {
             wire.break_off(false);
             return self.fail(1006);
         }
@@ -554,13 +560,23 @@ impl Inner {
         });
     }
 
-    /// The browser has ended the connection. What was unsent stays counted.
-    pub fn is_ended_by_browser(self: &Rc<Self>) {
-        self.wire.borrow().iter().for_each(|wire| wire.leave(1001));
-        self.unread.iter().for_each(Unread::clear);
+    /// The browser ends the connection, and tells the page after a delay. What was unsent stays counted.
+    pub fn is_ended_by_browser(self: &Rc<Self>, delay: Duration) {
+        self.is_cut_off.set(true);
         let socket = Rc::clone(self);
-        let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
-        self.queue(move || socket.leave_wire(false, event, true));
+        self.page.after(delay, move || {
+            socket.unread.iter().for_each(Unread::clear);
+            let (page, id) = (Rc::clone(&socket.page), socket.id);
+            page.queue(
+                Source::Socket(id),
+                Box::new(move || {
+                    // Also if the server has accepted meanwhile.
+                    socket.wire.borrow().iter().for_each(|wire| wire.leave(1001));
+                    let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+                    socket.leave_wire(false, event, true);
+                }),
+            );
+        });
     }
 
     fn leave_wire(self: &Rc<Self>, forgets: bool, event: CloseEvent, has_error: bool) {
@@ -602,7 +618,9 @@ impl Inner {
     }
 
     pub fn queue(&self, task: impl FnOnce() + 'static) {
-        self.page.queue(Source::Socket(self.id), Box::new(task));
+        if !self.is_cut_off.get() {
+            self.page.queue(Source::Socket(self.id), Box::new(task));
+        }
     }
 
     /// Calls those who listen now, each in a callback of its own; not those who have ceased to by then.
