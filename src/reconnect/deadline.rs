@@ -14,19 +14,23 @@ impl Deadline {
         Self { armed_at: now, delay }
     }
 
-    /// How long until it is due. If this is asked whenever something happens, a clock that was set back postpones it by no
-    /// more than its own delay.
-    pub fn remaining(&mut self, now: Duration) -> Duration {
+    /// Returns the deadline, no later than by its delay from now, so that a clock that is set back does not postpone it for long.
+    pub fn as_of(&mut self, now: Duration) -> Self {
         self.armed_at = self.armed_at.min(now);
+        *self
+    }
+
+    /// How long until it is due.
+    pub fn remaining(self, now: Duration) -> Duration {
         self.due_at().saturating_sub(now)
     }
 
     /// How long it has been due. `None` while it is not.
-    pub fn late_by(&self, now: Duration) -> Option<Duration> {
+    pub fn late_by(self, now: Duration) -> Option<Duration> {
         now.checked_sub(self.due_at())
     }
 
-    fn due_at(&self) -> Duration {
+    fn due_at(self) -> Duration {
         self.armed_at.saturating_add(self.delay)
     }
 }

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use super::attempt::attempt;
+use super::deadline::Deadline;
 use super::event::{Action, Event, Signal};
 use super::options::BoxFuture;
 use super::shared::Shared;
@@ -22,13 +22,10 @@ pub(crate) struct Driver {
     /// The places of the driver in the connection's line: for room, and for the end.
     room: Wait,
     end: Wait,
-    /// A timer, and when it is due.
-    timer: Option<(Duration, Timer)>,
+    /// A timer, and what it was set for.
+    timer: Option<(Deadline, Timer)>,
     _wake_ups: WakeUps,
 }
-
-/// A timer is kept if its time is no further than this from the wanted time.
-const SAME: Duration = Duration::from_millis(1);
 
 impl Driver {
     pub fn new(shared: &Rc<Shared>, options: ReconnectOptions, provider: Rc<dyn Provider>) -> Self {
@@ -131,13 +128,12 @@ impl Driver {
     /// Sets the timer for the next look at the clock. Returns whether it has fired.
     fn is_due(&mut self, shared: &Shared, context: &mut Context<'_>) -> bool {
         let now = now();
-        let Some(remaining) = shared.machine.borrow_mut().remaining(now) else {
+        let Some(deadline) = shared.machine.borrow_mut().deadline(now) else {
             self.timer = None;
             return false;
         };
-        let due_at = now.saturating_add(remaining);
-        if self.timer.as_ref().is_none_or(|(set_for, _)| set_for.abs_diff(due_at) > SAME) {
-            self.timer = Some((due_at, Timer::new(remaining)));
+        if self.timer.as_ref().is_none_or(|(set_for, _)| *set_for != deadline) {
+            self.timer = Some((deadline, Timer::new(deadline.remaining(now))));
         }
         let has_fired = self.timer.as_mut().is_some_and(|(_, timer)| Pin::new(timer).poll(context).is_ready());
         if has_fired {

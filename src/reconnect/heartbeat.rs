@@ -154,13 +154,13 @@ impl Pulse {
     /// that has only just been sent is enough, as several events tell of one wake-up.
     pub fn probe(&mut self, now: Duration, flow: Flow) -> Beat {
         let just_sent = self.timing.first_part().saturating_sub(self.timing.timeout / 10);
-        let is_sent = |sent: &mut Waiting| !sent.is_last_part && sent.deadline.remaining(now) > just_sent;
+        let is_sent = |sent: &mut Waiting| !sent.is_last_part && sent.deadline.as_of(now).remaining(now) > just_sent;
         if self.waiting.as_mut().is_some_and(is_sent) { Beat::Nothing } else { self.ping(now, flow, 1) }
     }
 
-    /// How long until the next look.
-    pub fn remaining(&mut self, now: Duration) -> Duration {
-        self.waiting.as_mut().map_or(&mut self.next, |waiting| &mut waiting.deadline).remaining(now)
+    /// Returns when to look next.
+    pub fn deadline(&mut self, now: Duration) -> Deadline {
+        self.waiting.as_mut().map_or(&mut self.next, |waiting| &mut waiting.deadline).as_of(now)
     }
 
     fn ping(&mut self, now: Duration, flow: Flow, pings: u32) -> Beat {

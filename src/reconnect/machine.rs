@@ -100,15 +100,15 @@ impl<M> Machine<M> {
         is_next
     }
 
-    /// Returns how long until the clock must be looked at.
-    pub fn remaining(&mut self, now: Duration) -> Option<Duration> {
+    /// Returns when the clock must be looked at.
+    pub fn deadline(&mut self, now: Duration) -> Option<Deadline> {
         match &mut self.phase {
             Phase::Open { good, pulse, woken, .. } => {
                 // Nothing happens at these times, but the clock may have been set back.
-                [good].into_iter().chain(woken).for_each(|deadline| _ = deadline.remaining(now));
-                pulse.as_mut().map(|pulse| pulse.remaining(now))
+                [good].into_iter().chain(woken).for_each(|deadline| _ = deadline.as_of(now));
+                pulse.as_mut().map(|pulse| pulse.deadline(now))
             }
-            Phase::Waiting { until: deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline.remaining(now)),
+            Phase::Waiting { until: deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline.as_of(now)),
             Phase::New | Phase::Connecting { .. } | Phase::Paused | Phase::Closed => None,
         }
     }
@@ -164,7 +164,7 @@ impl<M> Machine<M> {
             }
             (Signal::Received { is_pong }, phase) => {
                 if let Phase::Open { good, pulse, is_proven, .. } = phase {
-                    *is_proven |= good.remaining(at.now).is_zero();
+                    *is_proven |= good.late_by(at.now).is_some();
                     pulse.iter_mut().for_each(Pulse::received);
                 }
                 if is_pong {
@@ -226,7 +226,7 @@ impl<M> Machine<M> {
 
     fn look(&mut self, at: Moment) {
         // The clock may have been set back.
-        let _ = self.remaining(at.now);
+        let _ = self.deadline(at.now);
         match &mut self.phase {
             Phase::Waiting { until, cause, .. } if until.late_by(at.now).is_some() => {
                 let cause = cause.clone();
@@ -281,7 +281,7 @@ impl<M> Machine<M> {
             }
             Phase::Open { good, is_proven, woken, .. } => {
                 let is_silent = matches!(cause, Cause::Failed(Error::HeartbeatTimeout(_)));
-                let is_good = if is_silent { *is_proven } else { good.remaining(now).is_zero() };
+                let is_good = if is_silent { *is_proven } else { good.late_by(now).is_some() };
                 if is_good {
                     self.retries.reset();
                 }

@@ -16,7 +16,7 @@ fn beats(pulse: &mut Pulse, looks: impl IntoIterator<Item = u64>) -> (Vec<u64>, 
     let mut pings = Vec::new();
     for at in looks {
         let now = START + seconds(at);
-        let _ = pulse.remaining(now);
+        let _ = pulse.deadline(now);
         match pulse.look(now, IDLE) {
             Beat::Nothing => {}
             Beat::Ping => pings.push(at),
@@ -122,7 +122,7 @@ fn a_ping_behind_much_else_has_time_while_that_goes_out() {
     let flow = |unsent| Flow { handed: 1000, unsent };
     let mut look = |at, unsent| {
         let now = START + seconds(at);
-        let _ = pulse.remaining(now);
+        let _ = pulse.deadline(now);
         pulse.look(now, flow(unsent))
     };
     assert_eq!(look(25, 900), Beat::Ping);
@@ -151,7 +151,7 @@ fn bytes_that_follow_the_ping_do_not_extend_its_timeout() {
         let pulse = &mut pulse();
         let look = |pulse: &mut Pulse, at, handed, unsent| {
             let now = START + seconds(at);
-            let _ = pulse.remaining(now);
+            let _ = pulse.deadline(now);
             pulse.look(now, Flow { handed, unsent })
         };
         assert_eq!(look(pulse, 25, 1000, unsent), Beat::Ping);
@@ -167,5 +167,5 @@ fn bytes_that_follow_the_ping_do_not_extend_its_timeout() {
 fn half_of_a_short_timeout_is_its_last_part() {
     let pulse = &mut Pulse::new(Timing { timeout: seconds(1), ..TIMING }, START);
     assert_eq!(beats(pulse, [25]), (vec![25], None));
-    assert_eq!(pulse.remaining(START + seconds(25)), ms(500));
+    assert_eq!(pulse.deadline(START + seconds(25)).remaining(START + seconds(25)), ms(500));
 }

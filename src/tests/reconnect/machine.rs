@@ -176,7 +176,7 @@ fn a_peer_that_never_answers_makes_no_good_connection() {
         while test.machine.is_open() {
             let _ = test.after(ms(100));
         }
-        let remaining = test.machine.remaining(test.now);
+        let remaining = test.machine.deadline(test.now).map(|deadline| deadline.remaining(test.now));
         assert_eq!(remaining, Some(ms(expected)), "{received_after:?}");
     }
 }
@@ -189,7 +189,7 @@ fn it_gives_up_when_the_budget_is_spent() {
     let cause = Cause::Failed(Error::Attempt("no".into()));
     let closed = Action::Tell(State::Closed { cause: cause.clone() });
     assert_eq!(test.signal(failed()), [Action::Disconnect, closed, Action::End(cause, None)]);
-    assert_eq!(test.machine.remaining(test.now), None);
+    assert_eq!(test.machine.deadline(test.now), None);
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn a_connection_that_ends_within_a_second_of_a_wake_up_comes_back_at_once() {
     let _ = test.signal(Signal::Opened);
     let _ = test.handle(Event::WakeUp);
     test.now -= seconds(3600);
-    let _ = test.machine.remaining(test.now);
+    let _ = test.machine.deadline(test.now);
     test.now += seconds(2);
     assert_eq!(test.delay(ended(1006)), seconds(30));
 }
@@ -434,7 +434,7 @@ fn paused_it_waits_for_the_caller() {
     assert_eq!(test.command(Command::Pause), [Action::Close, Action::Tell(State::Closing)]);
     assert_eq!(tells(test.signal(ended(1005))), [State::Paused]);
     assert!(test.handle(Event::WakeUp).is_empty());
-    assert_eq!(test.machine.remaining(test.now), None);
+    assert_eq!(test.machine.deadline(test.now), None);
     assert_eq!(tells(test.command(Command::Resume)), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
 }
 

@@ -661,7 +661,6 @@ fn a_page_that_was_frozen_keeps_its_connection() {
     }
 }
 
-// As behind a proxy with an idle timeout.
 // The page hears that it is back before it hears that its connections have ended.
 #[test]
 fn a_connection_that_a_frozen_page_has_lost_comes_back_at_once() {
@@ -684,6 +683,34 @@ fn a_connection_that_a_frozen_page_has_lost_comes_back_at_once() {
     }
 }
 
+// A timer that was set for the same time by the clock fires too late.
+#[test]
+fn a_wait_that_a_wake_up_shortens_ends_in_time_though_the_clock_was_set() {
+    let run = |ahead: i64| {
+        let (page, _server) = page();
+        page.run(async {
+            let options = ReconnectOptions::new().backoff(Backoff::new().floor(seconds(1)));
+            let feed = Reconnecting::new(options, async || Err::<&str, _>("no".into()));
+            let mut states = feed.states();
+            waiting(&mut states).await;
+            page.sleep(ms(100)).await;
+            page.set_clock(ahead);
+            page.come_online();
+            let seen = until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
+            let Some(State::Waiting { delay, .. }) = seen.last() else { unreachable!() };
+            let told_at = page.elapsed();
+            until(&mut states, |state| matches!(state, State::Connecting { .. })).await;
+            (*delay, page.elapsed() - told_at)
+        })
+    };
+    let (delay, _) = run(0);
+    let ahead = (ms(900) - delay).as_millis() as i64;
+    for (delay, waited) in (ahead - 2..ahead + 3).map(run) {
+        assert!(waited < delay + ms(5), "{waited:?} instead of {delay:?}");
+    }
+}
+
+// As behind a proxy with an idle timeout.
 #[test]
 fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
     for sends in [true, false] {

@@ -261,12 +261,16 @@ impl World {
     /// Lets time pass, looking at the clock whenever something is due.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(remaining) = self.machine.remaining(self.now).filter(|remaining| self.now + *remaining <= end) {
+        while let Some(remaining) = self.remaining().filter(|remaining| self.now + *remaining <= end) {
             self.now += remaining.max(ms(1));
             self.handle(Event::Tick);
         }
         self.now = self.now.max(end);
         self.handle(Event::Tick);
+    }
+
+    fn remaining(&mut self) -> Option<Duration> {
+        Some(self.machine.deadline(self.now)?.remaining(self.now))
     }
 
     /// Lets time pass during which nothing runs.
@@ -381,9 +385,9 @@ impl World {
         assert!(those_confirmed.iter().all(|message| self.received.contains(message)), "confirmed, but not received");
         self.check_received();
         if self.is_ended {
-            assert_eq!(self.machine.remaining(self.now), None, "something is armed");
+            assert_eq!(self.remaining(), None, "something is armed");
             assert!(self.attempt.is_none() && self.connection.is_none(), "something is left");
-        } else if let Some(remaining) = self.machine.remaining(self.now) {
+        } else if let Some(remaining) = self.remaining() {
             assert!(remaining <= ms(CAP + RETRY_AFTER), "{remaining:?}");
         }
     }
