@@ -248,7 +248,7 @@ pub async fn connect(
         Ok(stream) => return Some(stream),
         Err(error) => error,
     };
-    let is_cut = account.conversation.is_broken.get() || account.world.was_offline.get();
+    let is_cut = account.conversation.is_broken.get() || account.world.was_offline.get() || account.world.was_cut.get();
     let is_failed = matches!(peer.answer, Answer::Refuse) || is_cut;
     let is_expected = match error {
         // Firefox itself gives up a peer that does not answer, after the 20 seconds that are our default, too.

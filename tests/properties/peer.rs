@@ -12,7 +12,7 @@ use wasm_websocket::Message;
 use wasm_websocket::testing::{Handshake, Network, Peer};
 
 use crate::dialect::{Dialect, part};
-use crate::plan::{Letter, Line, delay, milliseconds, peer_code};
+use crate::plan::{Letter, Line, delay, milliseconds, peer_code, time};
 use crate::seeds::note;
 use crate::world::World;
 
@@ -41,11 +41,14 @@ pub enum Answer {
 pub enum Step {
     #[proptest(weight = 4)]
     Send(Letter),
+    #[proptest(weight = 2)]
     Flood(#[proptest(strategy = "1..400_u32")] u32),
     /// Receives so many messages, for no more than so many milliseconds.
     #[proptest(weight = 2)]
     Receive(#[proptest(strategy = "1..8_u8")] u8, #[proptest(strategy = "delay()")] u32),
     Pass(#[proptest(strategy = "delay()")] u32),
+    /// Receives for so many milliseconds.
+    Linger(#[proptest(strategy = "time()")] u32),
     Stall(#[proptest(strategy = "delay()")] u32),
     Network(Line),
 }
@@ -56,6 +59,9 @@ pub enum Then {
     /// It receives until the page closes.
     #[proptest(weight = 6)]
     Receive,
+    /// The same over a slow network.
+    #[proptest(weight = 2)]
+    ReceiveSlowly(#[proptest(strategy = "Line::slow()")] Line),
     /// It closes, with a code or without, and receives what comes before the answer, or nothing.
     #[proptest(weight = 4)]
     Close(#[proptest(strategy = "peer_code()")] Option<u16>, bool),
@@ -92,7 +98,7 @@ pub struct Conversation {
     /// The code with which it has begun to close: 1005 if it gave none.
     pub close: Cell<Option<u16>>,
     /// It has broken the connection off, or the network has.
-    pub is_broken: Cell<bool>,
+    pub is_broken: Rc<Cell<bool>>,
     /// When it has begun to close.
     pub closed_at: Cell<Option<Duration>>,
     /// It did not read for a while, or for ever.
@@ -121,6 +127,7 @@ impl Conversation {
         world.page.serve(url, async move |handshake| {
             let Some(world) = weak.upgrade() else { return };
             let (conversation, plan) = open(handshake.url());
+            world.are_broken.borrow_mut().push(Rc::clone(&conversation.is_broken));
             conversation.take_part(world, handshake, &plan).await;
         });
     }
@@ -128,6 +135,7 @@ impl Conversation {
     /// Takes part in it, as the server of a page that makes one connection.
     pub fn serve(self: Rc<Self>, world: &Rc<World>, url: &str, plan: &PeerPlan) {
         let (weak, plan) = (Rc::downgrade(world), plan.clone());
+        world.are_broken.borrow_mut().push(Rc::clone(&self.is_broken));
         world.page.serve(url, async move |handshake| {
             let Some(world) = weak.upgrade() else { return };
             self.take_part(world, handshake, &plan).await;
@@ -168,7 +176,9 @@ impl Conversation {
         }
         note(&world.page, || format!("peer: {:?}", plan.then));
         match plan.then {
-            Then::Receive => peer.set_network(Network::default()),
+            // A browser gives up what takes longer than a minute after the page has closed or left.
+            Then::ReceiveSlowly(line) if self.is_attentive => peer.set_network(line.into()),
+            Then::Receive | Then::ReceiveSlowly(_) => peer.set_network(Network::default()),
             Then::Close(code, reads) => {
                 peer.set_network(Network::default());
                 self.close.set(Some(code.unwrap_or(1005)));
@@ -214,6 +224,7 @@ impl Conversation {
         match step {
             Step::Send(letter) => self.send(peer, letter),
             Step::Flood(messages) => (0..messages).for_each(|_| self.send(peer, Letter::SMALLEST)),
+            Step::Linger(time) => self.receive_for(world, peer, u32::MAX, time).await,
             Step::Receive(_, time) | Step::Pass(time) if self.is_attentive => {
                 self.receive_for(world, peer, u32::MAX, time).await;
             }
@@ -260,6 +271,8 @@ impl Conversation {
         self.received_at.set(world.page.elapsed());
         if self.is_attentive && message.as_text() == Some(PING) {
             peer.send(PONG);
+            world.pings.set(world.pings.get() + 1);
+            world.changed();
             return true;
         }
         self.received.borrow_mut().push(message);

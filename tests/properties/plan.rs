@@ -15,6 +15,11 @@ pub fn delay() -> impl Strategy<Value = u32> {
     prop_oneof![4 => 0..3_u32, 4 => 0..80_u32, 1 => 0..3000_u32]
 }
 
+/// Milliseconds for which something goes on: mostly short, and sometimes longer than any timeout.
+pub fn time() -> impl Strategy<Value = u32> {
+    prop_oneof![6 => delay(), 1 => 0..40_000_u32]
+}
+
 /// A time limit for something that waits, mostly none.
 pub fn limit() -> impl Strategy<Value = Option<u32>> {
     prop_oneof![5 => Just(None), 1 => Just(Some(0)), 1 => delay().prop_map(Some)]
@@ -68,6 +73,13 @@ pub struct Line {
     window: u64,
 }
 
+impl Line {
+    /// A network that takes seconds for an upload.
+    pub fn slow() -> impl Strategy<Value = Self> {
+        (20_000..60_000_u64).prop_map(|bandwidth| Self { bandwidth, delay: 5, window: 8192 })
+    }
+}
+
 impl From<Line> for Network {
     fn from(Line { bandwidth, delay, window }: Line) -> Self {
         Self { bandwidth, delay: milliseconds(delay), window }
@@ -114,7 +126,7 @@ pub struct OptionsPlan {
     #[proptest(strategy = "overflow()")]
     pub overflow: Overflow,
     /// None for the default, else bytes and messages.
-    #[proptest(strategy = "prop_oneof![2 => Just(None), 1 => (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
+    #[proptest(strategy = "prop_oneof![Just(None), (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
     receive_limit: Option<(u64, usize)>,
     are_blobs: bool,
     /// Whether the connection is by streams, where the page has them.

@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest_derive::Arbitrary;
 use wasm_websocket::testing::{Network, Page};
 
-use crate::plan::{Browser, Line, delay, milliseconds};
+use crate::plan::{Browser, Line, delay, milliseconds, time};
 use crate::seeds::note;
 
 /// What the page and its network are like, and what happens to them.
@@ -31,7 +31,11 @@ pub enum Happening {
     Hide,
     Show,
     /// For so many milliseconds.
-    Freeze(#[proptest(strategy = "delay()")] u32),
+    Freeze(#[proptest(strategy = "time()")] u32),
+    /// The page is frozen for so many milliseconds as soon as the peer has received a ping, if there are any.
+    FreezeWhenPinged(#[proptest(strategy = "1000..14_000_u32")] u32),
+    /// The page is frozen for so many milliseconds, and comes back without its connections.
+    Lose(#[proptest(strategy = "time()")] u32),
     /// There is no network for so many milliseconds.
     Offline(#[proptest(strategy = "delay()")] u32),
     Online,
@@ -54,8 +58,17 @@ pub struct World {
     disturbed_at: Cell<Option<Duration>>,
     /// How often the page was told that it could have a network again.
     pub wake_ups: Cell<u64>,
+    /// When the page was told that last.
+    pub woken_at: Cell<Option<Duration>>,
     pub was_offline: Cell<bool>,
+    /// The page has lost its connections.
+    pub was_cut: Cell<bool>,
+    /// To be set when the page loses its connections: whether each of them is broken.
+    pub are_broken: RefCell<Vec<Rc<Cell<bool>>>>,
     pub clock_was_set: Cell<bool>,
+    /// Whether a heartbeat pings, and how often a peer has received that.
+    pub has_pings: Cell<bool>,
+    pub pings: Cell<u64>,
     /// The memory limit in bytes: a larger message is [`OutOfMemory`](wasm_websocket::Error::OutOfMemory).
     pub memory: Cell<u64>,
     running: Cell<usize>,
@@ -66,7 +79,9 @@ pub struct World {
 }
 
 /// More milliseconds than anything takes that goes on, when nothing more happens to the page.
-const PATIENCE: u32 = 120_000;
+const PATIENCE: u32 = 400_000;
+/// The longest interval of a heartbeat, in milliseconds.
+pub const LONGEST_INTERVAL: u32 = 30_000;
 
 impl World {
     /// Runs a program in the page of a plan.
@@ -80,8 +95,13 @@ impl World {
             disturbances: Cell::default(),
             disturbed_at: Cell::default(),
             wake_ups: Cell::default(),
+            woken_at: Cell::default(),
             was_offline: Cell::default(),
+            was_cut: Cell::default(),
+            are_broken: RefCell::default(),
             clock_was_set: Cell::default(),
+            has_pings: Cell::default(),
+            pings: Cell::default(),
             memory: Cell::new(u64::MAX),
             running: Cell::default(),
             waiting: RefCell::default(),
@@ -105,23 +125,42 @@ impl World {
                 Happening::Hide => self.set_hidden(true),
                 Happening::Show => self.set_hidden(false),
                 Happening::Freeze(time) => {
-                    self.is_disturbed();
-                    self.is_frozen.set(true);
-                    page.freeze();
-                    page.sleep(milliseconds(time)).await;
+                    self.freeze(time).await;
                     page.resume();
-                    self.is_frozen.set(false);
-                    self.disturbed_at.set(Some(page.elapsed()));
-                    self.changed();
+                    self.thaws();
+                }
+                Happening::FreezeWhenPinged(time) if self.has_pings.get() => {
+                    let pings = self.pings.get();
+                    self.within(Some(LONGEST_INTERVAL), self.until(|| self.pings.get() > pings)).await;
+                    self.freeze(time).await;
+                    page.resume();
+                    self.thaws();
+                }
+                Happening::FreezeWhenPinged(_) => {}
+                Happening::Lose(time) => {
+                    self.freeze(time).await;
+                    self.was_cut.set(true);
+                    self.are_broken.borrow().iter().for_each(|is_broken| is_broken.set(true));
+                    page.resume_without_connections();
+                    self.is_hidden.set(false);
+                    self.wakes();
+                    self.thaws();
                 }
                 Happening::Offline(time) => {
                     self.was_offline.set(true);
                     page.go_offline();
                     page.sleep(milliseconds(time)).await;
                     page.come_online();
+                    self.wakes();
                 }
-                Happening::Online => page.come_online(),
-                Happening::Restore => page.restore(),
+                Happening::Online => {
+                    page.come_online();
+                    self.wakes();
+                }
+                Happening::Restore => {
+                    page.restore();
+                    self.wakes();
+                }
                 Happening::Network(line) => page.set_network(line.into()),
                 Happening::SetClock(offset) => {
                     self.is_disturbed();
@@ -137,12 +176,31 @@ impl World {
         self.changed();
     }
 
+    async fn freeze(&self, time: u32) {
+        self.is_disturbed();
+        self.is_frozen.set(true);
+        self.page.freeze();
+        self.page.sleep(milliseconds(time)).await;
+    }
+
+    fn thaws(&self) {
+        self.is_frozen.set(false);
+        self.disturbed_at.set(Some(self.page.elapsed()));
+        self.changed();
+    }
+
+    /// The page is told that it could have a network again.
+    fn wakes(&self) {
+        self.woken_at.set(Some(self.page.elapsed()));
+    }
+
     fn set_hidden(&self, hidden: bool) {
         if hidden && !self.is_hidden.get() {
             self.is_disturbed();
         }
         if !hidden && self.is_hidden.get() {
             self.disturbed_at.set(Some(self.page.elapsed()));
+            self.wakes();
         }
         self.is_hidden.set(hidden);
         if hidden { self.page.hide() } else { self.page.show() }

@@ -16,6 +16,8 @@ pub struct Book {
     options: ReconnectPlan,
     /// The messages that were taken, in that order, with the numbers that the crate gave them, if it told.
     taken: RefCell<Vec<(u32, Option<u64>)>>,
+    /// Their lengths, in the same order.
+    lens: RefCell<Vec<u64>>,
     last_id: Cell<u32>,
     rejected: Cell<u64>,
     confirmed: Cell<u64>,
@@ -39,6 +41,7 @@ impl Book {
         Self {
             options: *options,
             taken: RefCell::default(),
+            lens: RefCell::default(),
             last_id: Cell::default(),
             rejected: Cell::default(),
             confirmed: Cell::default(),
@@ -60,11 +63,12 @@ impl Book {
     }
 
     /// A message was handed over or queued: to be called in the same step, so that the order is right.
-    pub fn took(&self, id: u32, number: Option<u64>) {
+    pub fn took(&self, id: u32, number: Option<u64>, len: u32) {
         let mut taken = self.taken.borrow_mut();
         let last = taken.iter().rev().find_map(|(_, number)| *number);
         assert!(number.is_none_or(|number| Some(number) > last), "number {number:?} comes after {last:?}");
         taken.push((id, number));
+        self.lens.borrow_mut().push(len.into());
     }
 
     pub fn rejected(&self) {
@@ -80,7 +84,7 @@ impl Book {
     pub fn took_in_doubt(&self, in_doubt: &InDoubt) {
         let kept = in_doubt.messages.len() as u64;
         assert!(kept <= in_doubt.count, "{kept} messages are given back, of {} in doubt", in_doubt.count);
-        if self.options.unconfirmed == (u64::MAX, usize::MAX) {
+        if self.are_all_kept() {
             assert_eq!(kept, in_doubt.count, "all messages are kept, but not all are given back");
         }
         self.is_more_in_doubt.set(self.is_more_in_doubt.get() || kept < in_doubt.count);
@@ -94,6 +98,14 @@ impl Book {
             last = *number;
             self.in_doubt.borrow_mut().insert(id);
         }
+    }
+
+    /// Whether all messages that may be in doubt fit into what is kept.
+    fn are_all_kept(&self) -> bool {
+        let (taken, lens, gone) = (self.taken.borrow(), self.lens.borrow(), self.in_doubt.borrow());
+        let rest = taken.iter().zip(&*lens).filter(|((id, _), _)| !gone.contains(id));
+        let (messages, bytes) = rest.fold((0, 0_u64), |(messages, bytes), (_, len)| (messages + 1, bytes + len));
+        bytes <= self.options.unconfirmed.0 && messages <= self.options.unconfirmed.1
     }
 
     /// The number of the last message that the peer of a connection has received, if the crate told it.
@@ -152,6 +164,7 @@ impl Book {
     pub fn check_fates(&self, counts: &Counts) {
         self.check_counts(counts);
         assert_eq!((counts.queued, counts.unconfirmed), (0, 0), "it is over, and {counts:?}");
+        self.check_kept();
         if self.is_more_in_doubt.get() {
             return;
         }
@@ -163,6 +176,24 @@ impl Book {
         assert_eq!(confirmed, counts.confirmed, "of those that are not in doubt, so many were received: {rest:?}");
         if self.options.when_full != WhenFull::DropOldest {
             assert_eq!(counts.dropped, 0);
+        }
+    }
+
+    /// Checks that each message was received, or taken back, or was too large to be kept, or too old.
+    fn check_kept(&self) {
+        if self.options.when_full == WhenFull::DropOldest {
+            return;
+        }
+        let (most_bytes, most_messages) = self.options.unconfirmed;
+        let (mut bytes, mut messages) = (0, 0);
+        let (received, taken_back) = (self.received(), self.taken_back.borrow());
+        for ((id, _), len) in self.taken.borrow().iter().zip(&*self.lens.borrow()).rev() {
+            let is_kept = *len <= most_bytes;
+            (bytes, messages) = (bytes + if is_kept { *len } else { 0 }, messages + 1);
+            let is_known = [&received, &taken_back, &*self.in_doubt.borrow(), &*self.thrown.borrow()];
+            let has_room = is_kept && bytes <= most_bytes && messages <= most_messages;
+            let is_known = is_known.iter().any(|known| known.contains(id));
+            assert!(is_known || !has_room, "{id} was neither received nor given back, though it could be kept");
         }
     }
 

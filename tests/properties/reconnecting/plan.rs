@@ -10,7 +10,7 @@ use wasm_websocket::reconnect::{AfterClose, Backoff, WhenFull, WhenLost};
 
 use crate::peer::PeerPlan;
 use crate::plan::{Letter, OptionsPlan, delay, limit, milliseconds, page_code};
-use crate::world::WorldPlan;
+use crate::world::{LONGEST_INTERVAL, WorldPlan};
 
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
@@ -20,7 +20,7 @@ pub struct Plan {
     /// What the provider does, for each attempt.
     #[proptest(strategy = "vec(any::<Provide>(), 0..4)")]
     pub provider: Vec<Provide>,
-    #[proptest(strategy = "vec(any::<Prepare>(), 0..4)")]
+    #[proptest(strategy = "vec(any::<Prepare>(), 0..5)")]
     pub preambles: Vec<Prepare>,
     /// The peers of the first connections. Those of all others accept and receive.
     #[proptest(strategy = "vec(any::<PeerPlan>(), 0..4)")]
@@ -32,6 +32,9 @@ pub struct Plan {
     pub senders: Vec<Vec<Step>>,
     #[proptest(strategy = "vec(any::<Read>(), 0..4)")]
     pub reader: Vec<Read>,
+    /// Nothing is read before the preambles of so many connections are done.
+    #[proptest(strategy = "prop_oneof![2 => Just(0), 1 => 1..4_usize]")]
+    pub read_after: usize,
     pub finally: Finally,
 }
 
@@ -48,7 +51,7 @@ pub struct ReconnectPlan {
     pub when_lost: WhenLost,
     pub backoff: BackoffPlan,
     /// The interval and the timeout of a heartbeat, in milliseconds.
-    #[proptest(strategy = "prop_oneof![Just(None), (500..30_000_u32, 2000..10_000_u32).prop_map(Some)]")]
+    #[proptest(strategy = "heartbeat()")]
     pub heartbeat: Option<(u32, u32)>,
     pub after_close: After,
 }
@@ -64,6 +67,14 @@ pub struct BackoffPlan {
     pub floor: u32,
     #[proptest(strategy = "prop_oneof![3 => Just(None), 1 => (1..6_u32).prop_map(Some)]")]
     pub max_attempts: Option<u32>,
+}
+
+fn heartbeat() -> impl Strategy<Value = Option<(u32, u32)>> {
+    prop_oneof![
+        2 => Just(None),
+        1 => (500..LONGEST_INTERVAL, 2000..10_000_u32).prop_map(Some),
+        1 => (500..3000_u32, 2000..4000_u32).prop_map(Some),
+    ]
 }
 
 impl From<BackoffPlan> for Backoff {
@@ -116,13 +127,20 @@ pub enum Provide {
 /// What the preamble of a connection does.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Prepare {
-    #[proptest(weight = 4)]
+    #[proptest(weight = 2)]
     Nothing,
     #[proptest(weight = 2)]
     Send(Letter),
-    /// Receives a number of messages, with a timeout.
+    /// Sends so many bytes.
     #[proptest(weight = 2)]
-    Receive(#[proptest(strategy = "1..8_u8")] u8, #[proptest(strategy = "delay()")] u32),
+    Upload(#[proptest(strategy = "40_000..400_000_u32")] u32),
+    /// Receives a number of messages, with a timeout for each, after so many milliseconds.
+    #[proptest(weight = 4)]
+    Receive(
+        #[proptest(strategy = "prop_oneof![delay(), 20..3000_u32]")] u32,
+        #[proptest(strategy = "1..40_u8")] u8,
+        #[proptest(strategy = "delay()")] u32,
+    ),
     Pause(#[proptest(strategy = "delay()")] u32),
     Fail,
     Hang,

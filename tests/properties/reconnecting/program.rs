@@ -187,7 +187,9 @@ impl Sender {
                 }
                 Step::Resume => {
                     story.commands();
+                    let sockets = world.page.sockets();
                     self.sender.resume();
+                    assert_eq!(world.page.sockets(), sockets, "resuming touches a connection");
                 }
                 Step::Confirm => self.confirm(),
                 Step::TakeInDoubt => book.took_in_doubt(&self.sender.take_in_doubt()),
@@ -206,7 +208,7 @@ impl Sender {
     fn try_send(&self, letter: Letter) {
         let (id, message) = self.message(letter);
         match self.sender.try_send(message) {
-            Ok(number) => self.setup.book.took(id, Some(number)),
+            Ok(number) => self.setup.book.took(id, Some(number), letter.len),
             Err(unsent) => {
                 self.setup.book.rejected();
                 self.is_full(&unsent.error);
@@ -227,7 +229,7 @@ impl Sender {
                 let (id, message) = self.message(letter);
                 let _place = Place::new(&self.setup.waiting);
                 match self.sender.send(message).await {
-                    Ok(number) => self.setup.book.took(id, Some(number)),
+                    Ok(number) => self.setup.book.took(id, Some(number), letter.len),
                     Err(unsent) => {
                         self.setup.book.rejected();
                         return Err(unsent.error);
@@ -241,7 +243,7 @@ impl Sender {
                 self.place = None;
                 ready?;
                 match Pin::new(&mut self.sender).start_send(message) {
-                    Ok(()) => self.setup.book.took(id, None),
+                    Ok(()) => self.setup.book.took(id, None, letter.len),
                     Err(error) => {
                         self.setup.book.rejected();
                         return Err(error);
@@ -297,6 +299,8 @@ impl Sender {
 
 async fn read_all(setup: &Setup, mut feed: Reconnecting, steps: Vec<Read>) {
     let world = &setup.world;
+    let is_prepared = || setup.prepared.get() >= setup.plan.read_after;
+    world.within(Some(20_000), world.until_end(world.until(is_prepared))).await;
     for step in steps {
         match step {
             Read::Next(messages, limit) => {

@@ -21,8 +21,20 @@ pub struct Reading {
     taken: RefCell<BTreeMap<u32, (u32, u32)>>,
     /// The messages that were received in this turn of the event loop.
     at_once: Cell<(u64, usize)>,
+    prepared: Cell<Prepared>,
     last_error: RefCell<Option<Error>>,
     is_over: Cell<bool>,
+}
+
+/// What the last preamble has received.
+#[derive(Clone, Copy, Default)]
+struct Prepared {
+    connection: u32,
+    /// In this turn of the event loop, and in any.
+    at_once: (u64, usize),
+    most_at_once: usize,
+    /// The messages of earlier connections that the stream gave since.
+    behind: usize,
 }
 
 impl Reading {
@@ -34,6 +46,7 @@ impl Reading {
             last: Cell::default(),
             taken: RefCell::default(),
             at_once: Cell::default(),
+            prepared: Cell::default(),
             last_error: RefCell::default(),
             is_over: Cell::default(),
         }
@@ -46,6 +59,14 @@ impl Reading {
     /// The stream gave a message. A Blob must have been read before.
     pub fn received(&self, message: &Message) {
         let number = self.receives(message);
+        let mut prepared = self.prepared.get();
+        if number / EACH < prepared.connection && prepared.most_at_once > 0 {
+            prepared.behind += 1;
+            self.prepared.set(prepared);
+            // A preamble can always receive one.
+            let queued = prepared.most_at_once - 1 + prepared.behind;
+            self.is_in_bounds(queued, "were queued for a preamble and for the stream");
+        }
         if let Some(last) = self.last.replace(Some(number)) {
             assert!(number > last, "message {number} is received after {last}");
         }
@@ -74,11 +95,26 @@ impl Reading {
 
     /// So many messages wait at the most: no more can be taken in one turn of the event loop, which this is the number of.
     pub fn is_limited(&self, turn: u64) {
-        let (last, count) = self.at_once.get();
-        let count = if last == turn { count + 1 } else { 1 };
-        self.at_once.set((turn, count));
+        self.at_once.set(counted(self.at_once.get(), turn));
+        self.is_in_bounds(self.at_once.get().1, "were queued");
+    }
+
+    /// The preamble of a connection received a message. What it receives in one turn of the event loop was queued, and so was
+    /// what the stream gives later of earlier connections.
+    pub fn is_prepared_with(&self, connection: u32, turn: u64) {
+        let mut prepared = self.prepared.get();
+        if prepared.connection != connection {
+            prepared = Prepared { connection, ..Prepared::default() };
+        }
+        prepared.at_once = counted(prepared.at_once, turn);
+        prepared.most_at_once = prepared.most_at_once.max(prepared.at_once.1);
+        self.prepared.set(prepared);
+        self.is_in_bounds(prepared.most_at_once, "were queued for a preamble");
+    }
+
+    fn is_in_bounds(&self, count: usize, what: &str) {
         let is_in_bounds = self.overflow == Overflow::Unbounded || count <= self.most.max(1);
-        assert!(is_in_bounds, "{count} messages waited, and {} may", self.most);
+        assert!(is_in_bounds, "{count} messages {what}, and {} may be", self.most);
     }
 
     pub fn failed(&self, error: Error) {
@@ -117,4 +153,9 @@ impl Reading {
         assert!(taken + dropped >= sum(closed), "{taken} were received and {dropped} dropped, of more that arrived");
         assert!(taken + dropped <= sum(&all), "{taken} were received and {dropped} dropped, of less that were sent");
     }
+}
+
+/// Counts what happens in one turn of the event loop.
+fn counted((last, count): (u64, usize), turn: u64) -> (u64, usize) {
+    (turn, if last == turn { count + 1 } else { 1 })
 }

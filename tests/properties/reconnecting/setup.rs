@@ -13,7 +13,7 @@ use super::reading::Reading;
 use super::story::Story;
 use crate::dialect::{Dialect, read};
 use crate::peer::{Conversation, PING, PONG, PeerPlan};
-use crate::plan::milliseconds;
+use crate::plan::{Kind, Letter, milliseconds};
 use crate::seeds::note;
 use crate::world::World;
 
@@ -32,6 +32,8 @@ pub struct Setup {
     /// How many attempts are still to fail.
     failures: Cell<u32>,
     opened: Cell<usize>,
+    /// How many preambles are done.
+    pub prepared: Cell<usize>,
     /// How many wait for room, or have a sink that did and keeps its place.
     pub waiting: Rc<Cell<usize>>,
     last_preamble_id: Cell<u32>,
@@ -52,11 +54,13 @@ impl Setup {
             last_turn: Cell::default(),
             failures: Cell::default(),
             opened: Cell::default(),
+            prepared: Cell::default(),
             waiting: Rc::default(),
             last_preamble_id: Cell::new(PREAMBLE),
             provided,
         });
         setup.serve();
+        world.has_pings.set(plan.options.heartbeat.is_some());
         if plan.throws {
             let book = Rc::clone(&setup.book);
             world.page.throw_on_send(move |message| {
@@ -126,6 +130,8 @@ impl Setup {
         let provide = self.provided.borrow_mut().pop().unwrap_or(Provide::Url);
         note(page, || format!("page: {provide:?}"));
         match provide {
+            // A network of this world may refuse at once, however often. Others take some time.
+            Provide::Url if attempt > 1000 => self.world.pause(1).await,
             Provide::Url => {}
             Provide::Late(delay) => self.world.pause(delay).await,
             Provide::Fail => return Err("no URL".into()),
@@ -151,15 +157,16 @@ impl Setup {
         note(page, || format!("page: connection {connection} is open: {prepare:?}"));
         match prepare {
             Prepare::Nothing => {}
-            Prepare::Send(letter) => {
-                self.last_preamble_id.set(self.last_preamble_id.get() + 1);
-                stream.send(Dialect::Plain.message(self.last_preamble_id.get(), letter)).await?;
-            }
-            Prepare::Receive(messages, limit) => {
+            Prepare::Send(letter) => self.send(stream, letter).await?,
+            Prepare::Upload(len) => self.send(stream, Letter { len, kind: Kind::Binary }).await?,
+            Prepare::Receive(delay, messages, limit) => {
+                self.world.pause(delay).await;
                 for _ in 0..messages {
                     // What it drops while it reads a Blob is lost with it.
                     let Some(Some(message)) = self.world.within(Some(limit), stream.next()).await else { break };
-                    self.reading.receives(&read(message?).await);
+                    let message = message?;
+                    self.reading.is_prepared_with(connection, page.turns());
+                    self.reading.receives(&read(message).await);
                 }
             }
             Prepare::Pause(delay) => self.world.pause(delay).await,
@@ -180,7 +187,14 @@ impl Setup {
             }
         }
         self.story.is_prepared(connection);
+        self.prepared.set(self.prepared.get() + 1);
+        self.world.changed();
         Ok(())
+    }
+
+    async fn send(&self, stream: &mut WebSocketStream, letter: Letter) -> Result<(), AttemptError> {
+        self.last_preamble_id.set(self.last_preamble_id.get() + 1);
+        Ok(stream.send(Dialect::Plain.message(self.last_preamble_id.get(), letter)).await?)
     }
 
     /// Whether the peer of the last connection has received everything that was sent on it.

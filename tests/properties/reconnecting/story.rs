@@ -45,6 +45,9 @@ struct Told {
 /// A connection that was open for so long is a good one, give or take what timers do.
 const GOOD: Duration = Duration::from_secs(10);
 const SLACK: Duration = Duration::from_millis(100);
+/// A connection that is lost within this time after a wake-up comes back within the other.
+const WAKING: Duration = Duration::from_secs(1);
+const SPREAD: Duration = Duration::from_millis(500);
 
 impl Story {
     pub fn new(world: &Rc<World>, plan: &Rc<Plan>, book: &Rc<Book>) -> Self {
@@ -154,7 +157,7 @@ impl Story {
                 self.closed.borrow_mut().extend(self.live.get());
             }
             (Some(State::Open), Cause::Failed(Error::HeartbeatTimeout(_))) => self.is_dead(),
-            (Some(State::Connecting { .. }), Cause::Failed(Error::ConnectTimeout { .. } | Error::Attempt(_))) => {
+            (Some(State::Connecting { .. }), _) => {
                 let closed_at =
                     self.preparing.get().and_then(|preparing| self.book.conversation(preparing).closed_at.get());
                 let is_heard = closed_at.is_some_and(|at| page.elapsed() > at + Duration::from_secs(2));
@@ -202,9 +205,21 @@ impl Story {
         let longest = if self.next.get().is_some() { doubled } else { Duration::MAX };
         let longest = longest.min(milliseconds(plan.cap)).max(milliseconds(plan.floor)) + more;
         assert!(delay <= longest, "the delay of {delay:?} is more than {longest:?}");
+        assert!(
+            !self.is_wakened(last) || delay <= SPREAD + more,
+            "the wake-up is just over, and the delay is {delay:?}"
+        );
         let shortest = milliseconds(plan.floor) + more;
         let is_woken = self.world.wake_ups.get() > 0;
         assert!(is_woken || delay >= shortest, "the delay of {delay:?} is less than {shortest:?}");
+    }
+
+    /// Whether the connection was open when the page was told that it could have a network again, within the last second.
+    fn is_wakened(&self, last: &Told) -> bool {
+        let Some(woken_at) = self.world.woken_at.get() else { return false };
+        let ago = self.world.page.elapsed() - woken_at;
+        let is_open = matches!(last.state, Some(State::Open)) && last.at + SLACK < woken_at;
+        is_open && (Duration::from_millis(1)..WAKING - SLACK).contains(&ago) && !self.world.clock_was_set.get()
     }
 
     /// It is over for good: for a reason.
