@@ -11,7 +11,6 @@ use super::event::{Begin, Signal};
 use super::shared::Shared;
 use super::target::Provider;
 use crate::sys::Timer;
-use crate::types::error::milliseconds;
 use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, Target, WebSocketStream};
 
 /// The attempt that has opened a connection: the second argument of [`on_open`](ReconnectOptions::on_open).
@@ -93,7 +92,7 @@ pub(crate) async fn attempt(
     begin: Begin,
     shared: Weak<Shared>,
     provider: Rc<dyn Provider>,
-    options: ReconnectOptions,
+    options: Rc<ReconnectOptions>,
 ) -> Result<WebSocketStream, Signal> {
     if begin.generation > 1 {
         // However fast attempts fail, and whatever the caller's code commands meanwhile: one a turn, or else the page freezes.
@@ -102,7 +101,7 @@ pub(crate) async fn attempt(
     let timeout = options.connection.connect_timeout;
     let mut timer = Timer::new(timeout);
     let Some(target) = in_time(&mut timer, provider.target()).await else {
-        return Err(Error::Attempt(format!("there was no URL within {} ms", milliseconds(&timeout))).into());
+        return Err(Error::Attempt("there was no URL before the timeout".into()).into());
     };
     let Target { url, protocols } = target?;
     let mut connection = options.connection.clone();
@@ -116,21 +115,24 @@ pub(crate) async fn attempt(
             connection.receive_limit.overflow = options.connection.receive_limit.overflow;
         }
     }
-    let Some(connected) = in_time(&mut timer, connection.connect(&url)).await else {
-        return Err(Error::ConnectTimeout { url, timeout }.into());
-    };
-    let mut stream = connected?;
     let attempt = Attempt { number: begin.number, cause: begin.cause, shared };
-    let prepared = in_time(&mut timer, prepare(&options, &mut stream, &attempt)).await;
-    if let Some(shared) = attempt.shared.upgrade() {
+    let mut opened = None;
+    let open = async {
+        let stream = opened.insert(connection.connect(&url).await?);
+        Ok::<_, Error>(prepare(&options, stream, &attempt).await)
+    };
+    let prepared = in_time(&mut timer, open).await;
+    let end = opened.as_ref().and_then(WebSocketStream::ended);
+    if let (Some(shared), Some(stream)) = (attempt.shared.upgrade(), &opened) {
         shared.inbox.borrow_mut().add_dropped(stream.dropped());
     }
-    match (prepared, stream.ended()) {
-        (Some(Some(Ok(()))), _) => Ok(stream),
+    match (prepared, end, opened) {
+        (Some(Ok(Some(Ok(())))), _, Some(stream)) => Ok(stream),
         // A close by the peer is the cause of what the preamble makes of it, and says more.
-        (_, Some(end)) => Err(options.ended(end)),
-        (Some(Some(Err(error))), None) => Err(error.into()),
-        (_, None) => Err(Error::ConnectTimeout { url, timeout }.into()),
+        (_, Some(end), _) => Err(options.ended(end)),
+        (Some(Ok(Some(Err(error)))), ..) => Err(error.into()),
+        (Some(Err(error)), ..) => Err(error.into()),
+        _ => Err(Error::ConnectTimeout { url, timeout }.into()),
     }
 }
 

@@ -134,9 +134,10 @@ impl Retries {
     }
 }
 
-/// A random part of the longest delay, by a number from 0 to 1. By any other number, it is the longest delay.
+/// A random part of the longest delay in whole milliseconds, by a number from 0 to 1. By any other number, it is 0 or the
+/// longest delay.
 pub(crate) fn jitter(longest: Duration, random: f64) -> Duration {
-    Duration::try_from_secs_f64(longest.as_secs_f64() * random).map_or(longest, |delay| delay.min(longest))
+    Duration::from_millis((longest.as_secs_f64() * 1000.0 * random) as u64).min(longest)
 }
 
 /// Random numbers from 0 to 1 that follow from a seed, itself from 0 to 1. Unlike `Math.random`, which a page can replace, they

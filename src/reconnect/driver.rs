@@ -16,7 +16,7 @@ use crate::{AfterClose, ReconnectOptions, WebSocketStream};
 
 /// Drives one connection that comes back. Dropping it removes its timer and its listeners for wake-ups.
 pub(crate) struct Driver {
-    options: ReconnectOptions,
+    options: Rc<ReconnectOptions>,
     provider: Rc<dyn Provider>,
     attempt: Option<(u64, BoxFuture<'static, Result<WebSocketStream, Signal>>)>,
     /// The places of the driver in the connection's line: for room, and for the end.
@@ -28,7 +28,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub fn new(shared: &Rc<Shared>, options: ReconnectOptions, provider: Rc<dyn Provider>) -> Self {
+    pub fn new(shared: &Rc<Shared>, provider: Rc<dyn Provider>) -> Self {
         let woken = Rc::downgrade(shared);
         let wake_ups = WakeUps::new(move || {
             if let Some(shared) = woken.upgrade() {
@@ -37,6 +37,7 @@ impl Driver {
             }
         });
         let (room, end) = (Wait::default(), Wait::default());
+        let options = Rc::clone(&shared.options);
         Self { options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
     }
 
@@ -109,7 +110,7 @@ impl Driver {
                 Action::Connect(begin) => {
                     let generation = begin.generation;
                     let provider = Rc::clone(&self.provider);
-                    let attempt = attempt(begin, Rc::downgrade(shared), provider, self.options.clone());
+                    let attempt = attempt(begin, Rc::downgrade(shared), provider, Rc::clone(&self.options));
                     self.attempt = Some((generation, Box::pin(attempt)));
                 }
                 Action::Disconnect => {
@@ -144,7 +145,7 @@ impl Driver {
 }
 
 fn ping(shared: &Shared) {
-    let (Some(heartbeat), Some(link)) = (&shared.heartbeat, shared.link()) else { return };
+    let (Some(heartbeat), Some(link)) = (&shared.options.heartbeat, shared.link()) else { return };
     let handed = shared.machine.borrow().outbox.handed_over();
     // A connection that is closing refuses the ping; its end follows.
     if link.send(&heartbeat.ping).is_ok() {

@@ -145,18 +145,13 @@ impl<M> Ring<M> {
 
     /// Adds all messages of another one, which is left empty. Those that are not kept are only counted.
     pub fn append(&mut self, other: &mut Self) {
-        let mut theirs = std::mem::take(&mut other.kept);
         self.forgotten += std::mem::take(&mut other.forgotten);
-        self.bytes += std::mem::take(&mut other.bytes);
-        // The messages of one all come before those of the other.
-        if theirs.front().map(|first| first.number) < self.kept.front().map(|first| first.number) {
-            std::mem::swap(&mut self.kept, &mut theirs);
+        while let Some(Numbered { number, message, bytes }) = other.pop_kept() {
+            match message {
+                Some(message) => self.insert(Numbered { number, message, bytes }),
+                None => self.push_forgotten(),
+            }
         }
-        self.kept.append(&mut theirs);
-        let len = self.kept.len();
-        self.kept.retain(|kept| kept.message.is_some());
-        self.forgotten += (len - self.kept.len()) as u64;
-        self.forget_excess();
     }
 
     /// Returns whether no message is kept.

@@ -87,13 +87,13 @@ impl Reconnecting {
         T: Into<Target>,
         F: AsyncFn() -> Result<T, AttemptError> + 'static,
     {
-        let shared = Rc::new(Shared::new(&options));
+        let shared = Rc::new(Shared::new(options));
         let sender = ReconnectingSender::new(Rc::clone(&shared));
         if !has_event_loop() {
             shared.fail_without_driver(Error::Unsupported);
             return Self { sender };
         }
-        shared.set_driver(Driver::new(&shared, options, Rc::new(provider)));
+        shared.set_driver(Driver::new(&shared, Rc::new(provider)));
         shared.handle(Event::Command(Command::ReconnectNow));
         spawn(poll_fn(move |context| shared.poll(context)));
         Self { sender }

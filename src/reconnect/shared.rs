@@ -25,7 +25,7 @@ use crate::sys::RawSocket;
 use crate::sys::{Data, in_next_turn, now, random};
 use crate::trace::trace;
 use crate::{
-    Cause, CloseCode, CloseEvent, CloseReason, Error, Heartbeat, InDoubt, Message, ReconnectOptions, SendError, State,
+    Cause, CloseCode, CloseEvent, CloseReason, Error, InDoubt, Message, ReconnectOptions, SendError, State,
     WebSocketStream,
 };
 
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     link: RefCell<Option<Rc<Link>>>,
     pub inbox: RefCell<Inbox<Item>>,
     pub announcer: RefCell<Announcer>,
-    pub heartbeat: Option<Heartbeat>,
+    pub options: Rc<ReconnectOptions>,
     /// What the caller closes with.
     pub close_frame: RefCell<Option<(CloseCode, CloseReason)>>,
     /// How it ended, once it has.
@@ -73,7 +73,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(options: &ReconnectOptions) -> Self {
+    pub fn new(options: ReconnectOptions) -> Self {
         let outbox = Outbox::new(options.queue, options.when_full, options.unconfirmed, options.when_lost);
         let machine = Machine::new(options.settings(), outbox, random_from(random()));
         #[cfg(feature = "streams")]
@@ -88,7 +88,7 @@ impl Shared {
             link: RefCell::default(),
             inbox: RefCell::new(Inbox::new(receive_limit)),
             announcer: RefCell::new(Announcer::new(State::Connecting { attempt: 1, cause: Cause::Requested })),
-            heartbeat: options.heartbeat.clone(),
+            options: Rc::new(options),
             close_frame: RefCell::default(),
             end: RefCell::default(),
             notify: Notify::default(),
@@ -221,7 +221,7 @@ impl Shared {
             return;
         }
         let len = data.len();
-        let content = match self.heartbeat.as_ref().filter(|_| awaits_pong) {
+        let content = match self.options.heartbeat.as_ref().filter(|_| awaits_pong) {
             None => Content::Data(data),
             Some(heartbeat) => match data.decode() {
                 Some(Ok(message)) if (heartbeat.is_pong)(&message) => return self.lives(generation, true),
@@ -236,7 +236,7 @@ impl Shared {
 
     /// The peer lives.
     fn lives(&self, generation: u64, is_pong: bool) {
-        if self.heartbeat.is_none() {
+        if self.options.heartbeat.is_none() {
             return;
         }
         self.handle(Event::Connection(generation, Signal::Received { is_pong }));

@@ -161,7 +161,9 @@ impl Announcer {
     #[must_use = "they wait until they are woken"]
     pub fn tell(&mut self, state: State) -> Vec<Waker> {
         let is_over = matches!(state, State::Closed { .. });
-        if state == self.state {
+        // The first attempt was told already, or is begun again.
+        let is_first = |state: &State| matches!(state, State::Connecting { attempt: 1, cause: Cause::Requested });
+        if is_first(&state) && is_first(&self.state) {
             return Vec::new();
         }
         if !matches!(state, State::InDoubt { .. } | State::Rejected { .. }) {
@@ -189,13 +191,13 @@ impl Announcer {
     }
 
     fn each(&mut self, mut change: impl FnMut(&mut Told)) -> Vec<Waker> {
-        let listening = self.listening.iter().filter_map(Weak::upgrade);
-        let wakers = listening.filter_map(|told| {
+        let mut wakers = Vec::new();
+        for told in self.listening.iter().filter_map(Weak::upgrade) {
             let mut told = told.borrow_mut();
             change(&mut told);
-            told.reader.take()
-        });
-        wakers.collect()
+            wakers.extend(told.reader.take());
+        }
+        wakers
     }
 }
 
