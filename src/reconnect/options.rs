@@ -29,7 +29,8 @@ use crate::{
 ///     })
 ///     .after_close(|event| if event.code == 4001 { AfterClose::Stop } else { AfterClose::of(event) })
 ///     .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")))
-///     .queue(64 << 10, 100, WhenFull::DropOldest);
+///     .queue_limit(64 << 10)
+///     .when_full(WhenFull::DropOldest);
 /// let feed = Reconnecting::new(options, || async { Ok("wss://example.com/feed") });
 /// ```
 #[derive(Clone)]
@@ -114,12 +115,23 @@ impl ReconnectOptions {
         self
     }
 
-    /// Sets the limits of the queue while there is no connection, and what happens to a message beyond them. Default: 1 MiB,
-    /// 1024 messages and [`WhenFull::Reject`].
+    /// Sets how many bytes are queued while there is no connection. Default: 1 MiB.
     ///
-    /// There is room while the queue is below both limits; the message that fills it may be of any size.
-    pub fn queue(mut self, bytes: u64, messages: usize, when_full: WhenFull) -> Self {
-        self.queue = Keep { bytes, messages };
+    /// There is room while the queue is below this limit and that of [`queue_limit_messages`](Self::queue_limit_messages); the
+    /// message that fills it may be of any size.
+    pub fn queue_limit(mut self, bytes: u64) -> Self {
+        self.queue.bytes = bytes;
+        self
+    }
+
+    /// Sets how many messages are queued while there is no connection. Default: 1024.
+    pub fn queue_limit_messages(mut self, messages: usize) -> Self {
+        self.queue.messages = messages;
+        self
+    }
+
+    /// Sets what happens to a message while the queue is full. Default: [`WhenFull::Reject`].
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.when_full = when_full;
         self
     }
@@ -131,13 +143,18 @@ impl ReconnectOptions {
         self
     }
 
-    /// Sets how many unconfirmed messages are kept, to be returned or sent again when they are in doubt. Default: 1 MiB and 1024
-    /// messages.
+    /// Sets how many bytes of unconfirmed messages are kept, to be returned or sent again when they are in doubt. Default: 1 MiB.
     ///
     /// The newest messages are kept. The others are only counted, and so is a message larger than the limit. The same limits
     /// hold for messages in doubt.
-    pub fn unconfirmed(mut self, bytes: u64, messages: usize) -> Self {
-        self.unconfirmed = Keep { bytes, messages };
+    pub fn unconfirmed_limit(mut self, bytes: u64) -> Self {
+        self.unconfirmed.bytes = bytes;
+        self
+    }
+
+    /// Sets how many unconfirmed messages are kept. Default: 1024.
+    pub fn unconfirmed_limit_messages(mut self, messages: usize) -> Self {
+        self.unconfirmed.messages = messages;
         self
     }
 

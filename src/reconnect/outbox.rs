@@ -36,7 +36,7 @@ pub struct Counts {
 pub struct InDoubt {
     /// How many there are.
     pub count: u64,
-    /// The messages that were [kept](crate::ReconnectOptions::unconfirmed), in the order of the numbers that
+    /// The messages that were [kept](crate::ReconnectOptions::unconfirmed_limit), in the order of the numbers that
     /// [`send`](crate::reconnect::ReconnectingSender::send) gave them.
     pub messages: Vec<(u64, Message)>,
 }

@@ -92,7 +92,7 @@ pub enum WhenLost {
     ///
     /// They go out in the order of their numbers, after the preamble and before everything queued. The server must tolerate
     /// duplicates, for instance by ignoring a message whose id it has seen. Only messages that were
-    /// [kept](crate::ReconnectOptions::unconfirmed) can be sent again. Without a heartbeat or acknowledgements nothing is
+    /// [kept](crate::ReconnectOptions::unconfirmed_limit) can be sent again. Without a heartbeat or acknowledgements nothing is
     /// ever confirmed, so all of those are.
     Resend,
 }

@@ -217,7 +217,7 @@ impl ReconnectingSender {
     /// connection. Returns how many messages that confirms. For protocols that acknowledge.
     ///
     /// Messages in doubt stay in doubt, unless they are to be [sent again](crate::WhenLost::Resend): those up to this number
-    /// then are confirmed, and not sent again. Messages that were not [kept](crate::ReconnectOptions::unconfirmed) are
+    /// then are confirmed, and not sent again. Messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are
     /// confirmed together with the first kept one after them.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)

@@ -44,7 +44,12 @@ async fn closing_as_a_sink_sends_what_is_queued_first() {
 #[apply(browser_test)]
 async fn what_waits_is_bounded_as_the_caller_has_it() {
     let may_open = &Rc::new(Cell::new(false));
-    let queue = |when_full| Reconnecting::new(quick().queue(1000, 3, when_full), closed_until(may_open));
+    let queue = |when_full| {
+        Reconnecting::new(
+            quick().queue_limit(1000).queue_limit_messages(3).when_full(when_full),
+            closed_until(may_open),
+        )
+    };
     let (reject, oldest, wait) = (queue(WhenFull::Reject), queue(WhenFull::DropOldest), queue(WhenFull::Wait));
     for number in 0..3 {
         [&reject, &oldest, &wait].iter().for_each(|feed| assert_eq!(feed.try_send(number.to_string()), Ok(number + 1)));

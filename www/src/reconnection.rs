@@ -66,7 +66,9 @@ impl Reconnection {
             .connection(server::options())
             .backoff(Backoff::new().base(4 * second).cap(8 * second).floor(2 * second))
             .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("ping")).interval(2 * second))
-            .queue(64 << 10, 10, when_full);
+            .queue_limit(64 << 10)
+            .queue_limit_messages(10)
+            .when_full(when_full);
         let stream = Reconnecting::new(options, async move || Ok(url.clone()));
         pause_or_resume(&stream.sender());
         self.sender.replace(Some(stream.sender()));

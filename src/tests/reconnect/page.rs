@@ -205,7 +205,7 @@ fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
         let (page, server) = page();
         page.set_network(Network { bandwidth: 1_000_000, ..Network::default() });
         page.run(async {
-            let feed = connect(ReconnectOptions::new().queue(1 << 20, 2, WhenFull::Wait));
+            let feed = connect(ReconnectOptions::new().queue_limit_messages(2).when_full(WhenFull::Wait));
             let connected = if is_connected { Some(server.accept().await) } else { None };
             if is_connected {
                 until(&mut feed.states(), |state| *state == State::Open).await;
@@ -284,7 +284,7 @@ fn a_sink_that_is_polled_no_more_holds_nobody_up() {
     for is_connected in [true, false] {
         let (page, server) = page();
         page.run(async {
-            let feed = connect(ReconnectOptions::new().queue(1 << 20, 1, WhenFull::Wait));
+            let feed = connect(ReconnectOptions::new().queue_limit_messages(1).when_full(WhenFull::Wait));
             let connected = if is_connected { Some(server.accept().await) } else { None };
             if is_connected {
                 until(&mut feed.states(), |state| *state == State::Open).await;
@@ -558,7 +558,8 @@ fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() 
     let (page, server) = page();
     let options = ReconnectOptions::new().when_lost(WhenLost::Resend).backoff(Backoff::new().floor(seconds(60)));
     page.run(async {
-        let (feed, peer) = open(options.queue(1, 1, WhenFull::Wait), &server).await;
+        let (feed, peer) =
+            open(options.queue_limit(1).queue_limit_messages(1).when_full(WhenFull::Wait), &server).await;
         assert_eq!(feed.send("in doubt").await, Ok(1));
         page.sleep(seconds(1)).await;
         peer.reset();
@@ -775,7 +776,7 @@ fn a_message_on_which_the_browser_throws_does_not_hold_up_a_close() {
     let (page, server) = page();
     page.throw_on_send(|message| message.as_text() == Some("bad"));
     page.run(async {
-        let feed = connect(ReconnectOptions::new().queue(4 << 20, 10, WhenFull::Reject));
+        let feed = connect(ReconnectOptions::new().queue_limit(4 << 20).queue_limit_messages(10));
         feed.send(vec![0; 2 << 20]).await.unwrap();
         for text in ["bad", "good"] {
             assert!(feed.try_send(text).is_ok());
@@ -987,7 +988,13 @@ fn a_connection_that_comes_back_is_a_sink_and_a_fused_stream_itself() {
 #[test]
 fn nothing_is_left_of_one_that_is_dropped() {
     let preparing = || ReconnectOptions::new().on_open(async |_, _| pending().await);
-    let full = || ReconnectOptions::new().heartbeat(heartbeat()).queue(1000, 1, WhenFull::Wait);
+    let full = || {
+        ReconnectOptions::new()
+            .heartbeat(heartbeat())
+            .queue_limit(1000)
+            .queue_limit_messages(1)
+            .when_full(WhenFull::Wait)
+    };
     for options in [preparing(), full()] {
         for after in [0, 3, 12, 30, 1000, 40_000] {
             let (page, server) = page();
@@ -1044,7 +1051,7 @@ fn closing_as_a_sink_fails_if_the_connection_is_lost_meanwhile() {
 fn a_sink_rejects_messages_when_the_queue_is_full() {
     let (page, _server) = page();
     page.run(async {
-        let mut feed = connect(ReconnectOptions::new().queue(1 << 20, 1, WhenFull::Reject));
+        let mut feed = connect(ReconnectOptions::new().queue_limit_messages(1));
         assert_eq!(feed.feed("one".into()).await, Ok(()));
         assert_eq!(feed.feed("two".into()).await, Err(Error::Full));
     });

@@ -97,8 +97,11 @@ impl Setup {
         let mut chosen = ReconnectOptions::new()
             .connection(Options::from(&self.plan.connection))
             .backoff(options.backoff.into())
-            .queue(options.queue.0, options.queue.1, options.when_full)
-            .unconfirmed(options.unconfirmed.0, options.unconfirmed.1)
+            .queue_limit(options.queue.0)
+            .queue_limit_messages(options.queue.1)
+            .when_full(options.when_full)
+            .unconfirmed_limit(options.unconfirmed.0)
+            .unconfirmed_limit_messages(options.unconfirmed.1)
             .when_lost(options.when_lost)
             .after_close(move |event| decider.of(event))
             .on_open(async move |stream, attempt| preamble.prepare(stream, attempt).await);

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::future::join;
 use macro_rules_attribute::apply;
 use serde::Deserialize;
-use wasm_websocket::reconnect::{Counts, Heartbeat, ReconnectingSender, State, WhenFull};
+use wasm_websocket::reconnect::{Counts, Heartbeat, ReconnectingSender, State};
 use wasm_websocket::{Error, Message, Options, Reconnecting};
 
 use super::IS_LARGE;
@@ -101,8 +101,9 @@ async fn soak(seed: u64, disconnections: usize) -> (Counts, usize) {
     let heartbeat = Heartbeat::new("ping", |message| message.as_text() == Some("ping"));
     let options = quick()
         .heartbeat(heartbeat.interval(milliseconds(30)).timeout(milliseconds(150)))
-        .queue(1 << 20, 8, WhenFull::Reject)
-        .unconfirmed(u64::MAX, usize::MAX)
+        .queue_limit_messages(8)
+        .unconfirmed_limit(u64::MAX)
+        .unconfirmed_limit_messages(usize::MAX)
         .connection(Options::new().close_timeout(milliseconds(500)));
     let mut feed = Reconnecting::new(options, move || {
         let url = url(&path);
