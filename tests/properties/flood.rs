@@ -94,6 +94,8 @@ async fn run(world: Rc<World>, plan: Plan) {
 async fn flood(world: &Rc<World>, mut peer: Peer, letters: &[Letter], handed: &Cell<u64>) {
     let _running = world.running();
     peer.set_network(NETWORK);
+    // What it sends before the page has its answer would be on its way together.
+    world.page.sleep(milliseconds(100)).await;
     let mut number = 0;
     while handed.get() < FLOOD && !peer.is_ended() {
         if peer.unsent() >= SOCKET {
