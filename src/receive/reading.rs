@@ -40,6 +40,11 @@ impl Reading {
         socket.set_paused(false);
     }
 
+    /// Returns whether the browser does not read now.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.get()
+    }
+
     /// Stops to read if a queue is full for a mark, and goes on when half of that was taken.
     pub fn pace(&self, socket: &RawSocket, is_full: impl FnOnce(ReadAhead) -> bool) {
         let (Some(bytes), was_paused) = (self.read_ahead, self.is_paused.get()) else { return };

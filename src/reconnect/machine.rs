@@ -83,6 +83,14 @@ impl<M> Machine<M> {
         self.look(at);
     }
 
+    /// The page does not read what the peer sends, so its silence tells nothing.
+    #[cfg(feature = "streams")]
+    pub fn is_unheard(&mut self) {
+        if let Phase::Open { pulse: Some(pulse), .. } = &mut self.phase {
+            pulse.received();
+        }
+    }
+
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }

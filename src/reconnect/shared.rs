@@ -143,7 +143,13 @@ impl Shared {
     pub fn handle(&self, event: Event) {
         let flow = self.link().map_or(Flow::default(), |link| link.flow());
         let at = Moment { now: now(), flow };
-        self.machine.borrow_mut().handle(event, at);
+        let mut machine = self.machine.borrow_mut();
+        // An answer to the heartbeat is not read either.
+        #[cfg(feature = "streams")]
+        if self.reading.is_paused() {
+            machine.is_unheard();
+        }
+        machine.handle(event, at);
     }
 
     /// Does what the caller wants. A closing is begun before this returns, so that what is sent later does not go out with it.

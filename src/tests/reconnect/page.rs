@@ -733,6 +733,24 @@ fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
     }
 }
 
+#[cfg(feature = "streams")]
+#[test]
+fn a_peer_that_is_not_read_from_is_no_dead_peer() {
+    let (page, server) = page();
+    let connection = Options::new().transport(crate::Transport::Streams).receive_limit_messages(1).read_ahead(0);
+    let options = ReconnectOptions::new().connection(connection).heartbeat(heartbeat().interval(seconds(1)));
+    page.run(async {
+        let (mut feed, mut peer) = open(options, &server).await;
+        let mut states = feed.states();
+        (0..100).for_each(|_| peer.send("x".repeat(1000)));
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        page.sleep(seconds(60)).await;
+        assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
+        assert_eq!(states.next().now_or_never(), None);
+        assert_eq!(feed.by_ref().take(100).count().await, 100);
+    });
+}
+
 #[test]
 fn a_large_preamble_is_no_dead_peer() {
     let (page, server) = page();
