@@ -68,7 +68,6 @@ export class Connection {
   #receive(data) {
     if (this.isClosing) return undefined;
     if (!this.session) return this.#greet(data);
-    if (this.session.connection !== this) return undefined;
     this.#heard();
     this.session.receive(data);
     return this.#changed();

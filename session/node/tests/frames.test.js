@@ -34,7 +34,7 @@ test('a frame that is cut or garbled is a frame or a violation', () => {
   const { below, pick } = random(1);
   const frames = vectors.valid.map(data).filter((frame) => typeof frame === 'string' && frame.length < 1000);
   let violations = 0;
-  for (let round = 0; round < 20_000; round += 1) {
+  for (let round = 0; round < 5_000; round += 1) {
     const frame = pick(frames);
     const at = below(frame.length + 1);
     const garbled = [frame.slice(0, at), frame.slice(0, at) + String.fromCharCode(below(128)) + frame.slice(at + below(2))][below(2)];
@@ -45,7 +45,7 @@ test('a frame that is cut or garbled is a frame or a violation', () => {
       violations += 1;
     }
   }
-  assert.ok(violations > 5_000 && violations < 20_000, `${violations} violations`);
+  assert.ok(violations > 1_250 && violations < 5_000, `${violations} violations`);
 });
 
 test('JSON that is nested deeply is a violation, and no stack overflow', () => {

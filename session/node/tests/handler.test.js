@@ -4,8 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Lost } from '../server.js';
-import { Session } from '../session.js';
-import { HELLO, Raw } from './raw.js';
+import { Raw } from './raw.js';
 import { name } from './runner.js';
 import { serve, session, works } from './serve.js';
 
@@ -242,19 +241,6 @@ test('a HELLO with the current token starts the handler, and the session is fres
   await next.lose();
   const last = new Raw(url);
   assert.equal((await last.hello(of, { attempt: 3, token })).resumed, true);
-});
-
-test('a complete session is not lost, whatever its client does then', () => {
-  const machine = new Session({ window: 1000, max: 500, replay: 4000, ttl: 300 });
-  machine.accept({ session: name(), ...HELLO }, {}, 'new');
-  machine.outbox.end(1000, '');
-  while (machine.poll());
-  for (const frame of ['E{"code":1000}', 'A{"processed":1,"credit":0}']) machine.receive(frame);
-  machine.inbox.take();
-  machine.inbox.finish();
-  assert.equal(machine.isComplete, true);
-  machine.disconnect(4410);
-  assert.equal(machine.lost, undefined);
 });
 
 test('a message that is larger than the window is accepted when all others are processed', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { SessionServer } from '../server.js';
 import { Network } from './network.js';
@@ -7,7 +8,7 @@ import { random } from './random.js';
 import { CONFIG, Runner, listening } from './runner.js';
 
 const SESSIONS = 8;
-const DISCONNECTIONS = 500;
+const DISCONNECTIONS = Number(process.env.DISCONNECTIONS ?? 350);
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 
 /** The message with this number: a text or bytes that begin with it, of any size up to `max`. */
@@ -21,7 +22,11 @@ function message(number, { below, chance }) {
 async function exchange(sends, takes, chaos, isEnough) {
   const [sent, took] = [[], []];
   const taking = (async () => {
-    for (let taken = await takes(); taken !== undefined; taken = await takes()) took.push(taken);
+    for (let taken = await takes(); taken !== undefined; taken = await takes()) {
+      took.push(taken);
+      // Connections are lost while messages wait to be taken, and while the window is full.
+      if (chaos.chance(0.05)) await pause(chaos.below(8));
+    }
   })();
   while (!isEnough()) {
     const next = message(sent.length + 1, chaos);

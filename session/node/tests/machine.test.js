@@ -1,0 +1,109 @@
+/** What neither a vector nor a socket shows of a session: the edges of counts, credit and time. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Running } from '../running.js';
+import { Session } from '../session.js';
+import { HELLO } from './raw.js';
+import { name } from './runner.js';
+
+/** A session that goes on, with what it has to say taken away. */
+function begun(hello = {}) {
+  const machine = new Session({ window: 1000, max: 500, replay: 4000, ttl: 300 });
+  machine.accept({ session: name(), ...HELLO, ...hello }, {}, 'new');
+  drain(machine);
+  return machine;
+}
+
+/** All frames that leave now. */
+function drain(machine) {
+  const frames = [];
+  for (let action = machine.poll(); action; action = machine.poll()) frames.push(action.frame?.data.toString() ?? action.close.code);
+  return frames;
+}
+
+function resume(machine, hello) {
+  machine.accept({ session: name(), ...HELLO, attempt: 2, ...hello }, {}, 'resume');
+  return drain(machine).slice(1);
+}
+
+test('an ACK for a message that waits for credit is a violation', () => {
+  const machine = begun();
+  for (const text of ['a', 'b']) machine.outbox.push(text);
+  assert.deepEqual(drain(machine), [':a']);
+  machine.receive('A{"processed":2,"credit":0}');
+  assert.deepEqual(drain(machine), [4400]);
+});
+
+test('END needs no credit', () => {
+  const machine = begun();
+  machine.outbox.push('a');
+  machine.outbox.end(1000, '');
+  assert.deepEqual(drain(machine), [':a', 'E{"code":1000}']);
+});
+
+test('a resumption transmits from what was received, not from what was processed', () => {
+  const machine = begun();
+  machine.receive('A{"processed":0,"credit":1000}');
+  for (const text of ['a', 'b', 'c']) machine.outbox.push(text);
+  drain(machine);
+  assert.deepEqual(resume(machine, { received: 2, processed: 1, credit: 1000 }), [':c']);
+  assert.equal(machine.outbox.acknowledged, 1);
+});
+
+test('a resumption may grant less credit than the connection before', () => {
+  const machine = begun();
+  machine.receive('A{"processed":0,"credit":1000}');
+  for (const text of ['a', 'b']) machine.outbox.push(text);
+  assert.deepEqual(drain(machine), [':a', ':b']);
+  assert.deepEqual(resume(machine, { credit: 17 }), [':a']);
+  machine.receive('A{"processed":0,"credit":34}');
+  assert.deepEqual(drain(machine), [':b']);
+});
+
+test('a client may acknowledge what only an older connection transmitted', () => {
+  const machine = begun();
+  machine.receive('A{"processed":0,"credit":1000}');
+  for (const text of ['a', 'b']) machine.outbox.push(text);
+  drain(machine);
+  assert.deepEqual(resume(machine, { credit: 0 }), [':a']);
+  machine.receive('A{"processed":2,"credit":1000}');
+  machine.outbox.push('c');
+  assert.deepEqual(drain(machine), [':c']);
+});
+
+test('an empty replay buffer has room for any message', () => {
+  const { outbox } = begun();
+  assert.equal(outbox.hasRoom(5000), true);
+  outbox.push('a');
+  assert.equal(outbox.hasRoom(5000), false);
+});
+
+test('a complete session is not lost, whatever its client does then', () => {
+  const machine = begun();
+  machine.outbox.end(1000, '');
+  drain(machine);
+  for (const frame of ['E{"code":1000}', 'A{"processed":1,"credit":0}']) machine.receive(frame);
+  machine.inbox.take();
+  machine.inbox.finish();
+  assert.equal(machine.isComplete, true);
+  machine.disconnect(4410);
+  assert.equal(machine.lost, undefined);
+});
+
+test('a fresh session without a connection is kept for 30 seconds', ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const machine = begun();
+  let forgotten = false;
+  const forget = () => {
+    forgotten = true;
+  };
+  const running = new Running(machine, { principal: 'alice' }, { ttl: 300, ackDelay: 50, handler() {}, onError() {}, forget });
+  machine.disconnect(1006);
+  running.changed();
+  mock.timers.tick(29_999);
+  assert.equal(forgotten, false);
+  mock.timers.tick(1);
+  assert.equal(forgotten, true);
+});
