@@ -11,8 +11,8 @@ mod patience;
 mod policy;
 mod reconnecting;
 mod sender;
-mod shared;
-mod target;
+pub(crate) mod shared;
+pub(crate) mod target;
 
 pub(crate) mod backoff;
 pub(crate) mod deadline;

@@ -13,7 +13,7 @@ use super::driver::Driver;
 use super::event::{Command, Event};
 use super::inbox::Next;
 use super::sender::ReconnectingSender;
-use super::shared::{Content, Shared};
+use super::shared::Shared;
 use crate::sys::{has_event_loop, in_next_turn, spawn};
 use crate::{
     AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, ReconnectOptions,
@@ -234,11 +234,7 @@ impl Stream for Reconnecting {
                 Next::Message(item) => {
                     drop(inbox);
                     self.sender.shared().pace_reading();
-                    let decoded = match item.content {
-                        Content::Data(data) => data.decode(),
-                        Content::Decoded(decoded) => Some(decoded),
-                    };
-                    match decoded {
+                    match item.content.decode() {
                         Some(Err(error)) => {
                             self.sender.shared().cut(error.clone());
                             return Poll::Ready(Some(Err(error)));

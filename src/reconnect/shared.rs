@@ -1,5 +1,7 @@
 //! What the handles of a connection that comes back have in common with what drives it.
 
+#[cfg(feature = "session")]
+use std::cell::OnceCell;
 use std::cell::{Cell, RefCell};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
@@ -40,6 +42,19 @@ pub(crate) enum Content {
     Decoded(Result<Message, Error>),
 }
 
+impl Content {
+    /// Returns the message; `None` for what no browser delivers.
+    pub fn decode(self) -> Option<Result<Message, Error>> {
+        match self {
+            Self::Data(data) => data.decode(),
+            Self::Decoded(decoded) => Some(decoded),
+        }
+    }
+}
+
+#[cfg(feature = "session")]
+type Inlet = Box<dyn Fn(Result<Message, Error>)>;
+
 impl Len for Item {
     fn len(&self) -> u64 {
         self.len
@@ -65,6 +80,9 @@ pub(crate) struct Shared {
     pub room: Cell<Wait>,
     /// Whether the next turn of the event loop looks for a sender that has missed its turn.
     pub is_watched: Cell<bool>,
+    /// Takes what is received instead of the inbox, once there is one.
+    #[cfg(feature = "session")]
+    inlet: OnceCell<Inlet>,
     driver: Cell<Option<Box<Driver>>>,
     task: RefCell<Option<Waker>>,
     is_dropped: Cell<bool>,
@@ -95,6 +113,8 @@ impl Shared {
             line: RefCell::default(),
             room: Cell::default(),
             is_watched: Cell::default(),
+            #[cfg(feature = "session")]
+            inlet: OnceCell::new(),
             driver: Cell::default(),
             task: RefCell::default(),
             is_dropped: Cell::default(),
@@ -124,6 +144,13 @@ impl Shared {
         }
         self.driver.set(Some(driver));
         Poll::Pending
+    }
+
+    /// Passes on to this what is received from now on.
+    #[cfg(feature = "session")]
+    pub fn set_inlet(&self, inlet: impl Fn(Result<Message, Error>) + 'static) {
+        // There was none.
+        let _set = self.inlet.set(Box::new(inlet));
     }
 
     /// Lets the driver run.
@@ -237,6 +264,10 @@ impl Shared {
             },
         };
         self.lives(generation, false);
+        #[cfg(feature = "session")]
+        if let Some(inlet) = self.inlet.get() {
+            return content.decode().into_iter().for_each(inlet);
+        }
         self.push(Item { content, len });
     }
 

@@ -25,7 +25,7 @@ use crate::types::redact::PublicUrl;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     pub(super) url: String,
-    pub(super) protocols: Option<Vec<String>>,
+    pub(crate) protocols: Option<Vec<String>>,
 }
 
 impl Target {
