@@ -6,6 +6,7 @@
 //!   converted into a [`ByteStream`].
 //! - [`Typed`] wraps a connection as a stream and a sink of your own types, by a [`codec`] such as JSON.
 //! - [`Reconnecting`] is a stream and a sink that outlives its connections: it reconnects.
+//! - `session::Session`, with the feature `session`, loses no message and has none twice, over any number of connections.
 //!
 //! # What it promises
 //!
@@ -28,6 +29,7 @@
 //! | `postcard` | the codec `Postcard`: small, fast, binary |
 //! | `serde-wasm-bindgen` | the codec `JsJson`: JSON by the browser, for values that stay in JavaScript |
 //! | `bytes` | `bytes::Bytes` as a [`Payload`] |
+//! | `session` | sessions, with a server that speaks their protocol: messages arrive in order and exactly once, over any number of connections |
 //! | `streams` | `Transport`: connections by the browser's own `WebSocketStream`, where the peer waits for a slow receiver |
 //! | `tracing` | events under the target `wasm_websocket`: connecting, open, ended, and the states of a [`Reconnecting`], without messages and secrets |
 //! | `testing` | on the host alone, the module [`testing`]: a simulated page, in which code that uses this crate is tested |
@@ -50,6 +52,8 @@ mod socket;
 
 pub mod codec;
 pub mod reconnect;
+#[cfg(feature = "session")]
+pub mod session;
 
 #[cfg(all(feature = "testing", not(all(target_family = "wasm", target_os = "unknown"))))]
 pub mod testing;

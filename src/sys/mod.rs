@@ -35,6 +35,8 @@ pub use payload::Payload;
 pub use platform::Blob;
 #[cfg(feature = "serde-wasm-bindgen")]
 pub(crate) use platform::json;
+#[cfg(feature = "session")]
+pub(crate) use platform::random_bits;
 pub(crate) use platform::{Alarm, Data, WakeUps, has_event_loop, in_next_turn, now, random, spawn};
 #[cfg(not(feature = "streams"))]
 pub(crate) use platform::{Listener, Socket};

@@ -23,6 +23,8 @@ mod redact;
 #[cfg(not(target_arch = "wasm32"))]
 mod sending;
 #[cfg(not(target_arch = "wasm32"))]
+mod session;
+#[cfg(not(target_arch = "wasm32"))]
 mod simulation;
 mod texts;
 #[cfg(not(target_arch = "wasm32"))]

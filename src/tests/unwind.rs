@@ -3,6 +3,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::test;
 use crate::reconnect::ReconnectingSender;
+use crate::session::{Lost, Receipt, Session, SessionSender};
 use crate::{
     Blob, ByteStream, Chunks, Closed, Error, ListenerGuard, Message, Options, RawMessage, Receiver, Reconnecting,
     SendError, Sender, Slices, States, Typed, WebSocket, WebSocketStream,
@@ -20,6 +21,7 @@ fn what_users_hold_is_unwind_safe() {
     assert_unwind_safe::<(ByteStream, Slices, Chunks, RawMessage)>();
     assert_unwind_safe::<Typed<WebSocketStream, Message, Message, ()>>();
     assert_unwind_safe::<(Reconnecting, ReconnectingSender, States)>();
+    assert_unwind_safe::<(Session, SessionSender, Receipt, Lost)>();
     assert_unwind_safe::<(Blob, Message, Options, Error, SendError<Message>)>();
     assert_future_unwind_safe(WebSocketStream::connect("about:blank"));
 }

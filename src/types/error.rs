@@ -87,6 +87,13 @@ pub enum Error {
     Attempt(String),
     /// The peer did not answer the [`Heartbeat`](crate::reconnect::Heartbeat) within this time.
     HeartbeatTimeout(Duration),
+    /// A message of this many bytes is larger than the peer of the [`Session`](crate::session::Session) accepts.
+    #[cfg(feature = "session")]
+    TooLarge(u64),
+    /// The [`Session`](crate::session::Session) was lost: it is unknown whether the peer has processed its last messages. The
+    /// session's stream tells why, and which messages.
+    #[cfg(feature = "session")]
+    SessionLost,
     /// A page may not close with this code, only with 1000 or 3000 to 4999.
     InvalidCloseCode(u16),
     /// The close reason has this many bytes; 123 are allowed.
@@ -173,6 +180,16 @@ impl fmt::Display for Error {
             Self::HeartbeatTimeout(timeout) => {
                 ("the peer did not answer the heartbeat within ", within(timeout), " ms")
             }
+            #[cfg(feature = "session")]
+            Self::TooLarge(bytes) => {
+                ("a message of ", Number(*bytes), " bytes is larger than the peer accepts; send it in parts")
+            }
+            #[cfg(feature = "session")]
+            Self::SessionLost => (
+                "the session was lost; its stream tells why, and which messages may not have been processed",
+                Nothing,
+                "",
+            ),
             Self::InvalidCloseCode(code) => {
                 ("close code ", Number((*code).into()), " is not allowed; use 1000 or 3000–4999")
             }
@@ -256,6 +273,10 @@ impl Error {
             Self::Dropped => "Dropped",
             Self::Attempt(_) => "Attempt",
             Self::HeartbeatTimeout(_) => "HeartbeatTimeout",
+            #[cfg(feature = "session")]
+            Self::TooLarge(_) => "TooLarge",
+            #[cfg(feature = "session")]
+            Self::SessionLost => "SessionLost",
             Self::InvalidCloseCode(_) => "InvalidCloseCode",
             Self::ReasonTooLong(_) => "ReasonTooLong",
             Self::CloseTimeout(_) => "CloseTimeout",

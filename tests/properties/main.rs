@@ -4,7 +4,7 @@
 //! application has received and sent, never what the crate says of itself.
 //!
 //! ```text
-//! seeds ─▶ a plan ─▶ world: the page    ─▶ halves · sink · bytes · events · flood · reconnecting: the programs
+//! seeds ─▶ a plan ─▶ world: the page    ─▶ halves · sink · bytes · events · flood · reconnecting · session: the programs
 //!                └─▶ peer: conversation ─▶ account: what both sides know must agree
 //! ```
 #![cfg(not(target_arch = "wasm32"))]
@@ -20,6 +20,7 @@ mod plan;
 mod reading;
 mod reconnecting;
 mod seeds;
+mod session;
 mod sink;
 mod waiting;
 mod world;

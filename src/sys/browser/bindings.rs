@@ -24,6 +24,11 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
     pub fn array_of(first: &str, second: Option<Array>) -> Array;
 
+    /// Fills the array. It throws where there is no `crypto`.
+    #[cfg(feature = "session")]
+    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
+    pub fn get_random_values(array: &js_sys::Uint8Array) -> Result<(), JsValue>;
+
     /// `EventTarget`, whose methods throw only for arguments of a wrong type.
     pub type EventTarget;
 

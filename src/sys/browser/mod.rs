@@ -25,6 +25,8 @@ pub use listener::Listener;
 pub use socket::Socket;
 #[cfg(feature = "streams")]
 pub use streams::{StreamListener, StreamSocket};
+#[cfg(feature = "session")]
+pub use task::random_bits;
 pub use task::{has_event_loop, now, random, spawn};
 pub use turn::in_next_turn;
 pub use wake_up::WakeUps;

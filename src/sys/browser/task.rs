@@ -23,3 +23,13 @@ pub fn now() -> Duration {
 pub fn random() -> f64 {
     js_sys::Math::random()
 }
+
+/// Random bits of a cryptographic generator; `None` if there is none.
+#[cfg(feature = "session")]
+pub fn random_bits() -> Option<u128> {
+    let array = js_sys::Uint8Array::new_with_length(16);
+    super::bindings::get_random_values(&array).ok()?;
+    let mut bytes = [0; 16];
+    array.copy_to(&mut bytes);
+    Some(u128::from_le_bytes(bytes))
+}

@@ -35,6 +35,8 @@ pub use data::Data;
 pub use socket::{Listener, Socket};
 #[cfg(feature = "streams")]
 pub use streams::{StreamListener, StreamSocket};
+#[cfg(feature = "session")]
+pub use task::random_bits;
 pub use task::{has_event_loop, now, random, spawn};
 pub use turn::in_next_turn;
 pub use wake_up::WakeUps;

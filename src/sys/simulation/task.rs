@@ -26,3 +26,9 @@ pub fn now() -> Duration {
 pub fn random() -> f64 {
     current().map_or(0.0, |page| (page.random() >> 11) as f64 / (1_u64 << 53) as f64)
 }
+
+/// Random bits, from the seed; `None` outside of a page.
+#[cfg(feature = "session")]
+pub fn random_bits() -> Option<u128> {
+    current().map(|page| u128::from(page.random()) << 64 | u128::from(page.random()))
+}

@@ -1,0 +1,95 @@
+//! The line of those who wait for room in the replay buffer.
+
+use std::cell::{Cell, RefCell};
+use std::iter;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::send::places::{Places, WaitsFor, Whose};
+use crate::sys::in_next_turn;
+use crate::wake::wake_each;
+
+/// Senders go in the order in which they began to wait, however large their messages are.
+#[derive(Default)]
+pub(crate) struct Line {
+    places: RefCell<Places>,
+    /// Whether the next turn of the event loop looks for a sender that has missed its turn.
+    is_watched: Cell<bool>,
+}
+
+/// The place of a sender. Its turn lasts until this is dropped.
+#[derive(Default)]
+pub(crate) struct Turn(Option<(Rc<Line>, u64)>);
+
+impl Line {
+    /// Whether a sender waits.
+    pub fn has_sender(&self) -> bool {
+        self.places.borrow_mut().has_sender()
+    }
+
+    /// Resolves when it is the caller's turn and there is room.
+    pub fn poll(self: &Rc<Self>, context: &Context<'_>, turn: &mut Turn, has_room: impl FnOnce() -> bool) -> Poll<()> {
+        let whose = self.places.borrow_mut().turn(turn.id());
+        if whose != Whose::Anothers && has_room() {
+            if whose == Whose::Own {
+                self.places.borrow_mut().comes(turn.id());
+            }
+            return Poll::Ready(());
+        }
+        let (id, last) = self.places.borrow_mut().enter(turn.id(), WaitsFor::Turn, context.waker().clone());
+        drop(last);
+        if id != turn.id() {
+            *turn = Turn(Some((Rc::clone(self), id)));
+        }
+        Poll::Pending
+    }
+
+    /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
+    pub fn call(self: &Rc<Self>) {
+        if self.places.borrow_mut().call() && !self.is_watched.replace(true) {
+            let line = Rc::downgrade(self);
+            in_next_turn(move || {
+                let Some(line) = line.upgrade() else { return };
+                line.is_watched.set(false);
+                let is_missed = line.places.borrow_mut().miss();
+                if is_missed {
+                    line.call();
+                }
+            });
+        }
+        self.wake_called();
+    }
+
+    /// Lets all go on: no message is accepted any more.
+    pub fn release(&self) {
+        self.places.borrow_mut().release(WaitsFor::End);
+        self.wake_called();
+    }
+
+    fn wake_called(&self) {
+        wake_each(iter::from_fn(|| self.places.borrow_mut().take_called()));
+    }
+}
+
+impl Turn {
+    /// The number of the place in the line; 0 for no place.
+    fn id(&self) -> u64 {
+        self.0.as_ref().map_or(0, |(_, id)| *id)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some((line, id)) = &self.0 else { return };
+        let (was_called, waker): (bool, Option<Waker>) = line.places.borrow_mut().leave(*id);
+        drop(waker);
+        if was_called {
+            line.call();
+        }
+    }
+}
+
+// The line is changed in one step, and no foreign code runs meanwhile.
+impl UnwindSafe for Line {}
+impl RefUnwindSafe for Line {}

@@ -1,0 +1,171 @@
+//! Options of a session.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use websocket_session::{Control, Limits, SUBPROTOCOL};
+
+use crate::reconnect::{AttemptError, Backoff, Heartbeat};
+use crate::{Options, Overflow, ReconnectOptions};
+
+/// Options of a [`Session`](crate::session::Session).
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::reconnect::AttemptError;
+/// use wasm_websocket::session::{Session, SessionOptions};
+///
+/// # async fn fresh_token() -> Result<String, AttemptError> { Ok(String::new()) }
+/// let options = SessionOptions::new()
+///     .credentials(async || fresh_token().await) // for each connection, since tokens expire
+///     .protocol("orders.v2")
+///     .replay(16 << 20); // an hour without a network in the field
+/// let orders = Session::new(options, async || Ok("wss://example.com/orders"));
+/// ```
+#[derive(Clone)]
+pub struct SessionOptions {
+    pub(crate) limits: Limits,
+    pub(crate) protocol: Option<String>,
+    pub(crate) credentials: Option<Rc<dyn Credentials>>,
+    pub(crate) is_explicit: bool,
+    connection: Options,
+    backoff: Backoff,
+    heartbeat: (Duration, Duration),
+}
+
+/// How much later to connect again to a server that has reached a limit.
+pub(crate) const LATER: Duration = Duration::from_secs(10);
+
+/// Gives the credentials of each attempt.
+pub(crate) trait Credentials {
+    fn get(&self) -> Pin<Box<dyn Future<Output = Result<String, AttemptError>> + '_>>;
+}
+
+impl<T: Into<String>, F: AsyncFn() -> Result<T, AttemptError>> Credentials for F {
+    fn get(&self) -> Pin<Box<dyn Future<Output = Result<String, AttemptError>> + '_>> {
+        Box::pin(async move { Ok(self().await?.into()) })
+    }
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            protocol: None,
+            credentials: None,
+            is_explicit: false,
+            connection: Options::default(),
+            backoff: Backoff::default(),
+            heartbeat: (Duration::from_secs(25), Duration::from_secs(10)),
+        }
+    }
+}
+
+impl SessionOptions {
+    /// Creates options with the defaults, which each method names.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what tells the server who this page is, if neither a cookie nor the URL does. Default: nothing.
+    ///
+    /// It is asked for before each connection, and its time is part of the attempt's timeout. If it fails, the attempt has
+    /// failed; after [`AttemptError::last`], the session is lost. URLs are logged on their way, these credentials are not.
+    pub fn credentials<T, F>(mut self, credentials: F) -> Self
+    where
+        T: Into<String>,
+        F: AsyncFn() -> Result<T, AttemptError> + 'static,
+    {
+        self.credentials = Some(Rc::new(credentials));
+        self
+    }
+
+    /// Names the application's protocol, such as `chat.v2`. Default: none. The subprotocol of the WebSocket is that of
+    /// sessions, `session.v1`.
+    pub fn protocol(mut self, protocol: impl Into<String>) -> Self {
+        self.protocol = Some(protocol.into());
+        self
+    }
+
+    /// Sets how many bytes may be received and not processed. Default: 1 MiB.
+    ///
+    /// The server waits above it, in every browser: a slow page slows it down, and memory does not grow. A single message may be
+    /// larger. Each message counts 16 bytes more than it has.
+    pub fn window(mut self, bytes: u64) -> Self {
+        self.limits.window = bytes;
+        self
+    }
+
+    /// Sets the bytes of the largest message that is accepted. Default: 16 MiB.
+    pub fn max_message(mut self, bytes: u64) -> Self {
+        self.limits.max = bytes;
+        self
+    }
+
+    /// Sets how many bytes may be sent and not processed by the server. Default: 4 MiB.
+    ///
+    /// Senders wait above it, with and without a connection. A single message may be larger. Each message counts 16 bytes more
+    /// than it has.
+    pub fn replay(mut self, bytes: u64) -> Self {
+        self.limits.replay = bytes;
+        self
+    }
+
+    /// Sets that a message counts as processed when [`Session::processed`](crate::session::Session::processed) is called.
+    /// Default: when the next one is asked for.
+    ///
+    /// The server's receipt of a message then says that this page has finished its work with it, such as storing it.
+    pub fn explicit(mut self) -> Self {
+        self.is_explicit = true;
+        self
+    }
+
+    /// Sets the options of each connection. Default: [`Options::new`].
+    ///
+    /// Subprotocols and limits of the receive queue are ignored: the session has its own.
+    pub fn connection(mut self, options: Options) -> Self {
+        self.connection = options;
+        self
+    }
+
+    /// Sets the delays between attempts, and when to give up. Default: [`Backoff::new`].
+    ///
+    /// A session that was given up is lost. The server keeps it for some minutes, as it chooses.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Sets the interval between pings, and how long to wait for an answer. Default: 25 and 10 seconds. See [`Heartbeat`].
+    pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.heartbeat = (interval, timeout);
+        self
+    }
+
+    /// The options of the connection below the session.
+    pub(crate) fn reconnect(&self) -> ReconnectOptions {
+        // The credit bounds what is received.
+        let connection = self.connection.clone().protocols([SUBPROTOCOL]).overflow(Overflow::Unbounded);
+        let (interval, timeout) = self.heartbeat;
+        // Whatever comes is an answer; the next ACK is.
+        let heartbeat = Heartbeat::new(Control::Ping.encode(), |_| false).interval(interval).timeout(timeout);
+        ReconnectOptions::new().connection(connection).backoff(self.backoff.clone()).heartbeat(heartbeat)
+    }
+}
+
+impl fmt::Debug for SessionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionOptions")
+            .field("limits", &self.limits)
+            .field("protocol", &self.protocol)
+            .field("is_explicit", &self.is_explicit)
+            .field("connection", &self.connection)
+            .field("backoff", &self.backoff)
+            .field("heartbeat", &self.heartbeat)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,291 @@
+//! The handle that sends, and says what is to be done.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use futures_sink::Sink;
+use websocket_session::{End, Payload as _};
+
+use super::core::Core;
+use super::counts::SessionCounts;
+use super::frame::Frame;
+use super::line::Turn;
+use super::receipt::Receipt;
+use crate::codec::Encode;
+use crate::reconnect::ReconnectingSender;
+use crate::reconnect::notify::Waiter;
+use crate::{CloseCode, CloseReason, Error, Message, Payload, SendError, State, States, Typed};
+
+/// A handle of a [`Session`](crate::session::Session) for other tasks: it sends, closes and pauses.
+///
+/// A clone is another handle. When all handles and the `Session` are dropped, the session is given up.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::session::{Session, SessionOptions};
+///
+/// # fn on_click(_: &str, _: impl Fn() + 'static) {}
+/// let session = Session::new(SessionOptions::new(), async || Ok("wss://example.com/orders"));
+/// let sender = session.sender();
+/// on_click("order", move || drop(sender.try_send("order 1"))); // while another task takes what `session` receives
+/// ```
+#[must_use = "the session is given up when its last handle is dropped"]
+pub struct SessionSender {
+    handle: Rc<Handle>,
+    sink: SinkState,
+}
+
+/// What all handles share. When this is dropped, nothing of the session is left.
+pub(crate) struct Handle {
+    pub core: Rc<Core>,
+    pub connection: ReconnectingSender,
+}
+
+/// The progress of the methods of [`Sink`].
+#[derive(Default)]
+struct SinkState {
+    /// A message that had no room when it was given.
+    pending: Option<Frame>,
+    turn: Turn,
+    close: Option<Waiter>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.leave(&self.connection);
+    }
+}
+
+impl SessionSender {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle: Rc::new(handle), sink: SinkState::default() }
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.handle.core
+    }
+
+    fn connection(&self) -> &ReconnectingSender {
+        &self.handle.connection
+    }
+
+    /// Converts the handle into a sink of `Out`, by a codec.
+    pub fn typed<Out, C>(self) -> Typed<Self, Out, (), C> {
+        Typed::new(self)
+    }
+
+    /// Sends a message, and returns its [`Receipt`].
+    ///
+    /// It resolves when the session keeps the message, which it does until the peer has processed it: it is transmitted when
+    /// there is a connection, and again on later ones. It waits while the [replay buffer](crate::session::SessionOptions::replay)
+    /// is full. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
+    /// nothing and drops the message.
+    ///
+    /// Of a browser object that is not a Blob or a file, the browser copies the bytes when this is called, outside wasm memory.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::TooLarge`] if the peer does not accept messages of this size,
+    /// - [`Error::NotOpen`] after [`close`](Self::close),
+    /// - [`Error::SessionLost`] if the session is lost for good.
+    ///
+    /// The error returns the message.
+    pub async fn send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
+        let (frame, mut turn) = (Frame::new(message.into_message()), Turn::default());
+        let len = frame.payload_len();
+        poll_fn(|context| self.core().poll_room(context, &mut turn, len)).await;
+        self.core().send(frame).map_err(hand_back)
+    }
+
+    /// Sends a message without waiting, and returns its [`Receipt`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] if the replay buffer is full, or if others wait to send; otherwise as for [`send`](Self::send). The error
+    /// returns the message.
+    pub fn try_send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
+        let message = message.into_message();
+        if self.core().is_waited_in() {
+            return Err(SendError { message, error: Error::Full });
+        }
+        self.core().send(Frame::new(message)).map_err(hand_back)
+    }
+
+    /// Waits until the peer has processed everything that was sent before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionLost`] if the session is lost before; then it is unknown.
+    pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
+        let (last, mut waiter) = (self.core().last_sent(), Waiter::default());
+        poll_fn(move |context| self.core().poll_acknowledged(context, &mut waiter, last))
+    }
+
+    /// Ends what this page sends, with code 1000, and waits until the peer has processed everything. The end is sent with the
+    /// call.
+    ///
+    /// No message is lost by it: the end comes after all messages, is numbered as they are, and comes again after a lost
+    /// connection. The other direction stays open, so take what is still received: the stream ends when the peer has ended,
+    /// too. Dropping the future does not take the end back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionLost`] if the session is lost before.
+    pub fn close(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
+        self.close_with(1000, "")
+    }
+
+    /// Ends what this page sends, with a code and a reason. See [`close`](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which end nothing.
+    pub fn close_with<C, R>(&self, code: C, reason: R) -> impl Future<Output = Result<(), Error>> + use<'_, C, R>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        let begun = self.begin_to_close(code, reason);
+        async move {
+            begun?;
+            let mut waiter = Waiter::default();
+            poll_fn(|context| self.core().poll_ended(context, &mut waiter)).await
+        }
+    }
+
+    fn begin_to_close<C, R>(&self, code: C, reason: R) -> Result<(), Error>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        let (code, reason) = crate::types::close::frame(code, reason)?;
+        self.core().end(End { code: code.get(), reason: reason.as_str().into() });
+        Ok(())
+    }
+
+    /// Connects at once, and counts attempts from zero again. An open connection is replaced.
+    pub fn reconnect_now(&self) {
+        self.connection().reconnect_now();
+    }
+
+    /// Closes the connection, and stays without one until [`resume`](Self::resume). The server keeps the session for some
+    /// minutes, as it chooses.
+    pub fn pause(&self) {
+        self.connection().pause();
+    }
+
+    /// Connects at once after a [`pause`](Self::pause). Otherwise it does nothing.
+    pub fn resume(&self) {
+        self.connection().resume();
+    }
+
+    /// Returns the state of the connection. It is open when the server has said that the session goes on.
+    pub fn state(&self) -> State {
+        self.connection().state()
+    }
+
+    /// Returns a stream of the current state of the connection, and all later ones.
+    pub fn states(&self) -> States {
+        self.connection().states()
+    }
+
+    /// Returns how many messages are where, over all connections.
+    pub fn counts(&self) -> SessionCounts {
+        self.core().counts()
+    }
+
+    fn poll_pending(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(frame) = &self.sink.pending else { return Poll::Ready(Ok(())) };
+        let len = frame.payload_len();
+        ready!(self.handle.core.poll_room(context, &mut self.sink.turn, len));
+        let sent = self.sink.pending.take().map_or(Ok(()), |frame| self.handle.core.send(frame).map(drop));
+        self.sink.turn = Turn::default();
+        Poll::Ready(sent.map_err(|(_, error)| error))
+    }
+}
+
+fn hand_back((frame, error): (Frame, Error)) -> SendError<Message> {
+    SendError { message: frame.into_message(), error }
+}
+
+/// Another handle of the same session.
+impl Clone for SessionSender {
+    fn clone(&self) -> Self {
+        Self { handle: Rc::clone(&self.handle), sink: SinkState::default() }
+    }
+}
+
+impl AsRef<Self> for SessionSender {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// Sends and closes as the methods of the same names do, without receipts.
+///
+/// A flush waits until the replay buffer has taken everything: from then on the session keeps it. To wait for the peer, use
+/// [`acknowledged`](SessionSender::acknowledged). Closing waits until the peer has processed everything.
+impl Sink<Message> for SessionSender {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_pending(context))?;
+        Poll::Ready(self.core().refusal().map_or(Ok(()), Err))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        let frame = Frame::new(message);
+        // Those who wait have come before.
+        let sent =
+            if self.core().is_waited_in() { Err((frame, Error::Full)) } else { self.core().send(frame).map(drop) };
+        match sent {
+            Err((frame, Error::Full)) => self.sink.pending = Some(frame),
+            sent => sent.map_err(|(_, error)| error)?,
+        }
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_pending(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_pending(context))?;
+        if self.sink.close.is_none() {
+            self.begin_to_close(1000, "")?;
+        }
+        let Self { handle, sink } = &mut *self;
+        handle.core.poll_ended(context, sink.close.get_or_insert_default())
+    }
+}
+
+/// Over a [`Session`](crate::session::Session) or a [`SessionSender`], values have receipts.
+impl<S: AsRef<SessionSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
+    /// Sends a value as [`SessionSender::send`] does, and returns its [`Receipt`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`SessionSender::send`]. The error returns the
+    /// value.
+    pub async fn send_for_receipt<T: Borrow<Out>>(&self, value: T) -> Result<Receipt, SendError<T>> {
+        let sent = match C::encode(value.borrow()) {
+            Ok(message) => self.get_ref().as_ref().send(message).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        sent.map_err(|error| SendError { message: value, error })
+    }
+}
+
+impl fmt::Debug for SessionSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionSender")
+            .field("state", &self.state())
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,278 @@
+//! The session, for those who use it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+
+use super::core::Core;
+use super::counts::SessionCounts;
+use super::handshake::{greet, target};
+use super::lost::Lost;
+use super::options::SessionOptions;
+use super::receipt::Receipt;
+use super::sender::{Handle, SessionSender};
+use super::task::Task;
+use crate::reconnect::ReconnectingSender;
+use crate::sys::{has_event_loop, random_bits, spawn};
+use crate::{
+    AttemptError, CloseCode, CloseReason, Error, Message, Payload, Reconnecting, SendError, State, States, Target,
+    Typed, WebSocketStream,
+};
+
+/// A session: a [`Stream`] and a [`Sink`] of [`Message`]s that loses none, and has none twice, over any number of connections.
+///
+/// A [`Reconnecting`] reports which messages are in doubt after a lost connection. A session settles it, with a server that
+/// speaks its protocol: both ends number the messages, keep those that the other end has not processed, and transmit them again.
+/// **As long as both ends keep the session, every message arrives in order and exactly once, in both directions.** If the server
+/// has forgotten it, this is told once, as [`Lost`], with the messages in question.
+///
+/// It connects, and comes back, as a `Reconnecting` does: with a backoff, at once when the network comes back or the page is
+/// shown, and with a heartbeat that finds dead peers.
+///
+/// # What was sent
+///
+/// [`send`](Self::send) returns when the session keeps the message, and gives a [`Receipt`] that resolves when the peer has
+/// *processed* it: when the application of the peer has finished with it, not when it has arrived. Senders wait while the
+/// replay buffer is full, with and without a connection.
+///
+/// # What was received
+///
+/// A message is processed when the next one is asked for, or by [`processed`](Self::processed) if that
+/// [was chosen](SessionOptions::explicit). A peer whose messages are not processed waits. The stream ends when the peer has
+/// ended, or after the last `Lost`.
+///
+/// # The end
+///
+/// [`close`](Self::close) resolves when the peer has processed everything. Dropping the session and all its
+/// [`sender`](Self::sender)s gives it up: the peer is told that what it has not processed or sent will not be asked for again.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::StreamExt;
+/// use wasm_websocket::Error;
+/// use wasm_websocket::session::{Session, SessionOptions};
+///
+/// async fn order(items: &[&str], show: impl Fn(&str)) -> Result<(), Error> {
+///     let mut shop = Session::new(SessionOptions::new(), async || Ok("wss://example.com/orders"));
+///     for item in items {
+///         drop(shop.send(*item).await?); // ordered once, however often the train enters a tunnel
+///     }
+///     shop.close().await?; // all orders are processed
+///     while let Some(answer) = shop.next().await {
+///         show(answer?.as_text().unwrap_or_default());
+///     }
+///     Ok(())
+/// }
+/// ```
+#[must_use = "the session is given up when this is dropped"]
+pub struct Session {
+    sender: SessionSender,
+}
+
+impl Session {
+    /// Begins a session at the target that `provider` returns.
+    ///
+    /// The provider is called for each connection, and its time is part of the attempt's timeout. Where there is no `WebSocket`,
+    /// as on a server that renders pages, the session is lost with [`Error::Unsupported`].
+    pub fn new<T, F>(options: SessionOptions, provider: F) -> Self
+    where
+        T: Into<Target>,
+        F: AsyncFn() -> Result<T, AttemptError> + 'static,
+    {
+        let core = Rc::new(Core::new(&options, name()));
+        let connection = connect(&core, &options, provider);
+        let shared = connection.shared();
+        core.set_shared(shared);
+        if let State::Closed { cause } = connection.state() {
+            core.stopped(cause);
+        } else if has_event_loop() {
+            let mut task = Task::new(Rc::clone(&core), Rc::downgrade(shared), connection.states());
+            spawn(poll_fn(move |context| task.poll(context)));
+        }
+        Self { sender: SessionSender::new(Handle { core, connection }) }
+    }
+
+    /// Returns a handle for other tasks, which can send, close and pause.
+    pub fn sender(&self) -> SessionSender {
+        self.sender.clone()
+    }
+
+    /// Converts the session into a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`.
+    /// [`get_ref`](Typed::get_ref) returns the session for everything else.
+    ///
+    /// A [`Lost`] becomes [`Error::SessionLost`], without the messages: receipts tell which values are lost, see
+    /// [`Typed::send_for_receipt`].
+    pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
+        Typed::new(self)
+    }
+
+    /// Sends a message, and returns its [`Receipt`]. See [`SessionSender::send`].
+    ///
+    /// # Errors
+    ///
+    /// As there. The error returns the message.
+    pub async fn send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
+        self.sender.send(message).await
+    }
+
+    /// Sends a message without waiting, and returns its [`Receipt`]. See [`SessionSender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As there. The error returns the message.
+    pub fn try_send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
+        self.sender.try_send(message)
+    }
+
+    /// Waits until the peer has processed everything that was sent before. See [`SessionSender::acknowledged`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionLost`] if the session is lost before.
+    pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
+        self.sender.acknowledged()
+    }
+
+    /// Says that this page has finished with all messages that it has taken. Only with [`SessionOptions::explicit`] does it
+    /// matter: otherwise asking for the next message says so.
+    pub fn processed(&self) {
+        self.sender.core().processed();
+    }
+
+    /// Ends what this page sends, and waits until the peer has processed everything. See [`SessionSender::close`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionLost`] if the session is lost before.
+    pub fn close(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
+        self.sender.close()
+    }
+
+    /// Ends what this page sends, with a code and a reason. See [`SessionSender::close_with`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn close_with<C, R>(&self, code: C, reason: R) -> impl Future<Output = Result<(), Error>> + use<'_, C, R>
+    where
+        C: TryInto<CloseCode, Error: Into<Error>>,
+        R: TryInto<CloseReason, Error: Into<Error>>,
+    {
+        self.sender.close_with(code, reason)
+    }
+
+    /// Returns the code and the reason with which the peer has ended, once the stream has ended with them.
+    pub fn peer_end(&self) -> Option<(u16, String)> {
+        self.sender.core().peer_end.borrow().as_ref().map(|end| (end.code, end.reason.clone()))
+    }
+
+    /// Connects at once, and counts attempts from zero again. See [`SessionSender::reconnect_now`].
+    pub fn reconnect_now(&self) {
+        self.sender.reconnect_now();
+    }
+
+    /// Closes the connection, and stays without one until [`resume`](Self::resume). See [`SessionSender::pause`].
+    pub fn pause(&self) {
+        self.sender.pause();
+    }
+
+    /// Connects at once after a [`pause`](Self::pause). Otherwise it does nothing.
+    pub fn resume(&self) {
+        self.sender.resume();
+    }
+
+    /// Returns the state of the connection. It is open when the server has said that the session goes on.
+    pub fn state(&self) -> State {
+        self.sender.state()
+    }
+
+    /// Returns a stream of the current state of the connection, and all later ones.
+    pub fn states(&self) -> States {
+        self.sender.states()
+    }
+
+    /// Returns how many messages are where, over all connections.
+    pub fn counts(&self) -> SessionCounts {
+        self.sender.counts()
+    }
+}
+
+/// A name that nobody guesses: 128 random bits. `None` in an environment that has none.
+fn name() -> Option<String> {
+    random_bits().map(|bits| format!("{bits:032x}"))
+}
+
+/// The connections of a session.
+fn connect<T, F>(core: &Rc<Core>, options: &SessionOptions, provider: F) -> ReconnectingSender
+where
+    T: Into<Target>,
+    F: AsyncFn() -> Result<T, AttemptError> + 'static,
+{
+    let (asking, greeting, ended) = (Rc::clone(core), Rc::clone(core), Rc::clone(core));
+    let credentials = options.credentials.clone();
+    let reconnect = options
+        .reconnect()
+        .on_open(async move |stream: &mut WebSocketStream, _| greet(&greeting, stream).await)
+        .after_close(move |event| ended.disconnected(event));
+    Reconnecting::new(reconnect, async move || target(&asking, credentials.as_ref(), &provider).await).sender()
+}
+
+impl Stream for Session {
+    type Item = Result<Message, Lost>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let core = self.sender.core();
+        match core.take() {
+            Some(item) => Poll::Ready(item),
+            None => {
+                core.wait_for_item(context);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl FusedStream for Session {
+    fn is_terminated(&self) -> bool {
+        self.sender.core().is_over.get()
+    }
+}
+
+/// As for [`SessionSender`].
+impl Sink<Message> for Session {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.sender).poll_ready(context)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Pin::new(&mut self.sender).start_send(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.sender).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.sender).poll_close(context)
+    }
+}
+
+impl AsRef<SessionSender> for Session {
+    fn as_ref(&self) -> &SessionSender {
+        &self.sender
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("state", &self.state()).field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}

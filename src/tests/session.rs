@@ -1,0 +1,271 @@
+//! What a session tells about servers that refuse, vanish or speak something else. The properties have what it does with good
+//! ones.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use websocket_session::{Control, Hello, SUBPROTOCOL, TextFrame, Welcome};
+
+use super::{in_pages, test};
+use crate::codec::Text;
+use crate::reconnect::{AttemptError, Cause};
+use crate::session::{LostCause, Session, SessionOptions};
+use crate::testing::{Page, Peer};
+use crate::{Error, Message, ReadyState};
+
+const URL: &str = "ws://example.com/session";
+
+fn session(options: SessionOptions) -> Session {
+    Session::new(options, async || Ok(URL))
+}
+
+async fn hello(peer: &mut Peer) -> Hello {
+    let first = peer.receive().await.expect("the first frame");
+    match TextFrame::decode(first.as_text().expect("a text")) {
+        Ok(TextFrame::Control(Control::Hello(hello))) => hello,
+        other => panic!("{other:?} is no HELLO"),
+    }
+}
+
+fn welcome(max: u64) -> String {
+    let token = "a-token-of-22-characters".into();
+    let (received, processed, credit, ttl) = (0, 0, 1000, 60);
+    Control::Welcome(Welcome { token, resumed: false, received, processed, credit, max, ttl }).encode()
+}
+
+/// Accepts connections, and closes each with a code instead of a WELCOME.
+fn refuse(page: &Page, code: u16) {
+    page.serve(URL, async move |handshake| {
+        let Some(mut peer) = handshake.accept_with(SUBPROTOCOL) else { return };
+        hello(&mut peer).await;
+        peer.close_with(code, "");
+        peer.drain().await;
+    });
+}
+
+/// Welcomes one client, and sends what else there is to send.
+async fn one_client(page: &Page, max: u64, frames: &[&str]) -> Peer {
+    let server = page.server(URL);
+    let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
+    hello(&mut peer).await;
+    peer.send(welcome(max));
+    frames.iter().for_each(|frame| peer.send(*frame));
+    peer
+}
+
+/// The loss, which is the last item, and the texts in it.
+async fn lost(session: &mut Session) -> (LostCause, Vec<(Message, bool)>) {
+    let lost = session.next().await.expect("a loss").expect_err("a loss");
+    assert_eq!(session.next().await, None);
+    let unacknowledged = lost.unacknowledged.into_iter().map(|message| (message.message, message.transmitted));
+    (lost.cause, unacknowledged.collect())
+}
+
+async fn loses(page: &Page, options: SessionOptions, cause: LostCause) {
+    let mut session = session(options);
+    let receipt = session.send("hello").await.unwrap();
+    assert_eq!(lost(&mut session).await, (cause, vec![("hello".into(), false)]), "{page:?}");
+    assert_eq!(receipt.await, Err(Error::SessionLost));
+    assert_eq!(session.close().await, Err(Error::SessionLost));
+    let unsent = session.send("more").await.unwrap_err();
+    assert_eq!((unsent.message, unsent.error), ("more".into(), Error::SessionLost));
+}
+
+#[test]
+fn a_refusal_loses_the_session_with_its_messages() {
+    in_pages(async |page| {
+        refuse(page, 4401);
+        loses(page, SessionOptions::new(), LostCause::Refused(4401)).await;
+    });
+    in_pages(async |page| {
+        refuse(page, 4409);
+        loses(page, SessionOptions::new(), LostCause::Superseded).await;
+    });
+}
+
+#[test]
+fn credentials_that_fail_for_good_lose_the_session() {
+    in_pages(async |page| {
+        let options = SessionOptions::new().credentials(async || Err::<String, _>(AttemptError::last("logged out")));
+        let cause = Cause::Failed(Error::Attempt("logged out".into()));
+        loses(page, options, LostCause::Stopped(cause)).await;
+    });
+}
+
+#[test]
+fn a_server_without_sessions_is_not_asked_again() {
+    in_pages(async |page| {
+        page.serve(URL, async move |handshake| {
+            let Some(mut peer) = handshake.accept_with("chat") else { return };
+            assert_eq!(peer.receive().await, None, "something was sent to a server that does not know it");
+        });
+        let mut session = Session::new(SessionOptions::new(), async || {
+            Ok(crate::Target::new(URL).protocols(["chat"])) // offered after that of sessions
+        });
+        let (cause, _) = lost(&mut session).await;
+        assert!(matches!(cause, LostCause::Stopped(Cause::Failed(Error::Attempt(_)))), "{cause:?}");
+    });
+}
+
+#[test]
+fn hello_has_the_credentials_and_the_protocol() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let options = SessionOptions::new().credentials(async || Ok("secret")).protocol("chat.v2");
+        let _session = session(options);
+        let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
+        let hello = hello(&mut peer).await;
+        assert_eq!((hello.credentials.as_deref(), hello.protocol.as_deref()), (Some("secret"), Some("chat.v2")));
+        assert_eq!((hello.attempt, hello.token, hello.session.len()), (1, None, 32));
+    });
+}
+
+#[test]
+fn a_message_is_acknowledged_when_the_next_one_is_asked_for() {
+    in_pages(async |page| {
+        let mut session = session(SessionOptions::new());
+        let mut peer = one_client(page, 1000, &[":one", ":two"]).await;
+        assert_eq!(peer.receive().await, Some(ack(0, 0)));
+        assert_eq!(session.next().await.unwrap().unwrap(), "one".into());
+        page.sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(session.next().await.unwrap().unwrap(), "two".into());
+        assert_eq!(peer.receive().await, Some(ack(1, 19)), "the message that is being worked on is not processed");
+    });
+}
+
+#[test]
+fn a_message_is_acknowledged_when_the_page_says_so_if_that_was_chosen() {
+    in_pages(async |page| {
+        let mut session = session(SessionOptions::new().explicit());
+        let mut peer = one_client(page, 1000, &[":one", ":two"]).await;
+        assert_eq!(peer.receive().await, Some(ack(0, 0)));
+        for _ in 0..2 {
+            session.next().await.unwrap().unwrap();
+        }
+        page.sleep(std::time::Duration::from_secs(1)).await;
+        session.processed();
+        assert_eq!(peer.receive().await, Some(ack(2, 38)));
+    });
+}
+
+fn ack(processed: u64, offset: u64) -> Message {
+    Message::Text(format!("A{{\"processed\":{processed},\"credit\":{}}}", (1 << 20) + offset))
+}
+
+#[test]
+fn what_the_server_does_not_accept_is_handed_back() {
+    in_pages(async |page| {
+        let session = session(SessionOptions::new());
+        let _peer = one_client(page, 5, &[]).await;
+        let mut states = session.states();
+        while states.next().await != Some(crate::State::Open) {}
+        let unsent = session.send("hello!").await.unwrap_err();
+        assert_eq!((unsent.message, unsent.error), ("hello!".into(), Error::TooLarge(6)));
+        drop(session.send("hello").await.unwrap());
+    });
+}
+
+#[test]
+fn senders_wait_while_the_replay_buffer_is_full() {
+    in_pages(async |page| {
+        let session = session(SessionOptions::new().replay(40));
+        drop(session.send("one").await.unwrap());
+        drop(session.send("two").await.unwrap());
+        let unsent = session.try_send("three").unwrap_err();
+        assert_eq!((unsent.message, unsent.error), ("three".into(), Error::Full));
+        let mut waits = pin!(session.send("three"));
+        assert!(waits.as_mut().now_or_never().is_none());
+        let mut peer = one_client(page, 1000, &[]).await;
+        for frame in [&*ack_text(0), ":one", ":two"] {
+            assert_eq!(peer.receive().await, Some(frame.into()));
+        }
+        peer.send("A{\"processed\":1,\"credit\":1000}");
+        drop(waits.await.unwrap());
+        assert_eq!(peer.receive().await, Some(":three".into()));
+    });
+}
+
+fn ack_text(processed: u64) -> String {
+    ack(processed, 0).as_text().unwrap_or_default().into()
+}
+
+#[test]
+fn a_session_that_is_dropped_is_given_up() {
+    in_pages(async |page| {
+        let session = session(SessionOptions::new());
+        let mut peer = one_client(page, 1000, &[]).await;
+        assert_eq!(peer.receive().await, Some(ack(0, 0)));
+        drop(session);
+        assert_eq!(peer.receive().await, None);
+        assert_eq!(peer.closed_with().map(|(code, _)| code), Some(4410));
+    });
+}
+
+#[test]
+fn a_server_that_breaks_the_protocol_loses_the_session() {
+    in_pages(async |page| {
+        let mut session = session(SessionOptions::new());
+        let mut peer = one_client(page, 1000, &["?"]).await;
+        let (cause, _) = lost(&mut session).await;
+        assert_eq!(cause, LostCause::Violation("no frame begins with '?'".into()));
+        while peer.receive().await.is_some() {}
+        assert_eq!(peer.closed_with().map(|(code, _)| code), Some(4400));
+    });
+}
+
+#[test]
+fn values_have_receipts_and_a_lost_session_is_an_error() {
+    in_pages(async |page| {
+        let mut typed = session(SessionOptions::new()).typed::<String, String, Text>();
+        let receipt = typed.send_for_receipt("hello".to_owned()).await.unwrap();
+        typed.send("again".to_owned()).await.unwrap();
+        let mut peer = one_client(page, 1000, &[":there"]).await;
+        peer.send("A{\"processed\":0,\"credit\":1000}");
+        assert_eq!(typed.next().await.unwrap().unwrap(), "there");
+        while peer.receive().await != Some(":again".into()) {}
+        peer.send("A{\"processed\":1,\"credit\":1000}");
+        assert_eq!(receipt.await, Ok(()));
+        peer.close_with(4410, "");
+        assert_eq!(typed.next().await.unwrap().unwrap_err().error, Error::SessionLost);
+        assert!(typed.next().await.is_none());
+        assert_eq!(typed.close().await, Err(Error::SessionLost));
+    });
+}
+
+#[test]
+fn a_sink_takes_what_has_no_room_yet() {
+    in_pages(async |page| {
+        let mut session = session(SessionOptions::new().replay(20));
+        session.feed("one".into()).await.unwrap();
+        session.feed("two".into()).await.unwrap();
+        assert!(session.feed("three".into()).now_or_never().is_none(), "there is room for one message only");
+        let mut peer = one_client(page, 1000, &[]).await;
+        while peer.receive().await != Some(":one".into()) {}
+        peer.send("A{\"processed\":1,\"credit\":1000}");
+        session.flush().await.unwrap();
+        assert_eq!(peer.receive().await, Some(":two".into()));
+    });
+}
+
+#[test]
+fn where_there_is_no_browser_it_is_lost_at_once() {
+    let mut session = session(SessionOptions::new());
+    let context = &mut Context::from_waker(Waker::noop());
+    let Poll::Ready(Some(Err(lost))) = session.poll_next_unpin(context) else { panic!("it is not lost") };
+    assert_eq!(lost.cause, LostCause::Stopped(Cause::Failed(Error::Unsupported)));
+    assert_eq!(session.poll_next_unpin(context), Poll::Ready(None));
+    assert_eq!(session.try_send("x").map_err(|unsent| unsent.error).err(), Some(Error::SessionLost));
+}
+
+#[test]
+fn nothing_follows_the_end() {
+    in_pages(async |_| {
+        let session = Rc::new(session(SessionOptions::new()));
+        let closing = session.close();
+        let unsent = session.send("more").await.unwrap_err();
+        assert_eq!(unsent.error, Error::NotOpen(ReadyState::Closing));
+        assert!(closing.now_or_never().is_none(), "there was no connection");
+    });
+}

@@ -1,0 +1,136 @@
+//! What the application of the client does, and what it learns.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use wasm_websocket::reconnect::Backoff;
+use wasm_websocket::session::{LostCause, Session, SessionOptions, SessionSender};
+use wasm_websocket::{Error, Options};
+
+use super::plan::Plan;
+use super::server::{Host, URL};
+use crate::dialect::{Dialect, read};
+use crate::plan::milliseconds;
+use crate::seeds::note;
+use crate::world::World;
+
+/// What the client knows.
+#[derive(Default)]
+pub struct Book {
+    /// The numbers of what was taken from each session, the oldest first.
+    pub taken: RefCell<Vec<Vec<u32>>>,
+    /// What was lost, in this order: numbers and whether they were transmitted.
+    pub lost: RefCell<Vec<(u32, bool)>>,
+    pub losses: Cell<u32>,
+    /// Whether the receipt of a number has said that it was processed.
+    pub receipts: RefCell<BTreeMap<u32, bool>>,
+    pub sent: Cell<u32>,
+    pub refused: RefCell<Vec<u32>>,
+    pub closed: RefCell<Option<Result<(), Error>>>,
+    pub has_ended: Cell<bool>,
+}
+
+pub async fn run(world: &Rc<World>, plan: &Rc<Plan>, host: &Host) -> Rc<Book> {
+    let book = Rc::<Book>::default();
+    book.taken.borrow_mut().push(Vec::new());
+    let session = Session::new(options(plan), async || Ok(URL));
+    let sender = session.sender();
+    let (sending, reading) = (Rc::clone(&book), Rc::clone(&book));
+    let (sends, reads) = (Rc::clone(plan), Rc::clone(plan));
+    let (sending_in, reading_in, counts) = (Rc::clone(world), Rc::clone(world), sender.clone());
+    world.spawn(async move { send_all(&sending_in, &sends, &sending, sender).await });
+    world.spawn(async move { read_all(&reading_in, &reads, &reading, session).await });
+    let is_done = || book.has_ended.get() && book.closed.borrow().is_some();
+    // One for each connection that nobody but the heartbeat finds dead.
+    for _ in 0..=plan.faults.len() {
+        if world.in_calm(is_done).await {
+            break;
+        }
+    }
+    assert!(is_done(), "it waits for ever, after {} connections: {counts:?}", host.connections.get());
+    let settled = world.in_calm(|| book.receipts.borrow().len() == book.sent.get() as usize).await;
+    assert!(settled, "a receipt waits for ever");
+    check_counts(&book, &counts);
+    book
+}
+
+fn options(plan: &Plan) -> SessionOptions {
+    let backoff = Backoff::new().base(milliseconds(10)).cap(milliseconds(200)).floor(milliseconds(1));
+    let connection = Options::from(&plan.connection).connect_timeout(milliseconds(10_000));
+    let options = SessionOptions::new()
+        .connection(connection)
+        .backoff(backoff)
+        .heartbeat(milliseconds(3000), milliseconds(1500))
+        .window(plan.client.window)
+        .replay(plan.client.replay);
+    if plan.is_explicit { options.explicit() } else { options }
+}
+
+async fn send_all(world: &Rc<World>, plan: &Plan, book: &Rc<Book>, sender: SessionSender) {
+    for (index, (delay, letter)) in plan.up.iter().enumerate() {
+        world.pause(*delay).await;
+        let number = index as u32 + 1;
+        match sender.send(Dialect::Plain.message(number, *letter)).await {
+            Ok(receipt) => {
+                book.sent.set(book.sent.get() + 1);
+                let (book, page) = (Rc::clone(book), world.clone());
+                world.spawn(async move {
+                    let outcome = receipt.await;
+                    assert!(matches!(outcome, Ok(()) | Err(Error::SessionLost)), "{outcome:?}");
+                    note(&page.page, || format!("page: the receipt of {number}: {outcome:?}"));
+                    book.receipts.borrow_mut().insert(number, outcome.is_ok());
+                    page.changed();
+                });
+            }
+            Err(unsent) => {
+                let back = Dialect::Plain.number_of(&read(unsent.message).await);
+                assert_eq!(back, number, "another message is handed back");
+                book.refused.borrow_mut().push(number);
+            }
+        }
+    }
+    let closed = sender.close_with(3000, "done").await;
+    note(&world.page, || format!("page: closed: {closed:?}"));
+    book.closed.replace(Some(closed));
+    world.changed();
+}
+
+async fn read_all(world: &Rc<World>, plan: &Plan, book: &Book, mut session: Session) {
+    while let Some(item) = session.next().await {
+        match item {
+            Ok(message) => {
+                let number = Dialect::Plain.number_of(&read(message).await);
+                note(&world.page, || format!("page: takes {number}"));
+                book.taken.borrow_mut().last_mut().expect("there is a session").push(number);
+            }
+            Err(lost) => {
+                note(&world.page, || format!("page: {lost}"));
+                assert_eq!(lost.cause, LostCause::Forgotten);
+                book.losses.set(book.losses.get() + 1);
+                for lost in lost.unacknowledged {
+                    let number = Dialect::Plain.number_of(&read(lost.message).await);
+                    book.lost.borrow_mut().push((number, lost.transmitted));
+                }
+                book.taken.borrow_mut().push(Vec::new());
+            }
+        }
+        world.pause(plan.client.pace.min(50)).await;
+        session.processed();
+    }
+    session.processed();
+    assert_eq!(session.next().await, None, "it ends twice");
+    book.has_ended.set(true);
+    world.changed();
+    // The last ACK goes out with it.
+}
+
+fn check_counts(book: &Book, sender: &SessionSender) {
+    let counts = sender.counts();
+    let processed = book.receipts.borrow().values().filter(|processed| **processed).count() as u64;
+    assert_eq!(counts.acknowledged, processed, "{counts:?}");
+    assert_eq!(counts.lost, u64::from(book.sent.get()) - processed, "{counts:?}");
+    assert_eq!((counts.unacknowledged, counts.unacknowledged_bytes), (0, 0));
+    assert_eq!(counts.taken, book.taken.borrow().iter().map(Vec::len).sum::<usize>() as u64);
+}
