@@ -298,7 +298,7 @@ async fn a_page_without_traffic_rests() -> Result<()> {
         page.find("#state[data-state=open]").await?;
         page.shows("#log-count", "2 lines").await?;
         // Over a refresh, too.
-        page.go(&page.run("return location.href;").await?.as_str().context("no address")?.to_owned()).await?;
+        page.go(page.run("return location.href;").await?.as_str().context("no address")?).await?;
         page.find("#state[data-state=open]").await?;
         page.shows("#log", "/fault/half-open").await?;
         page.shows("#log-count", "2 lines").await?;

@@ -13,7 +13,7 @@ use wasm_websocket_browser::{Page, with_page};
 use crate::{Demo, PICTURES, failed_connections};
 
 /// Where the page is looked at: its width in pixels, and media features.
-const LOOKS: [(&str, u32, &[(&str, &str)]); 5] = [
+const LOOKS: [(&str, u32, &[Feature]); 5] = [
     ("wide-light", 1280, &[LIGHT]),
     ("wide-dark", 1280, &[DARK]),
     ("narrow-light", 390, &[LIGHT]),
@@ -21,8 +21,11 @@ const LOOKS: [(&str, u32, &[(&str, &str)]); 5] = [
     ("forced-colors", 1280, &[DARK, ("forced-colors", "active")]),
 ];
 
-const LIGHT: (&str, &str) = ("prefers-color-scheme", "light");
-const DARK: (&str, &str) = ("prefers-color-scheme", "dark");
+/// A media feature and its value.
+type Feature = (&'static str, &'static str);
+
+const LIGHT: Feature = ("prefers-color-scheme", "light");
+const DARK: Feature = ("prefers-color-scheme", "dark");
 
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
