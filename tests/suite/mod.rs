@@ -28,4 +28,6 @@ mod raw;
 mod receive;
 mod reconnect;
 mod send;
+#[cfg(target_arch = "wasm32")]
+mod session;
 mod slices;

@@ -21,6 +21,7 @@ mod frames;
 mod peers;
 mod records;
 mod routes;
+mod session;
 mod sink;
 mod upgrade;
 

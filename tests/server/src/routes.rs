@@ -23,7 +23,7 @@ use crate::flood::MAX_FLOOD;
 use crate::peers::PEERS;
 use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
-use crate::{chaos, chat, fault, flood, frames, sink, upgrade};
+use crate::{chaos, chat, fault, flood, frames, session, sink, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -67,6 +67,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/status/{code}", get(status))
         .route("/handshake/{fault}", get(handshake))
         .route("/frames/{name}", get(frames))
+        .route("/session/echo/{cuts}", get(session_echo))
         .route("/fault/refuse", get(|ConnectInfo(breaker)| async move { fault::refuse(&breaker) }))
         .route("/fault/half-open", get(half_open))
         .route("/fault/cut", get(cut))
@@ -192,6 +193,12 @@ async fn frames(Path(name): Path<String>, request: Request) -> Response {
         Some(bytes) => upgrade::stream(request, |stream, received| frames::send(stream, received, bytes)),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// A session whose first connections are reset.
+async fn session_echo(Path(cuts): Path<u32>, request: Request) -> Response {
+    let response = upgrade::websocket(request, move |socket| session::echo(socket, cuts));
+    upgrade::with_header(response, SEC_WEBSOCKET_PROTOCOL, websocket_session::SUBPROTOCOL)
 }
 
 async fn half_open(request: Request) -> Response {

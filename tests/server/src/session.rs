@@ -1,0 +1,218 @@
+//! Sessions that echo, over connections that are reset: by the server's end of the machine, in memory.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use sha2::{Digest as _, Sha256};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use websocket_session::{
+    Connection, Control, Digest, End, Hello, Incoming, Item, Limits, Mark, NewToken, Output, Payload, Refusal, Server,
+    TEXT, TextFrame, Violation, code,
+};
+
+use crate::behaviour::receive;
+use crate::records::lock;
+use crate::upgrade::WebSocket;
+
+/// The bytes that all sessions may hold are bounded by their number and by small limits.
+const MAX_SESSIONS: usize = 64;
+const LIMITS: Limits = Limits { window: 256 << 10, max: 1 << 20, replay: 512 << 10, journal: false };
+/// Seconds. This server drops sessions when there are too many, and not by time.
+const TTL: u64 = 300;
+/// How often messages that were processed are acknowledged.
+const SOON: Duration = Duration::from_millis(50);
+/// The most frames after which a connection is reset.
+const MAX_FRAMES: u64 = 12;
+
+/// A message of the application.
+#[derive(Clone)]
+struct Body(Message);
+
+impl Payload for Body {
+    fn payload_len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+struct Session {
+    server: Server<Body>,
+    /// A message that was taken, and for which there was no room yet.
+    pending: Option<(Mark, Body)>,
+    /// How many connections are still to be reset.
+    cuts: u32,
+}
+
+type Shared = Arc<Mutex<Session>>;
+
+static SESSIONS: Mutex<Option<HashMap<String, Shared>>> = Mutex::new(None);
+
+/// Echoes in a session. Its first `cuts` connections are reset, each after some frames.
+pub async fn echo(mut socket: WebSocket, cuts: u32) {
+    let Some(first) = receive(&mut socket).await else { return };
+    let hello = match decode(first) {
+        Ok(Incoming::Control(Control::Hello(hello))) => hello,
+        _ => return close(&mut socket, code::VIOLATION).await,
+    };
+    let Some((session, connection)) = find_or_make(&hello, cuts) else {
+        return close(&mut socket, code::SUPERSEDED).await;
+    };
+    match go_on(&mut socket, &session, connection).await {
+        Next::Close(code) => close(&mut socket, code).await,
+        // What has arrived and was not read resets the connection.
+        Next::Cut => _ = socket.get_mut().set_zero_linger(),
+        Next::Ended => {}
+    }
+    lock(&session).server.disconnected(connection, None);
+}
+
+enum Next {
+    Close(u16),
+    Cut,
+    Ended,
+}
+
+async fn go_on(socket: &mut WebSocket, session: &Shared, connection: Connection) -> Next {
+    let mut left = lock(session).frames();
+    let mut soon = tokio::time::interval(SOON);
+    loop {
+        loop {
+            let Some(output) = lock(session).poll() else { break };
+            let frame = match output {
+                Output::Control(on, text) if on == connection => Message::text(text),
+                Output::Message(on, body) if on == connection => frame(body),
+                Output::Close(on, code, _) if on == connection => return Next::Close(code),
+                // Of a connection that is gone.
+                _ => continue,
+            };
+            if socket.send(frame).await.is_err() {
+                return Next::Ended;
+            }
+            if is_last(&mut left) {
+                return Next::Cut;
+            }
+        }
+        tokio::select! {
+            message = receive(socket) => {
+                let Some(message) = message else { return Next::Ended };
+                lock(session).server.receive(connection, decode(message));
+                if is_last(&mut left) {
+                    return Next::Cut;
+                }
+            }
+            _ = soon.tick() => lock(session).server.acknowledge(),
+        }
+        if lock(session).server.connection() != Some(connection) {
+            // Superseded, or over.
+            let code = if lock(session).server.is_lost() { code::VIOLATION } else { code::SUPERSEDED };
+            return Next::Close(code);
+        }
+    }
+}
+
+/// Counts a frame. Returns whether the connection is to be reset after it.
+fn is_last(left: &mut Option<u32>) -> bool {
+    *left = left.map(|left| left.saturating_sub(1));
+    *left == Some(0)
+}
+
+impl Session {
+    /// After how many frames the next connection is reset.
+    fn frames(&mut self) -> Option<u32> {
+        self.cuts = self.cuts.checked_sub(1)?;
+        Some(1 + (random() % MAX_FRAMES) as u32)
+    }
+
+    /// Echoes what has arrived, and returns what is to be sent.
+    fn poll(&mut self) -> Option<Output<Body, websocket_session::ServerState>> {
+        while !self.server.is_fresh() && self.echo() {}
+        while self.server.poll_event().is_some() {}
+        self.server.poll()
+    }
+
+    /// Echoes a message. It is processed when its echo is kept.
+    fn echo(&mut self) -> bool {
+        if self.pending.is_none() {
+            match self.server.take() {
+                Some(Item::Message { mark, payload }) => self.pending = Some((mark, payload)),
+                Some(Item::End { mark, end }) => {
+                    self.server.processed(mark);
+                    self.server.end(End { code: end.code, reason: end.reason });
+                    return true;
+                }
+                Some(Item::Lost(_)) | None => return false,
+            }
+        }
+        let Some((mark, body)) = self.pending.take() else { return false };
+        match self.server.send(body) {
+            Ok(_) => {
+                self.server.processed(mark);
+                true
+            }
+            Err(unsent) => {
+                self.pending = Some((mark, unsent.into_payload()));
+                false
+            }
+        }
+    }
+}
+
+fn find_or_make(hello: &Hello, cuts: u32) -> Option<(Shared, Connection)> {
+    let text = format!("{:016x}{:016x}", random(), random());
+    let token = NewToken { digest: digest(&text), text };
+    let presented = hello.token.as_deref().map(digest);
+    let mut sessions = lock(&SESSIONS);
+    let sessions = sessions.get_or_insert_default();
+    let known = sessions.get(&hello.session).cloned();
+    let accepted = match &known {
+        Some(session) => lock(session).server.accept(hello, presented, token.clone()),
+        None => Err(Refusal::Forgotten),
+    };
+    match (accepted, known) {
+        (Ok(connection), Some(session)) => return Some((session, connection)),
+        (Err(Refusal::Forgotten), _) => {}
+        _ => return None,
+    }
+    if sessions.len() >= MAX_SESSIONS {
+        sessions.retain(|_, session| lock(session).server.connection().is_some());
+    }
+    if sessions.len() >= MAX_SESSIONS {
+        return None;
+    }
+    let server = Server::new(LIMITS, TTL, hello, presented, token);
+    let session = Arc::new(Mutex::new(Session { server, pending: None, cuts }));
+    sessions.insert(hello.session.clone(), Arc::clone(&session));
+    Some((session, Connection(hello.attempt)))
+}
+
+/// Bits of the keys that the operating system gives to hash maps: good enough for sessions of tests.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn digest(token: &str) -> Digest {
+    Sha256::digest(token).into()
+}
+
+fn decode(message: Message) -> Result<Incoming<Body>, Violation> {
+    let Message::Text(text) = &message else { return Ok(Incoming::Message(Body(message))) };
+    Ok(match TextFrame::decode(text)? {
+        TextFrame::Message(text) => Incoming::Message(Body(Message::text(text))),
+        TextFrame::Control(control) => Incoming::Control(control),
+    })
+}
+
+fn frame(body: Body) -> Message {
+    match body.0 {
+        Message::Text(text) => Message::text(format!("{TEXT}{text}")),
+        other => other,
+    }
+}
+
+async fn close(socket: &mut WebSocket, code: u16) {
+    let _ = socket.close(Some(CloseFrame { code: code.into(), reason: "".into() })).await;
+    while receive(socket).await.is_some() {}
+}

@@ -1,0 +1,83 @@
+//! Sessions, over connections that are reset again and again.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use macro_rules_attribute::apply;
+use wasm_websocket::reconnect::Backoff;
+use wasm_websocket::session::{Session, SessionOptions};
+use wasm_websocket::{BinaryType, Blob, Message, Options};
+
+use super::guard::has_document;
+use super::peer::url;
+use super::reconnect::ms;
+
+/// The message of a number: a text, bytes or a Blob, some of them empty but for the number.
+fn message(number: u32) -> Message {
+    let text = format!("{number} {}", "x".repeat((number * 37 % 500) as usize));
+    match number % 3 {
+        0 => Message::Text(text),
+        1 => Message::Binary(text.into_bytes()),
+        _ => Message::Blob(Blob::new(text.as_bytes(), "")),
+    }
+}
+
+/// The bytes of a message, and whether it is text.
+async fn content(message: Message) -> (bool, Vec<u8>) {
+    match message {
+        Message::Text(text) => (true, text.into_bytes()),
+        Message::Binary(bytes) => (false, bytes),
+        Message::Blob(blob) => (false, blob.bytes().await.unwrap()),
+    }
+}
+
+// A session survives its connections: 100 of them in a page, some in a worker.
+#[apply(browser_test)]
+async fn a_session_has_each_message_once_over_a_hundred_connections() {
+    let (cuts, messages) = if has_document() { (100, 500) } else { (5, 50) };
+    let attempts = Rc::new(Cell::new(0));
+    let (asked, url) = (Rc::clone(&attempts), url(&format!("/session/echo/{cuts}")));
+    let options = SessionOptions::new()
+        .backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)))
+        .connection(Options::new().binary_type(BinaryType::Blob))
+        .replay(4000);
+    let mut session = Session::new(options, async move || {
+        asked.set(asked.get() + 1);
+        Ok(url.clone())
+    });
+    let sender = session.sender();
+    let send_all = async {
+        for number in 0..messages {
+            drop(sender.send(message(number)).await.unwrap());
+        }
+        sender.close_with(3000, "done").await.unwrap();
+    };
+    let take_all = async {
+        let mut next = 0;
+        while let Some(item) = session.next().await {
+            assert_eq!(content(item.unwrap()).await, content(message(next)).await, "message {next}");
+            next += 1;
+        }
+        assert_eq!(next, messages);
+    };
+    futures_util::join!(send_all, take_all);
+    assert_eq!(session.peer_end(), Some((3000, "done".into())));
+    assert!(attempts.get() > cuts, "there were {} connections only", attempts.get());
+    let counts = session.counts();
+    assert_eq!((counts.acknowledged, counts.lost, counts.taken), (messages.into(), 0, messages.into()));
+    assert!(counts.transmitted > counts.acknowledged, "nothing was transmitted again: {counts:?}");
+}
+
+// The receipt comes when the peer has processed the message, over another connection too.
+#[apply(browser_test)]
+async fn a_receipt_tells_that_the_peer_has_processed_the_message() {
+    let url = url("/session/echo/1");
+    let options = SessionOptions::new().backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)));
+    let mut session = Session::new(options, async move || Ok(url.clone()));
+    let receipt = session.send("hello").await.unwrap();
+    assert_eq!(receipt.await, Ok(()));
+    assert_eq!(session.next().await.unwrap().unwrap(), Message::from("hello"));
+    session.close().await.unwrap();
+    assert!(session.next().await.is_none());
+}
