@@ -42,7 +42,10 @@ impl Inspector {
         let value: bindings::Data = event.unchecked_ref::<web_sys::MessageEvent>().data().unchecked_into();
         let kinds = [self.0.get(), Kind::Text, Kind::Binary, Kind::Blob];
         let (kind, len) = kinds.into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
-        self.0.set(kind);
+        // Any object passes for a Blob, so that is asked last.
+        if kind != Kind::Blob {
+            self.0.set(kind);
+        }
         Some(Data { kind, value, len })
     }
 }
