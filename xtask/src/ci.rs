@@ -70,12 +70,16 @@ fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     step("checking with the oldest Rust", || msrv::check(shell, toolchain))
 }
 
+/// The packages that are for the host alone.
+const ON_THE_HOST: &[&str] =
+    &["xtask", "wasm-websocket-server", "wasm-websocket-bench-driver", "websocket-session", "websocket-session-server"];
+
 /// What is made for browsers is linted as it is compiled for them, too.
 fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
-    let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
-    let host_alone = ["--exclude=xtask", "--exclude=wasm-websocket-server", "--exclude=wasm-websocket-bench-driver"];
-    for target in [&[][..], &[&host_alone[..], &["--target", TARGET]].concat()] {
-        toolchain.cargo(shell).args(clippy).args(target).args(["--", "-Dwarnings"]).run()?;
+    let clippy = || toolchain.cargo(shell).args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    let without = ON_THE_HOST.iter().map(|package| format!("--exclude={package}"));
+    for clippy in [clippy(), clippy().args(["--target", TARGET]).args(without)] {
+        clippy.args(["--", "-Dwarnings"]).run()?;
     }
     Ok(())
 }
