@@ -22,7 +22,7 @@ pub struct WorldPlan {
     browser: Browser,
     network: Line,
     #[proptest(strategy = "vec((delay(), proptest::prelude::any::<Happening>()), 0..4)")]
-    pub happenings: Vec<(u32, Happening)>,
+    happenings: Vec<(u32, Happening)>,
 }
 
 /// Something that happens to the page.

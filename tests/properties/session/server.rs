@@ -11,7 +11,7 @@ use wasm_websocket::Message;
 use wasm_websocket::testing::{Handshake, Peer};
 use websocket_session::{
     Connection, Control, Digest, Event, Hello, Incoming, Item, Limits, LostCause, NewToken, Output, Payload, Refusal,
-    SUBPROTOCOL, Server, TextFrame, Violation,
+    SUBPROTOCOL, Server, TextFrame, Violation, code,
 };
 
 use super::plan::{Fault, How, Plan, When};
@@ -131,7 +131,7 @@ impl Host {
         let Some(first) = peer.receive().await else { return };
         let Ok(Incoming::Control(Control::Hello(hello))) = decode(first) else { panic!("the first frame is no HELLO") };
         let Some((name, connection)) = self.hello(&hello) else {
-            peer.close_with(4409, "");
+            peer.close_with(code::SUPERSEDED, "");
             return peer.drain().await;
         };
         if matches!(when, Some(When::BeforeWelcome)) {
@@ -221,6 +221,10 @@ impl Host {
         let (mut received, mut sent) = (0, 0);
         let mut next_step = self.world.page.elapsed();
         loop {
+            // What the machine says after that is for the newer connection, which may have come unnoticed by this one.
+            if self.with(name, |entry| entry.server.connection())?.is_some_and(|live| live != connection) {
+                return Some(code::SUPERSEDED);
+            }
             self.with(name, |entry| events(entry, &self.world))?;
             while let Some(output) = self.with(name, |entry| entry.server.poll())? {
                 match output {
