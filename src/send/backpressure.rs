@@ -59,8 +59,8 @@ pub(crate) struct Wait(Option<(Rc<Connection>, u64)>);
 impl Connection {
     /// Returns whether a sender that has no place may send: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
-        let line = &mut *self.line();
-        !line.places.has_sender() && self.socket().has_at_most(self.highest(line))
+        let is_waited_in = self.line().places.has_sender();
+        !is_waited_in && self.socket().has_at_most(self.highest())
     }
 
     /// Resolves when it is the caller's turn to send, or with the state of a socket that is not open.
@@ -74,18 +74,16 @@ impl Connection {
         }
         let mut line = self.line();
         let whose = line.places.turn(wait.id());
-        let most = if line.places.wants_room() && whose != Whose::Missed {
-            line.low_water_mark
-        } else {
-            self.highest(&mut line)
-        };
+        let low_water_mark = (line.places.wants_room() && whose != Whose::Missed).then_some(line.low_water_mark);
+        drop(line);
+        // Without the borrow, as a page may have replaced `bufferedAmount` by code that sends.
+        let most = low_water_mark.unwrap_or_else(|| self.highest());
         if whose != Whose::Anothers && self.socket().has_at_most(most) {
             if whose == Whose::Own {
-                line.places.comes(wait.id());
+                self.line().places.comes(wait.id());
             }
             return Poll::Ready(Ok(()));
         }
-        drop(line);
         self.enter(context, wait, WaitsFor::Turn);
         Poll::Pending
     }
@@ -158,8 +156,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Wakes those who wait for this, or for what comes before it, since the socket is not open any more. An executor may poll
-    /// them before this returns, so the caller must hold no borrow.
+    /// Wakes the tasks that wait for `last` or for anything before it, because the socket is not open any more. An executor may
+    /// poll them before this returns, so the caller must hold no borrow.
     pub fn release(&self, last: WaitsFor) {
         let mut line = self.line();
         line.look = None;
@@ -169,11 +167,12 @@ impl Connection {
     }
 
     /// Returns how much may be unsent for a sender that does not wait.
-    fn highest(self: &Rc<Self>, line: &mut Line) -> u64 {
+    fn highest(self: &Rc<Self>) -> u64 {
+        let mut line = self.line();
         let factor = line.pace.factor();
         // While the mark is raised nobody may wait, and so nobody may look: whether timers still fire late is found out here.
         if factor > 1 && line.look.is_none() {
-            line.look = Some(self.look_at(TURNS, self.socket().buffered_amount()));
+            line.look = Some(self.look_at(TURNS, self.socket().most_unsent()));
         }
         line.high_water_mark * factor
     }
@@ -184,7 +183,8 @@ impl Connection {
         let mut line = self.line();
         let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
         if waits_for < WaitsFor::End && is_first {
-            line.look = Some(self.look_at(0, self.socket().buffered_amount()));
+            // What this was found to be just now.
+            line.look = Some(self.look_at(0, self.socket().most_unsent()));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
         drop(line);

@@ -121,6 +121,11 @@ impl RawSocket {
         (state, amount)
     }
 
+    /// Returns at least as many bytes as are unsent, without asking the browser.
+    pub fn most_unsent(&self) -> u64 {
+        self.most_unsent.get()
+    }
+
     /// Returns whether at most `amount` bytes are unsent.
     pub fn has_at_most(&self, amount: u64) -> bool {
         self.most_unsent.get() <= amount || self.look().1 <= amount

@@ -7,7 +7,7 @@ use wasm_websocket::{
     BinaryType, Blob, CloseCode, CloseReason, Error, Message, Options, ReadyState, WebSocket, WebSocketStream,
 };
 
-use super::guard::turn;
+use super::guard::{js_function, turn};
 use super::peer::{Count, next, url};
 
 /// By events, whatever the rest of the suite connects by.
@@ -142,4 +142,28 @@ async fn a_connection_that_was_given_away_has_ended() {
     drop(slices);
     assert_eq!(raw.ready_state(), web_sys::WebSocket::OPEN);
     raw.close().unwrap();
+}
+
+// A page may have replaced a property of the browser by code that uses the same connection.
+#[apply(browser_test)]
+async fn a_page_may_send_while_the_unsent_bytes_are_asked_for() {
+    let options = Options::new().high_water_mark(0);
+    let stream = options.connect(&url("/echo")).await.unwrap();
+    let raw = stream.as_raw().clone();
+    let (mut sender, mut receiver) = stream.split();
+    sender.send("first").await.unwrap();
+    let within = sender.clone();
+    let ask = Closure::<dyn FnMut()>::own_assert_unwind_safe(move || within.try_send("within").unwrap());
+    // Sending asks again.
+    let replace = js_function(
+        "(socket, ask) => {
+            const get = () => { const first = ask; ask = undefined; first?.(); return 0 };
+            Object.defineProperty(socket, 'bufferedAmount', { get });
+        }",
+    );
+    replace.call2(&JsValue::NULL, &raw, ask.as_ref()).unwrap();
+    sender.send("last").await.unwrap();
+    for text in ["first", "within", "last"] {
+        assert_eq!(receiver.next().await, Some(Ok(text.into())));
+    }
 }
