@@ -227,7 +227,7 @@ fn string(value: Value<'_>) -> Option<String> {
     if let Value::String(value) = value { Some(value.into_owned()) } else { None }
 }
 
-/// A string of so many letters, digits and these marks.
+/// Reads a string of 22 to `max` letters, digits and these marks.
 fn word(marks: &'static [u8], max: usize) -> impl Fn(Value<'_>) -> Option<String> {
     move |value| {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || marks.contains(&byte);

@@ -84,7 +84,7 @@ impl Inbound {
         self.due
     }
 
-    /// Counts a message of so many bytes, or refuses it. Returns its number.
+    /// Counts a message of `len` bytes, or refuses it. Returns its number.
     pub(crate) fn message(&mut self, len: u64, rules: &Rules) -> Result<u64, Violation> {
         if self.end.is_some() {
             return Err(Violation::AfterEnd);

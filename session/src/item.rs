@@ -1,4 +1,4 @@
-//! What goes into a machine, and what comes out of it.
+//! The inputs and outputs of a machine.
 
 use std::fmt;
 

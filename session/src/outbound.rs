@@ -127,7 +127,7 @@ impl<P: Payload> Outbound<P> {
         Ok(self.last())
     }
 
-    /// Whether [`push`](Self::push) would take a message of so many bytes now.
+    /// Returns whether [`push`](Self::push) would take a message of `len` bytes now.
     pub(crate) fn has_room(&self, len: u64) -> bool {
         self.kept.is_empty() || self.buffered().saturating_add(len).saturating_add(crate::OVERHEAD) <= self.limit
     }

@@ -146,7 +146,7 @@ impl<T: Len> Queue<T> {
         Limit { bytes: bytes.saturating_sub(self.bytes), messages, overflow }
     }
 
-    /// Whether as many bytes wait as may, or as many messages.
+    /// Returns whether the queue holds as many bytes or messages as the bound allows.
     #[cfg(feature = "streams")]
     pub fn is_full(&self, ReadAhead { bytes, is_half }: ReadAhead) -> bool {
         let part = if is_half { 2 } else { 1 };

@@ -1,4 +1,4 @@
-//! Lets the browser stop reading while enough waits to be taken, where it can.
+//! Pauses the browser's reading while the receive queue is full, where a transport can.
 
 use std::cell::Cell;
 
@@ -13,11 +13,11 @@ pub(crate) struct Reading {
     is_paused: Cell<bool>,
 }
 
-/// How much may wait.
+/// A bound of the receive queue.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadAhead {
     pub bytes: u64,
-    /// Half of it, and half of as many messages as may.
+    /// Whether the bound is half of these bytes, and half of the limit of messages.
     pub is_half: bool,
 }
 
@@ -34,7 +34,7 @@ impl Reading {
         (Self { read_ahead, is_paused: Cell::new(false) }, limit)
     }
 
-    /// From now on it is about another connection, which is read from, whether it was before or not.
+    /// Begins anew with another connection, which is read from.
     pub fn start_over(&self, socket: &RawSocket) {
         self.is_paused.set(false);
         socket.set_paused(false);
@@ -45,7 +45,7 @@ impl Reading {
         self.is_paused.get()
     }
 
-    /// Stops to read if a queue is full for a mark, and goes on when half of that was taken.
+    /// Pauses reading while a queue is full, and resumes it when the queue is half empty.
     pub fn pace(&self, socket: &RawSocket, is_full: impl FnOnce(ReadAhead) -> bool) {
         let (Some(bytes), was_paused) = (self.read_ahead, self.is_paused.get()) else { return };
         let is_paused = is_full(ReadAhead { bytes, is_half: was_paused });

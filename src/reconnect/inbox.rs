@@ -58,7 +58,7 @@ impl<T: Len> Inbox<T> {
         self.queue.room()
     }
 
-    /// Whether as many bytes wait as may, or as many messages.
+    /// Returns whether the queue holds as many bytes or messages as the bound allows.
     #[cfg(feature = "streams")]
     pub fn is_full(&self, read_ahead: ReadAhead) -> bool {
         self.queue.is_full(read_ahead)

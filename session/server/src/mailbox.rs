@@ -45,7 +45,7 @@ struct State {
     leave: Leave,
 }
 
-/// Connections that may wait for a driver that is busy with its store.
+/// The number of connections that may wait while the driver is busy with its store.
 const MAX_ARRIVALS: usize = 4;
 
 /// Why an arrival was not accepted.

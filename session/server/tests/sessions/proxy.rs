@@ -111,7 +111,7 @@ async fn connection(client: TcpStream, server: TcpStream, plan: Option<(Fault, u
     true
 }
 
-/// Copies up to so many bytes. Returns whether the connection ended by itself.
+/// Copies bytes, up to `bytes` of them. Returns whether the connection ended by itself.
 async fn copy(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mut bytes: Option<usize>) -> bool {
     let mut buffer = vec![0; 16 << 10];
     loop {
