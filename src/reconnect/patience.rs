@@ -1,6 +1,5 @@
 //! Waiting for a connection that comes back: for room in it, for a flush, and for the end.
 
-use std::iter;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -9,9 +8,7 @@ use super::machine::Machine;
 use super::notify::Waiter;
 use super::shared::Shared;
 use crate::send::backpressure::Wait;
-use crate::send::places::{WaitsFor, Whose};
-use crate::sys::in_next_turn;
-use crate::wake::wake_each;
+use crate::send::line;
 use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 
 /// A task that waits: for a change, and for the buffer of the current connection to be empty.
@@ -22,10 +19,12 @@ pub(crate) struct Patience {
     waiter: Waiter,
 }
 
-/// The place of a sender in the line. Its turn lasts until this is dropped, so that its message goes out before the next
-/// sender's turn.
+/// The place of a sender in the line. When the last one is given up, the driver waits for room no longer.
 #[derive(Default)]
-pub(crate) struct Turn(Option<(Rc<Shared>, u64)>);
+pub(crate) struct Turn {
+    place: line::Turn,
+    shared: Option<Rc<Shared>>,
+}
 
 impl Shared {
     /// Resolves when it is the caller's turn to send, or with the error because of which it cannot.
@@ -34,23 +33,20 @@ impl Shared {
             *turn = Turn::default();
             return Poll::Ready(Err(refusal));
         }
-        let whose = self.line.borrow_mut().turn(turn.id());
-        let room = if whose == Whose::Anothers { Poll::Pending } else { self.room(Link::has_room) };
-        if room.is_ready() {
-            if matches!(room, Poll::Ready(Err(_))) {
-                *turn = Turn::default();
+        let mut room = None;
+        let ready = self.line.poll(context, &mut turn.place, || room.insert(self.room(Link::has_room)).is_ready());
+        match room {
+            Some(room) if ready.is_ready() => {
+                if matches!(room, Poll::Ready(Err(_))) {
+                    *turn = Turn::default();
+                }
+                return room;
             }
-            return room;
+            // It is the first: the driver waits for room in its place.
+            Some(_) => self.wake(),
+            None => {}
         }
-        let (id, last) = self.line.borrow_mut().enter(turn.id(), WaitsFor::Turn, context.waker().clone());
-        drop(last);
-        if id != turn.id() {
-            *turn = Turn(Some((Rc::clone(self), id)));
-        }
-        if whose != Whose::Anothers {
-            // The driver waits for room in its place.
-            self.wake();
-        }
+        turn.shared.get_or_insert_with(|| Rc::clone(self));
         Poll::Pending
     }
 
@@ -59,38 +55,16 @@ impl Shared {
     /// Only the driver waits for room in a connection, since a sender may never be polled again.
     pub fn poll_line(self: &Rc<Self>, context: &mut Context<'_>) {
         if self.look(Machine::refusal).is_some() {
-            self.line.borrow_mut().release(WaitsFor::End);
-            return self.wake_called();
+            return self.line.release();
         }
-        let (mut wait, wants_room) = (self.room.take(), self.line.borrow_mut().wants_room());
+        let (mut wait, wants_room) = (self.room.take(), self.line.wants_room());
         if wants_room && self.room(|link| link.poll_room(context, &mut wait).is_ready()).is_pending() {
             return self.room.set(wait);
         }
         drop(wait);
         if wants_room {
-            self.call();
+            self.line.call();
         }
-    }
-
-    /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
-    fn call(self: &Rc<Self>) {
-        if self.line.borrow_mut().call() && !self.is_watched.replace(true) {
-            let shared = Rc::downgrade(self);
-            in_next_turn(move || {
-                let Some(shared) = shared.upgrade() else { return };
-                shared.is_watched.set(false);
-                let is_missed = shared.line.borrow_mut().miss();
-                if is_missed {
-                    shared.call();
-                }
-            });
-        }
-        self.wake_called();
-    }
-
-    /// Wakes all who need not wait any longer.
-    fn wake_called(&self) {
-        wake_each(iter::from_fn(|| self.line.borrow_mut().take_called()));
     }
 
     /// Returns whether the first sender can send. `has_room` asks the connection.
@@ -153,23 +127,12 @@ impl Shared {
     }
 }
 
-impl Turn {
-    /// The number of the place in the line. 0 is none's.
-    fn id(&self) -> u64 {
-        self.0.as_ref().map_or(0, |(_, id)| *id)
-    }
-}
-
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some((shared, id)) = &self.0 else { return };
-        let (was_called, waker) = shared.line.borrow_mut().leave(*id);
-        drop(waker);
-        if !shared.line.borrow_mut().has_sender() {
+        self.place = line::Turn::default();
+        let Some(shared) = self.shared.take() else { return };
+        if !shared.line.has_sender() {
             drop(shared.room.take());
-        }
-        if was_called {
-            shared.call();
         }
     }
 }

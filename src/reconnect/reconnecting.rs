@@ -14,6 +14,7 @@ use super::event::{Command, Event};
 use super::inbox::Next;
 use super::sender::ReconnectingSender;
 use super::shared::Shared;
+use crate::send::sink::sink_of_sender;
 use crate::sys::{has_event_loop, in_next_turn, spawn};
 use crate::{
     AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, ReconnectOptions,
@@ -268,25 +269,9 @@ impl FusedStream for Reconnecting {
     }
 }
 
-/// As for [`ReconnectingSender`].
-impl Sink<Message> for Reconnecting {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_ready(context)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Pin::new(&mut self.sender).start_send(message)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_flush(context)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_close(context)
-    }
+sink_of_sender! {
+    /// As for [`ReconnectingSender`].
+    Reconnecting
 }
 
 impl AsRef<ReconnectingSender> for Reconnecting {

@@ -21,7 +21,7 @@ use crate::receive::queue::{Len, Overfull, Wake};
 #[cfg(feature = "streams")]
 use crate::receive::reading::Reading;
 use crate::send::backpressure::Wait;
-use crate::send::places::Places;
+use crate::send::line::Line;
 #[cfg(feature = "streams")]
 use crate::sys::RawSocket;
 use crate::sys::{Data, in_next_turn, now, random};
@@ -76,10 +76,8 @@ pub(crate) struct Shared {
     /// Wakes those who wait for a flush, or for the end.
     pub notify: Notify,
     /// Those who wait for room, and where the driver waits for it in their place.
-    pub line: RefCell<Places>,
+    pub line: Rc<Line>,
     pub room: Cell<Wait>,
-    /// Whether the next turn of the event loop looks for a sender that has missed its turn.
-    pub is_watched: Cell<bool>,
     /// Takes what is received instead of the inbox, once there is one.
     #[cfg(feature = "session")]
     inlet: OnceCell<Inlet>,
@@ -110,9 +108,8 @@ impl Shared {
             close_frame: RefCell::default(),
             end: RefCell::default(),
             notify: Notify::default(),
-            line: RefCell::default(),
+            line: Rc::default(),
             room: Cell::default(),
-            is_watched: Cell::default(),
             #[cfg(feature = "session")]
             inlet: OnceCell::new(),
             driver: Cell::default(),
@@ -342,7 +339,7 @@ impl Shared {
         let mut machine = self.machine.borrow_mut();
         let refused = match (machine.refusal(), link) {
             (Some(refusal), _) => refusal,
-            (None, _) if !is_its_turn && self.line.borrow_mut().has_sender() => Error::Full,
+            (None, _) if !is_its_turn && self.line.has_sender() => Error::Full,
             (None, Some(link)) if machine.is_open() && !machine.outbox.is_pending() => {
                 if has_room {
                     let number = machine.outbox.take_in_hand(len);

@@ -12,7 +12,6 @@ use websocket_session::{
 
 use super::counts::SessionCounts;
 use super::frame::Frame;
-use super::line::{Line, Turn};
 use super::lost::{Lost, LostCause};
 use super::options::SessionOptions;
 use super::receipt::{Receipt, Receipts};
@@ -21,6 +20,7 @@ use crate::reconnect::link::Link;
 use crate::reconnect::notify::{Notify, Waiter};
 use crate::reconnect::shared::Shared;
 use crate::reconnect::{AfterClose, Cause, ReconnectingSender, State};
+use crate::send::line::{Line, Turn};
 use crate::wake::wake_each;
 use crate::{CloseEvent, Error, Message, ReadyState};
 

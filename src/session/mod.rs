@@ -12,7 +12,6 @@ mod core;
 mod counts;
 mod frame;
 mod handshake;
-mod line;
 mod lost;
 mod options;
 mod receipt;

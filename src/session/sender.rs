@@ -13,11 +13,11 @@ use websocket_session::{End, Payload as _};
 use super::core::Core;
 use super::counts::SessionCounts;
 use super::frame::Frame;
-use super::line::Turn;
 use super::receipt::Receipt;
 use crate::codec::Encode;
 use crate::reconnect::ReconnectingSender;
 use crate::reconnect::notify::Waiter;
+use crate::send::line::Turn;
 use crate::{CloseCode, CloseReason, Error, Message, Payload, SendError, State, States, Typed};
 
 /// A handle of a [`Session`](crate::session::Session) for other tasks: it sends, closes and pauses.

@@ -18,6 +18,7 @@ use super::receipt::Receipt;
 use super::sender::{Handle, SessionSender};
 use super::task::Task;
 use crate::reconnect::ReconnectingSender;
+use crate::send::sink::sink_of_sender;
 use crate::sys::{has_event_loop, random_bits, spawn};
 use crate::{
     AttemptError, CloseCode, CloseReason, Error, Message, Payload, Reconnecting, SendError, State, States, Target,
@@ -244,25 +245,9 @@ impl FusedStream for Session {
     }
 }
 
-/// As for [`SessionSender`].
-impl Sink<Message> for Session {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_ready(context)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Pin::new(&mut self.sender).start_send(message)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_flush(context)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_close(context)
-    }
+sink_of_sender! {
+    /// As for [`SessionSender`].
+    Session
 }
 
 impl AsRef<SessionSender> for Session {

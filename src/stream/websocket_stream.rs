@@ -9,6 +9,7 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use super::connection::Handle;
+use crate::send::sink::sink_of_sender;
 use crate::sys::RawSocket;
 use crate::{
     BinaryType, Blob, ByteStream, CloseCode, CloseEvent, CloseReason, Closed, Connecting, Error, Message, Options,
@@ -278,25 +279,9 @@ impl FusedStream for WebSocketStream {
     }
 }
 
-/// Works as the [`Sink`] of [`Sender`].
-impl Sink<Message> for WebSocketStream {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_ready(context)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Pin::new(&mut self.sender).start_send(message)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_flush(context)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.sender).poll_close(context)
-    }
+sink_of_sender! {
+    /// Works as the [`Sink`] of [`Sender`].
+    WebSocketStream
 }
 
 impl fmt::Debug for WebSocketStream {

@@ -1,4 +1,4 @@
-//! The line of those who wait for room in the replay buffer.
+//! The line of senders that wait for room in a queue of this crate.
 
 use std::cell::{Cell, RefCell};
 use std::iter;
@@ -6,7 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::send::places::{Places, WaitsFor, Whose};
+use super::places::{Places, WaitsFor, Whose};
 use crate::sys::in_next_turn;
 use crate::wake::wake_each;
 
@@ -18,17 +18,22 @@ pub(crate) struct Line {
     is_watched: Cell<bool>,
 }
 
-/// The place of a sender. Its turn lasts until this is dropped.
+/// The place of a sender. Its turn lasts until this is dropped, so that its message goes out before the next sender's turn.
 #[derive(Default)]
 pub(crate) struct Turn(Option<(Rc<Line>, u64)>);
 
 impl Line {
-    /// Whether a sender waits.
+    /// Returns whether a sender waits, or was called.
     pub fn has_sender(&self) -> bool {
         self.places.borrow_mut().has_sender()
     }
 
-    /// Resolves when it is the caller's turn and there is room.
+    /// Returns whether the first sender waits, and was not called.
+    pub fn wants_room(&self) -> bool {
+        self.places.borrow_mut().wants_room()
+    }
+
+    /// Resolves when it is the caller's turn and there is room, which is asked for only then.
     pub fn poll(self: &Rc<Self>, context: &Context<'_>, turn: &mut Turn, has_room: impl FnOnce() -> bool) -> Poll<()> {
         let whose = self.places.borrow_mut().turn(turn.id());
         if whose != Whose::Anothers && has_room() {
