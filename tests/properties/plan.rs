@@ -155,6 +155,12 @@ impl OptionsPlan {
     pub fn most_messages(&self) -> usize {
         self.receive_limit.map_or(1 << 18, |(_, messages)| messages)
     }
+
+    /// Whether the page may have stopped reading before a Close frame, which it then does not know of.
+    pub fn may_not_hear_a_close(&self) -> bool {
+        let is_small = self.receive_limit.is_some() || self.read_ahead < 1 << 20;
+        self.is_by_streams && self.overflow == Overflow::Close && is_small
+    }
 }
 
 impl From<&OptionsPlan> for Options {

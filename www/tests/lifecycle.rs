@@ -68,6 +68,27 @@ fn timers_are_throttled_and_nothing_else(seen: &Seen) -> Result<()> {
     Ok(())
 }
 
+// L13
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_page_that_slept_keeps_its_connections() -> Result<()> {
+    let peer = Peer::new("slept");
+    with_page_at(&test_page()?, failed_connections, async |page: &Page| {
+        peer.begin(page).await?;
+        // Nothing of the page runs for longer than the heartbeat waits for an answer. Its overdue timers, the wake-up and the
+        // answers then come in whatever order the browser has.
+        page.run(SLEEP).await?;
+        peer.account(page).await?.stays_connected()
+    })
+    .await
+}
+
+const SLEEP: &str = "
+    await happened(event => event.kind == 'echoed' && event.what == 3);
+    const end = performance.now() + 6000;
+    while (performance.now() < end);
+    dispatchEvent(new Event('online'));";
+
 // L22
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
