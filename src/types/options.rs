@@ -201,7 +201,8 @@ impl Options {
     ///
     /// Needs the feature `streams`. The queue holds at most this number of bytes, and the message that reaches it. Reading
     /// also stops at [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken.
-    /// Later messages fill the buffers of the browser and of both systems, and then the peer has to wait.
+    /// Later messages fill the buffers of the browser and of both systems, and then the peer has to wait. When the connection
+    /// closes, the messages in these buffers are read at once, and the queue may hold more.
     ///
     /// It applies with [`Overflow::Close`], which then closes nothing, since nothing overflows. With the other policies the
     /// browser reads on, and [`receive_limit`](Self::receive_limit) holds.

@@ -151,13 +151,13 @@ impl OptionsPlan {
         Self { high_water_mark: u64::MAX, ..self }
     }
 
-    /// How many messages may wait to be taken.
+    /// How many messages may wait to be taken. What was not read when a connection ends is read then, however much it is.
     pub fn most_messages(&self) -> usize {
-        self.receive_limit.map_or(1 << 18, |(_, messages)| messages)
+        if self.may_stop_reading() { usize::MAX } else { self.receive_limit.map_or(1 << 18, |(_, messages)| messages) }
     }
 
     /// Whether the page may have stopped reading before a Close frame, which it then does not know of.
-    pub fn may_not_hear_a_close(&self) -> bool {
+    pub fn may_stop_reading(&self) -> bool {
         let is_small = self.receive_limit.is_some() || self.read_ahead < 1 << 20;
         self.is_by_streams && self.overflow == Overflow::Close && is_small
     }
