@@ -14,6 +14,9 @@ use crate::upgrade::WebSocket;
 /// The most messages that a flood may have, the most bytes that each may have, and that all may have together.
 pub const MAX_FLOOD: (u32, usize, usize) = (1_000_000, 16 << 20, 1 << 30);
 
+/// The time between two reports.
+const INTERVAL: Duration = Duration::from_millis(100);
+
 static FLOODS: Records<Sent> = Records::new();
 
 /// What a flood has sent so far.
@@ -25,34 +28,67 @@ struct Sent {
     bytes: usize,
     /// How long sending took, which is how long the sockets were full.
     waited: Duration,
+    /// Since when the next message waits.
+    waiting_since: Option<Instant>,
+}
+
+impl Sent {
+    /// How long sending has waited, now included.
+    fn waited(&self) -> Duration {
+        self.waited + self.waiting_since.map(|since| since.elapsed()).unwrap_or_default()
+    }
 }
 
 /// Sends `count` binary messages of `size` bytes as fast as the client takes them, and closes.
 ///
 /// Each begins with its number, little-endian, as far as it has room for it. With a key, [`report`] tells how far it is.
 pub async fn flood(mut socket: WebSocket, count: u32, size: usize, key: Option<String>) {
+    if send_all(&mut socket, count, size, key).await.is_some() {
+        behaviour::close(socket, 1000, String::new()).await;
+    }
+}
+
+/// Sends like [`flood`], and leaves it to the client to close: when the server closes, browsers drop what the page has not read.
+pub async fn feed(mut socket: WebSocket, count: u32, size: usize, key: String) {
+    if send_all(&mut socket, count, size, Some(key)).await.is_some() && socket.flush().await.is_ok() {
+        while behaviour::receive(&mut socket).await.is_some() {}
+    }
+}
+
+/// Sends everything; none if the client is gone before.
+async fn send_all(socket: &mut WebSocket, count: u32, size: usize, key: Option<String>) -> Option<()> {
     let sent: Arc<Mutex<Sent>> = key.map(|key| FLOODS.find_or_begin(&key)).unwrap_or_default();
     for number in 0..count {
         let mut bytes = vec![0; size];
         for (byte, digit) in bytes.iter_mut().zip(number.to_le_bytes()) {
             *byte = digit;
         }
-        let begin = Instant::now();
-        if socket.feed(Message::binary(bytes)).await.is_err() {
-            return;
-        }
+        lock(&sent).waiting_since = Some(Instant::now());
+        let taken = socket.feed(Message::binary(bytes)).await;
         let sent = &mut *lock(&sent);
+        sent.waited = sent.waited();
+        sent.waiting_since = None;
+        taken.ok()?;
         sent.messages += 1;
         sent.bytes += size;
-        sent.waited += begin.elapsed();
     }
-    behaviour::close(socket, 1000, String::new()).await;
+    Some(())
 }
 
-/// Tells what the flood of this key has sent so far, and closes.
+/// Tells what the flood of this key has sent so far, at once and then again and again, until the client has enough.
 pub async fn report(mut socket: WebSocket, key: String) {
-    let Sent { messages, bytes, waited } = FLOODS.find(&key).map(|sent| *lock(&sent)).unwrap_or_default();
-    let report = json!({ "messages": messages, "bytes": bytes, "waited_ms": waited.as_millis() as u64 });
-    let _ = socket.send(Message::text(report.to_string())).await;
-    behaviour::close(socket, 1000, String::new()).await;
+    let mut ticks = tokio::time::interval(INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                let sent = FLOODS.find(&key).map(|sent| *lock(&sent)).unwrap_or_default();
+                let waited = sent.waited().as_millis() as u64;
+                let report = json!({ "messages": sent.messages, "bytes": sent.bytes, "waited_ms": waited });
+                if socket.send(Message::text(report.to_string())).await.is_err() {
+                    return;
+                }
+            }
+            message = behaviour::receive(&mut socket) => if message.is_none() { return },
+        }
+    }
 }

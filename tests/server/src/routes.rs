@@ -62,6 +62,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
             get(|Path((code, reason)), request| async move { close(code, reason, request) }),
         )
         .route("/flood/{count}/{size}", get(flooding))
+        .route("/feed/{count}/{size}/{key}", get(feed))
         .route("/flood-report/{key}", get(flood_report))
         .route("/protocol/{name}", get(protocol))
         .route("/status/{code}", get(status))
@@ -121,11 +122,23 @@ fn stall(time: Duration, request: Request) -> Response {
 /// A flood. The query is the key of its report.
 async fn flooding(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
     let key = request.uri().query().filter(|key| key.len() <= MAX_KEY).map(String::from);
-    let (most, largest, total) = MAX_FLOOD;
-    if count > most || size > largest || size * count as usize > total {
+    if is_too_much(count, size) {
         return StatusCode::BAD_REQUEST.into_response();
     }
     upgrade::websocket(request, move |socket| flood::flood(socket, count, size, key))
+}
+
+/// A flood that the client closes.
+async fn feed(Path((count, size, key)): Path<(u32, usize, String)>, request: Request) -> Response {
+    if is_too_much(count, size) || key.len() > MAX_KEY {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    upgrade::websocket(request, move |socket| flood::feed(socket, count, size, key))
+}
+
+fn is_too_much(count: u32, size: usize) -> bool {
+    let (most, largest, total) = MAX_FLOOD;
+    count > most || size > largest || size * count as usize > total
 }
 
 async fn flood_report(Path(key): Path<String>, request: Request) -> Response {

@@ -82,13 +82,14 @@ fn a_flood_waits_for_its_client_and_says_how_long() {
         };
         (number("messages"), number("bytes"), number("waited_ms"))
     };
-    let mut client = server.connect("/flood/1000/65536?slow");
+    let mut client = server.connect("/feed/1000/65536/slow");
     // The client reads nothing: the sockets are filled, and the rest waits.
     let (mut last, mut waits) = (report(), 0);
     while waits < 5 {
         std::thread::sleep(Duration::from_millis(50));
         let now = report();
-        waits = if now == last && now.0 > 0 { waits + 1 } else { 0 };
+        // While it waits, the time goes on.
+        waits = if now.0 == last.0 && now.2 > last.2 { waits + 1 } else { 0 };
         last = now;
     }
     assert!(last.0 < 1000 && last.1 == last.0 * 65536, "{last:?}");
@@ -98,6 +99,9 @@ fn a_flood_waits_for_its_client_and_says_how_long() {
     let (messages, bytes, waited) = report();
     assert_eq!((messages, bytes), (1000, 65_536_000));
     assert!(waited >= 250, "it waited for {waited} ms");
+    // The close is the client's.
+    client.close(None).unwrap();
+    assert!(matches!(client.read(), Ok(Message::Close(None))));
 }
 
 #[test]
@@ -135,8 +139,14 @@ fn garbage_does_no_harm() {
 #[test]
 fn what_a_path_asks_for_is_bounded() {
     let server = Server::start();
-    for path in ["/flood/1/1000000000", "/flood/4000000000/0", "/flood/1000000/16000000", "/flood/-1/1", "/status/9999"]
-    {
+    for path in [
+        "/flood/1/1000000000",
+        "/flood/4000000000/0",
+        "/flood/1000000/16000000",
+        "/flood/-1/1",
+        "/feed/1/1000000000/key",
+        "/status/9999",
+    ] {
         assert_eq!(status(server.try_connect(path)), 400, "{path}");
     }
     // No Close frame has room for more, and a client would take the frame for broken.
