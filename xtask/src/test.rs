@@ -209,6 +209,7 @@ impl Tests<'_> {
             false => page
                 .args([
                     "what_is_sent_comes_back",
+                    "defects::",
                     "sections::",
                     "reconnection::",
                     "cases::",
