@@ -1,21 +1,22 @@
 //! The card “Faults”: what servers do wrong, at a click, and what the page learns of it.
 
+mod flood;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use futures_util::future::select;
-use wasm_websocket::{CloseReason, Error, Overflow};
+use wasm_websocket::{CloseReason, Error};
 use web_sys::Element;
 
-use crate::format::{count, number, size};
-use crate::frame::{Pace, next_frame, sleep};
+use crate::format::size;
+use crate::frame::{Pace, sleep};
 use crate::log::{Kind, Log};
 use crate::meter::Meter;
-use crate::page::{Is, element, on_click, selected, set, show_in, show_verdict, value};
+use crate::page::{Is, element, on_click, set, show_in, show_verdict, value};
 use crate::server::{options, url};
 use crate::task::Task;
 
@@ -27,7 +28,7 @@ pub fn start(log: &Log, meter: &Meter) {
     on_fault(log, "stall", move |fault| stall(stalling.clone(), fault));
     on_fault(log, "hang", |_| hang());
     on_fault(log, "refuse", |_| refuse());
-    on_fault(log, "flood", move |fault| flood(flooding.clone(), fault));
+    on_fault(log, "flood", move |_| flood::flood(flooding.clone()));
 }
 
 /// What the page has learnt of a fault; or why it did not ask the server for one.
@@ -78,31 +79,6 @@ async fn stall(meter: Meter, fault: Rc<Fault>) -> Outcome {
         size(taken.get())
     ))
 }
-
-/// The server floods the page. The receive queue of a slow reader must not fill its memory.
-async fn flood(meter: Meter, fault: Rc<Fault>) -> Outcome {
-    let (is_slow, bytes, messages, overflow) = match selected("flood-reader").as_str() {
-        "drop" => (true, 64 << 10, 256, Overflow::DropOldest),
-        "end" => (true, 64 << 10, 256, Overflow::Close),
-        _ => (false, 64 << 20, 1 << 18, Overflow::DropOldest),
-    };
-    let options = options().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
-    let mut stream = options.connect(&url(&flood_path()?)).await.map_err(text)?;
-    let mut taken = 0;
-    let ended = loop {
-        match stream.try_next().await {
-            Ok(Some(message)) => meter.received(message.len()),
-            Ok(None) => break stream.closed().await.map_or_else(text, |event| event.to_string()),
-            Err(error) => break text(error),
-        }
-        taken += 1;
-        fault.show(|| format!("{} taken, {} dropped", count(taken, "message"), number(stream.dropped())));
-        if is_slow {
-            next_frame().await; // a reader that is far too slow
-        }
-    };
-    Ok(format!("{} taken, {} dropped. Closed: {ended}.", count(taken, "message"), number(stream.dropped())))
-}
 // endregion
 
 fn close_path() -> Result<String, String> {
@@ -114,15 +90,6 @@ fn close_path() -> Result<String, String> {
         "" => format!("/close/{number}"),
         reason => format!("/close/{number}/{}", String::from(js_sys::encode_uri_component(reason))),
     })
-}
-
-fn flood_path() -> Result<String, String> {
-    let field = |id, most: u64| {
-        let value = value(id);
-        let valid = value.parse().ok().filter(|number| (1..=most).contains(number));
-        valid.ok_or_else(|| format!("`{value}` is not a number from 1 to {}", number(most)))
-    };
-    Ok(format!("/flood/{}/{}", field("flood-count", 1_000_000)?, field("flood-size", 1_000)?))
 }
 
 fn text(error: Error) -> String {

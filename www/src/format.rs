@@ -1,5 +1,7 @@
 //! Numbers as people write them.
 
+use std::time::Duration;
+
 /// A size in bytes.
 pub fn size(bytes: u64) -> String {
     let number = bytes as f64;
@@ -28,6 +30,11 @@ pub fn number(number: u64) -> String {
 pub fn count(count: u64, what: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {what}{ending}", number(count))
+}
+
+/// A time in seconds, to a tenth.
+pub fn seconds_to_a_tenth(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 /// A time in seconds, to the second.

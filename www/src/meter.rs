@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
-use wasm_websocket::Sender;
+use wasm_websocket::{Sender, Transport};
 
 use crate::frame::now;
 
@@ -23,6 +23,8 @@ struct Shared {
     traffic: AtomicWaker,
     senders: RefCell<Vec<(u64, Sender)>>,
     last_id: Cell<u64>,
+    /// What a server has sent of a flood, while there is one.
+    flood: Cell<Option<Served>>,
     last: Cell<Reading>,
     samples: RefCell<VecDeque<Sample>>,
 }
@@ -56,6 +58,15 @@ pub struct Sample {
     pub received: Rate,
     /// The unsent bytes of the connection that has most of them.
     pub buffered: u64,
+    /// None without a flood.
+    pub served: Option<Served>,
+}
+
+/// The bytes that a server has sent of a flood, by its own count, if it has told any.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Served {
+    pub by_events: Option<u64>,
+    pub by_streams: Option<u64>,
 }
 
 /// How many samples are kept.
@@ -83,6 +94,13 @@ impl Meter {
         self.0.last_id.set(id);
         self.0.senders.borrow_mut().push((id, sender.clone()));
         Watched { meter: self.clone(), id }
+    }
+
+    /// Measures what a server sends of a flood, too, until the result is dropped.
+    pub fn flood(&self) -> Flood {
+        self.0.flood.set(Some(Served::default()));
+        self.0.traffic.wake();
+        Flood(self.clone())
     }
 
     /// Resolves when there is something to plot: traffic now, or in the samples.
@@ -113,6 +131,7 @@ impl Meter {
             sent: now.sent.since(last.sent, seconds),
             received: now.received.since(last.received, seconds),
             buffered: self.buffered(),
+            served: self.0.flood.get(),
         });
         samples.iter().copied().collect()
     }
@@ -132,6 +151,28 @@ impl Count {
             messages: (self.messages - last.messages) as f64 / seconds,
             bytes: (self.bytes - last.bytes) as f64 / seconds,
         }
+    }
+}
+
+/// A flood of which is measured what the server sends.
+#[must_use = "the flood is no longer measured when this is dropped"]
+pub struct Flood(Meter);
+
+impl Flood {
+    /// Tells how many bytes the server has sent by a transport.
+    pub fn sent(&self, transport: Transport, bytes: u64) {
+        let mut served = self.0.0.flood.get().unwrap_or_default();
+        match transport {
+            Transport::Streams => served.by_streams = Some(bytes),
+            _ => served.by_events = Some(bytes),
+        }
+        self.0.0.flood.set(Some(served));
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.0.0.flood.set(None);
     }
 }
 

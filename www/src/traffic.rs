@@ -8,7 +8,7 @@ use web_sys::Element;
 use crate::format::{self, number};
 use crate::frame::sleep;
 use crate::meter::{Meter, SAMPLES, Sample};
-use crate::page::{element, set, show};
+use crate::page::{element, hide, set, show};
 use crate::server::{HIGH_WATER_MARK, LOW_WATER_MARK};
 
 /// The time between two samples, in milliseconds.
@@ -39,9 +39,9 @@ fn plot(samples: &[Sample]) {
     let Some(latest) = samples.last() else { return };
     let bytes = samples.iter().flat_map(|sample| [sample.sent.bytes, sample.received.bytes]);
     let (top, most) = (round_up(bytes.fold(0.0, f64::max)), MOST_BUFFERED as f64);
-    draw("curve-sent", samples.iter().map(|sample| sample.sent.bytes / top));
-    draw("curve-received", samples.iter().map(|sample| sample.received.bytes / top));
-    draw("curve-buffered", samples.iter().map(|sample| sample.buffered as f64 / most));
+    draw("curve-sent", samples.iter().map(|sample| Some(sample.sent.bytes / top)));
+    draw("curve-received", samples.iter().map(|sample| Some(sample.received.bytes / top)));
+    draw("curve-buffered", samples.iter().map(|sample| Some(sample.buffered as f64 / most)));
     show("rate-top", &format::rate(top));
     show("rate-half", &format::rate(top / 2.0));
     show("buffered", &format::size(latest.buffered));
@@ -49,21 +49,44 @@ fn plot(samples: &[Sample]) {
         show(&format!("rate-{direction}"), &format::rate(rate.bytes));
         show(&format!("messages-{direction}"), &format!("{} messages/s", number(rate.messages.round() as u64)));
     }
+    plot_flood(samples);
+}
+
+/// Plots how many bytes the server has sent of a flood, by its own count. The plot is there from the first flood on.
+fn plot_flood(samples: &[Sample]) {
+    let by_events = |sample: &Sample| sample.served?.by_events;
+    let by_streams = |sample: &Sample| sample.served?.by_streams;
+    let most = samples.iter().flat_map(|sample| [by_events(sample), by_streams(sample)]).flatten().max();
+    let Some(top) = most.map(|most| round_up(most as f64)) else { return };
+    plot_served("events", top, samples.iter().map(by_events));
+    plot_served("streams", top, samples.iter().map(by_streams));
+    show("served-top", &format::size(top as u64));
+    hide(&element("served"), false);
+}
+
+fn plot_served(side: &str, top: f64, bytes: impl Iterator<Item = Option<u64>> + Clone) {
+    let latest = bytes.clone().flatten().last();
+    show(&format!("served-{side}"), &latest.map_or("–".into(), format::size));
+    draw(&format!("curve-{side}"), bytes.map(|bytes| Some(bytes? as f64 / top)));
 }
 // endregion
 
-fn draw(id: &str, heights: impl Iterator<Item = f64>) {
+fn draw(id: &str, heights: impl Iterator<Item = Option<f64>>) {
     set(&element::<Element>(id), "d", &path(heights));
 }
 
-/// A line through heights from 0 to 1, for a box that is `SAMPLES` wide and 100 high.
-fn path(heights: impl Iterator<Item = f64>) -> String {
+/// A line through heights from 0 to 1, for a box that is `SAMPLES` wide and 100 high. It has gaps where there is none.
+fn path(heights: impl Iterator<Item = Option<f64>>) -> String {
     let heights: Vec<_> = heights.collect();
     let first = SAMPLES - heights.len();
-    let mut path = String::new();
+    let (mut path, mut command) = (String::new(), 'M');
     for (index, height) in heights.into_iter().enumerate() {
-        let command = if index == 0 { 'M' } else { 'L' };
+        let Some(height) = height else {
+            command = 'M';
+            continue;
+        };
         let _ = write!(path, "{command}{} {:.1}", first + index, 100.0 - 100.0 * height.min(1.0));
+        command = 'L';
     }
     path
 }
@@ -91,7 +114,13 @@ mod tests {
 
     #[test]
     fn the_newest_sample_is_at_the_right_end() {
-        assert_eq!(path([0.0, 0.5, 7.0].into_iter()), "M147 100.0L148 50.0L149 0.0");
+        assert_eq!(path([0.0, 0.5, 7.0].into_iter().map(Some)), "M147 100.0L148 50.0L149 0.0");
         assert_eq!(path([].into_iter()), "");
+    }
+
+    #[test]
+    fn a_line_has_gaps_where_nothing_was_measured() {
+        let heights = [None, Some(0.0), Some(1.0), None, Some(0.5)];
+        assert_eq!(path(heights.into_iter()), "M146 100.0L147 0.0M149 50.0");
     }
 }

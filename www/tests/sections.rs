@@ -15,7 +15,8 @@ async fn every_section_does_what_it_says() -> Result<()> {
         drawing_goes_live(page).await?;
         files_are_paused_cancelled_and_seen(page).await?;
         log_is_filtered_and_bounded(page).await?;
-        faults_are_heard(page).await
+        faults_are_heard(page).await?;
+        a_flood_waits_by_streams_alone(page).await
     })
     .await
 }
@@ -29,7 +30,8 @@ async fn sources_are_shown(page: &Page) -> Result<()> {
         ("files", "sender.send_slices(row.blob.clone(), SLICE)"),
         ("messages", "Blob::new(text.as_bytes(), \"text/plain\")"),
         ("traffic", "sample.buffered as f64"),
-        ("faults", ".receive_limit(bytes).receive_limit_messages(messages).overflow(overflow)"),
+        ("faults", "options().close_timeout(Duration::from_secs(2))"),
+        ("faults", "options.transport(Transport::Streams)"),
         ("reconnection", "sender.take_in_doubt().messages"),
     ] {
         let shown = page.run(&FOLD_OUT.replace("SECTION", section).replace("LINE", line)).await?;
@@ -132,6 +134,8 @@ async fn log_is_filtered_and_bounded(page: &Page) -> Result<()> {
 async fn faults_are_heard(page: &Page) -> Result<()> {
     // All at the same time: some take their time.
     page.fill("#flood-count", "20000").await?;
+    page.fill("#flood-size", "64").await?;
+    page.choose("#flood-reader", "").await?;
     for fault in ["stall", "hang", "close", "reset", "refuse", "flood"] {
         page.click(&format!("#try-{fault}")).await?;
     }
@@ -139,7 +143,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
         ("close", "4001: maintenance"),
         ("reset", "1006 (abnormal closure)"),
         ("refuse", "did not connect"),
-        ("flood", "20,000 messages taken, 0 dropped. Closed: 1000 (normal closure)."),
+        ("flood", "By events: 20,000 messages taken, 0 dropped; the server waited "),
         ("hang", "within 2000 ms"),
         ("stall", "still unsent. Closed: the peer did not answer the close within 2000 ms."),
     ] {
@@ -149,15 +153,56 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
     let [unsent, plotted] = [0, 1].map(|index| seen[index].as_f64().unwrap_or_default());
     ensure!(unsent > 10.0 && plotted > 0.95 * unsent, "{unsent} % were unsent, and {plotted} % were plotted");
 
+    ensure!(page.text("#flood-events-sent").await? == "20,000");
+    Ok(())
+}
+
+/// The server counts what it has sent, and for how long it had to wait.
+async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
+    page.fill("#flood-count", "1000").await?;
+    page.fill("#flood-size", "65536").await?;
     page.choose("#flood-reader", "end").await?;
     page.click("#try-flood").await?;
-    page.shows("#verdict-flood", "the receive queue has overflowed").await?;
+    page.shows("#flood-events-ended", "the queue was full").await?;
+    if page.text("#try-flood").await? == "Stop" {
+        page.click("#try-flood").await?; // by streams it goes on
+    }
+    page.shows("#verdict-flood", ".").await?;
     page.choose("#flood-reader", "drop").await?;
     page.click("#try-flood").await?;
-    page.shows("#progress-flood", "dropped").await?;
-    page.click("#try-flood").await?;
-    page.shows("#verdict-flood", "Stopped.").await
+    let has_streams = page.run("return 'WebSocketStream' in window;").await? == json!(true);
+    if !has_streams {
+        page.shows("#verdict-flood", "By streams: this browser has no WebSocketStream.").await?;
+        page.shows("#flood-streams-ended", "not in this browser").await?;
+    }
+    let figures = page.run(&FIGURES.replace("HAS_STREAMS", &has_streams.to_string())).await?;
+    ensure!(figures["events"]["dropped"].as_u64() > Some(900), "by events, too few messages are dropped: {figures}");
+    ensure!(figures["plotted"] == json!([true, has_streams]), "the flood is not plotted: {figures}");
+    if has_streams {
+        page.click("#try-flood").await?;
+        let (sent, taken) = (figures["streams"]["sent"].as_u64(), figures["streams"]["taken"].as_u64());
+        ensure!(figures["streams"]["dropped"] == 0 && taken < sent && sent < Some(1000), "by streams: {figures}");
+    }
+    page.shows("#served-events", "65.5 MB").await
 }
+
+/// What the table shows when the flood by events is over, and the server has waited for the reader by streams.
+const FIGURES: &str = "
+    const cell = name => document.querySelector('#flood-' + name).textContent;
+    const number = name => parseFloat(cell(name).replaceAll(',', ''));
+    const is_reached = () => cell('events-sent') == '1,000' && number('events-taken') + number('events-dropped') == 1000
+        && (!HAS_STREAMS || number('streams-waited') >= 1);
+    await new Promise(resolve => {
+        const look = () => is_reached() && resolve();
+        const changes = { subtree: true, childList: true, characterData: true };
+        new MutationObserver(look).observe(document.querySelector('#faults'), changes);
+        look();
+    });
+    const figures = side => Object.fromEntries(
+        ['sent', 'waited', 'taken', 'dropped'].map(name => [name, number(side + '-' + name)]));
+    const is_curve = side => /L/.test(document.querySelector('#curve-' + side).getAttribute('d') ?? '');
+    const plotted = ['events', 'streams'].map(side => is_curve(side) && document.querySelector('#served').checkVisibility());
+    return { events: figures('events'), streams: figures('streams'), plotted };";
 
 /// How many bytes were unsent when the server stalled, and how far up the curve goes, in percent of the plot.
 const HIGHEST_UNSENT: &str = "
