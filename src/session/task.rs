@@ -21,17 +21,26 @@ pub(crate) struct Task {
     room: Wait,
     /// Until what was processed is acknowledged.
     acknowledgement: Option<Timer>,
-    /// Until a complete session closes: on a connection without an answer of the server, and without a connection.
-    answer: Option<Timer>,
-    completion: Option<Timer>,
+    /// Until a complete session tries another connection, and until it gives up.
+    answer: Option<Patience>,
+    completion: Option<Patience>,
+}
+
+/// A time in parts. A page that is frozen, or whose timers are late, loses one of them at most: what arrived meanwhile is read
+/// before the next one is over.
+struct Patience {
+    parts: u32,
+    timer: Timer,
 }
 
 /// Half of what the protocol allows, since timers are late.
 const SOON: Duration = Duration::from_millis(50);
-/// How long a complete session waits for the server to close.
-const ANSWER: Duration = Duration::from_secs(10);
-/// How long a complete session goes on, at most: longer than before a full server is asked again.
-const COMPLETION: Duration = Duration::from_secs(30);
+/// A part of the times of a complete session.
+const PART: Duration = Duration::from_secs(5);
+/// How long it waits for the server to close, before it takes the connection for lost.
+const ANSWER: u32 = 2;
+/// How long it goes on, at most: longer than before a full server is asked again.
+const COMPLETION: u32 = 6;
 
 impl Task {
     pub fn new(core: Rc<Core>, shared: Weak<Shared>, states: States) -> Self {
@@ -81,7 +90,10 @@ impl Task {
         if !is_pending {
             self.acknowledgement = None;
         }
-        let is_due = is_pending && is_over(&mut self.acknowledgement, SOON, context);
+        let is_due = is_pending && {
+            let timer = self.acknowledgement.get_or_insert_with(|| Timer::new(SOON));
+            Pin::new(timer).poll(context).is_ready()
+        };
         if is_due {
             self.acknowledgement = None;
         }
@@ -89,24 +101,44 @@ impl Task {
         is_due
     }
 
+    /// Sees to it that the server knows that the session is complete, or gives up.
     fn complete(&mut self, context: &mut Context<'_>) {
         if !self.core.client.borrow().is_complete() {
             return;
         }
-        if self.core.link().is_none() {
+        let is_connected = self.core.link().is_some();
+        if !is_connected {
             self.answer = None;
         }
-        let is_unanswered = self.core.link().is_some() && is_over(&mut self.answer, ANSWER, context);
-        if is_over(&mut self.completion, COMPLETION, context) || is_unanswered {
-            if let Some(shared) = self.shared.upgrade() {
-                shared.command(Command::Close);
-            }
+        let is_hopeless = Patience::is_over(&mut self.completion, COMPLETION, context);
+        let is_unanswered = is_connected && Patience::is_over(&mut self.answer, ANSWER, context);
+        if is_hopeless {
+            self.command(Command::Close);
             self.core.end_connection();
+        } else if is_unanswered {
+            self.answer = None;
+            self.command(Command::ReconnectNow);
+        }
+    }
+
+    fn command(&self, command: Command) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.command(command);
         }
     }
 }
 
-/// Begins a time, and returns whether it is over.
-fn is_over(timer: &mut Option<Timer>, time: Duration, context: &mut Context<'_>) -> bool {
-    Pin::new(timer.get_or_insert_with(|| Timer::new(time))).poll(context).is_ready()
+impl Patience {
+    /// Begins a time of so many parts, and returns whether it is over.
+    fn is_over(patience: &mut Option<Self>, parts: u32, context: &mut Context<'_>) -> bool {
+        let Self { parts, timer } = patience.get_or_insert_with(|| Self { parts, timer: Timer::new(PART) });
+        while Pin::new(&mut *timer).poll(context).is_ready() {
+            *parts = parts.saturating_sub(1);
+            if *parts == 0 {
+                return true;
+            }
+            *timer = Timer::new(PART);
+        }
+        false
+    }
 }

@@ -1,9 +1,11 @@
 //! What a session tells about servers that refuse, vanish or speak something else. The properties have what it does with good
 //! ones.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use websocket_session::{Control, Hello, SUBPROTOCOL, TextFrame, Welcome};
@@ -13,9 +15,10 @@ use crate::codec::Text;
 use crate::reconnect::{AttemptError, Cause};
 use crate::session::{LostCause, Session, SessionOptions};
 use crate::testing::{Page, Peer};
-use crate::{Error, Message, ReadyState};
+use crate::{Error, Message, ReadyState, State};
 
 const URL: &str = "ws://example.com/session";
+const SECOND: Duration = Duration::from_secs(1);
 
 fn session(options: SessionOptions) -> Session {
     Session::new(options, async || Ok(URL))
@@ -129,7 +132,7 @@ fn a_message_is_acknowledged_when_the_next_one_is_asked_for() {
         let mut peer = one_client(page, 1000, &[":one", ":two"]).await;
         assert_eq!(peer.receive().await, Some(ack(0, 0)));
         assert_eq!(session.next().await.unwrap().unwrap(), "one".into());
-        page.sleep(std::time::Duration::from_secs(1)).await;
+        page.sleep(SECOND).await;
         assert_eq!(session.next().await.unwrap().unwrap(), "two".into());
         assert_eq!(peer.receive().await, Some(ack(1, 19)), "the message that is being worked on is not processed");
     });
@@ -144,7 +147,7 @@ fn a_message_is_acknowledged_when_the_page_says_so_if_that_was_chosen() {
         for _ in 0..2 {
             session.next().await.unwrap().unwrap();
         }
-        page.sleep(std::time::Duration::from_secs(1)).await;
+        page.sleep(SECOND).await;
         session.processed();
         assert_eq!(peer.receive().await, Some(ack(2, 38)));
     });
@@ -160,7 +163,7 @@ fn what_the_server_does_not_accept_is_handed_back() {
         let session = session(SessionOptions::new());
         let _peer = one_client(page, 5, &[]).await;
         let mut states = session.states();
-        while states.next().await != Some(crate::State::Open) {}
+        while states.next().await != Some(State::Open) {}
         let unsent = session.send("hello!").await.unwrap_err();
         assert_eq!((unsent.message, unsent.error), ("hello!".into(), Error::TooLarge(6)));
         drop(session.send("hello").await.unwrap());
@@ -246,6 +249,84 @@ fn a_sink_takes_what_has_no_room_yet() {
         peer.send("A{\"processed\":1,\"credit\":1000}");
         session.flush().await.unwrap();
         assert_eq!(peer.receive().await, Some(":two".into()));
+    });
+}
+
+/// A session that is complete, as its server is not: the connection vanishes before the last ACK.
+async fn complete_without_last_ack(page: &Page) -> Session {
+    let mut session = session(SessionOptions::new());
+    let mut peer = one_client(page, 1000, &["E{\"code\":1000}"]).await;
+    let closing = session.close();
+    while !peer.receive().await.expect("an END").as_text().is_some_and(|text| text.starts_with('E')) {}
+    peer.send("A{\"processed\":1,\"credit\":1000}");
+    closing.await.unwrap();
+    peer.vanish();
+    assert_eq!(session.next().await, None);
+    session
+}
+
+/// Resumes a session on the next connections, and closes them if it is to.
+fn resume_all(page: &Page, closes: bool) -> Rc<Cell<usize>> {
+    let connections = Rc::new(Cell::new(0));
+    let count = Rc::clone(&connections);
+    page.serve(URL, async move |handshake| {
+        count.set(count.get() + 1);
+        let Some(mut peer) = handshake.accept_with(SUBPROTOCOL) else { return };
+        assert_eq!(hello(&mut peer).await.processed, 1);
+        let token = "b-token-of-22-characters".into();
+        let (received, processed, credit, max, ttl) = (1, 1, 1000, 1000, 60);
+        peer.send(Control::Welcome(Welcome { token, resumed: true, received, processed, credit, max, ttl }).encode());
+        assert_eq!(peer.receive().await, Some(ack(1, 0)));
+        if closes {
+            peer.close_with(1000, "");
+        }
+        peer.drain().await;
+    });
+    connections
+}
+
+/// How long a complete session goes on.
+async fn goes_on(page: &Page, session: &Session) -> Duration {
+    let began = page.elapsed();
+    let mut states = session.states();
+    while !matches!(states.next().await, Some(State::Closed { .. })) {}
+    page.elapsed() - began
+}
+
+#[test]
+fn a_last_ack_without_an_answer_is_sent_on_another_connection() {
+    in_pages(async |page| {
+        let session = complete_without_last_ack(page).await;
+        let connections = resume_all(page, true);
+        let took = goes_on(page, &session).await;
+        assert!(10 * SECOND <= took && took < 12 * SECOND, "{took:?}");
+        assert_eq!(connections.get(), 1);
+    });
+}
+
+#[test]
+fn a_last_ack_is_sent_again_after_the_page_was_frozen() {
+    for frozen in [8, 10, 100] {
+        in_pages(async |page| {
+            let session = complete_without_last_ack(page).await;
+            let connections = resume_all(page, true);
+            page.freeze();
+            page.sleep(frozen * SECOND).await;
+            page.resume();
+            goes_on(page, &session).await;
+            assert_eq!(connections.get(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_complete_session_does_not_ask_for_ever_whether_its_server_knows() {
+    in_pages(async |page| {
+        let session = complete_without_last_ack(page).await;
+        let connections = resume_all(page, false);
+        let took = goes_on(page, &session).await;
+        assert!(30 * SECOND <= took && took < 36 * SECOND, "{took:?}");
+        assert_eq!(connections.get(), 2);
     });
 }
 
