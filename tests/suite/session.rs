@@ -1,16 +1,19 @@
-//! Sessions, over connections that are reset again and again.
+//! Sessions, over connections that are lost again and again.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
+use serde::Deserialize;
 use wasm_websocket::reconnect::Backoff;
 use wasm_websocket::session::{Session, SessionOptions};
 use wasm_websocket::{BinaryType, Blob, Message, Options};
 
-use super::guard::has_document;
-use super::peer::url;
+use super::guard::{has_document, log, now, random};
+use super::large::IS_LARGE;
+use super::peer::{connect, next, url};
 use super::reconnect::ms;
 
 /// The message of a number: a text, bytes or a Blob, some of them empty but for the number.
@@ -67,6 +70,65 @@ async fn a_session_has_each_message_once_over_a_hundred_connections() {
     let counts = session.counts();
     assert_eq!((counts.acknowledged, counts.lost, counts.taken), (messages.into(), 0, messages.into()));
     assert!(counts.transmitted > counts.acknowledged, "nothing was transmitted again: {counts:?}");
+}
+
+/// How often a session is disconnected. There are 13 ways, which the server takes in turns.
+const DISCONNECTIONS: usize = if IS_LARGE { 1_000 } else { 26 };
+
+// What is sent is processed once and in order, both ways, by whatever disconnects.
+#[apply(browser_test)]
+async fn a_session_has_each_message_once_by_whatever_disconnects() {
+    if !has_document() {
+        return;
+    }
+    let (key, attempts, begin) = (random().to_string(), Rc::new(Cell::new(0)), now());
+    let (asked, url) = (Rc::clone(&attempts), url(&format!("/session/chaos/3/{key}?faults={DISCONNECTIONS}")));
+    let options = SessionOptions::new()
+        .backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)))
+        .connection(Options::new().binary_type(BinaryType::Blob))
+        .replay(4000);
+    let mut session = Session::new(options, async move || {
+        asked.set(asked.get() + 1);
+        Ok(url.clone())
+    });
+    let sender = session.sender();
+    let send_all = async {
+        let mut sent = 0;
+        while attempts.get() <= DISCONNECTIONS {
+            drop(sender.send(message(sent)).await.unwrap());
+            sent += 1;
+        }
+        sender.close_with(3000, "done").await.unwrap();
+        sent
+    };
+    let take_all = async {
+        let mut taken = 0;
+        while let Some(item) = session.next().await {
+            assert_eq!(content(item.unwrap()).await, content(message(taken)).await, "message {taken}");
+            taken += 1;
+        }
+        taken
+    };
+    let (sent, taken) = futures_util::join!(send_all, take_all);
+    assert_eq!(sent, taken);
+    let counts = session.counts();
+    assert_eq!((counts.acknowledged, counts.unacknowledged, counts.lost), (sent.into(), 0, 0));
+    drop(session);
+    let struck = report(&key).await;
+    assert_eq!((struck.len(), struck.values().sum()), (13, DISCONNECTIONS), "{struck:?}");
+    let time = now() - begin;
+    log(&format!("a session of {DISCONNECTIONS} disconnections in {time} ms: {sent} messages each way: {counts:?}"));
+}
+
+/// The ways in which the server has disconnected, and how often.
+async fn report(key: &str) -> BTreeMap<String, usize> {
+    let Message::Text(report) = next(&mut connect(&format!("/chaos-report/{key}")).await).await else { panic!() };
+    serde_json::from_str::<Report>(&report).unwrap().struck
+}
+
+#[derive(Deserialize)]
+struct Report {
+    struck: BTreeMap<String, usize>,
 }
 
 // The receipt comes when the peer has processed the message, over another connection too.

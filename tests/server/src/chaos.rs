@@ -9,6 +9,9 @@
 //! ```json
 //! { "connections": 2, "received": ["first", "second"], "unrecorded": 0, "struck": { "/close/1012": 1, "/fault/cut": 1 } }
 //! ```
+//!
+//! `/session/chaos/{seed}/{key}` has the same schedule for connections of sessions that echo. A fault strikes after so many frames;
+//! messages are not recorded.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -25,6 +28,7 @@ use crate::behaviour;
 use crate::connection::Breaker;
 use crate::fault::Fault;
 use crate::records::{Records, lock};
+use crate::session::{self, Cut};
 use crate::upgrade::{self, WebSocket};
 
 /// How many connections may meet a fault, and how many do unless the query says otherwise.
@@ -117,6 +121,24 @@ pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, req
         if fault == Fault::Reset && behaviour::receive(&mut socket).await.is_none() {
             return;
         }
+        lock(&record).strike(fault);
+        fault.strike(socket).await;
+    };
+    fault.handshake(breaker, request, behave).await
+}
+
+/// Lets a connection of a session meet what the schedule has for it.
+pub async fn connect_session(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
+    let record = RECORDS.find_or_begin(key);
+    let number = lock(&record).connect();
+    let Some(Plan { fault, messages }) = schedule(seed).take(faults).nth(number) else {
+        return upgrade::websocket(request, |socket| async { drop(session::echo(socket, Cut::Never).await) });
+    };
+    if fault.is_early() {
+        lock(&record).strike(fault);
+    }
+    let behave = move |socket| async move {
+        let Some(socket) = session::echo(socket, Cut::After(messages as u32)).await else { return };
         lock(&record).strike(fault);
         fault.strike(socket).await;
     };

@@ -69,6 +69,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/handshake/{fault}", get(handshake))
         .route("/frames/{name}", get(frames))
         .route("/session/echo/{cuts}", get(session_echo))
+        .route("/session/chaos/{seed}/{key}", get(session_chaos))
         .route("/fault/refuse", get(|ConnectInfo(breaker)| async move { fault::refuse(&breaker) }))
         .route("/fault/half-open", get(half_open))
         .route("/fault/cut", get(cut))
@@ -210,7 +211,20 @@ async fn frames(Path(name): Path<String>, request: Request) -> Response {
 
 /// A session whose first connections are reset.
 async fn session_echo(Path(cuts): Path<u32>, request: Request) -> Response {
-    let response = upgrade::websocket(request, move |socket| session::echo(socket, cuts));
+    let response = upgrade::websocket(request, move |socket| session::echo_and_reset(socket, cuts));
+    upgrade::with_header(response, SEC_WEBSOCKET_PROTOCOL, websocket_session::SUBPROTOCOL)
+}
+
+/// A session whose connections meet what a schedule has for them.
+async fn session_chaos(
+    Path((seed, key)): Path<(u64, String)>,
+    ConnectInfo(breaker): ConnectInfo<Breaker>,
+    request: Request,
+) -> Response {
+    let Some(faults) = chaos::faults(request.uri().query().unwrap_or_default()).filter(|_| key.len() <= MAX_KEY) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let response = chaos::connect_session(seed, &key, faults, &breaker, request).await;
     upgrade::with_header(response, SEC_WEBSOCKET_PROTOCOL, websocket_session::SUBPROTOCOL)
 }
 

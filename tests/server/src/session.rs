@@ -1,4 +1,4 @@
-//! Sessions that echo, over connections that are reset: by the server's end of the machine, in memory.
+//! Sessions that echo, over connections that are cut: by the server's end of the machine, in memory.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -25,7 +25,7 @@ const LIMITS: Limits = Limits { window: 256 << 10, max: 1 << 20, replay: 512 << 
 const TTL: u64 = 300;
 /// How often messages that were processed are acknowledged.
 const SOON: Duration = Duration::from_millis(50);
-/// The most frames after which a connection is reset.
+/// The most frames after which a connection of the first ones is cut.
 const MAX_FRAMES: u64 = 12;
 
 /// A message of the application.
@@ -42,31 +42,50 @@ struct Session {
     server: Server<Body>,
     /// A message that was taken, and for which there was no room yet.
     pending: Option<(Mark, Body)>,
-    /// How many connections are still to be reset.
-    cuts: u32,
+    /// How many connections there were.
+    connections: u32,
 }
 
 type Shared = Arc<Mutex<Session>>;
 
 static SESSIONS: Mutex<Option<HashMap<String, Shared>>> = Mutex::new(None);
 
+/// After how many frames a connection is cut.
+pub enum Cut {
+    Never,
+    After(u32),
+    /// The first connections of the session, so many, are cut after some frames each.
+    First(u32),
+}
+
 /// Echoes in a session. Its first `cuts` connections are reset, each after some frames.
-pub async fn echo(mut socket: WebSocket, cuts: u32) {
-    let Some(first) = receive(&mut socket).await else { return };
-    let hello = match decode(first) {
-        Ok(Incoming::Control(Control::Hello(hello))) => hello,
-        _ => return close(&mut socket, code::VIOLATION).await,
-    };
-    let Some((session, connection)) = find_or_make(&hello, cuts) else {
-        return close(&mut socket, code::SUPERSEDED).await;
-    };
-    match go_on(&mut socket, &session, connection).await {
-        Next::Close(code) => close(&mut socket, code).await,
+pub async fn echo_and_reset(socket: WebSocket, cuts: u32) {
+    if let Some(socket) = echo(socket, Cut::First(cuts)).await {
         // What has arrived and was not read resets the connection.
-        Next::Cut => _ = socket.get_mut().set_zero_linger(),
-        Next::Ended => {}
+        _ = socket.get_ref().set_zero_linger();
+    }
+}
+
+/// Echoes in a session. Returns the connection if it is to be cut.
+pub async fn echo(mut socket: WebSocket, cut: Cut) -> Option<WebSocket> {
+    let hello = match decode(receive(&mut socket).await?) {
+        Ok(Incoming::Control(Control::Hello(hello))) => hello,
+        _ => {
+            close(&mut socket, code::VIOLATION).await;
+            return None;
+        }
+    };
+    let Some((session, connection)) = find_or_make(&hello) else {
+        close(&mut socket, code::SUPERSEDED).await;
+        return None;
+    };
+    let left = lock(&session).frames(cut);
+    let next = go_on(&mut socket, &session, connection, left).await;
+    if let Next::Close(code) = next {
+        close(&mut socket, code).await;
     }
     lock(&session).server.disconnected(connection, None);
+    matches!(next, Next::Cut).then_some(socket)
 }
 
 enum Next {
@@ -75,8 +94,7 @@ enum Next {
     Ended,
 }
 
-async fn go_on(socket: &mut WebSocket, session: &Shared, connection: Connection) -> Next {
-    let mut left = lock(session).frames();
+async fn go_on(socket: &mut WebSocket, session: &Shared, connection: Connection, mut left: Option<u32>) -> Next {
     let mut soon = tokio::time::interval(SOON);
     loop {
         loop {
@@ -120,10 +138,14 @@ fn is_last(left: &mut Option<u32>) -> bool {
 }
 
 impl Session {
-    /// After how many frames the next connection is reset.
-    fn frames(&mut self) -> Option<u32> {
-        self.cuts = self.cuts.checked_sub(1)?;
-        Some(1 + (random() % MAX_FRAMES) as u32)
+    /// After how many frames the next connection is cut.
+    fn frames(&mut self, cut: Cut) -> Option<u32> {
+        self.connections += 1;
+        match cut {
+            Cut::After(frames) => Some(frames),
+            Cut::First(cuts) if self.connections <= cuts => Some(1 + (random() % MAX_FRAMES) as u32),
+            Cut::First(_) | Cut::Never => None,
+        }
     }
 
     /// Echoes what has arrived, and returns what is to be sent.
@@ -160,7 +182,7 @@ impl Session {
     }
 }
 
-fn find_or_make(hello: &Hello, cuts: u32) -> Option<(Shared, Connection)> {
+fn find_or_make(hello: &Hello) -> Option<(Shared, Connection)> {
     let text = format!("{:016x}{:016x}", random(), random());
     let token = NewToken { digest: digest(&text), text };
     let presented = hello.token.as_deref().map(digest);
@@ -183,7 +205,7 @@ fn find_or_make(hello: &Hello, cuts: u32) -> Option<(Shared, Connection)> {
         return None;
     }
     let server = Server::new(LIMITS, TTL, hello, presented, token);
-    let session = Arc::new(Mutex::new(Session { server, pending: None, cuts }));
+    let session = Arc::new(Mutex::new(Session { server, pending: None, connections: 0 }));
     sessions.insert(hello.session.clone(), Arc::clone(&session));
     Some((session, Connection(hello.attempt)))
 }

@@ -148,6 +148,8 @@ fn what_is_no_fault_is_refused() {
         "/chaos/-1/key",
         "/chaos/1/key?faults=x",
         "/chaos/1/key?faults=1000000000",
+        "/session/chaos/x/key",
+        "/session/chaos/1/key?faults=x",
         &format!("/chaos/1/{}", "k".repeat(101)),
     ] {
         assert_eq!(status(server.try_connect(path)), 400, "{path}");
