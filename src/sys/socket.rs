@@ -169,10 +169,15 @@ impl RawSocket {
     }
 
     pub fn close(&self) {
-        self.socket.close();
+        if !self.is_given_away.get() {
+            self.socket.close();
+        }
     }
 
     pub fn close_with(&self, code: CloseCode, reason: &CloseReason) -> Result<(), Error> {
+        if self.is_given_away.get() {
+            return Ok(());
+        }
         self.socket.close_with(code.get(), reason.as_str())
     }
 

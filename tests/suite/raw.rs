@@ -73,6 +73,19 @@ async fn giving_away_removes_the_listeners() {
 }
 
 #[apply(browser_test)]
+async fn to_other_handles_a_socket_that_was_given_away_is_closed() {
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let other = socket.clone();
+    let mut stream = WebSocketStream::from_raw(socket.into_raw(), &Options::new()).await.unwrap();
+    assert_eq!(other.ready_state(), ReadyState::Closed);
+    assert_eq!(other.send("not sent").unwrap_err().error, Error::NotOpen(ReadyState::Closed));
+    other.close();
+    other.close_with(4000, "not closed").unwrap();
+    drop(other);
+    echoes(&mut stream).await;
+}
+
+#[apply(browser_test)]
 async fn a_raw_blob_goes_in_and_out() {
     let blob = Blob::from_raw(Blob::new(b"bytes", "text/plain").into_raw());
     assert_eq!((blob.len(), blob.media_type().as_str()), (5, "text/plain"));

@@ -275,7 +275,10 @@ impl Page {
 
     /// Runs the next callback of the current task.
     fn run_callback(&self) -> bool {
-        let callback = self.callbacks.borrow_mut().pop_front().filter(|_| !self.is_frozen.get());
+        if self.is_frozen.get() {
+            return false;
+        }
+        let callback = self.callbacks.borrow_mut().pop_front();
         callback.map(|callback| callback()).is_some()
     }
 
