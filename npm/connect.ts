@@ -1,9 +1,11 @@
 import { abortable } from "./abort.js";
-import { type Connection, Connecting } from "./core.js";
+import instantiate, { type Connection, Connecting } from "./core.js";
 import { errorOf } from "./errors.js";
-import { init } from "./load.js";
-import { type Options, signalOf } from "./options.js";
+import { Loader, type WasmSource, checkSupport } from "./load.js";
+import { type Options, check, signalOf } from "./options.js";
 import { WebSocketStream } from "./socket.js";
+
+const core = new Loader(instantiate, () => new URL("./core_bg.wasm", import.meta.url));
 
 /**
  * Connects to `url` and gives the open connection. The first call loads the wasm.
@@ -20,13 +22,31 @@ import { WebSocketStream } from "./socket.js";
  *   `connectTimeout`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with that one's reason.
  */
 export async function connect(url: string | URL, options?: Options): Promise<WebSocketStream> {
+  const given = check(options);
   const signal = signalOf(options);
   signal?.throwIfAborted();
-  await abortable(init(), signal, () => {});
-  return new WebSocketStream(await open(String(url), options, signal), signal);
+  checkSupport();
+  await abortable(core.load(), signal, () => {});
+  return new WebSocketStream(await open(String(url), given, signal), signal);
 }
 
-async function open(url: string, options: Options | undefined, signal: AbortSignal | undefined): Promise<Connection> {
+/**
+ * Loads the wasm of {@link connect}, so that the first connection opens sooner.
+ *
+ * The wasm is the file `core_bg.wasm` beside this module, or comes from elsewhere, as `source` says. While it is loaded or
+ * being loaded, another source is ignored. After a failure the next call tries again.
+ *
+ * ```ts
+ * void preload(); // while the page starts
+ * ```
+ *
+ * @throws {WebSocketError} `loadFailed`
+ */
+export function preload(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+  return core.load(source);
+}
+
+async function open(url: string, options: object, signal: AbortSignal | undefined): Promise<Connection> {
   let connecting: Connecting | undefined;
   try {
     connecting = new Connecting(url, options);

@@ -1,7 +1,8 @@
-import type { Payload } from "./message.js";
+import type { Message, Payload } from "./message.js";
+import type { Issue } from "./schema.js";
 
 /**
- * What has gone wrong. The names are those of Rust's `Error`, but for the last four, which are this package's own.
+ * What has gone wrong. The names are those of Rust's `Error`, but for the last ones, which are this package's own.
  *
  * - `invalidUrl`: the URL cannot be parsed, or is not one for a WebSocket
  * - `invalidProtocol`, `duplicateProtocol`: a subprotocol is not a token, or is named twice
@@ -9,14 +10,20 @@ import type { Payload } from "./message.js";
  * - `unsupported`: there is no `WebSocket` where this runs, for instance on a server that renders pages
  * - `connectFailed`: the connection could not be opened; browsers do not say why
  * - `connectTimeout`: it was not open within {@link Options.connectTimeout}
+ * - `connectionLost`: a connection that was open has failed
+ * - `attemptFailed`: the provider or `onOpen` of a {@link ReconnectingStream} has failed; `cause` is what it threw
+ * - `heartbeatTimeout`: the peer did not answer the heartbeat
  * - `notOpen`: the connection is not open, so nothing can be sent
- * - `full`: more than {@link Options.highWaterMark} is unsent, so nothing is taken without waiting
+ * - `full`: more than {@link Options.highWaterMark} is unsent, or the queue of a {@link ReconnectingStream} is full
  * - `overflow`: more messages have arrived than may wait, and the connection was closed, as {@link ReceiveLimit.overflow} says
  * - `invalidCloseCode`: a page may close with 1000 or 3000 to 4999
  * - `reasonTooLong`: the reason for closing has more than 123 bytes
  * - `closeTimeout`: the peer did not answer within {@link Options.closeTimeout}
  * - `unclean`: the connection was lost: it ended without a closing handshake, so messages may be missing
+ * - `outOfMemory`: a message does not fit into wasm memory
  * - `thrown`: the browser threw something that has no code of its own
+ * - `encode`: a value cannot be written as JSON, or does not fit its schema
+ * - `decode`: a message is not JSON, or does not fit its schema; {@link DecodeError} has the message
  * - `invalidOption`: an option is unknown or has a wrong value; the error's message names it
  * - `invalidMessage`: what was to be sent is no {@link Payload}
  * - `locked`: messages are taken by a listener and by an iterator at the same time
@@ -30,6 +37,9 @@ export type ErrorCode =
   | "unsupported"
   | "connectFailed"
   | "connectTimeout"
+  | "connectionLost"
+  | "attemptFailed"
+  | "heartbeatTimeout"
   | "notOpen"
   | "full"
   | "overflow"
@@ -37,7 +47,10 @@ export type ErrorCode =
   | "reasonTooLong"
   | "closeTimeout"
   | "unclean"
+  | "outOfMemory"
   | "thrown"
+  | "encode"
+  | "decode"
   | "invalidOption"
   | "invalidMessage"
   | "locked"
@@ -66,16 +79,52 @@ export class SendError extends WebSocketError {
   }
 }
 
-/** What the core throws: an `Error` with a code. Of anything else it is not known what it is. */
+/** A message could not be decoded. It is in `data`, the very object. */
+export class DecodeError extends WebSocketError {
+  override readonly name: string = "DecodeError";
+  /** The message. */
+  readonly data: Message;
+  /** What the schema says is wrong; empty if the message is not JSON. */
+  readonly issues: readonly Issue[];
+
+  constructor(message: string, data: Message, issues: readonly Issue[], cause?: unknown) {
+    super("decode", message, cause);
+    this.data = data;
+    this.issues = issues;
+  }
+}
+
+/** An `Error` with a code. Of anything else it is not known what it is. */
 function isCoded(thrown: unknown): thrown is Error & { code: ErrorCode } {
   return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string";
 }
 
 /** @internal The error for what the core has thrown. */
 export function errorOf(thrown: unknown): WebSocketError {
+  if (thrown instanceof WebSocketError) return thrown;
   return isCoded(thrown)
     ? new WebSocketError(thrown.code, thrown.message)
     : new WebSocketError("thrown", String(thrown), thrown);
+}
+
+/** @internal Throws the error for what the core has thrown. */
+export function rethrow(thrown: unknown): never {
+  throw errorOf(thrown);
+}
+
+/** @internal Reports an error of the page's own, as browsers report those of listeners. */
+export function report(error: unknown): void {
+  if (typeof reportError === "function") reportError(error);
+  else
+    queueMicrotask(() => {
+      throw error;
+    });
+}
+
+/** @internal What fits into 16 bits, the core itself checks. */
+export function checkCode(code: number | undefined): void {
+  if (code === undefined || code === (code & 0xffff)) return;
+  throw new WebSocketError("invalidCloseCode", `close code ${code} is not allowed; use 1000 or 3000–4999`);
 }
 
 /** @internal The same, for a message that was not sent. */

@@ -1,11 +1,11 @@
-import { WebSocketError, errorOf } from "./errors.js";
+import { WebSocketError, errorOf, report } from "./errors.js";
 import { type Data, type Message, messageOf } from "./message.js";
 
 /** One who waits for a message. */
 interface Waiter {
   readonly reader: object;
   readonly resolve: (result: IteratorResult<Message, undefined>) => void;
-  readonly reject: (error: WebSocketError) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 type Listener = (message: Message) => void;
@@ -20,6 +20,7 @@ const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined 
 export class Inbox {
   readonly #take: () => Promise<Data | undefined>;
   readonly #onOver: (error: WebSocketError | undefined) => void;
+  readonly #errorOf: (thrown: unknown) => WebSocketError;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<Listener>();
   #held: Message | undefined;
@@ -28,19 +29,37 @@ export class Inbox {
   #isOver = false;
 
   /** Calls `onOver` when there is no more to be taken, with the error that ended it, if one did. */
-  constructor(take: () => Promise<Data | undefined>, onOver: (error: WebSocketError | undefined) => void) {
+  constructor(
+    take: () => Promise<Data | undefined>,
+    onOver: (error: WebSocketError | undefined) => void,
+    errorFor: (thrown: unknown) => WebSocketError = errorOf,
+  ) {
     this.#take = take;
     this.#onOver = onOver;
+    this.#errorOf = errorFor;
   }
 
-  /** An iterator. Returning from it leaves what it has not taken to others. */
-  messages(): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
+  /** An iterator. Returning from it leaves what it has not taken to others. A signal that is aborted makes it throw its reason. */
+  messages(signal?: AbortSignal): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     let isReturned = false;
+    const finish = () => {
+      isReturned = true;
+      this.#dismiss((waiter) => waiter.reader === messages);
+    };
     const messages: AsyncIterator<Message, undefined> & AsyncIterable<Message> = {
-      next: () => (isReturned ? Promise.resolve(DONE) : this.#next(messages)),
+      next: async () => {
+        if (isReturned) return DONE;
+        try {
+          const next = await this.#next(messages, signal);
+          if (next.done === true) finish();
+          return next;
+        } catch (error) {
+          finish();
+          throw error;
+        }
+      },
       return: async () => {
-        isReturned = true;
-        this.#dismiss((waiter) => waiter.reader === messages);
+        finish();
         return DONE;
       },
       [Symbol.asyncIterator]: () => messages,
@@ -76,12 +95,19 @@ export class Inbox {
     this.#dismiss(() => true);
   }
 
-  #next(reader: object): Promise<IteratorResult<Message, undefined>> {
-    if (this.#listeners.size > 0) return Promise.reject(locked());
-    return new Promise((resolve, reject) => {
-      this.#waiters.add({ reader, resolve, reject });
+  async #next(reader: object, signal: AbortSignal | undefined): Promise<IteratorResult<Message, undefined>> {
+    if (this.#listeners.size > 0) throw locked();
+    signal?.throwIfAborted();
+    let abort = () => {};
+    const next = new Promise<IteratorResult<Message, undefined>>((resolve, reject) => {
+      const waiter = { reader, resolve, reject };
+      // A message that it was given already is not lost.
+      abort = () => this.#waiters.delete(waiter) && reject(signal?.reason);
+      this.#waiters.add(waiter);
       this.#run();
     });
+    signal?.addEventListener("abort", abort);
+    return next.finally(() => signal?.removeEventListener("abort", abort));
   }
 
   /** Hands out what is held, and takes more if it is wanted. */
@@ -115,7 +141,7 @@ export class Inbox {
     this.#isTaking = true;
     this.#take().then(
       (data) => this.#took(data),
-      (error: unknown) => this.#took(undefined, errorOf(error)),
+      (error: unknown) => this.#took(undefined, this.#errorOf(error)),
     );
   }
 
@@ -147,7 +173,7 @@ export function call<T>(listener: (event: T) => void, event: T): void {
   try {
     listener(event);
   } catch (error) {
-    reportError(error);
+    report(error);
   }
 }
 

@@ -11,10 +11,32 @@
  * @module
  */
 
-export { connect } from "./connect.js";
-export { init, type WasmSource } from "./load.js";
-export { type ErrorCode, SendError, WebSocketError } from "./errors.js";
+export { connect, preload } from "./connect.js";
+export { type ErrorCode, DecodeError, SendError, WebSocketError } from "./errors.js";
+export type { JsonStream, MessageStream } from "./json.js";
+export type { WasmSource } from "./load.js";
 export type { CloseEvent, Message, Payload } from "./message.js";
-export type { BinaryType, CloseOptions, Options, Overflow, ReceiveLimit } from "./options.js";
-export type { Progress } from "./slices.js";
+export type { BinaryType, CallOptions, Options, Overflow, ReceiveLimit } from "./options.js";
+export { preloadReconnect, reconnect } from "./reconnect.js";
+export {
+  type AfterClose,
+  type Attempt,
+  type Backoff,
+  GiveUp,
+  type Heartbeat,
+  type InDoubt,
+  type KeepLimit,
+  type OpeningSocket,
+  type QueueLimit,
+  type ReconnectOptions,
+  type Target,
+  type TargetProvider,
+  type TargetRequest,
+  type WhenFull,
+  type WhenLost,
+} from "./reconnect-options.js";
+export type { Counts, ReconnectingEvents, ReconnectingStream } from "./reconnecting.js";
+export type { Issue, Schema } from "./schema.js";
+export type { Progress, SliceOptions } from "./slices.js";
 export type { ReadyState, WebSocketEvents, WebSocketStream } from "./socket.js";
+export type { Cause, Report, State } from "./state.js";

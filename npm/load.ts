@@ -1,24 +1,86 @@
-import instantiate from "./core.js";
 import { WebSocketError } from "./errors.js";
 
 /** Where the wasm comes from: its URL, a response, its bytes, or a module that is compiled already. */
 export type WasmSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-/**
- * Loads the wasm, once. {@link connect} does so by itself when it is first called.
- *
- * Calling it before makes the first connection open sooner, and lets the wasm come from elsewhere: by default it is the file
- * `core_bg.wasm` beside this module. When it is loaded or being loaded, another source is ignored. After a failure the next
- * call tries again.
- *
- * @throws {WebSocketError} `loadFailed`
- */
-export async function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
-  try {
-    const module_or_path = await source;
-    // It remembers what it has loaded or is loading.
-    await instantiate(module_or_path === undefined ? undefined : { module_or_path });
-  } catch (cause) {
-    throw new WebSocketError("loadFailed", `the wasm could not be loaded: ${String(cause)}`, cause);
+/** @internal What wasm-bindgen makes of a module: it instantiates it once. */
+type Instantiate = (source: { module_or_path: WebAssembly.Module }) => Promise<unknown>;
+
+/** What Node.js, Deno and Bun have, and browsers have not. */
+interface Process {
+  getBuiltinModule?(name: "node:fs/promises"): { readFile(url: URL): Promise<Uint8Array<ArrayBuffer>> };
+}
+
+/** @internal A module of wasm, which is loaded once. */
+export class Loader {
+  readonly #instantiate: Instantiate;
+  readonly #url: () => URL;
+  #loading: Promise<void> | undefined;
+
+  /** The URL is made when it is needed, since a bundle for servers may have no `import.meta.url`. */
+  constructor(instantiate: Instantiate, url: () => URL) {
+    this.#instantiate = instantiate;
+    this.#url = url;
   }
+
+  /** Loads the module. While it is loaded or being loaded, another source is ignored; after a failure the next call tries again. */
+  load(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+    this.#loading ??= this.#load(source).catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #load(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
+    let from = "";
+    try {
+      const given = (await source) ?? beside(this.#url());
+      if (typeof given === "string" || given instanceof URL) from = ` from \`${String(given).split("?")[0]}\``;
+      await this.#instantiate({ module_or_path: await compile(given) });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new WebSocketError(
+        "loadFailed",
+        `the wasm could not be loaded${from}: ${why}; if a bundler has moved the package, have it copy the wasm, and ` +
+          "give its URL to `preload`, as the README says under “Bundlers”",
+        cause,
+      );
+    }
+  }
+}
+
+/** @internal Fails early, and with what to do, where there is no `WebSocket`. */
+export function checkSupport(): void {
+  if (typeof WebSocket !== "undefined") return;
+  throw new WebSocketError(
+    "unsupported",
+    "there is no WebSocket in this environment; use Node.js 22 or newer, or set `globalThis.WebSocket` to that of the package " +
+      "`ws`; while a server renders a page, connect in the page alone",
+  );
+}
+
+/** The file, also if Vite 7 has moved the package into its cache: Vite then serves no wasm from there. */
+function beside(url: URL): URL {
+  return new URL(url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1"));
+}
+
+async function compile(source: Exclude<WasmSource, Promise<unknown>>): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
+  const response = source instanceof Response ? source : await get(source);
+  if (response instanceof Uint8Array) return WebAssembly.compile(response);
+  const type = response.headers.get("content-type") ?? "";
+  if (!response.ok) throw new Error(`the server answered with the status ${response.status}`);
+  if (type.startsWith("text/html")) throw new Error("the server answered with a page");
+  // Compiling while it arrives needs the right type.
+  if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** Gets what is at a URL. Node.js fetches no files. */
+async function get(source: string | URL | Request): Promise<Response | Uint8Array<ArrayBuffer>> {
+  const { process } = globalThis as { process?: Process };
+  const files = String(source).startsWith("file:") ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
+  return files === undefined ? fetch(source) : files.readFile(new URL(source as string | URL));
 }

@@ -87,17 +87,93 @@ export interface Options {
   signal?: AbortSignal | undefined;
 }
 
-/** What can be chosen about closing. */
-export interface CloseOptions {
-  /** Gives up the waiting when it is aborted; the closing goes on by itself. */
+/** Options of a call that waits. */
+export interface CallOptions {
+  /** Gives the waiting up when it is aborted: the call rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** @internal The signal, if it is one. The other options the core reads. */
-export function signalOf(options: Options | CloseOptions | undefined): AbortSignal | undefined {
-  const signal: unknown = options?.signal;
+/** What may be given for an option. It returns what is wrong. */
+type Check = (value: unknown, name: string) => string | undefined;
+
+/** @internal What may be given for each field of an object. */
+export type Checks = Readonly<Record<string, Check>>;
+
+/** @internal */
+export const whole: Check = (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : "is not a whole number");
+
+/** @internal */
+export function oneOf(...names: string[]): Check {
+  return (value) => (names.includes(value as string) ? undefined : `is none of ${names.map((name) => `"${name}"`).join(", ")}`);
+}
+
+/** @internal */
+export function isOf(type: "function" | "object", what: string): Check {
+  return (value) => (typeof value === type && value !== null ? undefined : `is not ${what}`);
+}
+
+/** @internal An object, whose fields are checked, too. */
+export function fields(checks: Checks): Check {
+  return (value, name) => {
+    checkFields(value, checks, name);
+    return undefined;
+  };
+}
+
+const CHECKS: Checks = {
+  protocols: (value) =>
+    Array.isArray(value) && value.every((protocol) => typeof protocol === "string") ? undefined : "is not an array of texts",
+  binaryType: oneOf("arraybuffer", "blob"),
+  highWaterMark: whole,
+  lowWaterMark: whole,
+  receiveLimit: fields({ bytes: whole, messages: whole, overflow: oneOf("close", "dropOldest", "dropNewest", "unbounded") }),
+  connectTimeout: whole,
+  closeTimeout: whole,
+  signal: () => undefined, // `signalOf` looks at it
+};
+
+/**
+ * @internal Options, for the core: nothing unknown and nothing wrong.
+ *
+ * @throws {WebSocketError} `invalidOption`
+ */
+export function check(options: unknown, more: Checks = {}): object {
+  if (options === undefined) return {};
+  checkFields(options, { ...CHECKS, ...more }, "options");
+  return options as object;
+}
+
+function checkFields(value: unknown, checks: Checks, name: string): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(`\`${name}\` is not a plain object`);
+  for (const [field, given] of Object.entries(value)) {
+    const path = name === "options" ? field : `${name}.${field}`;
+    if (given === undefined) continue;
+    if (!Object.hasOwn(checks, field)) throw invalid(`there is no option \`${path}\``);
+    const wrong = checks[field]?.(given, path);
+    if (wrong !== undefined) throw invalid(`option \`${path}\`: ${show(given)} ${wrong}`);
+  }
+}
+
+/** A short text of any value. */
+function show(value: unknown): string {
+  return typeof value === "string" ? `"${value}"` : typeof value === "object" ? Object.prototype.toString.call(value) : String(value);
+}
+
+function invalid(message: string): WebSocketError {
+  return new WebSocketError("invalidOption", message);
+}
+
+/** @internal Checks the options of a call, and gives its signal. */
+export function checkCall(options: { signal?: unknown } | undefined, more: Checks = {}): AbortSignal | undefined {
+  if (options !== undefined) checkFields(options, { signal: () => undefined, ...more }, "options");
+  return signalOf(options);
+}
+
+/** @internal The signal, if it is one. */
+export function signalOf(options: { signal?: unknown } | undefined): AbortSignal | undefined {
+  const signal = options?.signal;
   if (signal === undefined || Object.prototype.toString.call(signal) === "[object AbortSignal]") {
     return signal as AbortSignal | undefined;
   }
-  throw new WebSocketError("invalidOption", "option `signal` is not an AbortSignal");
+  throw invalid("option `signal` is not an AbortSignal");
 }

@@ -1,3 +1,4 @@
+import { abortable } from "./abort.js";
 import type { Connection } from "./core.js";
 import { SendError, sendErrorOf } from "./errors.js";
 import { type Payload, dataOf } from "./message.js";
@@ -21,13 +22,15 @@ export class Outbox {
     this.#hand(message);
   }
 
-  async send(message: Payload): Promise<void> {
+  /** A signal that is aborted before the message was handed over keeps it from being sent. */
+  async send(message: Payload, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     // What need not wait must not overtake what does.
     if (this.#waiting === 0 && this.#handIfRoom(message)) return;
     this.#waiting++;
-    const sent = this.#turn.then(() => this.#handWhenRoom(message)).finally(() => this.#waiting--);
+    const sent = this.#turn.then(() => this.#handWhenRoom(message, signal)).finally(() => this.#waiting--);
     this.#turn = sent.catch(() => {});
-    return sent;
+    return abortable(sent, signal, () => {});
   }
 
   /** Resolves when those that wait have been sent, or have failed. */
@@ -38,11 +41,14 @@ export class Outbox {
     }
   }
 
-  async #handWhenRoom(message: Payload): Promise<void> {
-    while (!this.#handIfRoom(message)) {
+  async #handWhenRoom(message: Payload, signal: AbortSignal | undefined): Promise<void> {
+    // Whoever has given it up knows from the signal.
+    const isGivenUp = () => signal?.aborted === true;
+    while (!isGivenUp() && !this.#handIfRoom(message)) {
       try {
-        await this.#connection()?.ready();
+        await abortable(this.#connection()?.ready() ?? Promise.resolve(), signal, () => {});
       } catch (error) {
+        if (isGivenUp()) return;
         throw sendErrorOf(error, message);
       }
     }

@@ -1,4 +1,4 @@
-import { WebSocketError } from "./errors.js";
+import { type CallOptions, checkCall, whole } from "./options.js";
 import type { WebSocketStream } from "./socket.js";
 
 /** How far a Blob has come that is sent in slices, in bytes. */
@@ -11,19 +11,28 @@ export interface Progress {
   readonly buffered: number;
 }
 
-/** @internal Sends a Blob in slices of so many bytes, each when it is asked for. */
+/** Options of {@link WebSocketStream.sendSlices}. */
+export interface SliceOptions extends CallOptions {
+  /**
+   * How many bytes a slice has. The last one may be shorter.
+   *
+   * @default 262144 (256 KiB)
+   */
+  size?: number | undefined;
+}
+
+/** @internal Sends a Blob in slices, each when it is asked for. */
 export async function* slices(
   socket: WebSocketStream,
   blob: Blob,
-  size: number,
+  options: SliceOptions | undefined,
 ): AsyncGenerator<Progress, undefined, undefined> {
-  if (!(Number.isSafeInteger(size) && size > 0)) {
-    throw new WebSocketError("invalidOption", `option \`size\`: ${String(size)} is not a number of bytes`);
-  }
+  checkCall(options, { size: (size) => (size !== 0 ? whole(size, "size") : "is not a number of bytes") });
+  const { size = 256 << 10, signal } = options ?? {};
   const total = blob.size;
   for (let sent = 0; sent < total; ) {
     const end = Math.min(sent + size, total);
-    await socket.send(blob.slice(sent, end));
+    await socket.send(blob.slice(sent, end), { signal });
     sent = end;
     yield { sent, total, buffered: socket.bufferedAmount };
   }

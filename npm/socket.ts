@@ -1,13 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { abortable } from "./abort.js";
+import { asyncDispose } from "./dispose.js";
 import type { Connection } from "./core.js";
-import { WebSocketError, errorOf } from "./errors.js";
+import { WebSocketError, checkCode, rethrow } from "./errors.js";
 import { Inbox, call } from "./inbox.js";
 import type { CloseEvent, Message, Payload } from "./message.js";
-import { type BinaryType, type CloseOptions, signalOf } from "./options.js";
+import { type BinaryType, type CallOptions, checkCall } from "./options.js";
+import { JsonStream } from "./json.js";
+import type { Schema } from "./schema.js";
 import { Outbox } from "./outbox.js";
-import { type Progress, slices } from "./slices.js";
+import { type Progress, type SliceOptions, slices } from "./slices.js";
 
 /** The state of a connection, by the standard's numbers: `WebSocket.OPEN` is 1, `CLOSING` 2 and `CLOSED` 3. */
 export type ReadyState = 0 | 1 | 2 | 3;
@@ -29,9 +32,6 @@ interface State {
   readonly dropped: number;
   asBlob: boolean;
 }
-
-/** Where there is no such symbol, the one that compilers take instead. */
-const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 
 /**
  * An open connection: what {@link connect} gives.
@@ -86,13 +86,14 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * Sends a message, waiting while more than {@link Options.highWaterMark} bytes are unsent.
    *
    * It resolves when the browser has taken the message, which is not to say that the peer has it. Messages go out in the order
-   * of the calls, awaited or not. What still waits when the connection ceases to be open is not sent.
+   * of the calls, awaited or not. What still waits when the connection ceases to be open is not sent. If the signal is aborted
+   * while the message waits, it is not sent.
    *
    * @throws {SendError} with the message: `notOpen`, `overflow` if that was the end, `invalidMessage`, or `thrown` for a
    *   buffer that browsers refuse
    */
-  send(message: Payload): Promise<void> {
-    return this.#outbox.send(message);
+  async send(message: Payload, options?: CallOptions): Promise<void> {
+    return this.#outbox.send(message, checkCall(options));
   }
 
   /**
@@ -114,11 +115,10 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * for await (const { sent, total } of socket.sendSlices(file)) progress.value = sent / total;
    * ```
    *
-   * @param size how many bytes a slice has, by default 262144 (256 KiB)
-   * @throws {WebSocketError} as {@link send} rejects, and `invalidOption` for another size than a number of bytes
+   * @throws {WebSocketError} as {@link send} rejects, and `invalidOption`
    */
-  sendSlices(blob: Blob, size = 256 << 10): AsyncGenerator<Progress, undefined, undefined> {
-    return slices(this, blob, size);
+  sendSlices(blob: Blob, options?: SliceOptions): AsyncGenerator<Progress, undefined, undefined> {
+    return slices(this, blob, options);
   }
 
   /**
@@ -127,9 +127,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    *
    * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of it may be lost
    */
-  async flush(): Promise<void> {
-    await this.#outbox.settled();
-    await (this.#connection?.flush() ?? this.#flushed).catch(rethrow);
+  async flush(options?: CallOptions): Promise<void> {
+    return abortable(this.#flush(), checkCall(options), () => {});
   }
 
   /**
@@ -142,14 +141,12 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * @param reason at most 123 bytes of UTF-8; with a reason alone, the code is 1000
    * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, which close nothing; `closeTimeout` if the peer does not
    *   answer within {@link Options.closeTimeout}: the browser then goes on closing by itself, and messages end. If the signal
-   *   is aborted first, it rejects with that one's reason.
+   *   is aborted first, it rejects with that one's reason, and the closing goes on by itself.
    */
-  async close(code?: number, reason?: string, options?: CloseOptions): Promise<CloseEvent> {
-    const signal = signalOf(options);
+  async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent> {
+    const signal = checkCall(options);
     const codeOrNone = code ?? (reason === undefined ? undefined : 1000);
-    if (codeOrNone !== undefined && codeOrNone !== (codeOrNone & 0xffff)) {
-      throw new WebSocketError("invalidCloseCode", `close code ${codeOrNone} is not allowed; use 1000 or 3000–4999`);
-    }
+    checkCode(codeOrNone);
     const closed = this.#connection?.close(codeOrNone, reason ?? "").catch(rethrow) ?? this.closed;
     return abortable(closed, signal, () => {});
   }
@@ -186,6 +183,27 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   /** The messages. See {@link WebSocketStream}. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages();
+  }
+
+  /** The messages, for a loop that ends when a signal is aborted: it then throws the signal's reason, and closes nothing. */
+  messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
+    return this.#inbox.messages(checkCall(options));
+  }
+
+  /**
+   * This connection with values for messages, as JSON. See {@link JsonStream}.
+   *
+   * ```ts
+   * const chat = socket.json<ToServer, FromServer>();
+   * await chat.send({ type: "join", room: 7 });
+   * for await (const event of chat) show(event);
+   * ```
+   *
+   * @param incoming a schema that checks what comes: of zod, valibot, arktype, or any other by Standard Schema
+   * @param outgoing a schema that checks what is sent
+   */
+  json<Out = unknown, In = unknown>(incoming?: Schema<In>, outgoing?: Schema<unknown, Out>): JsonStream<Out, In, this> {
+    return new JsonStream<Out, In, this>(this, incoming, outgoing);
   }
 
   /**
@@ -253,6 +271,11 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
       if (living !== undefined) living.#ended();
     };
     closed.then(ended, ended);
+  }
+
+  async #flush(): Promise<void> {
+    await this.#outbox.settled();
+    await (this.#connection?.flush() ?? this.#flushed).catch(rethrow);
   }
 
   #closeOn(signal: AbortSignal): void {
@@ -323,7 +346,3 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
 type Listening = {
   [Type in keyof WebSocketEvents]: [type: Type, listener: (event: WebSocketEvents[Type]) => void];
 }[keyof WebSocketEvents];
-
-function rethrow(thrown: unknown): never {
-  throw errorOf(thrown);
-}

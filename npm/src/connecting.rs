@@ -10,6 +10,7 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_websocket::{Error, WebSocketStream};
 
+use crate::object::Plain;
 use crate::promise::promise;
 use crate::{Connection, error, options};
 
@@ -22,17 +23,9 @@ type Opening = Pin<Box<dyn Future<Output = Result<WebSocketStream, Error>>>>;
 #[wasm_bindgen]
 impl Connecting {
     /// Begins to connect.
-    ///
-    /// # Errors
-    ///
-    /// `invalidOption`.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        url: &str,
-        #[wasm_bindgen(unchecked_param_type = "unknown")] options: &JsValue,
-    ) -> Result<Self, JsValue> {
-        let options = options::read(options)?;
-        Ok(Self(Rc::new(RefCell::new(Box::pin(options.connect(url))))))
+    pub fn new(url: &str, options: &Plain) -> Self {
+        Self(Rc::new(RefCell::new(Box::pin(options::read(options).connect(url)))))
     }
 
     /// Resolves when the connection is open. It is to be called once.

@@ -165,7 +165,7 @@ impl Connection {
                 Some(code) => sender.close_with(code, reason).await,
                 None => sender.close().await,
             };
-            event::to_js(closed)
+            closed.map(event::to_js).map_err(error::to_js)
         })
     }
 
@@ -177,7 +177,7 @@ impl Connection {
     #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent>")]
     pub fn closed(&self) -> Promise {
         let closed = self.sender.closed();
-        promise(async move { event::to_js(closed.await) })
+        promise(async move { closed.await.map(event::to_js).map_err(error::to_js) })
     }
 }
 

@@ -17,13 +17,9 @@ extern "C" {
 }
 
 pub(crate) fn to_js(error: Error) -> JsValue {
-    with_code(code(&error), &error.to_string())
-}
-
-pub(crate) fn with_code(code: &str, message: &str) -> JsValue {
-    let error = CodedError::new(message);
-    error.set_code(code);
-    error.into()
+    let coded = CodedError::new(&error.to_string());
+    coded.set_code(code(&error));
+    coded.into()
 }
 
 /// The variant's name, as `errors.ts` has it. What is missing is not given by what the package uses.
@@ -36,6 +32,7 @@ fn code(error: &Error) -> &'static str {
         Error::Unsupported => "unsupported",
         Error::ConnectFailed { .. } => "connectFailed",
         Error::ConnectTimeout { .. } => "connectTimeout",
+        Error::ConnectionLost { .. } => "connectionLost",
         Error::NotOpen(_) => "notOpen",
         Error::Full => "full",
         Error::Overflow => "overflow",
@@ -43,6 +40,9 @@ fn code(error: &Error) -> &'static str {
         Error::ReasonTooLong(_) => "reasonTooLong",
         Error::CloseTimeout(_) => "closeTimeout",
         Error::Unclean(_) => "unclean",
+        Error::Attempt(_) => "attemptFailed",
+        Error::HeartbeatTimeout(_) => "heartbeatTimeout",
+        Error::OutOfMemory(_) => "outOfMemory",
         _ => "thrown",
     }
 }

@@ -4,15 +4,25 @@
 //! you ─▶ index.ts, socket.ts, … ─▶ this ─▶ wasm_websocket
 //! ```
 //!
-//! It is as thin as can be. What is nicer to write, or smaller, in TypeScript is in the files beside this folder. No method
-//! holds its object while a promise is pending, so that any object can be freed at any time.
+//! Each feature is a module of wasm of its own, so that a page downloads only what it uses. Each is as thin as can be: what is
+//! nicer to write, or smaller, in TypeScript is in the files beside this folder. No method holds its object while a promise is
+//! pending, so that any object can be freed at any time.
 
+#[cfg(feature = "connect")]
 mod connecting;
+#[cfg(feature = "connect")]
 mod connection;
 mod error;
 mod event;
+mod object;
 mod options;
 mod promise;
+#[cfg(feature = "reconnect")]
+mod reconnect;
 
+#[cfg(feature = "connect")]
 pub use connecting::Connecting;
+#[cfg(feature = "connect")]
 pub use connection::Connection;
+#[cfg(feature = "reconnect")]
+pub use reconnect::{EventQueue, Opening, Reconnection, Sending, Sent, StateQueue};

@@ -1,13 +1,15 @@
 // Tests of the package as files, with no bundler between.
 
-import { connect } from "./package/dist/index.js";
+import { connect, preloadReconnect, reconnect } from "./package/dist/index.js";
 import core from "./package/dist/core.js";
+import reconnectCore from "./package/dist/reconnect-core.js";
 
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 const outcomes = [];
 globalThis.outcomes = run();
 
 async function run() {
-  for (const test of [echo, once, copy, worker, withoutAsyncDispose, nothingLeft]) {
+  for (const test of [echo, once, copy, worker, withoutAsyncDispose, nothingLeft, nothingLeftOfThoseThatComeBack]) {
     const error = await test().then(() => null, (error) => `${error}\n${error.stack}`);
     outcomes.push({ name: `plain: ${test.name}`, error });
   }
@@ -44,15 +46,15 @@ async function once() {
 
 /** A second copy of the package has its own wasm, which is taken from elsewhere, and may fail to be there at first. */
 async function copy() {
-  const { connect, init, WebSocketError } = await import("./copy/dist/index.js");
+  const { connect, preload, WebSocketError } = await import("./copy/dist/index.js");
   const offline = async () => {
     throw new Error("offline");
   };
   for (const source of [() => "./nowhere.wasm", () => new Uint8Array([1, 2, 3]), offline]) {
-    const error = await init(source()).then(() => null, (error) => error);
+    const error = await preload(source()).then(() => null, (error) => error);
     equal([error instanceof WebSocketError, error.code, error.cause instanceof Error], [true, "loadFailed", true]);
   }
-  await init(fetch("./package/dist/core_bg.wasm"));
+  await preload(fetch("./package/dist/core_bg.wasm"));
   const [socket, other] = [await connect("/echo"), await second.then(([socket]) => socket)];
   equal([socket.constructor === other.constructor, loads()], [false, 3]);
   await socket.send("by the copy");
@@ -75,8 +77,8 @@ async function withoutAsyncDispose() {
   const { Symbol } = globalThis;
   globalThis.Symbol = Object.create(Symbol, { asyncDispose: { value: undefined } });
   try {
-    const { WebSocketStream } = await import("./package/dist/socket.js?without");
-    equal(typeof WebSocketStream.prototype[Symbol.for("Symbol.asyncDispose")], "function");
+    const { asyncDispose } = await import("./package/dist/dispose.js?without");
+    equal(asyncDispose === Symbol.for("Symbol.asyncDispose"), true);
   } finally {
     globalThis.Symbol = Symbol;
   }
@@ -84,8 +86,7 @@ async function withoutAsyncDispose() {
 
 /** Connections leave nothing behind: neither in the memory of wasm nor in its table of JavaScript objects. */
 async function nothingLeft() {
-  const { memory, __wbindgen_externrefs: table } = await core();
-  const cycle = async () => {
+  await leavesNothing(core, async () => {
     // Ended by both sides, and nobody cares any more.
     await (await connect("/echo")).close(1000, "done");
     await (await connect("/close/4001/bye")).closed;
@@ -97,8 +98,44 @@ async function nothingLeft() {
     socket.trySend(new Blob(["blob"]));
     await connect("/echo", { protocols: "none" }).catch(() => {});
     await socket.flush();
-    await socket[globalThis.Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]();
-  };
+    await socket[asyncDispose]();
+  });
+}
+
+async function nothingLeftOfThoseThatComeBack() {
+  await preloadReconnect();
+  const backoff = { base: 0, floor: 0, maxAttempts: 2 };
+  await leavesNothing(reconnectCore, async () => {
+    // Ended by the caller, by the peer, and by giving up; with hooks that are called, and with those that are given up.
+    const socket = await reconnect(() => "/echo", {
+      backoff,
+      heartbeat: { ping: "ping", pong: ({ data }) => data === "ping", interval: 1 },
+      whenLost: "resend",
+      afterClose: () => "stop",
+      onOpen: async (opening) => {
+        await opening.send("hello");
+        await opening.receive();
+      },
+    });
+    const undo = socket.on("state", () => {});
+    for (const message of ["text", new Uint8Array(10), new Blob(["blob"])]) await socket.send(message);
+    equal(await take(socket), "text");
+    for await (const { type } of socket.states()) if (type === "open") break;
+    undo();
+    await socket.close(1000, "done");
+    await socket[asyncDispose]();
+    await (await reconnect("/close/1000/bye")).closed;
+    await (await reconnect("/status/401", { backoff })).closed.catch(() => {});
+    const never = await reconnect(() => new Promise(() => {}), { queueLimit: { messages: 1, whenFull: "wait" } });
+    await never.send("queued");
+    const waiting = never.send("waits").catch(() => {});
+    await never[asyncDispose]();
+    await waiting;
+  });
+}
+
+async function leavesNothing(core, cycle) {
+  const { memory, __wbindgen_externrefs: table } = await core();
   const cycles = async (count) => {
     for (let number = 0; number < count; number++) await cycle();
     return [memory.buffer.byteLength, table.length];

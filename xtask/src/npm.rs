@@ -33,24 +33,42 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
 /// What goes into the package beside what npm itself puts there.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 
+/// The modules of wasm: the feature of the crate that each is made of, and its name.
+const MODULES: &[(&str, &str)] = &[("connect", "core"), ("reconnect", "reconnect-core")];
+
+/// The files whose types nobody needs: those that the package's own types do not name.
+const INTERNAL: &[&str] = &[
+    "abort",
+    "core",
+    "core_bg.wasm",
+    "hooks",
+    "inbox",
+    "outbox",
+    "payload",
+    "reconnect-core",
+    "reconnect-core_bg.wasm",
+];
+
 /// Fills `npm/dist`.
 pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let package = crate::root().join("npm");
     let dist = package.join("dist");
     let programs = install(shell, &package.join("package-lock.json"), &package)?;
     step("building the npm package", || {
-        let build = ["build", "--quiet", "--release", "--package=wasm-websocket-npm", "--target", TARGET];
-        toolchain.cargo(shell).args(build).run()?;
         shell.remove_path(&dist)?;
-        let module = page::target_folder().join(TARGET).join("release/wasm_websocket_npm.wasm");
-        wasm_bindgen::bind_with_types(&module, &dist, "core")?;
-        let (wasm, wasm_opt) = (dist.join("core_bg.wasm"), programs.join("wasm-opt"));
-        node(cmd!(shell, "{wasm_opt} -Oz --converge {wasm} --output {wasm}"))?;
+        for (feature, name) in MODULES {
+            let build = ["build", "--quiet", "--release", "--package=wasm-websocket-npm", "--target", TARGET];
+            let alone = ["--no-default-features", "--features", feature];
+            toolchain.cargo(shell).args(build).args(alone).run()?;
+            let module = page::target_folder().join(TARGET).join("release/wasm_websocket_npm.wasm");
+            wasm_bindgen::bind_with_types(&module, &dist, name)?;
+            let (wasm, wasm_opt) = (dist.join(format!("{name}_bg.wasm")), programs.join("wasm-opt"));
+            node(cmd!(shell, "{wasm_opt} -Oz --converge {wasm} --output {wasm}"))?;
+        }
         let tsc = programs.join("tsc");
         node(cmd!(shell, "{tsc} --project {package}"))?;
         // Those that the package's own types do not name.
-        let internal = ["abort", "core", "core_bg.wasm", "inbox", "outbox"];
-        internal.iter().try_for_each(|name| shell.remove_path(dist.join(format!("{name}.d.ts"))))?;
+        INTERNAL.iter().try_for_each(|name| shell.remove_path(dist.join(format!("{name}.d.ts"))))?;
         LICENSES.iter().try_for_each(|license| shell.copy_file(license, &dist))?;
         Ok(())
     })
@@ -66,11 +84,16 @@ const FILES: &[&str] = &[
     "dist/connect.js",
     "dist/core.js",
     "dist/core_bg.wasm",
+    "dist/dispose.d.ts",
+    "dist/dispose.js",
     "dist/errors.d.ts",
     "dist/errors.js",
+    "dist/hooks.js",
     "dist/inbox.js",
     "dist/index.d.ts",
     "dist/index.js",
+    "dist/json.d.ts",
+    "dist/json.js",
     "dist/load.d.ts",
     "dist/load.js",
     "dist/message.d.ts",
@@ -78,10 +101,23 @@ const FILES: &[&str] = &[
     "dist/options.d.ts",
     "dist/options.js",
     "dist/outbox.js",
+    "dist/payload.js",
+    "dist/reconnect-core.js",
+    "dist/reconnect-core_bg.wasm",
+    "dist/reconnect-options.d.ts",
+    "dist/reconnect-options.js",
+    "dist/reconnect.d.ts",
+    "dist/reconnect.js",
+    "dist/reconnecting.d.ts",
+    "dist/reconnecting.js",
+    "dist/schema.d.ts",
+    "dist/schema.js",
     "dist/slices.d.ts",
     "dist/slices.js",
     "dist/socket.d.ts",
     "dist/socket.js",
+    "dist/state.d.ts",
+    "dist/state.js",
     "package.json",
 ];
 
@@ -162,15 +198,18 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
         node(cmd!(shell, "{tsc} --project {project}"))?;
     }
     // A server that renders pages can import it, and connect to nothing.
-    const IMPORT: &str = "import { connect } from 'wasm-websocket';
-        await connect('/').catch(({ code }) => { if (code !== 'loadFailed') throw new Error(code) });";
+    const IMPORT: &str = "delete globalThis.WebSocket; const { connect, reconnect } = await import('wasm-websocket');
+        for (const call of [connect, reconnect])
+            await call('/').catch(({ code }) => { if (code !== 'unsupported') throw new Error(code) });";
     node(cmd!(shell, "node --input-type=module --eval {IMPORT}"))?;
-    let minimal = work.join("minimal");
     let vite = |mode: &str, out: &Path| {
         node(cmd!(shell, "{vite} build --logLevel error --mode {mode} --emptyOutDir --outDir {out}"))
     };
-    vite("minimal", &minimal)?;
-    cmd!(shell, "node {tests}/size.js {minimal}/assets {tests}/../README.md").run()?;
+    for (mode, function) in [("minimal", "connect"), ("minimal-reconnect", "reconnect")] {
+        let minimal = work.join(mode);
+        vite(mode, &minimal)?;
+        cmd!(shell, "node {tests}/size.js {minimal}/assets {tests}/../README.md {function}").run()?;
+    }
     vite("production", &site.join("app"))?;
     for copy in ["package", "copy"] {
         let folder = site.join(copy);

@@ -1,4 +1,4 @@
-import { WebSocketError, connect, init } from "wasm-websocket";
+import { WebSocketError, connect, preload } from "wasm-websocket";
 import wasm from "wasm-websocket/core_bg.wasm?url";
 import { Count, assert, codeOf, equal, failure, failureOf, open, take, test, text, url } from "./harness.ts";
 
@@ -11,7 +11,7 @@ function loads(): number {
 test("the wasm is loaded by the first connect and then never again", async () => {
   equal(loads(), 0);
   const sockets = await Promise.all([open("/echo"), open("/echo"), open("/echo")]);
-  await init();
+  await preload();
   const again = await import("wasm-websocket");
   assert(again.connect === connect, "an import of the same module gives the same");
   sockets.push(await again.connect(url("/echo")));

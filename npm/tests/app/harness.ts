@@ -1,6 +1,18 @@
 // Tests, and what they need of the server.
 
-import { type Message, type Options, WebSocketError, type WebSocketStream, connect } from "wasm-websocket";
+import {
+  type Message,
+  type Options,
+  type ReconnectOptions,
+  type ReconnectingStream,
+  type Report,
+  type State,
+  type TargetProvider,
+  WebSocketError,
+  type WebSocketStream,
+  connect,
+  reconnect,
+} from "wasm-websocket";
 
 // Firefox 140 has no `Symbol.asyncDispose`: the package and Vite then use this one.
 (Symbol as { asyncDispose?: symbol }).asyncDispose ??= Symbol.for("Symbol.asyncDispose");
@@ -89,14 +101,28 @@ export function open(path: string, options?: Options): Promise<WebSocketStream> 
   return connect(url(path), options);
 }
 
+/** A connection that comes back, and soon. */
+export function comeBack(target: TargetProvider, options?: ReconnectOptions): Promise<ReconnectingStream> {
+  return reconnect(target, { backoff: { base: 1, floor: 0 }, ...options });
+}
+
+/** The next state or report of a type. */
+export async function reaches<Type extends (State | Report)["type"]>(
+  socket: ReconnectingStream,
+  type: Type,
+): Promise<Extract<State | Report, { type: Type }>> {
+  for await (const state of socket.states()) if (state.type === type) return state as Extract<State | Report, { type: Type }>;
+  throw new Error(`it has ended before it was ${type}`);
+}
+
 /** The next message. */
-export async function take(socket: WebSocketStream): Promise<Message> {
+export async function take(socket: WebSocketStream | ReconnectingStream): Promise<Message> {
   for await (const message of socket) return message;
   throw new Error("the connection has ended");
 }
 
 /** Every message that is left. */
-export async function drain(socket: WebSocketStream): Promise<Message[]> {
+export async function drain(socket: WebSocketStream | ReconnectingStream): Promise<Message[]> {
   const messages: Message[] = [];
   for await (const message of socket) messages.push(message);
   return messages;

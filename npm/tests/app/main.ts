@@ -8,6 +8,9 @@ import "./events.test.ts";
 import "./close.test.ts";
 import "./options.test.ts";
 import "./lifetime.test.ts";
+import "./signal.test.ts";
+import "./json.test.ts";
+import "./reconnect.test.ts";
 
 declare global {
   var outcomes: Promise<Outcome[]>;

@@ -1,10 +1,6 @@
 // In Node: a stream that pauses for a turn of the event loop goes on, and the process ends with its connections.
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { connect } from "wasm-websocket";
 
-import { connect, init } from "wasm-websocket";
-
-await init(await readFile(fileURLToPath(import.meta.resolve("wasm-websocket/core_bg.wasm"))));
 const socket = await connect(process.argv[2]);
 let count = 0;
 for await (const _ of socket) count++;

@@ -151,7 +151,7 @@ test("a file goes out in slices with progress", () =>
     await using socket = await open("/sink", { highWaterMark: 100_000 });
     const file = new File([new Uint8Array(1_000_000).fill(7)], "big.bin");
     const sent: number[] = [];
-    for await (const progress of socket.sendSlices(file, 300_000)) {
+    for await (const progress of socket.sendSlices(file, { size: 300_000 })) {
       equal(progress.total, 1_000_000);
       assert(progress.buffered <= 400_000, "it is paced");
       sent.push(progress.sent);
@@ -163,9 +163,9 @@ test("a file goes out in slices with progress", () =>
 
 test("leaving the loop sends no more slices", async () => {
   await using socket = await open("/sink");
-  for await (const { sent } of socket.sendSlices(new Blob([new Uint8Array(1000)]), 100)) if (sent === 300) break;
+  for await (const { sent } of socket.sendSlices(new Blob([new Uint8Array(1000)]), { size: 100 })) if (sent === 300) break;
   for await (const _ of socket.sendSlices(new Blob([]))) throw new Error("of nothing nothing is sent");
-  equal(await codeOf(socket.sendSlices(new Blob(["x"]), 0).next()), "invalidOption");
+  equal(await codeOf(socket.sendSlices(new Blob(["x"]), { size: 0 }).next()), "invalidOption");
   await socket.send("report");
   assert(String((await take(socket)).data).startsWith('{"count":3,"bytes":300,'), "what came before has arrived");
 });

@@ -6,10 +6,15 @@ import {
   type Message,
   type Options,
   type Payload,
+  type ReconnectingStream,
+  type Report,
+  type Schema,
   SendError,
+  type State,
   WebSocketError,
   type WebSocketStream,
   connect,
+  reconnect,
 } from "wasm-websocket";
 
 /** Whether two types are the same. `any` is the same as nothing else. */
@@ -45,6 +50,11 @@ export async function sends(socket: WebSocketStream, image: ImageData, file: Fil
   for await (const progress of socket.sendSlices(file)) same<typeof progress.sent, number>(true);
   // @ts-expect-error only what has slices can be sent in slices
   socket.sendSlices("text");
+  // @ts-expect-error the size is an option
+  socket.sendSlices(file, 1000);
+  await socket.send("text", { signal: AbortSignal.timeout(5) });
+  // @ts-expect-error there is no such option
+  await socket.send("text", { timeout: 5 });
 }
 
 export async function options(): Promise<void> {
@@ -103,6 +113,59 @@ export function errors(error: unknown): Payload | undefined {
     return error.unsent;
   }
   return undefined;
+}
+
+export async function comingBack(socket: ReconnectingStream): Promise<void> {
+  for (const provider of ["/", new URL("/"), { url: "/", protocols: ["a"] }, () => "/", async () => new URL("/")] as const) {
+    same<typeof socket, Awaited<ReturnType<typeof reconnect>>>(true);
+    await reconnect(provider);
+  }
+  // @ts-expect-error a provider gives a URL
+  await reconnect(() => 5);
+  // @ts-expect-error there is no such policy
+  await reconnect("/", { whenLost: "retry" });
+  // @ts-expect-error a heartbeat has an answer
+  await reconnect("/", { heartbeat: { ping: "ping" } });
+  // @ts-expect-error there is no such decision
+  await reconnect("/", { afterClose: () => "again" });
+  await reconnect("/", {
+    afterClose: ({ code }) => (code === 4001 ? "stop" : code === 4002 ? { retryAfter: 5 } : undefined),
+    onOpen: async (opening, attempt) => {
+      same<Awaited<ReturnType<typeof opening.receive>>, Message | undefined>(true);
+      for (const { number } of attempt.inDoubt.messages) attempt.confirm(number);
+    },
+  });
+  same<Awaited<ReturnType<typeof socket.send>>, number>(true);
+  same<ReturnType<typeof socket.trySend>, number>(true);
+  same<Awaited<typeof socket.closed>, CloseEvent | undefined>(true);
+  const { state } = socket;
+  // @ts-expect-error only one that waits has a delay
+  state.delay.toFixed();
+  if (state.type === "waiting") same<typeof state.delay, number>(true);
+  if (state.type === "closed" && state.cause.type === "failed") same<typeof state.cause.error, WebSocketError>(true);
+  for await (const next of socket.states()) same<typeof next, State | Report>(true);
+  socket.on("report", (report) => same<typeof report, Report>(true));
+  // @ts-expect-error there is no such event
+  socket.on("open", () => {});
+}
+
+interface Said {
+  text: string;
+}
+
+export async function values(one: WebSocketStream, other: ReconnectingStream, schema: Schema<Said>): Promise<void> {
+  const chat = one.json<number, Said>();
+  same<typeof chat.socket, WebSocketStream>(true);
+  same<Awaited<ReturnType<typeof chat.send>>, void>(true);
+  // @ts-expect-error a text is no number
+  await chat.send("text");
+  for await (const said of chat) same<typeof said, Said>(true);
+  const back = other.json(schema);
+  same<Awaited<ReturnType<typeof back.send>>, number>(true);
+  for await (const said of back) same<typeof said, Said>(true);
+  for await (const unknown of one.json()) same<typeof unknown, unknown>(true);
+  // @ts-expect-error the schema is not one
+  one.json({ parse: () => 5 });
 }
 
 export function constructors(): void {

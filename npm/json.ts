@@ -1,0 +1,157 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { asyncDispose } from "./dispose.js";
+import { DecodeError, SendError } from "./errors.js";
+import type { Message } from "./message.js";
+import type { CallOptions } from "./options.js";
+import { type Issue, type Schema, textOf } from "./schema.js";
+
+/** What JSON can go over: {@link WebSocketStream} and {@link ReconnectingStream}. */
+export interface MessageStream extends AsyncDisposable {
+  send(message: string, options?: CallOptions): Promise<number | void>;
+  trySend(message: string): number | void;
+  messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message>;
+}
+
+/**
+ * A connection whose messages are values, written as JSON: what {@link WebSocketStream.json} gives.
+ *
+ * Text and binary messages are decoded alike. A message that cannot be decoded ends a loop with a {@link DecodeError}, which
+ * has the message; the next loop goes on with the next message. Everything else is done with {@link socket}.
+ *
+ * @typeParam Out what is sent
+ * @typeParam In what is received
+ */
+export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> implements AsyncIterable<In>, AsyncDisposable {
+  /** The connection itself. */
+  readonly socket: Socket;
+  readonly #incoming: Schema<In> | undefined;
+  readonly #outgoing: Schema<unknown, Out> | undefined;
+  /** The last value that a schema checks asynchronously. */
+  #checking: Promise<unknown> | undefined;
+
+  /** @internal */
+  constructor(socket: Socket, incoming: Schema<In> | undefined, outgoing: Schema<unknown, Out> | undefined) {
+    this.socket = socket;
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+  }
+
+  /**
+   * Sends a value, as `send` of the connection does.
+   *
+   * @throws {SendError} as there, and `encode` for what is no JSON or does not fit the schema; `unsent` is then the JSON, or
+   *   empty
+   */
+  async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
+    const checked = valid<unknown>(this.#outgoing, value, refuse);
+    // At once if it can be, and in any case in the order of the calls.
+    const text = encode(checked instanceof Promise || this.#checking !== undefined ? await this.#inTurn(checked) : checked);
+    return (await this.socket.send(text, options)) as Awaited<ReturnType<Socket["send"]>>;
+  }
+
+  /**
+   * Sends a value if it need not wait, as `trySend` of the connection does. A schema must check at once.
+   *
+   * @throws {SendError} as {@link send}
+   */
+  trySend(value: Out): ReturnType<Socket["trySend"]> {
+    const checked = valid<unknown>(this.#outgoing, value, refuse);
+    if (checked instanceof Promise) {
+      // Nobody waits for what it says.
+      checked.catch(() => {});
+      throw new SendError("encode", "the schema checks asynchronously; use `send`", "");
+    }
+    return this.socket.trySend(encode(checked)) as ReturnType<Socket["trySend"]>;
+  }
+
+  /** The values. See {@link JsonStream}. */
+  [Symbol.asyncIterator](): AsyncIterator<In, undefined> & AsyncIterable<In> {
+    return this.values();
+  }
+
+  /** The values, for a loop that ends when a signal is aborted: it then throws the signal's reason, and closes nothing. */
+  values(options?: CallOptions): AsyncIterator<In, undefined> & AsyncIterable<In> {
+    const messages = this.socket.messages(options);
+    const values: AsyncIterator<In, undefined> & AsyncIterable<In> = {
+      next: async () => {
+        const { done, value } = await messages.next();
+        return done === true ? { done, value: undefined } : { done: false, value: await this.#decode(value as Message) };
+      },
+      return: async () => {
+        await messages.return?.();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => values,
+    };
+    return values;
+  }
+
+  /** Disposes of the connection. */
+  [asyncDispose](): PromiseLike<void> {
+    return this.socket[asyncDispose]();
+  }
+
+  /** Waits for a value, and for those before it. */
+  async #inTurn(checked: unknown): Promise<unknown> {
+    const before = this.#checking;
+    const turn = (async () => {
+      await before?.catch(() => {});
+      return checked;
+    })();
+    this.#checking = turn;
+    try {
+      return await turn;
+    } finally {
+      if (this.#checking === turn) this.#checking = undefined;
+    }
+  }
+
+  async #decode(message: Message): Promise<In> {
+    let value: unknown;
+    try {
+      value = JSON.parse(await textIn(message));
+    } catch (cause) {
+      throw new DecodeError(`the message is not JSON: ${(cause as Error).message}`, message, [], cause);
+    }
+    return valid(this.#incoming, value as In, (issues) => {
+      throw new DecodeError(`the message does not fit its schema: ${textOf(issues)}`, message, issues);
+    });
+  }
+}
+
+/** What a schema makes of a value, at once if it can. */
+function valid<Value>(schema: Schema<Value> | undefined, value: Value, refuse: (issues: readonly Issue[]) => never): Value | Promise<Value>;
+function valid(schema: Schema | undefined, value: unknown, refuse: (issues: readonly Issue[]) => never): unknown {
+  if (schema === undefined) return value;
+  const result = schema["~standard"].validate(value);
+  const read = (result: Awaited<ReturnType<Schema["~standard"]["validate"]>>) =>
+    result.issues === undefined ? result.value : refuse(result.issues);
+  return result instanceof Promise ? result.then(read) : read(result);
+}
+
+function refuse(issues: readonly Issue[]): never {
+  throw new SendError("encode", `the value does not fit its schema: ${textOf(issues)}`, "");
+}
+
+function encode(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new SendError("encode", `the value cannot be written as JSON: ${(cause as Error).message}`, "");
+  }
+  if (text === undefined) throw new SendError("encode", `a value of type ${typeof value} cannot be written as JSON`, "");
+  return text;
+}
+
+async function textIn(message: Message): Promise<string> {
+  switch (message.type) {
+    case "text":
+      return message.data;
+    case "blob":
+      return message.data.text();
+    case "binary":
+      return new TextDecoder().decode(message.data);
+  }
+}

@@ -1,0 +1,260 @@
+import { type Message, type Payload, messageOf } from "./message.js";
+import type { CloseEvent } from "./message.js";
+import { type Checks, type Options, check, fields, isOf, oneOf, whole } from "./options.js";
+import type { Cause } from "./state.js";
+
+/** The delays between attempts. Times are in milliseconds. */
+export interface Backoff {
+  /**
+   * The longest first delay, which doubles with each further one. A delay is random, from 0 to that.
+   *
+   * @default 1000
+   */
+  base?: number | undefined;
+  /**
+   * The longest delay.
+   *
+   * @default 30000
+   */
+  cap?: number | undefined;
+  /**
+   * The shortest delay.
+   *
+   * @default 100
+   */
+  floor?: number | undefined;
+  /**
+   * How many attempts in a row may fail, the first one included, before it gives up.
+   *
+   * @default no limit
+   */
+  maxAttempts?: number | undefined;
+  /**
+   * How long attempts may fail before it gives up.
+   *
+   * @default no limit
+   */
+  maxElapsed?: number | undefined;
+}
+
+/**
+ * A message that asks whether the peer is there, and its answer: pages cannot send the protocol's own pings.
+ *
+ * An answer also confirms everything that was sent before its ping, so each ping must have at most one answer, and nothing else
+ * may look like one. Answers are not passed on.
+ */
+export interface Heartbeat {
+  /** What is sent. */
+  ping: Payload;
+  /** The answer: a text, or a function that recognises it. */
+  pong: string | ((message: Message) => boolean);
+  /**
+   * The time between pings, in milliseconds.
+   *
+   * @default 25000
+   */
+  interval?: number | undefined;
+  /**
+   * How long to wait for the answer, or for any other message, in milliseconds.
+   *
+   * @default 10000
+   */
+  timeout?: number | undefined;
+}
+
+/** How many messages are kept. The message that reaches the limit may be of any size. */
+export interface KeepLimit {
+  /**
+   * The most bytes.
+   *
+   * @default 1048576 (1 MiB)
+   */
+  bytes?: number | undefined;
+  /**
+   * The most messages.
+   *
+   * @default 1024
+   */
+  messages?: number | undefined;
+}
+
+/**
+ * What happens to a message while the queue is full.
+ *
+ * - `reject`: it is an error of the code `full`, which hands it back
+ * - `wait`: `send` waits for room
+ * - `dropOldest`: the oldest queued messages are dropped and counted
+ */
+export type WhenFull = "reject" | "wait" | "dropOldest";
+
+/** How many messages are queued while there is no connection. */
+export interface QueueLimit extends KeepLimit {
+  /**
+   * What happens to a message while the queue is full.
+   *
+   * @default "reject"
+   */
+  whenFull?: WhenFull | undefined;
+}
+
+/**
+ * What happens to messages in doubt, which were handed over on a connection that was lost before they were confirmed.
+ *
+ * - `report`: they are reported, and {@link ReconnectingStream.takeInDoubt} returns them: at most once
+ * - `resend`: they are reported, and sent again in order, before anything queued: at least once. The server must tolerate
+ *   duplicates
+ */
+export type WhenLost = "report" | "resend";
+
+/**
+ * What follows when a connection has ended.
+ *
+ * - `retry`: it connects again, after the delay of the {@link Backoff}
+ * - `stop`: it is closed for good
+ * - `{ retryAfter }`: it connects again after so many milliseconds more
+ */
+export type AfterClose = "retry" | "stop" | { readonly retryAfter: number };
+
+/** Where to connect to. */
+export interface Target {
+  /** The URL, with `ws:` or `wss:`, or relative to the page. */
+  url: string | URL;
+  /** The subprotocols to offer, instead of those of the options. */
+  protocols?: readonly string[] | undefined;
+}
+
+/** What a provider of URLs is called with. */
+export interface TargetRequest {
+  /** Is aborted when the attempt is given up. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Where to connect to, or a function that tells it for each attempt, for instance with a fresh token. An error of the function
+ * is a failed attempt; after a {@link GiveUp} there is no other one.
+ */
+export type TargetProvider =
+  | string
+  | URL
+  | Target
+  | ((request: TargetRequest) => string | URL | Target | PromiseLike<string | URL | Target>);
+
+/** Messages in doubt: it is unknown whether the peer has received them. */
+export interface InDoubt {
+  /** How many there are. */
+  readonly count: number;
+  /** Those that were kept, with their numbers, in order. A buffer is `binary`, or `blob` if it was large. */
+  readonly messages: readonly { readonly number: number; readonly message: Message }[];
+}
+
+/** A connection that has just been opened, while `onOpen` runs. */
+export interface OpeningSocket {
+  /** The URL, as the browser has completed it. */
+  readonly url: string;
+  /** The subprotocol that the server selected; empty if none. */
+  readonly protocol: string;
+  /** The extensions that the server selected; empty if none. */
+  readonly extensions: string;
+  /**
+   * Sends a message, before anything queued. It has no number.
+   *
+   * @throws {SendError} `notOpen` when `onOpen` is over or the connection has ended
+   */
+  send(message: Payload): Promise<void>;
+  /**
+   * Takes the next message, which the stream then does not have. `undefined` when the connection has ended.
+   *
+   * @throws {WebSocketError} `notOpen` when `onOpen` is over
+   */
+  receive(): Promise<Message | undefined>;
+}
+
+/** The attempt that has opened a connection. */
+export interface Attempt {
+  /** Its number since the last good connection, from 1. */
+  readonly number: number;
+  /** Why it was made: `requested` for the first connection. */
+  readonly cause: Cause;
+  /** A copy of the messages in doubt. They stay in doubt. */
+  readonly inDoubt: InDoubt;
+  /** Is aborted when the attempt is given up. */
+  readonly signal: AbortSignal;
+  /** As {@link ReconnectingStream.confirm}: what is confirmed is not sent again. */
+  confirm(number: number): number;
+  /** As {@link ReconnectingStream.takeInDoubt}. */
+  takeInDoubt(): InDoubt;
+}
+
+/** What can be chosen about a connection that comes back. Sizes are in bytes and times in milliseconds. */
+export interface ReconnectOptions extends Options {
+  /** The delays between attempts, and when to give up. */
+  backoff?: Backoff | undefined;
+  /**
+   * Finds out whether the peer is still there, and what it has received. Without one, a connection whose peer has vanished can
+   * look open for many minutes.
+   *
+   * @default none
+   */
+  heartbeat?: Heartbeat | undefined;
+  /** How many messages are queued while there is no connection, and what happens to more. */
+  queueLimit?: QueueLimit | undefined;
+  /** How many unconfirmed messages are kept, to be returned or sent again. The others are only counted. */
+  unconfirmedLimit?: KeepLimit | undefined;
+  /**
+   * What happens to messages in doubt.
+   *
+   * @default "report"
+   */
+  whenLost?: WhenLost | undefined;
+  /**
+   * Decides what follows when the peer closes or a connection is lost. `undefined` leaves it to the default, which stops after
+   * 1000, 1002, 1003, 1007 to 1010, 3000 and 3003, and retries after all others.
+   */
+  afterClose?: ((event: CloseEvent) => AfterClose | undefined) | undefined;
+  /**
+   * Runs on each connection as soon as it is open, before anything queued is sent: to authenticate, to subscribe, or to ask the
+   * server what it has of the messages in doubt.
+   *
+   * If it throws, the attempt has failed; after a {@link GiveUp} there is no other one.
+   */
+  onOpen?: ((socket: OpeningSocket, attempt: Attempt) => void | PromiseLike<void>) | undefined;
+}
+
+/**
+ * An error after which no other attempt is made, thrown by a provider of URLs or by `onOpen`.
+ *
+ * ```ts
+ * if (response.status === 401) throw new GiveUp("the session has expired");
+ * ```
+ */
+export class GiveUp extends Error {
+  override readonly name: string = "GiveUp";
+}
+
+const KEEP = { bytes: whole, messages: whole };
+const isFunction = isOf("function", "a function");
+
+const CHECKS: Checks = {
+  backoff: fields({ base: whole, cap: whole, floor: whole, maxAttempts: whole, maxElapsed: whole }),
+  heartbeat: fields({
+    ping: () => undefined, // `kept` looks at it
+    pong: (value) => (typeof value === "string" || typeof value === "function" ? undefined : "is neither a text nor a function"),
+    interval: whole,
+    timeout: whole,
+  }),
+  queueLimit: fields({ ...KEEP, whenFull: oneOf("reject", "wait", "dropOldest") }),
+  unconfirmedLimit: fields(KEEP),
+  whenLost: oneOf("report", "resend"),
+  afterClose: isFunction,
+  onOpen: isFunction,
+};
+
+/** @internal Options, for the core: nothing unknown and nothing wrong. */
+export function checkReconnect(options: ReconnectOptions | undefined): object {
+  return check(options, CHECKS);
+}
+
+/** @internal */
+export function inDoubtOf({ count, messages }: { count: number; messages: [number, string | ArrayBuffer | Blob][] }): InDoubt {
+  return { count, messages: messages.map(([number, data]) => ({ number, message: messageOf(data) })) };
+}

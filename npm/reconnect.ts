@@ -1,0 +1,45 @@
+import { abortable } from "./abort.js";
+import { Loader, type WasmSource, checkSupport } from "./load.js";
+import { signalOf } from "./options.js";
+import instantiate from "./reconnect-core.js";
+import { type ReconnectOptions, type TargetProvider, checkReconnect } from "./reconnect-options.js";
+import { ReconnectingStream } from "./reconnecting.js";
+
+const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
+
+/**
+ * Begins to connect, and gives a connection that comes back. The first call loads the wasm, and no call waits for a connection:
+ * what is sent before there is one is queued.
+ *
+ * ```ts
+ * await using feed = await reconnect(
+ *   async ({ signal }) => `wss://example.com/feed?token=${await freshToken(signal)}`, // for each attempt
+ *   {
+ *     heartbeat: { ping: "ping", pong: "pong" },
+ *     onOpen: (socket) => socket.send("subscribe: news"), // before anything queued
+ *   },
+ * );
+ * feed.on("state", (state) => (status.textContent = state.type));
+ * for await (const message of feed) show(message);
+ * ```
+ *
+ * @throws {WebSocketError} `unsupported`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with that
+ *   one's reason; if it is aborted later, the connection is closed for good.
+ */
+export async function reconnect(provider: TargetProvider, options: ReconnectOptions = {}): Promise<ReconnectingStream> {
+  checkReconnect(options);
+  const signal = signalOf(options);
+  signal?.throwIfAborted();
+  checkSupport();
+  await abortable(core.load(), signal, () => {});
+  return new ReconnectingStream(provider, options, signal);
+}
+
+/**
+ * Loads the wasm of {@link reconnect}, which is the file `reconnect-core_bg.wasm`, as {@link preload} does for `connect`.
+ *
+ * @throws {WebSocketError} `loadFailed`
+ */
+export function preloadReconnect(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+  return core.load(source);
+}

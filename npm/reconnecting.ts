@@ -1,0 +1,428 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { abortable } from "./abort.js";
+import { asyncDispose } from "./dispose.js";
+import { WebSocketError, checkCode, sendErrorOf } from "./errors.js";
+import { Facts, hooksOf } from "./hooks.js";
+import { Inbox, call } from "./inbox.js";
+import { JsonStream } from "./json.js";
+import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
+import { type CallOptions, checkCall } from "./options.js";
+import { kept } from "./payload.js";
+import { Reconnection, type Sending, type StateQueue } from "./reconnect-core.js";
+import { type InDoubt, type ReconnectOptions, type TargetProvider, inDoubtOf } from "./reconnect-options.js";
+import type { Schema } from "./schema.js";
+import { type Report, type State, told } from "./state.js";
+
+/** How many messages are where, of all that were given to be sent. Each is in exactly one place. */
+export interface Counts {
+  /** Never sent: an error handed them back, or the browser threw. */
+  readonly rejected: number;
+  /** Waiting for a connection, or for room in it. */
+  readonly queued: number;
+  /** Dropped from the queue by `dropOldest`. */
+  readonly dropped: number;
+  /** Taken back from the queue by {@link ReconnectingStream.takeQueued}. */
+  readonly takenBack: number;
+  /** Handed over to the browser on the current connection; not yet known to have arrived. */
+  readonly unconfirmed: number;
+  /** Received by the peer, as an answer or an acknowledgement has shown. */
+  readonly confirmed: number;
+  /** Handed over on a connection that ended before they were confirmed. */
+  readonly inDoubt: number;
+}
+
+/** What can be listened to, and what listeners are called with. */
+export interface ReconnectingEvents {
+  /** A message. */
+  message: Message;
+  /** A new state. */
+  state: State;
+  /** What became of messages. */
+  report: Report;
+  /** The end for good, as {@link ReconnectingStream.closed} has it. */
+  close: CloseEvent | undefined;
+  /** Why it gave up, at most once. */
+  error: WebSocketError;
+}
+
+/** What can be known when the core is free. */
+interface Last {
+  readonly state: State;
+  readonly counts: Counts;
+  readonly dropped: number;
+}
+
+/**
+ * A connection that comes back: what {@link reconnect} gives.
+ *
+ * When the connection is lost or cannot be made, it connects again after the delay of the {@link Backoff}, and at once when the
+ * network comes back or the page is shown. There is never more than one connection in use.
+ *
+ * Its messages are iterated over, or listened to, over all connections; what the peer sent while there was none is lost.
+ * Iterating ends when it is closed for good, and throws why if it gave up. Leaving the loop closes nothing and loses nothing.
+ *
+ * Every message that is sent is in one place, as {@link counts} tells. While there is no connection it is queued. On a
+ * connection it is handed over to the browser, and unconfirmed until the peer is known to have it: by the answer to a
+ * {@link Heartbeat}, or by {@link confirm}. If the connection ends before that, it is in doubt: {@link takeInDoubt} returns it,
+ * and {@link ReconnectOptions.whenLost} can have it sent again.
+ *
+ * One that nothing refers to, waits for or listens to any more is closed when the browser collects it, which may be never:
+ * close it, or let `await using` do so.
+ */
+export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposable {
+  #core: Reconnection | undefined;
+  #last: Last | undefined;
+  readonly #facts = new Facts();
+  readonly #inbox: Inbox;
+  readonly #listeners = { state: new Set<(state: State) => void>(), report: new Set<(report: Report) => void>() };
+  #closed: Promise<CloseEvent | undefined> | undefined;
+  #hasEnded = false;
+  #forgetSignal = () => {};
+
+  /** @internal */
+  constructor(provider: TargetProvider, options: ReconnectOptions, signal: AbortSignal | undefined) {
+    const hooks = hooksOf(provider, options, weakly(this), this.#facts);
+    const { heartbeat } = options;
+    const given = heartbeat === undefined ? options : { ...options, heartbeat: { ...heartbeat, ping: kept(heartbeat.ping) } };
+    this.#core = new Reconnection(hooks, given);
+    this.#inbox = new Inbox(
+      () => this.#core?.next() ?? Promise.resolve(undefined),
+      () => this.#emptied(),
+      this.#facts.errorOf,
+    );
+    void ReconnectingStream.#watch(this.#core.states(), weakly(this));
+    if (signal !== undefined) this.#closeOn(signal);
+  }
+
+  /**
+   * Sends a message, or queues it if there is no connection, and gives its number, for {@link confirm}.
+   *
+   * It resolves when the message was handed over to the browser or is queued, which is not to say that the peer has it. It waits
+   * while more than {@link Options.highWaterMark} bytes are unsent, or while the queue is full and `whenFull` is `"wait"`.
+   * Messages go out in the order of the calls, awaited or not. If the signal is aborted while the message waits, it is not sent.
+   *
+   * @throws {SendError} with the message: `full`, `notOpen` when it is closed for good, `invalidMessage`, or `thrown`
+   */
+  async send(message: Payload, options?: CallOptions): Promise<number> {
+    const signal = checkCall(options);
+    signal?.throwIfAborted();
+    const data = kept(message);
+    let sending: Sending | undefined;
+    try {
+      const sent = this.#open().send(data);
+      if (typeof sent === "number") return sent;
+      sending = sent;
+      return await abortable(sent.sent(), signal, () => {});
+    } catch (error) {
+      throw signal?.aborted === true && error === signal.reason ? error : sendErrorOf(error, message);
+    } finally {
+      // If it still waits, that ends it.
+      sending?.free();
+    }
+  }
+
+  /**
+   * Sends or queues a message if it need not wait, and gives its number.
+   *
+   * @throws {SendError} with the message: `full` if it would have to wait; else as {@link send} rejects
+   */
+  trySend(message: Payload): number {
+    const data = kept(message);
+    try {
+      return this.#open().trySend(data);
+    } catch (error) {
+      throw sendErrorOf(error, message);
+    }
+  }
+
+  /**
+   * Waits until nothing is queued, and nothing is unsent. While something is queued, it waits for a connection.
+   *
+   * @throws {WebSocketError} `notOpen` if it is closed for good and something is still queued
+   */
+  async flush(options?: CallOptions): Promise<void> {
+    const signal = checkCall(options);
+    const flushed = this.#core?.flush() ?? (this.counts.queued > 0 ? Promise.reject(closed()) : undefined);
+    await abortable(Promise.resolve(flushed).catch(this.#rethrow), signal, () => {});
+  }
+
+  /**
+   * Closes for good, and waits for the peer's answer. The closing is begun by the call.
+   *
+   * While a connection is open, queued messages go out first. While there is none, they stay queued for {@link takeQueued}, and
+   * it resolves with `undefined`. What had arrived can still be taken.
+   *
+   * @param code 1000, or 3000 to 4999; without one, the peer sees 1005
+   * @param reason at most 123 bytes of UTF-8; with a reason alone, the code is 1000
+   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, which close nothing; `closeTimeout`, and why it gave up
+   *   before. If the signal is aborted first, it rejects with that one's reason, and the closing goes on by itself.
+   */
+  async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent | undefined> {
+    const signal = checkCall(options);
+    const codeOrNone = code ?? (reason === undefined ? undefined : 1000);
+    checkCode(codeOrNone);
+    const closed = this.#core?.close(codeOrNone, reason ?? "").catch(this.#rethrow) ?? this.closed;
+    return abortable(closed, signal, () => {});
+  }
+
+  /**
+   * Resolves when it is closed for good, with the event that ended the last connection, if there was one.
+   *
+   * It rejects with why it gave up, and with `closeTimeout`. One who does not wait for it need not catch that.
+   */
+  get closed(): Promise<CloseEvent | undefined> {
+    // What waits for its end keeps it from being collected.
+    this.#closed ??= (this.#core?.closed() ?? Promise.resolve(undefined)).catch(this.#rethrow).finally(() => this.#ended());
+    this.#closed.catch(() => {});
+    return this.#closed;
+  }
+
+  /** Connects at once, and counts attempts from zero again. An open connection is replaced. */
+  reconnectNow(): void {
+    this.#core?.reconnectNow();
+  }
+
+  /** Closes the connection, and stays without one until {@link resume}. Queued messages go out first; later ones are queued. */
+  pause(): void {
+    this.#core?.pause();
+  }
+
+  /** Connects at once after a {@link pause}. Otherwise it does nothing. */
+  resume(): void {
+    this.#core?.resume();
+  }
+
+  /**
+   * Says that the peer has received the message with this number, and all that were handed over before it on the same
+   * connection. Returns how many messages that confirms. For protocols that acknowledge.
+   */
+  confirm(number: number): number {
+    return this.#core?.confirm(number) ?? 0;
+  }
+
+  /** Takes the messages in doubt: those that were kept, and the count of all. They are not sent again, except by the caller. */
+  takeInDoubt(): InDoubt {
+    return this.#core === undefined ? { count: 0, messages: [] } : inDoubtOf(this.#core.takeInDoubt());
+  }
+
+  /** Takes back the queued messages, in order: they will not be sent. */
+  takeQueued(): Message[] {
+    return this.#core?.takeQueued().map(messageOf) ?? [];
+  }
+
+  /** What it is doing. */
+  get state(): State {
+    return this.#last?.state ?? told<State>((this.#core as Reconnection).state, this.#facts.errorOf);
+  }
+
+  /** How many messages are where. */
+  get counts(): Counts {
+    return this.#last?.counts ?? countsOf(this.#core as Reconnection);
+  }
+
+  /** How many received messages were dropped because too many waited. See {@link ReceiveLimit}. */
+  get dropped(): number {
+    return this.#last?.dropped ?? (this.#core as Reconnection).dropped;
+  }
+
+  /** The URL of the last connection, as the browser has completed it; empty before the first one. */
+  get url(): string {
+    return this.#facts.url;
+  }
+
+  /** The subprotocol that the server selected for the last connection; empty if none. */
+  get protocol(): string {
+    return this.#facts.protocol;
+  }
+
+  /** The extensions that the server selected for the last connection; empty if none. */
+  get extensions(): string {
+    return this.#facts.extensions;
+  }
+
+  /**
+   * The current state and all later ones, with reports between them, until it is closed for good. While nobody takes them, the
+   * last 256 are kept.
+   *
+   * ```ts
+   * for await (const state of socket.states()) status.textContent = state.type;
+   * ```
+   */
+  async *states(options?: CallOptions): AsyncGenerator<State | Report, undefined, undefined> {
+    const signal = checkCall(options);
+    const states = this.#core?.states();
+    if (states === undefined) yield this.state;
+    try {
+      for (let raw; (raw = await abortable(states?.next() ?? Promise.resolve(undefined), signal, () => {})) !== undefined; ) {
+        yield told<State | Report>(raw, this.#facts.errorOf);
+      }
+    } finally {
+      states?.free();
+    }
+  }
+
+  /**
+   * Calls `listener` with each event of a type, and gives the function that ends this.
+   *
+   * A listener of `message` takes messages as an iterator does, so there cannot be both. A listener of `close` or `error` is also
+   * called if it is closed already. What a listener throws is reported as an error of the page, and changes nothing else.
+   *
+   * @throws {WebSocketError} `locked`
+   */
+  on<Type extends keyof ReconnectingEvents>(
+    type: Type,
+    listener: (event: ReconnectingEvents[Type]) => void,
+  ): () => void;
+  on(...[type, listener]: Listening): () => void {
+    switch (type) {
+      case "message":
+        return this.#inbox.listen(listener);
+      case "state":
+        return this.#listen(this.#listeners.state, listener);
+      case "report":
+        return this.#listen(this.#listeners.report, listener);
+      case "close":
+        return this.#onEnd(listener, () => {});
+      case "error":
+        return this.#onEnd(() => {}, listener);
+      default:
+        throw new WebSocketError("invalidOption", `there is no event \`${String(type)}\``);
+    }
+  }
+
+  /** The messages. See {@link ReconnectingStream}. */
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
+    return this.#inbox.messages();
+  }
+
+  /** The messages, for a loop that ends when a signal is aborted: it then throws the signal's reason, and closes nothing. */
+  messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
+    return this.#inbox.messages(checkCall(options));
+  }
+
+  /**
+   * This connection with values for messages, as JSON. See {@link JsonStream}.
+   *
+   * @param incoming a schema that checks what comes: of zod, valibot, arktype, or any other by Standard Schema
+   * @param outgoing a schema that checks what is sent
+   */
+  json<Out = unknown, In = unknown>(incoming?: Schema<In>, outgoing?: Schema<unknown, Out>): JsonStream<Out, In, this> {
+    return new JsonStream<Out, In, this>(this, incoming, outgoing);
+  }
+
+  /**
+   * Closes for good and waits for its end, as `await using` does, and frees what it has in wasm. Messages that were not taken
+   * are lost. It never rejects.
+   */
+  async [asyncDispose](): Promise<void> {
+    await this.close().catch(() => {});
+    this.#inbox.discard();
+    this.#free();
+  }
+
+  /** Tells the states. Weakly, or else this would keep it from being collected. */
+  static async #watch(states: StateQueue, socket: () => ReconnectingStream | undefined): Promise<void> {
+    while (ReconnectingStream.#pass(await states.next(), socket));
+    states.free();
+  }
+
+  /** In a function of its own, since one that waits would hold the socket meanwhile. */
+  static #pass(raw: object | undefined, socket: () => ReconnectingStream | undefined): boolean {
+    const living = socket();
+    if (living === undefined) return false;
+    if (raw === undefined) living.#ended();
+    else living.#tell(raw);
+    return raw !== undefined;
+  }
+
+  readonly #rethrow = (thrown: unknown): never => {
+    throw this.#facts.errorOf(thrown);
+  };
+
+  #open(): Reconnection {
+    if (this.#core === undefined) throw closed();
+    return this.#core;
+  }
+
+  #tell(raw: object): void {
+    const event = told<State | Report>(raw, this.#facts.errorOf);
+    if (event.type === "inDoubt" || event.type === "rejected") {
+      for (const listener of [...this.#listeners.report]) call(listener, event);
+    } else {
+      for (const listener of [...this.#listeners.state]) call(listener, event);
+    }
+  }
+
+  #listen<Event>(listeners: Set<(event: Event) => void>, listener: (event: Event) => void): () => void {
+    // The same function may listen twice.
+    const own = (event: Event) => listener(event);
+    listeners.add(own);
+    // One that is listened to is not collected.
+    void this.closed;
+    return () => void listeners.delete(own);
+  }
+
+  #closeOn(signal: AbortSignal): void {
+    const close = () => void this.close().catch(() => {});
+    signal.addEventListener("abort", close);
+    this.#forgetSignal = () => signal.removeEventListener("abort", close);
+    if (signal.aborted) close();
+  }
+
+  /** Calls one of two listeners at the end, until the result is called. */
+  #onEnd(closed: (event: CloseEvent | undefined) => void, failed: (error: WebSocketError) => void): () => void {
+    let isListening = true;
+    this.closed.then(
+      (event) => isListening && call(closed, event),
+      (error: WebSocketError) => isListening && call(failed, error),
+    );
+    return () => {
+      isListening = false;
+    };
+  }
+
+  /** There is no more to be taken. */
+  #emptied(): void {
+    if (this.#hasEnded) this.#free();
+  }
+
+  /** It is closed for good. */
+  #ended(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#forgetSignal();
+    if (this.#inbox.isOver) this.#free();
+    else this.#inbox.lookAhead();
+  }
+
+  #free(): void {
+    const core = this.#core;
+    if (core === undefined) return;
+    // How it ended is still known after this.
+    void this.closed;
+    this.#last = { state: this.state, counts: this.counts, dropped: this.dropped };
+    this.#core = undefined;
+    core.free();
+  }
+}
+
+/** A type of event with a listener of that type. */
+type Listening = {
+  [Type in keyof ReconnectingEvents]: [type: Type, listener: (event: ReconnectingEvents[Type]) => void];
+}[keyof ReconnectingEvents];
+
+/** A function that does not keep what it gives. Functions of one scope share what they hold, so it has a scope of its own. */
+function weakly<T extends object>(target: T): () => T | undefined {
+  const weak = new WeakRef(target);
+  return () => weak.deref();
+}
+
+function countsOf(core: Reconnection): Counts {
+  const [rejected = 0, queued = 0, dropped = 0, takenBack = 0, unconfirmed = 0, confirmed = 0, inDoubt = 0] = core.counts();
+  return { rejected, queued, dropped, takenBack, unconfirmed, confirmed, inDoubt };
+}
+
+function closed(): WebSocketError {
+  return new WebSocketError("notOpen", "the connection is closed, not open; connect again");
+}

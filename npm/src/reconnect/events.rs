@@ -1,0 +1,87 @@
+//! Messages and states in one line, as a browser's socket tells them.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_websocket::reconnect::{State, States};
+use wasm_websocket::{Message, Reconnecting};
+
+use super::{message, state};
+use crate::promise::promise;
+
+/// Messages and states in the order in which they came.
+#[wasm_bindgen]
+pub struct EventQueue(Rc<RefCell<Events>>);
+
+struct Events {
+    reconnecting: Rc<RefCell<Reconnecting>>,
+    states: States,
+    /// A state that follows messages which may still be queued.
+    held: Option<State>,
+    /// Whether a turn has passed in which no message came before the held state.
+    is_waited: bool,
+}
+
+enum Event {
+    Message(Message),
+    State(State),
+    /// The reader must yield to the event loop first.
+    Pause,
+    End,
+}
+
+impl EventQueue {
+    pub(crate) fn new(reconnecting: Rc<RefCell<Reconnecting>>, states: States) -> Self {
+        Self(Rc::new(RefCell::new(Events { reconnecting, states, held: None, is_waited: false })))
+    }
+}
+
+#[wasm_bindgen]
+impl EventQueue {
+    /// Resolves with `[data]`, with `[undefined, state]`, with nothing after the last state, or with `[]`: then it is to be called
+    /// again in the next turn. It is to be called again only when that is known.
+    #[wasm_bindgen(unchecked_return_type = "Promise<[] | [data: Data] | [data: undefined, state: object] | undefined>")]
+    pub fn next(&self) -> Promise {
+        let events = Rc::clone(&self.0);
+        promise(async move {
+            Ok(match poll_fn(|context| events.borrow_mut().poll(context)).await {
+                Event::Message(received) => Array::of1(&message::to_js(&received)).into(),
+                Event::State(state) => Array::of2(&JsValue::UNDEFINED, &state::to_js(state)).into(),
+                Event::Pause => Array::new().into(),
+                Event::End => JsValue::UNDEFINED,
+            })
+        })
+    }
+}
+
+impl Events {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if self.held.is_none() {
+            match Pin::new(&mut self.states).poll_next(context) {
+                // A connection opens before its messages come. Every other state follows those of the connection before it.
+                Poll::Ready(Some(State::Open)) => return Poll::Ready(Event::State(State::Open)),
+                Poll::Ready(None) => return Poll::Ready(Event::End),
+                Poll::Ready(state) => self.held = state,
+                Poll::Pending => {}
+            }
+        }
+        let received = Pin::new(&mut *self.reconnecting.borrow_mut()).poll_next(context);
+        if let Poll::Ready(Some(Ok(message))) = received {
+            self.is_waited = false;
+            return Poll::Ready(Event::Message(message));
+        }
+        if self.held.is_some() && received.is_pending() && !self.is_waited {
+            // After many messages in a row, the stream yields to the event loop before the next.
+            self.is_waited = true;
+            return Poll::Ready(Event::Pause);
+        }
+        self.is_waited = false;
+        self.held.take().map_or(Poll::Pending, |state| Poll::Ready(Event::State(state)))
+    }
+}

@@ -1,0 +1,91 @@
+//! A plain object, which `options.ts` has checked, and hooks → [`ReconnectOptions`].
+
+use wasm_websocket::reconnect::{Attempt, Backoff, Heartbeat, WhenFull, WhenLost};
+use wasm_websocket::{ReconnectOptions, WebSocketStream};
+
+use super::hooks::Hooks;
+use super::message;
+use super::opening::serve;
+use crate::object::Plain;
+use crate::options::{self, bytes, duration};
+
+/// Reads what is a field of `ReconnectOptions` in `options.ts`.
+pub(crate) fn read(given: &Plain, hooks: &Hooks) -> ReconnectOptions {
+    let closing = hooks.clone();
+    let mut options =
+        ReconnectOptions::new().connection(options::read(given)).after_close(move |event| closing.after_close(event));
+    if let Some(backoff) = given.object("backoff") {
+        options = options.backoff(read_backoff(&backoff));
+    }
+    if let Some(heartbeat) = given.object("heartbeat") {
+        options = options.heartbeat(read_heartbeat(&heartbeat, hooks.clone()));
+    }
+    if let Some(limit) = given.object("queueLimit") {
+        options = with_queue_limit(options, &limit);
+    }
+    if let Some(limit) = given.object("unconfirmedLimit") {
+        if let Some(bytes) = bytes(&limit, "bytes") {
+            options = options.unconfirmed_limit(bytes);
+        }
+        if let Some(messages) = limit.number("messages") {
+            options = options.unconfirmed_limit_messages(messages as usize);
+        }
+    }
+    if given.text("whenLost").is_some_and(|name| name == "resend") {
+        options = options.when_lost(WhenLost::Resend);
+    }
+    let opened = hooks.clone();
+    options.on_open(async move |stream: &mut WebSocketStream, attempt: &Attempt| {
+        serve(stream, |opening| opened.opened(opening, attempt)).await
+    })
+}
+
+fn read_backoff(given: &Plain) -> Backoff {
+    let mut backoff = Backoff::new();
+    if let Some(base) = duration(given, "base") {
+        backoff = backoff.base(base);
+    }
+    if let Some(cap) = duration(given, "cap") {
+        backoff = backoff.cap(cap);
+    }
+    if let Some(floor) = duration(given, "floor") {
+        backoff = backoff.floor(floor);
+    }
+    if let Some(attempts) = given.number("maxAttempts") {
+        backoff = backoff.max_attempts(attempts as u32);
+    }
+    if let Some(elapsed) = duration(given, "maxElapsed") {
+        backoff = backoff.max_elapsed(elapsed);
+    }
+    backoff
+}
+
+/// A `pong` that is a message is compared here; one that is a function is asked.
+fn read_heartbeat(given: &Plain, hooks: Hooks) -> Heartbeat {
+    let pong = given.text("pong");
+    let mut heartbeat = Heartbeat::new(message::from_js(given.get("ping")), move |message| match &pong {
+        Some(pong) => message.as_text() == Some(pong),
+        None => hooks.is_pong(message::to_js(message)),
+    });
+    if let Some(interval) = duration(given, "interval") {
+        heartbeat = heartbeat.interval(interval);
+    }
+    if let Some(timeout) = duration(given, "timeout") {
+        heartbeat = heartbeat.timeout(timeout);
+    }
+    heartbeat
+}
+
+fn with_queue_limit(mut options: ReconnectOptions, limit: &Plain) -> ReconnectOptions {
+    if let Some(bytes) = bytes(limit, "bytes") {
+        options = options.queue_limit(bytes);
+    }
+    if let Some(messages) = limit.number("messages") {
+        options = options.queue_limit_messages(messages as usize);
+    }
+    options.when_full(match limit.text("whenFull").as_deref() {
+        Some("wait") => WhenFull::Wait,
+        Some("dropOldest") => WhenFull::DropOldest,
+        _ => WhenFull::Reject,
+    })
+}

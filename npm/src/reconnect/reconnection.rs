@@ -1,0 +1,200 @@
+//! A connection that comes back.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_core::Stream;
+use js_sys::{Array, Promise};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+use wasm_websocket::Reconnecting;
+use wasm_websocket::reconnect::ReconnectingSender;
+
+use super::events::EventQueue;
+use super::hooks::Hooks;
+use super::sending::{self, Sent};
+use super::state::{self, StateQueue};
+use super::{message, options};
+use crate::object::Plain;
+use crate::promise::promise;
+use crate::{error, event};
+
+/// A connection that comes back. Freeing it closes it for good, save while one of its promises is pending.
+#[wasm_bindgen]
+pub struct Reconnection {
+    reconnecting: Rc<RefCell<Reconnecting>>,
+    sender: ReconnectingSender,
+}
+
+#[wasm_bindgen]
+impl Reconnection {
+    /// Begins to connect.
+    #[wasm_bindgen(constructor)]
+    pub fn new(hooks: Hooks, options: &Plain) -> Self {
+        let reconnecting = Reconnecting::new(options::read(options, &hooks), async move || hooks.find_target().await);
+        Self { sender: reconnecting.sender(), reconnecting: Rc::new(RefCell::new(reconnecting)) }
+    }
+
+    /// The current state.
+    #[wasm_bindgen(getter, unchecked_return_type = "object")]
+    pub fn state(&self) -> JsValue {
+        state::to_js(self.sender.state())
+    }
+
+    /// The current state and all later ones. It keeps no connection open.
+    pub fn states(&self) -> StateQueue {
+        StateQueue::new(self.sender.states())
+    }
+
+    /// Messages and states in one line. It takes the messages, and keeps the connection open.
+    pub fn events(&self) -> EventQueue {
+        EventQueue::new(Rc::clone(&self.reconnecting), self.sender.states())
+    }
+
+    /// How many messages are where, by the fields of `Counts` in their order there.
+    #[wasm_bindgen(unchecked_return_type = "number[]")]
+    pub fn counts(&self) -> Array {
+        let counts = self.sender.counts();
+        let places = [
+            counts.rejected,
+            counts.queued,
+            counts.dropped,
+            counts.taken_back,
+            counts.unconfirmed,
+            counts.confirmed,
+            counts.in_doubt,
+        ];
+        places.into_iter().map(|messages| JsValue::from(messages as f64)).collect()
+    }
+
+    /// How many received messages were dropped because too many waited.
+    #[wasm_bindgen(getter)]
+    pub fn dropped(&self) -> f64 {
+        self.reconnecting.borrow().dropped() as f64
+    }
+
+    /// Sends or queues a message, and gives its number, or what waits to send it.
+    ///
+    /// # Errors
+    ///
+    /// `full`, `notOpen` or `thrown`.
+    pub fn send(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "string | Uint8Array | Blob")] message: JsValue,
+    ) -> Result<Sent, JsValue> {
+        sending::begin(self.sender.clone(), message::from_js(message)).map(JsCast::unchecked_into)
+    }
+
+    /// Sends or queues a message if it need not wait, and gives its number.
+    ///
+    /// # Errors
+    ///
+    /// `full`, `notOpen` or `thrown`.
+    #[wasm_bindgen(js_name = trySend, unchecked_return_type = "number")]
+    pub fn try_send(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "string | Uint8Array | Blob")] message: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        sending::number(self.sender.try_send(message::from_js(message)).map_err(|unsent| unsent.error))
+    }
+
+    /// Resolves when nothing is queued, and nothing is unsent.
+    ///
+    /// # Errors
+    ///
+    /// `notOpen`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn flush(&self) -> Promise {
+        let sender = self.sender.clone();
+        promise(async move { sender.flush().await.map(|()| JsValue::UNDEFINED).map_err(error::to_js) })
+    }
+
+    /// The next message, or nothing when it is closed for good. It is to be called again only when that is known.
+    ///
+    /// # Errors
+    ///
+    /// Why it gave up, once.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Data | undefined>")]
+    pub fn next(&self) -> Promise {
+        let reconnecting = Rc::clone(&self.reconnecting);
+        promise(async move {
+            // Each poll borrows it anew, so that its other methods can be called meanwhile.
+            let next = poll_fn(|context| Pin::new(&mut *reconnecting.borrow_mut()).poll_next(context));
+            match next.await.transpose() {
+                Ok(message) => Ok(message.as_ref().map(message::to_js).unwrap_or_default()),
+                Err(error) => Err(error::to_js(error)),
+            }
+        })
+    }
+
+    /// Closes for good, and resolves when the peer has answered, with nothing if there was no connection.
+    ///
+    /// # Errors
+    ///
+    /// `invalidCloseCode`, `reasonTooLong` or `closeTimeout`, and why it gave up.
+    #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent | undefined>")]
+    pub fn close(&self, code: Option<u16>, reason: String) -> Promise {
+        let sender = self.sender.clone();
+        // Now, not when the promise's task first runs: what is sent in between must fail.
+        match code {
+            Some(code) => drop(sender.close_with(code, &reason)),
+            None => drop(sender.close()),
+        }
+        promise(async move {
+            let closed = match code {
+                Some(code) => sender.close_with(code, reason).await,
+                None => sender.close().await,
+            };
+            closed.map(|event| event.map(event::to_js).unwrap_or_default()).map_err(error::to_js)
+        })
+    }
+
+    /// Resolves when it is closed for good, with the event that ended the last connection. It keeps it open.
+    ///
+    /// # Errors
+    ///
+    /// Why it gave up.
+    #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent | undefined>")]
+    pub fn closed(&self) -> Promise {
+        let sender = self.sender.clone();
+        promise(async move {
+            let closed = sender.closed().await;
+            closed.map(|event| event.map(event::to_js).unwrap_or_default()).map_err(error::to_js)
+        })
+    }
+
+    /// Connects at once, and counts attempts from zero again.
+    #[wasm_bindgen(js_name = reconnectNow)]
+    pub fn reconnect_now(&self) {
+        self.sender.reconnect_now();
+    }
+
+    /// Closes the connection, and stays without one.
+    pub fn pause(&self) {
+        self.sender.pause();
+    }
+
+    /// Connects at once after a pause.
+    pub fn resume(&self) {
+        self.sender.resume();
+    }
+
+    /// Says that the peer has received the message with this number and all before it, and gives how many that confirms.
+    pub fn confirm(&self, number: f64) -> f64 {
+        self.sender.confirm(number as u64) as f64
+    }
+
+    /// Takes the messages in doubt.
+    #[wasm_bindgen(js_name = takeInDoubt, unchecked_return_type = "Doubt")]
+    pub fn take_in_doubt(&self) -> JsValue {
+        message::in_doubt_to_js(&self.sender.take_in_doubt())
+    }
+
+    /// Takes back the queued messages.
+    #[wasm_bindgen(js_name = takeQueued, unchecked_return_type = "Data[]")]
+    pub fn take_queued(&self) -> Array {
+        self.sender.take_queued().iter().map(message::to_js).collect()
+    }
+}

@@ -1,0 +1,53 @@
+import type { WebSocketError } from "./errors.js";
+import type { CloseEvent } from "./message.js";
+
+/**
+ * What a {@link ReconnectingStream} is doing.
+ *
+ * - `connecting`: it asks for the URL, connects, and runs `onOpen`; `attempt` counts from 1 since the last good connection
+ * - `open`: the connection is open, and `onOpen` is done
+ * - `waiting`: it waits before the next attempt, for `delay` milliseconds. If the network comes back or the page is shown, this
+ *   state is told once more, with less
+ * - `closing`: the closing handshake is under way, for a close, a pause or a new connection
+ * - `paused`: it stays without a connection until `resume`
+ * - `closed`: it is closed for good
+ */
+export type State =
+  | { readonly type: "connecting"; readonly attempt: number; readonly cause: Cause }
+  | { readonly type: "open" }
+  | { readonly type: "waiting"; readonly delay: number; readonly cause: Cause }
+  | { readonly type: "closing" }
+  | { readonly type: "paused" }
+  | { readonly type: "closed"; readonly cause: Cause };
+
+/**
+ * What becomes of messages, told between the states.
+ *
+ * - `inDoubt`: a connection has ended, and it is unknown whether the peer received so many messages
+ * - `rejected`: the browser threw when it was to take a queued message, by its number; the message is dropped
+ */
+export type Report =
+  | { readonly type: "inDoubt"; readonly messages: number }
+  | { readonly type: "rejected"; readonly number: number; readonly error: WebSocketError };
+
+/**
+ * Why an attempt is made, or why there is no connection.
+ *
+ * - `requested`: the caller asked for it, or it is the first attempt
+ * - `closed`: the peer closed the connection, or it was lost: then the event is not clean
+ * - `failed`: the attempt or the connection failed
+ */
+export type Cause =
+  | { readonly type: "requested" }
+  | { readonly type: "closed"; readonly event: CloseEvent }
+  | { readonly type: "failed"; readonly error: WebSocketError };
+
+/** @internal What the core gives for a state, a report or a cause, with the error for what it has thrown. */
+export function told<T extends State | Report | Cause>(raw: object, errorOf: (thrown: unknown) => WebSocketError): T {
+  const { error, cause, ...others } = raw as { error?: unknown; cause?: object };
+  return {
+    ...others,
+    ...(error === undefined ? {} : { error: errorOf(error) }),
+    ...(cause === undefined ? {} : { cause: told<Cause>(cause, errorOf) }),
+  } as unknown as T;
+}

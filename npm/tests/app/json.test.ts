@@ -1,0 +1,98 @@
+import { DecodeError, type Schema, SendError } from "wasm-websocket";
+import { assert, comeBack, equal, failure, open, take, test, text, url } from "./harness.ts";
+
+/** A schema as a library would make it, which takes what has a `text`. */
+const said: Schema<{ text: string }, { text: string }> = {
+  "~standard": {
+    validate: (value) => {
+      const { text } = (value ?? {}) as { text?: unknown };
+      return typeof text === "string"
+        ? { value: { text: text.trim() } }
+        : { issues: [{ message: "expected a string", path: [{ key: "text" }] }] };
+    },
+  },
+};
+
+/** The same, but it takes its time. */
+const slow: Schema<{ text: string }, { text: string }> = {
+  "~standard": {
+    validate: async (value) => {
+      await new Promise((resolve) => setTimeout(resolve, 20 * Math.random()));
+      return said["~standard"].validate(value);
+    },
+  },
+};
+
+test("values go out as JSON and come back from text, bytes and Blobs", async () => {
+  await using socket = await open("/echo");
+  const chat = socket.json<{ room: number }, { room: number }>();
+  await chat.send({ room: 1 });
+  chat.trySend({ room: 2 });
+  await socket.send(new TextEncoder().encode('{"room":3}'));
+  await take(socket).then((message) => equal(message, text('{"room":1}')));
+  const rooms: number[] = [];
+  for await (const { room } of chat) if (rooms.push(room) === 2) break;
+  socket.binaryType = "blob";
+  await socket.send(new Blob(['{"room":4}']));
+  for await (const { room } of chat) if (rooms.push(room) === 3) break;
+  equal(rooms, [2, 3, 4]);
+  assert(chat.socket === socket, "it has the connection");
+});
+
+test("a message that cannot be decoded ends a loop with the message and the next one goes on", async () => {
+  await using socket = await open("/echo");
+  for (const message of ["{", '{"text":5}', '{"text":" hi "}']) await socket.send(message);
+  const chat = socket.json<unknown, { text: string }>(said);
+  const loop = async () => {
+    for await (const value of chat) return value;
+  };
+  const notJson = (await failure(loop())) as DecodeError;
+  assert(notJson instanceof DecodeError && notJson.code === "decode", "it is an error of its own");
+  equal([notJson.data, notJson.issues, notJson.cause instanceof SyntaxError], [text("{"), [], true]);
+  const unfit = (await failure(loop())) as DecodeError;
+  equal(unfit.message, "the message does not fit its schema: `text`: expected a string");
+  equal([unfit.data, unfit.issues.length], [text('{"text":5}'), 1]);
+  equal(await loop(), { text: "hi" });
+});
+
+test("what is no JSON or does not fit is not sent", async () => {
+  await using socket = await open("/echo");
+  const chat = socket.json(undefined, said);
+  for (const send of [chat.send({ text: 5 } as never), () => chat.trySend({} as never)]) {
+    const error = (await failure(send)) as SendError;
+    equal([error instanceof SendError, error.code], [true, "encode"]);
+  }
+  const any = socket.json();
+  const loop: { self?: unknown } = {};
+  loop.self = loop;
+  for (const value of [undefined, () => {}, loop, 5n]) {
+    equal(((await failure(any.send(value))) as SendError).code, "encode");
+  }
+  await chat.send({ text: " first " });
+  equal(await take(socket), text('{"text":"first"}'));
+});
+
+test("a schema may take its time and nothing overtakes", async () => {
+  await using socket = await open("/echo");
+  const chat = socket.json(slow, slow);
+  const texts = ["a", "b", "c", "d"];
+  await Promise.all(texts.map((text) => chat.send({ text })));
+  const seen: string[] = [];
+  for await (const { text } of chat) if (seen.push(text) === texts.length) break;
+  equal(seen, texts);
+  equal(((await failure(() => chat.trySend({ text: "now" }))) as SendError).code, "encode");
+});
+
+test("a loop over values is ended by a signal", async () => {
+  await using socket = await open("/echo");
+  const reason = new Error("enough");
+  const ended = await failure(socket.json().values({ signal: AbortSignal.abort(reason) }).next());
+  assert(ended === reason, "with its reason");
+});
+
+test("values go over a connection that comes back with numbers", async () => {
+  await using socket = await comeBack(url("/echo"));
+  const chat = socket.json<{ text: string }, { text: string }>(said);
+  equal([await chat.send({ text: "a" }), chat.trySend({ text: "b" })], [1, 2]);
+  for await (const { text } of chat) if (text === "b") break;
+});

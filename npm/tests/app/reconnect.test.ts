@@ -1,0 +1,352 @@
+import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, preloadReconnect, reconnect } from "wasm-websocket";
+import { Count, assert, binary, codeOf, comeBack, drain, equal, failure, failureOf, open, reaches, take, test, text, url } from "./harness.ts";
+
+test("a connection is used before it is open and afterwards", async () => {
+  await preloadReconnect();
+  await using socket = await comeBack(url("/echo"), { protocols: [] });
+  equal([socket.state.type, socket.counts.queued], ["connecting", 0]);
+  equal([await socket.send("queued"), socket.trySend(new Uint8Array([1, 2])), await socket.send(new Blob(["blob"]))], [1, 2, 3]);
+  equal(socket.counts.queued, 3);
+  equal([await take(socket), await take(socket), await take(socket)], [text("queued"), binary(1, 2), binary(98, 108, 111, 98)]);
+  equal([socket.state.type, socket.url, socket.protocol, socket.extensions], ["open", url("/echo"), "", ""]);
+  await socket.flush();
+  const { queued, unconfirmed } = socket.counts;
+  equal([queued, unconfirmed, socket.dropped], [0, 3, 0]);
+  equal(await socket.close(4001, "bye"), { code: 4001, reason: "bye", wasClean: true });
+  equal(await socket.closed, { code: 4001, reason: "bye", wasClean: true });
+  equal(socket.state, { type: "closed", cause: { type: "requested" } } as State);
+});
+
+test("text, buffers, views, blobs and images go round and large ones do, too", async () => {
+  await using socket = await comeBack(url("/echo"));
+  const bytes = new Uint8Array([0, 1, 2, 3, 255]);
+  for (const [payload, expected] of [
+    ["Grüße", text("Grüße")],
+    [bytes.buffer, binary(...bytes)],
+    [bytes.subarray(1, 3), binary(1, 2)],
+    [new DataView(bytes.buffer, 3, 2), binary(3, 255)],
+    [new Uint16Array(bytes.buffer, 0, 2), binary(0, 1, 2, 3)],
+    [new File([bytes], "name.bin"), binary(...bytes)],
+    [new ImageData(new Uint8ClampedArray([9, 8, 7, 6]), 1, 1), binary(9, 8, 7, 6)],
+  ] as const) {
+    await socket.send(payload);
+    equal(await take(socket), expected);
+  }
+  const large = new Uint8Array(1 << 20).fill(7);
+  await socket.send(large);
+  // What was sent is what it was then.
+  large.fill(0);
+  const { data } = await take(socket);
+  equal([(data as ArrayBuffer).byteLength, new Uint8Array(data as ArrayBuffer)[5]], [1 << 20, 7]);
+  const error = (await failure(socket.send(5 as never))) as SendError;
+  equal([error instanceof SendError, error.code, error.unsent], [true, "invalidMessage", 5 as never]);
+});
+
+test("the provider is asked for each attempt and may change its mind", async () => {
+  const asked: string[] = [];
+  const paths = ["/status/503", "/echo"];
+  await using socket = await comeBack(async ({ signal }) => {
+    assert(signal instanceof AbortSignal && !signal.aborted, "there is a signal");
+    const path = paths[asked.length] ?? "/echo";
+    asked.push(path);
+    await Promise.resolve();
+    return asked.length === 1 ? new URL(url(path)) : { url: url(path), protocols: [] };
+  });
+  const states: string[] = [];
+  socket.on("state", (state) => states.push(state.type));
+  await socket.send("hello");
+  equal(await take(socket), text("hello"));
+  equal(asked, paths);
+  assert(states.join().includes("waiting,connecting"), states.join());
+});
+
+test("an error of the provider is a failed attempt and its cause", async () => {
+  const mistake = new Error("no token now");
+  let calls = 0;
+  await using socket = await comeBack(() => {
+    calls++;
+    if (calls < 3) throw mistake;
+    throw new GiveUp("the session has expired");
+  });
+  const { cause } = await reaches(socket, "waiting");
+  assert(cause.type === "failed" && cause.error instanceof WebSocketError, "it failed");
+  equal([cause.error.code, cause.error.cause === mistake], ["attemptFailed", true]);
+  const error = await failureOf(socket.closed);
+  equal([error.code, error.cause instanceof GiveUp, calls], ["attemptFailed", true, 3]);
+  equal(await codeOf(drain(socket)), "attemptFailed");
+  equal(await drain(socket), []);
+  await using other = await comeBack((() => 5) as never, { backoff: { maxAttempts: 1 } });
+  equal((await failureOf(other.closed)).cause instanceof WebSocketError, true);
+});
+
+test("it gives up after so many attempts", async () => {
+  await using socket = await comeBack(url("/status/401"), { backoff: { base: 0, floor: 0, maxAttempts: 3 } });
+  const attempts: number[] = [];
+  socket.on("state", (state) => void (state.type === "connecting" && attempts.push(state.attempt)));
+  const failed = new Promise<WebSocketError>((resolve) => socket.on("error", resolve));
+  equal([await codeOf(socket.closed), (await failed).code, attempts], ["connectFailed", "connectFailed", [1, 2, 3]]);
+  const error = (await failure(socket.send("late"))) as SendError;
+  equal([error.code, error.unsent], ["notOpen", "late"]);
+});
+
+test("a URL that is none ends it", async () => {
+  await using socket = await comeBack("ftp://127.0.0.1/");
+  equal(await codeOf(socket.closed), "invalidUrl");
+});
+
+test("the caller decides what follows a close", async () => {
+  const seen: number[] = [];
+  const options: ReconnectOptions = {
+    afterClose: ({ code, reason }) => {
+      equal(reason, "bye");
+      return seen.push(code) === 1 ? { retryAfter: 1 } : seen.length === 2 ? "retry" : "stop";
+    },
+  };
+  await using socket = await comeBack(url("/close/4001/bye"), options);
+  equal((await socket.closed)?.code, 4001);
+  equal(seen, [4001, 4001, 4001]);
+  await using other = await comeBack(url("/close/1000/bye"), { afterClose: () => undefined });
+  equal((await other.closed)?.code, 1000);
+});
+
+test("a preamble sends and receives before anything queued", async () => {
+  const attempts: Attempt[] = [];
+  await using socket = await comeBack(url("/echo"), {
+    onOpen: async (opening, attempt) => {
+      attempts.push(attempt);
+      equal([opening.url, opening.protocol, opening.extensions], [url("/echo"), "", ""]);
+      await opening.send("hello");
+      equal(await opening.receive(), text("hello"));
+      const late = opening.receive();
+      await Promise.all([opening.send("one"), opening.send(new Uint8Array([2]))]);
+      equal(await late, text("one"));
+      escaped = opening;
+    },
+  });
+  let escaped: Parameters<NonNullable<ReconnectOptions["onOpen"]>>[0] | undefined;
+  await socket.send("queued");
+  equal([await take(socket), await take(socket)], [binary(2), text("queued")]);
+  equal(attempts.map(({ number, cause, inDoubt }) => [number, cause.type, inDoubt.count]), [[1, "requested", 0]]);
+  equal([await codeOf(() => escaped?.send("late")), await codeOf(() => escaped?.receive())], ["notOpen", "notOpen"]);
+});
+
+test("a preamble that fails is a failed attempt, and the last one if it gives up", async () => {
+  let calls = 0;
+  await using socket = await comeBack(url("/echo"), {
+    onOpen: () => {
+      throw ++calls < 3 ? new Error("not yet") : new GiveUp("never");
+    },
+  });
+  const error = await failureOf(socket.closed);
+  equal([error.code, error.message.endsWith("never"), calls], ["attemptFailed", true, 3]);
+});
+
+test("a preamble and a provider are told when they are given up", async () => {
+  const aborted: string[] = [];
+  const never = (name: string, signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => {
+        aborted.push(name);
+        reject(signal.reason);
+      });
+    });
+  const backoff = { maxAttempts: 1 };
+  await using one = await reconnect(({ signal }) => never("provider", signal), { backoff, connectTimeout: 30 });
+  equal(await codeOf(one.closed), "attemptFailed");
+  const onOpen: ReconnectOptions["onOpen"] = (_, { signal }) => never("preamble", signal);
+  await using other = await reconnect(url("/echo"), { backoff, connectTimeout: 1000, onOpen });
+  equal(await codeOf(other.closed), "connectTimeout");
+  equal(aborted, ["provider", "preamble"]);
+});
+
+test("messages in doubt are reported and can be taken", async () => {
+  const key = Math.random();
+  let opened = 0;
+  await using socket = await comeBack(() => url(opened++ === 0 ? `/fault/reset-by/${key}` : "/echo"));
+  await reaches(socket, "open");
+  await socket.send("text");
+  await socket.send(new Uint8Array([1]));
+  await socket.flush();
+  equal(socket.counts.unconfirmed, 2);
+  const doubt = reaches(socket, "inDoubt");
+  const reported = new Promise((resolve) => socket.on("report", resolve));
+  await open(`/fault/reset-now/${key}`);
+  equal((await doubt).messages, 2);
+  equal(await reported, { type: "inDoubt", messages: 2 });
+  equal(socket.counts.inDoubt, 2);
+  equal(socket.takeInDoubt(), {
+    count: 2,
+    messages: [
+      { number: 1, message: text("text") },
+      { number: 2, message: binary(1) },
+    ],
+  });
+  // Taken or not, nobody knows whether the peer has them.
+  equal([socket.counts.inDoubt, socket.takeInDoubt()], [2, { count: 0, messages: [] }]);
+});
+
+test("messages in doubt are sent again, save those that the preamble confirms", async () => {
+  const key = Math.random();
+  let opened = 0;
+  const doubts: unknown[] = [];
+  await using socket = await comeBack(() => url(opened++ === 0 ? `/fault/reset-by/${key}` : "/echo"), {
+    whenLost: "resend",
+    onOpen: (_, attempt) => {
+      doubts.push(attempt.inDoubt.messages.map(({ number }) => number));
+      if (opened === 2) equal(attempt.confirm(1), 1);
+    },
+  });
+  await reaches(socket, "open");
+  for (const message of ["one", "two", "three"]) await socket.send(message);
+  await socket.flush();
+  await open(`/fault/reset-now/${key}`);
+  const seen: unknown[] = [];
+  for await (const { data } of socket) if (seen.push(data) >= 2 && data === "three") break;
+  equal(seen.slice(-2), ["two", "three"]);
+  equal(doubts, [[], [1, 2, 3]]);
+  equal([socket.confirm(3), socket.counts.unconfirmed, socket.counts.confirmed], [2, 0, 3]);
+});
+
+test("a heartbeat confirms, and finds out that the peer is gone", async () => {
+  for (const pong of ["ping", ({ data }: { data: unknown }) => data === "ping"]) {
+    await using socket = await comeBack(url("/echo"), { heartbeat: { ping: "ping", pong, interval: 10 } });
+    await socket.send("hello");
+    equal(await take(socket), text("hello"));
+    while (socket.counts.confirmed < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    await socket.close();
+    equal(await drain(socket), []);
+  }
+  await using silent = await comeBack(url("/fault/half-open"), { heartbeat: { ping: "ping", pong: "pong", interval: 10, timeout: 20 } });
+  const { cause } = await reaches(silent, "waiting");
+  assert(cause.type === "failed", cause.type);
+  equal(cause.error.code, "heartbeatTimeout");
+});
+
+test("the queue has a limit and a policy", async () => {
+  const never = () => new Promise<never>(() => {});
+  await using strict = await comeBack(never, { queueLimit: { messages: 2 } });
+  await Promise.all([strict.send("1"), strict.send("2")]);
+  const full = (await failure(strict.send("3"))) as SendError;
+  equal([full.code, full.unsent, strict.counts.rejected], ["full", "3", 1]);
+  equal([strict.takeQueued(), strict.counts.takenBack], [[text("1"), text("2")], 2]);
+
+  await using fresh = await comeBack(never, { queueLimit: { messages: 2, whenFull: "dropOldest" } });
+  for (const message of ["1", "2", "3"]) await fresh.send(message);
+  equal([fresh.takeQueued(), fresh.counts.dropped], [[text("2"), text("3")], 1]);
+
+  await using patient = await comeBack(never, { queueLimit: { bytes: 1, whenFull: "wait" } });
+  await patient.send("1");
+  const abort = new AbortController();
+  const waiting = [failure(patient.send("2", { signal: abort.signal })), patient.send("3")] as const;
+  equal(await codeOf(() => patient.trySend("4")), "full");
+  const reason = new Error("enough");
+  abort.abort(reason);
+  assert((await waiting[0]) === reason, "it is given up");
+  equal(patient.takeQueued(), [text("1")]);
+  await waiting[1];
+  equal(patient.takeQueued(), [text("3")]);
+});
+
+test("a pause closes and a resume connects again", async () => {
+  const count = new Count();
+  await count.becomes("0 open");
+  await using socket = await comeBack(url(count.path("/echo")));
+  await count.becomes("1 open");
+  socket.pause();
+  await reaches(socket, "paused");
+  await count.becomes("0 open");
+  equal(await socket.send("queued"), 1);
+  socket.resume();
+  equal(await take(socket), text("queued"));
+  socket.reconnectNow();
+  await reaches(socket, "connecting");
+  await socket.send("again");
+  equal(await take(socket), text("again"));
+  await count.end();
+});
+
+test("a signal closes it for good", async () => {
+  const reason = new Error("enough");
+  assert((await failure(comeBack(url("/echo"), { signal: AbortSignal.abort(reason) }))) === reason, "its reason");
+  const abort = new AbortController();
+  const socket = await comeBack(url("/echo"), { signal: abort.signal });
+  await socket.send("hello");
+  equal(await take(socket), text("hello"));
+  abort.abort();
+  equal((await socket.closed)?.code, 1005);
+  const loop = new AbortController();
+  await using other = await comeBack(url("/echo"));
+  const calls = [
+    failure(async () => {
+      for await (const _ of other.messages({ signal: loop.signal }));
+    }),
+    failure(async () => {
+      for await (const _ of other.states({ signal: loop.signal }));
+    }),
+  ];
+  loop.abort(reason);
+  for (const call of calls) assert((await call) === reason, "it rejects with the reason");
+});
+
+test("states can be iterated over from the current one to the last", async () => {
+  const socket = await comeBack(url("/close/1000/bye"));
+  const states: string[] = [];
+  for await (const { type } of socket.states()) states.push(type);
+  equal(states, ["connecting", "open", "closed"]);
+  for await (const { type } of socket.states()) equal(type, "closed");
+});
+
+test("one that was disposed of is like any closed one", async () => {
+  const socket = await comeBack(() => new Promise<never>(() => {}));
+  await socket.send("not sent");
+  const loop = drain(socket);
+  await socket[Symbol.asyncDispose]();
+  await socket[Symbol.asyncDispose]();
+  equal(await loop, []);
+  equal([await codeOf(socket.send("late")), await codeOf(() => socket.trySend("late")), await codeOf(socket.flush())], ["notOpen", "notOpen", "notOpen"]);
+  equal([await socket.close(), await socket.closed, await drain(socket)], [undefined, undefined, []]);
+  equal([socket.state.type, socket.counts.queued, socket.dropped, socket.confirm(1)], ["closed", 1, 0, 0]);
+  equal([socket.takeInDoubt(), socket.takeQueued()], [{ count: 0, messages: [] }, []]);
+  socket.pause();
+  socket.resume();
+  socket.reconnectNow();
+});
+
+test("one that nothing refers to is closed when it is collected", async () => {
+  const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
+  const count = new Count();
+  await count.becomes("0 open");
+  await (async () => void (await comeBack(url(count.path("/echo")))))();
+  await count.becomes("1 open");
+  let isGone = false;
+  const gone = count.becomes("0 open").then(() => (isGone = true));
+  while (!isGone) {
+    gc?.();
+    await TestUtils?.gc();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await gone;
+  await count.end();
+});
+
+const wrong: [unknown, string][] = [
+  [{ backof: {} }, "there is no option `backof`"],
+  [{ backoff: { base: -1 } }, "option `backoff.base`: -1 is not a whole number"],
+  [{ backoff: { max: 1 } }, "there is no option `backoff.max`"],
+  [{ heartbeat: { ping: "ping", pong: 5 } }, "option `heartbeat.pong`: "],
+  [{ queueLimit: { whenFull: "drop" } }, "option `queueLimit.whenFull`: \"drop\" is none of "],
+  [{ unconfirmedLimit: 5 }, "`unconfirmedLimit` is not a plain object"],
+  [{ whenLost: "retry" }, "option `whenLost`: "],
+  [{ afterClose: "stop" }, "option `afterClose`: "],
+  [{ onOpen: {} }, "option `onOpen`: "],
+  [{ protocols: "chat" }, "option `protocols`: "],
+  [{ signal: {} }, "option `signal` is not an AbortSignal"],
+  [null, "`options` is not a plain object"],
+];
+
+for (const [options, problem] of wrong) {
+  test(`reconnect: ${JSON.stringify(options)} is an error that names what is wrong`, async () => {
+    const error = await failureOf(reconnect(url("/echo"), options as ReconnectOptions));
+    equal([error.code, error.message.slice(0, problem.length)], ["invalidOption", problem]);
+  });
+}
