@@ -1,12 +1,15 @@
 //! Blobs of any size, in slices and chunks, and connections as streams of bytes.
 
 use std::io::ErrorKind;
+use std::pin::pin;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Overflow, ReadyState};
 
-use super::guard::{arrival, unreadable_blob};
+use super::guard::{arrival, turn, unreadable_blob};
 use super::peer::{connect, connect_with, crashes_with_unsent, is_by_streams, next};
 
 #[apply(browser_test)]
@@ -67,6 +70,25 @@ async fn slices_end_with_the_connection() {
     assert_eq!(error, Error::NotOpen(ReadyState::Closed));
     assert!((1 << 20..40 << 20).contains(&handed_over), "{handed_over}");
     assert!(slices.next().await.is_none());
+}
+
+#[apply(browser_test)]
+async fn slices_are_cancelled_while_nothing_moves() {
+    if crashes_with_unsent() {
+        return;
+    }
+    let options = Options::new().high_water_mark(100_000).close_timeout(Duration::from_millis(50));
+    let mut stream = connect_with("/stall", &options).await;
+    let mut slices = stream.send_slices(Blob::new(&vec![0; 40 << 20], ""), 1 << 20);
+    let mut handed_over = 0;
+    while let Either::Left((progress, _)) = select(slices.try_next(), pin!(turn(100))).await {
+        handed_over = progress.unwrap().unwrap().sent;
+    }
+    drop(slices);
+    assert!((1 << 20..40 << 20).contains(&handed_over), "{handed_over}");
+    // Nothing but the connection waits for the peer now, and that only for so long.
+    assert_eq!(stream.try_send("more").unwrap_err().error, Error::Full);
+    assert_eq!(stream.close().await, Err(Error::CloseTimeout(Duration::from_millis(50))));
 }
 
 #[apply(browser_test)]
@@ -161,7 +183,7 @@ async fn bytes_that_may_be_missing_are_an_error_for_ever() {
         }
     }
 
-    let silent = Options::new().close_timeout(std::time::Duration::from_millis(50));
+    let silent = Options::new().close_timeout(Duration::from_millis(50));
     let mut bytes = connect_with("/stall", &silent).await.into_byte_stream();
     assert_eq!(bytes.close().await.unwrap_err().kind(), ErrorKind::TimedOut);
     assert_eq!(bytes.read(read).await.unwrap_err().kind(), ErrorKind::TimedOut);
