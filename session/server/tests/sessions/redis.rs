@@ -1,7 +1,7 @@
 //! Several servers, and Redis between them.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use websocket_session_server::{Gone, Limits, Message, RedisStore, Session, Sessi
 
 use crate::client::{Client, Command as Wish, Event, Options, name};
 use crate::raw::{Got, Raw, hello, refused};
-use crate::server::{Server, echo, limits};
+use crate::server::{Server, echo, free_port, limits};
 
 /// A process that is ended when this is dropped.
 struct Process(Child);
@@ -21,10 +21,6 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 async fn listens(port: u16) {

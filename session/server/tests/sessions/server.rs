@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -31,7 +32,7 @@ impl Server {
         H: Fn(Session) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::at("127.0.0.1:0".parse().unwrap(), sessions, handler).await
+        Self::at(([127, 0, 0, 1], free_port()).into(), sessions, handler).await
     }
 
     pub async fn at<H, F>(address: SocketAddr, sessions: Sessions, handler: H) -> Self
@@ -59,6 +60,14 @@ impl Server {
         let _ = self.task.await;
         self.address
     }
+}
+
+/// A free port that the system gives to no client: a client could take it between two servers at the same port.
+pub fn free_port() -> u16 {
+    static PORTS: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 10_000) as u16;
+    let mut ports = std::iter::repeat_with(|| 20_000 + (first + PORTS.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Limits that are short enough for tests in real time.
