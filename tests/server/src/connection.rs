@@ -1,14 +1,15 @@
-//! TCP connections that can be broken off before their request is answered.
+//! TCP connections that can be broken off, before their request is answered or later.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{self, IncomingStream};
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -21,7 +22,7 @@ impl serve::Listener for Listener {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, address) = serve::Listener::accept(&mut self.0).await;
-        (Connection { stream, breaker: Breaker(Arc::new(usize::MAX.into())) }, address)
+        (Connection { stream, breaker: Breaker::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -29,14 +30,46 @@ impl serve::Listener for Listener {
     }
 }
 
-/// Resets its connection, while that still speaks HTTP.
-#[derive(Clone)]
-pub struct Breaker(Arc<AtomicUsize>);
+/// Resets its connection, or has it fall silent, until that is taken [out of reach](Connection::into_stream).
+#[derive(Clone, Default)]
+pub struct Breaker(Arc<Reach>);
+
+struct Reach {
+    /// How many bytes are still let out.
+    left: AtomicUsize,
+    is_cut: AtomicBool,
+    is_silent: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        let (is_cut, is_silent, reader, writer) = Default::default();
+        Self { left: usize::MAX.into(), is_cut, is_silent, reader, writer }
+    }
+}
 
 impl Breaker {
     /// Lets only so many more bytes out, and resets the connection then.
     pub fn reset_after(&self, bytes: usize) {
-        self.0.store(bytes, Ordering::Relaxed);
+        self.0.left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Resets the connection now.
+    pub fn cut(&self) {
+        self.change(|reach| &reach.is_cut, true);
+    }
+
+    /// Has the connection neither read nor write, or ends that.
+    pub fn silence(&self, is_silent: bool) {
+        self.change(|reach| &reach.is_silent, is_silent);
+    }
+
+    fn change(&self, flag: fn(&Reach) -> &AtomicBool, value: bool) {
+        flag(&self.0).store(value, Ordering::Release);
+        self.0.reader.wake();
+        self.0.writer.wake();
     }
 }
 
@@ -59,19 +92,37 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Pending while the connection is silent, and an error once it is cut.
+    fn poll_reach(&self, waker: fn(&Reach) -> &AtomicWaker, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        let reach = &*self.breaker.0;
+        waker(reach).register(cx.waker());
+        if reach.is_cut.load(Ordering::Acquire) {
+            return Poll::Ready(self.reset());
+        }
+        if reach.is_silent.load(Ordering::Acquire) { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    /// Whoever has the connection drops it for the error, and only then does it end.
+    fn reset(&self) -> io::Result<()> {
+        self.stream.set_zero_linger()?;
+        Err(io::ErrorKind::ConnectionReset.into())
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_reach(|reach| &reach.reader, cx))?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let left = self.breaker.0.load(Ordering::Relaxed);
+        ready!(self.poll_reach(|reach| &reach.writer, cx))?;
+        let left = self.breaker.0.left.load(Ordering::Relaxed);
         if left == 0 {
-            // hyper drops the connection for the error, and only then does it end.
-            self.stream.set_zero_linger()?;
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            self.reset()?;
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &buf[..buf.len().min(left)]))?;
         self.breaker.reset_after(left - written);

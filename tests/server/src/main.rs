@@ -18,6 +18,7 @@ mod count;
 mod fault;
 mod flood;
 mod frames;
+mod node;
 mod peers;
 mod records;
 mod routes;

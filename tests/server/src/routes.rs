@@ -23,7 +23,7 @@ use crate::flood::MAX_FLOOD;
 use crate::peers::PEERS;
 use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
-use crate::{chaos, chat, fault, flood, frames, session, sink, upgrade};
+use crate::{chaos, chat, fault, flood, frames, node, session, sink, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -70,6 +70,10 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/frames/{name}", get(frames))
         .route("/session/echo/{cuts}", get(session_echo))
         .route("/session/chaos/{seed}/{key}", get(session_chaos))
+        .route("/node/{key}/session", get(node::session))
+        .route("/node/{key}/echo", get(node::echo))
+        .route("/node/{key}/report", get(node_report))
+        .route("/node/{key}/fault/{name}", get(node_fault))
         .route("/fault/refuse", get(|ConnectInfo(breaker)| async move { fault::refuse(&breaker) }))
         .route("/fault/half-open", get(half_open))
         .route("/fault/cut", get(cut))
@@ -226,6 +230,18 @@ async fn session_chaos(
     };
     let response = chaos::connect_session(seed, &key, faults, &breaker, request).await;
     upgrade::with_header(response, SEC_WEBSOCKET_PROTOCOL, websocket_session::SUBPROTOCOL)
+}
+
+async fn node_report(Path(key): Path<String>, request: Request) -> Response {
+    if key.len() > MAX_KEY {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    upgrade::websocket(request, |socket| node::report(socket, key))
+}
+
+async fn node_fault(Path((key, name)): Path<(String, String)>, request: Request) -> Response {
+    let Some(fault) = node::Fault::named(&name) else { return StatusCode::NOT_FOUND.into_response() };
+    upgrade::websocket(request, move |socket| node::strike(socket, key, fault))
 }
 
 async fn half_open(request: Request) -> Response {

@@ -2,6 +2,7 @@
 
 mod chat;
 mod faults;
+mod node;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

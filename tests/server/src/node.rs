@@ -1,0 +1,316 @@
+//! A server of one's own, that can be cut off, stalled, killed and restarted: it has sessions, and beside them a plain echo.
+//!
+//! | path | what happens |
+//! |---|---|
+//! | `/node/{key}/session` | a session that echoes |
+//! | `/node/{key}/echo` | an echo without a session |
+//! | `/node/{key}/report` | what both have processed, told again whenever that has changed |
+//! | `/node/{key}/fault/cut` | all connections are reset |
+//! | `/node/{key}/fault/stall` | all connections fall silent for 10 seconds |
+//! | `/node/{key}/fault/kill` | the server is gone with everything in its memory, and a new one starts a second later |
+//! | `/node/{key}/fault/forget` | the same, and the store of its sessions is gone, too |
+//!
+//! Each key has a server, whose tasks are in a runtime of their own. Killing it drops that runtime, in which nothing is done any more:
+//! like SIGKILL, but for the store, which another process would keep.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::ws::{self, WebSocket as Socket};
+use axum::extract::{ConnectInfo, Path, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::SinkExt;
+use serde::Serialize;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Message;
+use websocket_session_server::{Denied, Greeting, Limits, MemoryStore, Session, Sessions};
+
+use crate::connection::Breaker;
+use crate::records::{MAX_KEY, Records, lock};
+use crate::upgrade::WebSocket;
+use crate::{behaviour, fault};
+
+/// The most bytes of a message.
+const MAX_MESSAGE: u64 = 64 << 10;
+
+/// How long it takes until a server that was killed is there again.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// How long connections that stall are silent. Their clients have given them up by then.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// The shortest time between two reports.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The most messages of which is remembered that they were processed.
+const MAX_SEEN: usize = 100_000;
+
+/// The most connections of a node that are cut or stalled together: the last ones.
+const MAX_CONNECTIONS: usize = 16;
+
+static NODES: Records<Node> = Records::new();
+
+/// The server of a key, and what outlives it.
+#[derive(Default)]
+struct Node {
+    server: Option<Server>,
+    is_down: bool,
+    store: MemoryStore,
+    connections: Vec<Breaker>,
+    /// As far as the sessions' application is: it has this in its database, with its data.
+    session_number: u64,
+    seen: Seen,
+    told: watch::Sender<Report>,
+}
+
+type Shared = Arc<Mutex<Node>>;
+
+/// A server that runs.
+struct Server {
+    sessions: Sessions,
+    /// There until it is dropped.
+    runtime: Option<Runtime>,
+}
+
+/// The numbers of the messages that were processed.
+#[derive(Default)]
+struct Seen {
+    by_session: HashSet<u64>,
+    by_echo: HashSet<u64>,
+}
+
+/// What both have processed.
+#[derive(Clone, Copy, Default, Serialize)]
+struct Report {
+    session: Processed,
+    echo: Processed,
+}
+
+#[derive(Clone, Copy, Default, Serialize)]
+struct Processed {
+    /// Messages.
+    messages: u64,
+    /// How often one was processed once more.
+    again: u64,
+}
+
+/// What a client may do to the server.
+#[derive(Clone, Copy)]
+pub enum Fault {
+    Cut,
+    Stall,
+    Kill,
+    Forget,
+}
+
+impl Fault {
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "cut" => Self::Cut,
+            "stall" => Self::Stall,
+            "kill" => Self::Kill,
+            "forget" => Self::Forget,
+            _ => return None,
+        })
+    }
+}
+
+/// Serves a client of the sessions.
+pub async fn session(
+    Path(key): Path<String>,
+    ConnectInfo(breaker): ConnectInfo<Breaker>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    accept(&key, breaker, |node, running, sessions| {
+        sessions.upgrade(upgrade).on_upgrade(async move |socket| {
+            let handler = async move |session| handle(session, node).await;
+            running.spawn(async move { sessions.serve(socket, principal, handler).await });
+        })
+    })
+}
+
+/// Serves a client of the echo.
+pub async fn echo(
+    Path(key): Path<String>,
+    ConnectInfo(breaker): ConnectInfo<Breaker>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    accept(&key, breaker, |node, running, _| {
+        let upgrade = upgrade.max_message_size(MAX_MESSAGE as usize);
+        upgrade.on_upgrade(async move |socket| drop(running.spawn(echo_on(socket, node))))
+    })
+}
+
+/// Has the server of a key accept a connection, or resets it while there is none.
+fn accept(key: &str, breaker: Breaker, upgrade: impl FnOnce(Shared, Handle, Sessions) -> Response) -> Response {
+    if key.len() > MAX_KEY {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let shared = NODES.find_or_begin(key);
+    let mut node = lock(&shared);
+    let Some((running, sessions)) = node.running() else { return fault::refuse(&breaker) };
+    if node.connections.len() == MAX_CONNECTIONS {
+        node.connections.remove(0);
+    }
+    node.connections.push(breaker);
+    drop(node);
+    upgrade(shared, running, sessions)
+}
+
+/// There is nothing to protect.
+async fn principal(_: Greeting) -> Result<String, Denied> {
+    Ok("anyone".into())
+}
+
+/// The sessions' application: it sends each message back, in one change of the store with having processed it.
+async fn handle(mut session: Session, node: Shared) {
+    if !session.is_restored() {
+        lock(&node).session_number = 0;
+    }
+    while let Some(Ok(message)) = session.recv().await {
+        if let websocket_session_server::Message::Text(text) = &message {
+            lock(&node).process_in_session(session.number().unwrap_or_default(), text);
+        }
+        if session.commit([message]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The same application without sessions.
+async fn echo_on(mut socket: Socket, node: Shared) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if let ws::Message::Text(text) = &message {
+            lock(&node).process_in_echo(text);
+        }
+        if matches!(message, ws::Message::Text(_) | ws::Message::Binary(_)) && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells what was processed, and tells it again whenever that has changed.
+pub async fn report(mut socket: WebSocket, key: String) {
+    let mut reports = lock(&NODES.find_or_begin(&key)).told.subscribe();
+    loop {
+        let report = serde_json::to_string(&*reports.borrow_and_update()).unwrap_or_default();
+        if socket.send(Message::text(report)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(INTERVAL).await;
+        tokio::select! {
+            _ = reports.changed() => {}
+            message = behaviour::receive(&mut socket) => if message.is_none() { return },
+        }
+    }
+}
+
+/// Does to the server of a key what its client wants, and closes.
+pub async fn strike(socket: WebSocket, key: String, fault: Fault) {
+    if let Some(node) = NODES.find(&key) {
+        strike_at(&node, fault);
+    }
+    behaviour::close(socket, 1000, String::new()).await;
+}
+
+fn strike_at(shared: &Shared, fault: Fault) {
+    let mut node = lock(shared);
+    let connections = std::mem::take(&mut node.connections);
+    match fault {
+        Fault::Cut => connections.iter().for_each(Breaker::cut),
+        Fault::Stall => stall(connections),
+        Fault::Kill | Fault::Forget => {
+            if matches!(fault, Fault::Forget) {
+                node.store = MemoryStore::new();
+            }
+            node.server = None;
+            node.is_down = true;
+            tokio::spawn(restart(shared.clone()));
+        }
+    }
+}
+
+fn stall(connections: Vec<Breaker>) {
+    connections.iter().for_each(|connection| connection.silence(true));
+    tokio::spawn(async move {
+        tokio::time::sleep(SILENCE).await;
+        connections.iter().for_each(|connection| connection.silence(false));
+    });
+}
+
+async fn restart(node: Shared) {
+    tokio::time::sleep(RESTART).await;
+    lock(&node).is_down = false;
+}
+
+impl Node {
+    /// The server, which starts when it is first needed; none while it is down.
+    fn running(&mut self) -> Option<(Handle, Sessions)> {
+        if self.is_down {
+            return None;
+        }
+        if self.server.is_none() {
+            self.server = Server::start(self.store.clone());
+        }
+        let server = self.server.as_ref()?;
+        Some((server.runtime.as_ref()?.handle().clone(), server.sessions.clone()))
+    }
+
+    /// Processes a message, unless that was done before a crash, after which it comes again.
+    fn process_in_session(&mut self, number: u64, text: &str) {
+        if number > self.session_number {
+            self.session_number = number;
+            let again = is_again(&mut self.seen.by_session, text);
+            self.told.send_modify(|report| report.session.add(again));
+        }
+    }
+
+    fn process_in_echo(&mut self, text: &str) {
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            let again = is_again(&mut self.seen.by_echo, text);
+            self.told.send_modify(|report| report.echo.add(again));
+        }
+    }
+}
+
+/// Whether the message was processed before. Its text begins with its number.
+fn is_again(seen: &mut HashSet<u64>, text: &str) -> bool {
+    let number = text.split(' ').next().and_then(|number| number.parse().ok());
+    number.is_some_and(|number| seen.contains(&number) || seen.len() < MAX_SEEN && !seen.insert(number))
+}
+
+impl Processed {
+    fn add(&mut self, is_again: bool) {
+        if is_again {
+            self.again += 1;
+        } else {
+            self.messages += 1;
+        }
+    }
+}
+
+impl Server {
+    fn start(store: MemoryStore) -> Option<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().ok()?;
+        let limits = Limits {
+            window: 256 << 10,
+            max_message: MAX_MESSAGE,
+            replay: 1 << 20,
+            sessions: 8,
+            greetings: 8,
+            ..Limits::default()
+        };
+        Some(Self { sessions: Sessions::with_store(limits, store), runtime: Some(runtime) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
