@@ -58,18 +58,14 @@ impl Breaker {
 
     /// Resets the connection now.
     pub fn cut(&self) {
-        self.change(|reach| &reach.is_cut, true);
-    }
-
-    /// Has the connection neither read nor write, or ends that.
-    pub fn silence(&self, is_silent: bool) {
-        self.change(|reach| &reach.is_silent, is_silent);
-    }
-
-    fn change(&self, flag: fn(&Reach) -> &AtomicBool, value: bool) {
-        flag(&self.0).store(value, Ordering::Release);
+        self.0.is_cut.store(true, Ordering::Release);
         self.0.reader.wake();
         self.0.writer.wake();
+    }
+
+    /// Has the connection neither read nor write from now on.
+    pub fn silence(&self) {
+        self.0.is_silent.store(true, Ordering::Release);
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `/node/{key}/echo` | an echo without a session |
 //! | `/node/{key}/report` | what both have processed, told again whenever that has changed |
 //! | `/node/{key}/fault/cut` | all connections are reset |
-//! | `/node/{key}/fault/stall` | all connections fall silent for 10 seconds |
+//! | `/node/{key}/fault/stall` | all connections fall silent, and are reset 10 seconds later |
 //! | `/node/{key}/fault/kill` | the server is gone with everything in its memory, and a new one starts a second later |
 //! | `/node/{key}/fault/forget` | the same, and the store of its sessions is gone, too |
 //!
@@ -39,7 +39,7 @@ const MAX_MESSAGE: u64 = 64 << 10;
 /// How long it takes until a server that was killed is there again.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// How long connections that stall are silent. Their clients have given them up by then.
+/// How long connections that stall are silent before they are reset. Their clients have given them up by then.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The shortest time between two reports.
@@ -234,10 +234,10 @@ fn strike_at(shared: &Shared, fault: Fault) {
 }
 
 fn stall(connections: Vec<Breaker>) {
-    connections.iter().for_each(|connection| connection.silence(true));
+    connections.iter().for_each(Breaker::silence);
     tokio::spawn(async move {
         tokio::time::sleep(SILENCE).await;
-        connections.iter().for_each(|connection| connection.silence(false));
+        connections.iter().for_each(Breaker::cut);
     });
 }
 
