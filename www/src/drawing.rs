@@ -1,7 +1,6 @@
 //! The canvases of the live card: one to draw on, and one that shows what came back.
 
 mod brush;
-mod canvas;
 mod compare;
 mod sample;
 
@@ -15,11 +14,11 @@ use wasm_websocket::{Error, Message};
 use web_sys::{Element, ImageData};
 
 use crate::address;
+use crate::canvas::{self, Canvas};
 use crate::format;
 use crate::frame::{next_frame, now, sleep};
 use crate::link::{Link, State, explain};
 use crate::page::{Is, element, hide, is_checked, on_change, on_click, set, show, show_problem, show_verdict};
-use canvas::Canvas;
 use compare::Difference;
 
 /// The two canvases, and what is known of the drawings that were sent on this connection.
@@ -71,7 +70,10 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
     let is_to_be_sent = Cell::new(address::target().is_none());
     let (drawn, sending, clearing, live, following) =
         (drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone());
-    canvas::let_draw(&drawing.canvas, move || drawn.changed());
+    canvas::let_draw(&drawing.canvas, move |from, to| {
+        drawn.canvas.draw_line(&brush::chosen(), from, to);
+        drawn.changed();
+    });
     on_click("send-drawing", move || show_result(sending.send()));
     on_click("clear-drawing", move || {
         clearing.canvas.clear();

@@ -7,8 +7,9 @@
 //!  files ───────────┤       a connection for each file
 //!  faults ──────────┤       a connection for each fault
 //!  reconnection ────┤       a connection that comes back
+//!  session ─────────┤       a session, and beside it a connection that comes back, under the same faults
 //!  traffic ─────────┤
-//!                   └─▶ log, meter, server ─▶ page, format, frame, task
+//!                   └─▶ log, meter, server ─▶ canvas, page, format, frame, task
 //! ```
 //!
 //! A card of the page is a `<section>` in `index.html`, a module here, and a line in [`start`], which hands the card what it
@@ -16,6 +17,7 @@
 //! are copied to the page when it is built.
 
 mod address;
+mod canvas;
 mod connection;
 mod copy;
 mod drawing;
@@ -30,6 +32,7 @@ mod meter;
 mod page;
 mod reconnection;
 mod server;
+mod session;
 mod task;
 mod traffic;
 
@@ -49,6 +52,7 @@ fn start() -> Result<(), JsValue> {
     files::start(&log, &meter);
     faults::start(&log, &meter);
     reconnection::start(&log);
+    session::start(&log)?;
     traffic::start(&meter);
     copy::start();
     connection::start(&link, &log);

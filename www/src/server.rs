@@ -1,6 +1,7 @@
 //! The server that the page comes from, and how the page connects to it.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_websocket::Options;
@@ -41,6 +42,11 @@ pub async fn peers() -> Result<Vec<Peer>, JsValue> {
     let response = JsFuture::from(gloo_utils::window().fetch_with_str("peers")).await?;
     let json = JsFuture::from(response.unchecked_into::<Response>().json()?).await?;
     Ok(serde_wasm_bindgen::from_value(json)?)
+}
+
+/// The value in a JSON text of the server; none in any other text.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_wasm_bindgen::from_value(js_sys::JSON::parse(text).ok()?).ok()
 }
 
 #[cfg(test)]

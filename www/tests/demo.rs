@@ -8,6 +8,7 @@ mod looks;
 mod reconnection;
 mod responsive;
 mod sections;
+mod session;
 mod tls;
 
 use std::io::Write;

@@ -62,6 +62,8 @@ async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.choose("#file-peer", "/sink").await?;
     page.find("#file").await?.send_keys(&large.to_string_lossy()).await?;
     page.send_text("Hello, server!").await?;
+    page.click("#session-draw").await?;
+    page.click("#session-faults").await?;
     page.click("#reconnection-connect").await?;
     page.find("#reconnection-state[data-state=open]").await?;
     page.click("#reconnection-send").await?;
@@ -73,6 +75,10 @@ async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.click("#try-refuse").await?;
     page.click("#try-flood").await?;
     page.shows("#verdict-stall", "Closed").await?;
+    page.shows("#log", "session: the page asks the server to cut").await?;
+    page.find("#session-state[data-state=open]").await?;
+    page.click("#session-faults").await?;
+    page.click("#session-draw").await?;
     page.click(".file .pause").await
 }
 

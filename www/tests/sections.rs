@@ -33,6 +33,7 @@ async fn sources_are_shown(page: &Page) -> Result<()> {
         ("faults", "options().close_timeout(Duration::from_secs(2))"),
         ("faults", "options.transport(Transport::Streams)"),
         ("reconnection", "sender.take_in_doubt().messages"),
+        ("session", "running.session.try_send(lost.message)"),
     ] {
         let shown = page.run(&FOLD_OUT.replace("SECTION", section).replace("LINE", line)).await?;
         ensure!(shown == json!([true, 200]), "{section}: no fold-out has `{line}`, or its link is broken: {shown}");

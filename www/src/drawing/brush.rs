@@ -1,14 +1,9 @@
-//! What one draws with: a colour and a width, as the controls say.
+//! What one draws with, as the controls say.
 
 use web_sys::{Event, EventTarget};
 
+use crate::canvas::Brush;
 use crate::page::{self, check, element, on, set, show, value};
-
-/// A colour in CSS, and a width in pixels of the canvas.
-pub struct Brush {
-    pub colour: String,
-    pub width: f64,
-}
 
 /// Connects the controls.
 pub fn start() {
@@ -19,11 +14,9 @@ pub fn start() {
     });
 }
 
-impl Brush {
-    /// The brush that the controls say.
-    pub fn chosen() -> Self {
-        Self { colour: colour(), width: value("brush").parse().unwrap_or(5.0) }
-    }
+/// The brush that the controls say.
+pub fn chosen() -> Brush {
+    Brush { colour: colour(), width: value("brush").parse().unwrap_or(5.0) }
 }
 
 fn colour() -> String {

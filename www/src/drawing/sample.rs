@@ -1,7 +1,6 @@
 //! The drawing that the page sends by itself when it is opened.
 
-use super::brush::Brush;
-use super::canvas::{Canvas, Point};
+use crate::canvas::{Brush, Canvas, Point};
 
 /// Draws a crab at the sea, in strokes as a person would.
 pub fn draw(canvas: &Canvas) {

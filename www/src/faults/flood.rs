@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         while after_the_end < 2 {
             let Some(message) = reports.try_next().await? else { break };
             after_the_end += u32::from(self.is_done.get()); // the first one may have been made before
-            let Some(report) = message.as_text().and_then(Report::parse) else { break };
+            let Some(report) = message.as_text().and_then(server::parse::<Report>) else { break };
             waited = Duration::from_millis(report.waited_ms.into());
             self.flood.sent(self.transport, report.bytes);
             self.show("sent", &number(report.messages), report.messages);
@@ -181,11 +181,5 @@ impl Choice {
         let reader = selected("flood-reader");
         let overflow = if reader == "end" { Overflow::Close } else { Overflow::DropOldest };
         Ok(Self { messages, size, is_slow: !reader.is_empty(), overflow })
-    }
-}
-
-impl Report {
-    fn parse(text: &str) -> Option<Self> {
-        serde_wasm_bindgen::from_value(js_sys::JSON::parse(text).ok()?).ok()
     }
 }

@@ -9,11 +9,16 @@ use web_sys::{
     CanvasRenderingContext2d, ContextAttributes2d, HtmlCanvasElement, ImageData, KeyboardEvent, PointerEvent,
 };
 
-use super::brush::Brush;
 use crate::page::{self, on};
 
 /// A place on a canvas, in pixels.
 pub type Point = (f64, f64);
+
+/// What one draws with: a colour in CSS, and a width in pixels of the canvas.
+pub struct Brush {
+    pub colour: String,
+    pub width: f64,
+}
 
 /// A canvas, which is white at first.
 #[derive(Clone)]
@@ -79,21 +84,21 @@ impl Canvas {
     }
 }
 
-/// Lets one draw by pointer and by keyboard. `changed` is called after each stroke.
-pub fn let_draw(canvas: &Canvas, changed: impl Fn() + 'static) {
-    let changed = Rc::new(changed);
-    draw_by_pointer(canvas, changed.clone());
-    draw_by_arrow_keys(canvas, changed);
+/// Lets one draw by pointer and by keyboard. `draw` is called for each line, with where it begins and ends.
+pub fn let_draw(canvas: &Canvas, draw: impl Fn(Point, Point) + 'static) {
+    let draw = Rc::new(draw);
+    draw_by_pointer(canvas, draw.clone());
+    draw_by_arrow_keys(canvas, draw);
 }
 
 /// The pointer that draws, and where it was last. A second finger draws nothing.
 type Drawing = Rc<Cell<Option<(i32, Point)>>>;
 
-fn draw_by_pointer(canvas: &Canvas, changed: Rc<impl Fn() + 'static>) {
+fn draw_by_pointer(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
     const MAIN_BUTTON: i16 = 0;
     let drawing = Drawing::default();
     on(&canvas.element, "pointerdown", {
-        let (canvas, drawing, changed) = (canvas.clone(), drawing.clone(), changed.clone());
+        let (canvas, drawing, draw) = (canvas.clone(), drawing.clone(), draw.clone());
         move |event: PointerEvent| {
             if event.button() != MAIN_BUTTON || drawing.get().is_some() {
                 return;
@@ -101,22 +106,19 @@ fn draw_by_pointer(canvas: &Canvas, changed: Rc<impl Fn() + 'static>) {
             // A line that leaves the canvas goes on when it comes back.
             let _ = canvas.element.set_pointer_capture(event.pointer_id());
             let at = canvas.position(&event);
-            canvas.draw_line(&Brush::chosen(), at, at);
+            draw(at, at);
             drawing.set(Some((event.pointer_id(), at)));
-            changed();
         }
     });
     on(&canvas.element, "pointermove", {
         let (canvas, drawing) = (canvas.clone(), drawing.clone());
         move |event: PointerEvent| {
             let Some((id, mut from)) = drawing.get().filter(|(id, _)| *id == event.pointer_id()) else { return };
-            let brush = Brush::chosen();
             for to in moves(&event).iter().map(|event| canvas.position(event)) {
-                canvas.draw_line(&brush, from, to);
+                draw(from, to);
                 from = to;
             }
             drawing.set(Some((id, from)));
-            changed();
         }
     });
     for name in ["pointerup", "pointercancel", "lostpointercapture"] {
@@ -139,11 +141,11 @@ fn moves(event: &PointerEvent) -> Vec<PointerEvent> {
 }
 
 /// The arrow keys draw a line from where the last one ended, the first one from the middle.
-fn draw_by_arrow_keys(canvas: &Canvas, changed: Rc<impl Fn() + 'static>) {
+fn draw_by_arrow_keys(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
     const STEP: f64 = 8.0;
     let (width, height) = canvas.size();
-    let (canvas, last) = (canvas.clone(), Cell::new((width / 2.0, height / 2.0)));
-    on(&canvas.element.clone(), "keydown", move |event: KeyboardEvent| {
+    let last = Cell::new((width / 2.0, height / 2.0));
+    on(&canvas.element, "keydown", move |event: KeyboardEvent| {
         let (x, y) = match event.key().as_str() {
             "ArrowLeft" => (-STEP, 0.0),
             "ArrowRight" => (STEP, 0.0),
@@ -154,8 +156,7 @@ fn draw_by_arrow_keys(canvas: &Canvas, changed: Rc<impl Fn() + 'static>) {
         event.prevent_default();
         let from = last.get();
         let to = ((from.0 + x).clamp(0.0, width), (from.1 + y).clamp(0.0, height));
-        canvas.draw_line(&Brush::chosen(), from, to);
+        draw(from, to);
         last.set(to);
-        changed();
     });
 }

@@ -1,0 +1,68 @@
+//! What became of the messages, in a session and without one, as the table shows it.
+
+use serde::Deserialize;
+use wasm_websocket::reconnect::Counts;
+use wasm_websocket::session::SessionCounts;
+use web_sys::Element;
+
+use super::ledger::Ledger;
+use crate::format::number;
+use crate::page::{Is, element, show, show_verdict};
+
+#[derive(Default)]
+pub struct Tally {
+    /// How many messages there are, which is the number of the last one.
+    pub messages: u64,
+    pub processed: Report,
+    pub ledger: Ledger,
+    /// In doubt: of sessions that were lost, and without a session.
+    pub lost: u64,
+    pub in_doubt: u64,
+}
+
+/// What the server says that it has processed.
+#[derive(Clone, Copy, Default, Deserialize)]
+pub struct Report {
+    session: Processed,
+    echo: Processed,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+struct Processed {
+    messages: u32,
+    /// How often one was processed once more.
+    again: u32,
+}
+
+impl Tally {
+    /// Shows the table. Without a session, what is in doubt may be sent again. Returns whether nothing is under way any more.
+    pub fn show(&self, session: &SessionCounts, without: &Counts, sends_again: bool) -> bool {
+        let (in_doubt, again) = if sends_again { (0, self.in_doubt) } else { (self.in_doubt, 0) };
+        let of_session = [self.messages, self.ledger.again(), self.ledger.suppressed(), self.lost];
+        show_side("session", of_session);
+        show_side("without", [self.messages - without.rejected, again, 0, in_doubt]);
+        let under_way = [session.unacknowledged, without.queued + without.unconfirmed];
+        self.show_processed("session", self.processed.session, under_way[0]);
+        self.show_processed("without", self.processed.echo, under_way[1]);
+        under_way == [0, 0]
+    }
+
+    /// Shows what the server has processed, and when nothing is under way any more, whether that was everything, and once.
+    fn show_processed(&self, side: &str, processed: Processed, under_way: u64) {
+        let (messages, again) = (u64::from(processed.messages), u64::from(processed.again));
+        let verdict = |is_right| match under_way {
+            0 if is_right => Is::Good,
+            0 => Is::Bad,
+            _ => Is::Neither,
+        };
+        let cell = |name| element::<Element>(&format!("{side}-{name}"));
+        show_verdict(&cell("processed"), &number(messages), verdict(messages == self.messages));
+        show_verdict(&cell("twice"), &number(again), verdict(again == 0));
+    }
+}
+
+fn show_side(side: &str, figures: [u64; 4]) {
+    for (name, figure) in ["sent", "again", "suppressed", "in-doubt"].into_iter().zip(figures) {
+        show(&format!("{side}-{name}"), &number(figure));
+    }
+}
