@@ -118,7 +118,6 @@ impl Driver {
                     self.room = Wait::default();
                     shared.drop_link();
                 }
-                Action::Close => shared.close(),
                 Action::Ping => ping(shared),
                 Action::Tell(state) => shared.tell(state),
                 Action::End(cause, closing) => shared.finish(cause, closing),

@@ -20,7 +20,6 @@ pub(crate) struct Settings {
 pub(crate) enum Event {
     /// To the connection of this generation, or in the attempt to make it.
     Connection(u64, Signal),
-    Command(Command),
     /// The network has come back, or the page was shown.
     WakeUp,
     /// It cannot go on, for this reason.
@@ -59,8 +58,6 @@ pub(crate) enum Action {
     Connect(Begin),
     /// Drop the attempt or the connection, without waiting.
     Disconnect,
-    /// Hand over all that is pending, and begin to close.
-    Close,
     Ping,
     Tell(State),
     /// It is over, for this cause. With what the closing gave, if the caller has closed.

@@ -74,13 +74,27 @@ impl<M> Machine<M> {
             // From a connection that was replaced.
             Event::Connection(generation, _) if generation != self.generation => {}
             Event::Connection(_, signal) => self.signal(signal, at),
-            Event::Command(command) => self.command(command, at),
             Event::WakeUp => self.wake_up(at),
             Event::Failed(error) => self.fail(error),
             Event::Tick => {}
         }
         // Timers may fire late or never, so each event looks at the clock.
         self.look(at);
+    }
+
+    /// Handles a command of the caller. Returns whether to begin to close: at once, since otherwise messages that the caller sends
+    /// meanwhile would go out before the close.
+    #[must_use = "the caller has said to close now"]
+    pub fn command(&mut self, command: Command, at: Moment) -> bool {
+        let was_closing = self.is_closing();
+        self.obey(command, at);
+        let begins = self.is_closing() && !was_closing;
+        self.look(at);
+        begins
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing { .. })
     }
 
     /// The page does not read what the peer sends, so its silence tells nothing.
@@ -97,15 +111,6 @@ impl<M> Machine<M> {
 
     pub fn has_actions(&self) -> bool {
         !self.actions.is_empty()
-    }
-
-    /// Takes the next action if it is to close. Returns whether it was.
-    pub fn is_to_close(&mut self) -> bool {
-        let is_next = self.actions.front() == Some(&Action::Close);
-        if is_next {
-            self.actions.pop_front();
-        }
-        is_next
     }
 
     /// Returns when the clock must be looked at.
@@ -188,7 +193,7 @@ impl<M> Machine<M> {
         }
     }
 
-    fn command(&mut self, command: Command, at: Moment) {
+    fn obey(&mut self, command: Command, at: Moment) {
         match (command, &self.phase) {
             // A close is final.
             (_, Phase::Closed | Phase::Closing { then: Command::Close, .. }) => {}
@@ -320,11 +325,9 @@ impl<M> Machine<M> {
             Command::Resume | Command::ReconnectNow => self.settings.close_timeout.min(REPLACING),
             Command::Close | Command::Pause => self.settings.close_timeout,
         };
-        let is_begun = matches!(self.phase, Phase::Closing { .. });
+        let is_begun = self.is_closing();
         self.phase = Phase::Closing { then, deadline: Deadline::after(timeout, at.now), unsent: at.flow.unsent };
         if !is_begun {
-            // Before a pending ping: otherwise messages that the caller sends meanwhile would go out before the close.
-            self.actions.push_front(Action::Close);
             self.tell(State::Closing);
         }
     }

@@ -10,7 +10,7 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use super::driver::Driver;
-use super::event::{Command, Event};
+use super::event::Command;
 use super::inbox::Next;
 use super::sender::ReconnectingSender;
 use super::shared::Shared;
@@ -95,7 +95,7 @@ impl Reconnecting {
             return Self { sender };
         }
         shared.set_driver(Driver::new(&shared, Rc::new(provider)));
-        shared.handle(Event::Command(Command::ReconnectNow));
+        shared.command(Command::ReconnectNow);
         spawn(poll_fn(move |context| shared.poll(context)));
         Self { sender }
     }

@@ -165,6 +165,18 @@ impl Shared {
 
     /// Takes in what happens. The driver does something about it when it runs.
     pub fn handle(&self, event: Event) {
+        self.with_machine(|machine, at| machine.handle(event, at));
+    }
+
+    /// Does what the caller wants.
+    pub fn command(&self, command: Command) {
+        if self.with_machine(|machine, at| machine.command(command, at)) {
+            self.close();
+        }
+        self.wake();
+    }
+
+    fn with_machine<T>(&self, handle: impl FnOnce(&mut Machine<Message>, Moment) -> T) -> T {
         let flow = self.link().map_or(Flow::default(), |link| link.flow());
         let at = Moment { now: now(), flow };
         let mut machine = self.machine.borrow_mut();
@@ -173,17 +185,7 @@ impl Shared {
         if self.reading.is_paused() {
             machine.is_unheard();
         }
-        machine.handle(event, at);
-    }
-
-    /// Does what the caller wants. A closing is begun before this returns, so that what is sent later does not go out with it.
-    pub fn command(&self, command: Command) {
-        self.handle(Event::Command(command));
-        let is_to_close = self.machine.borrow_mut().is_to_close();
-        if is_to_close {
-            self.close();
-        }
-        self.wake();
+        handle(&mut machine, at)
     }
 
     /// It cannot go on: it is closed for good.

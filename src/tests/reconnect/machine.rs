@@ -15,6 +15,8 @@ struct Test {
     machine: Machine<u32>,
     now: Duration,
     unsent: u64,
+    /// Whether the last command was one to begin to close.
+    begins_to_close: bool,
 }
 
 fn close(code: u16) -> CloseEvent {
@@ -35,7 +37,8 @@ impl Test {
         let settings = Settings { backoff, heartbeat, connect_timeout: seconds(20), close_timeout: seconds(5) };
         let keep = Keep { bytes: 100, messages: 100 };
         let outbox = Outbox::new(keep, WhenFull::Reject, keep, WhenLost::Report);
-        let mut test = Self { machine: Machine::new(settings, outbox, || 0.5), now: START, unsent: 0 };
+        let mut test =
+            Self { machine: Machine::new(settings, outbox, || 0.5), now: START, unsent: 0, begins_to_close: false };
         let _ = test.command(Command::ReconnectNow);
         test
     }
@@ -52,8 +55,15 @@ impl Test {
     }
 
     fn handle(&mut self, event: Event) -> Vec<Action> {
-        let flow = Flow { handed: 1000, unsent: self.unsent };
-        self.machine.handle(event, Moment { now: self.now, flow });
+        self.machine.handle(event, self.moment());
+        self.actions()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, flow: Flow { handed: 1000, unsent: self.unsent } }
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
         std::iter::from_fn(|| self.machine.next_action()).collect()
     }
 
@@ -62,13 +72,21 @@ impl Test {
     }
 
     fn command(&mut self, command: Command) -> Vec<Action> {
-        self.handle(Event::Command(command))
+        self.begins_to_close = self.machine.command(command, self.moment());
+        self.actions()
     }
 
     /// Lets time pass and looks at the clock then.
     fn after(&mut self, time: Duration) -> Vec<Action> {
         self.now += time;
         self.handle(Event::Tick)
+    }
+
+    fn does_not_connect(&mut self) {
+        assert!(self.handle(Event::WakeUp).is_empty());
+        for command in [Command::ReconnectNow, Command::Resume] {
+            assert!(self.command(command).is_empty() && !self.begins_to_close);
+        }
     }
 
     /// Hands a message over on the open connection.
@@ -216,15 +234,12 @@ fn what_was_of_an_old_connection_is_not_heard() {
 #[test]
 fn after_a_close_nothing_makes_it_connect() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::Close), [Action::Close, Action::Tell(State::Closing)]);
-    for event in [Event::WakeUp, Event::Command(Command::ReconnectNow), Event::Command(Command::Resume)] {
-        assert!(test.handle(event).is_empty());
-    }
+    assert_eq!(test.command(Command::Close), [Action::Tell(State::Closing)]);
+    assert!(test.begins_to_close);
+    test.does_not_connect();
     let end = Action::End(Cause::Requested, Some(Ok(close(1000))));
     assert_eq!(test.signal(ended(1000)).pop(), Some(end));
-    for event in [Event::WakeUp, Event::Command(Command::ReconnectNow), Event::Command(Command::Resume)] {
-        assert!(test.handle(event).is_empty());
-    }
+    test.does_not_connect();
 }
 
 #[test]
@@ -431,7 +446,8 @@ fn sleep_does_not_count_as_trying() {
 #[test]
 fn paused_it_waits_for_the_caller() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::Pause), [Action::Close, Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::Pause), [Action::Tell(State::Closing)]);
+    assert!(test.begins_to_close);
     assert_eq!(tells(test.signal(ended(1005))), [State::Paused]);
     assert!(test.handle(Event::WakeUp).is_empty());
     assert_eq!(test.machine.deadline(test.now), None);
@@ -486,16 +502,15 @@ fn a_failure_does_not_end_the_callers_close() {
 fn a_close_is_begun_at_once_though_something_else_is_to_be_done() {
     let mut test = Test::open();
     test.machine.handle(Event::WakeUp, Moment { now: test.now, ..Moment::default() });
-    test.machine.handle(Event::Command(Command::Pause), Moment { now: test.now, ..Moment::default() });
-    assert!(test.machine.is_to_close());
-    assert!(!test.machine.is_to_close());
-    assert_eq!(test.handle(Event::Tick), [Action::Ping, Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::Pause), [Action::Ping, Action::Tell(State::Closing)]);
+    assert!(test.begins_to_close);
 }
 
 #[test]
 fn reconnecting_replaces_an_open_connection() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::ReconnectNow), [Action::Close, Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::ReconnectNow), [Action::Tell(State::Closing)]);
+    assert!(test.begins_to_close);
     let actions = test.signal(ended(1005));
     let begin = Begin { generation: test.machine.generation(), number: 1, cause: Cause::Requested };
     assert_eq!(actions[..2], [Action::Disconnect, Action::Connect(begin)]);

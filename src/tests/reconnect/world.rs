@@ -106,7 +106,10 @@ impl World {
     }
 
     pub fn command(&mut self, command: Command) {
-        self.handle(Event::Command(command));
+        if self.machine.command(command, self.moment()) {
+            while self.hand_over_next() {}
+        }
+        self.act_on_all();
     }
 
     pub fn wake_up(&mut self) {
@@ -287,8 +290,15 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
-        let flow = Flow { handed: 0, unsent: 0 };
-        self.machine.handle(event, Moment { now: self.now, flow });
+        self.machine.handle(event, self.moment());
+        self.act_on_all();
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, flow: Flow { handed: 0, unsent: 0 } }
+    }
+
+    fn act_on_all(&mut self) {
         while let Some(action) = self.machine.next_action() {
             assert!(!self.is_ended, "{action:?} after the end");
             self.act(action);
@@ -326,7 +336,6 @@ impl World {
                 self.attempt = None;
                 self.connection = None;
             }
-            Action::Close => while self.hand_over_next() {},
             Action::Ping => {
                 self.machine.outbox.pinged(self.machine.outbox.handed_over());
                 let connection = self.connection.as_mut().expect("a ping on no connection");
