@@ -68,8 +68,8 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
     sample::draw(&drawing.canvas);
     // Another server than the page's own may not want it.
     let is_to_be_sent = Cell::new(address::target().is_none());
-    let (drawn, sending, clearing, live, following) =
-        (drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone());
+    let (drawn, sending, clearing, live, following, showing) =
+        (drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone());
     canvas::let_draw(&drawing.canvas, move |from, to| {
         drawn.canvas.draw_line(&brush::chosen(), from, to);
         drawn.changed();
@@ -80,6 +80,7 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
         clearing.changed();
     });
     on_change("live-strokes", move || live.changed());
+    link.on_other(move |message| showing.clone().drawn_elsewhere(message));
     link.on_state(move |state| {
         following.follow_state(state);
         if matches!(state, State::Open { .. }) && is_to_be_sent.take() {
@@ -170,6 +171,10 @@ impl Drawing {
         counts.awaited.push_back(now());
         drop(counts);
         self.show_counts();
+        self.follow_if_needed();
+    }
+
+    fn follow_if_needed(self: &Rc<Self>) {
         if !self.is_followed.replace(true) {
             spawn_local(self.clone().follow());
         }
@@ -191,14 +196,24 @@ impl Drawing {
         }
     }
 
+    /// Paints what another tab has drawn.
+    async fn drawn_elsewhere(self: Rc<Self>, message: Message) {
+        let (width, height) = self.echo.size();
+        if message.len() != (width * height) as u64 * 4 {
+            return; // something else
+        }
+        if let Ok(bytes) = bytes_of(message).await {
+            self.count_back(bytes.len() as u64);
+            self.echo.paint(&bytes);
+            show_difference(None, &self.echo);
+            show_verdict(&verdict(), "Drawn in another tab.", Is::Neither);
+            self.follow_if_needed();
+        }
+    }
+
     /// Paints what came back, and says how it compares with what was sent.
     async fn came_back(self: &Rc<Self>, sent: &ImageData, message: Message) {
-        let bytes = match message {
-            Message::Text(text) => Ok(text.into_bytes()),
-            Message::Binary(bytes) => Ok(bytes),
-            Message::Blob(blob) => blob.bytes().await,
-        };
-        match bytes {
+        match bytes_of(message).await {
             Ok(bytes) => {
                 self.count_back(bytes.len() as u64);
                 self.compare(sent, &bytes);
@@ -252,6 +267,14 @@ impl Drawing {
             counts.recent.pop_front();
         }
         show("frame-rate", &format!("{} fps", counts.recent.len()));
+    }
+}
+
+async fn bytes_of(message: Message) -> Result<Vec<u8>, Error> {
+    match message {
+        Message::Text(text) => Ok(text.into_bytes()),
+        Message::Binary(bytes) => Ok(bytes),
+        Message::Blob(blob) => blob.bytes().await,
     }
 }
 

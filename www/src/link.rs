@@ -31,6 +31,8 @@ struct Shared {
     /// Connects, receives, and tells how the connection ended.
     task: RefCell<Option<Task>>,
     listeners: RefCell<Vec<Listener>>,
+    /// What to do with a binary message that is no echo.
+    on_other: RefCell<Option<OnOther>>,
 }
 
 /// Both halves of the connection.
@@ -46,6 +48,9 @@ type Listener = Box<dyn Fn(&State)>;
 
 /// What to do with an echo.
 type OnEcho = Box<dyn FnOnce(Message) -> LocalBoxFuture<'static, ()>>;
+
+/// What to do with a message that nobody awaits.
+type OnOther = Rc<dyn Fn(Message) -> LocalBoxFuture<'static, ()>>;
 
 /// What the connection is doing.
 pub enum State {
@@ -85,12 +90,18 @@ impl Link {
             awaited: RefCell::default(),
             task: RefCell::default(),
             listeners: RefCell::default(),
+            on_other: RefCell::default(),
         }))
     }
 
     /// Calls `listener` when the state changes.
     pub fn on_state(&self, listener: impl Fn(&State) + 'static) {
         self.0.listeners.borrow_mut().push(Box::new(listener));
+    }
+
+    /// Calls `on_other` with each binary message that is no echo. Later messages wait until it returns.
+    pub fn on_other<F: Future<Output = ()> + 'static>(&self, on_other: impl Fn(Message) -> F + 'static) {
+        self.0.on_other.replace(Some(Rc::new(move |message| Box::pin(on_other(message)))));
     }
 
     // region: connect
@@ -199,8 +210,17 @@ impl Link {
             return;
         }
         let awaited = self.0.awaited.borrow_mut().pop_front();
-        if let Some(Some(on_echo)) = awaited {
-            on_echo(message).await;
+        match awaited {
+            Some(Some(on_echo)) => on_echo(message).await,
+            Some(None) => {}
+            None => self.other(message).await,
+        }
+    }
+
+    async fn other(&self, message: Message) {
+        let on_other = self.0.on_other.borrow().clone();
+        if let Some(on_other) = on_other {
+            on_other(message).await;
         }
     }
 

@@ -86,6 +86,37 @@ async fn live_drawing_keeps_up_with_the_browser() -> Result<()> {
     .await
 }
 
+/// One tab draws, and another one shows it.
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask measure` has them"]
+async fn another_tab_keeps_up_with_live_drawing() -> Result<()> {
+    let url = format!("http://{0}/?url=ws://{0}/share/measure", server()?);
+    with_page_at(&url, |_| false, async |page: &Page| {
+        page.look(1920, &[]).await?;
+        page.find("#state[data-state=open]").await?;
+        let drawing = page.tab().await?;
+        let showing = page.open_window(&url).await?;
+        page.look(1920, &[]).await?;
+        page.find("#state[data-state=open]").await?;
+        page.show_tab(&drawing).await?;
+        let seen = page.run(DRAW).await?;
+        let [drawn, seconds] = ["drawn", "seconds"].map(|name| seen[name].as_f64().unwrap_or_default());
+        page.show_tab(&showing).await?;
+        let other = page.run(SHOWN).await?;
+        let shown = other["shown"].as_f64().unwrap_or_default() / seconds;
+        println!("two tabs: {shown:.1} drawings per second were shown, of {drawn:.1} that the browser drew: {seen}, {other}");
+        ensure!(other["visible"] == "visible", "the other tab is not seen: {other}");
+        ensure!(shown > FRAMES.min(0.9 * drawn), "only {shown:.1} drawings per second were shown of {drawn:.1}");
+        Ok(())
+    })
+    .await
+}
+
+/// How many drawings a tab has shown.
+const SHOWN: &str = "
+    const shown = document.querySelector('#frames-back').textContent.split(' ')[0].replaceAll(',', '');
+    return { shown: Number(shown), visible: document.visibilityState };";
+
 /// Draws at each frame for five seconds, and counts the frames and the drawings that come back.
 const DRAW: &str = "
     const canvas = document.querySelector('#canvas'), { left, top } = canvas.getBoundingClientRect();
@@ -105,6 +136,7 @@ const DRAW: &str = "
     const seconds = (performance.now() - start) / 1000, came_back = back() - before;
     pointer('pointerup', 200, 130, 0);
     return {
+        seconds,
         drawn: frames / seconds,
         back: came_back / seconds,
         round_trip: document.querySelector('#round-trip').textContent,

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
-use wasm_websocket_browser::{Page, with_page};
+use wasm_websocket_browser::{Page, server, with_page, with_page_at};
 
-use crate::{Demo, failed_connections};
+use crate::{Demo, failed_connections, none};
 
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
@@ -211,3 +211,26 @@ const HIGHEST_UNSENT: &str = "
     const unsent = number * { k: 1e3, M: 1e6 }[unit] / (2 << 20) * 100;
     const heights = document.querySelector('#curve-buffered').getAttribute('d').split(/[ML]/).slice(1);
     return [unsent, Math.max(...heights.map(point => 100 - point.split(' ')[1]))];";
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn a_drawing_is_shown_in_another_tab() -> Result<()> {
+    // A room of this browser's own.
+    let url = format!("http://{0}/?url=ws://{0}/share/{1}", server()?, std::process::id());
+    with_page_at(&url, none, async |page: &Page| {
+        page.find("#state[data-state=open]").await?;
+        let showing = page.tab().await?;
+        page.open_tab(&url).await?;
+        page.find("#state[data-state=open]").await?;
+        page.click("#swatch-red").await?;
+        page.draw(&[(-90.0, 40.0), (-40.0, -50.0), (0.0, 30.0)]).await?;
+        page.click("#send-drawing").await?;
+        page.find("#drawing-verdict[data-is=good]").await?;
+        let drawn = page.pixels("canvas").await?;
+        page.show_tab(&showing).await?;
+        page.shows("#drawing-verdict", "Drawn in another tab.").await?;
+        ensure!(page.pixels("echo").await? == drawn, "another drawing is shown");
+        Ok(())
+    })
+    .await
+}

@@ -108,6 +108,14 @@ impl Page {
         Ok(tab)
     }
 
+    /// Opens another window, beside which the one that was shown stays visible, and drives it.
+    pub async fn open_window(&self, url: &str) -> Result<Tab> {
+        let window = Tab(self.client.new_window(false).await?.handle);
+        self.show_tab(&window).await?;
+        self.go(url).await?;
+        Ok(window)
+    }
+
     /// Shows and drives another tab, which hides the tab that was shown.
     pub async fn show_tab(&self, tab: &Tab) -> Result<()> {
         Ok(self.client.switch_to_window(tab.0.clone()).await?)

@@ -18,6 +18,7 @@ const fn peer(path: &'static str, does: &'static str) -> Peer {
 /// Those that are of interest to a person.
 pub const PEERS: &[Peer] = &[
     peer("/echo", "sends back what it receives"),
+    peer("/share/drawings", "sends it to all tabs that are connected"),
     peer("/flip", "sends it back with one bit changed"),
     peer("/sink", "sends nothing back; “report” asks for a hash"),
     peer("/flood/1000/64", "sends 1000 messages of 64 bytes, then closes"),

@@ -23,7 +23,7 @@ use crate::flood::MAX_FLOOD;
 use crate::peers::PEERS;
 use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
-use crate::{chaos, chat, fault, flood, frames, node, session, sink, upgrade};
+use crate::{chaos, chat, fault, flood, frames, node, session, share, sink, upgrade};
 
 /// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -41,6 +41,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/paced-sink/{bytes_per_second}/{key}", get(paced_sink))
         .route("/ticks/{milliseconds}", get(ticks))
         .route("/chat/{room}", get(chat))
+        .route("/share/{room}", get(sharing))
         .route("/count/{key}", get(count))
         .route("/ping", get(|request| async { upgrade::websocket(request, behaviour::ping) }))
         .route("/headers", get(headers))
@@ -156,6 +157,14 @@ async fn chat(Path(room): Path<String>, request: Request) -> Response {
     }
     let member = Member::enter(room);
     upgrade::websocket_up_to(chat::MAX_TEXT, request, |socket| chat::chat(socket, member))
+}
+
+async fn sharing(Path(room): Path<String>, request: Request) -> Response {
+    if room.len() > MAX_KEY {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let room = share::enter(&room);
+    upgrade::websocket_up_to(share::MAX_MESSAGE, request, |socket| share::share(socket, room))
 }
 
 async fn count(Path(key): Path<String>, request: Request) -> Response {

@@ -94,3 +94,24 @@ fn who_is_too_slow_must_leave_alone() {
     say(&mut quick, "still here");
     assert_eq!(heard(&mut quick), "still here");
 }
+
+#[test]
+fn what_is_shared_all_get_and_who_is_slow_gets_the_newest() {
+    let server = Server::start();
+    let [mut one, mut other, mut slow] = [(); 3].map(|()| server.connect("/share/room"));
+    for number in 0..80_u8 {
+        let drawing = Message::binary(vec![number; 1 << 19]);
+        one.send(drawing.clone()).unwrap();
+        assert_eq!(one.read().unwrap(), drawing);
+        if number < 3 {
+            assert_eq!(other.read().unwrap(), drawing);
+        }
+    }
+    // It has not read anything meanwhile, and nobody had to wait for it.
+    let (mut numbers, mut last) = (Vec::new(), 0);
+    while last < 79 {
+        last = slow.read().unwrap().into_data()[0];
+        numbers.push(last);
+    }
+    assert!(numbers.is_sorted() && numbers.len() < 80, "{numbers:?}");
+}
