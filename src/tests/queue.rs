@@ -4,6 +4,7 @@ use std::task::Waker;
 use super::{Count, test};
 use crate::Overflow;
 use crate::receive::queue::{Len, Limit, Queue, Taken, Wake};
+use crate::receive::reading::ReadAhead;
 use crate::receive::waking::When;
 
 /// A number, and how many bytes it is to have.
@@ -257,4 +258,20 @@ fn turns_that_gather_nothing_are_tried_less_and_less() {
     let queue = &mut queue();
     assert_eq!(tried(wakes(queue, 1, 100)), 3); // after 16, 16 and 32 more
     assert_eq!(tried(wakes(queue, 1, 10_000)), 12); // at most every 1,024
+}
+
+#[test]
+fn reading_stops_at_a_bound_and_goes_on_at_half_of_it() {
+    let is_full = |bytes: u64, messages: u32| {
+        let mut queue = limited(0, 9, Overflow::Unbounded);
+        (1..=messages).for_each(|number| drop(queue.push((number, if number == 1 { bytes } else { 0 })).unwrap()));
+        [false, true].map(|is_half| queue.is_full(ReadAhead { bytes: 100, is_half }))
+    };
+    assert_eq!([49, 50, 99, 100].map(|bytes| is_full(bytes, 1)), [[false; 2], [false, true], [false, true], [true; 2]]);
+    assert_eq!(
+        [3, 4, 8, 9].map(|messages| is_full(0, messages)),
+        [[false; 2], [false, true], [false, true], [true; 2]]
+    );
+    // Otherwise a page with a bound of 0 would read nothing, for ever.
+    assert!(!limited(0, 0, Overflow::Unbounded).is_full(ReadAhead { bytes: 0, is_half: false }));
 }

@@ -13,7 +13,7 @@ use super::{ms, seconds};
 use crate::codec::Json;
 use crate::testing::{Engine, Network, Page, Peer, Server};
 use crate::{
-    AfterClose, Backoff, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow, ReadyState,
+    AfterClose, Backoff, Blob, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow, ReadyState,
     ReconnectOptions, Reconnecting, State, States, Target, WhenFull, WhenLost,
 };
 
@@ -550,6 +550,26 @@ fn a_preamble_receives_though_the_receive_queue_is_full() {
             }
         });
     }
+}
+
+// They are a handle of the connection, which would keep it open.
+#[test]
+fn slices_that_a_preamble_has_begun_end_with_the_connection() {
+    let (page, server) = page();
+    let slices = Rc::new(RefCell::new(None));
+    let kept = Rc::clone(&slices);
+    let options = ReconnectOptions::new().on_open(async move |stream, _| {
+        kept.replace(Some(stream.send_slices(Blob::new(b"ab", ""), 1)));
+        Ok(())
+    });
+    page.run(async {
+        let (feed, mut peer) = open(options, &server).await;
+        let mut slices = slices.take().unwrap();
+        assert!(slices.next().await.unwrap().is_ok());
+        drop(feed);
+        assert_eq!(slices.next().await, Some(Err(Error::NotOpen(ReadyState::Closing))));
+        assert_eq!((peer.receive().await, peer.receive().await), (Some(Message::Binary(b"a".into())), None));
+    });
 }
 
 // Nobody is left to send again what the peer is known to have.
