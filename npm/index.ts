@@ -40,3 +40,10 @@ export type { Issue, Schema } from "./schema.js";
 export type { Progress, SliceOptions } from "./slices.js";
 export type { ReadyState, WebSocketEvents, WebSocketStream } from "./socket.js";
 export type { Cause, Report, State } from "./state.js";
+export {
+  type ProtocolsProvider,
+  ReconnectingWebSocket,
+  type ReconnectingWebSocketEvents,
+  type ReconnectingWebSocketOptions,
+  type UrlProvider,
+} from "./web-socket.js";

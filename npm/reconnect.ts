@@ -5,7 +5,8 @@ import instantiate from "./reconnect-core.js";
 import { type ReconnectOptions, type TargetProvider, checkReconnect } from "./reconnect-options.js";
 import { ReconnectingStream } from "./reconnecting.js";
 
-const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
+/** @internal */
+export const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
 
 /**
  * Begins to connect, and gives a connection that comes back. The first call loads the wasm, and no call waits for a connection:

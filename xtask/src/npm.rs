@@ -118,6 +118,8 @@ const FILES: &[&str] = &[
     "dist/socket.js",
     "dist/state.d.ts",
     "dist/state.js",
+    "dist/web-socket.d.ts",
+    "dist/web-socket.js",
     "package.json",
 ];
 
@@ -130,7 +132,7 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
     let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
     step("testing the npm package in Node.js", || {
         let _here = shell.push_dir(work.join("app"));
-        let url = format!("ws://{}/flood/1000/4", server.address);
+        let url = format!("ws://{}", server.address);
         // The flag is for versions before 22.
         node(cmd!(shell, "node --experimental-websocket node.js {url}"))
     })?;

@@ -11,6 +11,7 @@ import "./lifetime.test.ts";
 import "./signal.test.ts";
 import "./json.test.ts";
 import "./reconnect.test.ts";
+import "./web-socket.test.ts";
 
 declare global {
   var outcomes: Promise<Outcome[]>;

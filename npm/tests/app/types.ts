@@ -7,6 +7,7 @@ import {
   type Options,
   type Payload,
   type ReconnectingStream,
+  ReconnectingWebSocket,
   type Report,
   type Schema,
   SendError,
@@ -166,6 +167,24 @@ export async function values(one: WebSocketStream, other: ReconnectingStream, sc
   for await (const unknown of one.json()) same<typeof unknown, unknown>(true);
   // @ts-expect-error the schema is not one
   one.json({ parse: () => 5 });
+}
+
+export function eventTarget(): void {
+  const socket = new ReconnectingWebSocket(() => "/", "chat", { maxRetries: 5 });
+  socket.onmessage = ({ data }) => same<typeof data, any>(true);
+  socket.onclose = function ({ code }) {
+    same<typeof this, ReconnectingWebSocket>(true);
+    same<typeof code, number>(true);
+  };
+  socket.addEventListener("close", (event) => same<typeof event.wasClean, boolean>(true), { once: true });
+  socket.addEventListener("other", (event) => same<typeof event, Event>(true));
+  // @ts-expect-error there is no such option
+  new ReconnectingWebSocket("/", [], { retries: 5 });
+  // @ts-expect-error a number is no payload
+  socket.send(5);
+  // What is written for these members of the browser's own takes it.
+  const shape: Pick<WebSocket, "url" | "protocol" | "extensions" | "readyState" | "binaryType" | "bufferedAmount" | "close"> = socket;
+  same<typeof shape.url, string>(true);
 }
 
 export function constructors(): void {

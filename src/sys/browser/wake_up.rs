@@ -8,7 +8,7 @@ use super::{Listener, reflect};
 /// Calls a closure when the network has come back, and when the page is shown or comes back from the browser's cache, for
 /// as long as it lives.
 ///
-/// Workers have no page, and Node has no such events: there the closure is not called.
+/// Workers have no page, and in Node.js the global object is no target of events: there the closure is not called.
 #[must_use = "nothing is called when this is dropped"]
 pub struct WakeUps {
     _listeners: [Option<Listener>; 3],
@@ -46,5 +46,7 @@ fn listen(
     names: &'static [&'static str],
     closure: impl FnMut(JsValue) + 'static,
 ) -> Option<Listener> {
-    Some(Listener::new(target?, names, callback(closure)))
+    let target = target?;
+    reflect::get(target, "addEventListener")?;
+    Some(Listener::new(target, names, callback(closure)))
 }

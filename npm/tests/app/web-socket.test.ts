@@ -1,0 +1,290 @@
+// The shape that partysocket and reconnecting-websocket have, by the ideas of their published tests, and the browser's own.
+
+import { ReconnectingWebSocket, type ReconnectingWebSocketOptions, type WebSocketError } from "wasm-websocket";
+import Default from "wasm-websocket/ws";
+import { Count, assert, equal, failure, test, url } from "./harness.ts";
+
+const FAILS = url("/status/401");
+const soon: ReconnectingWebSocketOptions = { minReconnectionDelay: 1, maxReconnectionDelay: 5 };
+
+/** The next event of a type. */
+function next<Type extends "open" | "message" | "close" | "error">(socket: ReconnectingWebSocket, type: Type) {
+  return new Promise<Event & { data?: unknown; code?: number; reason?: string; wasClean?: boolean; error?: unknown; message?: string }>(
+    (resolve) => socket.addEventListener(type, resolve, { once: true }),
+  );
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+test("shape: the class, its constants and its getters before there is a connection", async () => {
+  assert(Default === ReconnectingWebSocket, "the default export of `ws` is the same class");
+  const socket = new ReconnectingWebSocket(FAILS, undefined, { maxRetries: 0 });
+  assert(socket instanceof EventTarget, "it is a target of events");
+  const { CONNECTING, OPEN, CLOSING, CLOSED } = ReconnectingWebSocket;
+  equal([CONNECTING, OPEN, CLOSING, CLOSED], [0, 1, 2, 3]);
+  equal([socket.CONNECTING, socket.OPEN, socket.CLOSING, socket.CLOSED], [0, 1, 2, 3]);
+  const { bufferedAmount, protocol, extensions, binaryType, readyState, retryCount, shouldReconnect } = socket;
+  equal([bufferedAmount, socket.url, protocol, extensions, binaryType], [0, "", "", "", "blob"]);
+  equal([readyState, retryCount, shouldReconnect], [0, 0, true]);
+  equal([socket.onopen, socket.onmessage, socket.onclose, socket.onerror], [null, null, null, null]);
+  const closed = next(socket, "close");
+  const { error, message } = await next(socket, "error");
+  equal([(error as WebSocketError).code, message === (error as WebSocketError).message], ["connectFailed", true]);
+  const { code, wasClean } = await closed;
+  equal([code, wasClean, socket.readyState, socket.shouldReconnect], [1006, false, 3, false]);
+});
+
+test("shape: it is not called without new, and not given another WebSocket", async () => {
+  assert((await failure(() => (ReconnectingWebSocket as unknown as (url: string) => void)(FAILS))) instanceof TypeError, "new");
+  const options = { WebSocket: class {} } as ReconnectingWebSocketOptions;
+  equal(((await failure(() => new ReconnectingWebSocket(FAILS, [], options))) as WebSocketError).code, "invalidOption");
+  const { WebSocket } = globalThis;
+  try {
+    delete (globalThis as { WebSocket?: unknown }).WebSocket;
+    equal(((await failure(() => new ReconnectingWebSocket(FAILS))) as WebSocketError).code, "unsupported");
+  } finally {
+    globalThis.WebSocket = WebSocket;
+  }
+});
+
+test("shape: URLs and protocols are given, or told by functions, also asynchronous ones", async () => {
+  const echo = url("/protocol/foobar");
+  for (const [address, protocols, protocol] of [
+    [echo, "foobar", "foobar"],
+    [() => echo, ["foobar", "other"], "foobar"],
+    [async () => new URL(echo), () => "foobar", "foobar"],
+    [echo, async () => ["foobar"], "foobar"],
+    [url("/echo"), undefined, ""],
+    [url("/echo"), null, ""],
+    [url("/echo"), () => null, ""],
+  ] as const) {
+    const socket = new ReconnectingWebSocket(address, protocols);
+    await next(socket, "open");
+    equal([socket.url, socket.protocol, socket.readyState], [protocol === "" ? url("/echo") : echo, protocol, 1]);
+    socket.close();
+    await next(socket, "close");
+  }
+  const socket = new ReconnectingWebSocket((() => 123) as never, [], { maxRetries: 0 });
+  equal(((await next(socket, "error")).error as WebSocketError).code, "attemptFailed");
+});
+
+for (const retries of [0, 1, 5]) {
+  test(`shape: it retries ${retries} times`, async () => {
+    const counts: number[] = [];
+    const socket = new ReconnectingWebSocket(FAILS, undefined, { ...soon, maxRetries: retries });
+    socket.addEventListener("error", () => counts.push(socket.retryCount));
+    for (let closes = 0; closes <= retries; closes++) await next(socket, "close");
+    await pause(100);
+    equal(counts, Array.from({ length: retries + 1 }, (_, retry) => retry));
+  });
+}
+
+test("shape: handlers are kept over reconnections, and listeners of all kinds are called once", async () => {
+  const socket = new ReconnectingWebSocket(url("/close/4000/bye"), undefined, soon);
+  const calls: string[] = [];
+  const onopen = function (this: ReconnectingWebSocket) {
+    assert(this === socket, "a handler's `this` is the socket");
+    calls.push("handler");
+  };
+  socket.onopen = () => calls.push("replaced");
+  socket.onopen = onopen;
+  const listener = () => calls.push("listener");
+  socket.addEventListener("open", listener);
+  socket.addEventListener("open", listener);
+  socket.addEventListener("open", { handleEvent: () => calls.push("object") });
+  const never = () => calls.push("never");
+  socket.addEventListener("open", never);
+  socket.removeEventListener("open", never);
+  socket.addEventListener("unknown", never);
+  await next(socket, "close");
+  await next(socket, "close");
+  equal([socket.onopen === onopen, calls], [true, ["handler", "listener", "object", "handler", "listener", "object"]]);
+  socket.onopen = null;
+  await next(socket, "close");
+  equal(calls.length, 8);
+  socket.close();
+});
+
+test("shape: connect, send, receive and close", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  equal(socket.readyState, socket.CONNECTING);
+  await next(socket, "open");
+  equal(socket.send("hello"), true);
+  const received = await next(socket, "message");
+  equal([received instanceof MessageEvent, received.data], [true, "hello"]);
+  equal((received as MessageEvent).origin, new URL(url("/")).origin);
+  socket.close(1000, "some reason");
+  equal([socket.readyState, socket.shouldReconnect], [socket.CLOSING, false]);
+  const closed = await next(socket, "close");
+  equal([closed instanceof CloseEvent, closed.code, closed.reason, closed.wasClean], [true, 1000, "some reason", true]);
+  equal([socket.readyState, socket.url], [socket.CLOSED, url("/echo")]);
+  equal(socket.send("late"), false);
+});
+
+test("shape: binary messages are Blobs or buffers", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  const bytes = new Uint8Array([1, 2, 3]);
+  socket.send(bytes);
+  // What was sent is what it was then.
+  bytes.fill(0);
+  const first = (await next(socket, "message")).data as Blob;
+  equal([first instanceof Blob, [...new Uint8Array(await first.arrayBuffer())]], [true, [1, 2, 3]]);
+  socket.binaryType = "arraybuffer";
+  equal(socket.binaryType, "arraybuffer");
+  socket.send(new Blob(["x"]));
+  equal((await next(socket, "message")).data, new Uint8Array([120]).buffer);
+  // As in browsers, anything else is text.
+  socket.send(5 as never);
+  equal((await next(socket, "message")).data, "5");
+  socket.close();
+});
+
+test("shape: messages are queued in order before there is a connection", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  const messages = ["message1", "message2", "message3"];
+  for (const message of messages) equal(socket.send(message), false);
+  equal(socket.bufferedAmount, 24);
+  const opened = next(socket, "open").then(() => socket.send("ok"));
+  const seen: unknown[] = [];
+  await new Promise<void>((resolve) => {
+    socket.onmessage = ({ data }) => void (seen.push(data) === 4 && resolve());
+  });
+  equal([seen, await opened, socket.bufferedAmount], [[...messages, "ok"], true, 0]);
+  socket.close();
+});
+
+test("shape: the queue has a limit, and what is queued can be taken back", async () => {
+  for (const [maxEnqueuedMessages, kept] of [[undefined, 10], [2, 2]] as const) {
+    const socket = new ReconnectingWebSocket(FAILS, undefined, { maxRetries: 0, maxEnqueuedMessages });
+    for (let count = 0; count < 10; count++) socket.send("message");
+    await next(socket, "error");
+    equal(socket.bufferedAmount, 7 * kept);
+    equal(socket.drainQueuedMessages(), Array.from({ length: kept }, () => "message"));
+    equal(socket.bufferedAmount, 0);
+  }
+});
+
+test("shape: it reconnects when the other side closes, in any case unless it is told not to", async () => {
+  for (const code of [1000, 4000]) {
+    const socket = new ReconnectingWebSocket(url(`/close/${code}/bye`), undefined, soon);
+    for (let round = 0; round < 3; round++) {
+      await next(socket, "open");
+      const closed = await next(socket, "close");
+      equal([closed.code, closed.reason, closed.wasClean, socket.readyState], [code, "bye", true, 3]);
+    }
+    socket.close();
+    await pause(50);
+    equal([socket.readyState, socket.shouldReconnect], [3, false]);
+  }
+  const codes: number[] = [];
+  const shouldReconnectOnClose = ({ code }: CloseEvent) => codes.push(code) < 2;
+  const socket = new ReconnectingWebSocket(url("/close/4001/bye"), undefined, { ...soon, shouldReconnectOnClose });
+  await next(socket, "close");
+  await next(socket, "close");
+  await pause(50);
+  equal([codes, socket.readyState, socket.shouldReconnect], [[4001, 4001], 3, false]);
+});
+
+test("shape: a lost connection is closed without a handshake, and messages come before the close", async () => {
+  const socket = new ReconnectingWebSocket(url("/flood/1000/4"), undefined, { shouldReconnectOnClose: () => false });
+  const order: string[] = [];
+  for (const type of ["open", "message", "close", "error"] as const) socket.addEventListener(type, () => order.push(type));
+  await next(socket, "close");
+  equal([order.length, order[0], order[1], order[1000], order[1001]], [1002, "open", "message", "message", "close"]);
+  const lost = new ReconnectingWebSocket(url("/reset"), undefined, { shouldReconnectOnClose: () => false });
+  lost.send("now");
+  const { code, wasClean } = await next(lost, "close");
+  equal([code, wasClean], [1006, false]);
+});
+
+test("shape: closing several times closes once, also before there is a connection", async () => {
+  const count = new Count();
+  await count.becomes("0 open");
+  const socket = new ReconnectingWebSocket(url(count.path("/echo")));
+  let closes = 0;
+  socket.onclose = () => closes++;
+  await next(socket, "open");
+  for (let time = 0; time < 3; time++) socket.close();
+  await pause(100);
+  const early = new ReconnectingWebSocket(url(count.path("/echo")), undefined, soon);
+  early.addEventListener("open", () => closes++);
+  early.addEventListener("close", () => closes++);
+  early.close();
+  early.close();
+  equal([early.readyState, early.shouldReconnect], [2, false]);
+  await pause(100);
+  equal([closes, early.readyState], [2, 3]);
+  await count.becomes("0 open");
+  await count.end();
+});
+
+test("shape: a close that is not allowed throws as in browsers and closes nothing", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  await next(socket, "open");
+  for (const code of [999, 1001, 2999, 5000]) {
+    equal(((await failure(() => socket.close(code))) as DOMException).name, "InvalidAccessError");
+  }
+  equal(((await failure(() => socket.close(1000, "€".repeat(42)))) as DOMException).name, "SyntaxError");
+  equal(socket.readyState, 1);
+  socket.close();
+});
+
+test("shape: reconnect replaces a connection, and revives a closed one", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"), undefined, soon);
+  socket.reconnect();
+  socket.reconnect();
+  for (let round = 0; round < 3; round++) {
+    await next(socket, "open");
+    const closed = next(socket, "close");
+    socket.reconnect(1000, "reconnect");
+    equal([socket.readyState, socket.retryCount, (await closed).reason], [2, 0, "reconnect"]);
+  }
+  await next(socket, "open");
+  socket.send("hello");
+  equal((await next(socket, "message")).data, "hello");
+  socket.close();
+  await next(socket, "close");
+  socket.reconnect();
+  equal([socket.readyState, socket.shouldReconnect], [0, true]);
+  await next(socket, "open");
+  socket.close();
+  // Without waiting for the close.
+  socket.reconnect();
+  await next(socket, "open");
+  socket.send("again");
+  equal((await next(socket, "message")).data, "again");
+  socket.close();
+});
+
+test("shape: one that starts closed connects when it is told to", async () => {
+  const socket = new ReconnectingWebSocket(url("/protocol/foobar"), "foobar", { startClosed: true });
+  equal([socket.readyState, socket.shouldReconnect], [3, false]);
+  let opens = 0;
+  socket.onopen = () => opens++;
+  socket.send("queued");
+  await pause(50);
+  equal([socket.readyState, opens], [3, 0]);
+  socket.reconnect();
+  await next(socket, "open");
+  equal([socket.protocol, socket.readyState], ["foobar", 1]);
+  socket.close(1000, "some reason");
+  equal((await next(socket, "close")).reason, "some reason");
+});
+
+test("shape: an attempt has a timeout, and an attempt that fails at once does not run into it", async () => {
+  const slow = new ReconnectingWebSocket(url("/hang"), undefined, { connectionTimeout: 50, maxRetries: 0 });
+  equal(((await next(slow, "error")).error as WebSocketError).code, "connectTimeout");
+  const fails = new ReconnectingWebSocket(FAILS, undefined, { connectionTimeout: 2000, maxRetries: 0 });
+  equal(((await next(fails, "error")).error as WebSocketError).code, "connectFailed");
+});
+
+test("shape: it logs if it is told to", async () => {
+  for (const debug of [true, false]) {
+    const logged: unknown[] = [];
+    const socket = new ReconnectingWebSocket(FAILS, undefined, { maxRetries: 0, debug, debugLogger: (...values) => logged.push(values) });
+    await next(socket, "close");
+    equal([logged.length > 0, (logged[0] as unknown[] | undefined)?.[0]], [debug, debug ? "RWS>" : undefined]);
+  }
+});
