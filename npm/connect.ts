@@ -2,10 +2,16 @@ import { abortable } from "./abort.js";
 import instantiate, { type Connection, Connecting } from "./core.js";
 import { errorOf } from "./errors.js";
 import { Loader, type WasmSource, checkSupport } from "./load.js";
-import { type Options, check, signalOf } from "./options.js";
+import { type Options, check, isByStreams, signalOf } from "./options.js";
 import { WebSocketStream } from "./socket.js";
 
 const core = new Loader(instantiate, () => new URL("./core_bg.wasm", import.meta.url));
+
+/** The same with streams, which few need. */
+const streams = new Loader(
+  async (source) => (await import("./core-streams.js")).default(source),
+  () => new URL("./core-streams_bg.wasm", import.meta.url),
+);
 
 /**
  * Connects to `url` and gives the open connection. The first call loads the wasm.
@@ -26,8 +32,10 @@ export async function connect(url: string | URL, options?: Options): Promise<Web
   const signal = signalOf(options);
   signal?.throwIfAborted();
   checkSupport();
-  await abortable(core.load(), signal, () => {});
-  return new WebSocketStream(await open(String(url), given, signal), signal);
+  const isStreaming = isByStreams(options);
+  await abortable((isStreaming ? streams : core).load(), signal, () => {});
+  const type = isStreaming ? (await import("./core-streams.js")).Connecting : Connecting;
+  return new WebSocketStream(await open(type, String(url), given, signal), signal);
 }
 
 /**
@@ -46,10 +54,15 @@ export function preload(source?: WasmSource | Promise<WasmSource>): Promise<void
   return core.load(source);
 }
 
-async function open(url: string, options: object, signal: AbortSignal | undefined): Promise<Connection> {
+async function open(
+  type: typeof Connecting,
+  url: string,
+  options: object,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
   let connecting: Connecting | undefined;
   try {
-    connecting = new Connecting(url, options);
+    connecting = new type(url, options);
     return await abortable(connecting.opened(), signal, (late) => late.free());
   } catch (error) {
     throw signal?.aborted === true && error === signal.reason ? error : errorOf(error);

@@ -16,7 +16,7 @@ export { type ErrorCode, DecodeError, SendError, WebSocketError } from "./errors
 export type { JsonStream, MessageStream } from "./json.js";
 export type { WasmSource } from "./load.js";
 export type { CloseEvent, Message, Payload } from "./message.js";
-export type { BinaryType, CallOptions, Options, Overflow, ReceiveLimit } from "./options.js";
+export type { BinaryType, CallOptions, Options, Overflow, ReceiveLimit, Transport } from "./options.js";
 export { preloadReconnect, reconnect } from "./reconnect.js";
 export {
   type AfterClose,

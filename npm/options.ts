@@ -36,6 +36,20 @@ export interface ReceiveLimit {
   overflow?: Overflow | undefined;
 }
 
+/**
+ * By which interface of the browser a connection is made.
+ *
+ * - `events`: by its `WebSocket`, in all browsers. The browser reads on while nobody takes messages, up to {@link ReceiveLimit}
+ * - `streams`: by its `WebSocketStream`, in Chromium and Edge since version 124. While nobody takes messages, the browser stops
+ *   reading at {@link Options.readAhead}, and the peer has to wait. In other browsers it is the error `unsupported`
+ * - `best`: by `streams` where the browser has it, and by `events` elsewhere
+ *
+ * Streams are for connections that receive much and send little, since Chromium's have two defects (seen in version 156): the tab
+ * crashes if the connection is lost while a message waits in the browser to be sent, and if the peer closes while it has to
+ * wait, the last messages may be dropped, which is told as `unclean`.
+ */
+export type Transport = "events" | "streams" | "best";
+
 /** What can be chosen about a connection. Sizes are in bytes and times in milliseconds, both whole numbers. */
 export interface Options {
   /**
@@ -80,6 +94,18 @@ export interface Options {
    * @default 5000
    */
   closeTimeout?: number | undefined;
+  /**
+   * By which interface of the browser the connection is made. One other than `events` loads a module of wasm of its own.
+   *
+   * @default "events"
+   */
+  transport?: Transport | undefined;
+  /**
+   * The bytes that are read before they are taken, over `streams`.
+   *
+   * @default 1048576 (1 MiB)
+   */
+  readAhead?: number | undefined;
   /**
    * Gives the connection up when it is aborted: while it connects, {@link connect} rejects with the signal's reason; once it
    * is open, it is closed as {@link WebSocketStream.close} does.
@@ -127,6 +153,8 @@ const CHECKS: Checks = {
   highWaterMark: whole,
   lowWaterMark: whole,
   receiveLimit: fields({ bytes: whole, messages: whole, overflow: oneOf("close", "dropOldest", "dropNewest", "unbounded") }),
+  transport: oneOf("events", "streams", "best"),
+  readAhead: whole,
   connectTimeout: whole,
   closeTimeout: whole,
   signal: () => undefined, // `signalOf` looks at it
@@ -161,6 +189,20 @@ function show(value: unknown): string {
 
 function invalid(message: string): WebSocketError {
   return new WebSocketError("invalidOption", message);
+}
+
+/**
+ * @internal Whether a connection takes the module with streams.
+ *
+ * @throws {WebSocketError} `unsupported`
+ */
+export function isByStreams(options: Options | undefined): boolean {
+  const transport = options?.transport ?? "events";
+  const hasStreams = "WebSocketStream" in globalThis;
+  if (transport === "streams" && !hasStreams) {
+    throw new WebSocketError("unsupported", "this browser has no WebSocketStream; use `transport: \"best\"`");
+  }
+  return transport !== "events" && hasStreams;
 }
 
 /** @internal Checks the options of a call, and gives its signal. */

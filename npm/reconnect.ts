@@ -1,12 +1,18 @@
 import { abortable } from "./abort.js";
 import { Loader, type WasmSource, checkSupport } from "./load.js";
-import { signalOf } from "./options.js";
-import instantiate from "./reconnect-core.js";
+import { isByStreams, signalOf } from "./options.js";
+import instantiate, { Reconnection } from "./reconnect-core.js";
 import { type ReconnectOptions, type TargetProvider, checkReconnect } from "./reconnect-options.js";
 import { ReconnectingStream } from "./reconnecting.js";
 
 /** @internal */
 export const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
+
+/** The same with streams, which few need. */
+const streams = new Loader(
+  async (source) => (await import("./reconnect-streams.js")).default(source),
+  () => new URL("./reconnect-streams_bg.wasm", import.meta.url),
+);
 
 /**
  * Begins to connect, and gives a connection that comes back. The first call loads the wasm, and no call waits for a connection:
@@ -32,8 +38,10 @@ export async function reconnect(provider: TargetProvider, options: ReconnectOpti
   const signal = signalOf(options);
   signal?.throwIfAborted();
   checkSupport();
-  await abortable(core.load(), signal, () => {});
-  return new ReconnectingStream(provider, options, signal);
+  const isStreaming = isByStreams(options);
+  await abortable((isStreaming ? streams : core).load(), signal, () => {});
+  const type = isStreaming ? (await import("./reconnect-streams.js")).Reconnection : Reconnection;
+  return new ReconnectingStream(type, provider, options, signal);
 }
 
 /**

@@ -9,7 +9,7 @@ import { JsonStream } from "./json.js";
 import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
 import { type CallOptions, checkCall } from "./options.js";
 import { kept } from "./payload.js";
-import { Reconnection, type Sending, type StateQueue } from "./reconnect-core.js";
+import type { Reconnection, Sending, StateQueue } from "./reconnect-core.js";
 import { type InDoubt, type ReconnectOptions, type TargetProvider, inDoubtOf } from "./reconnect-options.js";
 import type { Schema } from "./schema.js";
 import { type Report, type State, told } from "./state.js";
@@ -81,11 +81,16 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   #forgetSignal = () => {};
 
   /** @internal */
-  constructor(provider: TargetProvider, options: ReconnectOptions, signal: AbortSignal | undefined) {
+  constructor(
+    type: typeof Reconnection,
+    provider: TargetProvider,
+    options: ReconnectOptions,
+    signal: AbortSignal | undefined,
+  ) {
     const hooks = hooksOf(provider, options, weakly(this), this.#facts);
     const { heartbeat } = options;
     const given = heartbeat === undefined ? options : { ...options, heartbeat: { ...heartbeat, ping: kept(heartbeat.ping) } };
-    this.#core = new Reconnection(hooks, given);
+    this.#core = new type(hooks, given);
     this.#inbox = new Inbox(
       () => this.#core?.next() ?? Promise.resolve(undefined),
       () => this.#emptied(),

@@ -50,6 +50,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   readonly url: string;
   /** The subprotocol that the server selected; empty if none. */
   readonly protocol: string;
+  /** The interface of the browser by which it is made. */
+  readonly transport: "events" | "streams";
   /** The extensions that the server selected, such as `permessage-deflate`; empty if none. */
   readonly extensions: string;
 
@@ -71,6 +73,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     this.#state = connection;
     this.url = connection.url;
     this.protocol = connection.protocol;
+    this.transport = (connection as { isByStreams?: boolean }).isByStreams === true ? "streams" : "events";
     this.extensions = connection.extensions;
     this.#inbox = new Inbox(
       () => this.#connection?.next() ?? Promise.resolve(undefined),

@@ -59,6 +59,13 @@ impl Connection {
         self.sender.buffered_amount() as f64
     }
 
+    /// Whether the connection is by the browser's own streams.
+    #[cfg(feature = "streams")]
+    #[wasm_bindgen(getter, js_name = isByStreams)]
+    pub fn is_by_streams(&self) -> bool {
+        self.sender.transport() == wasm_websocket::Transport::Streams
+    }
+
     /// How many messages were dropped because too many waited.
     #[wasm_bindgen(getter)]
     pub fn dropped(&self) -> f64 {

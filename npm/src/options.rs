@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
+#[cfg(feature = "streams")]
+use wasm_websocket::Transport;
 use wasm_websocket::{BinaryType, Options, Overflow};
 
 use crate::object::Plain;
@@ -32,7 +34,23 @@ pub(crate) fn read(given: &Plain) -> Options {
     if let Some(timeout) = duration(given, "closeTimeout") {
         options = options.close_timeout(timeout);
     }
+    #[cfg(feature = "streams")]
+    {
+        options = with_transport(options, given);
+    }
     options
+}
+
+/// `options.ts` asks this module only for a transport other than events.
+#[cfg(feature = "streams")]
+fn with_transport(mut options: Options, given: &Plain) -> Options {
+    if let Some(bytes) = bytes(given, "readAhead") {
+        options = options.read_ahead(bytes);
+    }
+    options.transport(match given.text("transport").as_deref() {
+        Some("streams") => Transport::Streams,
+        _ => Transport::Best,
+    })
 }
 
 fn with_receive_limit(mut options: Options, limit: &Plain) -> Options {

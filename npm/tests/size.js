@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 
 const [folder, readme, name] = process.argv.slice(2);
-const files = readdirSync(folder);
+// Streams are loaded by those alone who ask for them.
+const files = readdirSync(folder).filter((file) => !file.includes("-streams"));
 // Vite also writes wasm that nothing refers to, which no page downloads.
 const code = files.filter((file) => file.endsWith(".js")).map((file) => readFileSync(join(folder, file), "utf8"));
 const downloaded = files.filter((file) => file.endsWith(".js") || code.some((text) => text.includes(file)));

@@ -12,6 +12,7 @@ import "./signal.test.ts";
 import "./json.test.ts";
 import "./reconnect.test.ts";
 import "./web-socket.test.ts";
+import "./transport.test.ts";
 
 declare global {
   var outcomes: Promise<Outcome[]>;

@@ -71,6 +71,8 @@ export async function options(): Promise<void> {
   await connect("/", { receiveLimit: { overflow: "drop" } });
   // @ts-expect-error a time is a number, of milliseconds
   await connect("/", { closeTimeout: "5s" });
+  // @ts-expect-error there is no such transport
+  await connect("/", { transport: "stream" });
   // @ts-expect-error it is the signal, not what controls it
   await connect("/", { signal: new AbortController() });
   // @ts-expect-error there must be a URL
