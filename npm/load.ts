@@ -36,7 +36,7 @@ export class Loader {
     let from = "";
     try {
       const given = (await source) ?? beside(this.#url());
-      if (typeof given === "string" || given instanceof URL) from = ` from \`${String(given).split("?")[0]}\``;
+      if (typeof given === "string" || is<URL>(given, "URL")) from = ` from \`${String(given).split("?")[0]}\``;
       await this.#instantiate({ module_or_path: await compile(given) });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -65,17 +65,26 @@ function beside(url: URL): URL {
   return new URL(url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1"));
 }
 
-async function compile(source: Exclude<WasmSource, Promise<unknown>>): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  const response = source instanceof Response ? source : await get(source);
-  if (response instanceof Uint8Array) return WebAssembly.compile(response);
+async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  if (is<WebAssembly.Module>(source, "WebAssembly.Module")) return source;
+  if (isBytes(source)) return WebAssembly.compile(source);
+  const response = is<Response>(source, "Response") ? source : await get(source as string | URL | Request);
+  if (isBytes(response)) return WebAssembly.compile(response);
   const type = response.headers.get("content-type") ?? "";
   if (!response.ok) throw new Error(`the server answered with the status ${response.status}`);
   if (type.startsWith("text/html")) throw new Error("the server answered with a page");
   // Compiling while it arrives needs the right type.
   if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** By tags, since under jsdom an object of Node.js is no instance of a class of the page. */
+function is<T>(value: unknown, tag: string): value is T {
+  return Object.prototype.toString.call(value) === `[object ${tag}]`;
+}
+
+function isBytes(value: unknown): value is BufferSource {
+  return ArrayBuffer.isView(value) || is<ArrayBuffer>(value, "ArrayBuffer");
 }
 
 /** Gets what is at a URL. Node.js fetches no files. */

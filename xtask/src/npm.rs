@@ -17,12 +17,22 @@ pub struct Options {
     /// Tests the package, too, in Chromium and in Firefox.
     #[arg(long)]
     test: bool,
+    /// Tests the package in other environments, too: bundlers, Node.js 22, Deno, Bun, vitest and React.
+    #[arg(long)]
+    environments: bool,
 }
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
+    if options.environments {
+        let (toolchain, browsers) = setup::everything(shell, way)?;
+        test_environments(shell, &toolchain, &browsers)?;
+    }
     if options.test {
         let (toolchain, browsers) = setup::everything(shell, way)?;
         return test(shell, &toolchain, &browsers);
+    }
+    if options.environments {
+        return Ok(());
     }
     let toolchain = toolchain::find_or_install(shell, way)?;
     build(shell, &toolchain)?;
@@ -33,13 +43,20 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
 /// What goes into the package beside what npm itself puts there.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 
-/// The modules of wasm: the feature of the crate that each is made of, and its name.
-const MODULES: &[(&str, &str)] = &[("connect", "core"), ("reconnect", "reconnect-core")];
+/// The modules of wasm: the features of the crate that each is made of, and its name.
+const MODULES: &[(&str, &str)] = &[
+    ("connect", "core"),
+    ("connect,streams", "core-streams"),
+    ("reconnect", "reconnect-core"),
+    ("reconnect,streams", "reconnect-streams"),
+];
 
 /// The files whose types nobody needs: those that the package's own types do not name.
 const INTERNAL: &[&str] = &[
     "abort",
     "core",
+    "core-streams",
+    "core-streams_bg.wasm",
     "core_bg.wasm",
     "hooks",
     "inbox",
@@ -47,6 +64,8 @@ const INTERNAL: &[&str] = &[
     "payload",
     "reconnect-core",
     "reconnect-core_bg.wasm",
+    "reconnect-streams",
+    "reconnect-streams_bg.wasm",
 ];
 
 /// Fills `npm/dist`.
@@ -56,9 +75,9 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let programs = install(shell, &package.join("package-lock.json"), &package)?;
     step("building the npm package", || {
         shell.remove_path(&dist)?;
-        for (feature, name) in MODULES {
+        for (features, name) in MODULES {
             let build = ["build", "--quiet", "--release", "--package=wasm-websocket-npm", "--target", TARGET];
-            let alone = ["--no-default-features", "--features", feature];
+            let alone = ["--no-default-features", "--features", features];
             toolchain.cargo(shell).args(build).args(alone).run()?;
             let module = page::target_folder().join(TARGET).join("release/wasm_websocket_npm.wasm");
             wasm_bindgen::bind_with_types(&module, &dist, name)?;
@@ -82,6 +101,8 @@ const FILES: &[&str] = &[
     "dist/abort.js",
     "dist/connect.d.ts",
     "dist/connect.js",
+    "dist/core-streams.js",
+    "dist/core-streams_bg.wasm",
     "dist/core.js",
     "dist/core_bg.wasm",
     "dist/dispose.d.ts",
@@ -106,6 +127,8 @@ const FILES: &[&str] = &[
     "dist/reconnect-core_bg.wasm",
     "dist/reconnect-options.d.ts",
     "dist/reconnect-options.js",
+    "dist/reconnect-streams.js",
+    "dist/reconnect-streams_bg.wasm",
     "dist/reconnect.d.ts",
     "dist/reconnect.js",
     "dist/reconnecting.d.ts",
@@ -137,6 +160,26 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
         node(cmd!(shell, "node --experimental-websocket node.js {url}"))
     })?;
     step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
+}
+
+/// Tests the package as npm packs it with every bundler and in every runtime that npm has.
+fn test_environments(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+    let archive = archive(shell, toolchain)?;
+    let (sources, work) = (crate::root().join("npm"), page::target_folder().join("npm"));
+    let (folder, site) = (shell.create_dir(work.join("environments"))?, work.join("site"));
+    let tests = sources.join("tests/environments");
+    let files =
+        shell.read_dir(&tests)?.into_iter().chain([sources.join("tests/app/node.js"), sources.join("README.md")]);
+    files.filter(|file| file.is_file()).try_for_each(|file| shell.copy_file(file, &folder))?;
+    shell.create_dir(folder.join("vitest"))?;
+    shell.copy_file(tests.join("vitest/echo.test.js"), folder.join("vitest"))?;
+    install_with_package(shell, &tests.join("package-lock.json"), &folder, &archive)?;
+    let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
+    step("testing the npm package in other environments", || {
+        let (_here, address) = (shell.push_dir(&folder), &server.address);
+        Ok(cmd!(shell, "node run.js {address} {site}").quiet().run()?)
+    })?;
+    step("testing the npm package from bundlers", || test::environments(shell, toolchain, &folder, &server, browsers))
 }
 
 /// Tests the server of the session protocol for Node.js, whose tests need neither a browser nor another server.

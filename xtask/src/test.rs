@@ -62,6 +62,25 @@ pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     })
 }
 
+/// Runs the pages that bundlers have made with the npm package, in all browsers at the same time.
+pub fn environments(
+    shell: &Shell,
+    toolchain: &Toolchain,
+    folder: &Path,
+    server: &Server,
+    browsers: &[Browser],
+) -> Result<()> {
+    let scratch = shell.create_temp_dir()?;
+    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
+    at_the_same_time(shell, browsers, |shell, browser| {
+        let pages = tests.cargo(shell, PACKAGE).args(["--test=environments", "--", "--ignored", "--show-output"]);
+        let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
+        run_captured(shell, browser, "page", pages.env("TEST_ENVIRONMENTS", folder))
+    })
+    .map(drop)
+}
+
 /// Runs the npm package's pages, which a server has, and the app's development server, in all browsers at the same time.
 pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
     let scratch = shell.create_temp_dir()?;

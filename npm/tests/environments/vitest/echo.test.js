@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { ReconnectingWebSocket, connect, reconnect } from "wasm-websocket";
+
+const server = process.env.TEST_SERVER;
+
+// jsdom 29's own tells no `open` in Node.js 22, to nobody.
+if (process.env.TEST_WS) globalThis.WebSocket = (await import("ws")).WebSocket;
+
+for (const open of [connect, reconnect]) {
+  test(`an echo over ${open.name}`, async () => {
+    const socket = await open(`${server}/echo`);
+    await socket.send("hello");
+    await socket.send(new Uint8Array([1, 2]));
+    const seen = [];
+    for await (const { data } of socket) if (seen.push(typeof data === "string" ? data : [...new Uint8Array(data)]) === 2) break;
+    expect(seen).toEqual(["hello", [1, 2]]);
+    await socket.close();
+  });
+}
+
+test("an echo by events", async () => {
+  const socket = new ReconnectingWebSocket(`${server}/echo`);
+  socket.send("hello");
+  expect((await new Promise((resolve) => (socket.onmessage = resolve))).data).toBe("hello");
+  socket.close();
+  expect((await new Promise((resolve) => (socket.onclose = resolve))).code).toBe(1000);
+});
