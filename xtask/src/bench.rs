@@ -127,6 +127,7 @@ const APPS: &[(&str, &str)] = &[
     ("wasm-websocket-callback", "callback"),
     ("wasm-websocket-streams", "streams"),
     ("wasm-websocket-reconnecting", "reconnecting"),
+    ("wasm-websocket-session", "session"),
     ("wasm-websocket-errors", "stream,errors"),
     ("web-sys-queue", "web-sys-queue"),
     ("web-sys-queue-errors", "web-sys-queue,errors"),

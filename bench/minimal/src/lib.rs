@@ -4,6 +4,7 @@
 #[cfg_attr(feature = "codec", path = "codec.rs")]
 #[cfg_attr(feature = "callback", path = "callback.rs")]
 #[cfg_attr(feature = "reconnecting", path = "reconnecting.rs")]
+#[cfg_attr(feature = "session", path = "session.rs")]
 #[cfg_attr(any(feature = "stream", feature = "streams"), path = "wasm_websocket.rs")]
 #[cfg_attr(feature = "web-sys-queue", path = "web_sys_queue.rs")]
 #[cfg_attr(feature = "gloo-net", path = "gloo_net.rs")]
