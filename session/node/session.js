@@ -20,7 +20,7 @@ import { Outbox } from './outbox.js';
 const NONE = 'none';
 
 /** The close codes of a client that make its server forget the session. */
-const GIVEN_UP = [4400, 4410, 4413];
+const GIVEN_UP = [1009, 4400, 4410, 4413];
 
 /** Sessions keep hashes of tokens: tokens are random, so SHA-256 alone hides them. @param {string | undefined} token */
 const digest = (token) => (token === undefined ? NONE : createHash('sha256').update(token).digest('hex'));

@@ -184,7 +184,7 @@ impl<P: Payload> Client<P> {
         self.connection = None;
         self.endpoint.disconnect();
         match code {
-            Some(code @ (code::VIOLATION | code::TOO_LARGE)) => self.over(LostCause::Refused(code)),
+            Some(code @ (code::VIOLATION | code::TOO_LARGE | code::LIBRARY)) => self.over(LostCause::Refused(code)),
             Some(code::SUPERSEDED) if self.endpoint.keeps(Rule::SupersededIsFinal) => self.over(LostCause::Superseded),
             Some(code::GIVEN_UP) => self.over(LostCause::GivenUp),
             Some(code::COMPLETE) if self.endpoint.is_complete() => self.over(LostCause::GivenUp),

@@ -212,7 +212,9 @@ impl<P: Payload> Server<P> {
         self.connection = None;
         self.endpoint.disconnect();
         match code {
-            Some(code @ (code::VIOLATION | code::TOO_LARGE)) => self.endpoint.lose(LostCause::Refused(code), None),
+            Some(code @ (code::VIOLATION | code::TOO_LARGE | code::LIBRARY)) => {
+                self.endpoint.lose(LostCause::Refused(code), None);
+            }
             Some(code::GIVEN_UP) => self.endpoint.lose(LostCause::GivenUp, None),
             _ => (),
         }

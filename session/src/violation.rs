@@ -6,6 +6,8 @@ use std::fmt;
 pub mod code {
     /// The session is complete.
     pub const COMPLETE: u16 = 1000;
+    /// A message is larger than the peer's WebSocket library accepts.
+    pub const LIBRARY: u16 = 1009;
     /// The server restarts.
     pub const RESTART: u16 = 1012;
     /// The peer broke a rule of the protocol.

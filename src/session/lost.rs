@@ -68,8 +68,8 @@ pub enum LostCause {
     Superseded,
     /// The server's application, or this page, has given the session up.
     GivenUp,
-    /// The server refuses this page, by this close code: 4401 for its credentials, 4406 for the application's protocol, 4400 and
-    /// 4413 for what this page has sent.
+    /// The server refuses this page, by this close code: 4401 for its credentials, 4406 for the application's protocol, 4400,
+    /// 4413 and 1009 for what this page has sent.
     Refused(u16),
     /// The server broke a rule of the protocol.
     Violation(String),

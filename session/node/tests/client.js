@@ -5,7 +5,7 @@ import { Inbox } from '../inbox.js';
 import { Lost, Outbox } from '../outbox.js';
 
 /** What a close code of the server means beside a lost connection. */
-const GIVES_UP = [4400, 4409, 4410, 4413];
+const GIVES_UP = [1009, 4400, 4409, 4410, 4413];
 
 export class Client {
   /** Whether the client will not connect again. */
