@@ -68,6 +68,17 @@ fn the_documentation_has_the_first_page_as_it_is_tested() {
     }
 }
 
+#[test]
+fn the_readme_has_the_session_as_it_is_tested() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let files = ["examples/session/src/lib.rs", "session/server/examples/echo.rs"];
+    let texts = files.map(|file| fs::read_to_string(file).unwrap());
+    for (file, text) in files.iter().zip(&texts) {
+        assert!(readme.contains(text), "README.md has another {file}");
+    }
+    assert!(texts.concat().lines().count() < 60, "they are longer than is said");
+}
+
 /// The lines of a Markdown file that are not code.
 fn prose(path: &Path) -> Vec<String> {
     let mut is_code = false;

@@ -1,7 +1,14 @@
 //! The front ends in `examples/`, used by two people in two real browsers.
 #![cfg(not(target_arch = "wasm32"))]
 
-use anyhow::{Result, ensure};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
 use wasm_websocket_browser::{Page, server, with_page_at};
 
 /// Browsers write every connection that fails to the console themselves.
@@ -44,6 +51,67 @@ async fn people_chat_with_yew() -> Result<()> {
 async fn hello_is_answered() -> Result<()> {
     let url = format!("http://{}/hello/", server()?);
     with_page_at(&url, |_| false, async |page: &Page| page.shows("body", "hello").await).await
+}
+
+#[tokio::test]
+#[ignore = "it takes a browser, servers and Redis: `cargo xtask examples --test` has them"]
+async fn counting_goes_on_when_the_server_is_killed() -> Result<()> {
+    let echo = PathBuf::from(std::env::var_os("TEST_ECHO").context("TEST_ECHO is not set")?);
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let redis = ["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()];
+    let _redis = start("redis-server".into(), &redis, port).await?;
+    let url = format!("http://{}/session/", server()?);
+    let arguments = [&*format!("redis://127.0.0.1:{port}/")];
+    let mut serving = start(echo.clone(), &arguments, 3000).await?;
+    with_page_at(&url, failed_connections, async |page: &Page| {
+        page.run(WATCH).await?;
+        let mut last = 0;
+        for _ in 0..5 {
+            last = counts_beyond(page, last + 20).await?;
+            // SIGKILL.
+            serving.kill().await?;
+            serving = start(echo.clone(), &arguments, 3000).await?;
+        }
+        counts_beyond(page, last + 20).await?;
+        ensure!(page.run("return window.steps === window.last - window.first").await? == true, "a number is missing");
+        Ok(())
+    })
+    .await
+}
+
+/// Counts how often the number becomes another one.
+const WATCH: &str = "
+    window.first = window.last = Number(document.body.innerText) || 0;
+    window.steps = 0;
+    new MutationObserver(() => {
+        const number = Number(document.body.innerText);
+        window.steps += number === window.last + 1 ? 1 : number === window.last ? 0 : 1e9;
+        window.last = number;
+    }).observe(document.body, { childList: true });";
+
+/// Waits until the page has counted so far, and returns how far it is.
+async fn counts_beyond(page: &Page, number: u64) -> Result<u64> {
+    for _ in 0..600 {
+        let last = page.run("return window.last").await?.as_u64().context("it is no number")?;
+        if last > number {
+            return Ok(last);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("it does not count beyond {number}");
+}
+
+/// Starts a program that listens at a port. It ends when it is dropped.
+async fn start(program: PathBuf, arguments: &[&str], port: u16) -> Result<Child> {
+    let process = Command::new(&program).args(arguments).stdout(Stdio::null()).kill_on_drop(true).spawn();
+    let process = process.with_context(|| format!("{} does not start", program.display()))?;
+    for _ in 0..600 {
+        if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            return Ok(process);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("{} does not listen", program.display());
 }
 
 async fn people_chat_with(example: &str) -> Result<()> {

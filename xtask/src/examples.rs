@@ -25,10 +25,13 @@ pub struct Options {
 }
 
 /// The folders in `examples/`.
-const NAMES: [&str; 6] = ["dioxus", HELLO, "leptos", VITE, "worker", "yew"];
+const NAMES: [&str; 7] = ["dioxus", HELLO, "leptos", SESSION, VITE, "worker", "yew"];
 
 /// The folder of the page in docs/first-page.md.
 const HELLO: &str = "hello";
+
+/// The folder of the one that counts, with a server of its own.
+const SESSION: &str = "session";
 
 /// The folder of the one in TypeScript.
 const VITE: &str = "vite";
@@ -59,6 +62,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     for name in names {
         println!("http://{}/{name}/", server.address);
     }
+    println!("The server of {SESSION} is: cargo run -p websocket-session-server --features redis --example echo");
     server.wait()
 }
 
@@ -101,7 +105,11 @@ fn crates<'a>(names: &[&'a str]) -> impl Iterator<Item = &'a str> {
 
 /// The package in a folder.
 fn package(name: &str) -> String {
-    if name == HELLO { name.into() } else { format!("chat-{name}") }
+    if is_chat(name) { format!("chat-{name}") } else { name.into() }
+}
+
+fn is_chat(name: &str) -> bool {
+    name != HELLO && name != SESSION
 }
 
 /// A command of cargo that compiles for browsers.
@@ -112,7 +120,7 @@ fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&s
 
 /// The tests of the chats, in a simulated page.
 fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> Option<Cmd<'a>> {
-    let chats: Vec<_> = names.iter().copied().filter(|name| *name != HELLO).collect();
+    let chats: Vec<_> = names.iter().copied().filter(|name| is_chat(name)).collect();
     for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
 }
 
