@@ -10,6 +10,8 @@ use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
 
 use super::{ms, seconds};
+#[cfg(feature = "streams")]
+use crate::Transport;
 use crate::codec::Json;
 use crate::testing::{Engine, Network, Page, Peer, Server};
 use crate::{
@@ -569,6 +571,26 @@ fn slices_that_a_preamble_has_begun_end_with_the_connection() {
         drop(feed);
         assert_eq!(slices.next().await, Some(Err(Error::NotOpen(ReadyState::Closing))));
         assert_eq!((peer.receive().await, peer.receive().await), (Some(Message::Binary(b"a".into())), None));
+    });
+}
+
+#[cfg(feature = "streams")]
+#[test]
+fn by_streams_the_peer_waits_for_who_reads_nothing() {
+    let (page, server) = page();
+    let connection = Options::new().transport(Transport::Streams).read_ahead(10_000);
+    page.run(async {
+        let (mut feed, mut peer) = open(ReconnectOptions::new().connection(connection), &server).await;
+        let messages = || (0..1000_u32).map(|number| format!("{number:1000}"));
+        messages().for_each(|message| peer.send(message));
+        page.sleep(seconds(10)).await;
+        let waiting = peer.unsent();
+        assert!(waiting > 500_000, "only {waiting} bytes wait");
+        page.sleep(seconds(10)).await;
+        assert_eq!(peer.unsent(), waiting);
+        for message in messages() {
+            assert_eq!(feed.next().await, Some(Ok(message.into())));
+        }
     });
 }
 
