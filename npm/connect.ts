@@ -42,7 +42,7 @@ export async function connect(url: string | URL, options?: Options): Promise<Web
  * Loads the wasm of {@link connect}, so that the first connection opens sooner.
  *
  * The wasm is the file `core_bg.wasm` beside this module, or comes from elsewhere, as `source` says. While it is loaded or
- * being loaded, another source is ignored. After a failure the next call tries again.
+ * being loaded, another source is ignored. After a failure the next call tries again, from the same source if it names none.
  *
  * ```ts
  * void preload(); // while the page starts

@@ -15,6 +15,7 @@ interface Process {
 export class Loader {
   readonly #instantiate: Instantiate;
   readonly #url: () => URL;
+  #given: WasmSource | undefined;
   #loading: Promise<void> | undefined;
 
   /** The URL is made when it is needed, since a bundle for servers may have no `import.meta.url`. */
@@ -23,7 +24,10 @@ export class Loader {
     this.#url = url;
   }
 
-  /** Loads the module. While it is loaded or being loaded, another source is ignored; after a failure the next call tries again. */
+  /**
+   * Loads the module. While it is loaded or being loaded, another source is ignored. After a failure the next call tries again,
+   * from the same source if it names none.
+   */
   load(source?: WasmSource | Promise<WasmSource>): Promise<void> {
     this.#loading ??= this.#load(source).catch((error: unknown) => {
       this.#loading = undefined;
@@ -35,7 +39,9 @@ export class Loader {
   async #load(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
     let from = "";
     try {
-      const given = (await source) ?? beside(this.#url());
+      const given = (await source) ?? this.#given ?? beside(this.#url());
+      // A response can be read once. Anything else serves the next attempt, too.
+      if (!is<Response>(given, "Response")) this.#given = given;
       if (typeof given === "string" || is<URL>(given, "URL")) from = ` from \`${String(given).split("?")[0]}\``;
       await this.#instantiate({ module_or_path: await compile(given) });
     } catch (cause) {

@@ -26,7 +26,7 @@ const streams = new Loader(
  *     onOpen: (socket) => socket.send("subscribe: news"), // before anything queued
  *   },
  * );
- * feed.on("state", (state) => (status.textContent = state.type));
+ * feed.on("state", (state) => (label.textContent = state.type));
  * for await (const message of feed) show(message);
  * ```
  *

@@ -251,7 +251,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
    * last 256 are kept.
    *
    * ```ts
-   * for await (const state of socket.states()) status.textContent = state.type;
+   * for await (const state of feed.states()) label.textContent = state.type;
    * ```
    */
   async *states(options?: CallOptions): AsyncGenerator<State | Report, undefined, undefined> {

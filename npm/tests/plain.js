@@ -54,9 +54,13 @@ async function copy() {
     const error = await preload(source()).then(() => null, (error) => error);
     equal([error instanceof WebSocketError, error.code, error.cause instanceof Error], [true, "loadFailed", true]);
   }
+  // A source that was named once is that of the next attempt, too.
+  await preload("./nowhere.wasm").catch(() => {});
+  const { message } = await connect("/echo").catch((error) => error);
+  equal(message.includes("`./nowhere.wasm`: the server answered with the status 404; "), true);
   await preload(fetch("./package/dist/core_bg.wasm"));
   const [socket, other] = [await connect("/echo"), await second.then(([socket]) => socket)];
-  equal([socket.constructor === other.constructor, loads()], [false, 3]);
+  equal([socket.constructor === other.constructor, loads()], [false, 5]);
   await socket.send("by the copy");
   equal(await take(socket), "by the copy");
   await socket.close();

@@ -239,7 +239,8 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
     let programs = install_with_package(shell, &tests.join("app/package-lock.json"), &app, archive)?;
     let [tsc, vite] = ["tsc", "vite"].map(|program| programs.join(program));
     let _here = shell.push_dir(&app);
-    for project in ["tsconfig.json", "tsconfig.plain.json"] {
+    node(cmd!(shell, "node examples.js"))?;
+    for project in ["tsconfig.json", "tsconfig.plain.json", "tsconfig.examples.json"] {
         node(cmd!(shell, "{tsc} --project {project}"))?;
     }
     // A server that renders pages can import it, and connect to nothing.
