@@ -9,7 +9,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{api, bench, examples, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
+use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -26,6 +26,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     at_the_same_time(shell, properties, || test::large(shell, &toolchain, &browsers))?;
     bench::counts(shell, &toolchain, &browsers)?;
     test::others(shell, &toolchain, &browsers[0])?;
+    measure::check(shell, &toolchain, &browsers[0])?;
     examples::test_hello(shell, &toolchain, &browsers)?;
     npm::test_session_server(shell)?;
     npm::test(shell, &toolchain, &browsers)
