@@ -7,6 +7,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use wasm_websocket_browser::{Page, server, with_page_at};
 
 /// The share of a core that the page may take when nothing happens, in percent.
@@ -98,12 +99,17 @@ async fn another_tab_keeps_up_with_live_drawing() -> Result<()> {
         let showing = page.open_window(&url).await?;
         page.look(1920, &[]).await?;
         page.find("#state[data-state=open]").await?;
-        page.show_tab(&drawing).await?;
-        let seen = page.run(DRAW).await?;
+        // Twice: at first both windows have other things to do than to draw.
+        let (mut seen, mut other, mut before) = (Value::Null, Value::Null, 0.0);
+        for _ in 0..2 {
+            before = other["shown"].as_f64().unwrap_or_default();
+            page.show_tab(&drawing).await?;
+            seen = page.run(DRAW).await?;
+            page.show_tab(&showing).await?;
+            other = page.run(SHOWN).await?;
+        }
         let [drawn, seconds] = ["drawn", "seconds"].map(|name| seen[name].as_f64().unwrap_or_default());
-        page.show_tab(&showing).await?;
-        let other = page.run(SHOWN).await?;
-        let shown = other["shown"].as_f64().unwrap_or_default() / seconds;
+        let shown = (other["shown"].as_f64().unwrap_or_default() - before) / seconds;
         println!("two tabs: {shown:.1} drawings per second were shown, of {drawn:.1} that the browser drew: {seen}, {other}");
         ensure!(other["visible"] == "visible", "the other tab is not seen: {other}");
         ensure!(shown > FRAMES.min(0.9 * drawn), "only {shown:.1} drawings per second were shown of {drawn:.1}");
@@ -125,7 +131,7 @@ const DRAW: &str = "
     }));
     const back = () => Number(document.querySelector('#frames-back').textContent.split(' ')[0].replaceAll(',', ''));
     canvas.setPointerCapture = () => {};
-    document.querySelector('#live-strokes').click();
+    if (!document.querySelector('#live-strokes').checked) document.querySelector('#live-strokes').click();
     pointer('pointerdown', 100, 100, 0);
     const [before, start] = [back(), performance.now()];
     let frames = 0;

@@ -12,8 +12,8 @@ use crate::upgrade::WebSocket;
 /// The most bytes of a message.
 pub const MAX_MESSAGE: usize = 1 << 20;
 
-/// How many messages may wait for the slowest. Of more, it misses the oldest.
-const MAX_WAITING: usize = 4;
+/// How many messages may wait for the slowest. Of more, it misses the oldest. A page awaits no more drawings than these.
+const MAX_WAITING: usize = 8;
 
 static ROOMS: Records<Room> = Records::new();
 
