@@ -9,28 +9,43 @@ use crate::setup;
 use crate::toolchain::Toolchain;
 
 const VERSION: &str = "1.85";
+/// The server needs a newer one, as its dependencies do.
+const SERVER_VERSION: &str = "1.88";
+
+const CRATES: &[&str] = &["--package=wasm-websocket", "--package=websocket-session"];
+const SERVER: &[&str] = &["--package=websocket-session-server", "--all-features"];
 
 /// Checks the crates without their tests, which need newer tools.
 pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
-    let check =
-        ["check", "--quiet", "--package=wasm-websocket", "--package=websocket-session", "--target-dir=target/msrv"];
-    let manifest = shell.read_file("Cargo.toml")?;
-    ensure!(
-        manifest.contains(&format!("rust-version = \"{VERSION}\"")),
-        "the crate promises another Rust than {VERSION}"
-    );
+    promises(shell, "Cargo.toml", VERSION)?;
+    promises(shell, "session/server/Cargo.toml", SERVER_VERSION)?;
     if !toolchain.is_distribution() {
-        cmd!(shell, "rustup toolchain install {VERSION} --profile minimal").run()?;
-        return Ok(cmd!(shell, "cargo {check...}").env("RUSTUP_TOOLCHAIN", VERSION).run()?);
+        with_rustup(shell, VERSION, CRATES)?;
+        return with_rustup(shell, SERVER_VERSION, SERVER);
     }
+    println!("– not checking the session server with Rust {SERVER_VERSION}, which Debian does not have");
     let root = debian(shell)?;
     toolchain
         .cargo(shell)
-        .args(check)
+        .args(CHECK)
+        .args(CRATES)
         .env("RUSTC", root.join("usr/bin/rustc"))
         .env("LD_LIBRARY_PATH", root.join("usr/lib/x86_64-linux-gnu"))
         .run()
         .map_err(Into::into)
+}
+
+const CHECK: &[&str] = &["check", "--quiet", "--target-dir=target/msrv"];
+
+fn promises(shell: &Shell, manifest: &str, version: &str) -> Result<()> {
+    let is_promised = shell.read_file(manifest)?.contains(&format!("rust-version = \"{version}\""));
+    ensure!(is_promised, "{manifest} promises another Rust than {version}");
+    Ok(())
+}
+
+fn with_rustup(shell: &Shell, version: &str, crates: &[&str]) -> Result<()> {
+    cmd!(shell, "rustup toolchain install {version} --profile minimal").run()?;
+    Ok(cmd!(shell, "cargo {CHECK...} {crates...}").env("RUSTUP_TOOLCHAIN", version).run()?)
 }
 
 /// Debian's compiler of that version, unpacked beside the installed one rather than in its place.
