@@ -1,11 +1,12 @@
 //! Several servers, and Redis between them.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
+use websocket_session::LostCause;
 use websocket_session_server::{Gone, Limits, Message, RedisStore, Session, Sessions};
 
 use crate::client::{Client, Command as Wish, Event, Options, name};
@@ -207,6 +208,69 @@ async fn a_session_in_redis_is_restored_as_it_was() {
     assert!(matches!(client.next().await, Some(Event::End(_))));
     assert_eq!(client.next().await, None);
     drop(server);
+}
+
+/// Asks Redis something, and returns what it answers.
+fn ask(url: &str, command: &str) -> String {
+    let address = url.trim_start_matches("redis://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap().into()
+}
+
+#[tokio::test]
+async fn what_a_server_leaves_behind_expires_and_its_client_is_told() {
+    let Some((_redis, url)) = redis().await else { return };
+    let short = || Limits { ttl: Duration::from_secs(1), ..limits() };
+    let server = Server::start(Sessions::redis(short(), &url).await.unwrap(), echo).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    assert_eq!(client.text().await, "one");
+    let address = server.stop().await;
+    assert_ne!(ask(&url, "DBSIZE"), ":0", "it left nothing");
+    let start = Instant::now();
+    while ask(&url, "DBSIZE") != ":0" {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not expire");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let _server = Server::at(address, Sessions::redis(short(), &url).await.unwrap(), echo).await;
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not told") };
+    assert_eq!(lost.cause, LostCause::Forgotten);
+    client.send("two").await;
+    assert_eq!(client.text().await, "two");
+}
+
+#[tokio::test]
+async fn what_redis_has_lost_is_told_to_both_ends() {
+    let Some((_redis, url)) = redis().await else { return };
+    let (out, mut gone) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            loop {
+                match session.recv().await {
+                    Some(Ok(message)) => _ = session.send(message).await,
+                    end => return out.send(end).unwrap(),
+                }
+            }
+        }
+    };
+    let server = Server::start(Sessions::redis(limits(), &url).await.unwrap(), handler).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    assert_eq!(client.text().await, "one");
+    assert_eq!(ask(&url, "FLUSHALL"), "+OK");
+    client.send("two").await;
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not told") };
+    assert_eq!(lost.cause, LostCause::Forgotten);
+    let unacknowledged: Vec<_> =
+        lost.unacknowledged.iter().map(|lost| (lost.payload.text(), lost.transmitted)).collect();
+    assert_eq!(unacknowledged.last(), Some(&("two", true)));
+    assert_eq!(gone.recv().await, Some(Some(Err(Gone::Moved))));
+    client.send("three").await;
+    assert_eq!(client.text().await, "three");
 }
 
 #[tokio::test]
