@@ -4,23 +4,22 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::Message as Frame;
 use tokio::time::Instant;
-use websocket_session::{Connection, LostCause, Output, Payload, Refusal, Server, code};
+use websocket_session::{Connection, LostCause, Refusal, code};
 
 use crate::alarm::Alarm;
-use crate::core::{Core, Place, Shared};
+use crate::batch::Batch;
+use crate::core::{Place, Shared};
+use crate::handling::start;
 use crate::link::{Link, Turn, close};
 use crate::mailbox::{Arrival, Handler, Leave, Mailbox};
 use crate::owner::{Opened, Owner, new_token, open};
 use crate::sessions::Context;
-use crate::store::{Change, StoreError};
-use crate::{Key, Limits, Message, Session, message, token};
+use crate::store::StoreError;
+use crate::{Key, Limits, token};
 
 /// An acknowledgement is due this long after a message is processed.
 const ACK: Duration = Duration::from_millis(100);
-/// The bytes of messages that are handed to a WebSocket at a time.
-const BATCH: u64 = 256 << 10;
 
 /// What drives one session.
 struct Driver {
@@ -105,34 +104,6 @@ fn refuse(arrival: Arrival, refusal: &Refusal) {
         _ => (code::SUPERSEDED, "superseded, or an old copy".into()),
     };
     close(arrival.socket, [].into(), code, reason);
-}
-
-/// What a machine wants to be done, in one go.
-struct Batch {
-    changes: Vec<Change>,
-    frames: Vec<(Connection, Frame)>,
-    close: Option<(Connection, u16, String)>,
-}
-
-impl Batch {
-    /// All changes of one moment are in one batch: the machine returns them before it returns messages.
-    fn poll(machine: &mut Server<Message>) -> Self {
-        let mut batch = Self { changes: Vec::new(), frames: Vec::new(), close: None };
-        let mut bytes = 0;
-        while bytes < BATCH {
-            match machine.poll() {
-                Some(Output::Store(change)) => batch.changes.push(change),
-                Some(Output::Control(connection, text)) => batch.frames.push((connection, Frame::Text(text.into()))),
-                Some(Output::Message(connection, message)) => {
-                    bytes += message.payload_len() + websocket_session::OVERHEAD;
-                    batch.frames.push((connection, message::encode(message)));
-                }
-                Some(Output::Close(connection, code, reason)) => batch.close = Some((connection, code, reason)),
-                None => break,
-            }
-        }
-        batch
-    }
 }
 
 impl Driver {
@@ -397,32 +368,5 @@ impl Driver {
             let _removed = owner.remove().await;
         }
         if let Outcome::Renewed(arrival) = outcome { Some(arrival) } else { None }
-    }
-}
-
-/// Runs the application's handler in a task of its own.
-fn start(handler: Handler, shared: Arc<Shared>) {
-    let mut done = Done { shared: shared.clone(), has_returned: false };
-    tokio::spawn(async move {
-        handler(Session::new(shared)).await;
-        done.returned();
-    });
-}
-
-/// Tells the session that its handler has returned, or panicked.
-struct Done {
-    shared: Arc<Shared>,
-    has_returned: bool,
-}
-
-impl Done {
-    fn returned(&mut self) {
-        self.has_returned = true;
-    }
-}
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        self.shared.change(|core: &mut Core| core.finish(!self.has_returned));
     }
 }

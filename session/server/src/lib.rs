@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod batch;
 mod core;
 mod driver;
+mod handling;
 mod limits;
 mod link;
 mod mailbox;

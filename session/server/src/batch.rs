@@ -1,0 +1,38 @@
+//! What is stored and sent in one go.
+
+use axum::extract::ws::Message as Frame;
+use websocket_session::{Connection, Output, Payload, Server};
+
+use crate::store::Change;
+use crate::{Message, message};
+
+/// The bytes of messages that are handed to a WebSocket at a time.
+const SIZE: u64 = 256 << 10;
+
+/// What a machine wants to be done, in one go.
+pub(crate) struct Batch {
+    pub changes: Vec<Change>,
+    pub frames: Vec<(Connection, Frame)>,
+    pub close: Option<(Connection, u16, String)>,
+}
+
+impl Batch {
+    /// All changes of one moment are in one batch: the machine returns them before it returns messages.
+    pub fn poll(machine: &mut Server<Message>) -> Self {
+        let mut batch = Self { changes: Vec::new(), frames: Vec::new(), close: None };
+        let mut bytes = 0;
+        while bytes < SIZE {
+            match machine.poll() {
+                Some(Output::Store(change)) => batch.changes.push(change),
+                Some(Output::Control(connection, text)) => batch.frames.push((connection, Frame::Text(text.into()))),
+                Some(Output::Message(connection, message)) => {
+                    bytes += message.payload_len() + websocket_session::OVERHEAD;
+                    batch.frames.push((connection, message::encode(message)));
+                }
+                Some(Output::Close(connection, code, reason)) => batch.close = Some((connection, code, reason)),
+                None => break,
+            }
+        }
+        batch
+    }
+}
