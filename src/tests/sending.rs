@@ -11,6 +11,8 @@ use futures_util::future::{Either, join, join_all, select};
 use futures_util::{AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryStreamExt, join, poll};
 
 use super::in_pages;
+#[cfg(feature = "streams")]
+use crate::Transport;
 use crate::codec::{Binary, Text};
 use crate::testing::{Network, Page, Peer};
 use crate::{Blob, Error, Message, Options, ReadyState, Receiver, Sender, WebSocketStream};
@@ -299,6 +301,29 @@ fn nobody_looks_when_nobody_waits() {
         let begun = page.turns();
         page.sleep(Duration::from_secs(10)).await;
         assert_eq!((page.turns(), page.leftovers().timers), (begun, 0));
+    });
+}
+
+#[cfg(feature = "streams")]
+#[test]
+fn by_streams_nobody_looks_though_somebody_waits() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let options = Options::new().transport(Transport::Best).high_water_mark(64 << 10);
+        let (stream, peer) = join!(options.connect(URL), server.accept());
+        let (stream, mut peer) = (stream.unwrap(), peer);
+        if stream.transport() == Transport::Events {
+            return;
+        }
+        peer.set_stalled(true);
+        stream.try_send(message(b'.', 300 * KIB)).unwrap();
+        let (mut sender, _receiver) = stream.split();
+        let mut sending = pin!(sender.send(message(b'x', 1)));
+        assert!(in_time(page, 1, &mut sending).await.is_none());
+        assert_eq!(page.leftovers().timers, 0);
+        peer.set_stalled(false);
+        let _names = names(page, peer);
+        assert!(in_time(page, 1, sending).await.is_some());
     });
 }
 
