@@ -54,16 +54,15 @@ impl WebSocketStream {
 
     /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
     ///
-    /// What is sent on it directly does not wait, and makes others wait only when the buffer is looked at the next time.
+    /// What is sent on it directly does not wait for room, and other senders notice its bytes only after some time.
     ///
     /// Over `Transport::Streams` it is a `WebSocketStream` of the browser: cast it by `unchecked_ref`.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
-    /// Returns the browser's own socket without closing it, and removes the listeners. It is of the type that
-    /// [`as_raw`](Self::as_raw) says. Queued messages are lost. For other
-    /// handles, such as [`Slices`](crate::Slices), the connection ends.
+    /// Returns the browser's own socket without closing it, and removes the listeners. [`as_raw`](Self::as_raw) says of which type
+    /// it is. Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
     pub fn into_raw(self) -> js::WebSocket {
         self.connection().end(End::Dropped);
         self.socket().give_away()

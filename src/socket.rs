@@ -12,8 +12,8 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 /// The browser's [`WebSocket`], typed: its events call your closures.
 ///
 /// A clone is one more handle of the same socket. Dropping the last handle removes all listeners and closes the socket; what
-/// was sent goes out first. If it is still connecting, the browser completes the handshake, within a second, and closes it
-/// then. Two handles are equal if they are of the same socket. They stay in the thread that made them (`!Send`).
+/// was sent goes out first. A socket that is still connecting is closed as soon as it is open, or after a second. Two handles are
+/// equal if they are of the same socket. They stay in the thread that made them (`!Send`).
 ///
 /// A closure may send, close, and add or drop listeners. A handle that a listener of the same socket holds keeps the socket
 /// alive for ever, so give it a [`WeakWebSocket`] instead.

@@ -76,7 +76,8 @@ impl Page {
 
     /// Runs a future until it resolves, and with it the rest of the page, servers and networks.
     ///
-    /// Spawned tasks that have not ended by then are dropped.
+    /// Spawned tasks that have not ended by then are dropped. Outside of a run there is no `WebSocket`:
+    /// connecting fails with [`Error::Unsupported`](crate::Error::Unsupported).
     ///
     /// # Panics
     ///
@@ -127,7 +128,8 @@ impl Page {
 
     /// Listens for connections to `url`, with any query. A URL that ends with `/` matches all URLs below it.
     ///
-    /// Connections to a URL at which no server listens are refused.
+    /// The longest URL that matches is chosen, and a second server at one URL replaces the first. Connections to a URL at which
+    /// no server listens are refused.
     pub fn server(&self, url: &str) -> Server {
         Server { listening: self.0.servers.listen(url) }
     }
@@ -281,7 +283,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Accepts the next connection that the page has not given up, without a subprotocol.
+    /// Waits for the next connection that the page has not given up, and accepts it without a subprotocol.
     pub async fn accept(&self) -> Peer {
         loop {
             if let Some(peer) = self.handshake().await.accept() {

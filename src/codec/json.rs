@@ -7,7 +7,7 @@ use super::finite::Finite;
 use super::{Decode, Encode, decoded, unencodable};
 use crate::{Error, Message, ReceiveError};
 
-/// JSON in text messages, by serde_json. JSON that comes in bytes is read, too.
+/// JSON in text messages, by serde_json. It also decodes JSON in binary messages.
 ///
 /// NaN and infinity cannot be encoded, as JSON has no such numbers. Values that are nested deeper than 128 levels cannot be
 /// decoded, so that no peer can exhaust the stack.
@@ -29,9 +29,9 @@ impl<T: DeserializeOwned> Decode<T> for Json {
     }
 }
 
-/// JSON in binary messages, by serde_json. JSON that comes as text is read, too.
+/// JSON in binary messages, by serde_json. It also decodes JSON in text messages.
 ///
-/// Browsers hold text as UTF-16, so as bytes it is converted twice less. Else it is as [`Json`].
+/// Browsers hold text as UTF-16, so bytes save two conversions. Otherwise it works as [`Json`].
 pub enum JsonBytes {}
 
 impl<T: Serialize + ?Sized> Encode<T> for JsonBytes {

@@ -84,7 +84,7 @@ pub trait Encode<T: ?Sized> {
 
 /// Decodes messages into values of `T`. [`Encode`] has an example.
 pub trait Decode<T>: Sized {
-    /// Decodes a message of text or bytes; Blobs are read before.
+    /// Decodes a text or binary message. [`Typed`](crate::Typed) reads a Blob into memory first, so `message` is never a Blob.
     ///
     /// Peers may send anything, so `decode` must not panic.
     ///

@@ -26,7 +26,8 @@ type Reading = Pin<Box<dyn Future<Output = Result<Vec<u8>, Error>>>>;
 impl Blob {
     /// Reads the Blob lazily in chunks of `len` bytes; the last may be shorter.
     ///
-    /// Only one chunk is in memory at a time, so files of any size can be read. An empty Blob has no chunks.
+    /// Only one chunk is in memory at a time, so files of any size can be read. An empty Blob has no chunks. A `len` of 0 counts
+    /// as 1.
     ///
     /// # Errors
     ///

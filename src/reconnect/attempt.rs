@@ -38,17 +38,17 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The number of the attempt since the last good connection, from 1.
+    /// Returns the number of the attempt, from 1. [`Backoff`](crate::Backoff) says when counting starts over.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// Why the attempt was made. [`Cause::Requested`] for the first connection.
+    /// Returns why the attempt was made: [`Cause::Requested`] for the first connection.
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
 
-    /// A copy of the messages in doubt. They stay in doubt.
+    /// Returns a copy of the messages in doubt. They stay in doubt.
     pub fn in_doubt(&self) -> InDoubt {
         self.shared.upgrade().map(|shared| shared.in_doubt()).unwrap_or_default()
     }
@@ -56,12 +56,12 @@ impl Attempt {
     /// Takes the messages in doubt, for instance to send some of them again on this connection, before anything queued. See
     /// [`Reconnecting::take_in_doubt`](crate::Reconnecting::take_in_doubt).
     ///
-    /// The preamble that takes them answers for them: if it fails after that, they are not in the next attempt.
+    /// They are then gone from the list, even if the preamble fails: the next attempt does not have them.
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared.upgrade().map(|shared| shared.take_in_doubt()).unwrap_or_default()
     }
 
-    /// Says that the peer has received the messages in doubt up to this number, so that they are not sent again. See
+    /// Confirms that the peer has received the messages in doubt up to this number, so that they are not sent again. See
     /// [`Reconnecting::confirm`](crate::Reconnecting::confirm).
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared.upgrade().map(|shared| shared.confirm(number)).unwrap_or_default()

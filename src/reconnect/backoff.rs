@@ -4,9 +4,8 @@ use std::time::Duration;
 
 /// The delays between attempts to connect, and when to give up.
 ///
-/// The delay before the n-th attempt that follows a loss or a failure is random, between 0 and `base · 2ⁿ⁻¹` or `cap`,
-/// whichever is less, and at least `floor`. This is *full jitter*. It also holds at the cap, so that clients which were cut off
-/// together do not come back together.
+/// The delay before the n-th retry is random, between 0 and the lesser of `base · 2ⁿ⁻¹` and `cap`, but at least `floor`. This is
+/// *full jitter*. It also holds at the cap, so that clients which were cut off together do not come back together.
 ///
 /// Attempts and their time are counted from zero again
 ///
@@ -74,7 +73,9 @@ impl Backoff {
         self
     }
 
-    /// Sets the number of failed attempts in a row, including the first, after which it gives up. Default: no limit.
+    /// Sets how many attempts in a row may fail, including the first, before it gives up. Default: no limit.
+    ///
+    /// An attempt has also failed if its connection was lost within 10 seconds.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self

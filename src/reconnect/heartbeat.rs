@@ -10,9 +10,10 @@ use crate::Message;
 /// A ping message, and how to recognise its answer: pages cannot send the protocol's own pings.
 ///
 /// A ping is sent every 25 seconds. If nothing at all is received for 10 seconds after it, the peer counts as dead, and the
-/// connection is dropped. Being hidden, frozen or asleep does not end a connection: after a wake-up, or when a timer was late,
-/// the peer is pinged anew, with a new timeout. Only the third unanswered ping in a row is proof in spite of late timers. While
-/// bytes sent before the ping still go out, the timeout starts over.
+/// connection is dropped. While bytes sent before the ping still go out, the timeout starts over.
+///
+/// Being hidden, frozen or asleep does not end a connection. After a wake-up, or when the timer for the answer was late, the peer
+/// is pinged again, with a new timeout. If all timers are late, the third unanswered ping in a row ends the connection.
 ///
 /// An answer also [confirms](crate::Counts::confirmed) everything sent before its ping. So each ping must have at most one
 /// answer, and nothing else may look like one. Answers are not passed on to the caller.

@@ -26,7 +26,8 @@ pub struct Counts {
     /// Received by the peer, as an answer or an acknowledgement has shown.
     pub confirmed: u64,
     /// In doubt: handed over on a connection that ended before they were confirmed. With
-    /// [`WhenLost::Resend`](crate::WhenLost::Resend) they count here until they are handed over again.
+    /// [`WhenLost::Resend`](crate::WhenLost::Resend) they count here until they are handed over again. Those that the caller has
+    /// taken still count.
     pub in_doubt: u64,
 }
 

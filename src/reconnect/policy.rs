@@ -12,7 +12,7 @@ pub enum AfterClose {
     /// Connects again, after the delay of the [`Backoff`](crate::Backoff).
     Retry,
     /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), which keeps clients from coming
-    /// back together. Waking up does not shorten the wait.
+    /// back together. The wait is not shortened when the network comes back or the page is shown.
     RetryAfter(Duration),
     /// Closes for good.
     Stop,
@@ -93,7 +93,7 @@ pub enum WhenLost {
     /// They go out in the order of their numbers, after the preamble and before everything queued. The server must tolerate
     /// duplicates, for instance by ignoring a message whose id it has seen. Only messages that were
     /// [kept](crate::ReconnectOptions::unconfirmed_limit) can be sent again. Without a heartbeat or acknowledgements nothing is
-    /// ever confirmed, so all of those are.
+    /// ever confirmed, so every kept message is sent again after each loss.
     Resend,
 }
 

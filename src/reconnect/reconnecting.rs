@@ -23,10 +23,10 @@ use crate::{
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
-/// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff), and at
-/// once when the network comes back or the page is shown, or if the connection is lost within a second after that: browsers
-/// report what a frozen page has lost just after they have shown it. It does so in a task of its own, whether this is polled or
-/// not. Dropping this and all its [`sender`](Self::sender)s closes it.
+/// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff). When the
+/// network comes back or the page is shown, it connects within half a second. The same holds for a connection that is lost in the
+/// second after that, since browsers first show a frozen page and then report what it has lost. It runs in a task of its own,
+/// whether it is polled or not. Dropping this and all its [`sender`](Self::sender)s closes it.
 ///
 /// There is never more than one connection in use. One that was given up is closed in the background: browsers take up to a
 /// second to close a socket that is connecting, and longer if its peer does not answer.
@@ -50,8 +50,10 @@ use crate::{
 /// # What was received
 ///
 /// The stream yields the messages of all connections in order. Messages that the peer sent while there was no connection are
-/// lost. The stream ends when it is closed for good. An `Err` is always the last item: why it gave up. It ends without one if
-/// the caller closed it, or the peer closed it cleanly.
+/// lost. The stream ends when it is closed for good. An `Err` is always the last item, and tells why it gave up. It ends without
+/// one if the caller closed it, or the peer closed it cleanly.
+///
+/// A message that cannot be taken, such as one that does not fit into wasm memory, closes it for good with that error.
 ///
 /// # Examples
 ///
@@ -188,22 +190,22 @@ impl Reconnecting {
         self.sender.resume();
     }
 
-    /// The current state.
+    /// Returns the current state.
     pub fn state(&self) -> State {
         self.sender.state()
     }
 
-    /// A stream of the current state, all later ones, and reports of messages in doubt or rejected.
+    /// Returns a stream of the current state, all later states, and reports of messages in doubt or rejected.
     pub fn states(&self) -> States {
         self.sender.states()
     }
 
-    /// How many messages are where, of all that were ever given to be sent.
+    /// Returns how many messages are where, of all that were ever given to be sent.
     pub fn counts(&self) -> Counts {
         self.sender.counts()
     }
 
-    /// Says that the peer has received the message with this number, and all before it. See [`ReconnectingSender::confirm`].
+    /// Confirms that the peer has received the message with this number, and all before it. See [`ReconnectingSender::confirm`].
     pub fn confirm(&self, number: u64) -> u64 {
         self.sender.confirm(number)
     }
@@ -218,7 +220,7 @@ impl Reconnecting {
         self.sender.take_queued()
     }
 
-    /// How many received messages were dropped because the receive queue was full. See
+    /// Returns the number of received messages that were dropped because the receive queue was full. See
     /// [`Options::receive_limit`](crate::Options::receive_limit).
     pub fn dropped(&self) -> u64 {
         self.sender.shared().inbox.borrow().dropped()

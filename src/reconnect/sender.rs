@@ -77,8 +77,8 @@ impl ReconnectingSender {
     /// full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Senders are served in the order in which they began to
     /// wait. Dropping the future before it resolves sends nothing and drops the message.
     ///
-    /// A message may be queued, so a browser object is kept as a [`Blob`](crate::Blob): of a buffer or an image the browser
-    /// copies the bytes when this is called, outside wasm memory, and of a file nothing is copied.
+    /// A message may be queued, so a browser object is kept as a [`Blob`](crate::Blob). The browser copies the bytes of a buffer
+    /// or an image when this is called, outside wasm memory. A file is not copied.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// - [`Error::CloseTimeout`] if the peer does not answer within
-    ///   [`Options::close_timeout`](crate::Options::close_timeout), counted from the last time that something was sent,
+    /// - [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
+    ///   [`Options::close_timeout`](crate::Options::close_timeout),
     /// - the error for which it was closed for good before.
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
         self.shared().command(Command::Close);
@@ -181,6 +181,7 @@ impl ReconnectingSender {
     ///   second, the next connection does not wait for it, and the browser completes the closing in the background. Its
     ///   unconfirmed messages are in doubt.
     /// - An attempt that is under way is given up, and begun again.
+    /// - After a [`pause`](Self::pause) it connects, as by [`resume`](Self::resume).
     /// - While it is closing for good, or closed, nothing happens.
     pub fn reconnect_now(&self) {
         self.shared().command(Command::ReconnectNow);

@@ -23,7 +23,7 @@ use crate::{CloseEvent, Error};
 pub enum State {
     /// Connecting: asks for the URL, opens the connection and runs the preamble.
     Connecting {
-        /// The number of the attempt since the last good connection, from 1.
+        /// The number of the attempt, from 1. [`Backoff`](crate::Backoff) says when counting starts over.
         attempt: u32,
         /// Why there is an attempt.
         cause: Cause,

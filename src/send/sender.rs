@@ -18,7 +18,8 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 /// A clone is another handle of the same connection, for another task. The connection is closed when all senders, the
 /// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped, after what was sent has gone out.
 ///
-/// The methods that [`SinkExt`] has, too, take `&mut self`: so they win over those of the trait, whose `flush` waits for nothing.
+/// `send`, `flush` and `close` take `&mut self`, so that a call means them even if [`SinkExt`] is imported, which has methods of
+/// the same names. Its `flush` waits for nothing.
 ///
 /// [`SinkExt`]: https://docs.rs/futures-util/latest/futures_util/sink/trait.SinkExt.html
 ///
@@ -117,7 +118,8 @@ impl Sender {
     /// Waits until a message can be sent without waiting.
     ///
     /// That is when all senders who began to wait earlier were served, and at most the high water mark is unsent. Once the mark
-    /// was exceeded, senders wait for the low water mark. Nothing is reserved: the sender that waits next is served next.
+    /// was exceeded, senders wait for the low water mark. It reserves nothing: another sender may use the room first, and
+    /// [`try_send`](Self::try_send) can fail with [`Error::Full`].
     ///
     /// # Errors
     ///
@@ -147,7 +149,7 @@ impl Sender {
     ///
     /// Returns a stream that sends when it is polled. It waits for room as [`send`](Self::send) does, and yields the
     /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
-    /// between the slices. An empty Blob sends no message.
+    /// between the slices. An empty Blob sends no message. A `len` of 0 counts as 1.
     ///
     /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection.
     ///
@@ -176,7 +178,8 @@ impl Sender {
 
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
-    /// The call itself begins to close, and dropping the future does not stop that. What was sent before goes out first.
+    /// The call itself begins to close. Dropping the future does not stop that, but ends the timeout: with a silent peer, the
+    /// receiver then ends when the browser gives up, after 20 to 60 seconds. What was sent before goes out first.
     /// Messages that had arrived before can still be taken from the [`Receiver`](crate::Receiver); the browser discards later
     /// ones. On a connection that has ended, it returns the event that ended it.
     ///
@@ -289,6 +292,7 @@ impl Clone for Sender {
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
 ///   [`Options::close_timeout`](crate::Options::close_timeout),
+/// - with [`Error::Overflow`] if the receive queue has overflowed,
 /// - with [`Error::NotOpen`] if the connection ended before the flush, and some messages may be lost.
 impl Sink<Message> for Sender {
     type Error = Error;

@@ -86,7 +86,8 @@ impl SessionSender {
     /// is full. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
     /// nothing and drops the message.
     ///
-    /// Of a browser object that is not a Blob or a file, the browser copies the bytes when this is called, outside wasm memory.
+    /// The browser copies the bytes of a buffer or an image when this is called, outside wasm memory. A Blob or a file is not
+    /// copied.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLost`] if the session is lost before; then it is unknown.
+    /// [`Error::SessionLost`] if the session is lost before; then it is unknown whether the peer has.
     pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         let (last, mut waiter) = (self.core().last_sent(), Waiter::default());
         poll_fn(move |context| self.core().poll_acknowledged(context, &mut waiter, last))
@@ -184,7 +185,7 @@ impl SessionSender {
         self.connection().resume();
     }
 
-    /// Returns the state of the connection. It is open when the server has said that the session goes on.
+    /// Returns the state of the connection. It is open once the server has accepted the session.
     pub fn state(&self) -> State {
         self.connection().state()
     }

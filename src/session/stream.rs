@@ -50,7 +50,8 @@ use crate::{
 /// # The end
 ///
 /// [`close`](Self::close) resolves when the peer has processed everything. Dropping the session and all its
-/// [`sender`](Self::sender)s gives it up: the peer is told that what it has not processed or sent will not be asked for again.
+/// [`sender`](Self::sender)s before that gives it up: messages that the peer has not processed are not sent again, and the
+/// server need not keep the session.
 ///
 /// # Examples
 ///
@@ -188,7 +189,7 @@ impl Session {
         self.sender.resume();
     }
 
-    /// Returns the state of the connection. It is open when the server has said that the session goes on.
+    /// Returns the state of the connection. It is open once the server has accepted the session.
     pub fn state(&self) -> State {
         self.sender.state()
     }

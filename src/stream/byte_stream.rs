@@ -20,7 +20,7 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 ///
 /// - with [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
 /// - with [`Error::ClosedHere`] if this page closed the connection first, since browsers discard what arrives after that,
-/// - with [`Error::Overflow`] if the receive queue has overflowed, whatever [`Overflow`](crate::Overflow) does about it,
+/// - with [`Error::Overflow`] if the receive queue has overflowed, even if [`Overflow`](crate::Overflow) only drops messages,
 /// - with [`Error::UnexpectedText`] if a text message has arrived.
 ///
 /// Each write sends one message, so wrap the stream in a `BufWriter` for small writes. Writing waits for room as
@@ -68,10 +68,10 @@ impl ByteStream {
         &self.stream
     }
 
-    /// Returns the connection, to go on with messages.
+    /// Returns the connection, to continue with messages. Its binary type is now [`BinaryType::ArrayBuffer`].
     ///
-    /// The unread bytes of the current message, or of a Blob that is being read, are lost. Of a message,
-    /// [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) returns them before.
+    /// The unread bytes of the current message are lost, and so is the rest of a Blob that is being read. To keep the unread bytes,
+    /// take them by [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) first.
     pub fn into_inner(self) -> WebSocketStream {
         self.stream
     }

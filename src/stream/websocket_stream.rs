@@ -181,8 +181,9 @@ impl WebSocketStream {
 
     /// Closes the connection without a code, and waits for the peer's answer. See [`Sender::close`].
     ///
-    /// The call itself begins to close, and dropping the future does not stop that. Messages that had arrived before can still
-    /// be taken from the stream.
+    /// The call itself begins to close. Dropping the future does not stop that, but ends the timeout: with a silent peer, the
+    /// stream then ends when the browser gives up, after 20 to 60 seconds. Messages that had arrived before can still be taken
+    /// from the stream.
     ///
     /// # Errors
     ///

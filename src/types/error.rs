@@ -76,7 +76,8 @@ pub enum Error {
     Full,
     /// The receive queue has overflowed, and the connection was closed, as [`Overflow::Close`](crate::Overflow::Close) says.
     Overflow,
-    /// This page closed the connection before its peer did. Browsers discard messages that arrive after that.
+    /// Bytes may be missing at the end of a [`ByteStream`](crate::ByteStream): this page closed the connection before its peer
+    /// did, and browsers discard messages that arrive after that.
     ClosedHere,
     /// A text message has arrived in a [`ByteStream`](crate::ByteStream).
     UnexpectedText,
@@ -105,7 +106,8 @@ pub enum Error {
     /// A message or Blob of this many bytes does not fit into wasm memory.
     ///
     /// [`next_raw`](crate::Receiver::next_raw) returns messages without a copy into wasm memory, and with
-    /// [`BinaryType::Blob`](crate::BinaryType::Blob) the browser keeps the bytes. A stream continues with the next message.
+    /// [`BinaryType::Blob`](crate::BinaryType::Blob) the browser keeps the bytes. A [`WebSocketStream`](crate::WebSocketStream)
+    /// continues with the next message; a [`Reconnecting`](crate::Reconnecting) is closed for good.
     OutOfMemory(u64),
     /// A codec could not encode a value, for this reason.
     Encode(String),

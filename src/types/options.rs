@@ -111,8 +111,8 @@ impl Options {
 
     /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`](crate::WebSocketStream) wait. Default: 1 MiB.
     ///
-    /// The default keeps a fast network busy. In hidden tabs timers fire late, so the mark is raised, up to 64 times, for as
-    /// long as each late timer finds the buffer empty. A [`WebSocket`](crate::WebSocket) never waits.
+    /// The default keeps a fast network busy. In hidden tabs timers fire late: each late timer that finds the buffer empty doubles
+    /// the mark, up to 64 times its value, until timers fire in time again. A [`WebSocket`](crate::WebSocket) never waits.
     pub fn high_water_mark(mut self, bytes: u64) -> Self {
         self.high_water_mark = bytes;
         self
@@ -126,10 +126,10 @@ impl Options {
         self
     }
 
-    /// Sets the number of bytes that may wait to be taken from a [`WebSocketStream`](crate::WebSocketStream). Default: 64 MiB.
+    /// Sets the maximum size of the receive queue of a [`WebSocketStream`](crate::WebSocketStream), in bytes. Default: 64 MiB.
     ///
-    /// What happens to a message beyond the limit, [`overflow`](Self::overflow) says. A message of any size is taken if none
-    /// waits. A [`WebSocket`](crate::WebSocket) keeps nothing.
+    /// [`overflow`](Self::overflow) decides what happens to a message that exceeds it. An empty queue accepts a message of any
+    /// size. A [`WebSocket`](crate::WebSocket) has no queue.
     ///
     /// - Binary messages count by their bytes.
     /// - Text counts by its length in UTF-16 units, since its bytes are unknown until it is taken.
@@ -139,10 +139,10 @@ impl Options {
         self
     }
 
-    /// Sets the number of messages that may wait to be taken from a [`WebSocketStream`](crate::WebSocketStream). Default: 262,144.
+    /// Sets the maximum number of messages in the receive queue of a [`WebSocketStream`](crate::WebSocketStream). Default: 262,144.
     ///
-    /// It counts together with [`receive_limit`](Self::receive_limit): the first limit that is reached holds. Empty messages
-    /// count, too.
+    /// The queue is full when this limit or [`receive_limit`](Self::receive_limit) is reached. Empty messages count, too. With
+    /// zero, the queue is always full.
     pub fn receive_limit_messages(mut self, messages: usize) -> Self {
         self.receive_limit.messages = messages;
         self
@@ -157,7 +157,8 @@ impl Options {
     /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
     /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
-    /// With zero every connection times out. A [`WebSocket`](crate::WebSocket) has no timeout of its own.
+    /// With zero every connection times out. The time begins when the future is first polled. A
+    /// [`WebSocket`](crate::WebSocket) has no timeout of its own.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -165,8 +166,8 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// The time starts over whenever unsent bytes leave, so that a slow upload is completed. With [`Duration::MAX`] only the
-    /// browser ends the wait, after 20 to 60 seconds. With zero `close` does not wait.
+    /// The time starts over whenever unsent bytes leave, so that a slow upload is completed. It runs only while the future is
+    /// polled. With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds. With zero `close` does not wait.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
@@ -199,13 +200,13 @@ impl Options {
 
     /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 1 MiB.
     ///
-    /// Needs the feature `streams`. The queue holds at most this number of bytes, and the message that reaches it. Reading
-    /// also stops at [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken.
-    /// Later messages fill the buffers of the browser and of both systems, and then the peer has to wait. When the connection
-    /// closes, the messages in these buffers are read at once, and the queue may hold more.
+    /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
+    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken.
+    /// Meanwhile messages fill the buffers of the browser and of both operating systems; then the peer has to wait. When the
+    /// connection closes, the messages in these buffers are read at once, and the queue may hold more.
     ///
-    /// It applies with [`Overflow::Close`], which then closes nothing, since nothing overflows. With the other policies the
-    /// browser reads on, and [`receive_limit`](Self::receive_limit) holds.
+    /// It applies with [`Overflow::Close`], which then never closes: the queue does not overflow. With the other policies the
+    /// browser does not stop reading, and [`receive_limit`](Self::receive_limit) applies.
     #[cfg(feature = "streams")]
     pub fn read_ahead(mut self, bytes: u64) -> Self {
         self.read_ahead = bytes;

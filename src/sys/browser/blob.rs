@@ -76,12 +76,12 @@ impl Blob {
         Self(raw)
     }
 
-    /// The browser's own object.
+    /// Returns the browser's own object.
     pub fn as_raw(&self) -> &web_sys::Blob {
         &self.0
     }
 
-    /// The browser's own object.
+    /// Returns the browser's own object.
     pub fn into_raw(self) -> web_sys::Blob {
         self.0
     }

@@ -68,7 +68,7 @@ impl Blob {
         &self.raw
     }
 
-    /// The browser's own object; without a browser, `undefined`.
+    /// Returns the browser's own object; without a browser, `undefined`.
     pub fn into_raw(self) -> web_sys::Blob {
         self.raw
     }

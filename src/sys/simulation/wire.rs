@@ -14,11 +14,11 @@ use super::socket::Inner;
 /// A network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
-    /// Bytes per second, each way.
+    /// Bytes per second, each way. Default: 12,500,000.
     pub bandwidth: u64,
-    /// The latency of each byte.
+    /// The latency of each byte. Default: 5 milliseconds.
     pub delay: Duration,
-    /// The number of bytes that sockets buffer for a peer that does not read.
+    /// The number of bytes that sockets buffer for a peer that does not read. Default: 128 KiB.
     pub window: u64,
 }
 
