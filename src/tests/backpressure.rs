@@ -21,12 +21,12 @@ fn the_mark_is_raised_while_looks_come_late_and_find_nothing() {
 }
 
 #[test]
-fn it_is_not_raised_where_something_is_left() {
+fn the_mark_is_not_raised_while_bytes_are_unsent() {
     assert_eq!(factor(&[(1000.0, 0), (1000.0, 5)]), 2);
 }
 
 #[test]
-fn a_look_in_time_lowers_it_again() {
+fn a_look_in_time_lowers_the_mark_again() {
     assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (2.0, 0)]), 1);
     // A busy page is late, too, but not that late.
     assert_eq!(factor(&[(499.0, 0)]), 1);
@@ -34,7 +34,7 @@ fn a_look_in_time_lowers_it_again() {
 }
 
 #[test]
-fn a_look_for_which_no_sender_waits_lowers_it_and_never_raises_it() {
+fn a_look_without_a_waiting_sender_lowers_the_mark_and_never_raises_it() {
     let mut pace = Pace::default();
     pace.learn(4, 1000.0, 0, false);
     assert_eq!(pace.factor(), 1);

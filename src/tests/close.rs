@@ -2,7 +2,7 @@ use super::test;
 use crate::{CloseCode, CloseEvent, CloseReason, Error};
 
 #[test]
-fn only_what_browsers_take_is_a_close_code() {
+fn only_codes_that_browsers_accept_are_close_codes() {
     for code in 0..=u16::MAX {
         let is_allowed = code == 1000 || (3000..=4999).contains(&code);
         let expected = if is_allowed { Ok(code) } else { Err(Error::InvalidCloseCode(code)) };

@@ -26,20 +26,20 @@ fn comes_back<C: Encode<T> + Decode<T>, T: PartialEq>(value: &T) -> bool {
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(value: Value) {
+    fn encoded_values_are_decoded(value: Value) {
         prop_assert!(comes_back::<Json, _>(&value));
         prop_assert!(comes_back::<JsonBytes, _>(&value));
         prop_assert!(comes_back::<Postcard, _>(&value));
     }
 
     #[test]
-    fn text_and_bytes_are_themselves(text: String, bytes: Vec<u8>) {
+    fn text_and_bytes_are_unchanged(text: String, bytes: Vec<u8>) {
         prop_assert!(comes_back::<Text, _>(&text));
         prop_assert!(comes_back::<Binary, _>(&bytes));
     }
 
     #[test]
-    fn what_is_cut_short_or_goes_on_is_an_error(value: Value, cut: prop::sample::Index) {
+    fn messages_that_are_too_short_or_too_long_are_errors(value: Value, cut: prop::sample::Index) {
         for message in [JsonBytes::encode(&value).unwrap(), Postcard::encode(&value).unwrap()] {
             let bytes = message.as_bytes().unwrap();
             let short = Message::from(&bytes[..cut.index(bytes.len())]);
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_may_come(text: String, bytes: Vec<u8>) {
+    fn decoding_arbitrary_messages_does_not_panic(text: String, bytes: Vec<u8>) {
         for message in [Message::from(text), Message::from(bytes)] {
             let _: Result<Value, _> = Json::decode(message.clone());
             let _: Result<Value, _> = Postcard::decode(message);
@@ -77,7 +77,7 @@ fn json_is_read_from_text_and_bytes() {
 }
 
 #[test]
-fn what_is_of_the_wrong_kind_is_an_error() {
+fn messages_of_the_wrong_kind_are_errors() {
     assert_undecodable::<Postcard>("text".into());
     let text = Message::from("text");
     assert_eq!(Binary::decode(text.clone()), Err(ReceiveError::undecodable(text, "text, not bytes")));
@@ -86,14 +86,14 @@ fn what_is_of_the_wrong_kind_is_an_error() {
 }
 
 #[test]
-fn what_is_nested_too_deep_is_an_error() {
+fn values_that_are_nested_too_deep_are_errors() {
     let nested = "[".repeat(1_000_000);
     let decoded: Result<serde_json::Value, _> = Json::decode(nested.into());
     assert!(decoded.is_err_and(|error| error.to_string().contains("recursion limit")));
 }
 
 #[test]
-fn a_length_that_is_not_there_takes_no_memory() {
+fn a_false_length_allocates_nothing() {
     // A sequence of 2^62 elements, of which none follows.
     let bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
     let decoded: Result<Vec<u64>, _> = Postcard::decode(Message::from(&bytes[..]));
@@ -101,7 +101,7 @@ fn a_length_that_is_not_there_takes_no_memory() {
 }
 
 #[test]
-fn what_the_format_cannot_hold_is_an_error() {
+fn values_that_the_format_cannot_hold_are_errors() {
     let value = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert_eq!(Json::encode(&value), Err(Error::Encode("key must be a string".into())));
 }
@@ -160,7 +160,7 @@ fn numbers(number: f64) -> Vec<Number> {
 }
 
 #[test]
-fn a_number_that_is_not_finite_is_an_error_wherever_it_is() {
+fn numbers_that_are_not_finite_are_errors_in_every_place() {
     for (number, what) in [(f64::NAN, "NaN"), (f64::INFINITY, "infinity"), (f64::NEG_INFINITY, "infinity")] {
         let error = Error::Encode(format!("{what} is not a number in JSON"));
         for value in numbers(number) {
@@ -202,7 +202,7 @@ fn display<S: Serializer>(number: &u8, serializer: S) -> Result<S::Ok, S::Error>
 }
 
 #[test]
-fn what_json_can_hold_is_written_as_by_serde_json() {
+fn json_is_written_as_serde_json_writes_it() {
     fn check(value: &(impl Serialize + Debug)) {
         assert_eq!(Json::encode(value), Ok(serde_json::to_string(value).unwrap().into()), "{value:?}");
     }

@@ -46,7 +46,7 @@ mod waiting {
     }
 
     #[test]
-    fn an_end_resolves_those_who_wait_for_it_once() {
+    fn an_end_wakes_each_waiter_once() {
         in_pages(async |page| {
             let (stream, _peer) = connect(page).await;
             let (mut closed, count) = (stream.closed(), Arc::new(Count::default()));
@@ -58,7 +58,7 @@ mod waiting {
     }
 
     #[test]
-    fn those_who_have_gone_are_not_woken() {
+    fn dropped_waiters_are_not_woken() {
         in_pages(async |page| {
             let (stream, _peer) = connect(page).await;
             let (mut closed, count) = (stream.closed(), Arc::new(Count::default()));
@@ -72,7 +72,7 @@ mod waiting {
     }
 
     #[test]
-    fn the_first_end_is_the_one_that_counts() {
+    fn the_first_end_counts() {
         in_pages(async |page| {
             let (stream, _peer) = connect(page).await;
             let timeout = Duration::from_secs(5);

@@ -102,7 +102,7 @@ fn a_stream_ends_with_the_timeout_of_a_close_that_was_not_answered() {
 }
 
 #[test]
-fn everybody_is_told_of_an_overflow() {
+fn an_overflow_is_an_error_for_every_handle() {
     in_pages(async |page| {
         let options = Options::new().receive_limit(1000).receive_limit_messages(3).high_water_mark(1000);
         let (stream, mut peer) = connect(page, &options).await;
@@ -143,7 +143,7 @@ async fn read_all(stream: WebSocketStream) -> (usize, Option<ErrorKind>) {
 }
 
 #[test]
-fn a_byte_stream_ends_in_order_if_it_is_whole() {
+fn a_complete_byte_stream_ends_without_an_error() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, &Options::new()).await;
         (0..100).for_each(|_| peer.send(vec![0; 1000]));
@@ -190,7 +190,7 @@ fn a_byte_stream_that_this_page_has_closed_first_is_an_error() {
 }
 
 #[test]
-fn a_byte_stream_that_the_peer_has_closed_first_ends_in_order_though_this_page_closes_it_too() {
+fn a_byte_stream_that_the_peer_closes_first_ends_without_an_error() {
     in_pages(async |page| {
         let (mut stream, mut peer) = connect(page, &Options::new()).await;
         peer.send(vec![0; 1000]);
@@ -249,7 +249,7 @@ fn a_close_waits_for_an_upload_that_moves() {
 }
 
 #[test]
-fn a_close_gives_a_peer_up_that_takes_nothing() {
+fn a_close_times_out_if_no_unsent_bytes_leave() {
     in_pages(async |page| {
         for (as_sink, unsent) in [(true, 500_000), (false, 500_000), (true, 0), (false, 0)] {
             let (mut stream, mut peer) = connect(page, &Options::new()).await;
@@ -287,7 +287,7 @@ fn a_sink_that_closes_waits_for_what_others_send_meanwhile() {
 }
 
 #[test]
-fn a_close_of_the_sink_that_was_cancelled_takes_no_time_from_the_next() {
+fn a_cancelled_close_of_the_sink_does_not_shorten_the_next() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, &Options::new()).await;
         let (mut sender, _receiver) = stream.split();

@@ -95,7 +95,7 @@ fn a_send_error_hands_the_message_back_and_hides_it_from_debug() {
 
 #[test]
 #[cfg(not(target_arch = "wasm32"))]
-fn where_there_is_no_browser_connecting_is_an_error() {
+fn without_a_browser_connecting_is_an_error() {
     let connecting = std::pin::pin!(crate::WebSocketStream::connect("ws://example.com/"));
     let result = connecting.poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(result, Poll::Ready(Err(Error::Unsupported))));

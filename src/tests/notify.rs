@@ -4,14 +4,14 @@ use super::test;
 use crate::reconnect::notify::{Notify, Waiter};
 
 #[test]
-fn one_who_waits_again_keeps_one_place() {
+fn a_waiter_that_waits_again_keeps_its_place() {
     let (notify, mut waiter) = (Notify::default(), Waiter::default());
     (0..10).for_each(|_| notify.wait(&mut waiter, Waker::noop()));
     assert_eq!(notify.places(), 1);
 }
 
 #[test]
-fn the_place_of_one_who_has_gone_is_used_again() {
+fn the_place_of_a_dropped_waiter_is_used_again() {
     let (notify, mut stays) = (Notify::default(), Waiter::default());
     notify.wait(&mut stays, Waker::noop());
     (0..10).for_each(|_| notify.wait(&mut Waiter::default(), Waker::noop()));
@@ -48,7 +48,7 @@ mod panics {
     }
 
     #[test]
-    fn one_whose_waking_panics_takes_nobodys_wake() {
+    fn a_wake_that_panics_does_not_prevent_the_others() {
         let (notify, count) = (Notify::default(), Arc::new(Count::default()));
         let wakers = [Waker::from(Arc::new(Panics)), Waker::from(count.clone()), Waker::from(count.clone())];
         let mut waiters = [(); 3].map(|()| Waiter::default());
@@ -58,7 +58,7 @@ mod panics {
     }
 
     #[test]
-    fn the_end_of_a_connection_wakes_everyone_though_one_panics() {
+    fn the_end_of_a_connection_wakes_everyone_even_if_one_wake_panics() {
         let (page, url) = (Page::new(), "ws://example.com/sink");
         let server = page.server(url);
         page.run(async {

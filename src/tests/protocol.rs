@@ -15,7 +15,7 @@ fn tokens_are_protocols() {
 }
 
 #[test]
-fn separators_controls_and_what_is_not_ascii_are_refused() {
+fn separators_controls_and_non_ascii_are_refused() {
     let bad = ["(", ")", "<", ">", "@", ",", ";", ":", "\\", "\"", "/", "[", "]", "?", "=", "{", "}"];
     for character in bad.into_iter().chain([" ", "\t", "\n", "\0", "\u{7f}", "é"]) {
         let protocol = format!("a{character}b");

@@ -71,7 +71,7 @@ fn an_overflow_comes_once_after_the_messages_and_before_the_end() {
 }
 
 #[test]
-fn a_loss_comes_once_and_last_and_the_first_end_is_the_one_that_counts() {
+fn a_loss_comes_once_and_last_and_the_first_end_counts() {
     let queue = &mut queue();
     let _ = queue.push((1, 1));
     let _ = queue.end(true);
@@ -84,7 +84,7 @@ fn a_loss_comes_once_and_last_and_the_first_end_is_the_one_that_counts() {
 }
 
 #[test]
-fn it_is_over_when_the_reader_was_told() {
+fn the_queue_is_terminated_once_it_has_yielded_its_end() {
     let queue = &mut queue();
     let _ = queue.end(false);
     assert!(!queue.is_over());
@@ -108,7 +108,7 @@ fn a_message_and_the_end_wake_the_reader_once_each() {
 }
 
 #[test]
-fn no_more_may_wait_than_the_limit() {
+fn the_queue_holds_no_more_than_its_limit() {
     for (bytes, messages) in [(3, 100), (100, 3)] {
         assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropOldest), 0..10), [7, 8, 9]);
         assert_eq!(pushed(&mut limited(bytes, messages, Overflow::DropNewest), 0..10), [0, 1, 2]);
@@ -136,7 +136,7 @@ fn empty_messages_are_messages() {
 }
 
 #[test]
-fn the_oldest_make_as_much_room_as_is_needed() {
+fn no_more_of_the_oldest_are_dropped_than_needed() {
     let queue = &mut limited(10, 100, Overflow::DropOldest);
     for (message, bytes) in [(1, 4), (2, 4), (3, 9)] {
         let _ = queue.push((message, bytes));
@@ -145,7 +145,7 @@ fn the_oldest_make_as_much_room_as_is_needed() {
 }
 
 #[test]
-fn a_message_of_any_size_may_wait_alone() {
+fn an_empty_queue_accepts_a_message_of_any_size() {
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
         let queue = &mut limited(10, 100, overflow);
         assert!(queue.push((1, 11)).is_ok());
@@ -158,7 +158,7 @@ fn a_message_of_any_size_may_wait_alone() {
 }
 
 #[test]
-fn without_a_reader_nothing_is_kept() {
+fn a_queue_without_a_reader_keeps_nothing() {
     let queue = &mut limited(100, 100, Overflow::Close);
     let _ = queue.push((1, 1));
     assert!(queue.discard().is_none());
@@ -180,7 +180,7 @@ fn a_reader_pauses_after_128_messages() {
 }
 
 #[test]
-fn the_more_wait_the_more_are_taken_before_a_pause() {
+fn a_longer_queue_yields_more_messages_before_a_pause() {
     let queue = &mut queue();
     (0..40_000).for_each(|message| drop(queue.push((message, 1))));
     let mut runs = vec![0];
@@ -217,7 +217,7 @@ fn wakes(queue: &mut Queue<Message>, arriving: usize, times: usize) -> Vec<When>
 }
 
 #[test]
-fn a_reader_that_waits_is_not_overrun_by_what_a_turn_gathers() {
+fn a_waiting_reader_is_woken_when_the_queue_is_half_full() {
     for (bytes, messages) in [(1000, 16), (16, 1000)] {
         let queue = &mut limited(bytes, messages, Overflow::Close);
         // Turns have paid.
@@ -253,7 +253,7 @@ fn a_reader_is_woken_in_turns_while_they_gather_messages() {
 }
 
 #[test]
-fn turns_that_gather_nothing_are_tried_less_and_less() {
+fn turns_that_gather_nothing_are_tried_less_and_less_often() {
     let tried = |wakes: Vec<When>| wakes.into_iter().filter(|when| *when == When::NextTurn).count();
     let queue = &mut queue();
     assert_eq!(tried(wakes(queue, 1, 100)), 3); // after 16, 16 and 32 more

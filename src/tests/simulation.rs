@@ -44,7 +44,7 @@ fn outside_of_a_page_there_is_no_websocket() {
 }
 
 #[test]
-fn without_a_network_nothing_opens_and_what_is_sent_arrives_later() {
+fn without_a_network_nothing_opens_and_sent_messages_arrive_later() {
     let (page, url) = (Page::new(), "ws://example.com/sink");
     let server = page.server(url);
     page.run(async {
@@ -82,7 +82,7 @@ fn debug_texts_of_connections_hold_no_secrets() {
 }
 
 #[test]
-fn what_happens_last_of_all_wakes_who_waits_for_it() {
+fn the_last_event_of_all_wakes_its_waiter() {
     let page = Page::new();
     page.run(async { page.sleep(Duration::ZERO).await });
 }
@@ -122,7 +122,7 @@ fn what_never_left_the_page_counts_as_unsent() {
 
 #[test]
 #[should_panic(expected = "the future waits for ever")]
-fn a_future_that_waits_while_timers_go_on_is_found_out() {
+fn a_future_that_nothing_wakes_is_reported_even_if_timers_go_on() {
     let page = Page::new();
     page.run(async {
         let again = page.clone();

@@ -45,7 +45,7 @@ fn errors() -> Vec<Error> {
 }
 
 #[test]
-fn each_text_in_troubleshooting_is_that_of_an_error_and_each_error_is_in_it() {
+fn troubleshooting_has_the_texts_of_all_errors_and_no_others() {
     let page = include_str!("../../docs/troubleshooting.md");
     let quoted: BTreeSet<_> = page.lines().filter_map(|line| line.strip_prefix("> ")).map(String::from).collect();
     let errors = errors();

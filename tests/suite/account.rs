@@ -17,7 +17,7 @@ fn texts(messages: Vec<Message>) -> Vec<String> {
 }
 
 #[apply(browser_test)]
-async fn nobody_need_take_anything_for_it_to_come_back() {
+async fn it_reconnects_although_nobody_polls_it() {
     let count = &mut Count::new().await;
     let feed = connect(quick(), &["/reset", &count.path("/echo")]);
     let mut states = feed.states();
@@ -42,7 +42,7 @@ async fn closing_as_a_sink_sends_what_is_queued_first() {
 }
 
 #[apply(browser_test)]
-async fn what_waits_is_bounded_as_the_caller_has_it() {
+async fn when_full_decides_about_a_full_queue() {
     let may_open = &Rc::new(Cell::new(false));
     let queue = |when_full| {
         Reconnecting::new(
@@ -73,7 +73,7 @@ async fn what_waits_is_bounded_as_the_caller_has_it() {
 }
 
 #[apply(browser_test)]
-async fn what_is_queued_can_be_taken_back() {
+async fn queued_messages_can_be_taken_back() {
     let feed = Reconnecting::new(quick(), closed_until(&Rc::default()));
     assert_eq!([feed.send("one").await, feed.send("two").await], [Ok(1), Ok(2)]);
     assert_eq!(feed.close().await, Ok(None));
@@ -82,7 +82,7 @@ async fn what_is_queued_can_be_taken_back() {
 }
 
 #[apply(browser_test)]
-async fn what_was_lost_is_in_doubt_and_not_sent_again() {
+async fn messages_of_a_lost_connection_are_in_doubt_and_not_sent_again() {
     let count = &mut Count::new().await;
     let mut feed = connect(quick(), &["/fin", &count.path("/echo")]);
     let mut states = feed.states();
@@ -156,7 +156,7 @@ async fn as_a_sink_it_flushes_and_closes() {
 }
 
 #[apply(browser_test)]
-async fn more_than_may_wait_to_be_taken_is_the_end() {
+async fn a_full_receive_queue_closes_for_good() {
     let options = Options::new().receive_limit(1000).receive_limit_messages(10);
     let mut feed = connect(quick().connection(options), &["/flood/100/1"]);
     assert_eq!(feed.closed().await, Err(Error::Overflow));

@@ -4,7 +4,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::{Blob, Message};
 
 #[apply(browser_test)]
-async fn a_blob_tells_its_length_and_type_and_gives_its_bytes() {
+async fn a_blob_has_a_length_a_type_and_bytes() {
     let blob = Blob::new("grün".as_bytes(), "text/plain");
     assert_eq!((blob.len(), blob.media_type().as_str(), blob.is_empty()), (5, "text/plain", false));
     assert_eq!(blob.bytes().await.unwrap(), "grün".as_bytes());
@@ -16,7 +16,7 @@ async fn a_blob_tells_its_length_and_type_and_gives_its_bytes() {
 }
 
 #[apply(browser_test)]
-async fn a_slice_holds_what_there_is_of_a_range() {
+async fn a_slice_is_clamped_to_the_length() {
     let blob = Blob::new(b"0123456789", "");
     for (range, expected) in [(2..5, "234"), (8..99, "89"), (50..60, ""), (0..0, "")] {
         assert_eq!(blob.slice(range).text().await.unwrap(), expected);

@@ -99,7 +99,7 @@ async fn echoing(messages: u8, options: Options) -> WebSocketStream {
 
 // The bound is exact: what waits is no more than the mark and the message that reaches it.
 #[apply(browser_test)]
-async fn no_more_is_read_than_the_mark_and_a_message() {
+async fn no_more_is_read_than_read_ahead_and_a_message() {
     let mut stream = echoing(100, Options::new().read_ahead(35)).await;
     assert_eq!(stream.transport(), Transport::Streams);
     turn(200).await;
@@ -116,7 +116,7 @@ async fn no_more_is_read_than_the_mark_and_a_message() {
 
 // Even a mark of 0 lets one message after the other through; and so does a limit of messages.
 #[apply(browser_test)]
-async fn a_mark_of_nothing_is_one_message_at_a_time() {
+async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
     for options in [Options::new().read_ahead(0), Options::new().receive_limit_messages(1)] {
         let mut stream = echoing(50, options).await;
         for number in 0..50 {
@@ -128,7 +128,7 @@ async fn a_mark_of_nothing_is_one_message_at_a_time() {
 
 // M22: if the peer closes while nobody reads, Chromium drops what it holds. That is no clean end.
 #[apply(browser_test)]
-async fn what_may_be_missing_at_the_end_is_told() {
+async fn an_end_that_may_have_lost_messages_is_an_error() {
     for (path, pause) in [("/flood/100/10", 100), ("/flood/100/10000", 5), ("/flood/3/10", 100)] {
         let mut stream = connect_with(path, &Options::new().read_ahead(0)).await;
         let (mut taken, mut end) = (0, None);
@@ -181,7 +181,7 @@ async fn a_close_does_not_wait_for_what_is_unread() {
 
 // C26: of a connection that is lost, nothing more can come.
 #[apply(browser_test)]
-async fn a_loss_is_told_though_nobody_reads() {
+async fn a_loss_is_told_although_nobody_reads() {
     let key = random();
     let mut stream = connect_with(&format!("/fault/reset-by/{key}"), &Options::new().read_ahead(0)).await;
     let arrived = arrival(&stream, 1);
@@ -202,7 +202,7 @@ async fn a_receiver_that_is_dropped_lets_the_browser_read_on() {
 }
 
 #[apply(browser_test)]
-async fn a_reconnecting_lets_the_peer_wait_too() {
+async fn a_reconnecting_makes_the_peer_wait_too() {
     let key = random();
     let url = url(&format!("/flood/{}/{CHUNK}?{key}", (64 << 20) / CHUNK));
     let options = Options::new().transport(crate::TRANSPORT).read_ahead(100_000);
@@ -223,7 +223,7 @@ async fn a_reconnecting_lets_the_peer_wait_too() {
 
 // The events face has no streams to take.
 #[apply(browser_test)]
-async fn a_socket_of_events_is_no_stream() {
+async fn a_socket_of_events_does_not_connect_by_streams() {
     let by = |transport| WebSocket::with_options(&url("/echo"), &Options::new().transport(transport)).map(drop);
     assert_eq!((by(Transport::Streams), by(Transport::Best)), (Err(Error::Unsupported), Ok(())));
 }

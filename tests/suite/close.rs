@@ -54,7 +54,7 @@ async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
 
 // C02, C03, C10, C12: without a code, the standard does not say what becomes of the reason; here there is no such call.
 #[apply(browser_test)]
-async fn a_reason_of_many_bytes_a_character_arrives_whole() {
+async fn a_multi_byte_reason_arrives_whole() {
     let reason = "€".repeat(41);
     assert_eq!(connect("/echo").await.close_with(3000, &reason).await, Ok(event(3000, &reason, true)));
 }

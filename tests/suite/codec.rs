@@ -75,7 +75,7 @@ pub const BAD_TEXTS: [&str; 10] =
 pub const BAD_BYTES: [&[u8]; 3] = [b"\xff", b"[1", b""];
 
 #[apply(browser_test)]
-async fn what_cannot_be_decoded_is_handed_out_and_the_stream_goes_on() {
+async fn messages_that_cannot_be_decoded_are_returned_and_the_stream_continues() {
     for text in BAD_TEXTS {
         assert_undecodable::<Json>(text).await;
     }
@@ -121,7 +121,7 @@ async fn each_half_has_a_type_of_its_own() {
 }
 
 #[apply(browser_test)]
-async fn a_typed_connection_is_split_and_closed_as_what_it_stands_on() {
+async fn a_typed_connection_is_split_and_closed_like_the_one_it_wraps() {
     let mut typed = connect("/echo").await.typed::<Vec<u8>, Vec<u8>, Json>();
     typed.try_send(vec![1]).unwrap();
     assert_eq!(typed.next().await, Some(Ok(vec![1])));
@@ -139,7 +139,7 @@ async fn a_typed_connection_is_split_and_closed_as_what_it_stands_on() {
 }
 
 #[apply(browser_test)]
-async fn what_cannot_be_encoded_is_handed_back_and_nothing_is_sent() {
+async fn values_that_cannot_be_encoded_are_returned_and_nothing_is_sent() {
     let mut typed = connect("/echo").await.typed::<BTreeMap<(u8, u8), u8>, Empty, Json>();
     let value = BTreeMap::from([((1, 2), 3)]);
     let unsent = typed.send(&value).await.unwrap_err();
@@ -169,7 +169,7 @@ async fn the_connections_errors_come_through() {
 }
 
 #[apply(browser_test)]
-async fn a_blob_that_cannot_be_read_is_handed_out() {
+async fn a_blob_that_cannot_be_read_is_returned() {
     let blob = blob_that_fails();
     let received = [Ok::<_, Error>(Message::Blob(blob.clone())), Ok("[2]".into())];
     let mut typed = Typed::<_, (), Vec<u8>, Json>::new(futures_util::stream::iter(received));

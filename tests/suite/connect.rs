@@ -19,7 +19,7 @@ async fn connect_resolves_when_open() {
 }
 
 #[apply(browser_test)]
-async fn what_is_awaited_can_be_shown_and_ended() {
+async fn a_connecting_has_a_url_and_a_state_and_can_be_closed() {
     let connecting = start(&url("/hang"));
     assert_eq!((connecting.url(), connecting.ready_state()), (url("/hang"), ReadyState::Connecting));
     connecting.close();
@@ -106,7 +106,7 @@ async fn a_relative_url_is_completed_with_the_pages_own() {
 
 // N05, N07
 #[apply(browser_test)]
-async fn what_is_no_url_for_a_websocket_is_an_error() {
+async fn an_invalid_url_is_an_error() {
     for url in [
         "ws://",
         "http://[/",
@@ -138,7 +138,7 @@ async fn a_space_in_the_host_is_an_error() {
 
 // N08
 #[apply(browser_test)]
-async fn what_is_not_ascii_in_a_url_is_encoded_as_utf8() {
+async fn non_ascii_in_a_url_is_encoded_as_utf8() {
     let stream = connect("/echo?ü b").await;
     assert_eq!(stream.url(), url("/echo?%C3%BC%20b"));
     let socket = WebSocket::new(&url("/ü b?ü")).unwrap();
@@ -182,7 +182,7 @@ async fn without_protocols_there_is_no_header_for_them() {
 
 // N17, N18, N21: the crate and the browser call the same protocols bad.
 #[apply(browser_test)]
-async fn what_is_no_protocol_is_an_error() {
+async fn an_invalid_protocol_is_an_error() {
     let is_token = |char: char| char.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(char);
     let (good, bad): (Vec<char>, Vec<char>) = ('\0'..'\u{100}').partition(|char| is_token(*char));
     let bad = bad.into_iter().map(|char| format!("a{char}b")).chain([String::new(), "a\u{2028}".into()]);
@@ -234,7 +234,7 @@ async fn one_socket_too_many_fails_and_harms_none() {
 // N25: nobody listens there, and the system gives no program this port by itself; nor does the server know TLS. How it
 // fails, in the same way for every cause: an error, then a close with 1006, each once.
 #[apply(browser_test)]
-async fn a_failed_connection_tells_error_and_close() {
+async fn a_failed_connection_fires_error_and_close() {
     let tls = url("/echo").replace("ws:", "wss:");
     for url in ["ws://127.0.0.1:65535/", &tls, &url("/status/404")] {
         let socket = WebSocket::new(url).unwrap();
@@ -299,7 +299,7 @@ async fn a_server_that_selects_no_protocol_fails_the_connection() {
 
 // N29
 #[apply(browser_test)]
-async fn a_protocol_that_is_needed_is_there_or_connecting_fails() {
+async fn connecting_fails_without_a_protocol_that_is_needed() {
     let count = &mut Count::new().await;
     let options = Options::new().protocols(["chat.v1"]).needs_protocol(true);
     let (without, with) = (count.path("/echo"), count.path("/protocol/chat.v1"));

@@ -64,7 +64,7 @@ async fn assert_lost(events: &mut (impl Stream<Item = Event> + Unpin), path: &st
 
 // C26, C29, C30: what broke while it was open is told apart from what never opened.
 #[apply(browser_test)]
-async fn a_lost_connection_tells_error_and_close() {
+async fn a_lost_connection_fires_error_and_close() {
     for path in ["/reset", "/frames/invalid-utf8"] {
         let socket = WebSocket::new(&url(path)).unwrap();
         let failed = socket.downgrade();
@@ -81,7 +81,7 @@ async fn a_lost_connection_tells_error_and_close() {
 
 // C26, C30: the listener may have come when the connection was open already.
 #[apply(browser_test)]
-async fn an_error_listener_that_comes_late_knows_that_it_was_open() {
+async fn a_late_error_listener_knows_that_the_socket_was_open() {
     let socket = WebSocket::new(&url("/frames/invalid-utf8")).unwrap();
     let (opened, is_open) = futures_channel::oneshot::channel();
     drop((socket.on_open(|| opened.send(()).unwrap()), is_open.await));
@@ -92,7 +92,7 @@ async fn an_error_listener_that_comes_late_knows_that_it_was_open() {
 
 // C22, C31: a clean end is no error.
 #[apply(browser_test)]
-async fn a_clean_close_tells_no_error() {
+async fn a_clean_close_fires_no_error() {
     let socket = WebSocket::new(&url("/close/1000/r")).unwrap();
     let mut events = events(&socket);
     assert_eq!(events.next().await, Some(Event::Open));
@@ -137,7 +137,7 @@ async fn microtasks_run_between_messages() {
 
 // M10, M11: also for what had arrived when it was changed.
 #[apply(browser_test)]
-async fn the_binary_type_holds_for_the_next_event() {
+async fn the_binary_type_applies_from_the_next_event() {
     let socket = WebSocket::new(&url("/flood/3/8")).unwrap();
     socket.set_binary_type(BinaryType::Blob);
     let changes = socket.downgrade();
@@ -250,7 +250,7 @@ async fn options_choose_protocols() {
 }
 
 #[apply(browser_test)]
-async fn a_dropped_guard_removes_its_listener_alone() {
+async fn a_dropped_guard_removes_only_its_listener() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
     let heard = Rc::new(RefCell::new(Vec::new()));
     let listen = |name: &'static str| {
@@ -308,7 +308,7 @@ async fn a_callback_may_use_the_socket_and_make_another() {
 
 // L01
 #[apply(browser_test)]
-async fn a_dropped_socket_calls_nobody_and_frees_what_its_listeners_hold() {
+async fn a_dropped_socket_calls_no_listener_and_frees_their_closures() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
     let held = Rc::new(());
     let mut events = events(&socket);

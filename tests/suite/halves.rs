@@ -67,7 +67,7 @@ async fn without_its_senders_a_connection_still_receives() {
 }
 
 #[apply(browser_test)]
-async fn senders_may_be_many() {
+async fn a_connection_can_have_many_senders() {
     let (sender, mut receiver) = connect("/echo").await.split();
     let send = |number: u8| {
         let mut sender = sender.clone();
@@ -262,7 +262,7 @@ async fn a_dropped_send_sends_nothing() {
 }
 
 #[apply(browser_test)]
-async fn try_send_takes_no_more_than_the_mark() {
+async fn try_send_accepts_no_more_than_the_mark() {
     let stream = &mut connect_with("/late/300", &Options::new().high_water_mark(100_000)).await;
     let mut taken = 0;
     let unsent = loop {

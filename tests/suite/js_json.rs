@@ -20,7 +20,7 @@ async fn values_come_back_by_the_browsers_json() {
 }
 
 #[apply(browser_test)]
-async fn what_the_browsers_json_cannot_decode_is_handed_out() {
+async fn messages_that_the_browsers_json_cannot_decode_are_returned() {
     for text in BAD_TEXTS {
         assert_undecodable::<JsJson>(text).await;
     }
@@ -30,7 +30,7 @@ async fn what_the_browsers_json_cannot_decode_is_handed_out() {
 }
 
 #[apply(browser_test)]
-async fn what_is_nested_too_deep_is_handed_out() {
+async fn messages_that_are_nested_too_deep_are_returned() {
     #[derive(Serialize, Deserialize)]
     struct Nest(Vec<Nest>);
 
@@ -44,7 +44,7 @@ async fn what_is_nested_too_deep_is_handed_out() {
 }
 
 #[apply(browser_test)]
-async fn values_of_javascript_stay_there() {
+async fn javascript_values_stay_in_javascript() {
     #[derive(Serialize, Deserialize)]
     #[serde(transparent)]
     struct Value(#[serde(with = "serde_wasm_bindgen::preserve")] JsValue);
@@ -86,7 +86,7 @@ async fn integers_that_javascript_cannot_hold_are_errors() {
 }
 
 #[apply(browser_test)]
-async fn numbers_that_json_has_none_for_are_errors() {
+async fn numbers_that_json_cannot_hold_are_errors() {
     #[derive(Serialize)]
     struct Value {
         name: Option<&'static str>,

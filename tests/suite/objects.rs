@@ -36,7 +36,7 @@ macro_rules! assert_part {
 
 // S04
 #[apply(browser_test)]
-async fn of_a_view_only_what_it_shows_is_sent() {
+async fn only_the_bytes_of_a_view_are_sent() {
     let stream = &mut connect("/echo").await;
     let buffer = Uint8Array::new_from_slice(&(0..64).collect::<Vec<u8>>()).buffer();
     assert_part!(stream, buffer: Int8Array of 1 Uint8Array of 1 Uint8ClampedArray of 1 Int16Array of 2 Uint16Array of 2);
@@ -136,7 +136,7 @@ async fn errors_become_javascript_errors() {
 
 // S07
 #[apply(browser_test)]
-async fn a_view_counts_by_what_it_shows() {
+async fn a_view_counts_by_its_own_length() {
     let stream = connect("/echo").await;
     assert!(stream.try_send(&Uint8Array::new_with_length(100).subarray(0, 10)).is_ok());
     if stream.buffered_amount() != 10 {
@@ -163,7 +163,7 @@ async fn a_message_can_be_taken_as_the_browser_delivered_it() {
 
 // Events that the page made itself carry anything. Only what a browser could have delivered is a message.
 #[apply(browser_test)]
-async fn what_no_browser_delivers_is_no_message() {
+async fn events_that_no_browser_fires_are_no_messages() {
     if is_by_streams() {
         return; // there are no events
     }

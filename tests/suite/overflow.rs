@@ -24,7 +24,7 @@ async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64,
 
 // M27
 #[apply(browser_test)]
-async fn what_overflows_is_dropped_and_counted_as_it_was_asked_for() {
+async fn overflowing_messages_are_dropped_and_counted_by_the_policy() {
     for (bytes, messages) in [(100, 1000), (100_000, 10)] {
         assert_eq!(left(bytes, messages, Overflow::DropOldest).await, ((90..100).collect(), 90, None));
         assert_eq!(left(bytes, messages, Overflow::DropNewest).await, ((0..10).collect(), 90, None));
@@ -79,7 +79,7 @@ async fn blobs_count_as_messages_without_bytes() {
 
 // By streams the peer waits, and nothing overflows.
 #[apply(browser_test)]
-async fn an_overflow_closes_the_connection_and_everybody_is_told() {
+async fn an_overflow_closes_the_connection_and_every_handle_gets_the_error() {
     if is_by_streams() {
         return;
     }

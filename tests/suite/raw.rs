@@ -109,7 +109,7 @@ async fn the_origin_of_a_message_is_that_of_the_url() {
 // C03, C04, C10, C14, C15: with all codes up to 5000, some above, and reasons around the longest. A closed socket checks them,
 // too.
 #[apply(browser_test)]
-async fn the_browser_takes_what_the_types_can_hold_and_nothing_else() {
+async fn the_browser_accepts_exactly_what_the_types_can_hold() {
     let mut stream = connect("/echo").await;
     stream.close().await.unwrap();
     let raw = stream.as_raw();

@@ -72,7 +72,7 @@ async fn frames(name: &str) -> WebSocketStream {
 
 // M18
 #[apply(browser_test)]
-async fn a_message_in_parts_is_one_message() {
+async fn a_fragmented_message_is_one_message() {
     assert_eq!(next(&mut frames("fragmented").await).await, "Hello".into());
 }
 
@@ -86,7 +86,7 @@ async fn pings_are_answered_and_not_seen() {
 
 // M19, C25: none of it is ever seen, unless the browser lets it pass for what it resembles.
 #[apply(browser_test)]
-async fn what_breaks_the_protocol_ends_the_connection() {
+async fn a_protocol_violation_ends_the_connection() {
     for name in [
         "invalid-utf8",
         "reserved-bit",
@@ -134,7 +134,7 @@ async fn data_after_a_close_frame_is_never_delivered() {
 
 // M22, L07
 #[apply(browser_test)]
-async fn all_data_comes_before_the_end_and_the_end_is_for_ever() {
+async fn all_messages_come_before_the_end_and_none_after_it() {
     let mut stream = connect("/flood/1000/64").await;
     // All are there before the first is taken.
     stream.closed().await.unwrap();

@@ -87,7 +87,7 @@ async fn browser_objects_are_kept_until_there_is_a_connection() {
 }
 
 #[apply(browser_test)]
-async fn it_asks_for_the_url_for_each_attempt_and_says_what_it_does() {
+async fn it_asks_for_the_url_for_each_attempt_and_reports_its_states() {
     let feed = connect(quick(), &["/status/503", "/close/4012/restart", "/echo"]);
     let mut states = feed.states();
     let mut seen = until(&mut states, |state| *state == State::Open).await;
@@ -113,7 +113,7 @@ async fn it_asks_for_the_url_for_each_attempt_and_says_what_it_does() {
 }
 
 #[apply(browser_test)]
-async fn the_preamble_goes_before_what_is_queued() {
+async fn the_preamble_goes_before_queued_messages() {
     let options = quick().on_open(async |stream, _| {
         stream.send("preamble").await?;
         Ok(())
@@ -140,7 +140,7 @@ async fn the_preamble_may_receive_and_leaves_the_rest() {
 }
 
 #[apply(browser_test)]
-async fn a_preamble_that_fails_is_an_attempt_that_failed() {
+async fn a_preamble_that_fails_fails_the_attempt() {
     let tries = Rc::new(Cell::new(0));
     let counted = tries.clone();
     let options = quick().on_open(async move |_, _| {
@@ -158,7 +158,7 @@ async fn a_preamble_that_fails_is_an_attempt_that_failed() {
 }
 
 #[apply(browser_test)]
-async fn a_close_during_the_preamble_is_what_counts() {
+async fn a_close_during_the_preamble_is_the_cause() {
     let options = quick().on_open(async |stream, _| match stream.next().await {
         Some(_) => Ok(()),
         None => Err("there was no answer".into()),
@@ -169,7 +169,7 @@ async fn a_close_during_the_preamble_is_what_counts() {
 }
 
 #[apply(browser_test)]
-async fn the_provider_and_the_preamble_have_the_time_of_an_attempt() {
+async fn the_timeout_of_an_attempt_includes_the_provider_and_the_preamble() {
     let options = |connection: Options| quick().connection(connection.connect_timeout(ms(100)));
     let feed = Reconnecting::new(options(Options::new()), async || Ok(pending::<&str>().await));
     let failed = |states: Vec<State>| match states.last() {
@@ -196,7 +196,7 @@ async fn the_provider_may_offer_subprotocols() {
 }
 
 #[apply(browser_test)]
-async fn what_can_never_succeed_is_not_repeated() {
+async fn errors_that_would_repeat_are_not_retried() {
     for (target, error) in [
         (Target::new("ws://["), Error::InvalidUrl("ws://[".into())),
         (Target::new(url("/echo")).protocols(["a b"]), Error::InvalidProtocol("a b".into())),
@@ -222,7 +222,7 @@ async fn it_gives_up_and_says_why() {
 }
 
 #[apply(browser_test)]
-async fn the_peers_code_decides_or_else_the_caller() {
+async fn the_close_code_or_the_caller_decides_about_a_retry() {
     for (path, stop) in [("/close/1000", 1000), ("/close/1008", 1008), ("/close/4001", 4001)] {
         let options =
             quick().after_close(|event| if event.code == 4001 { AfterClose::Stop } else { AfterClose::of(event) });
@@ -293,7 +293,7 @@ async fn the_caller_can_end_the_wait() {
 }
 
 #[apply(browser_test)]
-async fn paused_it_queues_and_waits() {
+async fn while_paused_it_queues_messages() {
     let count = &mut Count::new().await;
     let mut feed = connect(slow(), &[&count.path("/echo")]);
     let mut states = feed.states();
@@ -321,7 +321,7 @@ pub fn heartbeat(interval: u64, timeout: u64) -> Heartbeat {
 }
 
 #[apply(browser_test)]
-async fn a_peer_that_is_gone_without_a_word_is_found_out() {
+async fn a_peer_that_has_vanished_is_detected() {
     for path in ["/fault/half-open", "/stall"] {
         let feed = connect(quick().heartbeat(heartbeat(50, 200)), &[path, "/echo"]);
         let mut states = feed.states();
@@ -479,7 +479,7 @@ async fn drop_in_every_state(rounds: usize) {
 }
 
 #[apply(browser_test)]
-async fn nothing_is_left_of_one_that_is_dropped() {
+async fn nothing_is_left_of_a_dropped_reconnecting() {
     drop_in_every_state(2).await;
     let before = Live::now();
     drop_in_every_state(3).await;

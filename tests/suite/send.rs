@@ -97,7 +97,7 @@ async fn sending_after_close_hands_the_message_back() {
 
 // S16: no page can know that the peer has closed already. It is what "handed over" means, and not "delivered".
 #[apply(browser_test)]
-async fn what_crosses_the_peers_close_is_taken_and_lost() {
+async fn a_message_that_crosses_the_peers_close_is_accepted_and_lost() {
     let mut stream = connect("/frames/close").await;
     stream.send("now").await.unwrap();
     block(200.0);
@@ -125,7 +125,7 @@ async fn lost() -> WebSocketStream {
 
 // S19: or it is forgotten, in Chromium most of the time.
 #[apply(browser_test)]
-async fn what_a_closed_connection_could_not_send_stays_counted() {
+async fn unsent_bytes_stay_counted_after_the_end() {
     if crashes_with_unsent() {
         return;
     }
@@ -143,7 +143,7 @@ async fn what_a_closed_connection_could_not_send_stays_counted() {
 
 // S19, S27: whether it is still counted or not.
 #[apply(browser_test)]
-async fn what_was_lost_is_not_flushed() {
+async fn flush_fails_if_messages_are_lost() {
     if crashes_with_unsent() {
         return;
     }
@@ -160,7 +160,7 @@ async fn what_was_lost_is_not_flushed() {
 
 // S27: an end loses nothing of what had gone before it.
 #[apply(browser_test)]
-async fn what_was_flushed_before_the_end_stays_flushed() {
+async fn flush_succeeds_after_the_end_if_nothing_was_unsent() {
     let mut stream = connect("/close/1000").await;
     stream.closed().await.unwrap();
     assert_eq!(stream.flush().await, Ok(()));

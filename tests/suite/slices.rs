@@ -104,7 +104,7 @@ async fn a_blob_is_read_in_chunks() {
 }
 
 #[apply(browser_test)]
-async fn bytes_go_round_whatever_the_messages_are() {
+async fn bytes_are_echoed_whatever_the_messages_are() {
     let mut bytes = connect("/echo").await.into_byte_stream();
     let written: Vec<u8> = (0..1_000_000).map(|index| (index * 7) as u8).collect();
     let mut read = vec![0; written.len()];
@@ -144,7 +144,7 @@ async fn an_empty_message_is_not_the_end_of_the_bytes() {
 }
 
 #[apply(browser_test)]
-async fn what_is_no_orderly_stream_of_bytes_is_an_error() {
+async fn text_and_a_lost_connection_are_errors_of_a_byte_stream() {
     let mut bytes = connect("/ping").await.into_byte_stream();
     bytes.write_all(b"begin").await.unwrap();
     assert_eq!(bytes.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::InvalidData);

@@ -10,7 +10,7 @@ fn delays(backoff: Backoff, random: f64, count: usize) -> Vec<u128> {
 }
 
 #[test]
-fn waits_double_up_to_the_cap() {
+fn delays_double_up_to_the_cap() {
     assert_eq!(delays(Backoff::new(), 1.0, 8), [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
     assert_eq!(delays(Backoff::new(), 1.0, 100)[99], 30000);
 }
@@ -22,14 +22,14 @@ fn the_jitter_is_full_and_holds_at_the_cap() {
 }
 
 #[test]
-fn no_wait_is_shorter_than_the_floor() {
+fn no_delay_is_shorter_than_the_floor() {
     assert_eq!(delays(Backoff::new(), 0.0, 3), [100; 3]);
     assert_eq!(delays(Backoff::new().cap(ms(10)), 1.0, 2), [100; 2]);
 }
 
 // Pages may put another function in the place of `Math.random`.
 #[test]
-fn whatever_is_called_random_is_no_delay_beyond_the_bounds() {
+fn a_delay_stays_within_its_bounds_whatever_the_random_number() {
     for random in [0.0, 1.0, -1.0, 2.0, f64::NAN, f64::INFINITY] {
         let longest = Retries::new(Backoff::new().base(Duration::MAX).cap(Duration::MAX)).next_delay(random);
         assert!(longest.is_some_and(|delay| delay >= ms(100)), "{random}");
@@ -39,7 +39,7 @@ fn whatever_is_called_random_is_no_delay_beyond_the_bounds() {
 }
 
 #[test]
-fn it_gives_up_after_so_many_attempts() {
+fn it_gives_up_after_max_attempts() {
     let mut retries = Retries::new(Backoff::new().max_attempts(2));
     assert_eq!(retries.attempt(), 1);
     assert!(retries.next_delay(0.5).is_some());
@@ -51,7 +51,7 @@ fn it_gives_up_after_so_many_attempts() {
 }
 
 #[test]
-fn it_gives_up_after_so_long() {
+fn it_gives_up_after_max_elapsed() {
     let mut retries = Retries::new(Backoff::new().max_elapsed(seconds(10)));
     assert_eq!(retries.next_delay(1.0), Some(seconds(1)));
     retries.took(seconds(5));

@@ -32,7 +32,7 @@ fn a_silent_peer_is_dead_after_one_ping() {
 }
 
 #[test]
-fn whatever_is_received_is_life() {
+fn any_message_shows_that_the_peer_lives() {
     let pulse = &mut pulse();
     assert_eq!(beats(pulse, 1..35), (vec![25], None));
     pulse.received();
@@ -41,7 +41,7 @@ fn whatever_is_received_is_life() {
 
 // L13
 #[test]
-fn late_timers_make_it_ask_again() {
+fn late_timers_make_it_ping_again() {
     let pulse = &mut pulse();
     // A hidden page, whose timers come once a minute: the peer answers each time.
     for minute in (60..600).step_by(60) {
@@ -82,7 +82,7 @@ fn a_page_that_was_frozen_until_the_timeout_has_time_to_read_the_answer() {
 }
 
 #[test]
-fn a_wake_up_always_pings_anew_before_a_verdict() {
+fn a_wake_up_pings_again_before_a_verdict() {
     let pulse = &mut pulse();
     assert_eq!(beats(pulse, [25]), (vec![25], None));
     // The page was frozen since, and is shown when the deadline has just passed: an answer may be unread.
@@ -117,7 +117,7 @@ fn a_clock_that_is_set_does_no_harm() {
 }
 
 #[test]
-fn a_ping_behind_much_else_has_time_while_that_goes_out() {
+fn the_timeout_starts_over_while_bytes_before_the_ping_go_out() {
     let pulse = &mut pulse();
     let flow = |unsent| Flow { handed: 1000, unsent };
     let mut look = |at, unsent| {
@@ -137,7 +137,7 @@ fn a_ping_behind_much_else_has_time_while_that_goes_out() {
 }
 
 #[test]
-fn a_network_that_takes_nothing_is_dead() {
+fn a_peer_is_dead_if_no_bytes_leave() {
     let pulse = &mut pulse();
     let flow = Flow { handed: 1000, unsent: 900 };
     assert_eq!(pulse.look(START + seconds(25), flow), Beat::Ping);

@@ -44,7 +44,7 @@ fn an_overflow_is_told_once() {
 }
 
 #[test]
-fn nothing_follows_an_error_that_the_reader_has() {
+fn nothing_follows_an_error_that_was_yielded() {
     let inbox = &mut inbox(Overflow::Close);
     push(inbox, &[1, 2]);
     let _ = inbox.end(Some(Error::Unsupported));
@@ -54,7 +54,7 @@ fn nothing_follows_an_error_that_the_reader_has() {
 }
 
 #[test]
-fn messages_that_were_dropped_before_count() {
+fn messages_dropped_during_a_preamble_count() {
     let inbox = &mut inbox(Overflow::DropNewest);
     inbox.add_dropped(3);
     push(inbox, &[1, 2, 3, 4, 5, 6]);
@@ -62,7 +62,7 @@ fn messages_that_were_dropped_before_count() {
 }
 
 #[test]
-fn the_room_is_what_is_left_and_never_nothing() {
+fn the_room_is_the_rest_of_the_limits_but_at_least_one_message() {
     let inbox = &mut inbox(Overflow::DropOldest);
     push(inbox, &[10, 20, 30]);
     assert_eq!(inbox.room(), Limit { bytes: 40, messages: 1, overflow: Overflow::DropOldest });

@@ -56,7 +56,7 @@ fn a_message_larger_than_the_limit_evicts_no_other() {
 }
 
 #[test]
-fn what_is_removed_or_taken_makes_room() {
+fn removing_or_taking_messages_makes_room() {
     let removals: [fn(&mut Ring<u64>); 4] = [
         |ring| ring.remove(2),
         |ring| assert_eq!(ring.remove_kept_up_to(2), 2),
@@ -74,7 +74,7 @@ fn what_is_removed_or_taken_makes_room() {
 }
 
 #[test]
-fn those_that_were_forgotten_are_removed_first() {
+fn forgotten_messages_are_removed_first() {
     let mut ring = ring(&[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]);
     ring.remove(1);
     assert_eq!(held(&ring), (4, vec![3, 4, 5]));
@@ -83,7 +83,7 @@ fn those_that_were_forgotten_are_removed_first() {
 }
 
 #[test]
-fn those_that_were_forgotten_are_counted_with_the_first_that_is_kept() {
+fn forgotten_messages_count_together_with_the_first_kept_one() {
     let ring = ring(&[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]);
     assert_eq!([2, 3, 4, 9].map(|number| ring.count_up_to(number)), [0, 3, 4, 5]);
 }
@@ -102,7 +102,7 @@ fn a_message_is_inserted_by_its_number() {
 }
 
 #[test]
-fn the_messages_of_another_come_before_or_after() {
+fn appended_messages_come_before_or_after() {
     for (one, other) in [([1, 2], [3, 4]), ([3, 4], [1, 2])] {
         let [mut one, mut other] = [one, other].map(|numbers| ring(&numbers.map(|number| (number, 5))));
         one.append(&mut other);
@@ -116,7 +116,7 @@ fn the_messages_of_another_come_before_or_after() {
 }
 
 #[test]
-fn those_that_another_has_forgotten_are_only_counted() {
+fn messages_that_an_appended_ring_has_forgotten_are_only_counted() {
     let mut one = ring(&[(1, 1)]);
     one.append(&mut ring(&[(2, 1), (3, 1), (4, 1), (5, 11), (6, 1)]));
     assert_eq!(held(&one), (6, vec![1, 4, 6]));

@@ -120,7 +120,7 @@ fn tells(actions: Vec<Action>) -> Vec<State> {
 }
 
 #[test]
-fn attempts_follow_each_other_after_longer_and_longer_waits() {
+fn the_delays_between_attempts_grow() {
     let mut test = Test::new();
     for (number, seconds) in [(2, 0.5), (3, 1.0), (4, 2.0), (5, 4.0), (6, 8.0), (7, 15.0), (8, 15.0)] {
         let delay = test.delay(failed());
@@ -157,7 +157,7 @@ fn ten_seconds_make_a_good_connection_whatever_was_received() {
 }
 
 #[test]
-fn only_the_connection_in_use_is_heard() {
+fn only_the_current_connection_is_live() {
     let mut test = Test::new();
     assert!(!test.machine.is_live(1));
     let _ = test.signal(Signal::Opened);
@@ -211,7 +211,7 @@ fn it_gives_up_when_the_budget_is_spent() {
 }
 
 #[test]
-fn what_is_final_is_not_repeated() {
+fn a_final_close_is_not_retried() {
     let mut test = Test::open();
     let cause = Cause::Closed(close(1008));
     assert_eq!(tells(test.signal(ended(1008))), [State::Closed { cause }]);
@@ -220,7 +220,7 @@ fn what_is_final_is_not_repeated() {
 }
 
 #[test]
-fn what_was_of_an_old_connection_is_not_heard() {
+fn events_of_an_old_connection_are_ignored() {
     let mut test = Test::open();
     let old = test.machine.generation();
     let delay = test.delay(ended(1006));
@@ -255,7 +255,7 @@ fn messages_are_refused_from_the_close_on_and_not_before() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer_the_close_has_its_time() {
+fn a_close_that_is_not_answered_times_out() {
     let mut test = Test::open();
     test.hand_over();
     let _ = test.command(Command::Close);
@@ -267,7 +267,7 @@ fn a_peer_that_does_not_answer_the_close_has_its_time() {
 }
 
 #[test]
-fn a_peer_to_which_bytes_still_go_out_has_time_to_answer_the_close() {
+fn the_close_timeout_starts_over_while_bytes_go_out() {
     let mut test = Test::open();
     test.unsent = 100;
     let _ = test.command(Command::Close);
@@ -293,7 +293,7 @@ fn a_close_confirms_nothing() {
 }
 
 #[test]
-fn what_is_in_doubt_is_told_before_anything_else() {
+fn messages_in_doubt_are_reported_first() {
     let mut test = Test::open();
     test.hand_over();
     let actions = test.signal(ended(1006));
@@ -301,7 +301,7 @@ fn what_is_in_doubt_is_told_before_anything_else() {
 }
 
 #[test]
-fn a_message_on_which_the_browser_throws_is_told() {
+fn a_message_on_which_the_browser_throws_is_reported() {
     let mut test = Test::open();
     test.machine.outbox.push(1, 1);
     assert_eq!(test.machine.outbox.take_next(), Some(1));
@@ -310,7 +310,7 @@ fn a_message_on_which_the_browser_throws_is_told() {
 }
 
 #[test]
-fn a_message_that_is_lost_while_the_browser_takes_it_is_told() {
+fn a_message_that_is_lost_while_it_is_handed_over_is_reported() {
     let mut test = Test::open();
     test.machine.outbox.take_in_hand(1);
     let _ = test.signal(ended(1006));
@@ -329,7 +329,7 @@ fn the_caller_may_delay_a_retry() {
 }
 
 #[test]
-fn a_delayed_retry_counts_towards_the_time_in_which_it_gives_up() {
+fn retry_after_counts_towards_max_elapsed() {
     let mut test = Test::with(Backoff::new().max_elapsed(seconds(30)));
     let delayed = || Signal::Failed(Error::Attempt("no".into()), AfterClose::RetryAfter(seconds(30)));
     let delay = test.delay(delayed());
@@ -435,7 +435,7 @@ fn a_clock_that_is_set_back_does_not_make_a_good_connection_a_bad_one() {
 }
 
 #[test]
-fn sleep_does_not_count_as_trying() {
+fn sleep_does_not_count_towards_max_elapsed() {
     let mut test = Test::with(Backoff::new().max_elapsed(seconds(60)));
     test.now += seconds(3600);
     assert_eq!(test.delay(failed()), ms(500));
@@ -444,7 +444,7 @@ fn sleep_does_not_count_as_trying() {
 }
 
 #[test]
-fn paused_it_waits_for_the_caller() {
+fn while_paused_it_waits_for_the_caller() {
     let mut test = Test::open();
     assert_eq!(test.command(Command::Pause), [Action::Tell(State::Closing)]);
     assert!(test.begins_to_close);
@@ -469,7 +469,7 @@ fn the_last_command_counts() {
 }
 
 #[test]
-fn a_failure_is_the_end_whatever_it_does() {
+fn a_failure_closes_for_good_in_every_state() {
     let error = || Error::OutOfMemory(1);
     let before: [fn(&mut Test); 5] = [
         |_| {},
@@ -499,7 +499,7 @@ fn a_failure_does_not_end_the_callers_close() {
 }
 
 #[test]
-fn a_close_is_begun_at_once_though_something_else_is_to_be_done() {
+fn a_close_goes_before_all_pending_actions() {
     let mut test = Test::open();
     test.machine.handle(Event::WakeUp, Moment { now: test.now, ..Moment::default() });
     assert_eq!(test.command(Command::Pause), [Action::Ping, Action::Tell(State::Closing)]);

@@ -7,7 +7,7 @@ use crate::{Error, ReadyState, ReconnectOptions, Reconnecting, State};
 
 // L17
 #[test]
-fn where_there_is_no_browser_it_is_over_at_once() {
+fn without_a_browser_it_is_closed_for_good_at_once() {
     let mut feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com"));
     assert!(matches!(feed.state(), State::Closed { .. }));
     assert_eq!(feed.try_send("x").map_err(|unsent| unsent.error), Err(Error::NotOpen(ReadyState::Closed)));

@@ -117,7 +117,7 @@ fn a_ping_on_a_lost_connection_is_not_answered_on_the_next() {
 }
 
 #[test]
-fn what_is_in_doubt_is_given_once_and_in_order() {
+fn messages_in_doubt_are_returned_once_and_in_order() {
     let outbox = &mut handed(2, WhenLost::Report);
     assert_eq!((outbox.lose(), outbox.lose()), (2, 0));
     hand_over(outbox, 2, 1);
@@ -128,7 +128,7 @@ fn what_is_in_doubt_is_given_once_and_in_order() {
 }
 
 #[test]
-fn of_more_than_is_kept_the_last_are_given_and_all_are_counted() {
+fn the_last_messages_are_kept_and_all_are_counted() {
     let outbox = &mut handed(10, WhenLost::Report);
     assert_eq!(outbox.counts().unconfirmed, 10);
     assert_eq!(outbox.confirm_up_to(7), 0, "which of them are up to that is not known");
@@ -173,7 +173,7 @@ fn messages_whose_resending_is_cut_short_are_sent_again_in_order() {
 }
 
 #[test]
-fn what_was_only_reported_is_not_sent_again() {
+fn reported_messages_are_not_sent_again() {
     let outbox = &mut handed(2, WhenLost::Report);
     outbox.lose();
     assert!(!outbox.is_pending());
@@ -209,7 +209,7 @@ fn messages_that_were_not_kept_stay_in_doubt() {
 }
 
 #[test]
-fn a_message_on_which_the_browser_throws_makes_way() {
+fn a_message_on_which_the_browser_throws_leaves_the_queue() {
     let outbox = &mut outbox(WhenFull::Reject);
     (0..2).for_each(|message| assert_ne!(outbox.push(message, 1), 0));
     let message = outbox.take_next().unwrap();

@@ -117,7 +117,7 @@ proptest! {
 
     // L11, L14
     #[test]
-    fn whatever_happens_the_rules_hold(
+    fn the_rules_hold_in_every_schedule(
         seed: u64,
         when_full in when_full(),
         when_lost in when_lost(),

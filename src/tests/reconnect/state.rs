@@ -6,7 +6,7 @@ use crate::reconnect::state::Announcer;
 use crate::{Cause, State};
 
 #[test]
-fn a_listener_that_is_gone_leaves_no_place() {
+fn a_dropped_listener_leaves_no_place() {
     let mut announcer = Announcer::new(State::Connecting { attempt: 1, cause: Cause::Requested });
     let _stays = announcer.listen();
     (0..10).for_each(|_| drop(announcer.listen()));

@@ -53,7 +53,7 @@ fn all_in_a_room_hear_what_one_says() {
 }
 
 #[test]
-fn a_room_is_there_as_long_as_anybody_is() {
+fn a_room_exists_while_anybody_is_in_it() {
     let server = Server::start();
     let mut ann = enter(&server, "/chat/garden");
     let mut bob = enter(&server, "/chat/garden");
@@ -66,7 +66,7 @@ fn a_room_is_there_as_long_as_anybody_is() {
 }
 
 #[test]
-fn who_does_not_keep_to_the_bounds_must_leave_alone() {
+fn only_a_client_that_exceeds_a_limit_is_disconnected() {
     let server = Server::start();
     let mut ann = enter(&server, "/chat/garden");
     for (message, code) in [(Message::text("a".repeat(4097)), 1009), (Message::binary(vec![1]), 1003)] {
@@ -80,7 +80,7 @@ fn who_does_not_keep_to_the_bounds_must_leave_alone() {
 }
 
 #[test]
-fn who_is_too_slow_must_leave_alone() {
+fn only_a_client_that_is_too_slow_is_disconnected() {
     let server = Server::start();
     let mut slow = enter(&server, "/chat/garden");
     let mut quick = enter(&server, "/chat/garden");

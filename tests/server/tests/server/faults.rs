@@ -55,7 +55,7 @@ fn a_connection_is_reset_after_so_many_bytes() {
 }
 
 #[test]
-fn connections_are_reset_when_that_is_told() {
+fn connections_are_reset_by_a_request() {
     let server = Server::start();
     let mut others = server.connect("/fault/reset-by/others");
     for _ in 0..2 {
@@ -76,7 +76,7 @@ fn connections_are_reset_when_that_is_told() {
 }
 
 #[test]
-fn the_time_until_it_breaks_off_begins_when_something_comes() {
+fn the_time_until_a_fault_begins_with_the_first_message() {
     let server = Server::start();
     for path in ["/stall/50", "/quit/50"] {
         let mut socket = server.connect(path);
@@ -137,7 +137,7 @@ fn a_cut_connection_ends_in_the_middle_of_a_frame() {
 }
 
 #[test]
-fn what_is_no_fault_is_refused() {
+fn unknown_faults_are_refused() {
     let server = Server::start();
     for path in [
         "/fault/slow/600001",
@@ -248,7 +248,7 @@ fn chaos_is_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn what_a_record_has_no_room_for_is_counted() {
+fn messages_beyond_a_full_record_are_counted() {
     let server = Server::start();
     let mut socket = server.connect("/chaos/1/key?faults=0");
     let large = "x".repeat(3 << 20);
