@@ -31,7 +31,7 @@ const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;
 /// In bytes, and in UTF-16 units.
 const LARGE: u64 = 4 << 20;
 
-/// Takes memory until there is not even a MiB in one piece.
+/// Allocates memory until no MiB in one piece is left.
 fn fill_memory() -> Vec<Vec<u8>> {
     let (mut blocks, mut len) = (Vec::with_capacity(64), 1 << 30);
     while len >= 1 << 20 {
@@ -91,7 +91,7 @@ async fn a_blob_for_which_there_is_no_memory_can_be_read_in_chunks() {
 
 #[apply(browser_test)]
 async fn a_message_for_which_there_is_no_memory_is_seen_beside_a_heartbeat() {
-    // It waits for an answer all the time, and so each message is looked at when it comes.
+    // It always waits for an answer, so each message is decoded when it arrives.
     let heartbeat = Heartbeat::new("ping", |_| false).interval(Duration::from_millis(10));
     let options = ReconnectOptions::new().heartbeat(heartbeat);
     let mut stream = Reconnecting::new(options, async || Ok(url("/echo")));

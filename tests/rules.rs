@@ -1,4 +1,4 @@
-//! Rules of the architecture that the compiler does not hold.
+//! Rules of the architecture that the compiler does not check.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;

@@ -1,11 +1,11 @@
 use super::test;
 use crate::send::backpressure::Pace;
 
-/// The factor after looks that each came so many milliseconds too late and saw so many bytes.
+/// The factor after looks that were this many milliseconds late and found this many unsent bytes.
 fn factor(looks: &[(f64, u64)]) -> u64 {
     let mut pace = Pace::default();
     for &(late_by, amount) in looks {
-        // Each wait begins with a look that comes by no timer, and so in time.
+        // Each wait begins with a look without a timer, which is never late.
         pace.learn(0, 0.0, amount, true);
         pace.learn(4, late_by, amount, true);
     }

@@ -60,7 +60,7 @@ proptest! {
     }
 }
 
-/// It hands the message back, and says why.
+/// The error returns the message, and says why.
 fn assert_undecodable<C: Decode<Value>>(message: Message) {
     let error = C::decode(message.clone()).expect_err("it was decoded");
     assert_eq!(error.message, Some(message));
@@ -94,7 +94,7 @@ fn values_that_are_nested_too_deep_are_errors() {
 
 #[test]
 fn a_false_length_allocates_nothing() {
-    // A sequence of 2^62 elements, of which none follows.
+    // The length of a sequence of 2^62 elements, and no element.
     let bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
     let decoded: Result<Vec<u64>, _> = Postcard::decode(Message::from(&bytes[..]));
     assert!(decoded.is_err());

@@ -1,4 +1,4 @@
-//! How connections end, in the simulated page: whoever may have lost something is told.
+//! How connections end, in the simulated page: a possible loss is always an error.
 
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -59,7 +59,7 @@ fn values_of_javascript_cannot_be_made() {
     let undecodable = <JsJson as Decode<u8>>::decode("7".into()).unwrap_err();
     assert_eq!(undecodable.error, Error::Decode("there is no JavaScript in this environment".into()));
     assert_eq!(undecodable.message, Some("7".into()));
-    // They are `undefined`, which cannot be seen here.
+    // They are `undefined`, which cannot be checked here.
     drop((JsValue::from(Error::Full), JsValue::from(SendError { message: (), error: Error::Full })));
 }
 

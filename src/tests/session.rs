@@ -1,4 +1,4 @@
-//! What a session tells about servers that refuse, vanish or speak something else. The properties have what it does with good
+//! What a session tells about servers that refuse, vanish or speak something else. The properties test it with good
 //! ones.
 
 use std::cell::Cell;

@@ -195,7 +195,7 @@ fn timers_of_a_page_that_is_hidden_for_long_are_at_most_a_second_late() {
         let page = Page::new().engine(engine);
         page.run(async {
             page.hide();
-            // Each is set when the last one has fired, and is no link of a chain nevertheless.
+            // Each is set when the last one has fired, and yet is not chained for the browser.
             while page.elapsed() < Duration::from_secs(600) {
                 let begin = page.elapsed();
                 Timer::new(Duration::from_millis(50)).await;
@@ -235,7 +235,7 @@ fn peers_go_on_while_the_page_is_busy() {
         stream.try_send("one").unwrap();
         let begin = page.elapsed();
         page.block(Duration::from_secs(1));
-        // What the browser has sent in a task, it tells in a later one.
+        // `bufferedAmount` shows what left during a task only in a later one.
         assert_eq!(stream.buffered_amount(), 3);
         assert_eq!(stream.next().await, Some(Ok("one".into())));
         assert!(page.elapsed() - begin < Duration::from_millis(1001));

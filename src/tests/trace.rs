@@ -1,4 +1,4 @@
-//! What `tracing` is told.
+//! The events for `tracing`.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};

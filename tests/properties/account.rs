@@ -75,7 +75,7 @@ impl Account {
         self.last_number.get()
     }
 
-    /// A message of so many bytes was handed over: to be called in the same step, so that the order is right.
+    /// A message of this many bytes was handed over. Must be called in the same step, so that the order is right.
     ///
     /// # Panics
     ///
@@ -108,7 +108,7 @@ impl Account {
 
 /// How it ends.
 impl Account {
-    /// The program begins to close, with a code. The first one is the one that counts.
+    /// The program begins to close, with a code. Only the first code counts.
     pub fn closes(&self, code: u16) {
         if self.end().is_none() && self.close.get().is_none() {
             self.close.set(Some(code));

@@ -32,7 +32,7 @@ struct Plan {
     is_closed: bool,
 }
 
-/// What the task does, for no longer than a limit.
+/// What the task does, with a time limit.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     #[proptest(weight = 6)]
@@ -177,7 +177,7 @@ impl Task {
     }
 }
 
-/// Checks that the peer has received the bytes that were written: all, if nothing kept them from it.
+/// Checks that the peer has received the bytes that were written: all of them, if neither side ended the connection before.
 fn check_received(account: &Account, written: u64) {
     let received = account.conversation.received.borrow();
     let received: Vec<u8> = received.iter().flat_map(|message| message.as_bytes().expect("bytes")).copied().collect();

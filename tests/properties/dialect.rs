@@ -56,7 +56,7 @@ impl Value {
 }
 
 impl Dialect {
-    /// The message of a number, for which a few are not of the dialect.
+    /// The message with a number. A few are not of the dialect.
     pub fn message(self, number: u32, letter: Letter) -> Message {
         let (value, is_garbage) = (Value::new(number, letter), letter.len % 8 == 7);
         let text = || numbered(number, letter.len as usize);

@@ -34,7 +34,7 @@ const SOCKET: u64 = 16 << 10;
 /// The bytes of all messages: more than all that may wait.
 const FLOOD: u64 = 400_000;
 const NETWORK: Network = Network { bandwidth: 2_000_000, delay: Duration::from_millis(5), window: 32 << 10 };
-/// The most that the sockets of both sides hold for a page that does not read, and that is on its way.
+/// The most bytes that the sockets of both sides and the network hold for a page that does not read.
 const SOCKETS: u64 = SOCKET + NETWORK.window + 2_000_000 / 1000 * 6;
 const LARGEST: u64 = 40_000;
 
@@ -52,7 +52,7 @@ async fn run(world: Rc<World>, plan: Plan) {
         flood(&world, peer, &letters, &count).await;
     });
     let read_ahead = plan.options.read_ahead % 20_000;
-    // The policy that closes is the one by which nothing overflows.
+    // With `Overflow::Close` a connection by streams does not overflow.
     let options = Options::from(&plan.options).transport(Transport::Streams).overflow(Overflow::Close);
     let options = options.read_ahead(read_ahead).binary_type(BinaryType::ArrayBuffer);
     let mut stream = match options.connect(URL).await {
@@ -90,7 +90,7 @@ async fn run(world: Rc<World>, plan: Plan) {
     world.nothing_is_left().await;
 }
 
-/// Sends as an application does that waits when its socket is full, until the page closes.
+/// Sends until the page closes, as an application that waits while its socket is full.
 async fn flood(world: &Rc<World>, mut peer: Peer, letters: &[Letter], handed: &Cell<u64>) {
     let _running = world.running();
     peer.set_network(NETWORK);

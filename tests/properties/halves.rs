@@ -179,7 +179,7 @@ async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
     }
 }
 
-/// Checks that whoever cannot send since the queue has overflowed is told so.
+/// Checks that a sender fails with the overflow once the queue has overflowed.
 fn is_told_of_overflow(sender: &Sender, error: &Error) {
     let has_overflowed = sender.closed().now_or_never() == Some(Err(Error::Overflow));
     assert!(!(has_overflowed && matches!(error, Error::NotOpen(_))), "{error}, though the queue has overflowed");

@@ -1,4 +1,4 @@
-//! Random programs in random pages, against random peers: whatever happens in whatever order, the promises hold.
+//! Random programs in random pages, against random peers: the promises hold in every order of events.
 //!
 //! Everything of a run comes from one seed: the program, the page, the network and the peer. The oracle is the peer: what its
 //! application has received and sent, never what the crate says of itself.

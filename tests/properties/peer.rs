@@ -56,7 +56,7 @@ pub enum Step {
 /// How it ends.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Then {
-    /// It receives until the page closes.
+    /// The peer receives until the page closes.
     #[proptest(weight = 6)]
     Receive,
     /// The same over a slow network.

@@ -30,7 +30,7 @@ pub fn close_timeout() -> impl Strategy<Value = u32> {
     prop_oneof![3 => Just(5000_u32), 1 => 100..1000_u32]
 }
 
-/// Limits of memory in bytes, each for so many milliseconds: mostly none.
+/// Limits of memory in bytes, each for a number of milliseconds: mostly none.
 pub fn memory() -> impl Strategy<Value = Vec<(u64, u32)>> {
     prop_oneof![3 => Just(Vec::new()), 1 => vec((0..5000_u64, delay()), 1..4)]
 }
@@ -125,7 +125,7 @@ pub struct OptionsPlan {
     low_water_mark: u64,
     #[proptest(strategy = "overflow()")]
     pub overflow: Overflow,
-    /// None for the default, else bytes and messages.
+    /// Bytes and messages; `None` for the defaults.
     #[proptest(strategy = "prop_oneof![Just(None), (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
     receive_limit: Option<(u64, usize)>,
     are_blobs: bool,
@@ -146,12 +146,12 @@ fn overflow() -> impl Strategy<Value = Overflow> {
 }
 
 impl OptionsPlan {
-    /// The same for a socket that never makes anyone wait.
+    /// The same for a socket that never makes a sender wait.
     pub fn without_waiting(self) -> Self {
         Self { high_water_mark: u64::MAX, ..self }
     }
 
-    /// How many messages may wait to be taken. What was not read when a connection ends is read then, however much it is.
+    /// The maximum number of queued messages. When a connection ends, everything unread is read, however much it is.
     pub fn most_messages(&self) -> usize {
         if self.may_stop_reading() { usize::MAX } else { self.receive_limit.map_or(1 << 18, |(_, messages)| messages) }
     }

@@ -1,4 +1,4 @@
-//! Runs a property for one seed after the other, and makes the first program for which it fails small.
+//! Runs a property for one seed after the other, and shrinks the first program for which it fails.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use wasm_websocket::testing::Page;
 
-/// How many seeds `cargo test` runs for each property. `cargo xtask properties` runs as many as one likes.
+/// The number of seeds that `cargo test` runs for each property. `cargo xtask properties` runs more.
 const SEEDS: u64 = 500;
 
 /// Checks a property of random plans, one for each seed.
@@ -42,7 +42,7 @@ fn property() -> String {
     thread::current().name().unwrap_or("main").to_owned()
 }
 
-/// Runs the plan of a seed. Gives the smallest one that fails, if it does.
+/// Runs the plan of a seed. If it fails, returns the smallest plan that fails.
 fn run<P: Arbitrary>(seed: u64, check: impl Fn(&P) + Copy) -> Result<(), (P, String)> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());

@@ -34,7 +34,7 @@ struct Plan {
     finally: Finally,
 }
 
-/// What the task does, for no longer than a limit.
+/// What the task does, with a time limit.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     #[proptest(weight = 4)]

@@ -1,4 +1,4 @@
-//! Waiting for a connection: in turn, no longer than there is a reason to, and without being woken in vain.
+//! Waiting for a connection: in order, no longer than needed, and without needless wakes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ impl Waiting {
     }
 }
 
-/// The longest that a look at an open socket is put off in a visible page.
+/// The longest interval between looks at an open socket in a visible page.
 const LONGEST_LOOK: Duration = Duration::from_millis(51);
 /// How often it is looked at, at most.
 const SHORTEST_LOOK: Duration = Duration::from_millis(4);
@@ -59,7 +59,7 @@ impl Account {
         output
     }
 
-    /// Waits for what is woken by looks at the socket, and no more often.
+    /// Waits for what looks at the socket wake, and checks that nothing else wakes it.
     pub async fn look<F: Future>(&self, future: F) -> F::Output {
         let page = &self.world.page;
         let (began, handed_over) = (page.elapsed(), self.handed_over_so_far());

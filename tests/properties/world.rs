@@ -78,7 +78,7 @@ pub struct World {
     is_over: Cell<bool>,
 }
 
-/// More milliseconds than anything takes that goes on, when nothing more happens to the page.
+/// More milliseconds than anything takes once nothing more happens to the page.
 const PATIENCE: u32 = 400_000;
 /// The longest interval of a heartbeat, in milliseconds.
 pub const LONGEST_INTERVAL: u32 = 30_000;
@@ -280,7 +280,7 @@ impl World {
         }
     }
 
-    /// Lets everybody leave who waits for nothing but the end.
+    /// Ends all waits that only wait for the end.
     pub fn end(&self) {
         self.is_over.set(true);
         self.changed();
@@ -310,7 +310,7 @@ impl World {
         .await
     }
 
-    /// Something has changed for which somebody may wait.
+    /// Something has changed that a task may wait for.
     pub fn changed(&self) {
         self.waiting.take().into_iter().for_each(Waker::wake);
     }

@@ -1,4 +1,4 @@
-//! Runs each test in simulated pages, and does to those what tests do to a page.
+//! Runs each test in simulated pages, and implements what tests do to a page.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -26,10 +26,10 @@ macro_rules! browser_test {
     };
 }
 
-/// How long a test may take, by its page's time.
+/// The timeout of a test, in the time of its page.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// How long a browser holds what was dropped, with a peer that never answers.
+/// How long a browser keeps dropped sockets whose peer never answers.
 const LONGEST_END: Duration = Duration::from_secs(70);
 
 thread_local!(static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) });
@@ -39,7 +39,7 @@ pub fn page() -> Page {
     PAGE.with_borrow(|page| page.clone().expect("this is called in a test"))
 }
 
-/// What the environment says, or something else.
+/// The value of an environment variable, or a default.
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     env::var(name).map_or(otherwise, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
 }
@@ -90,12 +90,12 @@ async fn run(test: impl Future<Output = ()>) {
     assert_eq!(page().leftovers(), Leftovers::default());
 }
 
-/// Waits for some milliseconds, for what cannot be awaited: that nothing happens.
+/// Waits for some milliseconds, to see that nothing happens: that cannot be awaited.
 pub async fn turn(milliseconds: u32) {
     page().sleep(Duration::from_millis(milliseconds.into())).await;
 }
 
-/// Reports that this engine does otherwise than the standard has it in a case of `tests/cases.md`.
+/// Reports that this engine deviates from the standard in a case of `tests/cases.md`.
 pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
@@ -105,7 +105,7 @@ pub fn block(milliseconds: f64) {
     page().block(Duration::from_secs_f64(milliseconds / 1000.0));
 }
 
-/// Resolves when messages have arrived that are on their way, whether anybody takes them or not.
+/// Resolves when the messages in flight have arrived, whether they are taken or not.
 pub fn arrival(_stream: &WebSocketStream, _messages: u32) -> impl Future<Output = ()> + use<> {
     turn(2000)
 }
@@ -113,7 +113,7 @@ pub fn arrival(_stream: &WebSocketStream, _messages: u32) -> impl Future<Output 
 /// Nothing is to be watched for [`arrival`].
 pub fn watch_reads() {}
 
-/// Lets what has been woken run, before anything else comes from the event loop.
+/// Runs the tasks that were woken, before the next task of the event loop.
 pub async fn microtasks() {
     let mut has_waited = false;
     poll_fn(|context| {
@@ -126,7 +126,7 @@ pub async fn microtasks() {
     .await;
 }
 
-/// A clock that goes otherwise, until it is dropped.
+/// A clock that the test controls, until it is dropped.
 pub struct Clock(Cell<i64>);
 
 impl Clock {
@@ -178,14 +178,14 @@ impl Drop for NoTimers {
     }
 }
 
-/// A number that no other test has.
+/// A number that is unique among tests.
 pub fn random() -> f64 {
     thread_local!(static LAST: Cell<f64> = const { Cell::new(0.0) });
     LAST.set(LAST.get() + 1.0);
     LAST.get()
 }
 
-/// What stands for a SHA-256 here: a shorter hash, by which the same bytes are the same.
+/// A short hash in the place of SHA-256.
 pub struct Digest(u64);
 
 impl Default for Digest {
@@ -247,14 +247,14 @@ pub async fn blob_of(blobs: impl Iterator<Item = Blob>) -> Blob {
     Blob::new(&bytes, "")
 }
 
-/// What peers say instead of the SHA-256 of a Blob.
+/// The hash that the simulated peers report instead of SHA-256.
 pub async fn sha256(blob: &Blob) -> String {
     let mut digest = Digest::default();
     digest.update(&blob.bytes().await.unwrap());
     digest.to_string()
 }
 
-/// How often the event loop turned while something was done. No time passes in a turn.
+/// The number of turns of the event loop during an action. No time passes in a turn.
 pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
     let before = page().turns();
     done.await;
@@ -266,7 +266,7 @@ pub fn memory_size() -> usize {
     0
 }
 
-/// What the browser says that is buffered.
+/// The browser's `bufferedAmount`.
 pub fn browsers_amount(socket: &WebSocket) -> u64 {
     socket.buffered_amount()
 }
@@ -276,7 +276,7 @@ pub fn stop_task() {
     block(50.0);
 }
 
-/// Lets an event happen to the page, such as `online`.
+/// Fires an event of the page, such as `online`.
 pub fn dispatch(name: &str) {
     match name {
         "online" => page().come_online(),
@@ -312,7 +312,7 @@ pub fn log(text: &str) {
     println!("{text}");
 }
 
-/// What is left in the page, save for the browser's own sockets, which close in their time.
+/// What is left in the page, without the browser's own sockets, which close later.
 #[derive(Debug, PartialEq)]
 pub struct Live(Leftovers);
 

@@ -1,4 +1,4 @@
-//! What becomes of messages that are given to a connection that comes back.
+//! Messages that are given to a connection that comes back: where each of them ends up.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -106,7 +106,7 @@ async fn messages_in_doubt_are_sent_again_in_order_before_queued_ones() {
     let (path, next) = (url("/fin"), url("/echo"));
     let (attempts, opens) = (Cell::new(0), may_open.clone());
     let options = quick().when_lost(WhenLost::Resend).on_open(async |stream, attempt| {
-        // Not on the first connection, which ends when something comes.
+        // Not on the first connection, which ends with the first message.
         if attempt.in_doubt().count > 0 {
             stream.send(format!("{} in doubt", attempt.in_doubt().count)).await?;
         }

@@ -1,4 +1,4 @@
-//! What holds by streams alone: the peer waits.
+//! What only a connection by streams does: the peer waits.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn sent(key: f64) -> u64 {
     bytes.split([',', '}']).next().unwrap().parse().unwrap()
 }
 
-/// What the systems and the browser hold of a flood that nobody reads: on loopback, some MB each way.
+/// The bytes of an unread flood that the operating systems and the browser buffer: on loopback, some MB each way.
 const BUFFERS: u64 = 16 << 20;
 
 const CHUNK: usize = 64 << 10;
@@ -58,7 +58,7 @@ async fn a_flood_slows_down_to_its_reader() {
             measured.push((at, sent, counted));
         }
     }
-    // From then on the buffers are full, so the peer sends what is taken.
+    // From then on the buffers are full, so the peer sends as fast as messages are taken.
     let [.., (from, sent_then, taken_then), (to, sent_now, taken_now)] = measured[..] else { panic!("{measured:?}") };
     log(&format!(
         "a reader of 1 MB/s: the server sent {} kB and the reader took {} kB in the last {:.0} ms, after {sent_then} bytes",
@@ -97,7 +97,7 @@ async fn echoing(messages: u8, options: Options) -> WebSocketStream {
     stream
 }
 
-// The bound is exact: what waits is no more than the mark and the message that reaches it.
+// The bound is exact: the queue holds less than `read_ahead` and one message.
 #[apply(browser_test)]
 async fn no_more_is_read_than_read_ahead_and_a_message() {
     let mut stream = echoing(100, Options::new().read_ahead(35)).await;
@@ -114,7 +114,7 @@ async fn no_more_is_read_than_read_ahead_and_a_message() {
     assert!(stream.close().await.unwrap().was_clean);
 }
 
-// Even a mark of 0 lets one message after the other through; and so does a limit of messages.
+// Messages arrive one by one even with a `read_ahead` of 0, and with a limit of one message.
 #[apply(browser_test)]
 async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
     for options in [Options::new().read_ahead(0), Options::new().receive_limit_messages(1)] {
@@ -179,7 +179,7 @@ async fn a_close_does_not_wait_for_what_is_unread() {
     }
 }
 
-// C26: of a connection that is lost, nothing more can come.
+// C26: nothing more can arrive on a lost connection.
 #[apply(browser_test)]
 async fn a_loss_is_told_although_nobody_reads() {
     let key = random();
@@ -221,7 +221,7 @@ async fn a_reconnecting_makes_the_peer_wait_too() {
     assert_eq!(feed.dropped(), 0);
 }
 
-// The events face has no streams to take.
+// `WebSocket` works by events only.
 #[apply(browser_test)]
 async fn a_socket_of_events_does_not_connect_by_streams() {
     let by = |transport| WebSocket::with_options(&url("/echo"), &Options::new().transport(transport)).map(drop);

@@ -193,7 +193,7 @@ async fn dropping_a_connecting_future_closes_its_connection() {
     count.becomes(0).await;
 }
 
-// L02, N35: one whose peer never answers is given up, after a second.
+// L02, N35: the browser gives up a silent peer after a second.
 #[apply(browser_test)]
 async fn a_dropped_connection_does_not_connect_for_ever() {
     let socket = WebSocket::new(&url("/hang")).unwrap();

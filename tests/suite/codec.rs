@@ -1,4 +1,4 @@
-//! Values of one's own types, there and back.
+//! Values of your own types: encoded, echoed and decoded.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -28,7 +28,7 @@ pub fn points() -> Vec<Point> {
     vec![point(0.0, i32::MIN, ""), point(1e300, i32::MAX, "\u{feff}"), tagged]
 }
 
-/// The echo of values, as blobs where they are bytes.
+/// The echo of values; bytes come as Blobs.
 pub async fn echoes<T: Debug + PartialEq, C: Encode<T> + Decode<T>>(values: Vec<T>) {
     for binary_type in [BinaryType::ArrayBuffer, BinaryType::Blob] {
         let stream = connect_with("/echo", &Options::new().binary_type(binary_type)).await;
@@ -69,7 +69,7 @@ pub async fn assert_undecodable<C: Decode<Vec<u8>>>(message: impl Into<Message>)
     assert!(matches!(error.error, Error::Decode(reason) if !reason.is_empty()));
 }
 
-/// What no JSON of bytes is.
+/// Bytes that are not JSON.
 pub const BAD_TEXTS: [&str; 10] =
     ["", "[1,2", "[1,2]]", "[256]", "{}", "null", "[\"a\"]", "[1e999]", "\u{feff}[1]", "[01]"];
 pub const BAD_BYTES: [&[u8]; 3] = [b"\xff", b"[1", b""];
@@ -82,7 +82,7 @@ async fn messages_that_cannot_be_decoded_are_returned_and_the_stream_continues()
     for bytes in BAD_BYTES {
         assert_undecodable::<JsonBytes>(bytes).await;
     }
-    // A length that is not there, bytes that are too many, and one that never ends.
+    // A false length, too many bytes, and a number that never ends.
     for bytes in [&[3, 1, 2][..], &[1, 2, 3], &[0xff; 20]] {
         assert_undecodable::<Postcard>(bytes).await;
     }

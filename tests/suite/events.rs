@@ -62,7 +62,7 @@ async fn assert_lost(events: &mut (impl Stream<Item = Event> + Unpin), path: &st
     assert_eq!(event, Some(Event::Close(close)));
 }
 
-// C26, C29, C30: what broke while it was open is told apart from what never opened.
+// C26, C29, C30: the error differs between a connection that was open and one that never opened.
 #[apply(browser_test)]
 async fn a_lost_connection_fires_error_and_close() {
     for path in ["/reset", "/frames/invalid-utf8"] {
@@ -167,7 +167,7 @@ async fn after_a_close_no_message_comes() {
     assert!(matches!(events.next().await, Some(Event::Close(_))));
 }
 
-// M24: not even in the event that is being told.
+// M24: not even by the event that is being dispatched.
 #[apply(browser_test)]
 async fn a_listener_removed_by_another_is_not_called() {
     let socket = WebSocket::new(&url("/echo")).unwrap();

@@ -28,7 +28,7 @@ macro_rules! browser_test {
     };
 }
 
-/// How long a test may take, in milliseconds.
+/// The timeout of a test, in milliseconds.
 const PATIENCE: u32 = if option_env!("TEST_LARGE").is_some() { 600_000 } else { 50_000 };
 
 /// Runs a test; panics if it hangs, or if anything was thrown meanwhile that nobody caught.
@@ -42,7 +42,7 @@ pub async fn guarded(test: impl Future<Output = ()>) {
     guard.assert_quiet();
 }
 
-/// Waits for some milliseconds, for what cannot be awaited: that nothing happens.
+/// Waits for some milliseconds, to see that nothing happens: that cannot be awaited.
 pub async fn turn(milliseconds: u32) {
     let (over, is_over) = oneshot::channel::<()>();
     let mut over = Some(over);
@@ -67,7 +67,7 @@ extern "C" {
     fn clearTimeout(timeout: &JsValue);
 }
 
-/// Reports that this browser does otherwise than the standard has it in a case of `tests/cases.md`, for the conformance
+/// Reports that this browser deviates from the standard in a case of `tests/cases.md`, for the conformance
 /// table.
 ///
 /// A test that calls it has seen it, so what the table says is never older than the run.
@@ -90,7 +90,7 @@ pub fn is_webkit() -> bool {
     user_agent.contains("AppleWebKit/") && !user_agent.contains("Chrome/")
 }
 
-/// What JavaScript makes of an expression, for what has no binding.
+/// Evaluates a JavaScript expression, for what has no binding.
 pub fn js(expression: &str) -> JsValue {
     eval(&format!("({expression})"))
 }
@@ -111,12 +111,12 @@ pub fn block(milliseconds: f64) {
     while js_sys::Date::now() < end {}
 }
 
-/// Lets what has been woken run, before anything else comes from the event loop.
+/// Runs the tasks that were woken, before the next task of the event loop.
 pub async fn microtasks() {
     let _ = Promise::resolve(&JsValue::NULL).await;
 }
 
-/// A clock that goes otherwise, until it is dropped.
+/// A clock that the test controls, until it is dropped.
 pub struct Clock;
 
 impl Clock {
@@ -177,7 +177,7 @@ impl Drop for NoTimers {
     }
 }
 
-/// Resolves when so many more messages have arrived, whether anybody takes them or not.
+/// Resolves when this many more messages have arrived, whether they are taken or not.
 pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = ()> + use<> {
     // Its listener comes after that of the stream, which by then has queued the message.
     let listen = "(socket, messages) => new Promise(resolve => {
@@ -250,7 +250,7 @@ pub fn state_of(socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
     }
 }
 
-/// A Blob whose file is gone, as far as anyone can see.
+/// A Blob whose file looks as if it was removed.
 pub fn blob_that_fails() -> Blob {
     let blob = js("Object.assign(new Blob(['[1]']), { arrayBuffer: () => Promise.reject(new Error('gone')) })");
     Blob::from_raw(blob.into())
@@ -274,7 +274,7 @@ pub async fn sha256(blob: &Blob) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How often the event loop turned while something was done, and the longest time that a turn took, in milliseconds.
+/// The number of turns of the event loop during an action, and the longest turn, in milliseconds.
 pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
     let next_turn = js_function(
         "() => new Promise(resolve => {
@@ -302,7 +302,7 @@ pub fn memory_size() -> usize {
     std::arch::wasm32::memory_size(0)
 }
 
-/// What the browser's own object says that is buffered.
+/// The `bufferedAmount` of the browser's own object.
 pub fn browsers_amount(socket: &WebSocket) -> u64 {
     Reflect::get(socket.as_raw(), &"bufferedAmount".into()).unwrap().as_f64().unwrap() as u64
 }
@@ -313,7 +313,7 @@ pub fn stop_task() {
     assert!(js("typeof XMLHttpRequest === 'undefined'").is_truthy() || js(request).is_undefined());
 }
 
-/// Lets an event happen to the page, such as `online`.
+/// Fires an event of the page, such as `online`.
 pub fn dispatch(name: &str) {
     let event = js(&format!("Object.assign(new Event('{name}'), {{ persisted: true }})"));
     let global: web_sys::EventTarget = js_sys::global().unchecked_into();
@@ -340,7 +340,7 @@ pub fn now() -> f64 {
     js_sys::Date::now()
 }
 
-/// A number that no other test has.
+/// A number that is unique among tests.
 pub fn random() -> f64 {
     js_sys::Math::random()
 }

@@ -1,4 +1,4 @@
-//! The halves of a connection, and who else holds it.
+//! The halves of a connection, and its other handles.
 
 use std::future::pending;
 use std::pin::pin;
@@ -37,7 +37,7 @@ async fn halves_work_in_tasks_of_their_own() {
 #[apply(browser_test)]
 async fn without_its_receiver_a_connection_still_sends() {
     let count = &mut Count::new().await;
-    // Nor does it come to its limit.
+    // Nor does its queue overflow.
     let options = Options::new().receive_limit(1000).receive_limit_messages(2);
     let (mut sender, receiver) = connect_with(&count.path("/echo"), &options).await.split();
     drop(receiver);
@@ -78,7 +78,7 @@ async fn a_connection_can_have_many_senders() {
     assert_eq!(receiver.next().await, Some(Ok(vec![2].into())));
 }
 
-// L07: whoever closes, all hear of it.
+// L07: whichever handle closes, all handles learn of it.
 #[apply(browser_test)]
 async fn a_close_from_one_side_ends_the_other() {
     let (sender, mut receiver) = connect("/echo").await.split();
@@ -115,7 +115,7 @@ async fn closed_says_how_the_peer_closed() {
     assert_eq!(stream.closed().await, Ok(CloseEvent { code: 4002, reason: "peer".into(), was_clean: true }));
 }
 
-/// How each way to wait ends on a connection on which more was sent than the network takes.
+/// How each wait ends on a connection whose buffer is full.
 async fn waits(path: &str) -> Vec<(&'static str, Result<(), Error>)> {
     let options = Options::new().high_water_mark(100_000).close_timeout(Duration::from_secs(40));
     let mut results = Vec::new();
@@ -136,7 +136,7 @@ async fn waits(path: &str) -> Vec<(&'static str, Result<(), Error>)> {
     results
 }
 
-// S26, S27, C27: whatever waits ends, and nothing is said to be sent that was not taken.
+// S26, S27, C27: every wait ends, and only messages that the browser accepted count as sent.
 #[apply(browser_test)]
 async fn every_wait_ends_whatever_the_server_does() {
     let paths = if crashes_with_unsent() { &["/quit/100"][..] } else { &["/stall/100", "/quit/100"] };
@@ -155,7 +155,7 @@ async fn every_wait_ends_whatever_the_server_does() {
             }
         }
     }
-    // Of one that stalls for ever only a close ends, in its time.
+    // On a connection that stalls for ever only a close ends, by its timeout.
     let options = Options::new().close_timeout(Duration::from_millis(100));
     let mut stream = connect_with("/stall", &options).await;
     stream.send(vec![0; 20 << 20]).await.unwrap();
@@ -174,7 +174,7 @@ async fn connecting_ends_whatever_the_server_does() {
                 assert!(opens, "{path}");
                 drop(stream.closed().await.unwrap());
             }
-            // One that is broken at once may never have been open to the browser.
+            // A connection that breaks at once may never have opened for the browser.
             Err(Error::ConnectFailed { .. }) => assert!(!opens || path == "/fault/reset-after/0", "{path}"),
             Err(error) => panic!("{path}: {error}"),
         }
@@ -185,7 +185,7 @@ async fn connecting_ends_whatever_the_server_does() {
     settled().await;
 }
 
-// S26: by the end itself, be it one's own or the peer's, and not by the next look at the buffer.
+// S26: by the end itself, caused by either side, and not by the next look at the buffer.
 #[apply(browser_test)]
 async fn a_waiting_sender_is_woken_by_the_end() {
     let options = Options::new().high_water_mark(100_000).low_water_mark(0);
@@ -198,7 +198,7 @@ async fn a_waiting_sender_is_woken_by_the_end() {
         let mut closer = sender.clone();
         let timers = NoTimers::new();
         let (wakes, woken) = futures_channel::oneshot::channel();
-        // In a task of its own, which nothing else wakes.
+        // In its own task, which nothing else wakes.
         spawn_local(async move { drop(wakes.send((sender.ready().await, sender.buffered_amount()))) });
         // Now it would look again by timer only. By streams it looks when it is told to.
         let waits = async { if is_by_streams() { microtasks().await } else { timers.wanted().await } };
@@ -222,13 +222,13 @@ async fn a_waiting_sender_is_woken_by_the_end() {
     }
 }
 
-// S26: a message from the peer is a reason to look, too.
+// S26: a message from the peer causes a look at the buffer, too.
 #[apply(browser_test)]
 async fn a_waiting_sender_is_woken_by_a_message() {
     let (mut sender, mut receiver) = connect_with("/echo", &Options::new().high_water_mark(0)).await.split();
     let (sent, all_sent) = futures_channel::oneshot::channel();
     let receive = async {
-        // In a task of its own, which nothing else wakes.
+        // In its own task, which nothing else wakes.
         spawn_local(async move {
             for _ in 0..100 {
                 sender.send(vec![0; 10_000]).await.unwrap();

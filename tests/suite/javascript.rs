@@ -1,4 +1,4 @@
-//! What only JavaScript and its memory have: nothing of it is in the simulation.
+//! Cases about JavaScript and its memory, which the simulation does not have.
 
 use futures_util::StreamExt;
 use js_sys::JsString;
@@ -94,7 +94,7 @@ async fn taken_by(stream: &mut WebSocketStream, text: &str) -> (usize, usize, us
     (len, (Live::now().pages - before) << 16, allocated() - allocated_before)
 }
 
-// Memory never shrinks, so what a text takes for a moment it takes for good.
+// Memory never shrinks, so even temporary memory for a text is taken for good.
 #[apply(browser_test)]
 async fn long_text_takes_the_memory_of_its_bytes() {
     const LITTLE: usize = 1 << 20;

@@ -59,7 +59,7 @@ async fn javascript_values_stay_in_javascript() {
         let unsent = typed.send(Value(js(value))).await.expect_err(value);
         assert!(matches!(unsent.error, Error::Encode(reason) if !reason.is_empty()), "{value}");
     }
-    // What carries the name of a prototype changes none.
+    // A field named like a prototype changes no prototype.
     typed.get_mut().send(r#"{ "__proto__": { "polluted": true } }"#).await.unwrap();
     typed.next().await.unwrap().unwrap();
     assert!(Reflect::get(&Object::new(), &"polluted".into()).unwrap().is_undefined());
@@ -103,7 +103,7 @@ async fn numbers_that_json_cannot_hold_are_errors() {
     for number in ["NaN", "1 / 0", "[1, { a: [-1 / 0] }]", "{ toJSON: () => NaN }"] {
         assert!(matches!(encode(Some("a"), 1.5, number), Err(Error::Encode(_))), "{number}");
     }
-    // What is `null` of right is written.
+    // `null` is written where it is the right value.
     let nulls = r#"{"name":null,"number":1.5,"preserved":[null,{"a":null},"null"]}"#;
     assert_eq!(encode(None, 1.5, "[null, { a: null, b: undefined }, 'null']"), Ok(nulls.into()));
 }

@@ -1,4 +1,4 @@
-//! What must hold in large numbers: some of each in `cargo xtask test`, and many in `cargo xtask ci`, which sets `TEST_LARGE`.
+//! Tests with large numbers: smaller ones in `cargo xtask test`, and larger ones in `cargo xtask ci`, which sets `TEST_LARGE`.
 
 mod soak;
 
@@ -15,9 +15,9 @@ pub const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
 
 const SOCKETS: usize = if IS_LARGE { 10_000 } else { 200 };
 
-/// Opens and drops so many sockets, in steps under the limits of browsers: half of them streams, half with listeners.
+/// Opens and drops this many sockets, in steps below the limits of browsers: half of them streams, half with listeners.
 ///
-/// One after the other, since Chromium makes each wait the longer, the more of them connect at the same time; and for 10 ms
+/// One after the other, since Chromium delays each the longer, the more of them connect at the same time; and for 10 ms
 /// in any case.
 async fn open_and_drop(sockets: usize, count: &mut Count) {
     let path = count.path("/echo");
@@ -62,7 +62,7 @@ async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     let mut stream = connect_with(&flood, &options).await;
     let pages = memory_size();
     drop(stream.closed().await);
-    // What waits is not in wasm memory; a MiB is for the queue and whatever else the tests need.
+    // Queued messages are not in wasm memory; the MiB is for the queue itself and for the tests.
     assert!(memory_size() <= pages + 16, "{pages} pages have become more");
     assert_eq!(stream.dropped(), (FLOOD - LIMIT) as u64);
     let mut expected = (FLOOD - LIMIT) as u32;
@@ -95,7 +95,7 @@ async fn a_large_blob_goes_out_in_slices_of_bounded_memory() {
     const MARK: u64 = 512 << 10;
     const SLICE: u64 = 64 << 10;
     let blob = large_blob().await;
-    // Or else looks that come late would raise the mark.
+    // Otherwise late looks would raise the mark.
     let _clock = Clock::stopped();
     let mut stream = connect_with("/sink", &Options::new().high_water_mark(MARK)).await;
     let pages = memory_size();

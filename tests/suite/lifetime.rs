@@ -1,4 +1,4 @@
-//! What is left of sockets that were dropped: nothing.
+//! Dropped sockets leave nothing.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use wasm_websocket::{ListenerGuard, Options, ReadyState, WebSocket};
 use super::guard::{Live, turn};
 use super::peer::{Count, connect, connect_with, next, start, url};
 
-/// Makes what is made once and kept, but only when it is first needed: the channel by which a wait asks for the event loop's
+/// Creates what is created once, when it is first needed, and then kept: the channel by which a wait asks for the event loop's
 /// next turn.
 pub async fn make_what_is_kept() {
     let mut stream = connect_with("/echo", &Options::new().high_water_mark(0)).await;
@@ -69,7 +69,7 @@ async fn drop_sockets(rounds: usize) {
         .await;
         drop_inside(|socket, callback| socket.on_error(|_| callback()), "ws://127.0.0.1:65535/").await;
         drop_inside(|socket, callback| socket.on_close(|_| callback()), &brief).await;
-        // Whose listener went before it.
+        // With a guard that was dropped before.
         let socket = WebSocket::new(&url).unwrap();
         drop(socket.on_close(|_| {}));
         // While it connects.
@@ -77,7 +77,7 @@ async fn drop_sockets(rounds: usize) {
         drop((open, echoed, closing, socket));
         count.becomes(0).await;
     }
-    // What has run is freed in a later turn.
+    // Closures that have run are freed in a later turn.
     turn(50).await;
 }
 
@@ -119,6 +119,6 @@ async fn a_constructor_that_throws_leaves_nothing() {
     for _ in 0..10 {
         throw().await;
     }
-    // The bytes are those of the test's own log, where wasm-bindgen writes in some builds what was thrown.
+    // The bytes are those of the test's own log: in some builds wasm-bindgen writes there what was thrown.
     assert_eq!(Live::now().with_bytes_of(&before), before);
 }

@@ -1,4 +1,4 @@
-//! What is tested in browsers, against the server in `tests/server`, and in the simulation, against the same paths.
+//! The suite: it runs in browsers, against the server in `tests/server`, and in the simulation, against the same paths.
 //!
 //! Each test names its peer by the path of a URL: `connect("/close/4001/bye")`.
 

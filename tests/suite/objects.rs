@@ -50,7 +50,7 @@ async fn only_the_bytes_of_a_view_are_sent() {
     }
 }
 
-// S13: text that stays in JavaScript may have what no Rust string has.
+// S13: text that stays in JavaScript may hold lone surrogates, which no Rust string can.
 #[apply(browser_test)]
 async fn javascript_text_is_sent_with_lone_surrogates_replaced() {
     let stream = &mut connect("/echo").await;
@@ -62,7 +62,7 @@ async fn javascript_text_is_sent_with_lone_surrogates_replaced() {
 async fn image_data_is_sent_as_its_pixels() {
     let stream = &mut connect("/echo").await;
     let pixels: Vec<u8> = (0..4 * 3 * 2).collect();
-    // By way of a copy: under shared memory, browsers take no view of it.
+    // By way of a copy: browsers refuse views of shared memory.
     let array = Uint8ClampedArray::new(&Uint8Array::new_from_slice(&pixels));
     let image = web_sys::ImageData::new_with_js_u8_clamped_array_and_sh(&array, 3, 2).unwrap();
     assert_echo(stream, &image, pixels).await;
@@ -161,7 +161,7 @@ async fn a_message_can_be_taken_as_the_browser_delivered_it() {
     assert_eq!(stream.next_raw().await, None);
 }
 
-// Events that the page made itself carry anything. Only what a browser could have delivered is a message.
+// Events that the page itself creates may carry anything. Only data that a browser could deliver is a message.
 #[apply(browser_test)]
 async fn events_that_no_browser_fires_are_no_messages() {
     if is_by_streams() {
@@ -191,7 +191,7 @@ async fn events_that_no_browser_fires_are_no_messages() {
     assert_eq!(next(&mut stream).await, "end".into());
 }
 
-// A buffer that the page has given away, before it was decoded here, is an error in its place.
+// A buffer that the page has transferred before it was decoded is an error in its place.
 #[apply(browser_test)]
 async fn a_buffer_that_was_given_away_is_an_error() {
     if is_by_streams() {

@@ -7,7 +7,7 @@ use wasm_websocket::{BinaryType, Error, Message, Options, Overflow};
 use super::guard::arrival;
 use super::peer::{connect, connect_with, is_by_streams, next};
 
-/// What is left of a flood of 100 numbered messages of 10 bytes at a reader that does not read, and how many were dropped.
+/// What a slow reader gets of a flood of 100 numbered messages of 10 bytes, and how many were dropped.
 async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {
     let options = Options::new().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
     let mut stream = connect_with("/flood/100/10", &options).await;
@@ -96,7 +96,7 @@ async fn an_overflow_closes_the_connection_and_every_handle_gets_the_error() {
     assert_eq!(stream.try_next().await, Ok(None));
 }
 
-// Above 64 units text is decoded in another way, and what is not ASCII in yet another.
+// Text is decoded in one way up to 64 units, in another above, and in a third if it is not ASCII.
 #[apply(browser_test)]
 async fn text_of_every_length_is_decoded() {
     let mut stream = connect("/echo").await;

@@ -5,7 +5,7 @@ use wasm_websocket::{Connecting, Error, Message, Options, Transport, WebSocketSt
 
 use super::guard::{random, watch_reads};
 
-/// Where the server is: `cargo xtask test` says so, and without it the server's own default holds.
+/// The address of the server: `cargo xtask test` sets it; otherwise it is the server's default.
 const SERVER: &str = match option_env!("TEST_SERVER") {
     Some(server) => server,
     None => "127.0.0.1:8765",
@@ -61,7 +61,7 @@ pub async fn settled() {
 #[cfg(target_arch = "wasm32")]
 pub async fn assert_up() {
     use std::cell::Cell;
-    // Asked once: browsers take longer and longer for a port at which nobody listens.
+    // Checked once: browsers delay each further connection to a port at which nobody listens.
     thread_local!(static IS_UP: Cell<Option<bool>> = const { Cell::new(None) });
     if IS_UP.get().is_none() {
         IS_UP.set(Some(WebSocketStream::connect(&url("/echo")).await.is_ok()));
@@ -94,7 +94,7 @@ impl Count {
         format!("{path}?{}", self.query)
     }
 
-    /// Waits until so many connections are open.
+    /// Waits until this many connections are open.
     pub async fn becomes(&mut self, open: usize) {
         while !self.next().await.starts_with(&format!("{open} open, ")) {}
     }

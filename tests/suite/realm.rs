@@ -1,4 +1,4 @@
-//! What a page does to a connection by what it is and what becomes of it: its own frames and workers, with the tests' own
+//! How a page affects its connections: frames and workers of the page that come and go, with the tests' own
 //! module in them.
 
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
@@ -28,7 +28,7 @@ async fn run(what: &str, argument: &str) -> String {
             }
             Err(error) => error.to_string(),
         },
-        // What becomes of a URL.
+        // The URL as the browser has completed it.
         "url" => match WebSocket::new(argument) {
             Ok(socket) => {
                 socket.close();
@@ -191,7 +191,7 @@ async fn a_page_that_upgrades_requests_upgrades_sockets() {
     }
 }
 
-// Neither missing nor throwing does it end the connection.
+// Whether it is missing or throws, the connection goes on.
 #[apply(browser_test)]
 async fn without_a_message_channel_turns_come_by_a_timer() {
     for head in [
@@ -206,7 +206,7 @@ async fn without_a_message_channel_turns_come_by_a_timer() {
     }
 }
 
-// A socket of another frame delivers objects that are of no type of this one.
+// A socket of another frame delivers objects whose types are not those of this frame.
 #[apply(browser_test)]
 async fn the_socket_of_another_frame_can_be_taken_over() {
     let frame = Realm::frame("", "utf-8").await;
@@ -225,7 +225,7 @@ async fn the_socket_of_another_frame_can_be_taken_over() {
     assert!(matches!(stream.next_raw().await, Some(Ok(RawMessage::Binary(_)))));
 }
 
-// A view of another frame, too, is sent as it is; of a buffer that was given away it is empty, or refused.
+// A view of another frame is sent as it is. A view of a transferred buffer is empty, or refused.
 #[apply(browser_test)]
 async fn a_view_of_another_frame_is_sent() {
     let frame = Realm::frame("", "utf-8").await;
@@ -256,7 +256,7 @@ async fn a_frame_that_is_removed_in_its_own_callback_harms_nobody() {
     assert_eq!(next(&mut stream).await, Message::from("still there?"));
 }
 
-// L08: of a frame; that of a page is the same to the peer.
+// L08: the page is a frame here, which makes no difference to the peer.
 #[apply(browser_test)]
 async fn the_peer_of_a_page_that_is_left_is_told_1001() {
     let count = &mut Count::new().await;

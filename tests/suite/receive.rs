@@ -15,7 +15,7 @@ async fn text_comes_as_it_was_sent() {
         stream.send(text).await.unwrap();
         assert_eq!(next(&mut stream).await, Message::Text(text.into()));
     }
-    // Whatever binary messages come as.
+    // Whatever the binary type.
     stream.set_binary_type(BinaryType::Blob);
     stream.send("hello").await.unwrap();
     assert_eq!(next(&mut stream).await, "hello".into());
@@ -84,7 +84,7 @@ async fn pings_are_answered_and_not_seen() {
     assert_eq!(next(&mut stream).await, "pong".into());
 }
 
-// M19, C25: none of it is ever seen, unless the browser lets it pass for what it resembles.
+// M19, C25: the page never sees it, unless the browser accepts it as a valid frame.
 #[apply(browser_test)]
 async fn a_protocol_violation_ends_the_connection() {
     for name in [

@@ -20,17 +20,17 @@ pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Options by which it comes back at once.
+/// Options with which it reconnects at once.
 pub fn quick() -> ReconnectOptions {
     ReconnectOptions::new().backoff(Backoff::new().base(ms(10)).cap(ms(20)).floor(ms(1)))
 }
 
-/// Options by which it waits for ever, unless something wakes it.
+/// Options with which it waits for ever, unless a wake-up ends the wait.
 pub fn slow() -> ReconnectOptions {
     ReconnectOptions::new().backoff(Backoff::new().floor(Duration::from_secs(3600)))
 }
 
-/// Connects to one path after the other, and to the last one ever after.
+/// Connects to one path after the other, and then to the last one again and again.
 pub fn connect(options: ReconnectOptions, paths: &[&str]) -> Reconnecting {
     let urls: Vec<_> = paths.iter().map(|path| url(path)).collect();
     let attempts = Cell::new(0);
@@ -50,7 +50,7 @@ pub fn closed_until(may_open: &Rc<Cell<bool>>) -> impl AsyncFn() -> Result<Strin
     }
 }
 
-/// Waits for a state, and gives those before it, with it.
+/// Waits for a state. Returns it after all states before it.
 pub async fn until(states: &mut States, is_it: impl Fn(&State) -> bool) -> Vec<State> {
     let mut seen = Vec::new();
     loop {
@@ -79,7 +79,7 @@ async fn browser_objects_are_kept_until_there_is_a_connection() {
     feed.send(&bytes).await.unwrap();
     feed.send(bytes.buffer()).await.unwrap();
     feed.send(js_sys::JsString::from("text")).await.unwrap();
-    // What is queued is what was sent, whatever becomes of the buffer.
+    // The queued message does not change with the buffer.
     bytes.fill(9, 0, 3);
     for expected in [vec![1, 2, 3].into(), vec![1, 2, 3].into(), "text".into()] {
         assert_eq!(feed.next().await, Some(Ok(expected)));
@@ -315,7 +315,7 @@ async fn while_paused_it_queues_messages() {
     opened(&mut states).await;
 }
 
-/// With an echo for a peer, that answers every ping by itself.
+/// With an echo as the peer, which answers every ping by itself.
 pub fn heartbeat(interval: u64, timeout: u64) -> Heartbeat {
     Heartbeat::new("ping", |message| message.as_text() == Some("ping")).interval(ms(interval)).timeout(ms(timeout))
 }
@@ -404,7 +404,7 @@ async fn late_timers_are_no_reason_to_drop_a_connection() {
     let clock = Clock::stopped();
     for number in 0..20 {
         feed.send(number.to_string()).await.unwrap();
-        // At the first look a question is due. Before its answer can have come, so is a verdict.
+        // At the first look a ping is due. Before its answer can have arrived, its timeout is over.
         for _ in 0..2 {
             clock.advance(ms(600_000));
             feed.resume();
@@ -412,7 +412,7 @@ async fn late_timers_are_no_reason_to_drop_a_connection() {
         }
         assert_eq!(feed.next().await, Some(Ok(number.to_string().into())));
     }
-    // The answer to a question confirms what was sent before it. The last one may not have come yet.
+    // The answer to a ping confirms what was sent before it. The last answer may not have arrived yet.
     assert!(feed.counts().confirmed >= 19, "{:?}", feed.counts());
     assert!(states.next().now_or_never().is_none());
 }
@@ -445,7 +445,7 @@ async fn drop_in_every_state(rounds: usize) {
         let connecting = connect(quick(), &[&path]);
         let preparing = connect(quick().on_open(async |_, _| pending().await), &[&path]);
         count.becomes(2).await;
-        // Open, with messages that nobody has taken, a heartbeat, and somebody who wants to know its states.
+        // Open, with messages that were not taken, a heartbeat, and a listener for its states.
         let open = connect(quick().heartbeat(heartbeat(10, 60_000)), &[&path]);
         let mut states = open.states();
         opened(&mut states).await;
@@ -474,7 +474,7 @@ async fn drop_in_every_state(rounds: usize) {
         count.becomes(0).await;
         assert_eq!(states.collect::<Vec<_>>().await, [State::Open; 0]);
     }
-    // Timers that would still be set would come, and what has run is freed in a later turn.
+    // Timers that are still set would fire, and closures that have run are freed in a later turn.
     turn(100).await;
 }
 

@@ -158,7 +158,7 @@ async fn flush_fails_if_messages_are_lost() {
     }
 }
 
-// S27: an end loses nothing of what had gone before it.
+// S27: messages that had left before the end are not lost.
 #[apply(browser_test)]
 async fn flush_succeeds_after_the_end_if_nothing_was_unsent() {
     let mut stream = connect("/close/1000").await;
@@ -211,7 +211,7 @@ async fn many_messages_to_a_peer_that_reads_later_arrive() {
     assert!(report.starts_with(r#"{"count":50,"bytes":3276800,"#), "{report}");
 }
 
-// S24: nobody is told of it in time; but nothing hangs, and what is sent afterwards is an error or arrives.
+// S24: no error tells of it in time; but nothing hangs, and a later message arrives or is an error.
 #[apply(browser_test)]
 async fn a_blob_that_cannot_be_read_does_not_hang_the_connection() {
     let Some(blob) = unreadable_blob().await else { return deviation("S24", "has no files to remove here") };
@@ -250,7 +250,7 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
     if crashes_with_unsent() {
         return;
     }
-    // Or else looks that come late would raise the mark.
+    // Otherwise late looks would raise the mark.
     let _clock = Clock::stopped();
     let key = random();
     let mut stream = connect_with(&format!("/fault/stall-by/{key}"), &Options::new().high_water_mark(100_000)).await;
@@ -289,7 +289,7 @@ async fn the_sink_waits_above_the_high_water_mark() {
     assert_eq!(error, Error::NotOpen(ReadyState::Closed));
 }
 
-// S26, the other half: it goes on when the peer has taken what was sent.
+// S26, the other half: the sender continues when the peer has read.
 #[apply(browser_test)]
 async fn a_waiting_sender_goes_on_when_there_is_room() {
     let stream = &mut connect_with("/sink", &Options::new().high_water_mark(10_000).low_water_mark(0)).await;
@@ -301,7 +301,7 @@ async fn a_waiting_sender_goes_on_when_there_is_room() {
     assert!(report.starts_with(r#"{"count":50,"bytes":3276800,"#), "{report}");
 }
 
-// S18, S27, S28: it buffers nothing itself, so it waits for the network only when it is closed.
+// S18, S27, S28: the sink buffers nothing, so it waits for the network only when it is closed.
 #[apply(browser_test)]
 async fn the_sink_sends_flushes_and_closes() {
     let mut stream = connect("/echo").await;

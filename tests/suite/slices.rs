@@ -24,7 +24,7 @@ async fn lines_are_read_from_bytes_and_messages_follow() {
         assert_eq!(line, expected);
     }
     assert_eq!(bytes.fill_buf().await.unwrap(), b"rest");
-    // Whatever a caller says, no more is consumed than there is.
+    // Whatever the caller says, no more than the buffer is consumed.
     bytes.consume_unpin(usize::MAX);
     let mut stream = bytes.into_inner();
     stream.send("a message").await.unwrap();
@@ -41,7 +41,7 @@ async fn slices_cover_the_blob_and_can_be_cancelled() {
     for part in ["0123", "4567", "89"] {
         assert_eq!(next(&mut stream).await, Message::Binary(part.into()));
     }
-    // Of an empty one there are none, and slices of nothing are slices of one byte.
+    // An empty Blob has no slices, and a length of 0 counts as 1.
     assert!(stream.send_slices(Blob::new(b"", ""), 4).next().await.is_none());
     assert_eq!(stream.send_slices(Blob::new(b"ab", ""), 0).count().await, 2);
     assert_eq!((next(&mut stream).await, next(&mut stream).await), (vec![b'a'].into(), vec![b'b'].into()));
@@ -111,7 +111,7 @@ async fn bytes_are_echoed_whatever_the_messages_are() {
     let (mut reader, mut writer) = (&mut bytes).split();
     let write = async {
         writer.write_all(&written).await.unwrap();
-        // Nothing is sent for nothing.
+        // An empty write sends no message.
         assert_eq!(writer.write(b"").await.unwrap(), 0);
         writer.flush().await.unwrap();
     };
@@ -154,7 +154,7 @@ async fn text_and_a_lost_connection_are_errors_of_a_byte_stream() {
     assert_eq!(bytes.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
 }
 
-// However it came about that something may be missing, it is no orderly end, also when it is asked again.
+// If bytes may be missing, for whatever reason, every read fails, not just the first.
 #[apply(browser_test)]
 async fn bytes_that_may_be_missing_are_an_error_for_ever() {
     let read = &mut [0; 8];

@@ -6,12 +6,12 @@ use wasm_websocket_browser::{Page, server, with_page, with_page_at};
 
 use crate::{Demo, failed_connections, none, tls};
 
-/// Reports that this browser does otherwise than the standard has it, for the conformance table.
+/// Reports that this browser deviates from the standard, for the conformance table.
 pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 
-/// Browsers say in the console, too, what they do not allow.
+/// Browsers also write to the console what they do not allow.
 fn blocked_connections(error: &str) -> bool {
     error.contains("Mixed Content") || failed_connections(error)
 }
@@ -59,7 +59,7 @@ async fn this_machine_may_be_allowed(page: &Page) -> Result<()> {
     Ok(())
 }
 
-// N33: the handler is one that sees what the page fetches before and after.
+// N33: the same handler sees what the page fetches before and after.
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_service_worker_sees_no_connection() -> Result<()> {

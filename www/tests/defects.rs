@@ -1,4 +1,4 @@
-//! Defects that the page had. Many are looked for on one page, since starting a browser takes longer than all of them.
+//! Defects that the page had. One browser checks many of them, since starting it takes longer than all checks.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -153,7 +153,7 @@ async fn nothing_old_is_shown() -> Result<()> {
     .await
 }
 
-/// No verdict stands when it is no longer true, and no text is taken for a drawing.
+/// An outdated result is removed, and a text is not taken for a drawing.
 async fn verdicts_are_of_this_connection(page: &Page) -> Result<()> {
     page.find("#drawing-verdict[data-is=good]").await?;
     page.click("#disconnect").await?;
@@ -206,7 +206,7 @@ async fn peers_bring_their_subprotocols(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Neither a long text nor many lines make it high.
+/// Neither a long text nor many lines make the log taller.
 async fn the_log_is_bounded(page: &Page) -> Result<()> {
     page.find("#state[data-state=open]").await?;
     page.run("document.querySelector('#message').value = 'x'.repeat(300_000);").await?;

@@ -162,7 +162,7 @@ async fn a_change_is_noticed(page: &Page) -> Result<()> {
     page.click(".file summary").await?;
     ensure!(page.text(".file .hash-here").await? == hash, "the page has another hash of the file");
     ensure!(page.text(".file .hash-there").await? != hash, "the server has changed nothing");
-    // Of a connection that ends, nothing more is to be waited for.
+    // On a connection that ends, there is nothing more to wait for.
     file_ends(page, "/reset", file.path(), "bad", "The connection ended before all came back: 1006").await?;
     page.connect("/reset", "open").await?;
     page.click("#send-drawing").await?;

@@ -206,7 +206,7 @@ async fn is_told(page: &Page, what: &str) -> Result<()> {
     page.shows("[role=alert]:not([hidden])", what).await
 }
 
-/// Waits until so many connections to the room are open.
+/// Waits until this many connections to the room are open.
 async fn wait_for(page: &Page, room: &str, open: usize) -> Result<()> {
     page.run(&format!(
         "const counts = new WebSocket('/count/%2Fchat%2F{room}');

@@ -1,4 +1,4 @@
-//! How the page looks, and whether those can use it who see it otherwise, or not at all.
+//! How the page looks, and whether it is accessible.
 //!
 //! The pictures are written to `target/tmp`. `www/screenshots` has those of [`LOOKS`], and `www/screenshot.png` is the top
 //! of `page.png`, all with no more than 128 colours, so that they are small.

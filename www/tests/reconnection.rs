@@ -55,7 +55,7 @@ fn it_counts_down(shown: Value) -> Result<()> {
     Ok(())
 }
 
-/// For scripts that do something in one go, since what they wait for does not last long.
+/// For scripts that act in one go, since the state that they wait for is short.
 const PARTS: &str = "
     const part = name => document.querySelector('#reconnection-' + name);
     const state = wanted => new Promise(resolve => {

@@ -1,4 +1,4 @@
-//! TLS in front of the server, which itself speaks none.
+//! TLS in front of the server, which has no TLS itself.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub async fn in_front_of(server: String) -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// With a certificate that it signs itself, anew each time: so none is kept, and none expires.
+/// With a self-signed certificate that is new each time, so that none is stored or expires.
 fn acceptor() -> Result<TlsAcceptor> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -31,7 +31,7 @@ fn acceptor() -> Result<TlsAcceptor> {
     Ok(Arc::new(config.with_single_cert(vec![made.cert.into()], key.into())?).into())
 }
 
-/// Hands on what comes on one connection, and what is answered. What breaks it the browser sees, and so the test.
+/// Forwards one connection in both directions. The browser, and so the test, sees its errors.
 async fn hand_on(acceptor: TlsAcceptor, stream: TcpStream, server: String) -> Result<()> {
     let mut outside = acceptor.accept(stream).await?;
     let mut inside = TcpStream::connect(server).await?;

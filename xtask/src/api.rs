@@ -1,4 +1,4 @@
-//! Holds the public API to what `tests/api.txt` says it is, so that no change of it goes unnoticed.
+//! Checks that the public API is that of `tests/api.txt`, so that no change goes unnoticed.
 
 use anyhow::{Result, bail, ensure};
 use public_api::Builder;
@@ -9,7 +9,7 @@ use crate::toolchain::{self, TARGET, Toolchain, Way};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Writes the API as it is into `tests/api.txt`.
+    /// Writes the current API to `tests/api.txt`.
     #[arg(long)]
     write: bool,
 }
@@ -24,7 +24,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     Ok(shell.write_file(BASELINE, api(shell, &toolchain)?)?)
 }
 
-/// Fails if the API is another one.
+/// Fails if the API has changed.
 pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let (is, was) = (api(shell, toolchain)?, shell.read_file(BASELINE)?);
     let missing = |lines: &str, others: &str, mark: char| {
@@ -34,15 +34,15 @@ pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let changes = missing(&was, &is, '-') + &missing(&is, &was, '+');
     ensure!(
         changes.is_empty(),
-        "the public API has changed:\n{changes}If that is meant, `cargo xtask api --write` writes it down."
+        "the public API has changed:\n{changes}if that is intended, run `cargo xtask api --write`"
     );
     Ok(())
 }
 
-/// The public API as it is for browsers, with all features, an item a line.
+/// The public API for browsers, with all features, one item a line.
 fn api(shell: &Shell, toolchain: &Toolchain) -> Result<String> {
     let folder = page::target_folder().join("api");
-    // Of its own folder: `-Z` is for the nightly compiler, or one that is told to take itself for it, by which build scripts
+    // In its own folder: `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP, by which build scripts
     // decide what they build.
     toolchain
         .cargo(shell)
@@ -59,6 +59,8 @@ fn api(shell: &Shell, toolchain: &Toolchain) -> Result<String> {
         .build();
     match api {
         Ok(api) => Ok(api.to_string()),
-        Err(error) => bail!("this compiler's rustdoc writes what `public-api` does not read; update that: {error}"),
+        Err(error) => {
+            bail!("`public-api` cannot read the output of this compiler's rustdoc; update `public-api`: {error}")
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Gets axe-core, by which the page's tests tell whether everyone can use it.
+//! Gets axe-core, with which the page's tests check whether the page is accessible.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::page;
 /// It depends on nothing else, so that its version is all there is to pin.
 const PACKAGE: &str = "axe-core@4.14.1";
 
-/// Installs it below the target folder and gives its one file. Where it cannot be had, that is not tested.
+/// Installs it below the target folder and returns its one file. Without Node.js, accessibility is not tested.
 pub fn find(shell: &Shell) -> Option<PathBuf> {
     let folder = page::target_folder().join("npm").join(PACKAGE);
     let file = folder.join("node_modules/axe-core/axe.min.js");

@@ -1,6 +1,6 @@
 //! Builds what the bench measures, and runs its driver.
 //!
-//! The driver is a program of its own, so that those who only test need not wait for it to be built.
+//! The driver is its own program, so that tests need not wait for its build.
 
 use std::env::consts::EXE_EXTENSION;
 use std::path::{Path, PathBuf};
@@ -15,28 +15,28 @@ use crate::{page, setup, wasm_bindgen};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Measures these contenders alone, such as `wasm-websocket,gloo-net`. Results of a part are printed, not written.
+    /// Measures only these contenders, such as `wasm-websocket,gloo-net`. Partial results are printed, not written.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Measures those cases alone whose name has one of these in it, such as `receive,echo text`.
+    /// Measures only cases whose name contains one of these, such as `receive,echo text`.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
-    /// How many times to measure each.
+    /// The number of rounds.
     #[arg(long, default_value_t = 9)]
     rounds: u32,
-    /// Measures in this browser alone: `chromium` or `firefox`.
+    /// Measures only in this browser: `chromium` or `firefox`.
     #[arg(long)]
     browser: Option<String>,
-    /// Measures times once more with two busy loops beside it.
+    /// Repeats the measurements of time beside two busy loops.
     #[arg(long)]
     load: bool,
-    /// Measures, too, for how long the page does not answer in a flood. With everything this is measured in any case.
+    /// Also measures for how long a flood blocks the page. Without other options this is always measured.
     #[arg(long)]
     flood: bool,
     /// Measures the codecs, rather than connections.
     #[arg(long)]
     codecs: bool,
-    /// Measures no times, but the exact counts alone, and fails if they are above `bench/limits.toml`.
+    /// Measures only the exact counts, not times, and fails if they exceed `bench/limits.toml`.
     #[arg(long)]
     counts: bool,
 }
@@ -46,7 +46,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     measure(shell, &toolchain, &browsers, options)
 }
 
-/// Holds the exact counts to their limits.
+/// Checks the exact counts against their limits.
 pub fn counts(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let only = vec!["wasm-websocket".into(), "wasm-websocket-callback".into()];
     let options = Options {
@@ -66,7 +66,11 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
     let wanted =
         |browser: &&Browser| options.browser.as_ref().is_none_or(|name| browser.name.eq_ignore_ascii_case(name));
     let browsers: Vec<_> = browsers.iter().filter(wanted).collect();
-    ensure!(!browsers.is_empty(), "there is no such browser: {}", options.browser.as_deref().unwrap_or_default());
+    ensure!(
+        !browsers.is_empty(),
+        "no browser {}; use chromium or firefox",
+        options.browser.as_deref().unwrap_or_default()
+    );
     let page = step("building the bench's page", || build_page(shell, toolchain))?;
     let apps = page.join("apps");
     if options.counts || options.is_all() {
@@ -104,7 +108,7 @@ impl Options {
         self.only.is_empty() && self.cases.is_empty() && self.browser.is_none() && !self.counts
     }
 
-    /// The command that these options come from.
+    /// The command line of these options.
     fn command(&self) -> String {
         let words = std::env::args().skip(1).collect::<Vec<_>>();
         format!("cargo xtask {}", words.join(" "))
@@ -166,7 +170,7 @@ fn build(shell: &Shell, toolchain: &Toolchain, arguments: &[&str]) -> Result<()>
     Ok(toolchain.cargo(shell).args(["build", "--quiet", "--target", TARGET]).args(arguments).run()?)
 }
 
-/// A built module. The profile `bench` has its place where `release` has it.
+/// A built module. The profile `bench` builds into the folder of `release`.
 fn module(name: &str) -> PathBuf {
     page::target_folder().join(TARGET).join("release").join(name).with_extension("wasm")
 }
@@ -177,7 +181,7 @@ struct Optimiser {
 }
 
 impl Optimiser {
-    /// Installs it below the target folder. Where it cannot be had, the apps are weighed without.
+    /// Installs it below the target folder. Without Node.js, the apps are weighed unoptimised.
     fn find(shell: &Shell) -> Option<Self> {
         let folder = page::target_folder().join("bench/npm");
         // Not Debian's binaryen, whose output browsers refuse.

@@ -13,11 +13,11 @@ pub struct Browser {
     pub program: PathBuf,
     driver_variable: &'static str,
     driver: PathBuf,
-    /// What the test runner is run by: a browser that cannot do without a screen is given one that nobody sees.
+    /// A wrapper of the test runner: a browser that needs a screen gets a virtual one.
     screen: &'static [&'static str],
 }
 
-/// The variables by which a driver may be chosen. The test runner takes the first that is set, whatever is wanted.
+/// The variables that choose a driver. The test runner takes the first one that is set, so the others must be unset.
 const DRIVER_VARIABLES: &[&str] = &["GECKODRIVER", "SAFARIDRIVER", "CHROMEDRIVER", "MSEDGEDRIVER"];
 
 impl Browser {
@@ -33,7 +33,7 @@ impl Browser {
         format!("{} {}", self.name, text.split(' ').find(is_number).unwrap_or("of an unknown version"))
     }
 
-    /// The folder of the driver, for those who look for it on the `PATH` alone.
+    /// The folder of the driver, for programs that look for it on the `PATH` only.
     pub fn driver_folder(&self) -> PathBuf {
         self.driver.parent().map(PathBuf::from).unwrap_or_default()
     }
@@ -67,7 +67,7 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
     const DRIVERS: &[&str] = &["chromedriver", "chromium.chromedriver"];
     let find = || Some((find_any(BROWSERS)?, find_driver("CHROMEDRIVER", DRIVERS)?));
     if find().is_none() && setup::may_install_packages(shell) {
-        // What fails to be installed is found missing below, where it is said what to do.
+        // A failed installation is reported below, with what to do.
         let _ = setup::install_packages(shell, &["chromium", "chromium-driver"]);
     }
     let Some((program, driver)) = find() else {
@@ -81,7 +81,7 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
 
 const FIREFOX: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
 
-/// Installs Firefox, if it may. What is not there after this, [`firefox`] says.
+/// Installs Firefox where that is possible. [`firefox`] reports what is missing after that.
 pub fn install_firefox(shell: &Shell) {
     if find_any(FIREFOX).is_none() && setup::may_install_packages(shell) {
         let _ = setup::install_packages(shell, &["firefox-esr"]);
@@ -100,7 +100,7 @@ pub fn firefox(shell: &Shell) -> Result<Browser> {
     Ok(Browser { name: "Firefox", program, driver_variable: "GECKODRIVER", driver, screen: &[] })
 }
 
-/// WebKitGTK, which is as near to Safari as one gets without a Mac, where it is there or may be installed.
+/// WebKitGTK, the closest to Safari without a Mac, where it is installed or can be.
 pub fn webkit(shell: &Shell) -> Result<Browser> {
     // With `-noreset`, the screen does not signal to xvfb-run that the last window is gone. When tests had failed, that
     // signal now and then made xvfb-run give up tidying up, and the screen was left running.

@@ -1,4 +1,4 @@
-//! What continuous integration checks beyond the tests.
+//! The checks of continuous integration beyond the tests.
 
 use std::thread;
 
@@ -13,7 +13,7 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, t
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
-    // Compilers use what browsers leave of the machine, which mostly wait.
+    // Browsers mostly wait, so that compilers can run beside them.
     at_the_same_time(
         shell,
         |shell| check(shell, &toolchain),
@@ -49,7 +49,7 @@ fn properties(shell: &Shell) -> Result<()> {
     step("checking the properties for 20,000 seeds", || properties::run(shell, &properties::Options::default()))
 }
 
-/// What needs no browser.
+/// The checks without a browser.
 fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let cargo = |arguments: &[&str]| toolchain.cargo(shell).args(arguments);
     step("checking the formatting", || {
@@ -71,11 +71,11 @@ fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     step("checking with the oldest Rust", || msrv::check(shell, toolchain))
 }
 
-/// The packages that are for the host alone.
+/// The packages for the host only.
 const ON_THE_HOST: &[&str] =
     &["xtask", "wasm-websocket-server", "wasm-websocket-bench-driver", "websocket-session", "websocket-session-server"];
 
-/// What is made for browsers is linted as it is compiled for them, too.
+/// Packages for browsers are also linted for wasm32.
 fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let clippy = || toolchain.cargo(shell).args(["clippy", "--quiet", "--workspace", "--all-targets"]);
     let without = ON_THE_HOST.iter().map(|package| format!("--exclude={package}"));
@@ -88,7 +88,7 @@ fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
 /// What wasm-pack tests in Firefox.
 const FIREFOX: &[&str] = &["--firefox", "--", "--test", "shared_worker", "--test", "service_worker"];
 
-/// The commands that users of wasm-pack know, with nothing but the server running. In Chromium everything is tested. In Firefox
+/// The commands that users of wasm-pack know, with only the server running. In Chromium everything is tested. In Firefox
 /// only shared and service workers are, since `cargo xtask test` has tested the other contexts.
 fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
@@ -119,7 +119,7 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
     })
 }
 
-/// The suite in WebKitGTK. There are too many systems without it to insist on it.
+/// The suite in WebKitGTK, where it is available.
 fn webkit(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     match browser::webkit(shell) {
         Ok(webkit) => test::suite_in(shell, toolchain, &webkit),

@@ -76,7 +76,7 @@ fn outcome(runs: &[Run], browser: &str, case: &str, tests: &[String]) -> String 
     shown.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-/// Holds cases, reasons and tests against each other.
+/// Checks that each case has either tests or a reason.
 fn check(cases: &str, reasons: &BTreeMap<&str, Vec<&str>>, tests: &BTreeMap<String, Vec<String>>) -> Result<()> {
     let cases: BTreeSet<_> = cases.lines().filter_map(row).map(|(case, _)| case).collect();
     for case in &cases {
@@ -89,7 +89,7 @@ fn check(cases: &str, reasons: &BTreeMap<&str, Vec<&str>>, tests: &BTreeMap<Stri
     Ok(())
 }
 
-/// The row of a table, if it is that of a case.
+/// The row of a table, if it is about a case.
 fn row(line: &str) -> Option<Row<'_>> {
     let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
     let case = cells.next().filter(|cell| is_case(cell))?;

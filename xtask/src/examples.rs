@@ -103,7 +103,7 @@ fn crates<'a>(names: &[&'a str]) -> impl Iterator<Item = &'a str> {
     names.iter().copied().filter(|name| *name != VITE)
 }
 
-/// The package in a folder.
+/// The name of the package in a folder.
 fn package(name: &str) -> String {
     if is_chat(name) { format!("chat-{name}") } else { name.into() }
 }
@@ -124,7 +124,7 @@ fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> O
     for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
 }
 
-/// The command for all in Rust at once, if there are any: alone, each would have its dependencies with other features.
+/// One command for all examples in Rust, if there are any: built alone, each would build its dependencies with other features.
 fn for_all<'a>(command: Cmd<'a>, names: &[&str]) -> Option<Cmd<'a>> {
     let packages: Vec<_> = crates(names).map(|name| format!("--package={}", package(name))).collect();
     let manifest = crate::root().join("examples/Cargo.toml");

@@ -7,8 +7,8 @@
 //!                                             └─▶ npm
 //! ```
 //!
-//! The same program is also `wasm-bindgen` and its test runner, of the version in `Cargo.lock`, so that there is
-//! neither to install.
+//! The same program is also `wasm-bindgen` and its test runner, in the version of `Cargo.lock`, so that
+//! neither has to be installed.
 
 mod api;
 mod axe;
@@ -54,7 +54,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Installs what building and testing need and this machine lacks.
+    /// Installs what building and testing need.
     Setup,
     /// Builds the demo page and serves it.
     Demo(server::Options),
@@ -62,22 +62,22 @@ enum Command {
     Examples(examples::Options),
     /// Builds the page of a crate of yours and serves it, with a server to talk to.
     Serve(serve::Options),
-    /// Serves the tests' peer alone, as `wasm-pack test --headless --chrome` needs it.
+    /// Runs only the server of the tests, which `wasm-pack test --headless --chrome` needs.
     Server(server::Options),
     /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
     Test,
-    /// Checks the properties of random programs in the simulated page, for 20,000 seeds or as many as one likes.
+    /// Checks the properties of random programs in the simulated page, for 20,000 seeds each by default.
     Properties(properties::Options),
-    /// Checks that the public API is what `tests/api.txt` says, or writes it down.
+    /// Checks that the public API is that of `tests/api.txt`, or updates the file.
     Api(api::Options),
-    /// Measures what messages cost, beside JavaScript and other crates.
+    /// Measures the cost of messages, compared with JavaScript and other crates.
     Bench(bench::Options),
-    /// Measures what the demo page costs when idle and while one draws, and what Lighthouse says of it.
+    /// Measures the CPU time of the demo page, idle and while drawing, and its Lighthouse scores.
     Measure,
     /// Builds the npm package, in `npm/dist`.
     Npm(npm::Options),
-    /// Checks what `test` does not: formatting, lints, docs, the public API, the oldest Rust, shared memory, unwinding, the npm package,
-    /// `wasm-pack test`, and WebKitGTK where that can be had.
+    /// Runs the checks beyond `test`: formatting, lints, docs, the public API, the oldest Rust, shared memory, unwinding, the
+    /// npm package, `wasm-pack test`, and WebKitGTK where it is available.
     Ci,
 }
 

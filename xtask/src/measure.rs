@@ -1,4 +1,4 @@
-//! Measures the demo page: what Lighthouse says of it, what it costs when idle, and how many drawings per second go round.
+//! Measures the demo page: its Lighthouse scores, its CPU time when idle, and the echoed drawings per second.
 
 use std::path::PathBuf;
 

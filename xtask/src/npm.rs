@@ -14,7 +14,7 @@ use crate::{page, setup, test, wasm_bindgen};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Tests the package, too, in Chromium and in Firefox.
+    /// Also tests the package, in Chromium and in Firefox.
     #[arg(long)]
     test: bool,
     /// Tests the package in other environments, too: bundlers, Node.js 22, Deno, Bun, vitest and React.
@@ -40,7 +40,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What goes into the package beside what npm itself puts there.
+/// The files of the package, beside those that npm adds.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// The modules of wasm: the features of the crate that each is made of, and its name.
@@ -93,7 +93,7 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     })
 }
 
-/// What is in the package, and nothing else.
+/// All files of the package.
 const FILES: &[&str] = &[
     "README.md",
     "dist/LICENSE-APACHE",
@@ -146,7 +146,7 @@ const FILES: &[&str] = &[
     "package.json",
 ];
 
-/// Tests the package as npm packs it: what is in it, its types, what it weighs, and what it does in browsers.
+/// Tests the package as npm packs it: its files, its types, its size, and its behaviour in browsers.
 pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let archive = archive(shell, toolchain)?;
     let work = page::target_folder().join("npm");
@@ -207,18 +207,18 @@ fn pack(shell: &Shell, folder: &Path) -> Result<PathBuf> {
     let version = workspace_version(shell)?;
     ensure!(
         name.trim() == format!("wasm-websocket-{version}.tgz"),
-        "it is {name}, but the crate is of version {version}"
+        "npm packs {name}, but the crate has version {version}; change npm/package.json"
     );
     let archive = folder.join(name.trim());
     let files = cmd!(shell, "tar -tzf {archive}").quiet().read()?;
     let mut files: Vec<_> = files.lines().map(|file| file.trim_start_matches("package/")).collect();
     files.sort();
-    ensure!(files == FILES, "other files are packed than ought to be: {files:#?}");
+    ensure!(files == FILES, "npm packs other files than those in FILES: {files:#?}");
     let output = cmd!(shell, "npm publish --dry-run").quiet().ignore_status().output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    // Nobody need be logged in to ask what would be published.
+    // This works without a login.
     let mut warnings = said.lines().filter(|line| line.contains("warn publish") && !line.contains("logged in"));
-    ensure!(output.status.success() && warnings.next().is_none(), "it could not be published:\n{said}");
+    ensure!(output.status.success() && warnings.next().is_none(), "`npm publish --dry-run` fails or warns:\n{said}");
     drop(package);
     Ok(archive)
 }
@@ -269,7 +269,7 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
     Ok(())
 }
 
-/// Installs what a `package-lock.json` names to a folder that has it, unless it is there, and gives the folder of programs.
+/// Installs the packages of a folder's `package-lock.json` unless they are there, and returns the folder of their programs.
 fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
     ensure!(
         setup::find("node").is_some() && setup::find("npm").is_some(),
@@ -285,7 +285,7 @@ fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join("node_modules/.bin"))
 }
 
-/// The same, and the package from its archive, whose hash is another one after each build, so that no lock can name it.
+/// The same, and the package from its archive: its hash changes with each build, so that no lock file can name it.
 pub fn install_with_package(shell: &Shell, lock: &Path, folder: &Path, archive: &Path) -> Result<PathBuf> {
     let programs = install(shell, lock, folder)?;
     let _here = shell.push_dir(folder);
@@ -293,7 +293,7 @@ pub fn install_with_package(shell: &Shell, lock: &Path, folder: &Path, archive: 
     Ok(programs)
 }
 
-/// Runs a program whose chatter is of interest only if it fails.
+/// Runs a program, and shows its output only if it fails.
 pub fn node(command: Cmd<'_>) -> Result<()> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;

@@ -12,7 +12,7 @@ use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{source, wasm_bindgen};
 
-/// Builds the page and gives the folder that it is served from.
+/// Builds the page and returns the folder to serve.
 pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     step("building the page", || {
         let target = target_folder();
@@ -33,7 +33,7 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     })
 }
 
-/// Compresses the files in a folder, for browsers that take them so. The server then sends a third of the bytes.
+/// Compresses the files in a folder. The server then sends a third of the bytes to browsers that accept that.
 pub fn compress(shell: &Shell, folder: &Path) -> Result<()> {
     let is_ours =
         |file: &PathBuf| ["html", "css", "js", "wasm"].iter().any(|name| file.extension() == Some(name.as_ref()));

@@ -1,17 +1,17 @@
-//! Checks the properties in the simulated page, for as many seeds as one likes.
+//! Checks the properties in the simulated page, for any number of seeds.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// How many seeds, for each property.
+    /// The number of seeds for each property.
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Only those properties whose names contain this.
+    /// Checks only properties whose names contain this.
     name: Option<String>,
 }
 

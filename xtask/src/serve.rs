@@ -45,8 +45,8 @@ fn check_index(folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The folder in which a crate is built, with its page. Each has its own, so that several can be served at once, and because
-/// cargo takes two crates of one name for the same.
+/// The folder in which a crate is built, with its page. Each crate has its own: several can be served at once, and cargo takes
+/// two crates of one name for the same.
 fn target_of(folder: &Path) -> PathBuf {
     let parts = folder.iter().filter(|part| *part != "/").map(|part| part.to_string_lossy());
     page::target_folder().join("served").join(parts.collect::<Vec<_>>().join("-"))

@@ -12,23 +12,23 @@ use crate::page;
 use crate::step::step;
 use crate::toolchain::{self, Toolchain, Way};
 
-/// The port that the tests look for the server at, unless they are told another. `tests/suite/peer.rs` has it too.
+/// The default port of the server. `tests/suite/peer.rs` has it too.
 const PORT: u16 = 8765;
 
 #[derive(clap::Args, Default)]
 pub struct Options {
-    /// The port to listen at. By default 8765, and for the demo another one where that is taken.
+    /// The port to listen at. Default: 8765, or for the demo a free port if that is taken.
     #[arg(long)]
     port: Option<u16>,
 }
 
 impl Options {
-    /// Fails if a port was chosen and cannot be used: before anything is built.
+    /// Fails before anything is built if a port was chosen and cannot be used.
     pub fn check(&self) -> Result<()> {
         self.port.map_or(Ok(()), check_port)
     }
 
-    /// The tests' port, whether it is free or not: `wasm-pack test` looks nowhere else.
+    /// The default port, even if it is not free: `wasm-pack test` connects to no other.
     fn or_default(&self) -> Self {
         Self { port: self.port.or(Some(PORT)) }
     }
@@ -65,7 +65,7 @@ impl Server {
         }
     }
 
-    /// Waits until the server ends, which it does only when it is told to.
+    /// Waits until the server ends, which it does only on request.
     pub fn wait(mut self) -> Result<()> {
         // Taken out, since waiting closes the server's input, by which it would end.
         let input = self.process.stdin.take();
@@ -78,7 +78,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Closes its input first, and so asks it to end.
+        // Closing its input asks the server to end.
         if self.process.stdin.take().is_some() && self.process.wait().is_err() {
             let _ = self.process.kill();
         }
@@ -98,7 +98,7 @@ fn free_port() -> u16 {
     if check_port(PORT).is_ok() { PORT } else { 0 }
 }
 
-/// Fails unless one can listen at the port.
+/// Fails if the port cannot be used.
 fn check_port(port: u16) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port));
     listener.map(drop).with_context(|| format!("port {port} cannot be used; choose another one with --port"))

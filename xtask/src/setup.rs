@@ -1,4 +1,4 @@
-//! Finds out what is missing and installs it; what cannot be installed is said in one message.
+//! Finds out what is missing and installs it. One message lists what cannot be installed.
 
 use std::path::PathBuf;
 use std::thread;
@@ -16,7 +16,7 @@ pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> 
     let chromium = browser::chromium(shell);
     browser::install_firefox(shell);
     install_redis(shell);
-    // Two builds that have nothing to do with each other, each too small for all cores.
+    // Two independent builds, each too small for all cores.
     let (toolchain, firefox) = thread::scope(|scope| {
         let other_shell = shell.clone();
         let firefox = scope.spawn(move || browser::firefox(&other_shell));
@@ -32,7 +32,7 @@ pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> 
     }
 }
 
-/// Installs what the tests of sessions on several servers start. Where it is missing they say so, and are skipped.
+/// Installs Redis, for the tests of sessions on several servers. Without it they say so, and are skipped.
 fn install_redis(shell: &Shell) {
     if find("redis-server").is_none() && may_install_packages(shell) {
         let _ = install_packages(shell, &["redis-server"]);
@@ -63,7 +63,7 @@ pub fn find_or_build(shell: &Shell, name: &str) -> Result<PathBuf> {
     }
     let cache = cache()?;
     step(&format!("building {name} (once)"), || {
-        // Unoptimised and without debug information: it is built in a third of the time, and fast enough.
+        // Unoptimised and without debug information: that takes a third of the time, and is fast enough.
         Ok(cmd!(shell, "cargo install --quiet --locked --debug --root {cache} {name}")
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env_remove("LD_LIBRARY_PATH")
@@ -79,12 +79,12 @@ pub fn may_install_packages(shell: &Shell) -> bool {
     is_debian && cmd!(shell, "id -u").quiet().read().is_ok_and(|user| user == "0")
 }
 
-/// Installs packages of the distribution: today's, not those of the day on which this machine's image was made.
+/// Installs packages of the distribution, in their current versions rather than those of this machine's image.
 pub fn install_packages(shell: &Shell, packages: &[&str]) -> Result<()> {
     let install = &["install", "--yes", "--no-install-recommends"];
     step(&format!("installing {}", packages.join(" ")), || {
         if lists_are_old() {
-            // Without a network what is in the lists may still be in the cache.
+            // Without a network, the packages may still be in the cache.
             let _ = apt(shell, &["update"]).run();
         }
         apt_get(shell, &[install, packages].concat())

@@ -1,4 +1,4 @@
-//! Puts the lines of Rust that do what a section of the page shows in the page, cut out of its own source.
+//! Copies the lines of Rust behind each section of the page into the page, from its own source.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ const WANTED: &str = "<!-- source: ";
 /// Where `index.html` wants the first lines of Rust that the README has.
 const README: &str = "<!-- readme -->";
 
-/// Fills in everything that a page wants of the sources in a folder and of the README, and copies those sources to `out`, which
+/// Fills in the code that a page wants from the sources in a folder and from the README, and copies those sources to `out`, which
 /// the page links to.
 pub fn fill_in(page: &str, folder: &Path, readme: &str, out: &Path) -> Result<String> {
     let page = page.replace(README, &hello(readme)?);
@@ -48,7 +48,7 @@ fn to_the_left(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| line.get(indent..).unwrap_or_default().to_owned()).collect()
 }
 
-/// The body of the README's first function, but for its last line, which is the result.
+/// The body of the README's first function, without its last line, the result.
 fn hello(readme: &str) -> Result<String> {
     let lines = readme.lines().skip_while(|line| !line.starts_with("async fn ")).skip(1);
     let lines: Vec<_> = lines.take_while(|line| !line.trim_start().starts_with("Ok(())")).collect();
@@ -65,7 +65,7 @@ fn fold_out(file: &str, region: &str, lines: &[String]) -> String {
     )
 }
 
-/// Where the page has a copy of a source. Browsers show only what is called text.
+/// The name of a source's copy beside the page. Browsers show only files named as text.
 fn link(file: &str) -> String {
     format!("source/{}.txt", file.replace('/', "-"))
 }

@@ -1,4 +1,4 @@
-//! Long steps say what they are doing and how long they took.
+//! Steps that print their name and how long they took.
 
 use std::time::Instant;
 

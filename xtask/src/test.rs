@@ -36,7 +36,7 @@ pub fn suite_in(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Resu
     step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
 }
 
-/// Runs what shows that the README is right about other crates, in a window of one browser.
+/// Tests the README's claims about other crates, in a window of one browser.
 pub fn others(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result<()> {
     let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
@@ -47,7 +47,7 @@ pub fn others(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result
     })
 }
 
-/// Runs what must hold in large numbers, in windows of all browsers at the same time: mostly they wait.
+/// Runs the tests with large numbers, in windows of all browsers at the same time: mostly they wait.
 pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
@@ -88,7 +88,7 @@ pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server
     tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
         let pages = tests.cargo(shell, PACKAGE).args(["--test=browser", "--", "--ignored", "--show-output"]);
-        // Once is enough for Vite's development server, which two would share a folder of.
+        // Vite's development server is tested once: two would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
         let pages = pages.env("TEST_APP", app);
         run_captured(shell, browser, "page", pages)
@@ -96,7 +96,7 @@ pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server
     .map(drop)
 }
 
-/// Drives the examples in the folder `pages` as people would, or one of them alone, in all browsers at the same time.
+/// Drives the examples in the folder `pages`, or one of them, as people would, in all browsers at the same time.
 pub fn examples(
     shell: &Shell,
     toolchain: &Toolchain,
@@ -140,34 +140,34 @@ pub fn figures(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &
     })
 }
 
-/// What is tested on the host, always selected together: for another selection, cargo may find other features of their
+/// The packages tested on the host, always selected together: for another selection, cargo may find other features of their
 /// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
 const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
-/// Alone, too: nothing else has its checker's dependencies.
+/// Also alone: no other package has the dependencies of its model checker.
 const SESSION: &[&str] = &["test", "--package=websocket-session"];
-/// Alone as well: axum's WebSockets are in nothing else.
+/// Also alone: no other package has axum's WebSockets.
 const SESSION_SERVER: &[&str] = &["test", "--package=websocket-session-server", "--all-features"];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
-/// The suite by streams, which Chromium alone has, in a window; and in a worker what holds by them alone.
+/// The suite by streams in a window of Chromium, and in a worker only the tests about streams.
 const STREAMS: &[&str] = &["--test=streams", "--test=streams_worker"];
-/// What is the same by streams as by events, since it looks at neither, or connects by events in any case.
+/// Tests that do not depend on the transport, or always connect by events.
 const NOT_BY_STREAMS: &[&str] = &["account::", "codec::", "events::", "large::soak", "raw::", "reconnect::"];
-/// What must have a module of its own, in a window.
+/// The tests that need their own module, in a window.
 const MEMORY: &str = "--test=memory";
 
 struct Tests<'a> {
     toolchain: &'a Toolchain,
     address: &'a str,
-    /// For what drivers and browsers leave behind: the test runner does not give them the time to tidy up.
+    /// For the files that drivers and browsers leave behind: the test runner ends them before they tidy up.
     scratch: &'a Path,
 }
 
 impl Tests<'_> {
-    /// Compiles everything before anything runs, so that nothing waits for the compilation of something else.
+    /// Compiles everything before anything runs, so that no test waits for a compilation.
     fn build(&self, shell: &Shell) -> Result<()> {
         let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.cargo(shell, tests));
         for tests in on_the_host.into_iter().chain([self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat())])
@@ -187,7 +187,7 @@ impl Tests<'_> {
     fn in_the_simulation(&self, shell: &Shell) -> Result<Vec<Run>> {
         let run = |engine| {
             let name = format!("simulation (as {engine})");
-            // What deviates is printed.
+            // Deviations are printed.
             let suite = self.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
             let output = output_of(&name, "host", suite.env("TEST_ENGINE", engine))?;
             Ok(Run { browser: name, context: "host", output })
@@ -211,7 +211,7 @@ impl Tests<'_> {
     /// The suite in a window and in a dedicated worker, and what has a module of its own. (The pure parts run in a browser by `wasm-pack test`.)
     fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let run = |(context, test)| {
-            // Not captured, since what deviates is logged.
+            // Not captured, since deviations are logged.
             let suite = self.suite(shell, &[test]).args(["--config", &browser.runner_config()?, "--", "--nocapture"]);
             run_captured(shell, browser, context, suite)
         };
@@ -234,7 +234,7 @@ impl Tests<'_> {
     /// The demo page, driven as a person would.
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let page = self.page(shell);
-        // Elsewhere than in Chromium what the page is for is enough: starting browsers takes most of the time.
+        // In other browsers than Chromium the main test is enough: starting browsers takes most of the time.
         let page = match browser.is_chromium() {
             true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
             // Its driver freezes no page.
@@ -275,13 +275,13 @@ impl Tests<'_> {
             .args(arguments)
             .env("TEST_SERVER", self.address)
             .env("TMPDIR", self.scratch)
-            // The limits of the runner are for a whole run, and each test has one of its own: on a busy machine all take long.
+            // The timeouts of the runner are for a whole run, which takes long on a busy machine. Each test has its own timeout.
             .env("WASM_BINDGEN_TEST_TIMEOUT", "600")
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "120")
     }
 }
 
-/// Does everything at the same time: mostly it waits.
+/// Runs all jobs at the same time: mostly they wait.
 fn at_the_same_time<I: Sync, T: Send>(
     shell: &Shell,
     items: &[I],
@@ -304,8 +304,8 @@ fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command
     Ok(Run { browser: browser.version(shell), context, output })
 }
 
-/// Runs a command, and prints what came of it when it has ended, so that it does not mix with that of others: all that it
-/// has printed if it fails, and the results alone if not.
+/// Runs a command, and prints its output when it has ended, so that it does not mix with that of others: the whole output if it
+/// fails, and otherwise only the results.
 fn output_of(name: &str, context: &str, command: Cmd<'_>) -> Result<String> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;

@@ -1,4 +1,4 @@
-//! A compiler for wasm32-unknown-unknown: the one that is there, rustup's, or the distribution's.
+//! A compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How to get the compiler.
 #[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
 pub enum Way {
-    /// The first of the following that works, without an installation if one does.
+    /// The first of the following that works, preferably without an installation.
     #[default]
     Auto,
     /// The active toolchain as it is.
@@ -54,13 +54,13 @@ impl Toolchain {
     }
 }
 
-/// Gives a toolchain that builds for wasm32.
+/// Returns a toolchain that builds for wasm32.
 pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
     let active = Toolchain { name: None };
     if matches!(way, Way::Auto | Way::Active) && has_target(shell) {
         return Ok(active);
     }
-    // What an earlier run has built is there, too.
+    // An earlier run may have built it.
     if matches!(way, Way::Auto) && distribution::is_built(shell) {
         return distribution::install(shell).context(HINT);
     }
@@ -109,14 +109,14 @@ mod distribution {
             step("building the standard library for wasm32 (once)", || build_std(shell))?;
         }
         if setup::find("rustup").is_some() {
-            // Not in the way of the user's own toolchains: it is used only where it is named.
+            // The user's own toolchains stay the default: this one is used only where it is named.
             cmd!(shell, "rustup toolchain link {NAME} /usr").quiet().run()?;
         }
         eprintln!("– compiling for wasm32 with the distribution's compiler; `--toolchain rustup` asks rustup instead");
         Ok(Toolchain { name: Some(NAME) })
     }
 
-    /// Whether the standard library is there, and of this compiler: that of another one is of no use.
+    /// Whether the standard library is there and fits this compiler.
     pub fn is_built(shell: &Shell) -> bool {
         let built_by = libraries(shell).and_then(|libraries| Ok(shell.read_file(libraries.join(STAMP))?));
         built_by.is_ok_and(|built_by| version(shell).is_ok_and(|version| version == built_by))
@@ -170,7 +170,7 @@ mod distribution {
                 shell.copy_file(&file, libraries.join(name))?;
             }
         }
-        // Last of all, so that what was left half done is done again.
+        // Last, so that an interrupted build is repeated.
         Ok(shell.write_file(libraries.join(STAMP), version(shell)?)?)
     }
 }

@@ -9,7 +9,7 @@ use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
 
-/// A way to build that some users have.
+/// A build variant of some users.
 struct Variant {
     name: &'static str,
     rustflags: &'static str,
@@ -25,7 +25,7 @@ const VARIANTS: &[Variant] = &[
                     -Clink-arg=--export=__tls_size -Clink-arg=--export=__tls_align -Clink-arg=--export=__tls_base",
         std: "-Zbuild-std=std,panic_abort",
     },
-    // wasm-bindgen then demands of closures and futures that they are unwind-safe.
+    // wasm-bindgen then requires closures and futures to be unwind-safe.
     Variant { name: "unwinding panics", rustflags: "-Cpanic=unwind", std: "-Zbuild-std=std,panic_unwind,panic_abort" },
 ];
 
@@ -43,7 +43,7 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
             let folder = page::target_folder().join(variant.name.replace(' ', "-"));
             let cargo = toolchain.cargo(shell).args(["test", "--config", &runner, "--target", TARGET, "--test=web"]);
             let cargo = cargo.arg(variant.std).arg("--target-dir").arg(folder);
-            // `-Z` is for the nightly compiler, or one that is told to take itself for it.
+            // `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP.
             let cargo = cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", variant.rustflags);
             let cargo = cargo.env("TEST_SERVER", &server.address).env("TMPDIR", scratch.path());
             Ok(browsers[0].choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "120").run()?)

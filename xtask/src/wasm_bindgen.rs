@@ -9,7 +9,7 @@ use xshell::Shell;
 const BINDGEN: &str = "wasm-bindgen";
 const TEST_RUNNER: &str = "wasm-bindgen-test-runner";
 
-/// Runs the tool that the arguments name, if they name one.
+/// Runs the tool that the arguments name, if any.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<Result<()>> {
     let mut arguments = arguments.peekable();
     let own_name = PathBuf::from(arguments.peek()?).file_stem()?.to_owned();
@@ -41,7 +41,7 @@ fn run_bindgen(wasm: &Path, out: &Path, more: &[&str]) -> Result<()> {
     wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments.chain(more.iter().map(AsRef::as_ref)))
 }
 
-/// The setting that makes cargo run wasm tests by this very program, which itself is run by `wrapper`, if that is any.
+/// The setting with which cargo runs wasm tests by this program, itself run by `wrapper` if there is one.
 pub fn runner_config(wrapper: &[&str]) -> Result<String> {
     let this = std::env::current_exe()?;
     let this = this.to_str().context("the target folder's path is not UTF-8")?;
@@ -49,7 +49,7 @@ pub fn runner_config(wrapper: &[&str]) -> Result<String> {
     Ok(format!("target.wasm32-unknown-unknown.runner={runner:?}"))
 }
 
-/// Fills a folder with this program under the tools' names, for those who look for them on the `PATH`.
+/// Fills a folder with this program under the tools' names, for programs that look for them on the `PATH`.
 pub fn folder(shell: &Shell) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let folder = this.with_file_name("wasm-bindgen");

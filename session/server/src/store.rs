@@ -38,7 +38,7 @@ impl fmt::Debug for Key {
 
 /// The ownership of a session: 128 random bits, which are new each time a server claims a session.
 ///
-/// Whoever has lost it cannot write any more, whatever it believes: that is what fences off a server that was thought dead.
+/// A server without the current lease cannot write: that fences off a server that was thought dead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub Arc<str>);
 
@@ -51,11 +51,11 @@ pub struct Stored {
     pub snapshot: Snapshot,
 }
 
-/// Why a store has not done what it was asked for.
+/// Why a store has failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another server has the session now, or the session is gone: the lease is worth nothing any more.
+    /// Another server owns the session now, or the session is gone: the lease is no longer valid.
     Fenced,
     /// The store cannot be reached, or has failed. It is unknown whether it has made the change.
     Unavailable(Box<dyn Error + Send + Sync>),

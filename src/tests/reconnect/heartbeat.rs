@@ -11,7 +11,7 @@ fn pulse() -> Pulse {
     Pulse::new(TIMING, START)
 }
 
-/// Looks at these seconds, and gives those at which it pinged, and at which it was dead.
+/// Looks at these seconds. Returns those at which it pinged, and those at which the peer was dead.
 fn beats(pulse: &mut Pulse, looks: impl IntoIterator<Item = u64>) -> (Vec<u64>, Option<u64>) {
     let mut pings = Vec::new();
     for at in looks {
@@ -71,7 +71,7 @@ fn a_timer_that_is_late_by_half_a_second_is_no_proof() {
     }
 }
 
-// Browsers may then fire a timer that has come in time before they deliver the answer.
+// Browsers may then fire a timer before they deliver an answer that has arrived in time.
 #[test]
 fn a_page_that_was_frozen_until_the_timeout_has_time_to_read_the_answer() {
     let pulse = &mut pulse();
@@ -130,7 +130,7 @@ fn the_timeout_starts_over_while_bytes_before_the_ping_go_out() {
     assert_eq!(look(35, 500), Beat::Nothing);
     assert_eq!(look(44, 1), Beat::Nothing);
     assert_eq!(look(52, 0), Beat::Nothing);
-    // Now it has left, and has the time of any other.
+    // Now it has left, and has the usual timeout.
     assert_eq!(look(53, 0), Beat::Nothing);
     assert_eq!(look(62, 0), Beat::Nothing);
     assert_eq!(look(63, 0), Beat::Dead);

@@ -380,7 +380,7 @@ fn a_connection_that_ends_within_a_second_of_a_wake_up_comes_back_at_once() {
         assert_eq!(test.after(ms(after)), []);
         assert_eq!(test.delay(ended(1006)), delay, "{after} ms after");
         assert_eq!(test.attempt(delay), 1);
-        // That is so once.
+        // Only once.
         let _ = test.signal(Signal::Opened);
         assert_eq!(test.delay(ended(1006)), seconds(30));
     }

@@ -1,4 +1,4 @@
-//! What decides about connections that come and go, by a clock of the tests' own.
+//! The pure parts of connections that come and go, with a clock of the tests.
 
 mod backoff;
 mod heartbeat;
@@ -13,7 +13,7 @@ mod state;
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod page;
-// What makes the schedules does not run in browsers.
+// The generator of schedules does not run in browsers.
 #[cfg(not(target_arch = "wasm32"))]
 mod schedules;
 #[cfg(not(target_arch = "wasm32"))]

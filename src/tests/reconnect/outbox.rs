@@ -78,7 +78,7 @@ fn a_pong_confirms_what_was_sent_before_its_ping() {
     outbox.ponged();
     assert_eq!(outbox.counts(), Counts { confirmed: 2, unconfirmed: 1, ..Counts::default() });
     outbox.ponged();
-    // One that nobody has asked for.
+    // An answer without a ping.
     hand_over(outbox, 3, 1);
     outbox.ponged();
     assert_eq!(outbox.counts(), Counts { confirmed: 3, unconfirmed: 1, ..Counts::default() });
@@ -92,7 +92,7 @@ fn what_the_caller_confirms_a_pong_does_not_confirm_again() {
     assert_eq!(hand_over(outbox, 3, 1), 4);
     outbox.ponged();
     assert_eq!(outbox.counts(), Counts { confirmed: 3, unconfirmed: 1, ..Counts::default() });
-    // Nor the other way round, whichever the caller hears of first.
+    // Nor the other way round, whichever arrives first.
     assert_eq!(outbox.confirm_up_to(3), 0);
     assert_eq!(outbox.confirm_up_to(9), 1);
 }

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, the rules hold: `World` checks them after each step.
+//! The rules hold in every order of events: `World` checks them after each step.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ enum Step {
     TakeQueued,
     WakeUp,
     Command(Command),
-    /// Something late of a connection that is gone.
+    /// A late event of a connection that is gone.
     Late(Signal, u64),
 }
 
@@ -127,7 +127,7 @@ proptest! {
         for step in steps {
             take(&mut world, step);
         }
-        // Whatever has happened, it comes to an end.
+        // Whatever has happened, it can be closed.
         world.command(Command::Close);
         world.pass(seconds(10));
         prop_assert!(world.is_ended);

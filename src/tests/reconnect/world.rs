@@ -56,14 +56,14 @@ pub struct World {
     rejected: BTreeSet<u32>,
     handed: BTreeSet<u32>,
     received: BTreeSet<u32>,
-    /// Messages in doubt that the caller has taken, or on which the browser has thrown.
+    /// Messages in doubt that the caller has taken, or for which the browser has thrown.
     given_up: BTreeSet<u32>,
     /// Acknowledgements that the caller has not yet read.
     unread: VecDeque<u32>,
     pub states: Vec<State>,
     pub is_ended: bool,
     woken: bool,
-    /// When the page was last woken with this connection.
+    /// When the page last had a wake-up with this connection.
     woken_at: Option<Duration>,
     pub attempts: usize,
 }
@@ -119,7 +119,7 @@ impl World {
         self.woken &= self.attempt.is_some();
     }
 
-    /// Tells something of the connection that is now, or of one that was, so many generations ago.
+    /// Signals an event of the current connection, or of one that many generations ago.
     pub fn signal(&mut self, signal: Signal, ago: u64) {
         let generation = self.machine.generation().saturating_sub(ago);
         self.handle(Event::Connection(generation, signal));
@@ -368,7 +368,7 @@ impl World {
         assert!(is_new || self.when_lost == WhenLost::Resend, "{message} is sent again");
     }
 
-    /// The messages of which nobody knows whether the peer has them.
+    /// The messages for which it is unknown whether the peer has them.
     fn in_doubt(&self) -> BTreeSet<u32> {
         let (_, kept) = self.machine.outbox.in_doubt();
         kept.into_iter().map(|(_, message)| message).chain(self.given_up.iter().copied()).collect()

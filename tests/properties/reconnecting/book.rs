@@ -1,4 +1,4 @@
-//! Where each message is that was given to be sent, as far as the peers know.
+//! Where each message that was given to be sent is, by what the peers know.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,19 +21,19 @@ pub struct Book {
     last_id: Cell<u32>,
     rejected: Cell<u64>,
     confirmed: Cell<u64>,
-    /// Those on which the browser throws.
+    /// The messages on which the browser throws.
     pub thrown: RefCell<BTreeSet<u32>>,
     taken_back: RefCell<BTreeSet<u32>>,
     in_doubt: RefCell<BTreeSet<u32>>,
-    /// More were in doubt than were given back.
+    /// More messages were in doubt than were returned.
     is_more_in_doubt: Cell<bool>,
     /// By the number of the attempt that opened the connection.
     pub conversations: RefCell<BTreeMap<u32, Rc<Conversation>>>,
 }
 
-/// What a preamble sends has a number above this.
+/// The messages of preambles have numbers above this.
 pub const PREAMBLE: u32 = 50_000_000;
-/// The numbers of what the peer of one connection sends begin with a multiple of this.
+/// The numbers of the messages of each connection's peer begin with a multiple of this.
 pub const EACH: u32 = 100_000;
 
 impl Book {
@@ -62,7 +62,7 @@ impl Book {
         Rc::clone(&self.conversations.borrow()[&attempt])
     }
 
-    /// A message was handed over or queued: to be called in the same step, so that the order is right.
+    /// A message was handed over or queued. Must be called in the same step, so that the order is right.
     pub fn took(&self, id: u32, number: Option<u64>, len: u32) {
         let mut taken = self.taken.borrow_mut();
         let last = taken.iter().rev().find_map(|(_, number)| *number);
@@ -134,7 +134,7 @@ impl Book {
         all.filter(|id| *id < PREAMBLE).collect()
     }
 
-    /// Checks what the peers have received: only what was taken, in order, and by default once.
+    /// Checks what the peers have received: only accepted messages, in order, and by default once.
     pub fn check_received(&self) {
         let order: BTreeMap<_, _> = self.taken.borrow().iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
         let mut last = None;
@@ -160,7 +160,7 @@ impl Book {
         assert_eq!(is_received(&self.thrown.borrow()), None, "the browser threw, and it was received");
     }
 
-    /// Checks what became of each message, when it is over for good and everything was taken that can be.
+    /// Checks where each message is, when the connection is closed for good and everything was taken that can be.
     pub fn check_fates(&self, counts: &Counts) {
         self.check_counts(counts);
         assert_eq!((counts.queued, counts.unconfirmed), (0, 0), "it is over, and {counts:?}");

@@ -41,7 +41,7 @@ pub async fn run(setup: &Rc<Setup>) {
     finish(setup, sender, &is_reading).await;
 }
 
-/// Waits until something is true, for which connections that are stuck or paused are replaced.
+/// Waits until something is true, and replaces connections that are stuck or paused.
 async fn until(setup: &Setup, sender: &ReconnectingSender, what: &str, is_true: impl Fn() -> bool) {
     let world = &setup.world;
     // One for each connection that may be stuck, and for each pause.
@@ -216,7 +216,7 @@ impl Sender {
         }
     }
 
-    /// Nothing is full that is empty, unless a connection is open or others wait.
+    /// An empty queue is not full, unless a connection is open or others wait.
     fn is_full(&self, error: &Error) {
         let is_open = self.setup.world.page.sockets().contains(&ReadyState::Open);
         let is_empty = self.sender.counts().queued == 0 && !is_open && self.setup.waiting.get() == 0;

@@ -24,7 +24,7 @@ pub struct Story {
     preparing: Cell<Option<u32>>,
     prepared: Cell<Option<u32>>,
     live: Cell<Option<u32>>,
-    /// The last attempt since the last good connection, and the one that must follow, if that is known.
+    /// The number of the last attempt since the last good connection, and of the one that must follow, if that is known.
     attempt: Cell<u32>,
     next: Cell<Option<u32>>,
     /// How many waits there were since attempts are counted.
@@ -183,7 +183,7 @@ impl Story {
         });
     }
 
-    /// The peer is taken for dead, which it must be.
+    /// The peer counts as dead, and must be.
     fn is_dead(&self) {
         let Some(live) = self.live.get() else { return };
         let conversation = self.book.conversation(live);
@@ -223,7 +223,7 @@ impl Story {
         is_open && (Duration::from_millis(1)..WAKING - SLACK).contains(&ago) && !self.world.clock_was_set.get()
     }
 
-    /// It is over for good: for a reason.
+    /// It is closed for good, with a cause.
     fn gives_up(&self, cause: &Cause) {
         let is_retried = match cause {
             Cause::Closed(event) => {
@@ -245,7 +245,7 @@ impl Story {
         }
     }
 
-    /// The cause for which it is over for good.
+    /// The cause of the final close.
     pub fn cause(&self) -> Option<Cause> {
         match &self.last.borrow().state {
             Some(State::Closed { cause }) => Some(cause.clone()),

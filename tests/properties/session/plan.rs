@@ -67,7 +67,7 @@ pub enum When {
 pub enum How {
     Reset,
     Leave,
-    /// Nothing comes through any more, and nobody tells.
+    /// Nothing comes through any more, without an event.
     Vanish,
     Close(#[proptest(strategy = "code()")] u16),
 }

@@ -115,7 +115,7 @@ impl Host {
         self.converse(peer, fault).await;
     }
 
-    /// As a process that is started again without a store.
+    /// Forgets everything, as a process that is started again without a store.
     fn forget(&self) {
         note(&self.world.page, || "server: forgets".into());
         for (_, entry) in std::mem::take(&mut *self.sessions.borrow_mut()) {

@@ -14,7 +14,7 @@ use crate::count::{self, Watch};
 use crate::sink::sink;
 use crate::upgrade::{self, WebSocket};
 
-/// Sends back what comes, after `change`.
+/// Echoes messages, after `change`.
 pub async fn echo(socket: &mut WebSocket, change: fn(Message) -> Message) {
     while let Some(message) = receive(socket).await {
         if socket.send(change(message)).await.is_err() {
@@ -23,7 +23,7 @@ pub async fn echo(socket: &mut WebSocket, change: fn(Message) -> Message) {
     }
 }
 
-/// Changes one bit of a binary message, so that those who compare see it.
+/// Flips one bit of a binary message, so that a comparison must notice it.
 pub fn flip(message: Message) -> Message {
     let Message::Binary(bytes) = message else { return message };
     let mut bytes = Vec::from(bytes);
@@ -50,20 +50,20 @@ pub async fn reset(mut stream: TcpStream, received: Vec<u8>) {
     let _ = stream.set_zero_linger();
 }
 
-/// Resolves when something has come.
+/// Resolves when something has arrived.
 pub async fn something(stream: &mut TcpStream, received: Vec<u8>) {
     if received.is_empty() {
         let _ = stream.read_u8().await;
     }
 }
 
-/// Ends the TCP connection in order when the first byte comes, but without a Close frame.
+/// Ends the TCP connection cleanly when the first byte arrives, but without a Close frame.
 pub async fn fin(mut stream: TcpStream, received: Vec<u8>) {
     something(&mut stream, received).await;
     finish(stream).await;
 }
 
-/// Ends the TCP connection in order, but without a Close frame.
+/// Ends the TCP connection cleanly, but without a Close frame.
 pub async fn finish(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
     drain(&mut stream).await;
@@ -75,7 +75,7 @@ pub async fn drain(stream: &mut TcpStream) {
     while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
 }
 
-/// Sends a ping when something comes, and the text `pong` when the client has answered it.
+/// Sends a ping after the first message, and the text `pong` when the client has answered it.
 pub async fn ping(mut socket: WebSocket) {
     receive(&mut socket).await;
     if socket.send(Message::Ping("are you there?".into())).await.is_err() {
@@ -88,20 +88,20 @@ pub async fn ping(mut socket: WebSocket) {
     }
 }
 
-/// Says something first, and echoes then.
+/// Sends a greeting, and then echoes.
 pub async fn greet(mut socket: WebSocket, greeting: String) {
     if socket.send(Message::text(greeting)).await.is_ok() {
         echo(&mut socket, |message| message).await;
     }
 }
 
-/// Reads nothing for some time, and is a sink then.
+/// Reads nothing for some time, and then acts as a sink.
 pub async fn late(socket: WebSocket, time: Duration) {
     tokio::time::sleep(time).await;
     sink(socket).await;
 }
 
-/// Reads nothing, and closes some time after something has come.
+/// Reads nothing, and closes some time after the first message.
 pub async fn quit(stream: TcpStream, received: Vec<u8>, time: Duration) {
     begun(&stream, &received).await;
     tokio::time::sleep(time).await;
@@ -109,7 +109,7 @@ pub async fn quit(stream: TcpStream, received: Vec<u8>, time: Duration) {
     close(socket, 4000, "enough".into()).await;
 }
 
-/// Never reads and never answers, not even a Close frame. Some time after something has come it resets the connection, if
+/// Never reads and never answers, not even a Close frame. Some time after the first byte it resets the connection, if
 /// there is one still.
 pub async fn stall(stream: TcpStream, received: Vec<u8>, time: Duration) {
     begun(&stream, &received).await;
@@ -117,9 +117,9 @@ pub async fn stall(stream: TcpStream, received: Vec<u8>, time: Duration) {
     let _ = stream.set_zero_linger();
 }
 
-/// Resolves when something has come, or the client is gone, and leaves unread what has come.
+/// Resolves when something has arrived, or the client is gone. It reads nothing.
 ///
-/// From then on a time is counted: a busy client may take longer than that to begin.
+/// The time begins then: a busy client may take longer than that to begin.
 async fn begun(stream: &TcpStream, received: &[u8]) {
     if received.is_empty() {
         let _ = stream.peek(&mut [0]).await;

@@ -1,4 +1,4 @@
-//! Faults by a schedule that a seed determines, and a record of the messages that came nevertheless.
+//! Faults by a schedule that a seed determines, and a record of the messages that arrived.
 //!
 //! Each connection to `/chaos/{seed}/{key}` is the next of its key. It echoes some messages, and then a fault strikes. All
 //! connections after the first 1,000, or `?faults=` another number, only echo. What comes after the fault has struck is not
@@ -31,13 +31,13 @@ use crate::records::{Records, lock};
 use crate::session::{self, Cut};
 use crate::upgrade::{self, WebSocket};
 
-/// How many connections may meet a fault, and how many do unless the query says otherwise.
+/// The maximum number of connections with a fault, and the default number.
 const FAULTS: (usize, usize) = (100_000, 1_000);
 
 /// The most messages that one record may have, and the most bytes in all of them.
 const MAX_RECORD: (usize, usize) = (50_000, 4 << 20);
 
-/// What becomes of one connection.
+/// What happens on one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Plan {
     fault: Fault,
@@ -45,7 +45,7 @@ struct Plan {
     messages: usize,
 }
 
-/// All that a seed determines. Of 13 connections each meets another fault, in any order, and then the next 13.
+/// What a seed determines. Each 13 connections have all 13 faults, in a random order.
 fn schedule(seed: u64) -> impl Iterator<Item = Plan> {
     let mut rng = Rng::with_seed(seed);
     let rounds = iter::repeat_with(move || {
@@ -56,7 +56,7 @@ fn schedule(seed: u64) -> impl Iterator<Item = Plan> {
     rounds.flatten()
 }
 
-/// What is known about the connections that have one key.
+/// The record of the connections with one key.
 #[derive(Clone, Default, Serialize)]
 struct Record {
     /// Connections, with those that failed.
@@ -96,14 +96,14 @@ impl Record {
 
 static RECORDS: Records<Record> = Records::new();
 
-/// How many connections meet a fault, as the query says. None if it says what is no such number.
+/// The number of connections with a fault that the query asks for; `None` if it is not a valid number.
 pub fn faults(query: &str) -> Option<usize> {
     let (most, usual) = FAULTS;
     let given = query.split('&').find_map(|pair| pair.strip_prefix("faults="));
     given.map_or(Some(usual), |number| number.parse().ok()).filter(|faults| *faults <= most)
 }
 
-/// Lets a connection meet what the schedule has for it.
+/// Applies the scheduled fault to a connection.
 pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
     let record = RECORDS.find_or_begin(key);
     let number = lock(&record).connect();
@@ -127,7 +127,7 @@ pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, req
     fault.handshake(breaker, request, behave).await
 }
 
-/// Lets a connection of a session meet what the schedule has for it.
+/// Applies the scheduled fault to a connection of a session.
 pub async fn connect_session(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
     let record = RECORDS.find_or_begin(key);
     let number = lock(&record).connect();
@@ -145,7 +145,7 @@ pub async fn connect_session(seed: u64, key: &str, faults: usize, breaker: &Brea
     fault.handshake(breaker, request, behave).await
 }
 
-/// Sends back so many messages, and records those that are text. It returns nothing if the connection ends before that.
+/// Echoes this many messages, and records those that are text. Returns `None` if the connection ends before that.
 async fn echo(mut socket: WebSocket, record: &Mutex<Record>, messages: usize) -> Option<WebSocket> {
     for _ in 0..messages {
         let message = behaviour::receive(&mut socket).await?;
@@ -157,7 +157,7 @@ async fn echo(mut socket: WebSocket, record: &Mutex<Record>, messages: usize) ->
     Some(socket)
 }
 
-/// Sends what is known about a key, as JSON, and closes.
+/// Sends the record of a key, as JSON, and closes.
 pub async fn report(mut socket: WebSocket, key: String) {
     let record = RECORDS.find(&key).map(|record| lock(&record).clone()).unwrap_or_default();
     let json = serde_json::to_string(&record).expect("numbers and strings are JSON");

@@ -1,4 +1,4 @@
-//! Rooms: what anyone in a room says, everyone in it hears.
+//! Rooms: everyone in a room receives what anyone in it sends.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -15,10 +15,10 @@ use crate::upgrade::WebSocket;
 /// The most bytes that the name of a room may have.
 pub const MAX_NAME: usize = 100;
 
-/// The most bytes that may be said at once.
+/// The most bytes of one message.
 pub const MAX_TEXT: usize = 4 << 10;
 
-/// How many messages may wait for the slowest in a room. Whoever misses one must leave.
+/// The number of messages that are queued for the slowest client of a room. A client that misses one is disconnected.
 const MAX_WAITING: usize = 256;
 
 type Rooms = HashMap<String, Sender<Utf8Bytes>>;
@@ -36,7 +36,7 @@ pub async fn chat(mut socket: WebSocket, member: Member) {
     }
 }
 
-/// One who is in a room. The room is there as long as anybody is.
+/// A client in a room. The room exists while anyone is in it.
 pub struct Member {
     room: String,
     say: Sender<Utf8Bytes>,
@@ -44,25 +44,25 @@ pub struct Member {
 }
 
 impl Member {
-    /// Enters a room. It is called before the handshake is answered, so that who is connected misses nothing.
+    /// Enters a room. It is called before the handshake is answered, so that a connected client misses nothing.
     pub fn enter(room: String) -> Self {
         let mut rooms = rooms();
         let say = rooms.entry(room.clone()).or_insert_with(|| channel(MAX_WAITING).0).clone();
         Self { hear: say.subscribe(), say, room }
     }
 
-    /// Ends when the client is gone, or says why it must go.
+    /// Resolves when the client is gone, or with the reason to disconnect it.
     async fn talk(mut self, socket: &mut WebSocket) -> Option<CloseFrame> {
         loop {
             tokio::select! {
-                // Who says much hears it first, and so is no faster than its own connection.
+                // A client that sends much also receives it, and so is no faster than its own connection.
                 biased;
                 heard = self.hear.recv() => match heard {
                     Ok(text) => socket.send(Message::Text(text)).await.ok()?,
                     Err(_) => return Some(frame(CloseCode::Policy, "too slow for this room")),
                 },
                 said = receive(socket) => match said? {
-                    // There is always somebody who hears it.
+                    // This client receives it, too, so sending cannot fail.
                     Message::Text(text) => drop(self.say.send(text)),
                     _ => return Some(frame(CloseCode::Unsupported, "only text is passed on")),
                 },

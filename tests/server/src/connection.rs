@@ -1,4 +1,4 @@
-//! TCP connections that can be broken off, before their request is answered or later.
+//! TCP connections that can be reset, before their request is answered or later.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,12 +30,12 @@ impl serve::Listener for Listener {
     }
 }
 
-/// Resets its connection, or has it fall silent, until that is taken [out of reach](Connection::into_stream).
+/// Resets or silences its connection, until the connection is taken [out of reach](Connection::into_stream).
 #[derive(Clone, Default)]
 pub struct Breaker(Arc<Reach>);
 
 struct Reach {
-    /// How many bytes are still let out.
+    /// The number of bytes that may still go out.
     left: AtomicUsize,
     is_cut: AtomicBool,
     is_silent: AtomicBool,
@@ -51,7 +51,7 @@ impl Default for Reach {
 }
 
 impl Breaker {
-    /// Lets only so many more bytes out, and resets the connection then.
+    /// Lets this many more bytes out, and then resets the connection.
     pub fn reset_after(&self, bytes: usize) {
         self.0.left.store(bytes, Ordering::Relaxed);
     }
@@ -63,7 +63,7 @@ impl Breaker {
         self.0.writer.wake();
     }
 
-    /// Has the connection neither read nor write from now on.
+    /// Stops reading and writing on the connection.
     pub fn silence(&self) {
         self.0.is_silent.store(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! Counts connections and what came on them, by a key, so that a test can see its own end. The key is the query of their
+//! Counts connections and their messages, by a key, so that a test can see its own end. The key is the query of their
 //! URL, or its path if it has none.
 
 use std::collections::HashMap;
@@ -9,12 +9,12 @@ use std::sync::{LazyLock, Mutex, MutexGuard};
 use axum::http::Uri;
 use tokio::sync::watch;
 
-/// What is known about the connections that have one key.
+/// The record of the connections with one key.
 #[derive(Clone, Copy, Default)]
 pub struct Count {
     /// Connections that are open.
     open: usize,
-    /// Messages that were taken, by those behaviours that take any.
+    /// Messages that were received, by behaviours that receive any.
     received: usize,
     /// The code of the last Close frame that a client has sent; 1005 for one without a code.
     code: Option<u16>,
@@ -39,7 +39,7 @@ fn change(key: &str, change: impl FnOnce(&mut Count)) {
     counts().entry(key.to_owned()).or_default().send_modify(change);
 }
 
-/// Forgets a key that has no connection and no more than so many that watch it.
+/// Forgets a key without connections and with no more than this many watchers.
 fn tidy(key: &str, watching: usize) {
     let mut counts = counts();
     if counts.get(key).is_some_and(|count| count.borrow().open == 0 && count.receiver_count() <= watching) {
@@ -59,7 +59,7 @@ impl Counted {
         Self(key.to_owned())
     }
 
-    /// Runs what is done with this connection. Meanwhile it is the task's own.
+    /// Runs a behaviour with this connection as the current one of the task.
     pub async fn scope(self, behaviour: impl Future<Output = ()>) {
         CURRENT.scope(self, behaviour).await;
     }
@@ -82,7 +82,7 @@ pub fn closed(code: u16) {
     let _ = CURRENT.try_with(|current| change(&current.0, |count| count.code = Some(code)));
 }
 
-/// A look at the count of one key.
+/// A watcher of the count of one key.
 pub struct Watch {
     key: String,
     receiver: watch::Receiver<Count>,

@@ -42,7 +42,7 @@ use crate::upgrade::{self, WebSocket};
 /// How long a scheduled fault lets the client wait.
 const DELAY: Duration = Duration::from_millis(200);
 
-/// The faults of a schedule, each named for the path on which it is always met.
+/// The faults of a schedule, each named for the path on which it always strikes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     Refuse,
@@ -80,7 +80,7 @@ impl Fault {
         matches!(self, Self::Refuse | Self::HandshakeReset | Self::Status(_))
     }
 
-    /// Answers the handshake. What it lets through, `behave` gets.
+    /// Answers the handshake. If it accepts, `behave` gets the connection.
     pub async fn handshake<F: Future<Output = ()> + Send + 'static>(
         self,
         breaker: &Breaker,
@@ -136,8 +136,8 @@ pub fn reset_handshake(breaker: &Breaker) {
     breaker.reset_after("HTTP/1.1 101".len());
 }
 
-/// Echoes until so many bytes have come in messages, and resets the connection then. The last message is not sent back;
-/// one that is longer than all together may be, not even received.
+/// Echoes until this many bytes have arrived in messages, and then resets the connection. The last message is not echoed;
+/// a message that is longer than that is not even received.
 pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
     let mut received = 0;
     while received < bytes {
@@ -156,10 +156,10 @@ pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
     reset(socket.get_ref());
 }
 
-/// The keys whose connections are to be reset, as they are told.
+/// The keys whose connections are to be reset, as they are announced.
 static RESETS: LazyLock<broadcast::Sender<String>> = LazyLock::new(|| broadcast::channel(64).0);
 
-/// Hears of what is to be reset from now on.
+/// Receives the keys that are announced from now on.
 pub fn resets() -> broadcast::Receiver<String> {
     RESETS.subscribe()
 }
@@ -171,7 +171,7 @@ pub async fn reset_now(socket: WebSocket, key: String) {
     behaviour::close(socket, 1000, String::new()).await;
 }
 
-/// Echoes, and resets the connection when that is told; also when so much is told at once that some of it is missed.
+/// Echoes, and resets the connection when its key is announced, or when announcements were missed.
 pub async fn reset_by(mut socket: WebSocket, key: String, resets: broadcast::Receiver<String>) {
     tokio::select! {
         () = told(key, resets) => {}
@@ -180,7 +180,7 @@ pub async fn reset_by(mut socket: WebSocket, key: String, resets: broadcast::Rec
     reset(socket.get_ref());
 }
 
-/// Reads nothing, and resets the connection when that is told.
+/// Reads nothing, and resets the connection when its key is announced.
 pub async fn stall_by(stream: TcpStream, key: String, resets: broadcast::Receiver<String>) {
     tokio::select! {
         () = told(key, resets) => {}
@@ -189,7 +189,7 @@ pub async fn stall_by(stream: TcpStream, key: String, resets: broadcast::Receive
     reset(&stream);
 }
 
-/// Resolves when this key is told.
+/// Resolves when this key is announced.
 async fn told(key: String, mut resets: broadcast::Receiver<String>) {
     while resets.recv().await.is_ok_and(|told| told != key) {}
 }

@@ -1,4 +1,4 @@
-//! Sends as fast as the client takes it, and says how long that had to wait.
+//! Sends as fast as the client reads, and reports how long it had to wait.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ struct Sent {
     messages: usize,
     /// Bytes in all of them.
     bytes: usize,
-    /// How long sending took, which is how long the sockets were full.
+    /// How long sending took: how long the sockets were full.
     waited: Duration,
     /// Since when the next message waits.
     waiting_since: Option<Instant>,

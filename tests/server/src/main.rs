@@ -66,7 +66,7 @@ async fn main() -> Result<()> {
     }
 }
 
-/// Resolves when whoever started this program has closed its end, or is gone.
+/// Resolves when standard input closes: the parent process is done, or gone.
 async fn end_of_input() {
     let mut input = tokio::io::stdin();
     let mut ignored = [0; 64];

@@ -15,7 +15,7 @@ const fn peer(path: &'static str, does: &'static str) -> Peer {
     Peer { path, does, protocols: "" }
 }
 
-/// Those that are of interest to a person.
+/// The paths that are of interest to a person.
 pub const PEERS: &[Peer] = &[
     peer("/echo", "sends back what it receives"),
     peer("/share/drawings", "sends it to all tabs that are connected"),

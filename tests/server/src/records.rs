@@ -1,9 +1,9 @@
-//! What the server remembers by a key, longer than any connection lasts.
+//! Records that the server keeps by a key, beyond the life of a connection.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The most keys that are remembered. For one more, the oldest is forgotten.
+/// The maximum number of keys. One more key replaces the oldest.
 const MAX_KEYS: usize = 64;
 
 /// The most bytes that a key may have.

@@ -25,7 +25,7 @@ use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
 use crate::{chaos, chat, fault, flood, frames, node, session, share, sink, upgrade};
 
-/// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
+/// How long an idle peer waits for the end of the client: longer than any test waits for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
 
 /// The longest reason that a Close frame has room for, in bytes.
@@ -89,7 +89,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         Some(page) => routes.fallback_service(ServeDir::new(page).precompressed_gzip()),
         None => routes,
     };
-    // A page that was just rebuilt must not meet the old one's glue.
+    // A page that was just rebuilt must not load the old JavaScript.
     routes.layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
 }
 
@@ -171,7 +171,7 @@ async fn count(Path(key): Path<String>, request: Request) -> Response {
     upgrade::websocket(request, |socket| behaviour::count(socket, key))
 }
 
-/// Tells what came with the handshake: one `name: value` per line. It selects the first subprotocol.
+/// Sends the headers of the handshake: one `name: value` per line. It selects the first subprotocol.
 async fn headers(request: Request) -> Response {
     let protocols = request.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|offered| offered.to_str().ok());
     let protocol = protocols.and_then(|offered| offered.split(',').next()).map(str::to_owned);
@@ -310,7 +310,7 @@ async fn report(Path(key): Path<String>, request: Request) -> Response {
     upgrade::websocket(request, |socket| chaos::report(socket, key))
 }
 
-/// Answers when nobody waits any more.
+/// Answers when no client waits any more.
 async fn hang() -> StatusCode {
     tokio::time::sleep(MAX_TIME).await;
     StatusCode::REQUEST_TIMEOUT

@@ -21,7 +21,7 @@ use crate::upgrade::WebSocket;
 /// The bytes that all sessions may hold are bounded by their number and by small limits.
 const MAX_SESSIONS: usize = 64;
 const LIMITS: Limits = Limits { window: 256 << 10, max: 1 << 20, replay: 512 << 10, journal: false };
-/// Seconds. This server drops sessions when there are too many, and not by time.
+/// In seconds. This server drops sessions only when there are too many.
 const TTL: u64 = 300;
 /// How often messages that were processed are acknowledged.
 const SOON: Duration = Duration::from_millis(50);
@@ -54,14 +54,14 @@ static SESSIONS: Mutex<Option<HashMap<String, Shared>>> = Mutex::new(None);
 pub enum Cut {
     Never,
     After(u32),
-    /// The first connections of the session, so many, are cut after some frames each.
+    /// This many first connections of the session are cut, each after some frames.
     First(u32),
 }
 
 /// Echoes in a session. Its first `cuts` connections are reset, each after some frames.
 pub async fn echo_and_reset(socket: WebSocket, cuts: u32) {
     if let Some(socket) = echo(socket, Cut::First(cuts)).await {
-        // What has arrived and was not read resets the connection.
+        // Closing with unread bytes resets the connection.
         _ = socket.get_ref().set_zero_linger();
     }
 }

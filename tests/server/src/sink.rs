@@ -1,4 +1,4 @@
-//! Consumes what comes, and reports what that was.
+//! Consumes messages, and reports what they were.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::behaviour::receive;
 use crate::records::{Records, lock};
 use crate::upgrade::WebSocket;
 
-/// Consumes what comes. The text `report` is not counted, but answered with a [`Report`] of what came before it.
+/// Consumes messages. The text `report` is not counted, but answered with a [`Report`] of the messages before it.
 pub async fn sink(socket: WebSocket) {
     consume(socket, Arc::default(), None).await;
 }

@@ -63,7 +63,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
         Err(error) => return (StatusCode::BAD_REQUEST, format!("this is a WebSocket: {error}\n")).into_response(),
     };
     tokio::spawn(async move {
-        // It fails when the client is gone, which is no concern of ours.
+        // It fails when the client is gone, which does not matter here.
         let Ok(upgraded) = upgrade.await else { return };
         let parts = downcast::<TokioIo<Connection>>(upgraded).expect("every connection comes from our listener");
         counted.scope(behave(parts.io.into_inner().into_stream(), parts.read_buf.to_vec())).await;

@@ -45,14 +45,14 @@ impl Connection {
         self.peer.send(message);
     }
 
-    /// Sends back what comes.
+    /// Echoes messages.
     pub async fn echo(&mut self) {
         while let Some(message) = self.receive().await {
             self.send(message);
         }
     }
 
-    /// Says something first, and echoes then.
+    /// Sends a greeting, and then echoes.
     pub async fn greet(&mut self, greeting: String) {
         self.send(greeting);
         self.echo().await;
@@ -74,7 +74,7 @@ impl Connection {
         while self.peer.receive().await.is_some() {}
     }
 
-    /// Sends a ping when something comes, and the text `pong` when the client has answered it.
+    /// Sends a ping after the first message, and the text `pong` when the client has answered it.
     pub async fn ping(&mut self) {
         self.receive().await;
         if self.peer.ping().await {
@@ -83,27 +83,27 @@ impl Connection {
         self.echo().await;
     }
 
-    /// Reads nothing for some time, and is a sink then.
+    /// Reads nothing for some time, and then acts as a sink.
     pub async fn late(&mut self, time: Duration) {
         self.page.sleep(time).await;
         self.sink().await;
     }
 
-    /// Reads nothing, and closes some time after something has come.
+    /// Reads nothing, and closes some time after the first message.
     pub async fn quit(mut self, time: Duration) {
         self.peer.readable().await;
         self.page.sleep(time).await;
         self.close(4000, "enough").await;
     }
 
-    /// Never reads and never answers. Some time after something has come it resets the connection.
+    /// Never reads and never answers. Some time after the first message it resets the connection.
     pub async fn stall(mut self, time: Duration) {
         self.peer.readable().await;
         self.page.sleep(time).await;
         self.peer.reset();
     }
 
-    /// Ends TCP in order when something comes, but without a Close frame.
+    /// Ends TCP cleanly after the first message, but without a Close frame.
     pub async fn fin(mut self) {
         self.peer.readable().await;
     }
@@ -127,7 +127,7 @@ impl Connection {
         self.close(1000, "").await;
     }
 
-    /// Consumes what comes. The text `report` is not counted, but answered with a report of what came before it.
+    /// Consumes messages. The text `report` is not counted, but answered with a report of the messages before it.
     pub async fn sink(&mut self) {
         let (mut digest, mut count, mut bytes) = (Digest::default(), 0, 0);
         while let Some(message) = self.receive().await {
@@ -142,7 +142,7 @@ impl Connection {
         }
     }
 
-    /// Sends what a count is, now and whenever it changes.
+    /// Sends a count, now and whenever it changes.
     pub async fn tell(&mut self, mut counts: UnboundedReceiver<String>) {
         loop {
             let count = match select(pin!(self.peer.receive()), counts.next()).await {
@@ -153,7 +153,7 @@ impl Connection {
         }
     }
 
-    /// Sends bytes when something has come, and reads until the client is gone.
+    /// Sends bytes after the first message, and reads until the client is gone.
     pub async fn send_raw(mut self, bytes: &[u8]) {
         self.peer.readable().await;
         self.peer.send_raw(bytes);
@@ -177,7 +177,7 @@ impl Connection {
         self.peer.reset();
     }
 
-    /// Echoes until so many bytes have come in messages, and resets the connection then. The last one is not sent back.
+    /// Echoes until this many bytes have arrived in messages, and then resets the connection. The last message is not echoed.
     pub async fn reset_after(mut self, bytes: u64) {
         let mut received = 0;
         while received < bytes {
@@ -190,7 +190,7 @@ impl Connection {
         self.peer.reset();
     }
 
-    /// Echoes, and resets the connection when that is told.
+    /// Echoes, and resets the connection when its key is announced.
     pub async fn reset_by(mut self, told: oneshot::Receiver<()>) {
         let is_told = matches!(select(told, pin!(self.echo())).await, Either::Left(_));
         if is_told {
@@ -198,7 +198,7 @@ impl Connection {
         }
     }
 
-    /// Reads nothing, and resets the connection when that is told.
+    /// Reads nothing, and resets the connection when its key is announced.
     pub async fn stall_by(self, told: oneshot::Receiver<()>) {
         let _ = told.await;
         self.peer.reset();

@@ -1,4 +1,4 @@
-//! Faults by a schedule that a seed determines, and a record of the messages that came nevertheless, as
+//! Faults by a schedule that a seed determines, and a record of the messages that arrived, as
 //! `tests/server/src/chaos.rs` has it.
 
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use wasm_websocket::testing::Handshake;
 use super::Server;
 use super::behaviour::Connection;
 
-/// The faults, each named for the path on which it is always met.
+/// The faults, each named for the path on which it always strikes.
 const FAULTS: [&str; 13] = [
     "/fault/refuse",
     "/handshake/reset",
@@ -31,7 +31,7 @@ const FAULTS: [&str; 13] = [
 /// How long a scheduled fault lets the client wait.
 const DELAY: Duration = Duration::from_millis(200);
 
-/// What is known about the connections that have one key.
+/// The record of the connections with one key.
 #[derive(Default, Serialize)]
 struct Record {
     connections: usize,
@@ -50,7 +50,7 @@ impl Chaos {
         change(self.0.borrow_mut().entry(key.to_owned()).or_default())
     }
 
-    /// What the next connection of a key meets: of 13 each another, in an order by the seed. And how many messages come before.
+    /// The fault of a key's next connection, and the number of messages before it. Each 13 connections have all 13 faults.
     fn plan(&self, seed: u64, key: &str) -> (&'static str, usize) {
         self.record(key, |record| {
             record.connections += 1;
@@ -69,7 +69,7 @@ impl Chaos {
         self.record(key, |record| *record.struck.entry(fault).or_default() += 1);
     }
 
-    /// What is known about a key, as JSON.
+    /// The record of a key, as JSON.
     pub fn report(&self, key: &str) -> String {
         self.record(key, |record| serde_json::to_string(record).unwrap())
     }
@@ -84,7 +84,7 @@ fn mixed(number: u64) -> u64 {
 }
 
 impl Server {
-    /// Lets a connection meet what the schedule has for it.
+    /// Applies the scheduled fault to a connection.
     pub async fn chaos(&self, handshake: Handshake, seed: u64, key: &str) -> Option<()> {
         let (fault, messages) = self.chaos.plan(seed, key);
         match fault {

@@ -1,4 +1,4 @@
-//! Counts connections and what came on them, by a key, as `tests/server/src/count.rs` does.
+//! Counts connections and their messages, by a key, as `tests/server/src/count.rs` does.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 
-/// What is known about the connections that have one key, and who is told.
+/// The record of the connections with one key, and its watchers.
 #[derive(Default)]
 struct Count {
     open: usize,

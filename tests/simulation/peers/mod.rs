@@ -19,7 +19,7 @@ use behaviour::Connection;
 use chaos::Chaos;
 use count::Counts;
 
-/// How long a peer that does nothing waits for the end of the client. Nobody waits longer for a peer.
+/// How long an idle peer waits for the end of the client: longer than any test waits for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
 
 /// Serves all paths in a page.
@@ -118,7 +118,7 @@ impl Server {
         Some(Connection::new(self.page.clone(), peer, counted))
     }
 
-    /// Tells what came with the handshake. Of the headers, the simulation has the subprotocols. It selects the first one.
+    /// Sends what the handshake had: in the simulation, its subprotocols. It selects the first one.
     async fn headers(&self, handshake: Handshake) -> Option<()> {
         let offered = handshake.protocols().to_vec();
         let lines = if offered.is_empty() {
@@ -131,12 +131,12 @@ impl Server {
     }
 }
 
-/// The keys whose connections are to be reset, and who waits for that.
+/// The keys whose connections are to be reset, and the tasks that wait for them.
 #[derive(Default)]
 struct Resets(RefCell<Vec<(String, oneshot::Sender<()>)>>);
 
 impl Resets {
-    /// Resolves when this key is told, from now on.
+    /// Resolves when this key is announced, from now on.
     fn told(&self, key: &str) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         self.0.borrow_mut().push((key.to_owned(), tell));

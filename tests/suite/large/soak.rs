@@ -1,4 +1,4 @@
-//! Connections that break in every way, again and again, with traffic in both directions, and the account that is kept.
+//! Connections that break in every way, again and again, with traffic in both directions, and the counts of the messages.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ const DISCONNECTIONS: usize = if IS_LARGE { 520 } else { 65 };
 /// What the caller knows.
 #[derive(Default)]
 struct Account {
-    /// The numbers that were given to what was sent.
+    /// The numbers of the sent messages.
     numbers: BTreeMap<u32, u64>,
     rejected: u64,
     echoed: Vec<u32>,
@@ -34,7 +34,7 @@ fn number(message: &Message) -> u32 {
     message.as_text().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{message:?}"))
 }
 
-/// Sends numbers until it has been disconnected so often, and closes then.
+/// Sends numbers until it was disconnected this often, and then closes.
 async fn send(feed: ReconnectingSender, account: &RefCell<Account>, most: usize) {
     let disconnections = Rc::new(Cell::new(0));
     let (counted, mut states) = (disconnections.clone(), feed.states());
@@ -63,7 +63,7 @@ async fn send(feed: ReconnectingSender, account: &RefCell<Account>, most: usize)
     let _ = feed.close().await;
 }
 
-/// Takes what comes, until nothing does.
+/// Takes messages until the end.
 async fn receive(feed: &mut Reconnecting, account: &RefCell<Account>) {
     while let Some(item) = feed.next().await {
         let account = &mut account.borrow_mut();
@@ -135,14 +135,14 @@ impl Account {
         let is_in_doubt = |message: &u32| self.in_doubt.contains(message);
         let confirmed: Vec<_> =
             sent.iter().copied().filter(|sent| !is_in_doubt(sent) && !queued.contains(sent)).collect();
-        // Of those that were sent each is in one place.
+        // Each message that was sent is in one place.
         let places =
             (counts.rejected, counts.confirmed, counts.in_doubt, counts.queued, counts.unconfirmed, counts.dropped);
         let [confirmed_len, in_doubt, queued_len] =
             [&confirmed, &self.in_doubt, &queued.to_vec()].map(|all| all.len() as u64);
         assert_eq!(places, (self.rejected, confirmed_len, in_doubt, queued_len, 0, 0));
         assert_eq!(confirmed_len + in_doubt + queued_len, sent.len() as u64);
-        // What is confirmed the server has received, and what it has received is confirmed or in doubt.
+        // The server has received all confirmed messages; all that it has received are confirmed or in doubt.
         assert!(confirmed.iter().all(|message| received.contains(message)), "something was confirmed and is lost");
         assert!(
             received.iter().all(|message| confirmed.contains(message) || is_in_doubt(message)),
@@ -159,7 +159,7 @@ async fn nothing_is_lost_unseen_by_whatever_disconnects() {
     let begin = now();
     let (counts, received) = soak(2, DISCONNECTIONS).await;
     turn(100).await;
-    // How many objects there are at most is by chance, and wasm-bindgen's table of them stays as large as it was then.
+    // The highest number of objects varies from run to run, and wasm-bindgen's table never shrinks.
     assert_eq!(Live::now().with_memory_of(&before), before);
     let time = now() - begin;
     log(&format!("disconnected {DISCONNECTIONS} times in {time} ms: {counts:?}; the server has received {received}"));

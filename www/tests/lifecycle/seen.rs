@@ -56,7 +56,7 @@ impl Seen {
         numbers.get(numbers.len() / 2).copied()
     }
 
-    /// Those that happened before a kind of event.
+    /// The events before the first one of a kind.
     pub fn before<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Event> {
         self.0.iter().take_while(move |event| event.kind != kind)
     }
@@ -66,7 +66,7 @@ impl Seen {
         self.of("listening ended").next().is_some()
     }
 
-    /// Either every connection is as it was, or the browser has ended every one.
+    /// Either every connection is unchanged, or the browser has ended all of them.
     pub fn goes_on(&self) -> Result<()> {
         if self.is_lost() { self.comes_back_once() } else { self.stays_connected() }
     }

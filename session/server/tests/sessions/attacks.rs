@@ -1,4 +1,4 @@
-//! What a client does that means no good.
+//! Attacks by clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -208,7 +208,7 @@ impl Task {
         }
     }
 
-    /// Tells the application what there is. It has processed what it has heard.
+    /// Passes events to the application. It has then processed them.
     fn tell(&mut self) {
         while let Some(event) = self.machine.poll_event() {
             if let websocket_session::Event::Connected { resumed } = event {

@@ -1,4 +1,4 @@
-//! A peer that sends whatever a test wants.
+//! A peer that sends arbitrary frames.
 
 use std::net::SocketAddr;
 use std::time::Duration;

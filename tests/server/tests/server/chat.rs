@@ -1,4 +1,4 @@
-//! What anyone in a room says, everyone in it hears, and nobody else.
+//! Everyone in a room receives what anyone in it sends, and nobody else does.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::{Server, Socket, status, stream};
 
-/// A connection on which nobody waits for ever.
+/// A connection with a timeout for reading.
 fn enter(server: &Server, path: &str) -> Socket {
     let mut socket = server.connect(path);
     stream(&mut socket).set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -84,7 +84,7 @@ fn only_a_client_that_is_too_slow_is_disconnected() {
     let server = Server::start();
     let mut slow = enter(&server, "/chat/garden");
     let mut quick = enter(&server, "/chat/garden");
-    // More than what waits in the room and on the way.
+    // More than the queue of the room and the sockets hold.
     let text = "a".repeat(4096);
     for _ in 0..8_000 {
         say(&mut quick, &text);

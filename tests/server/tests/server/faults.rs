@@ -1,4 +1,4 @@
-//! What goes wrong goes wrong as the path says.
+//! Faults strike as their paths say.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -42,7 +42,7 @@ fn a_connection_is_reset_after_so_many_bytes() {
 
     let mut socket = server.connect("/fault/reset-after/10");
     assert_echoes(&mut socket, "12345");
-    // It does not wait for the end of what is too long.
+    // It does not wait for the end of a message that is too long.
     stream(&mut socket).write_all(b"\x82\x8bmask").unwrap();
     assert_reset(socket.read());
 
@@ -95,7 +95,7 @@ fn the_time_until_a_fault_begins_with_the_first_message() {
     }
 }
 
-/// Nothing comes for so long.
+/// Nothing arrives for this long.
 fn assert_silent(socket: &mut Socket, time: Duration) {
     stream(socket).set_read_timeout(Some(time)).unwrap();
     match socket.read() {
@@ -109,7 +109,7 @@ fn a_half_open_connection_reads_and_never_answers() {
     let server = Server::start();
     let mut socket = server.connect("/fault/half-open");
     socket.send(Message::Ping("are you there?".into())).unwrap();
-    // More than fits between the two.
+    // More than the sockets of both sides hold.
     socket.send(Message::binary(vec![0; 32 << 20])).unwrap();
     socket.close(None).unwrap();
     assert_silent(&mut socket, Duration::from_millis(100));
@@ -202,7 +202,7 @@ fn each_round_of_chaos_has_every_fault() {
     for _ in 0..26 {
         let (after, end) = provoke(&server, "/chaos/7/key?faults=26", next);
         *ends.entry(end).or_insert(0) += 1;
-        // The one that did not come back is in doubt: never sent again.
+        // The number that did not come back is in doubt, and not sent again.
         next = after + 1;
     }
     // In each round, one handshake is slow and one connection is half-open.

@@ -54,7 +54,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.input.take());
-        // It ends by itself, or this test does not.
+        // It ends by itself; otherwise this test hangs.
         assert!(self.process.wait().unwrap().success());
     }
 }
