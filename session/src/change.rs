@@ -1,8 +1,8 @@
-//! What a store keeps of a session.
+//! What a store keeps about a session.
 
 use crate::Content;
 
-/// A change of what a store keeps. `R` is the state of the role: [`ServerState`](crate::ServerState) or
+/// A change of a stored session. `R` is the state of the role: [`ServerState`](crate::ServerState) or
 /// [`ClientState`](crate::ClientState).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change<P, R> {
@@ -35,9 +35,9 @@ pub enum Change<P, R> {
     Renewed(R),
 }
 
-/// What a store keeps of a session: enough to go on after a crash.
+/// What a store keeps about a session: enough to continue after a crash.
 ///
-/// It is the sum of all [`Change`]s: a store may keep the one, the others, or both.
+/// It is the sum of all [`Change`]s: a store may keep the snapshot, the changes, or both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Snapshot<P, R> {
     /// The state of the role.
@@ -46,7 +46,7 @@ pub struct Snapshot<P, R> {
     pub acknowledged: u64,
     /// The offset of that number.
     pub acknowledged_offset: u64,
-    /// What is sent and not acknowledged.
+    /// Messages that were sent and not acknowledged.
     pub sent: Vec<Content<P>>,
     /// Whether END is sent.
     pub ended: bool,

@@ -9,7 +9,7 @@ use crate::{
     Violation, Welcome,
 };
 
-/// What a store keeps of a client, beside its messages.
+/// What a store keeps about a client, beside its messages.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientState {
     /// The name of the session.
@@ -118,7 +118,7 @@ impl<P: Payload> Client<P> {
         }
     }
 
-    /// Takes a frame that has arrived on a connection, or says what is wrong with it.
+    /// Handles a frame that has arrived on a connection, or how it violates the protocol.
     pub fn receive(&mut self, connection: Connection, incoming: Result<Incoming<P>, Violation>) {
         if self.connection != Some(connection) && self.endpoint.keeps(Rule::IgnoreLeft) || self.is_over() {
             return;
@@ -169,7 +169,7 @@ impl<P: Payload> Client<P> {
         self.endpoint.begin(connection, received, Ack { processed, credit }, max)
     }
 
-    /// Ends the session on a connection whose server means another one.
+    /// Ends the session on a connection whose server has another one.
     fn leave(&mut self, connection: Connection, cause: LostCause) {
         self.connection = None;
         self.is_over = true;
@@ -202,7 +202,7 @@ impl<P: Payload> Client<P> {
         AfterLoss::Over
     }
 
-    /// Whether there is nothing to connect for: the session is lost, or it is complete and the server knows that.
+    /// Returns whether no connection is needed any more: the session is lost, or it is complete and the server knows that.
     pub fn is_over(&self) -> bool {
         self.is_over
             || self.endpoint.is_lost()

@@ -21,7 +21,7 @@ enum Phase {
 
 /// What a [`Client`](crate::Client) and a [`Server`](crate::Server) have in common: the messages of both directions.
 ///
-/// `P` is a message of the application, `R` the state of the role, which matters to a store alone.
+/// `P` is a message of the application. `R` is the state of the role, which only a store uses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint<P, R> {
     limits: Limits,
@@ -126,7 +126,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
 
     /// Takes the next item for the application, in order.
     ///
-    /// Taking is not processing: call [`processed`](Self::processed) when the application has finished with it, or takes the
+    /// A taken item is not processed yet: call [`processed`](Self::processed) when the application has finished with it, or takes the
     /// next one.
     pub fn take(&mut self) -> Option<Item<P>> {
         let item = self.items.pop_front()?;
@@ -142,7 +142,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         !self.items.is_empty()
     }
 
-    /// Says that the application has finished with everything up to `mark`, which it has taken. It is acknowledged soon, and
+    /// Marks everything that was taken up to `mark` as processed by the application. It is acknowledged soon, and
     /// does not come again after a crash.
     ///
     /// Marks of a session that was lost are ignored.
@@ -156,7 +156,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         }
     }
 
-    /// Asks the peer for an acknowledgement, for instance to see whether the connection is alive. Does nothing without a
+    /// Asks the peer for an acknowledgement, for instance to check that the connection is alive. Does nothing without a
     /// connection.
     pub fn ping(&mut self) {
         if let Some(connection) = self.live {
@@ -195,17 +195,17 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         None
     }
 
-    /// Returns what has happened, for those who wait for it.
+    /// Returns the next event, such as an acknowledgement.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Returns whether the peer is to hear of processed messages within 100 ms: then call [`acknowledge`](Self::acknowledge).
+    /// Returns whether an ACK is due within 100 ms: call [`acknowledge`](Self::acknowledge) by then.
     pub fn is_ack_pending(&self) -> bool {
         self.live.is_some() && self.inbound.due() == Due::Soon
     }
 
-    /// Acknowledges now what is processed. For the host's timer of 100 ms or less.
+    /// Acknowledges everything processed now. For the host's timer of 100 ms or less.
     pub fn acknowledge(&mut self) {
         self.inbound.hurry();
     }

@@ -1,4 +1,4 @@
-//! Frames: what is on the wire, and what it means.
+//! Frames: encoding and decoding.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum Control {
     Hello(Hello),
     /// The server's answer.
     Welcome(Welcome),
-    /// How far the sender of the frame has processed, and what it accepts.
+    /// How far the sender of the frame has processed, and its credit.
     Ack(Ack),
     /// Asks for an ACK.
     Ping,
@@ -35,7 +35,7 @@ pub enum Control {
     End(End),
 }
 
-/// What a client has, and what it wants.
+/// The client's first frame: who it is, and how far it has come.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// The name of the session.
@@ -60,7 +60,7 @@ pub struct Hello {
     pub credentials: Option<String>,
 }
 
-/// What a server has, and what it promises.
+/// The server's answer to HELLO: how far it has come, and its limits.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Welcome {
     /// The token for the next HELLO.

@@ -173,7 +173,7 @@ pub enum Event {
         /// Whether the session goes on.
         resumed: bool,
     },
-    /// At a server: the client knows the session. Time to start the application's handler.
+    /// At a server: the client has shown that it received WELCOME, so the application's handler can start.
     Established,
     /// The peer has processed everything up to here.
     Acknowledged(Mark),

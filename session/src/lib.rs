@@ -32,10 +32,10 @@ pub const SUBPROTOCOL: &str = "session.v1";
 /// The highest number, attempt and offset: 2⁵³ − 1, the largest integer that JavaScript holds exactly.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 
-/// What each message weighs beside its bytes, so that empty messages need credit, too.
+/// The weight of each message beside its bytes, so that empty messages need credit, too.
 pub const OVERHEAD: u64 = 16;
 
-/// What a message costs of the credit: its bytes and [`OVERHEAD`].
+/// The credit that a message needs: its bytes and [`OVERHEAD`].
 pub fn weight<P: Payload>(payload: &P) -> u64 {
     payload.payload_len().saturating_add(OVERHEAD)
 }

@@ -24,7 +24,7 @@ struct Kept<P> {
 /// The replay buffer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Outbound<P> {
-    /// The most bytes of weight in the buffer.
+    /// The maximum weight of the buffer, in bytes.
     limit: u64,
     kept: VecDeque<Kept<P>>,
     acknowledged: u64,

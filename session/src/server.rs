@@ -33,7 +33,7 @@ pub enum LastToken {
     Dropped,
 }
 
-/// What a store keeps of a server, beside its messages.
+/// What a store keeps about a server, beside its messages.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerState {
     /// The highest attempt seen. It rises with each connection, so it also fences off an older owner of the session.
@@ -42,7 +42,7 @@ pub struct ServerState {
     pub current: Digest,
     /// The token before.
     pub last: LastToken,
-    /// Whether nothing shows yet that the client knows the session.
+    /// Whether the client has not shown yet that it received WELCOME.
     pub fresh: bool,
 }
 
@@ -57,7 +57,7 @@ pub enum Refusal {
     Violation(Violation),
 }
 
-/// The server's end of one session. Who finds it for a HELLO, and who authenticates the client, is the host.
+/// The server's end of one session. The host authenticates the client and finds the session of a HELLO.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server<P> {
     endpoint: Endpoint<P, ServerState>,
@@ -68,7 +68,7 @@ pub struct Server<P> {
 }
 
 impl<P: Payload> Server<P> {
-    /// Makes a session for a client who is authenticated and has none under this name, and welcomes it.
+    /// Creates a session for a client that is authenticated and has none of this name, and welcomes it.
     ///
     /// `presented` is the hash of the token in `hello`. `ttl` is how many seconds the host keeps the session without a
     /// connection.
@@ -107,7 +107,7 @@ impl<P: Payload> Server<P> {
         &self.state
     }
 
-    /// Resumes the session on the connection of `hello`, whose client is authenticated as the one who made the session.
+    /// Resumes the session on the connection of `hello`, whose client is authenticated as the owner of the session.
     ///
     /// An older connection is closed with 4409.
     ///
@@ -178,7 +178,7 @@ impl<P: Payload> Server<P> {
         Ok(connection)
     }
 
-    /// Takes a frame that has arrived on a connection, or says what is wrong with it. Superseded connections are ignored.
+    /// Handles a frame that has arrived on a connection, or how it violates the protocol. Superseded connections are ignored.
     pub fn receive(&mut self, connection: Connection, incoming: Result<Incoming<P>, Violation>) {
         if self.connection != Some(connection) && self.endpoint.keeps(Rule::IgnoreSuperseded) || self.endpoint.is_lost()
         {
@@ -221,7 +221,7 @@ impl<P: Payload> Server<P> {
         true
     }
 
-    /// The host drops the session, such as after its time to live. The application gets [`Item::Lost`](crate::Item::Lost),
+    /// Drops the session, for instance after its time to live. The application gets [`Item::Lost`](crate::Item::Lost),
     /// unless the session is complete.
     pub fn forget(&mut self, cause: LostCause) {
         let connection = self.connection.take();
@@ -229,7 +229,7 @@ impl<P: Payload> Server<P> {
         self.endpoint.lose(cause, close);
     }
 
-    /// Whether nothing shows yet that the client knows the session: the application's handler should wait.
+    /// Returns whether the client has not shown yet that it received WELCOME: the application's handler should not start.
     pub fn is_fresh(&self) -> bool {
         self.state.fresh
     }

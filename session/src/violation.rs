@@ -1,4 +1,4 @@
-//! What a peer must not do, and what a close code means.
+//! Violations of the protocol, and the meanings of its close codes.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub mod code {
     pub const LIMIT: u16 = 4429;
 }
 
-/// What the peer did against the protocol.
+/// How the peer violated the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Violation {
@@ -74,7 +74,7 @@ pub enum Violation {
         /// The bytes allowed.
         max: u64,
     },
-    /// A message ends behind the credit.
+    /// A message ends beyond the credit.
     CreditExceeded {
         /// The offset of the message.
         offset: u64,

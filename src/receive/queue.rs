@@ -133,13 +133,13 @@ impl<T: Len> Queue<T> {
         Ok(self.wake())
     }
 
-    /// Whether a message of so many bytes may wait. Of any size, if it is the only one.
+    /// Returns whether there is room for a message of this many bytes. An empty queue has room for any message.
     fn has_room(&self, bytes: u64) -> bool {
         self.messages.len() < self.limit.messages
             && (self.messages.is_empty() || self.bytes.saturating_add(bytes) <= self.limit.bytes)
     }
 
-    /// How much of the limit is left, but for at least one message.
+    /// Returns the rest of the limits: at least one message.
     pub fn room(&self) -> Limit {
         let Limit { bytes, messages, overflow } = self.limit;
         let messages = messages.saturating_sub(self.messages.len()).max(1);
@@ -183,7 +183,7 @@ impl<T: Len> Queue<T> {
         if self.is_gathering || self.is_paused { self.reader.take() } else { None }
     }
 
-    /// Whoever waits for a message.
+    /// Takes the waker of the reader.
     pub fn take_reader(&mut self) -> Option<Waker> {
         self.reader.take()
     }
@@ -205,12 +205,12 @@ impl<T: Len> Queue<T> {
         self.dropped > 0 && self.limit.overflow != Overflow::Close
     }
 
-    /// How many messages were dropped because there was no room.
+    /// Returns the number of messages that were dropped because there was no room.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Drops what there is and what will come, since there is no reader any more.
+    /// Drops all messages, now and later, since there is no reader any more.
     #[must_use = "it must be dropped when no borrow is held"]
     pub fn discard(&mut self) -> Option<Waker> {
         self.messages = VecDeque::new();

@@ -87,7 +87,7 @@ impl From<Error> for Signal {
     }
 }
 
-/// Gets a target, connects to it and runs the preamble, in the time that one attempt has.
+/// Gets a target, connects to it and runs the preamble, within the timeout of the attempt.
 pub(crate) async fn attempt(
     begin: Begin,
     shared: Weak<Shared>,
@@ -95,7 +95,7 @@ pub(crate) async fn attempt(
     options: Rc<ReconnectOptions>,
 ) -> Result<WebSocketStream, Signal> {
     if begin.generation > 1 {
-        // However fast attempts fail, and whatever the caller's code commands meanwhile: one a turn, or else the page freezes.
+        // At most one attempt in a turn, however fast attempts fail and whatever the caller commands: otherwise the page freezes.
         Timer::new(Duration::ZERO).await;
     }
     let timeout = options.connection.connect_timeout;
@@ -107,7 +107,7 @@ pub(crate) async fn attempt(
     let mut connection = options.connection.clone();
     connection.protocols = protocols.unwrap_or(connection.protocols);
     if let Some(shared) = shared.upgrade() {
-        // What the preamble leaves is added to what waits already.
+        // Messages that the preamble leaves are added to the queued ones.
         connection.receive_limit = shared.inbox.borrow().room();
         // That of the inbox is another one where it does not overflow.
         #[cfg(feature = "streams")]
@@ -136,7 +136,7 @@ pub(crate) async fn attempt(
     }
 }
 
-/// Runs the preamble. Resolves with nothing if the connection ends before.
+/// Runs the preamble. Resolves with `None` if the connection ends before that.
 async fn prepare(
     options: &ReconnectOptions,
     stream: &mut WebSocketStream,
@@ -151,7 +151,7 @@ async fn prepare(
     .await
 }
 
-/// Resolves with what a future gives, or with nothing when its time is over.
+/// Resolves with the output of a future, or with `None` at the timeout.
 async fn in_time<F: Future>(timer: &mut Timer, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|context| match future.as_mut().poll(context) {

@@ -59,7 +59,7 @@ impl Link {
         self.connection().poll_room(context, wait)
     }
 
-    /// Resolves when the browser holds nothing more, or with its state when the connection is not open.
+    /// Resolves when the browser's buffer is empty, or with its state when the connection is not open.
     pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.connection().poll_empty(context, wait)
     }

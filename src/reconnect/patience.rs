@@ -90,17 +90,17 @@ impl Shared {
         }
     }
 
-    /// Resolves when nothing is pending, and the browser holds nothing either.
+    /// Resolves when nothing is pending, and the browser's buffer is empty.
     pub fn poll_flush(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
         ready!(self.poll_handed_over(context, patience))?;
         if self.look(Machine::is_open) && self.poll_empty(context, patience).is_pending() {
             return self.wait(context, patience);
         }
-        // What has not left with a connection that is gone is in doubt, as is told.
+        // What had not left before a connection ended is in doubt, as `State::InDoubt` reports.
         Poll::Ready(Ok(()))
     }
 
-    /// Resolves when it is over for good.
+    /// Resolves when it is closed for good.
     pub fn poll_end(&self, context: &Context<'_>, patience: &mut Patience) -> Poll<Result<Option<CloseEvent>, Error>> {
         if let Some(end) = &*self.end.borrow() {
             return Poll::Ready(end.clone());
@@ -108,7 +108,7 @@ impl Shared {
         self.wait(context, patience)
     }
 
-    /// Resolves when the browser holds nothing, also if there is no connection.
+    /// Resolves when the browser's buffer is empty, or there is no connection.
     fn poll_empty(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<()> {
         let Some(link) = self.link() else { return Poll::Ready(()) };
         if patience.in_link.0 != link.generation {

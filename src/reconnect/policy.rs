@@ -1,4 +1,4 @@
-//! What the caller decides in advance: what follows a close, a lost connection and a full queue.
+//! What the caller decides in advance about a close, a lost connection and a full queue.
 
 use std::time::Duration;
 

@@ -264,7 +264,7 @@ impl Sink<Message> for ReconnectingSender {
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, sink } = &mut *self;
         let room = ready!(handle.0.poll_room(context, &mut sink.room));
-        // Whether a message follows nobody knows.
+        // It is unknown whether a message follows.
         sink.room = Turn::default();
         Poll::Ready(room)
     }

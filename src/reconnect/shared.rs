@@ -1,4 +1,4 @@
-//! What the handles of a connection that comes back have in common with what drives it.
+//! The state that the handles of a connection that comes back share with its driver.
 
 #[cfg(feature = "session")]
 use std::cell::OnceCell;
@@ -69,7 +69,7 @@ pub(crate) struct Shared {
     pub inbox: RefCell<Inbox<Item>>,
     pub announcer: RefCell<Announcer>,
     pub options: Rc<ReconnectOptions>,
-    /// What the caller closes with.
+    /// The code and the reason with which the caller closes.
     pub close_frame: RefCell<Option<(CloseCode, CloseReason)>>,
     /// How it ended, once it has.
     pub end: RefCell<Option<Result<Option<CloseEvent>, Error>>>,
@@ -124,7 +124,7 @@ impl Shared {
         self.driver.set(Some(Box::new(driver)));
     }
 
-    /// Does what is to be done, and resolves when nothing ever will be.
+    /// Polls the driver. Resolves when nothing is left to drive.
     pub fn poll(self: &Rc<Self>, context: &mut Context<'_>) -> Poll<()> {
         let last = self.task.replace(Some(context.waker().clone()));
         drop(last);
@@ -143,7 +143,7 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Passes on to this what is received from now on.
+    /// Passes all messages to `inlet` from now on.
     #[cfg(feature = "session")]
     pub fn set_inlet(&self, inlet: impl Fn(Result<Message, Error>) + 'static) {
         // There was none.
@@ -163,12 +163,12 @@ impl Shared {
         self.link.borrow().clone()
     }
 
-    /// Takes in what happens. The driver does something about it when it runs.
+    /// Handles an event. The driver acts on it when it runs.
     pub fn handle(&self, event: Event) {
         self.with_machine(|machine, at| machine.handle(event, at));
     }
 
-    /// Does what the caller wants.
+    /// Runs a command of the caller. A close begins before this returns, so that later messages do not go out with it.
     pub fn command(&self, command: Command) {
         if self.with_machine(|machine, at| machine.command(command, at)) {
             self.close();
@@ -188,13 +188,13 @@ impl Shared {
         handle(&mut machine, at)
     }
 
-    /// It cannot go on: it is closed for good.
+    /// Closes for good because of an error.
     pub fn fail(&self, error: Error) {
         self.handle(Event::Failed(error));
         self.wake();
     }
 
-    /// Closes for good what no driver drives.
+    /// Closes a connection for good that has no driver.
     pub fn fail_without_driver(&self, error: Error) {
         self.fail(error);
         loop {
@@ -243,7 +243,7 @@ impl Shared {
         }
     }
 
-    /// Passes on what the connection of a generation has received, but for answers to the heartbeat.
+    /// Passes on a message of the connection with this generation, unless it answers the heartbeat.
     fn received(self: &Rc<Self>, generation: u64, data: Data) {
         let (is_live, awaits_pong) = {
             let machine = self.machine.borrow();
@@ -306,7 +306,7 @@ impl Shared {
         }
     }
 
-    /// The reader got an error, which is the last item.
+    /// Ends the stream after an error that the reader got.
     pub fn cut(&self, error: Error) {
         let waiting = self.inbox.borrow_mut().cut();
         drop(waiting);
@@ -323,7 +323,7 @@ impl Shared {
         self.notify.wake_all();
     }
 
-    /// Hands over the oldest pending message. Whether there was one, and it is not pending any more.
+    /// Hands over the oldest pending message. Returns whether there was one, and it is not pending any more.
     pub fn send_next(&self) -> bool {
         let Some(link) = self.link() else { return false };
         let message = self.machine.borrow_mut().outbox.take_next();
@@ -332,9 +332,9 @@ impl Shared {
         self.machine.borrow_mut().handed(message, taken)
     }
 
-    /// Hands a message over, or queues it, and gives its number; or hands it back.
+    /// Hands a message over or queues it, and returns its number. Otherwise the error returns the message.
     ///
-    /// One who has waited was told that it is its turn. Others go behind all who wait.
+    /// A sender that has waited has its turn. Others go behind all senders that wait.
     pub fn try_send(&self, message: Message, is_its_turn: bool) -> Result<u64, SendError<Message>> {
         let (len, link) = (message.len(), self.link().filter(|link| link.is_open()));
         let has_room = is_its_turn || link.as_ref().is_some_and(|link| link.has_room());
@@ -377,7 +377,7 @@ impl Shared {
         Ok(number)
     }
 
-    /// Says that the peer has received messages up to a number.
+    /// Confirms that the peer has received the messages up to a number.
     pub fn confirm(&self, number: u64) -> u64 {
         let mut machine = self.machine.borrow_mut();
         let was_pending = machine.outbox.is_pending();
@@ -415,14 +415,14 @@ impl Shared {
         InDoubt { count, messages }
     }
 
-    /// Tells a state to those who listen.
+    /// Sends a state to the listeners.
     pub fn tell(&self, state: State) {
         trace!(INFO, %state, "reconnecting");
         let told = self.announcer.borrow_mut().tell(state);
         told.into_iter().for_each(Waker::wake);
     }
 
-    /// It is over for good.
+    /// Finishes: the connection is closed for good.
     pub fn finish(&self, cause: Cause, closing: Option<Result<CloseEvent, Error>>) {
         let end = match (closing, &cause) {
             (Some(end), _) => end.map(Some),

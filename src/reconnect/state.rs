@@ -1,4 +1,4 @@
-//! What a connection that comes back is doing, and who is told.
+//! The states of a connection that comes back, and their listeners.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -157,7 +157,7 @@ impl Announcer {
         States(told)
     }
 
-    /// Tells a state. Returns whom to wake when no borrow is held.
+    /// Sends a state to the listeners. Returns their wakers, to be woken when no borrow is held.
     #[must_use = "they wait until they are woken"]
     pub fn tell(&mut self, state: State) -> Vec<Waker> {
         let is_over = matches!(state, State::Closed { .. });

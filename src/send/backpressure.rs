@@ -183,7 +183,7 @@ impl Connection {
         let mut line = self.line();
         let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
         if waits_for < WaitsFor::End && is_first {
-            // What this was found to be just now.
+            // The check just before has found this amount.
             line.look = Some(self.look_at(0, self.socket().most_unsent()));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
@@ -216,12 +216,13 @@ impl Connection {
         }
     }
 
-    /// Wakes all who need not wait any longer.
+    /// Wakes all tasks that need not wait any longer.
     fn wake_called(&self) {
         wake_each(iter::from_fn(|| self.line().places.take_called()));
     }
 
-    /// Looks at the socket and lets go on who can. `late_by` is by how many milliseconds the look is late; `None` after a hint.
+    /// Looks at the socket and wakes the tasks that can go on. `late_by` is how many milliseconds the look is late; `None` after
+    /// a hint.
     fn look(self: &Rc<Self>, late_by: Option<f64>) {
         let (state, amount) = self.socket().look();
         if state != ReadyState::Open {

@@ -301,7 +301,7 @@ impl Sink<Message> for Sender {
         let Self { connection, sink } = &mut *self;
         let wait = &mut sink.get_or_insert_default().room;
         let room = ready!(connection.poll_room(context, wait));
-        // Whether a message follows nobody knows.
+        // It is unknown whether a message follows.
         *wait = Wait::default();
         Poll::Ready(room.map_err(|state| connection.refusal(state)))
     }

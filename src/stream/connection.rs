@@ -118,7 +118,7 @@ impl Connection {
         self.line.borrow_mut()
     }
 
-    /// Begins to close. Whoever waits to send need not wait any longer.
+    /// Begins to close, and ends all waits to send.
     pub fn close(&self) {
         self.closes();
         self.socket.close();
@@ -163,8 +163,8 @@ impl Connection {
         self.reading.pace(&self.socket, |read_ahead| self.queue().is_full(read_ahead));
     }
 
-    /// Resolves when the connection was opened, or has ended without that, as it does when its time is over. It has one
-    /// who waits at most, in the place of the one who will receive.
+    /// Resolves when the connection has opened, or has ended before that, for instance by the timeout. One task at most
+    /// waits here, in the place of the later reader.
     pub fn poll_opened(self: &Rc<Self>, context: &Context<'_>, alarm: &mut Option<Alarm>) -> Poll<()> {
         // A server may accept and close at once: that connection was open.
         if self.is_opened() || self.ended().is_some() {
@@ -178,7 +178,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Takes what has arrived, or waits for it.
+    /// Takes the next message, or waits for one.
     pub fn poll_take(self: &Rc<Self>, context: &Context<'_>) -> Taken<Data> {
         let taken = self.queue().take();
         if matches!(taken, Taken::Empty | Taken::Pause) {
@@ -197,7 +197,7 @@ impl Connection {
         drop(last);
     }
 
-    /// Ends the connection for all of its handles: nothing more is heard of it, for this reason.
+    /// Ends the connection for all of its handles, for this reason, and removes the listener.
     pub fn end(&self, reason: End) {
         self.listener.take();
         self.ends(reason);
@@ -238,8 +238,8 @@ impl Connection {
                 let waiting = self.queue().take_reader();
                 wake(waiting);
             }
-            // By the standard a `close` follows, which tells more. But of a connection that they block, browsers tell this
-            // alone: Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
+            // By the standard a `close` event follows, which says more. For a connection that they block, browsers fire only this
+            // event: Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
             Event::Failed if self.is_opened() => {}
             Event::Failed => self.ends(End::Failed),
             Event::Closed(event) => self.ends(End::Closed(event)),

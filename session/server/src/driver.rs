@@ -28,7 +28,7 @@ struct Driver {
     /// The session in the store, if there is one.
     owner: Option<Owner>,
     link: Option<Link>,
-    /// What runs when the client is known to know the session.
+    /// The handler, which runs once the client has shown that it received WELCOME.
     handler: Option<Handler>,
     is_started: bool,
     /// Since when there is no connection.
@@ -53,7 +53,7 @@ enum Outcome {
     Fenced,
 }
 
-/// Runs a session from its first HELLO on this server to its end.
+/// Runs a session on this server, from its first HELLO to its end.
 pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, arrival: Box<Arrival>) {
     let _entry = Registered { context: context.clone(), key: key.clone(), mailbox: mailbox.clone() };
     let mut next = Some(arrival);
@@ -125,7 +125,7 @@ impl Driver {
                     return outcome;
                 }
             }
-            // Whatever the store does not take was never told to anybody: another server goes on without it.
+            // What the store has not accepted was never sent to the client, so another server can continue without it.
             if self.pump().await.is_err() {
                 return Outcome::Fenced;
             }
@@ -319,7 +319,7 @@ impl Driver {
         }
     }
 
-    /// The client has not come back. If another server has the session, it has come back there.
+    /// The client has not come back here. If another server has the session, it came back there.
     async fn expire(&mut self) -> Outcome {
         if let Some(owner) = &self.owner
             && let Err(StoreError::Fenced) = owner.remove().await
@@ -345,7 +345,7 @@ impl Driver {
     /// Ends the session on this server. Returns the HELLO of the session that follows.
     async fn finish(&mut self, outcome: Outcome) -> Option<Box<Arrival>> {
         if let Outcome::Left = outcome {
-            // So that what is processed is not in doubt.
+            // So that processed messages are not in doubt.
             self.shared.core().machine.acknowledge();
             let _stored = self.pump().await;
         }

@@ -1,4 +1,4 @@
-//! What one server spends on its sessions.
+//! Limits for the sessions of one server.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct Limits {
     pub replay: u64,
     /// How long a session is kept without a connection. The default is 5 minutes.
     pub ttl: Duration,
-    /// How long a session is kept whose client has never shown that it knows the session. The default is 30 s.
+    /// How long a session is kept without a connection if its client never showed that it received WELCOME. The default is 30 s.
     pub fresh_ttl: Duration,
     /// How long a connection may take until HELLO has arrived and is authenticated. The default is 10 s.
     pub hello_timeout: Duration,

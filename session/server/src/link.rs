@@ -23,9 +23,9 @@ pub(crate) struct Link {
     socket: WebSocket,
     pub connection: Connection,
     outgoing: VecDeque<Frame>,
-    /// When something has arrived last.
+    /// When something last arrived.
     pub heard: Instant,
-    /// When it was asked whether it is alive.
+    /// When it was pinged.
     pub pinged: Option<Instant>,
     max_message: u64,
 }
@@ -54,7 +54,7 @@ impl Link {
         self.outgoing.push_back(frame);
     }
 
-    /// Sends what is queued, and waits for what happens next. Dropping it loses nothing.
+    /// Sends what is queued, and waits for the next event. Dropping it loses nothing.
     pub async fn turn(&mut self) -> Turn {
         poll_fn(|context| self.poll_turn(context)).await
     }

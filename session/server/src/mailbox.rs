@@ -1,4 +1,4 @@
-//! What comes to a driver from outside of its session's connection.
+//! Inputs of a driver that do not come over its session's connection.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ pub(crate) struct Arrival {
     pub address: Option<IpAddr>,
 }
 
-/// How much time a session has to leave this server.
+/// How long a session may take to leave this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Leave {
     No,

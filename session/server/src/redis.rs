@@ -68,7 +68,7 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] if the URL is not one of Redis, or nobody answers.
+    /// [`StoreError::Unavailable`] if the URL is not a Redis URL, or Redis does not answer.
     pub async fn connect(url: &str, prefix: impl Into<String>) -> Result<Self, StoreError> {
         let client = redis::Client::open(url).map_err(unavailable)?;
         let config = ConnectionManagerConfig::new()

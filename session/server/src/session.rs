@@ -1,4 +1,4 @@
-//! What the application's handler has: a stream and a sink that outlive connections.
+//! The handler's end of a session: a stream and a sink that outlive connections.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use websocket_session::{End, Lost, SendError, Violation, code};
 use crate::Message;
 use crate::core::{Core, Shared};
 
-/// Why no more messages come, other than by the client's END.
+/// Why no more messages arrive, other than because of the client's END.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Gone {
@@ -78,7 +78,7 @@ impl Session {
         Self { receiver: Receiver { shared }, sender, progress: Progress { processed, sent } }
     }
 
-    /// Returns who the client is, as `authenticate` has said.
+    /// Returns who the client is: what `authenticate` has returned.
     pub fn principal(&self) -> &str {
         &self.receiver.shared.key.principal
     }
@@ -93,7 +93,7 @@ impl Session {
         self.receiver.shared.protocol.as_deref()
     }
 
-    /// Whether another handler has had this session before, on a server that is gone.
+    /// Returns whether another handler, on a server that is gone, had this session before.
     pub fn is_restored(&self) -> bool {
         self.receiver.shared.is_restored
     }
@@ -112,7 +112,7 @@ impl Session {
 
     /// Returns the next message; `None` after the client's END.
     ///
-    /// The message before is processed then. Dropping this future loses nothing.
+    /// The message before it then counts as processed. Dropping this future loses nothing.
     pub async fn recv(&mut self) -> Option<Result<Message, Gone>> {
         self.receiver.recv().await
     }
@@ -121,17 +121,17 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The [`SendError`] has the message: the session has ended, or the client does not accept messages of this size.
+    /// A [`SendError`] if the session has ended, or the client does not accept messages of this size. It has the message.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
         self.sender.send(message).await
     }
 
     /// Marks the message that was taken last as processed and sends the replies, in one change of the store: after a crash, either
-    /// both or none of this has happened.
+    /// both have happened or neither has.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`SendError::Full`] if all replies together exceed the replay buffer.
+    /// As for [`send`](Self::send), and [`SendError::Full`] if all replies together exceed the replay buffer.
     pub async fn commit(&mut self, replies: impl IntoIterator<Item = Message>) -> Result<(), SendError<Message>> {
         let mut replies: Vec<_> = replies.into_iter().collect();
         let shared = &self.receiver.shared;
@@ -168,7 +168,7 @@ impl Session {
 }
 
 impl Receiver {
-    /// Returns the next message, as [`Session::recv`].
+    /// Returns the next message. See [`Session::recv`].
     pub async fn recv(&mut self) -> Option<Result<Message, Gone>> {
         poll_fn(|context| self.poll_recv(context)).await
     }
@@ -189,7 +189,7 @@ impl Receiver {
 }
 
 impl Sender {
-    /// Sends a message, as [`Session::send`].
+    /// Sends a message. See [`Session::send`].
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl Sender {
         poll_fn(|context| self.shared.change(|core| core.poll_send(&mut messages, |_| (), context))).await
     }
 
-    /// Waits until the client has processed everything that was sent, as [`Session::acknowledged`].
+    /// Waits until the client has processed everything that was sent. See [`Session::acknowledged`].
     ///
     /// # Errors
     ///
@@ -210,11 +210,11 @@ impl Sender {
         poll_fn(|context| self.shared.core().poll_acknowledged(context)).await
     }
 
-    /// Ends this direction, as [`Session::end`].
+    /// Ends this direction. See [`Session::end`].
     ///
     /// # Errors
     ///
-    /// [`Violation::Invalid`] as there.
+    /// As for [`Session::end`].
     pub fn end(&mut self, code: u16, reason: impl Into<String>) -> Result<(), Violation> {
         let end = End::new(code, reason)?;
         self.shared.change(|core| core.end(end));

@@ -15,7 +15,7 @@ use crate::registry::{Found, Refused, Registry};
 use crate::store::Store;
 use crate::{Key, Limits, Session, driver, message, token};
 
-/// All sessions of one server. Clones are the same.
+/// All sessions of one server. Clones share the sessions.
 #[derive(Clone)]
 pub struct Sessions {
     context: Arc<Context>,
@@ -34,11 +34,11 @@ impl Context {
     }
 }
 
-/// What a client says of itself.
+/// The credentials and the protocol in a client's HELLO.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Greeting {
-    /// Who the client is, if neither a cookie nor the URL tells.
+    /// The client's credentials, if it has no cookie or URL that authenticates it.
     pub credentials: Option<String>,
     /// The application's protocol, such as `chat.v2`.
     pub protocol: Option<String>,
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Greeting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
-    /// The credentials are refused. The client keeps its session, and may come with others.
+    /// The credentials are refused. The client keeps its session, and may try again with other credentials.
     Credentials,
     /// The application's protocol is unknown.
     Protocol,
@@ -67,7 +67,7 @@ impl Sessions {
         Self { context: Arc::new(Context { limits, store: None, registry: Registry::default() }) }
     }
 
-    /// Keeps sessions in a store, so that another server can go on with them.
+    /// Keeps sessions in a store, so that another server can continue them.
     pub fn with_store(limits: Limits, store: impl Store) -> Self {
         Self { context: Arc::new(Context { limits, store: Some(Arc::new(store)), registry: Registry::default() }) }
     }
@@ -77,7 +77,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable) if the URL is not one of Redis, or nobody answers.
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable) if the URL is not a Redis URL, or Redis does not answer.
     #[cfg(feature = "redis")]
     pub async fn redis(limits: Limits, url: &str) -> Result<Self, crate::StoreError> {
         Ok(Self::with_store(limits, crate::RedisStore::connect(url, "session").await?))
@@ -98,7 +98,7 @@ impl Sessions {
     /// Serves a client on a WebSocket: reads its HELLO, authenticates it, and makes or resumes its session.
     ///
     /// `authenticate` returns who the client is: the principal that owns the session. `handler` runs once for each session, in a task of
-    /// its own, when the client is known to know the session. This resolves when the session has the WebSocket.
+    /// its own, once the client has shown that it received WELCOME. This resolves when the session has taken over the WebSocket.
     pub async fn serve<A, B, P, H, F>(&self, socket: WebSocket, authenticate: A, handler: H)
     where
         A: FnOnce(Greeting) -> B,
@@ -110,7 +110,7 @@ impl Sessions {
         self.serve_from(None, socket, authenticate, handler).await;
     }
 
-    /// As [`serve`](Self::serve), and counts for the limits per address.
+    /// Works as [`serve`](Self::serve), and applies the limits per address.
     pub async fn serve_from<A, B, P, H, F>(
         &self,
         address: Option<IpAddr>,
@@ -179,9 +179,9 @@ impl Sessions {
     }
 
     /// Refuses new connections, lets each handler finish with its message, stores what is to be stored, and closes all connections with
-    /// 1012, so that clients come back after a random delay. With a store, another server goes on with the sessions.
+    /// 1012, so that clients reconnect after a random delay. With a store, another server continues the sessions.
     ///
-    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. Those that do not return within `grace` are not
+    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. Handlers that do not return within `grace` are not
     /// waited for.
     pub async fn shutdown(&self, grace: Duration) {
         let mailboxes = self.context.registry.close();

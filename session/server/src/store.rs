@@ -17,7 +17,7 @@ pub type Change = websocket_session::Change<Message, ServerState>;
 /// A stored session.
 pub type Snapshot = websocket_session::Snapshot<Message, ServerState>;
 
-/// What a [`Store`] resolves to, later.
+/// The future of a method of a [`Store`].
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What identifies a session.
@@ -72,7 +72,7 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {}
 
-/// Keeps sessions so that another server can go on with them.
+/// Keeps sessions so that another server can continue them.
 ///
 /// Each method is one atomic change. `keep` is how long the store keeps the session if nothing is written meanwhile.
 pub trait Store: Send + Sync + 'static {

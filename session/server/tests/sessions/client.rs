@@ -82,7 +82,7 @@ pub fn encode(message: Message) -> Frame {
     }
 }
 
-/// What an application gets.
+/// The events for an application.
 #[derive(Debug, PartialEq)]
 pub enum Event {
     /// The handshake is done; whether the session goes on.
@@ -94,7 +94,7 @@ pub enum Event {
     Refused(u16),
 }
 
-/// What an application wants.
+/// The commands of an application.
 pub enum Command {
     Send(Message),
     End,

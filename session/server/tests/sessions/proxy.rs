@@ -1,4 +1,4 @@
-//! A proxy on loopback TCP that loses connections in all ways.
+//! A proxy on loopback TCP that loses connections in every way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub enum Fault {
     Reset,
     /// Both sides get an orderly end, wherever in a frame that is.
     Close,
-    /// Nothing arrives any more, in either direction, and nobody is told.
+    /// Nothing arrives any more, in either direction, without an event.
     Stall,
     /// The client's side is closed; the server gets the rest later.
     Late,

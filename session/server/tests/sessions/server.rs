@@ -53,7 +53,7 @@ impl Server {
         Self { address, sessions, task }
     }
 
-    /// Stops to accept connections, and forgets everything.
+    /// Stops accepting connections, and forgets everything.
     pub async fn stop(self) -> SocketAddr {
         self.sessions.shutdown(Duration::from_millis(300)).await;
         self.task.abort();
@@ -75,7 +75,7 @@ pub fn limits() -> Limits {
     Limits { ping_after: Duration::from_millis(500), pong_timeout: Duration::from_millis(500), ..Limits::default() }
 }
 
-/// Sends back what it gets.
+/// Echoes messages.
 pub async fn echo(mut session: Session) {
     while let Some(Ok(message)) = session.recv().await {
         if session.send(message).await.is_err() {

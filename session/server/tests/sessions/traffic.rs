@@ -1,4 +1,4 @@
-//! Messages in both directions over connections that are lost in all ways.
+//! Messages in both directions over connections that are lost in every way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
