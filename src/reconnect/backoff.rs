@@ -75,7 +75,7 @@ impl Backoff {
 
     /// Sets how many attempts in a row may fail, including the first, before it gives up. Default: no limit.
     ///
-    /// An attempt has also failed if its connection was lost within 10 seconds.
+    /// An attempt has also failed if its connection ended within 10 seconds.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self

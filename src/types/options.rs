@@ -167,7 +167,8 @@ impl Options {
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
     /// The time starts over whenever unsent bytes leave, so that a slow upload is completed. It runs only while the future is
-    /// polled. With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds. With zero `close` does not wait.
+    /// polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself. With [`Duration::MAX`] only the
+    /// browser ends the wait, after 20 to 60 seconds. With zero `close` does not wait.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
