@@ -119,7 +119,7 @@ impl World {
         self.woken &= self.attempt.is_some();
     }
 
-    /// Signals an event of the current connection, or of one that many generations ago.
+    /// Signals an event of the current connection, or of one this many generations ago.
     pub fn signal(&mut self, signal: Signal, ago: u64) {
         let generation = self.machine.generation().saturating_sub(ago);
         self.handle(Event::Connection(generation, signal));
