@@ -31,7 +31,7 @@ use crate::{
 ///     .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")))
 ///     .queue_limit(64 << 10)
 ///     .when_full(WhenFull::DropOldest);
-/// let feed = Reconnecting::new(options, || async { Ok("wss://example.com/feed") });
+/// let feed = Reconnecting::new(options, async || Ok("wss://example.com/feed"));
 /// ```
 #[derive(Clone)]
 pub struct ReconnectOptions {

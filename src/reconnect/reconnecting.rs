@@ -67,7 +67,7 @@ use crate::{
 ///         .on_open(async move |stream, _| Ok(stream.send(token()).await?))
 ///         .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")))
 ///         .when_lost(WhenLost::Resend); // this server ignores what it receives twice
-///     let mut chat = Reconnecting::new(options, || async { Ok("wss://example.com/chat") });
+///     let mut chat = Reconnecting::new(options, async || Ok("wss://example.com/chat"));
 ///     let _ = chat.send("hello").await; // queued until there is a connection
 ///     while let Some(message) = chat.try_next().await? {
 ///         show(message);
@@ -109,6 +109,9 @@ impl Reconnecting {
 
     /// Converts the connection into a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`.
     /// [`get_ref`](Typed::get_ref) returns the connection for everything else.
+    ///
+    /// [`Typed::send`] queues a value if there is no connection, as [`send`](Self::send) does. There is no `split`: other tasks
+    /// send values with [`ReconnectingSender::typed`].
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }

@@ -28,7 +28,7 @@ use crate::{
 /// use wasm_websocket::{Reconnecting, ReconnectOptions};
 ///
 /// # fn on_click(_: &str, _: impl Fn() + 'static) {}
-/// let feed = Reconnecting::new(ReconnectOptions::new(), || async { Ok("wss://example.com/feed") });
+/// let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/feed"));
 /// let sender = feed.sender();
 /// on_click("try now", move || sender.reconnect_now()); // while another task takes what `feed` receives
 /// ```

@@ -18,6 +18,9 @@ use crate::{CloseEvent, Error};
 ///
 /// [`InDoubt`](Self::InDoubt) and [`Rejected`](Self::Rejected) are reports: only [`states`](crate::Reconnecting::states)
 /// yields them, and the state stays what it is.
+///
+/// `Display` shows a state as text, such as `open`, `connecting, attempt 3` or
+/// `waiting 850 ms: the connection ended: 1006 (abnormal closure)`.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {

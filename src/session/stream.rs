@@ -106,7 +106,8 @@ impl Session {
     }
 
     /// Converts the session into a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`.
-    /// [`get_ref`](Typed::get_ref) returns the session for everything else.
+    /// [`get_ref`](Typed::get_ref) returns the session for everything else. There is no `split`: other tasks send values with
+    /// [`SessionSender::typed`].
     ///
     /// A [`Lost`] becomes [`Error::SessionLost`], without the messages: receipts tell which values are lost, see
     /// [`Typed::send_for_receipt`].

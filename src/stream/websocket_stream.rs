@@ -70,7 +70,8 @@ pub struct WebSocketStream {
 impl WebSocketStream {
     /// Connects to `url` and resolves with the open connection.
     ///
-    /// The call itself begins to connect. The future resolves when the connection is open or has failed.
+    /// The call itself begins to connect. The future resolves when the connection is open or has failed. In current browsers, a
+    /// relative URL such as `/chat` is that of the page's own server.
     /// [`Options::connect`] does the same with options.
     ///
     /// Dropping the future closes the connection. Browsers report a socket that is closed while it connects as a failure, so
