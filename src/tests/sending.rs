@@ -29,7 +29,7 @@ async fn connect(page: &Page, bandwidth: u64) -> (WebSocketStream, Peer) {
     (stream.unwrap(), peer)
 }
 
-/// A message of so many bytes that says what it is.
+/// A message of this many bytes, with a name.
 fn message(name: u8, len: usize) -> Vec<u8> {
     vec![name; len]
 }
@@ -97,7 +97,7 @@ fn as_a_sink_and_as_a_byte_stream_it_flushes_at_once() {
 }
 
 #[test]
-fn a_flush_waits_for_what_was_sent_before_it_could_go_on() {
+fn a_flush_includes_what_is_sent_before_it_is_polled_again() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let _names = names(page, peer);
@@ -106,7 +106,7 @@ fn a_flush_waits_for_what_was_sent_before_it_could_go_on() {
         let other = sender.clone();
         let mut flushing = pin!(sender.flush());
         assert!(poll!(&mut flushing).is_pending());
-        // It was woken by then, but nobody polls it.
+        // It was woken, but is not polled.
         page.sleep(Duration::from_millis(500)).await;
         assert_eq!(other.buffered_amount(), 0);
         fill(&other);
@@ -117,7 +117,7 @@ fn a_flush_waits_for_what_was_sent_before_it_could_go_on() {
 }
 
 #[test]
-fn one_who_waits_is_not_starved_by_one_who_tries() {
+fn try_send_does_not_starve_a_waiting_sender() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let names = names(page, peer);
@@ -134,7 +134,7 @@ fn one_who_waits_is_not_starved_by_one_who_tries() {
 }
 
 #[test]
-fn trying_is_full_while_others_wait() {
+fn try_send_is_full_while_others_wait() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let names = names(page, peer);
@@ -253,7 +253,7 @@ fn a_sender_that_finds_room_before_it_is_called_lets_the_next_one_go_on() {
     });
 }
 
-/// A connection to a peer that takes nothing, with more unsent than the high water mark.
+/// A connection to a peer that reads nothing, with more unsent bytes than the high water mark.
 async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
     let (stream, mut peer) = connect(page, 100_000_000).await;
     peer.set_network(Network { bandwidth: 100_000_000, delay: Duration::from_millis(1), ..Network::default() });
@@ -263,7 +263,7 @@ async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
     (sender, receiver, peer)
 }
 
-/// Waits until the looks for who waits by now come every 50 ms, and the next one is 45 ms away.
+/// Waits until looks come every 50 ms, and the next one is 45 ms away.
 async fn looks_become_rare(page: &Page) {
     page.sleep(Duration::from_millis(4 + 8 + 16 + 32 + 18 * 50 + 5)).await;
 }
@@ -328,7 +328,7 @@ fn by_streams_nobody_looks_though_somebody_waits() {
 }
 
 #[test]
-fn a_sender_that_begins_to_wait_is_looked_for_at_once_though_a_flush_waits() {
+fn a_look_follows_at_once_when_a_sender_begins_to_wait_behind_a_flush() {
     in_pages(async |page| {
         let (mut sender, _receiver, mut peer) = stalled(page).await;
         let mut flushes = sender.clone();
@@ -343,7 +343,7 @@ fn a_sender_that_begins_to_wait_is_looked_for_at_once_though_a_flush_waits() {
 }
 
 #[test]
-fn whoever_does_not_come_when_an_answer_makes_room_holds_nobody_up_for_more_than_a_turn() {
+fn a_sender_that_is_not_polled_when_a_message_arrives_blocks_others_for_at_most_a_turn() {
     in_pages(async |page| {
         let (mut sender, mut receiver, mut peer) = stalled(page).await;
         let mut sleepy_sender = sender.clone();
@@ -372,13 +372,13 @@ fn whoever_does_not_come_when_an_answer_makes_room_holds_nobody_up_for_more_than
 }
 
 #[test]
-fn whoever_does_not_come_when_called_holds_nobody_up() {
+fn a_woken_sender_that_is_not_polled_does_not_block_others() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let names = names(page, peer);
         let (sender, _receiver) = stream.split();
         fill(&sender);
-        // A sink whose owner has lost interest, and a future that nobody polls.
+        // A sink that is no longer used, and a future that is not polled.
         let mut sink = sender.clone();
         assert!(SinkExt::<Message>::feed(&mut sink, "lost".into()).now_or_never().is_none());
         let mut sleepy_sender = sender.clone();
@@ -402,7 +402,7 @@ fn whoever_does_not_come_when_called_holds_nobody_up() {
         sender.clone().flush().await.unwrap();
         page.sleep(Duration::from_millis(50)).await;
         assert!(names.borrow().ends_with(b"sw"), "{:?}", names.borrow());
-        // Nobody waits for those who may never come.
+        // Nobody waits for tasks that may never be polled.
         drop(sleepy);
         assert_eq!(page.leftovers().timers, 0);
     });

@@ -39,7 +39,7 @@ async fn open(options: ReconnectOptions, server: &Server) -> (Reconnecting, Peer
     (feed, peer)
 }
 
-/// Waits for a state, and gives those before it, with it.
+/// Waits for a state. Returns it after all states before it.
 async fn until(states: &mut States, is_it: impl Fn(&State) -> bool) -> Vec<State> {
     let mut seen = Vec::new();
     loop {
@@ -63,7 +63,7 @@ fn heartbeat() -> Heartbeat {
     Heartbeat::new("ping", |message| message.as_text() == Some("pong"))
 }
 
-/// What a peer receives until the connection ends, but for pings, which it answers.
+/// The messages that a peer receives until the connection ends. It answers pings, and leaves them out.
 async fn serve(peer: &mut Peer) -> Vec<String> {
     let mut received = Vec::new();
     while let Some(message) = peer.receive().await {
@@ -234,7 +234,7 @@ fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
 }
 
 #[test]
-fn who_does_not_wait_goes_behind_those_who_do() {
+fn a_sender_that_does_not_wait_goes_behind_those_that_do() {
     let (page, server) = page();
     page.set_network(Network { bandwidth: 1_000_000, ..Network::default() });
     page.run(async {
@@ -263,7 +263,7 @@ fn who_does_not_wait_goes_behind_those_who_do() {
 }
 
 #[test]
-fn a_sender_that_waits_no_more_makes_way() {
+fn a_dropped_sender_gives_up_its_place() {
     let (page, server) = page();
     page.run(async {
         let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
@@ -282,7 +282,7 @@ fn a_sender_that_waits_no_more_makes_way() {
 }
 
 #[test]
-fn a_sink_that_is_polled_no_more_holds_nobody_up() {
+fn a_sink_that_is_no_longer_polled_does_not_block_others() {
     for is_connected in [true, false] {
         let (page, server) = page();
         page.run(async {
@@ -294,7 +294,7 @@ fn a_sink_that_is_polled_no_more_holds_nobody_up() {
             } else {
                 feed.send("first").await.unwrap();
             }
-            // A sink whose owner has lost interest, and a future that nobody polls.
+            // A sink that is no longer used, and a future that is not polled.
             let mut sink = feed.sender();
             assert!(SinkExt::<Message>::feed(&mut sink, "lost".into()).now_or_never().is_none());
             let mut sleepy = Box::pin(feed.send("sleepy"));
@@ -313,7 +313,7 @@ fn a_sink_that_is_polled_no_more_holds_nobody_up() {
             for expected in ["one", "two"] {
                 assert_eq!(peer.receive().await, Some(expected.into()));
             }
-            // It has missed its turn, and needs no other. Nor does who comes now wait for those who may never come.
+            // It has missed its turn, and needs no other. A new sender does not wait for those that may never be polled.
             feed.try_send("three").unwrap();
             sleepy.await.unwrap();
             for expected in ["three", "sleepy"] {
@@ -450,7 +450,7 @@ fn after_close_decides_about_a_close_during_the_preamble() {
 }
 
 #[test]
-fn attempts_that_fail_at_once_leave_the_page_its_turns() {
+fn attempts_that_fail_at_once_do_not_freeze_the_page() {
     let page = Page::new();
     let attempts = Rc::new(Cell::new(0));
     let counted = attempts.clone();
@@ -466,7 +466,7 @@ fn attempts_that_fail_at_once_leave_the_page_its_turns() {
 }
 
 #[test]
-fn a_provider_that_asks_for_another_attempt_leaves_the_page_its_turns() {
+fn a_provider_that_asks_for_another_attempt_does_not_freeze_the_page() {
     let page = Page::new();
     let attempts = Rc::new(Cell::new(0));
     let counted = attempts.clone();
@@ -485,13 +485,13 @@ fn a_provider_that_asks_for_another_attempt_leaves_the_page_its_turns() {
 }
 
 #[test]
-fn the_receive_limit_holds_once_and_what_is_dropped_is_counted() {
+fn the_receive_limit_includes_the_preamble_and_dropped_messages_are_counted() {
     for (overflow, fails) in
         [(Overflow::DropOldest, false), (Overflow::DropNewest, false), (Overflow::DropNewest, true)]
     {
         let (page, server) = page();
         let world = page.clone();
-        // A preamble that takes what it is sent too late.
+        // A preamble that takes its messages too late.
         let options = ReconnectOptions::new()
             .connection(Options::new().receive_limit(1000).receive_limit_messages(10).overflow(overflow))
             .on_open(async move |stream, attempt| {
@@ -576,7 +576,7 @@ fn slices_that_a_preamble_has_begun_end_with_the_connection() {
 
 #[cfg(feature = "streams")]
 #[test]
-fn by_streams_each_peer_waits_for_who_reads_nothing() {
+fn a_peer_waits_for_a_page_that_reads_nothing_on_each_connection_by_streams() {
     let (page, server) = page();
     let connection = Options::new().transport(Transport::Streams).read_ahead(10_000);
     page.run(async {
@@ -602,7 +602,7 @@ async fn waits(page: &Page, mut peer: Peer) -> Peer {
     peer
 }
 
-// Nobody is left to send again what the peer is known to have.
+// Messages that the peer is known to have are not sent again.
 #[test]
 fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() {
     let (page, server) = page();
@@ -625,7 +625,7 @@ fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() 
     });
 }
 
-// There is nobody to read them, but for the preamble.
+// Only the preamble reads them.
 #[test]
 fn a_preamble_receives_all_messages_though_only_a_sender_is_left() {
     let (page, server) = page();
@@ -666,7 +666,7 @@ fn too_many_messages_close_for_good_and_say_so_last() {
 }
 
 #[test]
-fn a_message_without_memory_for_it_is_the_last_item() {
+fn a_message_that_does_not_fit_into_memory_is_the_last_item() {
     for heartbeat in [None, Some(heartbeat().interval(ms(10)))] {
         let (page, server) = page();
         page.set_memory(100);
@@ -712,7 +712,7 @@ fn a_page_that_was_frozen_keeps_its_connection() {
     }
 }
 
-// The page hears that it is back before it hears that its connections have ended.
+// The page learns that it was restored before it learns that its connections have ended.
 #[test]
 fn a_connection_that_a_frozen_page_has_lost_comes_back_at_once() {
     for seed in 0..20 {
@@ -785,7 +785,7 @@ fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
 
 #[cfg(feature = "streams")]
 #[test]
-fn a_peer_that_is_not_read_from_is_no_dead_peer() {
+fn a_peer_that_is_not_read_from_does_not_count_as_dead() {
     let (page, server) = page();
     let connection = Options::new().transport(crate::Transport::Streams).receive_limit_messages(1).read_ahead(0);
     let options = ReconnectOptions::new().connection(connection).heartbeat(heartbeat().interval(seconds(1)));
@@ -802,7 +802,7 @@ fn a_peer_that_is_not_read_from_is_no_dead_peer() {
 }
 
 #[test]
-fn a_large_preamble_is_no_dead_peer() {
+fn a_large_preamble_does_not_make_a_peer_count_as_dead() {
     let (page, server) = page();
     page.set_network(Network { bandwidth: 50_000, ..Network::default() });
     let options = ReconnectOptions::new()
@@ -943,7 +943,7 @@ fn a_message_that_arrives_wakes_the_driver_only_when_there_is_something_to_do() 
 }
 
 #[test]
-fn a_flush_that_is_polled_no_more_keeps_no_connection_open() {
+fn a_flush_that_is_no_longer_polled_keeps_no_connection_open() {
     let (page, server) = page();
     page.run(async {
         let beat = heartbeat().interval(seconds(1)).timeout(seconds(2));
@@ -1054,7 +1054,7 @@ fn a_connection_that_comes_back_is_a_sink_and_a_fused_stream_itself() {
 }
 
 #[test]
-fn nothing_is_left_of_one_that_is_dropped() {
+fn nothing_is_left_of_a_dropped_reconnecting() {
     let preparing = || ReconnectOptions::new().on_open(async |_, _| pending().await);
     let full = || {
         ReconnectOptions::new()
@@ -1139,7 +1139,7 @@ fn the_receive_limit_counts_bytes() {
 }
 
 #[test]
-fn what_is_received_without_a_reader_is_dropped() {
+fn messages_without_a_reader_are_dropped() {
     let (page, server) = page();
     let options = ReconnectOptions::new().connection(Options::new().receive_limit_messages(2));
     page.run(async {
@@ -1184,7 +1184,7 @@ fn the_first_attempt_begins_at_once() {
     });
 }
 
-// It looks for an empty buffer only where it waits for one.
+// It waits for an empty buffer only while a connection is open.
 #[test]
 fn a_flush_leaves_the_line_of_a_connection_that_has_ended() {
     let (page, server) = page();
@@ -1208,7 +1208,7 @@ fn a_flush_leaves_the_line_of_a_connection_that_has_ended() {
 }
 
 #[test]
-fn what_is_shown_of_each_type_names_it_and_has_no_secrets() {
+fn debug_texts_name_their_type_and_hold_no_secrets() {
     let (page, server) = page();
     page.run(async {
         let target = Target::new("wss://example.com/feed?token=secret").protocols(["secret"]);
