@@ -83,8 +83,9 @@ pub struct Reconnecting {
 impl Reconnecting {
     /// Begins to connect to the target that `provider` returns.
     ///
-    /// The provider is called for each attempt, and its time is part of the attempt's timeout. Where there is no `WebSocket`, as
-    /// on a server that renders pages, the connection is closed for good with [`Error::Unsupported`].
+    /// The provider is called for each attempt, and its time is part of the attempt's timeout. A URL may be relative to the
+    /// page's. Where there is no `WebSocket`, as on a server that renders pages, the connection is closed for good with
+    /// [`Error::Unsupported`].
     pub fn new<T, F>(options: ReconnectOptions, provider: F) -> Self
     where
         T: Into<Target>,

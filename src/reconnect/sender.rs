@@ -309,6 +309,17 @@ impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C>
         };
         sent.map_err(|error| SendError { message: value, error })
     }
+
+    /// Sends or queues a value without waiting, as [`ReconnectingSender::try_send`] does, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`ReconnectingSender::try_send`]. The error
+    /// returns the value.
+    pub fn try_send<T: Borrow<Out>>(&self, value: T) -> Result<u64, SendError<T>> {
+        let sent = C::encode(value.borrow()).and_then(|message| Ok(self.get_ref().as_ref().try_send(message)?));
+        sent.map_err(|error| SendError { message: value, error })
+    }
 }
 
 impl fmt::Debug for ReconnectingSender {

@@ -1004,9 +1004,13 @@ fn typed_messages_have_numbers() {
             [feed.send_numbered(7).await, sender.send_numbered(&8).await.map_err(|_| unreachable!())],
             [Ok(1), Ok(2)]
         );
+        assert_eq!(feed.try_send(9), Ok(3));
         assert_eq!([peer.receive().await, peer.receive().await], [Some("7".into()), Some("8".into())]);
-        assert_eq!(feed.get_ref().confirm(2), 2);
+        assert_eq!(peer.receive().await, Some("9".into()));
+        assert_eq!(feed.get_ref().confirm(3), 3);
         feed.get_ref().close().now_or_never();
+        let unsent = sender.try_send(10).unwrap_err();
+        assert_eq!((unsent.message, unsent.error), (10, Error::NotOpen(ReadyState::Closing)));
         let unsent = feed.send_numbered(9).await.unwrap_err();
         assert_eq!((unsent.message, unsent.error), (9, Error::NotOpen(ReadyState::Closing)));
     });
