@@ -2,6 +2,9 @@
 
 mod soak;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use futures_channel::oneshot;
 use futures_util::TryStreamExt;
 use macro_rules_attribute::apply;
@@ -26,11 +29,14 @@ async fn open_and_drop(sockets: usize, count: &mut Count) {
         for _ in 0..50 {
             let socket = WebSocket::new(&url(&path)).unwrap();
             let (opened, has_opened) = oneshot::channel();
-            socket.on_open(move || opened.send(()).unwrap()).forget();
+            let opened = Rc::new(Cell::new(Some(opened)));
+            let failed = Rc::clone(&opened);
+            socket.on_open(move || opened.take().unwrap().send(Ok(())).unwrap()).forget();
             socket.on_message(|_| panic!("nobody sends")).forget();
-            socket.on_error(|error| panic!("{error}")).forget();
+            // An attempt that fails would otherwise be waited for until the runner's timeout.
+            socket.on_error(move |error| failed.take().expect("it is open").send(Err(error)).unwrap()).forget();
             socket.on_close(|_| panic!("it was dropped")).forget();
-            has_opened.await.unwrap();
+            has_opened.await.unwrap().unwrap();
             open.push((socket, connect(&path).await));
         }
         count.becomes(100).await;

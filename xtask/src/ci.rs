@@ -14,34 +14,34 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, t
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     // Browsers mostly wait, so that compilers can run beside them.
-    at_the_same_time(
+    at_the_same_time(shell, |shell| check(shell, &toolchain), || wasm_pack(shell, &toolchain, &browsers))?;
+    at_the_same_time(shell, |shell| variants::test(shell, &toolchain, &browsers), || webkit(shell, &toolchain))?;
+    let (package, ()) = at_the_same_time(
         shell,
-        |shell| check(shell, &toolchain),
-        || {
-            wasm_pack(shell, &toolchain, &browsers)?;
-            webkit(shell, &toolchain)
+        |shell| {
+            properties(shell)?;
+            npm::archive(shell, &toolchain)
         },
+        || test::large(shell, &toolchain, &browsers),
     )?;
-    variants::test(shell, &toolchain, &browsers)?;
-    at_the_same_time(shell, properties, || test::large(shell, &toolchain, &browsers))?;
     bench::counts(shell, &toolchain, &browsers)?;
     test::others(shell, &toolchain, &browsers[0])?;
     measure::check(shell, &toolchain, &browsers[0])?;
     examples::test_hello(shell, &toolchain, &browsers)?;
     npm::test_session_server(shell)?;
-    npm::test(shell, &toolchain, &browsers)
+    npm::test(shell, &toolchain, &browsers, &package)
 }
 
-fn at_the_same_time(
+fn at_the_same_time<A: Send, B>(
     shell: &Shell,
-    one: impl FnOnce(&Shell) -> Result<()> + Send,
-    other: impl FnOnce() -> Result<()>,
-) -> Result<()> {
+    one: impl FnOnce(&Shell) -> Result<A> + Send,
+    other: impl FnOnce() -> Result<B>,
+) -> Result<(A, B)> {
     thread::scope(|scope| {
         let shell_of_its_own = shell.clone();
         let one = scope.spawn(move || one(&shell_of_its_own));
         let other = other();
-        one.join().expect("it does not panic").and(other)
+        Ok((one.join().expect("it does not panic")?, other?))
     })
 }
 

@@ -29,7 +29,8 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     }
     if options.test {
         let (toolchain, browsers) = setup::everything(shell, way)?;
-        return test(shell, &toolchain, &browsers);
+        let archive = archive(shell, &toolchain)?;
+        return test(shell, &toolchain, &browsers, &archive);
     }
     if options.environments {
         return Ok(());
@@ -147,11 +148,10 @@ const FILES: &[&str] = &[
 ];
 
 /// Tests the package as npm packs it: its files, its types, its size, and its behaviour in browsers.
-pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
-    let archive = archive(shell, toolchain)?;
+pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], archive: &Path) -> Result<()> {
     let work = page::target_folder().join("npm");
     let site = work.join("site");
-    step("building the npm package's tests", || build_pages(shell, &work, &archive, &site))?;
+    step("building the npm package's tests", || build_pages(shell, &work, archive, &site))?;
     let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
     step("testing the npm package in Node.js", || {
         let _here = shell.push_dir(work.join("app"));
