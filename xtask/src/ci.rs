@@ -14,8 +14,15 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, t
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     // Browsers mostly wait, so that compilers can run beside them.
-    at_the_same_time(shell, |shell| check(shell, &toolchain), || wasm_pack(shell, &toolchain, &browsers))?;
-    at_the_same_time(shell, |shell| variants::test(shell, &toolchain, &browsers), || webkit(shell, &toolchain))?;
+    at_the_same_time(
+        shell,
+        |shell| check(shell, &toolchain),
+        || {
+            wasm_pack(shell, &toolchain, &browsers)?;
+            webkit(shell, &toolchain)
+        },
+    )?;
+    variants::test(shell, &toolchain, &browsers)?;
     let (package, ()) = at_the_same_time(
         shell,
         |shell| {
