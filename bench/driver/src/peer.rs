@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
+use websocket_session_server::{Session, Sessions};
 
 /// Sends as many messages as it is asked for, each time that it is.
 pub async fn flood(Path((content, size)): Path<(String, usize)>, upgrade: WebSocketUpgrade) -> Response {
@@ -48,6 +49,22 @@ pub async fn echo(upgrade: WebSocketUpgrade) -> Response {
             }
         }
     })
+}
+
+/// Sends back what comes, in a session.
+pub fn session(sessions: Sessions, upgrade: WebSocketUpgrade) -> Response {
+    sessions.clone().upgrade(upgrade).on_upgrade(async move |socket| {
+        let anyone = async |_| Ok(String::new());
+        sessions.serve(socket, anyone, echo_in_session).await;
+    })
+}
+
+async fn echo_in_session(mut session: Session) {
+    while let Some(Ok(message)) = session.recv().await {
+        if session.send(message).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// The next text or binary message; none when there will be no more.

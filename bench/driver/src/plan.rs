@@ -62,6 +62,7 @@ const CONTENDERS: &[&str] = &[
 /// The minimal apps that are not called like their contender.
 const APPS: &[&str] = &[
     "wasm-websocket-reconnecting",
+    "wasm-websocket-session",
     "wasm-websocket-errors",
     "web-sys-queue-errors",
     "gloo-net-errors",

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
+use websocket_session_server::{Limits, Sessions};
 
 use crate::browser::Browser;
 use crate::cpu::{self, MainThreads};
@@ -75,6 +76,7 @@ struct Stopwatch {
 }
 
 fn routes(page: &Path, plan: &Plan, session: Arc<Session>) -> Router {
+    let sessions = Sessions::memory(Limits::default());
     Router::new()
         .route("/plan", get(Json(plan.clone())))
         .route("/start", post(start))
@@ -83,6 +85,7 @@ fn routes(page: &Path, plan: &Plan, session: Arc<Session>) -> Router {
         .route("/flood/{content}/{size}", get(peer::flood))
         .route("/sink", get(peer::sink))
         .route("/echo", get(peer::echo))
+        .route("/session", get(async move |upgrade| peer::session(sessions, upgrade)))
         .with_state(session)
         .fallback_service(ServeDir::new(page))
         .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
