@@ -9,6 +9,7 @@ use wasm_websocket::testing::{Engine, Network};
 use wasm_websocket::{BinaryType, Options, Overflow, Transport};
 
 use crate::dialect::DIGITS;
+use crate::world::WorldPlan;
 
 /// Milliseconds to wait.
 pub fn delay() -> impl Strategy<Value = u32> {
@@ -152,14 +153,18 @@ impl OptionsPlan {
     }
 
     /// The maximum number of queued messages. When a connection ends, everything unread is read, however much it is.
-    pub fn most_messages(&self) -> usize {
-        if self.may_stop_reading() { usize::MAX } else { self.receive_limit.map_or(1 << 18, |(_, messages)| messages) }
+    pub fn most_messages(&self, world: &WorldPlan) -> usize {
+        if self.may_stop_reading(world) {
+            usize::MAX
+        } else {
+            self.receive_limit.map_or(1 << 18, |(_, messages)| messages)
+        }
     }
 
     /// Whether the page may have stopped reading before a Close frame, which it then does not know of.
-    pub fn may_stop_reading(&self) -> bool {
+    pub fn may_stop_reading(&self, world: &WorldPlan) -> bool {
         let is_small = self.receive_limit.is_some() || self.read_ahead < 1 << 20;
-        self.is_by_streams && self.overflow == Overflow::Close && is_small
+        self.is_by_streams && world.has_streams() && self.overflow == Overflow::Close && is_small
     }
 }
 

@@ -25,6 +25,13 @@ pub struct WorldPlan {
     happenings: Vec<(u32, Happening)>,
 }
 
+impl WorldPlan {
+    /// Whether the page has the transport by streams.
+    pub fn has_streams(&self) -> bool {
+        matches!(self.browser, Browser::Chromium)
+    }
+}
+
 /// Something that happens to the page.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Happening {

@@ -47,7 +47,7 @@ impl Setup {
         let setup = Rc::new(Self {
             world: Rc::clone(world),
             plan: Rc::clone(plan),
-            reading: Reading::new(&book, plan.connection.overflow, plan.connection.most_messages()),
+            reading: Reading::new(&book, plan.connection.overflow, plan.connection.most_messages(&plan.world)),
             story: Story::new(world, plan, &book),
             book,
             attempts: Cell::default(),

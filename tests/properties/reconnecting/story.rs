@@ -161,7 +161,7 @@ impl Story {
                 let closed_at =
                     self.preparing.get().and_then(|preparing| self.book.conversation(preparing).closed_at.get());
                 let is_heard = closed_at.is_some_and(|at| page.elapsed() > at + Duration::from_secs(2))
-                    && !self.plan.connection.may_stop_reading();
+                    && !self.plan.connection.may_stop_reading(&self.plan.world);
                 let is_undisturbed = self.world.undisturbed() == Some(0) && !self.world.was_offline.get();
                 assert!(!is_heard || !is_undisturbed, "the peer has closed, and it is told as {cause:?}");
             }
