@@ -86,23 +86,20 @@ impl Connection {
     pub fn into_stream(self) -> TcpStream {
         self.stream
     }
-}
 
-impl Connection {
     /// Pending while the connection is silent, and an error once it is cut.
     fn poll_reach(&self, waker: fn(&Reach) -> &AtomicWaker, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let reach = &*self.breaker.0;
         waker(reach).register(cx.waker());
         if reach.is_cut.load(Ordering::Acquire) {
-            return Poll::Ready(self.reset());
+            return Poll::Ready(Err(self.reset()));
         }
         if reach.is_silent.load(Ordering::Acquire) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
-    /// Whoever has the connection drops it for the error, and only then does it end.
-    fn reset(&self) -> io::Result<()> {
-        self.stream.set_zero_linger()?;
-        Err(io::ErrorKind::ConnectionReset.into())
+    /// Returns the error that makes the caller drop the connection, which resets it.
+    fn reset(&self) -> io::Error {
+        self.stream.set_zero_linger().err().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
     }
 }
 
@@ -118,7 +115,7 @@ impl AsyncWrite for Connection {
         ready!(self.poll_reach(|reach| &reach.writer, cx))?;
         let left = self.breaker.0.left.load(Ordering::Relaxed);
         if left == 0 {
-            self.reset()?;
+            return Poll::Ready(Err(self.reset()));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &buf[..buf.len().min(left)]))?;
         self.breaker.reset_after(left - written);
