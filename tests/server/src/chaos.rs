@@ -10,12 +10,12 @@
 //! { "connections": 2, "received": ["first", "second"], "unrecorded": 0, "struck": { "/close/1012": 1, "/fault/cut": 1 } }
 //! ```
 //!
-//! `/session/chaos/{seed}/{key}` has the same schedule for connections of sessions that echo. A fault strikes after so many frames;
-//! messages are not recorded.
+//! `/session/chaos/{seed}/{key}` applies the same schedule to connections of sessions that echo. There a fault strikes after as
+//! many frames, in both directions, as the schedule has messages; messages are not recorded.
 
 use std::collections::BTreeMap;
 use std::iter;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -103,18 +103,27 @@ pub fn faults(query: &str) -> Option<usize> {
     given.map_or(Some(usual), |number| number.parse().ok()).filter(|faults| *faults <= most)
 }
 
-/// Applies the scheduled fault to a connection.
-pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
+/// Counts a connection of a key. Returns its plan, and `None` if it only echoes.
+fn next(seed: u64, key: &str, faults: usize) -> (Arc<Mutex<Record>>, Option<Plan>) {
     let record = RECORDS.find_or_begin(key);
     let number = lock(&record).connect();
-    let Some(Plan { fault, messages }) = schedule(seed).take(faults).nth(number) else {
+    let plan = schedule(seed).take(faults).nth(number);
+    if let Some(Plan { fault, .. }) = plan
+        && fault.is_early()
+    {
+        lock(&record).strike(fault);
+    }
+    (record, plan)
+}
+
+/// Applies the scheduled fault to a connection.
+pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
+    let (record, plan) = next(seed, key, faults);
+    let Some(Plan { fault, messages }) = plan else {
         return upgrade::websocket(request, |socket| async move {
             echo(socket, &record, usize::MAX).await;
         });
     };
-    if fault.is_early() {
-        lock(&record).strike(fault);
-    }
     let behave = move |socket| async move {
         let Some(mut socket) = echo(socket, &record, messages).await else { return };
         // A reset overtakes what was sent before, so it waits for a sign that the client has got that.
@@ -129,14 +138,10 @@ pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, req
 
 /// Applies the scheduled fault to a connection of a session.
 pub async fn connect_session(seed: u64, key: &str, faults: usize, breaker: &Breaker, request: Request) -> Response {
-    let record = RECORDS.find_or_begin(key);
-    let number = lock(&record).connect();
-    let Some(Plan { fault, messages }) = schedule(seed).take(faults).nth(number) else {
+    let (record, plan) = next(seed, key, faults);
+    let Some(Plan { fault, messages }) = plan else {
         return upgrade::websocket(request, |socket| async { drop(session::echo(socket, Cut::Never).await) });
     };
-    if fault.is_early() {
-        lock(&record).strike(fault);
-    }
     let behave = move |socket| async move {
         let Some(socket) = session::echo(socket, Cut::After(messages as u32)).await else { return };
         lock(&record).strike(fault);
