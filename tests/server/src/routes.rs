@@ -69,12 +69,28 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/status/{code}", get(status))
         .route("/handshake/{fault}", get(handshake))
         .route("/frames/{name}", get(frames))
+        .merge(sessions())
+        .merge(faults());
+    let routes = match page {
+        Some(page) => routes.fallback_service(ServeDir::new(page).precompressed_gzip()),
+        None => routes,
+    };
+    // A page that was just rebuilt must not load the old JavaScript.
+    routes.layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+}
+
+fn sessions() -> Router {
+    Router::new()
         .route("/session/echo/{cuts}", get(session_echo))
         .route("/session/chaos/{seed}/{key}", get(session_chaos))
         .route("/node/{key}/session", get(node::session))
         .route("/node/{key}/echo", get(node::echo))
         .route("/node/{key}/report", get(node_report))
         .route("/node/{key}/fault/{name}", get(node_fault))
+}
+
+fn faults() -> Router {
+    Router::new()
         .route("/fault/refuse", get(|ConnectInfo(breaker)| async move { fault::refuse(&breaker) }))
         .route("/fault/half-open", get(half_open))
         .route("/fault/cut", get(cut))
@@ -84,13 +100,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/fault/stall-by/{key}", get(stall_by))
         .route("/fault/reset-now/{key}", get(reset_now))
         .route("/chaos/{seed}/{key}", get(chaos))
-        .route("/chaos-report/{key}", get(report));
-    let routes = match page {
-        Some(page) => routes.fallback_service(ServeDir::new(page).precompressed_gzip()),
-        None => routes,
-    };
-    // A page that was just rebuilt must not load the old JavaScript.
-    routes.layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+        .route("/chaos-report/{key}", get(report))
 }
 
 async fn echo(request: Request) -> Response {
