@@ -28,12 +28,12 @@ struct Sent {
     bytes: usize,
     /// How long sending took: how long the sockets were full.
     waited: Duration,
-    /// Since when the next message waits.
+    /// When sending the next message began, while it waits.
     waiting_since: Option<Instant>,
 }
 
 impl Sent {
-    /// How long sending has waited, now included.
+    /// How long sending has waited until now.
     fn waited(&self) -> Duration {
         self.waited + self.waiting_since.map(|since| since.elapsed()).unwrap_or_default()
     }
@@ -48,14 +48,14 @@ pub async fn flood(mut socket: WebSocket, count: u32, size: usize, key: Option<S
     }
 }
 
-/// Sends like [`flood`], and leaves it to the client to close: when the server closes, browsers drop what the page has not read.
+/// Sends like [`flood`], and lets the client close: when a server closes, browsers drop messages that the page has not read.
 pub async fn feed(mut socket: WebSocket, count: u32, size: usize, key: String) {
     if send_all(&mut socket, count, size, Some(key)).await.is_some() && socket.flush().await.is_ok() {
         while behaviour::receive(&mut socket).await.is_some() {}
     }
 }
 
-/// Sends everything; none if the client is gone before.
+/// Sends all messages. Returns `None` if the client is gone before.
 async fn send_all(socket: &mut WebSocket, count: u32, size: usize, key: Option<String>) -> Option<()> {
     let sent: Arc<Mutex<Sent>> = key.map(|key| FLOODS.find_or_begin(&key)).unwrap_or_default();
     for number in 0..count {
@@ -75,7 +75,7 @@ async fn send_all(socket: &mut WebSocket, count: u32, size: usize, key: Option<S
     Some(())
 }
 
-/// Tells what the flood of this key has sent so far, at once and then again and again, until the client has enough.
+/// Sends what the flood of this key has sent so far, at once and then regularly, until the client closes.
 pub async fn report(mut socket: WebSocket, key: String) {
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {

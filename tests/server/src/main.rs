@@ -3,7 +3,7 @@
 //! ```text
 //! connection ─▶ routes ─┬─▶ upgrade ─┬─▶ behaviour   /echo, /close/4001/bye, /flood/1000/64, …
 //!                       │            ├─▶ chat        /chat/lobby: what anyone says, all in the room hear
-//!                       │            ├─▶ share       /share/room: what anyone sends, all in the room get
+//!                       │            ├─▶ share       /share/room: the same for drawings
 //!                       │            ├─▶ fault       /fault/half-open, … (and a list of all that goes wrong)
 //!                       │            └─▶ chaos       /chaos/7/key: a schedule of faults
 //!                       └─▶ files                    the demo page, or the examples

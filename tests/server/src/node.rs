@@ -1,17 +1,17 @@
-//! A server of one's own, that can be cut off, stalled, killed and restarted: it has sessions, and beside them a plain echo.
+//! A server for each key, with sessions and a plain echo, whose clients can cut its connections, stall it and kill it.
 //!
 //! | path | what happens |
 //! |---|---|
 //! | `/node/{key}/session` | a session that echoes |
 //! | `/node/{key}/echo` | an echo without a session |
-//! | `/node/{key}/report` | what both have processed, told again whenever that has changed |
+//! | `/node/{key}/report` | what both have processed, as JSON, sent again after each change |
 //! | `/node/{key}/fault/cut` | all connections are reset |
-//! | `/node/{key}/fault/stall` | all connections fall silent, and are reset 10 seconds later |
-//! | `/node/{key}/fault/kill` | the server is gone with everything in its memory, and a new one starts a second later |
-//! | `/node/{key}/fault/forget` | the same, and the store of its sessions is gone, too |
+//! | `/node/{key}/fault/stall` | all connections fall silent, and are reset after 10 seconds |
+//! | `/node/{key}/fault/kill` | the server loses everything in its memory, and a new one starts after a second |
+//! | `/node/{key}/fault/forget` | the same, and the store of the sessions is empty, too |
 //!
-//! Each key has a server, whose tasks are in a runtime of their own. Killing it drops that runtime, in which nothing is done any more:
-//! like SIGKILL, but for the store, which another process would keep.
+//! The tasks of each server are in their own runtime. Killing the server drops this runtime, so that none of its tasks continues, as
+//! after SIGKILL. The store survives, as if it were another process.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -36,31 +36,31 @@ use crate::{behaviour, fault};
 /// The most bytes of a message.
 const MAX_MESSAGE: u64 = 64 << 10;
 
-/// How long it takes until a server that was killed is there again.
+/// The time between the end of a server that was killed and the start of the next one.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// How long connections that stall are silent before they are reset. Their clients have given them up by then.
+/// How long stalled connections are silent before they are reset. By then their clients have given them up.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The shortest time between two reports.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The most messages of which is remembered that they were processed.
+/// The maximum number of processed messages that are remembered.
 const MAX_SEEN: usize = 100_000;
 
-/// The most connections of a node that are cut or stalled together: the last ones.
+/// The maximum number of connections that are cut or stalled together: the newest ones.
 const MAX_CONNECTIONS: usize = 16;
 
 static NODES: Records<Node> = Records::new();
 
-/// The server of a key, and what outlives it.
+/// The server of a key, and the state that outlives it.
 #[derive(Default)]
 struct Node {
     server: Option<Server>,
     is_down: bool,
     store: MemoryStore,
     connections: Vec<Breaker>,
-    /// As far as the sessions' application is: it has this in its database, with its data.
+    /// The number of the last message that the sessions' application has processed, as if it were in its database.
     session_number: u64,
     seen: Seen,
     told: watch::Sender<Report>,
@@ -68,10 +68,10 @@ struct Node {
 
 type Shared = Arc<Mutex<Node>>;
 
-/// A server that runs.
+/// A running server.
 struct Server {
     sessions: Sessions,
-    /// There until it is dropped.
+    /// `Some` until the server is dropped.
     runtime: Option<Runtime>,
 }
 
@@ -82,7 +82,7 @@ struct Seen {
     by_echo: HashSet<u64>,
 }
 
-/// What both have processed.
+/// What the sessions and the echo have processed.
 #[derive(Clone, Copy, Default, Serialize)]
 struct Report {
     session: Processed,
@@ -91,13 +91,13 @@ struct Report {
 
 #[derive(Clone, Copy, Default, Serialize)]
 struct Processed {
-    /// Messages.
+    /// Different messages.
     messages: u64,
-    /// How often one was processed once more.
+    /// How often a message was processed again.
     again: u64,
 }
 
-/// What a client may do to the server.
+/// A fault that a client can cause.
 #[derive(Clone, Copy)]
 pub enum Fault {
     Cut,
@@ -144,7 +144,7 @@ pub async fn echo(
     })
 }
 
-/// Has the server of a key accept a connection, or resets it while there is none.
+/// Accepts a connection in the server of a key. Resets the connection while the server is down.
 fn accept(key: &str, breaker: Breaker, upgrade: impl FnOnce(Shared, Handle, Sessions) -> Response) -> Response {
     if key.len() > MAX_KEY {
         return StatusCode::BAD_REQUEST.into_response();
@@ -160,12 +160,12 @@ fn accept(key: &str, breaker: Breaker, upgrade: impl FnOnce(Shared, Handle, Sess
     upgrade(shared, running, sessions)
 }
 
-/// There is nothing to protect.
+/// Accepts every client: there is nothing to protect.
 async fn principal(_: Greeting) -> Result<String, Denied> {
     Ok("anyone".into())
 }
 
-/// The sessions' application: it sends each message back, in one change of the store with having processed it.
+/// The sessions' application: it echoes each message, and marks it as processed in the same change of the store.
 async fn handle(mut session: Session, node: Shared) {
     if !session.is_restored() {
         lock(&node).session_number = 0;
@@ -192,7 +192,7 @@ async fn echo_on(mut socket: Socket, node: Shared) {
     }
 }
 
-/// Tells what was processed, and tells it again whenever that has changed.
+/// Sends what was processed, at once and after each change.
 pub async fn report(mut socket: WebSocket, key: String) {
     let mut reports = lock(&NODES.find_or_begin(&key)).told.subscribe();
     loop {
@@ -208,7 +208,7 @@ pub async fn report(mut socket: WebSocket, key: String) {
     }
 }
 
-/// Does to the server of a key what its client wants, and closes.
+/// Applies a fault to the server of a key, and closes.
 pub async fn strike(socket: WebSocket, key: String, fault: Fault) {
     if let Some(node) = NODES.find(&key) {
         strike_at(&node, fault);
@@ -247,7 +247,7 @@ async fn restart(node: Shared) {
 }
 
 impl Node {
-    /// The server, which starts when it is first needed; none while it is down.
+    /// Returns the server, and starts it if it does not run yet; `None` while it is down.
     fn running(&mut self) -> Option<(Handle, Sessions)> {
         if self.is_down {
             return None;
@@ -259,7 +259,7 @@ impl Node {
         Some((server.runtime.as_ref()?.handle().clone(), server.sessions.clone()))
     }
 
-    /// Processes a message, unless that was done before a crash, after which it comes again.
+    /// Processes a message, unless it was processed before a crash after which it came again.
     fn process_in_session(&mut self, number: u64, text: &str) {
         if number > self.session_number {
             self.session_number = number;

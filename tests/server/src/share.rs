@@ -1,4 +1,4 @@
-//! Rooms for drawings: what anyone in a room sends, everyone in it gets, and those who are slow get the newest.
+//! Rooms for drawings: everyone in a room receives what anyone in it sends. Slow clients miss the oldest messages.
 
 use futures_util::SinkExt;
 use tokio::sync::broadcast::error::RecvError;
@@ -12,12 +12,13 @@ use crate::upgrade::WebSocket;
 /// The most bytes of a message.
 pub const MAX_MESSAGE: usize = 1 << 20;
 
-/// How many messages may wait for the slowest. Of more, it misses the oldest. A page awaits no more drawings than these.
+/// The number of messages that are queued for the slowest client of a room. It is at least the number of drawings that a page
+/// awaits at a time.
 const MAX_WAITING: usize = 8;
 
 static ROOMS: Records<Room> = Records::new();
 
-/// What is sent in a room.
+/// The channel of a room.
 struct Room(Sender<Message>);
 
 impl Default for Room {
@@ -26,18 +27,18 @@ impl Default for Room {
     }
 }
 
-/// Enters a room. It is called before the handshake is answered, so that who is connected misses nothing.
+/// Enters a room. It is called before the handshake is answered, so that a connected client misses nothing.
 pub fn enter(room: &str) -> (Sender<Message>, Receiver<Message>) {
     let room = ROOMS.find_or_begin(room);
     let Room(sender) = &*lock(&room);
     (sender.clone(), sender.subscribe())
 }
 
-/// Passes on what the client sends to all in the room, the client included, and to the client what any of them send.
+/// Sends the client's messages to everyone in the room, including the client, and everyone's messages to the client.
 pub async fn share(mut socket: WebSocket, (sender, mut receiver): (Sender<Message>, Receiver<Message>)) {
     loop {
         tokio::select! {
-            // Who sends much gets it back first, and so is no faster than its own connection.
+            // A client that sends much also receives it, and so is no faster than its own connection.
             biased;
             shared = receiver.recv() => match shared {
                 Ok(message) => if socket.send(message).await.is_err() { return },

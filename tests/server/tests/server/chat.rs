@@ -96,7 +96,7 @@ fn only_a_client_that_is_too_slow_is_disconnected() {
 }
 
 #[test]
-fn what_is_shared_all_get_and_who_is_slow_gets_the_newest() {
+fn everyone_gets_what_is_shared_and_a_slow_client_the_newest() {
     let server = Server::start();
     let [mut one, mut other, mut slow] = [(); 3].map(|()| server.connect("/share/room"));
     for number in 0..80_u8 {
@@ -107,7 +107,7 @@ fn what_is_shared_all_get_and_who_is_slow_gets_the_newest() {
             assert_eq!(other.read().unwrap(), drawing);
         }
     }
-    // It has not read anything meanwhile, and nobody had to wait for it.
+    // The slow client has read nothing meanwhile, and nobody had to wait for it.
     let (mut numbers, mut last) = (Vec::new(), 0);
     while last < 79 {
         last = slow.read().unwrap().into_data()[0];

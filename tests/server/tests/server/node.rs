@@ -1,4 +1,4 @@
-//! A server that is cut off, stalled, killed and restarted goes on with its sessions, unless their store is gone, too.
+//! Sessions survive cuts, stalls and the death of their server, unless their store is lost, too.
 
 use std::thread;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio_tungstenite::tungstenite::{Error, Message, connect};
 
 use super::{Server, Socket, stream};
 
-/// The client's end of a session, as far as this test needs it.
+/// The client's end of a session, with only what these tests need.
 struct Client<'a> {
     server: &'a Server,
     socket: Socket,
     attempt: u64,
     token: String,
-    /// How many messages were sent, and came back.
+    /// The numbers of messages that were sent, and that came back.
     sent: u64,
     received: u64,
 }
@@ -81,7 +81,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Connects as soon as the server is there.
+/// Connects as soon as the server runs.
 fn open(server: &Server) -> Socket {
     for _ in 0..200 {
         let mut request = format!("ws://{}/node/key/session", server.address).into_client_request().unwrap();
@@ -99,7 +99,7 @@ fn strike(server: &Server, fault: &str) {
     assert!(matches!(socket.read(), Ok(Message::Close(_))));
 }
 
-/// Waits until so many messages were processed in the session and by the echo, and returns how often one was processed again.
+/// Waits until the session and the echo have processed this many messages. Returns how often each has processed one again.
 fn processed(server: &Server, expected: [&str; 2]) -> [String; 2] {
     let mut socket = server.connect("/node/key/report");
     loop {
