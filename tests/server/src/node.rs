@@ -278,8 +278,12 @@ impl Node {
 
 /// Whether the message was processed before. Its text begins with its number.
 fn is_again(seen: &mut HashSet<u64>, text: &str) -> bool {
-    let number = text.split(' ').next().and_then(|number| number.parse().ok());
-    number.is_some_and(|number| seen.contains(&number) || seen.len() < MAX_SEEN && !seen.insert(number))
+    let Some(number) = text.split(' ').next().and_then(|number| number.parse().ok()) else { return false };
+    let is_again = seen.contains(&number);
+    if seen.len() < MAX_SEEN {
+        seen.insert(number);
+    }
+    is_again
 }
 
 impl Processed {
