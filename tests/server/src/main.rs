@@ -5,7 +5,9 @@
 //!                       │            ├─▶ chat        /chat/lobby: what anyone says, all in the room hear
 //!                       │            ├─▶ share       /share/room: the same for drawings
 //!                       │            ├─▶ fault       /fault/half-open, … (and a list of all that goes wrong)
-//!                       │            └─▶ chaos       /chaos/7/key: a schedule of faults
+//!                       │            ├─▶ chaos       /chaos/7/key: a schedule of faults
+//!                       │            └─▶ session     /session/echo/5: a session whose connections are cut
+//!                       ├─▶ node                     /node/key/session: a server that clients can kill
 //!                       └─▶ files                    the demo page, or the examples
 //! ```
 //!
