@@ -35,20 +35,36 @@ async fn content(message: Message) -> (bool, Vec<u8>) {
     }
 }
 
-// A session survives its connections: 100 of them in a page, some in a worker.
-#[apply(browser_test)]
-async fn a_session_has_each_message_once_over_a_hundred_connections() {
-    let (cuts, messages) = if has_document() { (100, 500) } else { (5, 50) };
-    let attempts = Rc::new(Cell::new(0));
-    let (asked, url) = (Rc::clone(&attempts), url(&format!("/session/echo/{cuts}")));
+/// A session with a path of the server, which reconnects soon, and the number of its attempts so far.
+fn begin(path: &str) -> (Session, Rc<Cell<usize>>) {
+    let (attempts, url) = (Rc::new(Cell::new(0)), url(path));
+    let asked = Rc::clone(&attempts);
     let options = SessionOptions::new()
         .backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)))
         .connection(Options::new().binary_type(BinaryType::Blob))
         .replay(4000);
-    let mut session = Session::new(options, async move || {
+    let session = Session::new(options, async move || {
         asked.set(asked.get() + 1);
         Ok(url.clone())
     });
+    (session, attempts)
+}
+
+/// Takes the messages until the end, and checks that each comes once and in order. Returns their number.
+async fn take_all(session: &mut Session) -> u32 {
+    let mut taken = 0;
+    while let Some(item) = session.next().await {
+        assert_eq!(content(item.unwrap()).await, content(message(taken)).await, "message {taken}");
+        taken += 1;
+    }
+    taken
+}
+
+// A session survives its connections: 100 of them in a page, some in a worker.
+#[apply(browser_test)]
+async fn a_session_has_each_message_once_over_a_hundred_connections() {
+    let (cuts, messages) = if has_document() { (100, 500) } else { (5, 50) };
+    let (mut session, attempts) = begin(&format!("/session/echo/{cuts}"));
     let sender = session.sender();
     let send_all = async {
         for number in 0..messages {
@@ -56,15 +72,8 @@ async fn a_session_has_each_message_once_over_a_hundred_connections() {
         }
         sender.close_with(3000, "done").await.unwrap();
     };
-    let take_all = async {
-        let mut next = 0;
-        while let Some(item) = session.next().await {
-            assert_eq!(content(item.unwrap()).await, content(message(next)).await, "message {next}");
-            next += 1;
-        }
-        assert_eq!(next, messages);
-    };
-    futures_util::join!(send_all, take_all);
+    let ((), taken) = futures_util::join!(send_all, take_all(&mut session));
+    assert_eq!(taken, messages);
     assert_eq!(session.peer_end(), Some((3000, "done".into())));
     assert!(attempts.get() > cuts, "there were {} connections only", attempts.get());
     let counts = session.counts();
@@ -72,25 +81,17 @@ async fn a_session_has_each_message_once_over_a_hundred_connections() {
     assert!(counts.transmitted > counts.acknowledged, "nothing was transmitted again: {counts:?}");
 }
 
-/// How often a session is disconnected. There are 13 ways, which the server takes in turns.
+/// How often a session is disconnected. The server has 13 ways, each of which strikes once in 13 connections.
 const DISCONNECTIONS: usize = if IS_LARGE { 1_000 } else { 26 };
 
-// What is sent is processed once and in order, both ways, by whatever disconnects.
+// Messages are processed once and in order, in both directions, whatever disconnects.
 #[apply(browser_test)]
-async fn a_session_has_each_message_once_by_whatever_disconnects() {
+async fn a_session_has_each_message_once_whatever_disconnects() {
     if !has_document() {
         return;
     }
-    let (key, attempts, begin) = (random().to_string(), Rc::new(Cell::new(0)), now());
-    let (asked, url) = (Rc::clone(&attempts), url(&format!("/session/chaos/3/{key}?faults={DISCONNECTIONS}")));
-    let options = SessionOptions::new()
-        .backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)))
-        .connection(Options::new().binary_type(BinaryType::Blob))
-        .replay(4000);
-    let mut session = Session::new(options, async move || {
-        asked.set(asked.get() + 1);
-        Ok(url.clone())
-    });
+    let (key, start) = (random().to_string(), now());
+    let (mut session, attempts) = begin(&format!("/session/chaos/3/{key}?faults={DISCONNECTIONS}"));
     let sender = session.sender();
     let send_all = async {
         let mut sent = 0;
@@ -101,26 +102,18 @@ async fn a_session_has_each_message_once_by_whatever_disconnects() {
         sender.close_with(3000, "done").await.unwrap();
         sent
     };
-    let take_all = async {
-        let mut taken = 0;
-        while let Some(item) = session.next().await {
-            assert_eq!(content(item.unwrap()).await, content(message(taken)).await, "message {taken}");
-            taken += 1;
-        }
-        taken
-    };
-    let (sent, taken) = futures_util::join!(send_all, take_all);
+    let (sent, taken) = futures_util::join!(send_all, take_all(&mut session));
     assert_eq!(sent, taken);
     let counts = session.counts();
     assert_eq!((counts.acknowledged, counts.unacknowledged, counts.lost), (sent.into(), 0, 0));
     drop(session);
     let struck = report(&key).await;
     assert_eq!((struck.len(), struck.values().sum()), (13, DISCONNECTIONS), "{struck:?}");
-    let time = now() - begin;
+    let time = now() - start;
     log(&format!("a session of {DISCONNECTIONS} disconnections in {time} ms: {sent} messages each way: {counts:?}"));
 }
 
-/// The ways in which the server has disconnected, and how often.
+/// How often the server has disconnected in each of its ways.
 async fn report(key: &str) -> BTreeMap<String, usize> {
     let Message::Text(report) = next(&mut connect(&format!("/chaos-report/{key}")).await).await else { panic!() };
     serde_json::from_str::<Report>(&report).unwrap().struck
