@@ -70,28 +70,31 @@ pub fn environments(
     server: &Server,
     browsers: &[Browser],
 ) -> Result<()> {
-    let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
-    tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
-    at_the_same_time(shell, browsers, |shell, browser| {
-        let pages = tests.cargo(shell, PACKAGE).args(["--test=environments", "--", "--ignored", "--show-output"]);
-        let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
-        run_captured(shell, browser, "page", pages.env("TEST_ENVIRONMENTS", folder))
-    })
-    .map(drop)
+    package_pages(shell, toolchain, "--test=environments", ("TEST_ENVIRONMENTS", folder), server, browsers)
 }
 
 /// Runs the npm package's pages, which a server has, and the app's development server, in all browsers at the same time.
 pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
+    package_pages(shell, toolchain, "--test=browser", ("TEST_APP", app), server, browsers)
+}
+
+/// Runs one test binary of the npm package, which gets a folder by a variable.
+fn package_pages(
+    shell: &Shell,
+    toolchain: &Toolchain,
+    test: &str,
+    (variable, folder): (&str, &Path),
+    server: &Server,
+    browsers: &[Browser],
+) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
-        let pages = tests.cargo(shell, PACKAGE).args(["--test=browser", "--", "--ignored", "--show-output"]);
+        let pages = tests.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
         // Vite's development server is tested once: two would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
-        let pages = pages.env("TEST_APP", app);
-        run_captured(shell, browser, "page", pages)
+        run_captured(shell, browser, "page", pages.env(variable, folder))
     })
     .map(drop)
 }
