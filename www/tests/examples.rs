@@ -55,7 +55,7 @@ async fn hello_is_answered() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "it takes a browser, servers and Redis: `cargo xtask examples --test` has them"]
-async fn counting_goes_on_when_the_server_is_killed() -> Result<()> {
+async fn the_session_goes_on_when_the_server_is_killed() -> Result<()> {
     let echo = PathBuf::from(std::env::var_os("TEST_ECHO").context("TEST_ECHO is not set")?);
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let redis = ["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()];
@@ -79,7 +79,7 @@ async fn counting_goes_on_when_the_server_is_killed() -> Result<()> {
     .await
 }
 
-/// Counts how often the number becomes another one.
+/// Counts how often the number rises by one. Any other change makes the count wrong.
 const WATCH: &str = "
     window.first = window.last = Number(document.body.innerText) || 0;
     window.steps = 0;
@@ -89,7 +89,7 @@ const WATCH: &str = "
         window.last = number;
     }).observe(document.body, { childList: true });";
 
-/// Waits until the page has counted so far, and returns how far it is.
+/// Waits until the page has counted beyond a number, and returns the number that it has reached.
 async fn counts_beyond(page: &Page, number: u64) -> Result<u64> {
     for _ in 0..600 {
         let last = page.run("return window.last").await?.as_u64().context("it is no number")?;

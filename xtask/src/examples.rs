@@ -30,7 +30,7 @@ const NAMES: [&str; 7] = ["dioxus", HELLO, "leptos", SESSION, VITE, "worker", "y
 /// The folder of the page in docs/first-page.md.
 const HELLO: &str = "hello";
 
-/// The folder of the one that counts, with a server of its own.
+/// The folder of the one that counts, which has its own server.
 const SESSION: &str = "session";
 
 /// The folder of the one in TypeScript.
@@ -59,10 +59,12 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let pages = build(shell, &toolchain, &names)?;
     let server = Server::start(shell, &toolchain, Some(&pages), &options.server)?;
     println!("\nOpen one of the chats in two windows. Stop the server with Ctrl-C.");
-    for name in names {
+    for name in &names {
         println!("http://{}/{name}/", server.address);
     }
-    println!("The server of {SESSION} is: cargo run -p websocket-session-server --features redis --example echo");
+    if names.contains(&SESSION) {
+        println!("The server of {SESSION} is: cargo run -p websocket-session-server --features redis --example echo");
+    }
     server.wait()
 }
 

@@ -111,25 +111,20 @@ pub fn examples(
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     step("building the tests", || Ok(tests.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
-    if pages.join("session").exists() {
+    if name.is_none_or(|name| name == "session") {
         let echo = ["build", "--quiet", "--package=websocket-session-server", "--all-features", "--example=echo"];
         step("building the server of sessions", || Ok(tests.cargo(shell, &echo).run()?))?;
     }
     step("testing the examples", || {
         at_the_same_time(shell, browsers, |shell, browser| {
-            let examples = tests.examples(shell).args(["--", "--ignored"]).args(name.map(test_of));
+            let examples = tests.examples(shell).args(["--", "--ignored"]).args(name);
             let examples = examples.env("TEST_ECHO", page::target_folder().join("debug/examples/echo"));
-            // Its server has one port, so one browser has it.
-            let examples = if browser.is_chromium() { examples } else { examples.arg("--skip=counting_goes_on") };
+            // The server of the session has a fixed port, so only one browser tests it.
+            let examples = if browser.is_chromium() { examples } else { examples.arg("--skip=session") };
             run_captured(shell, browser, "examples", examples)
         })
         .map(drop)
     })
-}
-
-/// What the names of the tests of an example have.
-fn test_of(example: &str) -> &str {
-    if example == "session" { "counting_goes_on" } else { example }
 }
 
 /// Measures the page that a server has, in one browser, one thing at a time.
