@@ -1,6 +1,6 @@
 //! Measures the demo page: its Lighthouse scores, its CPU time when idle, and the echoed drawings per second.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
@@ -14,10 +14,10 @@ use crate::{page, test};
 
 const PACKAGE: &str = "lighthouse@12.8.2";
 
-/// Its dependencies are those of this day, so that its scores do not change by themselves.
+/// The versions of the dependencies are those of this day, so that the scores do not change by themselves.
 const DAY: &str = "2025-10-01";
 
-/// What does not depend on the machine.
+/// The categories whose scores do not depend on the machine.
 const CATEGORIES: [&str; 3] = ["accessibility", "best-practices", "seo"];
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
@@ -30,7 +30,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     test::figures(shell, &toolchain, &server, &chromium)
 }
 
-/// Fails unless Lighthouse finds the page perfect, but for its performance. Where Lighthouse cannot be had, it is not asked.
+/// Fails unless Lighthouse gives the page full scores, except for performance. Without Node.js, this is not checked.
 pub fn check(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result<()> {
     let lighthouse = match install(shell) {
         Ok(lighthouse) => lighthouse,
@@ -44,7 +44,7 @@ pub fn check(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result
     ask(shell, &lighthouse, chromium, &server, &[])
 }
 
-/// Installs it below the target folder, and gives its program.
+/// Installs Lighthouse below the target folder, and returns its program.
 fn install(shell: &Shell) -> Result<PathBuf> {
     let folder = page::target_folder().join("npm").join(format!("{PACKAGE}-{DAY}"));
     let program = folder.join("node_modules/lighthouse/cli/index.js");
@@ -57,7 +57,7 @@ fn install(shell: &Shell) -> Result<PathBuf> {
     Ok(program)
 }
 
-fn ask(shell: &Shell, program: &PathBuf, chromium: &Browser, server: &Server, more: &[&str]) -> Result<()> {
+fn ask(shell: &Shell, program: &Path, chromium: &Browser, server: &Server, more: &[&str]) -> Result<()> {
     ["desktop", "mobile"].into_iter().try_for_each(|form| {
         step(&format!("asking Lighthouse about the page, {form}"), || {
             let categories = [&CATEGORIES[..], more].concat().join(",");
@@ -82,7 +82,7 @@ fn judge(report: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The audits of a category that are not passed.
+/// The failed audits of a category.
 fn complaints(report: &Value, category: &str) -> String {
     let audits = report["categories"][category]["auditRefs"].as_array().into_iter().flatten();
     let is_failed = |id: &&str| report["audits"][*id]["score"].as_f64().is_some_and(|score| score < 1.0);

@@ -9,11 +9,13 @@ use crate::setup;
 use crate::toolchain::Toolchain;
 
 const VERSION: &str = "1.85";
-/// The server needs a newer one, as its dependencies do.
+/// The dependencies of the server need a newer version.
 const SERVER_VERSION: &str = "1.88";
 
 const CRATES: &[&str] = &["--package=wasm-websocket", "--package=websocket-session"];
 const SERVER: &[&str] = &["--package=websocket-session-server", "--all-features"];
+
+const CHECK: &[&str] = &["check", "--quiet", "--target-dir=target/msrv"];
 
 /// Checks the crates without their tests, which need newer tools.
 pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
@@ -35,8 +37,7 @@ pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
         .map_err(Into::into)
 }
 
-const CHECK: &[&str] = &["check", "--quiet", "--target-dir=target/msrv"];
-
+/// Fails unless a manifest promises this version.
 fn promises(shell: &Shell, manifest: &str, version: &str) -> Result<()> {
     let is_promised = shell.read_file(manifest)?.contains(&format!("rust-version = \"{version}\""));
     ensure!(is_promised, "{manifest} promises another Rust than {version}");
