@@ -145,8 +145,7 @@ impl Reconnection {
         if self.sender().is_none_or(|sender| sender.state() != State::Open) {
             return show_problem(PROBLEM, Some("There is no open connection for the server to cut."));
         }
-        let told = server::options().connect(&url(&format!("/fault/reset-now/{}", self.key)));
-        spawn_local(async { show_problem(PROBLEM, told.await.err().map(|error| error.to_string()).as_deref()) });
+        server::request(&format!("/fault/reset-now/{}", self.key), PROBLEM);
     }
 
     fn sender(&self) -> Option<ReconnectingSender> {

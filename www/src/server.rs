@@ -3,9 +3,11 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use wasm_websocket::Options;
 use web_sys::Response;
+
+use crate::page::show_problem;
 
 /// The unsent bytes above which senders wait, and at which they continue: the defaults of the crate.
 pub const HIGH_WATER_MARK: u64 = 1 << 20;
@@ -44,7 +46,13 @@ pub async fn peers() -> Result<Vec<Peer>, JsValue> {
     Ok(serde_wasm_bindgen::from_value(json)?)
 }
 
-/// The value in a JSON text of the server; none in any other text.
+/// Connects to a path that makes the server do something, such as to cut other connections. Shows in `problem` why that fails.
+pub fn request(path: &str, problem: &'static str) {
+    let connecting = options().connect(&url(path));
+    spawn_local(async move { show_problem(problem, connecting.await.err().map(|error| error.to_string()).as_deref()) });
+}
+
+/// Parses a JSON text of the server. Returns `None` for any other text.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_wasm_bindgen::from_value(js_sys::JSON::parse(text).ok()?).ok()
 }

@@ -207,8 +207,7 @@ impl Card {
             return show_problem(PROBLEM, Some("There is no connection: connect first."));
         };
         self.log.add(Kind::Problem, None, &format!("session: the page asks the server to {fault}"));
-        let told = server::options().connect(&url(&format!("/node/{key}/fault/{fault}")));
-        spawn_local(async { show_problem(PROBLEM, told.await.err().map(|error| error.to_string()).as_deref()) });
+        server::request(&format!("/node/{key}/fault/{fault}"), PROBLEM);
     }
 
     fn follow_session(self: &Rc<Self>, state: &State) {
