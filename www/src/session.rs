@@ -191,8 +191,10 @@ impl Card {
             tally.messages += 1;
             act.encode(tally.messages)
         };
-        // As the others will see it.
-        self.mine.act(&Act::decode(&message).unwrap_or(Act::Clear));
+        // Decoded, so that it looks as it will when it comes back.
+        if let Some(act) = Act::decode(&message) {
+            self.mine.act(&act);
+        }
         if let Some(running) = &*self.running.borrow() {
             let sent = running.session.try_send(&*message).map(drop);
             let sent = sent.and(running.without.try_send(message).map(drop));
