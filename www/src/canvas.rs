@@ -14,7 +14,7 @@ use crate::page::{self, on};
 /// A place on a canvas, in pixels.
 pub type Point = (f64, f64);
 
-/// What one draws with: a colour in CSS, and a width in pixels of the canvas.
+/// A colour in CSS, and a width in pixels of the canvas.
 pub struct Brush {
     pub colour: String,
     pub width: f64,
@@ -84,7 +84,7 @@ impl Canvas {
     }
 }
 
-/// Lets one draw by pointer and by keyboard. `draw` is called for each line, with where it begins and ends.
+/// Lets the user draw by pointer and by keyboard. Calls `draw` for each line, with its two ends.
 pub fn let_draw(canvas: &Canvas, draw: impl Fn(Point, Point) + 'static) {
     let draw = Rc::new(draw);
     draw_by_pointer(canvas, draw.clone());

@@ -23,7 +23,7 @@ struct Shared {
     traffic: AtomicWaker,
     senders: RefCell<Vec<(u64, Sender)>>,
     last_id: Cell<u64>,
-    /// What a server has sent of a flood, while there is one.
+    /// What the server has sent of a flood; `None` without a flood.
     flood: Cell<Option<Served>>,
     last: Cell<Reading>,
     samples: RefCell<VecDeque<Sample>>,
@@ -58,11 +58,11 @@ pub struct Sample {
     pub received: Rate,
     /// The unsent bytes of the connection that has most of them.
     pub buffered: u64,
-    /// None without a flood.
+    /// `None` without a flood.
     pub served: Option<Served>,
 }
 
-/// The bytes that a server has sent of a flood, by its own count, if it has told any.
+/// The bytes that the server has sent of a flood, as it has reported; `None` before its first report.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Served {
     pub by_events: Option<u64>,
@@ -96,7 +96,7 @@ impl Meter {
         Watched { meter: self.clone(), id }
     }
 
-    /// Measures what a server sends of a flood, too, until the result is dropped.
+    /// Also measures what the server sends of a flood, until the result is dropped.
     pub fn flood(&self) -> Flood {
         self.0.flood.set(Some(Served::default()));
         self.0.traffic.wake();
@@ -154,12 +154,12 @@ impl Count {
     }
 }
 
-/// A flood of which is measured what the server sends.
+/// Measures what the server sends of a flood.
 #[must_use = "the flood is no longer measured when this is dropped"]
 pub struct Flood(Meter);
 
 impl Flood {
-    /// Tells how many bytes the server has sent by a transport.
+    /// Records how many bytes the server has sent by a transport.
     pub fn sent(&self, transport: Transport, bytes: u64) {
         let mut served = self.0.0.flood.get().unwrap_or_default();
         match transport {

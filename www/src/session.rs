@@ -1,4 +1,4 @@
-//! The card “Session”: one types and draws while the server is cut off, stalls and dies, in a session and without one.
+//! The card “Session”: the user types and draws, in a session and without one, while connections are cut and the server is killed.
 
 mod act;
 mod demonstration;
@@ -33,7 +33,7 @@ use tally::Tally;
 /// The card.
 struct Card {
     log: Log,
-    /// What the user does, and what of it came back.
+    /// What the user has done, and what came back.
     mine: Picture,
     by_session: Picture,
     without: Picture,
@@ -44,7 +44,7 @@ struct Card {
 
 /// Both connections, until this is dropped.
 struct Running {
-    /// By which the server knows them: they have a server of their own.
+    /// The key of the server that only they have.
     key: u64,
     session: SessionSender,
     without: ReconnectingSender,
@@ -55,7 +55,7 @@ const PROBLEM: &str = "session-problem";
 const LOST: &str = "session-lost";
 const WHEN_LOST: &str = "session-when-lost";
 
-/// The time between two looks at the counts, in milliseconds: nobody reads faster.
+/// The time between two updates of the counts, in milliseconds: nobody reads faster.
 const INTERVAL: i32 = 100;
 
 /// Connects the card's controls.
@@ -87,7 +87,7 @@ fn typed() -> HtmlInputElement {
 
 impl Card {
     // region: session
-    /// Begins a session: what is sent in it arrives once and in order, whatever happens to the server.
+    /// Begins a session: messages arrive once and in order, even if connections are lost or the server is killed.
     fn begin_session(self: &Rc<Self>, key: u64) -> (SessionSender, Task) {
         let (second, url) = (Duration::from_secs(1), url(&format!("/node/{key}/session")));
         let options =
@@ -105,7 +105,8 @@ impl Card {
         (sender, task)
     }
 
-    /// The server has forgotten the session, and a new one has begun. What was never transmitted cannot arrive twice.
+    /// The server has forgotten the session, and a new one has begun. Sends the messages that were never transmitted: they cannot
+    /// arrive twice.
     fn lost(self: &Rc<Self>, lost: Lost) {
         self.tally.borrow_mut().ledger.lost(&lost);
         let cause = lost.cause.to_string();
@@ -119,7 +120,7 @@ impl Card {
     }
     // endregion
 
-    /// Connects without a session. What is in doubt is reported, or sent again though it may have arrived.
+    /// Connects without a session. Messages in doubt are reported, or sent again although they may have arrived.
     fn begin_without(self: &Rc<Self>, key: u64) -> (ReconnectingSender, Task) {
         let (second, url) = (Duration::from_secs(1), url(&format!("/node/{key}/echo")));
         let when_lost = if selected(WHEN_LOST) == "again" { WhenLost::Resend } else { WhenLost::Report };
@@ -149,7 +150,7 @@ impl Card {
         }
     }
 
-    /// Connects, and begins anew with everything.
+    /// Connects, after it has cleared everything.
     fn connect(self: &Rc<Self>) {
         let key = (js_sys::Math::random() * 1e15) as u64;
         for picture in [&self.mine, &self.by_session, &self.without] {
@@ -183,7 +184,7 @@ impl Card {
         }
     }
 
-    /// Does what the user does, and sends it both ways.
+    /// Applies an action of the user, and sends it on both connections.
     fn act(self: &Rc<Self>, act: &Act) {
         self.connect_if_needed();
         let message = {
@@ -203,7 +204,7 @@ impl Card {
         self.show();
     }
 
-    /// Has the server do something to both connections.
+    /// Asks the server for a fault on both connections.
     fn strike(self: &Rc<Self>, fault: &'static str) {
         let Some(key) = self.running.borrow().as_ref().map(|running| running.key) else {
             return show_problem(PROBLEM, Some("There is no connection: connect first."));
@@ -235,7 +236,7 @@ impl Card {
         }
     }
 
-    /// Follows what the server says that it has processed.
+    /// Follows the server's reports of what it has processed.
     async fn follow_reports(self: &Rc<Self>, key: u64) {
         let reports = server::options().connect(&url(&format!("/node/{key}/report"))).await;
         let Ok(mut reports) = reports else { return };
@@ -257,7 +258,7 @@ impl Card {
         show(LOST, &told);
     }
 
-    /// Shows the counts, soon.
+    /// Shows the counts after a short time, with everything that changes meanwhile.
     fn show(self: &Rc<Self>) {
         if self.is_about_to_show.replace(true) {
             return;
@@ -279,7 +280,7 @@ impl Card {
         }
         let is_settled = tally.show(&in_session, &without, selected(WHEN_LOST) == "again");
         if !is_settled {
-            self.show(); // what confirms messages does not say so
+            self.show(); // confirmations come without an event
         }
     }
 }
@@ -303,6 +304,6 @@ fn show_state(badge: &str, state: &State) {
         State::Open => show_badge(badge, "open"),
         State::Waiting { .. } => show_badge(badge, "waiting"),
         State::Closed { .. } => show_badge(badge, "closed"),
-        _ => {} // reports, and what this card does not do
+        _ => {} // reports, and states that this card does not cause
     }
 }

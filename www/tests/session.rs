@@ -1,4 +1,4 @@
-//! The section “Session”: whatever happens to the server, what one types and draws arrives once and in order.
+//! The section “Session”: what the user types and draws arrives once and in order, whatever happens to the server.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -42,7 +42,7 @@ async fn typing_connects(page: &Page) -> Result<()> {
     same_picture(page).await
 }
 
-/// Waits until the server has processed so many messages of the session, and each once.
+/// Waits until the server has processed this many messages of the session, each once.
 async fn settled(page: &Page, messages: u32) -> Result<()> {
     page.shows("#session-sent", &messages.to_string()).await?;
     page.shows("#session-processed[data-is=good]", &messages.to_string()).await?;
@@ -74,7 +74,7 @@ async fn the_session_goes_on(page: &Page, fault: &str) -> Result<()> {
     Ok(())
 }
 
-/// For scripts that do something in one go.
+/// For scripts that act in one go.
 const HELPERS: &str = "
     const part = name => document.querySelector('#' + name);
     const shown = (name, is_expected) => new Promise(resolve => {
@@ -136,7 +136,7 @@ async fn what_is_sent_again_is_processed_twice(page: &Page) -> Result<()> {
     page.find("#session-twice[data-is=good]").await.map(drop)
 }
 
-/// Has both cut just after the server has processed something, until no ping had confirmed that before.
+/// Cuts both connections just after the server has processed messages, until this happens before a ping has confirmed them.
 const TWICE: &str = "
     part('session-connect').click();
     for (let drawn = 5; drawn <= 50; drawn += 5) {

@@ -1,4 +1,4 @@
-//! What one draws with, as the controls say.
+//! The brush that the controls choose.
 
 use web_sys::{Event, EventTarget};
 
@@ -14,7 +14,7 @@ pub fn start() {
     });
 }
 
-/// The brush that the controls say.
+/// Returns the brush that the controls choose.
 pub fn chosen() -> Brush {
     Brush { colour: colour(), width: value("brush").parse().unwrap_or(5.0) }
 }

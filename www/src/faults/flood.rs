@@ -19,7 +19,7 @@ use crate::server::{self, url};
 /// The most bytes of one flood: the limit of the server.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What the fields say.
+/// The values of the fields.
 struct Choice {
     messages: u64,
     size: u64,
@@ -39,7 +39,7 @@ struct Reader<'a> {
     is_done: Cell<bool>,
 }
 
-/// What the server tells of a flood.
+/// The server's report of a flood.
 #[derive(Deserialize)]
 struct Report {
     messages: u64,
@@ -47,7 +47,7 @@ struct Report {
     waited_ms: u32,
 }
 
-/// Has the server flood both readers at the same time.
+/// Connects both readers to a flood at the same time.
 pub async fn flood(meter: Meter) -> Outcome {
     let (choice, flood) = (Choice::of_fields()?, meter.flood());
     let reader = |transport| Reader::new(&choice, transport, &flood, &meter);
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
     }
     // endregion
 
-    /// Reads, shows meanwhile what the server tells, and returns what came of it.
+    /// Reads the flood, shows its progress, and returns the result.
     async fn run(&self) -> String {
         let (ended, told) = match self.compare().await {
             Ok(told) => ("complete", told),
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         Ok(format!("{taken} taken, {dropped} dropped; the server waited {}", seconds_to_a_tenth(waited)))
     }
 
-    /// Shows what the server tells, until it has told what was sent in the end. Returns how long the server waited.
+    /// Shows the server's reports, until one was made after the end. Returns how long the server waited.
     async fn follow(&self, key: &str) -> Result<Duration, Error> {
         let mut reports = server::options().connect(&url(&format!("/flood-report/{key}"))).await?;
         let (mut waited, mut after_the_end) = (Duration::ZERO, 0);
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Shows a figure, and which share of all messages it is.
+    /// Shows a figure, and its share of all messages.
     fn show(&self, figure: &str, text: &str, messages: u64) {
         let side = if self.transport == Transport::Streams { "streams" } else { "events" };
         let id = format!("flood-{side}-{figure}");

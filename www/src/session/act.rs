@@ -1,20 +1,20 @@
-//! What a user does, as a message: a text that begins with its number, so that the server sees which it has processed before.
+//! Actions of the user, as messages. Each text begins with a number, so that the server detects messages that it has processed before.
 
 use crate::canvas::Point;
 
-/// One thing that a user does.
+/// One action of the user.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     Line {
         from: Point,
         to: Point,
     },
-    /// Takes characters away from the end, and adds others there.
+    /// Removes characters at the end, and appends others.
     Type {
         removed: usize,
         added: String,
     },
-    /// Begins anew.
+    /// Clears the drawing and the text.
     Clear,
 }
 
@@ -27,7 +27,7 @@ impl Act {
         }
     }
 
-    /// None for a text that is something else.
+    /// Returns `None` for any other text.
     pub fn decode(text: &str) -> Option<Self> {
         let (_, text) = text.split_once(' ')?;
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -46,7 +46,7 @@ impl Act {
         }
     }
 
-    /// What makes one text of another; none if they are the same.
+    /// Returns the action that turns one text into another; `None` if they are equal.
     pub fn between(before: &str, after: &str) -> Option<Self> {
         let common = before.chars().zip(after.chars()).take_while(|(one, other)| one == other).count();
         let removed = before.chars().count() - common;
@@ -55,7 +55,7 @@ impl Act {
     }
 }
 
-/// Does what was typed to a text.
+/// Removes and appends characters of a text.
 pub fn apply(text: &mut String, removed: usize, added: &str) {
     for _ in 0..removed {
         text.pop();

@@ -1,4 +1,4 @@
-//! What the card does by itself, if it is told to: it draws and types, and has the server fail.
+//! The demonstration: while its switches are on, the card draws and types by itself, and asks the server for faults.
 
 use std::cell::Cell;
 use std::f64::consts::TAU;
@@ -19,7 +19,7 @@ pub const FAULTS: &str = "session-faults";
 const ACTS: i32 = 50;
 const PAUSE: i32 = 4000;
 
-/// How many acts there are until the drawing begins anew.
+/// The number of steps of a drawing. The next one begins with an empty canvas.
 const DRAWING: u32 = 600;
 
 const WORDS: &str = "the quick brown fox jumps over the lazy dog ";
@@ -30,7 +30,7 @@ pub fn start(card: &Rc<Card>) {
     while_checked(card, FAULTS, PAUSE, |card, step| card.strike(["stall", "cut", "kill"][step as usize % 3]));
 }
 
-/// Calls `callback` again and again while a switch is on, with how often it was called before.
+/// Calls `callback` again and again while a switch is on, with the number of calls before.
 fn while_checked(card: &Rc<Card>, switch: &'static str, interval: i32, callback: fn(&Rc<Card>, u32)) {
     let (card, is_running) = (card.clone(), Rc::new(Cell::new(false)));
     on_change(switch, move || {
@@ -51,7 +51,7 @@ fn while_checked(card: &Rc<Card>, switch: &'static str, interval: i32, callback:
     });
 }
 
-/// What is done in a step: a line, and now and then a letter.
+/// Returns the actions of a step: a line, and a letter in every third step.
 fn act_of(card: &Card, step: u32) -> Vec<Act> {
     let step = step % DRAWING;
     let line = Act::Line { from: point(step), to: point(step + 1) };
@@ -60,7 +60,7 @@ fn act_of(card: &Card, step: u32) -> Vec<Act> {
     clear.into_iter().chain([line]).chain(letter).collect()
 }
 
-/// The next letter. After the last one, all are taken away.
+/// Types the next letter. After the last one, removes all.
 fn letter(text: &str) -> Act {
     let typed = text.chars().count();
     match WORDS.chars().nth(typed) {

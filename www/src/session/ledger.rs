@@ -1,13 +1,13 @@
-//! What became of the messages of a session that were under way when a connection was lost.
+//! What happened to the messages of a session that were in flight when a connection was lost.
 
 use wasm_websocket::session::{Lost, SessionCounts};
 
-/// The account of a session. Each message that was in doubt is transmitted again, or the server has it already.
+/// The counts of a session. Each message in doubt is transmitted again, unless the server had received it.
 #[derive(Default)]
 pub struct Ledger {
-    /// How many messages were in doubt when a connection was lost.
+    /// Messages that were in doubt when a connection was lost.
     in_doubt: u64,
-    /// How many transmissions there were until the last loss.
+    /// Transmissions until the last loss.
     transmitted: u64,
     /// Messages that were lost with a session before they were transmitted.
     never: u64,
@@ -16,22 +16,21 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The connection is lost. What this connection has transmitted, and is not acknowledged, is in doubt.
+    /// The connection is lost. Its messages that were transmitted and not acknowledged are in doubt.
     pub fn disconnected(&mut self, counts: &SessionCounts) {
         let here = counts.transmitted - self.transmitted;
         self.in_doubt += here.min(counts.unacknowledged);
         self.transmitted = counts.transmitted;
     }
 
-    /// The session is lost, and a new one has begun: what was in doubt remains so.
+    /// The session is lost, and a new one has begun. Its messages in doubt stay so, and are no longer counted here.
     pub fn lost(&mut self, lost: &Lost) {
         let transmitted = lost.unacknowledged.iter().filter(|message| message.transmitted).count() as u64;
         self.never += lost.unacknowledged.len() as u64 - transmitted;
         self.in_doubt = self.in_doubt.saturating_sub(transmitted);
     }
 
-    /// The connection is open, so that everything is transmitted at least once. Whatever was transmitted more often than that was
-    /// transmitted again.
+    /// The connection is open, so that every message is transmitted at least once. All further transmissions are repetitions.
     pub fn open(&mut self, counts: &SessionCounts) {
         let once = (counts.acknowledged + counts.unacknowledged + counts.lost).saturating_sub(self.never);
         self.again = counts.transmitted.saturating_sub(once);

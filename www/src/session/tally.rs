@@ -1,4 +1,4 @@
-//! What became of the messages, in a session and without one, as the table shows it.
+//! The counts in the table: what happened to the messages, in a session and without one.
 
 use serde::Deserialize;
 use wasm_websocket::reconnect::Counts;
@@ -11,16 +11,17 @@ use crate::page::{Is, element, show, show_verdict};
 
 #[derive(Default)]
 pub struct Tally {
-    /// How many messages there are, which is the number of the last one.
+    /// The number of messages, and so the number of the last one.
     pub messages: u64,
     pub processed: Report,
     pub ledger: Ledger,
-    /// In doubt: of sessions that were lost, and without a session.
+    /// Messages in doubt of lost sessions.
     pub lost: u64,
+    /// Messages in doubt without a session.
     pub in_doubt: u64,
 }
 
-/// What the server says that it has processed.
+/// The server's report of what it has processed.
 #[derive(Clone, Copy, Default, Deserialize)]
 pub struct Report {
     session: Processed,
@@ -30,27 +31,28 @@ pub struct Report {
 #[derive(Clone, Copy, Default, Deserialize)]
 struct Processed {
     messages: u32,
-    /// How often one was processed once more.
+    /// How often a message was processed again.
     again: u32,
 }
 
 impl Tally {
-    /// Shows the table. Without a session, what is in doubt may be sent again. Returns whether nothing is under way any more.
+    /// Shows the table. Without a session, messages in doubt may be sent again. Returns whether no message is in flight.
     pub fn show(&self, session: &SessionCounts, without: &Counts, sends_again: bool) -> bool {
         let (in_doubt, again) = if sends_again { (0, self.in_doubt) } else { (self.in_doubt, 0) };
         let of_session = [self.messages, self.ledger.again(), self.ledger.suppressed(), self.lost];
         show_side("session", of_session);
         show_side("without", [self.messages - without.rejected, again, 0, in_doubt]);
-        let under_way = [session.unacknowledged, without.queued + without.unconfirmed];
-        self.show_processed("session", self.processed.session, under_way[0]);
-        self.show_processed("without", self.processed.echo, under_way[1]);
-        under_way == [0, 0]
+        let in_flight = [session.unacknowledged, without.queued + without.unconfirmed];
+        self.show_processed("session", self.processed.session, in_flight[0]);
+        self.show_processed("without", self.processed.echo, in_flight[1]);
+        in_flight == [0, 0]
     }
 
-    /// Shows what the server has processed, and when nothing is under way any more, whether that was everything, and once.
-    fn show_processed(&self, side: &str, processed: Processed, under_way: u64) {
+    /// Shows what the server has processed. When no message is in flight, this includes a verdict: whether it has processed
+    /// every message, and none twice.
+    fn show_processed(&self, side: &str, processed: Processed, in_flight: u64) {
         let (messages, again) = (u64::from(processed.messages), u64::from(processed.again));
-        let verdict = |is_right| match under_way {
+        let verdict = |is_right| match in_flight {
             0 if is_right => Is::Good,
             0 => Is::Bad,
             _ => Is::Neither,
