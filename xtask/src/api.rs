@@ -1,4 +1,4 @@
-//! Checks that the public API is that of `tests/api.txt`, so that no change goes unnoticed.
+//! Compares the public API with `tests/api.txt`, so that no change goes unnoticed.
 
 use anyhow::{Result, bail, ensure};
 use public_api::Builder;

@@ -68,7 +68,7 @@ enum Command {
     Test,
     /// Checks the properties of random programs in the simulated page, for 20,000 seeds each by default.
     Properties(properties::Options),
-    /// Checks that the public API is that of `tests/api.txt`, or updates the file.
+    /// Compares the public API with `tests/api.txt`, or updates the file.
     Api(api::Options),
     /// Measures the cost of messages, compared with JavaScript and other crates.
     Bench(bench::Options),
