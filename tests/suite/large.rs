@@ -33,8 +33,12 @@ async fn open_and_drop(sockets: usize, count: &mut Count) {
             let failed = Rc::clone(&opened);
             socket.on_open(move || opened.take().unwrap().send(Ok(())).unwrap()).forget();
             socket.on_message(|_| panic!("nobody sends")).forget();
-            // An attempt that fails would otherwise be waited for until the runner's timeout.
-            socket.on_error(move |error| failed.take().expect("it is open").send(Err(error)).unwrap()).forget();
+            // Otherwise the test would wait for a failed attempt until the runner's timeout.
+            let fail = move |error| match failed.take() {
+                Some(opened) => opened.send(Err(error)).unwrap(),
+                None => panic!("{error}"),
+            };
+            socket.on_error(fail).forget();
             socket.on_close(|_| panic!("it was dropped")).forget();
             has_opened.await.unwrap().unwrap();
             open.push((socket, connect(&path).await));
