@@ -7,7 +7,7 @@ import { WebSocketStream } from "./socket.js";
 
 const core = new Loader(instantiate, () => new URL("./core_bg.wasm", import.meta.url));
 
-/** The same with streams, which few need. */
+/** The module with the browser's streams, which few need. */
 const streams = new Loader(
   async (source) => (await import("./core-streams.js")).default(source),
   () => new URL("./core-streams_bg.wasm", import.meta.url),
@@ -41,8 +41,8 @@ export async function connect(url: string | URL, options?: Options): Promise<Web
 /**
  * Loads the wasm of {@link connect}, so that the first connection opens sooner.
  *
- * The wasm is the file `core_bg.wasm` beside this module, or comes from elsewhere, as `source` says. While it is loaded or
- * being loaded, another source is ignored. After a failure the next call tries again, from the same source if it names none.
+ * Without `source`, the wasm is the file `core_bg.wasm` beside this module. A source is ignored if the wasm is loaded or being
+ * loaded. After a failure the next call tries again, by default from the same source.
  *
  * ```ts
  * void preload(); // while the page starts

@@ -1,2 +1,2 @@
-/** Where there is no such symbol, the one that compilers take instead. */
+/** `Symbol.asyncDispose`, or the symbol that compilers use where it is missing. */
 export const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");

@@ -2,7 +2,7 @@ import type { Message, Payload } from "./message.js";
 import type { Issue } from "./schema.js";
 
 /**
- * What has gone wrong. The names are those of Rust's `Error`, but for the last ones, which are this package's own.
+ * What has gone wrong. The codes are the names of the variants of Rust's `Error`; those that Rust lacks come last.
  *
  * - `invalidUrl`: the URL cannot be parsed, or is not one for a WebSocket
  * - `invalidProtocol`, `duplicateProtocol`: a subprotocol is not a token, or is named twice
@@ -11,7 +11,7 @@ import type { Issue } from "./schema.js";
  * - `connectFailed`: the connection could not be opened; browsers do not say why
  * - `connectTimeout`: it was not open within {@link Options.connectTimeout}
  * - `connectionLost`: a connection that was open has failed
- * - `attemptFailed`: the provider or `onOpen` of a {@link ReconnectingStream} has failed; `cause` is what it threw
+ * - `attemptFailed`: the provider or `onOpen` of a {@link ReconnectingStream} failed; `cause` is what the function threw
  * - `heartbeatTimeout`: the peer did not answer the heartbeat
  * - `notOpen`: the connection is not open, so nothing can be sent
  * - `full`: more than {@link Options.highWaterMark} is unsent, or the queue of a {@link ReconnectingStream} is full
@@ -79,7 +79,7 @@ export class SendError extends WebSocketError {
   }
 }
 
-/** A message could not be decoded. It is in `data`, the very object. */
+/** A message could not be decoded. `data` is the message that was received. */
 export class DecodeError extends WebSocketError {
   override readonly name: string = "DecodeError";
   /** The message. */
@@ -94,7 +94,7 @@ export class DecodeError extends WebSocketError {
   }
 }
 
-/** An `Error` with a code. Of anything else it is not known what it is. */
+/** Whether the core threw it: an `Error` with a code. */
 function isCoded(thrown: unknown): thrown is Error & { code: ErrorCode } {
   return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string";
 }
@@ -112,7 +112,7 @@ export function rethrow(thrown: unknown): never {
   throw errorOf(thrown);
 }
 
-/** @internal Reports an error of the page's own, as browsers report those of listeners. */
+/** @internal Reports an error of the page, as browsers report what a listener throws. */
 export function report(error: unknown): void {
   if (typeof reportError === "function") reportError(error);
   else
@@ -121,9 +121,10 @@ export function report(error: unknown): void {
     });
 }
 
-/** @internal What fits into 16 bits, the core itself checks. */
-export function checkCode(code: number | undefined): void {
-  if (code === undefined || code === (code & 0xffff)) return;
+/** @internal The code to close with: 1000 for a reason alone. The core checks the codes that fit into 16 bits. */
+export function closeCode(code: number | undefined, reason: string | undefined): number | undefined {
+  if (code === undefined) return reason === undefined ? undefined : 1000;
+  if (code === (code & 0xffff)) return code;
   throw new WebSocketError("invalidCloseCode", `close code ${code} is not allowed; use 1000 or 3000–4999`);
 }
 

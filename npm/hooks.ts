@@ -15,21 +15,21 @@ import {
 } from "./reconnect-options.js";
 import { type Cause, told } from "./state.js";
 
-/** The part of a connection that an attempt may use. */
+/** What an attempt may do about messages in doubt. */
 export type Account = Pick<Attempt, "confirm" | "takeInDoubt">;
 
-/** What is to be remembered of the caller's functions and of the last connection. */
+/** What the last connection was, and what the caller's functions threw last. */
 export class Facts {
   url = "";
   protocol = "";
   extensions = "";
-  /** What the caller has thrown last. */
+  /** What a function of the caller threw last. */
   thrown: unknown;
 
-  /** The error for what the core has thrown, with what the caller has thrown as its cause: the core knows its text alone. */
+  /** The error for what the core has thrown. The core knows only the text of what the caller threw, so `cause` is added here. */
   errorOf = (thrown: unknown): WebSocketError => {
-    const { code, message } = errorOf(thrown);
-    return code === "attemptFailed" ? new WebSocketError(code, message, this.thrown) : errorOf(thrown);
+    const error = errorOf(thrown);
+    return error.code === "attemptFailed" ? new WebSocketError(error.code, error.message, this.thrown) : error;
   };
 }
 
@@ -43,7 +43,11 @@ export function hooksOf(
   const pong = heartbeat?.pong;
   return {
     isOpener: onOpen !== undefined,
-    target: (signal) => settle(facts, signal, async () => targetOf(await (typeof provider === "function" ? provider({ signal }) : provider), protocols)),
+    target: (signal) =>
+      settle(facts, signal, async () => {
+        const found = await (typeof provider === "function" ? provider({ signal }) : provider);
+        return targetOf(found, protocols);
+      }),
     open: (opening, number, cause, inDoubt, signal) =>
       settle(facts, signal, async () => {
         try {
@@ -60,8 +64,8 @@ export function hooksOf(
 }
 
 /**
- * The promise of a caller's function, for the core: what it rejects with is a `Failure`. It is settled in any case, since the core
- * cannot free what waits for a promise that never is.
+ * Runs a caller's function for the core. The promise rejects with a `Failure`. It also rejects when the attempt is given up,
+ * since the core cannot free a task that waits for a promise which never settles.
  */
 async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   try {
@@ -72,7 +76,7 @@ async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Promise<T
   }
 }
 
-/** Calls a caller's function. What it throws is the page's own error. */
+/** Calls a caller's function. What it throws is reported as an error of the page. */
 function call<T>(run: () => T, facts: Facts): T | undefined {
   try {
     return run();
@@ -99,11 +103,11 @@ function delayOf(after: AfterClose | undefined): number | undefined {
   return after === "retry" ? 0 : Math.max(0, after.retryAfter);
 }
 
-/** The connection, for as long as the core answers. */
+/** The connection, for `onOpen`. It can be used while that runs. */
 function socketOf(opening: Opening): OpeningSocket {
   const { url, protocol, extensions } = opening;
   const whileOpen = <T>(ask: () => Promise<T>): Promise<T> => {
-    // What was freed throws when it is asked.
+    // A method of an object that was freed throws.
     try {
       return ask();
     } catch {
@@ -144,4 +148,3 @@ function attemptOf(
     takeInDoubt: () => account()?.takeInDoubt() ?? { count: 0, messages: [] },
   };
 }
-

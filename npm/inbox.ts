@@ -39,7 +39,7 @@ export class Inbox {
     this.#errorOf = errorFor;
   }
 
-  /** An iterator. Returning from it leaves what it has not taken to others. A signal that is aborted makes it throw its reason. */
+  /** An iterator. After `return`, others take the messages that it did not take. It throws the reason of a signal that is aborted. */
   messages(signal?: AbortSignal): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     let isReturned = false;
     const finish = () => {
@@ -101,13 +101,14 @@ export class Inbox {
     let abort = () => {};
     const next = new Promise<IteratorResult<Message, undefined>>((resolve, reject) => {
       const waiter = { reader, resolve, reject };
-      // A message that it was given already is not lost.
+      // A waiter that has its message already keeps it, so the message is not lost.
       abort = () => this.#waiters.delete(waiter) && reject(signal?.reason);
       this.#waiters.add(waiter);
       this.#run();
     });
-    signal?.addEventListener("abort", abort);
-    return next.finally(() => signal?.removeEventListener("abort", abort));
+    if (signal === undefined) return next;
+    signal.addEventListener("abort", abort);
+    return next.finally(() => signal.removeEventListener("abort", abort));
   }
 
   /** Hands out what is held, and takes more if it is wanted. */

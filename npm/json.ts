@@ -6,7 +6,7 @@ import type { Message } from "./message.js";
 import type { CallOptions } from "./options.js";
 import { type Issue, type Schema, textOf } from "./schema.js";
 
-/** What JSON can go over: {@link WebSocketStream} and {@link ReconnectingStream}. */
+/** A connection for JSON: {@link WebSocketStream} or {@link ReconnectingStream}. */
 export interface MessageStream extends AsyncDisposable {
   send(message: string, options?: CallOptions): Promise<number | void>;
   trySend(message: string): number | void;
@@ -14,13 +14,13 @@ export interface MessageStream extends AsyncDisposable {
 }
 
 /**
- * A connection whose messages are values, written as JSON: what {@link WebSocketStream.json} gives.
+ * A connection that sends and receives values as JSON: what {@link WebSocketStream.json} returns.
  *
  * Text and binary messages are decoded alike. A message that cannot be decoded ends a loop with a {@link DecodeError}, which
- * has the message; the next loop goes on with the next message. Everything else is done with {@link socket}.
+ * has the message; the next loop goes on with the next message. {@link socket} is the connection for everything else.
  *
- * @typeParam Out what is sent
- * @typeParam In what is received
+ * @typeParam Out the type of sent values
+ * @typeParam In the type of received values
  */
 export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> implements AsyncIterable<In>, AsyncDisposable {
   /** The connection itself. */
@@ -40,25 +40,25 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   /**
    * Sends a value, as `send` of the connection does.
    *
-   * @throws {SendError} as there, and `encode` for what is no JSON or does not fit the schema; `unsent` is then the JSON, or
-   *   empty
+   * @throws {SendError} the errors of that `send`, where `unsent` is the JSON; and `encode` if the value cannot be written as
+   *   JSON or does not fit the schema, where `unsent` is empty
    */
   async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
-    // At once if it can be, and in any case in the order of the calls.
+    // Synchronously if possible, and always in the order of the calls.
     const text = encode(checked instanceof Promise || this.#checking !== undefined ? await this.#inTurn(checked) : checked);
     return (await this.socket.send(text, options)) as Awaited<ReturnType<Socket["send"]>>;
   }
 
   /**
-   * Sends a value if it need not wait, as `trySend` of the connection does. A schema must check at once.
+   * Sends a value without waiting, as `trySend` of the connection does. A schema must check synchronously.
    *
-   * @throws {SendError} as {@link send}
+   * @throws {SendError} the errors of {@link send}, and `encode` if the schema checks asynchronously
    */
   trySend(value: Out): ReturnType<Socket["trySend"]> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
     if (checked instanceof Promise) {
-      // Nobody waits for what it says.
+      // Nobody waits for its result.
       checked.catch(() => {});
       throw new SendError("encode", "the schema checks asynchronously; use `send`", "");
     }
@@ -70,7 +70,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return this.values();
   }
 
-  /** The values, for a loop that ends when a signal is aborted: it then throws the signal's reason, and closes nothing. */
+  /** The values, for a loop that throws the signal's reason when the signal is aborted. The connection stays open. */
   values(options?: CallOptions): AsyncIterator<In, undefined> & AsyncIterable<In> {
     const messages = this.socket.messages(options);
     const values: AsyncIterator<In, undefined> & AsyncIterable<In> = {
@@ -120,7 +120,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   }
 }
 
-/** What a schema makes of a value, at once if it can. */
+/** Checks a value by a schema, and returns the schema's output; synchronously if the schema checks synchronously. */
 function valid<Value>(schema: Schema<Value> | undefined, value: Value, refuse: (issues: readonly Issue[]) => never): Value | Promise<Value>;
 function valid(schema: Schema | undefined, value: unknown, refuse: (issues: readonly Issue[]) => never): unknown {
   if (schema === undefined) return value;

@@ -1,12 +1,12 @@
 import { WebSocketError } from "./errors.js";
 
-/** Where the wasm comes from: its URL, a response, its bytes, or a module that is compiled already. */
+/** Where the wasm comes from: its URL, a response, its bytes, or a compiled module. */
 export type WasmSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-/** @internal What wasm-bindgen makes of a module: it instantiates it once. */
+/** @internal The function by which wasm-bindgen instantiates a module. */
 type Instantiate = (source: { module_or_path: WebAssembly.Module }) => Promise<unknown>;
 
-/** What Node.js, Deno and Bun have, and browsers have not. */
+/** A part of `process`, which only Node.js, Deno and Bun have. */
 interface Process {
   getBuiltinModule?(name: "node:fs/promises"): { readFile(url: URL): Promise<Uint8Array<ArrayBuffer>> };
 }
@@ -25,8 +25,8 @@ export class Loader {
   }
 
   /**
-   * Loads the module. While it is loaded or being loaded, another source is ignored. After a failure the next call tries again,
-   * from the same source if it names none.
+   * Loads the module. A source is ignored if the module is loaded or being loaded. After a failure the next call tries again, by
+   * default from the same source.
    */
   load(source?: WasmSource | Promise<WasmSource>): Promise<void> {
     this.#loading ??= this.#load(source).catch((error: unknown) => {
@@ -61,12 +61,12 @@ export function checkSupport(): void {
   if (typeof WebSocket !== "undefined") return;
   throw new WebSocketError(
     "unsupported",
-    "there is no WebSocket in this environment; use Node.js 22 or newer, or set `globalThis.WebSocket` to that of the package " +
-      "`ws`; while a server renders a page, connect in the page alone",
+    "there is no WebSocket in this environment; use Node.js 22 or newer, or set `globalThis.WebSocket` to the `WebSocket` of " +
+      "the package `ws`; if a server renders the page, connect only in the browser",
   );
 }
 
-/** The file, also if Vite 7 has moved the package into its cache: Vite then serves no wasm from there. */
+/** The URL of the wasm. The cache of Vite 7's server has a copy of the package without the wasm, so the URL is the package's. */
 function beside(url: URL): URL {
   return new URL(url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1"));
 }
@@ -79,12 +79,12 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   const type = response.headers.get("content-type") ?? "";
   if (!response.ok) throw new Error(`the server answered with the status ${response.status}`);
   if (type.startsWith("text/html")) throw new Error("the server answered with a page");
-  // Compiling while it arrives needs the right type.
+  // Only with the right type can it be compiled while it arrives.
   if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** By tags, since under jsdom an object of Node.js is no instance of a class of the page. */
+/** Compares tags, since under jsdom an object of Node.js is not an instance of the page's class. */
 function is<T>(value: unknown, tag: string): value is T {
   return Object.prototype.toString.call(value) === `[object ${tag}]`;
 }
@@ -93,7 +93,7 @@ function isBytes(value: unknown): value is BufferSource {
   return ArrayBuffer.isView(value) || is<ArrayBuffer>(value, "ArrayBuffer");
 }
 
-/** Gets what is at a URL. Node.js fetches no files. */
+/** Fetches a URL. Node.js cannot fetch files, so it reads them. */
 async function get(source: string | URL | Request): Promise<Response | Uint8Array<ArrayBuffer>> {
   const { process } = globalThis as { process?: Process };
   const files = String(source).startsWith("file:") ? process?.getBuiltinModule?.("node:fs/promises") : undefined;

@@ -37,16 +37,17 @@ export interface ReceiveLimit {
 }
 
 /**
- * By which interface of the browser a connection is made.
+ * The browser's interface that a connection uses.
  *
- * - `events`: by its `WebSocket`, in all browsers. The browser reads on while nobody takes messages, up to {@link ReceiveLimit}
- * - `streams`: by its `WebSocketStream`, in Chromium and Edge since version 124. While nobody takes messages, the browser stops
- *   reading at {@link Options.readAhead}, and the peer has to wait. In other browsers it is the error `unsupported`
- * - `best`: by `streams` where the browser has it, and by `events` elsewhere
+ * - `events`: `WebSocket`, in all browsers. The browser reads on while nobody takes messages, up to {@link ReceiveLimit}
+ * - `streams`: `WebSocketStream`, in Chromium and Edge since version 124. While nobody takes messages, the browser stops reading
+ *   at {@link Options.readAhead}, and the peer has to wait. Other browsers fail with `unsupported`
+ * - `best`: `streams` where the browser has it, and `events` elsewhere
  *
- * Streams are for connections that receive much and send little, since Chromium's have two defects (seen in version 156): the tab
- * crashes if the connection is lost while a message waits in the browser to be sent, and if the peer closes while it has to
- * wait, the last messages may be dropped, which is told as `unclean`.
+ * Streams are for connections that receive much and send little, since Chromium's have two defects (seen in version 156):
+ *
+ * - The tab crashes if the connection is lost while a message is buffered.
+ * - The last messages may be dropped if the peer closes while it has to wait. The error is then `unclean`.
  */
 export type Transport = "events" | "streams" | "best";
 
@@ -95,13 +96,14 @@ export interface Options {
    */
   closeTimeout?: number | undefined;
   /**
-   * By which interface of the browser the connection is made. One other than `events` loads a module of wasm of its own.
+   * The browser's interface that the connection uses. `streams` and `best` load another wasm module where the browser has
+   * streams.
    *
    * @default "events"
    */
   transport?: Transport | undefined;
   /**
-   * The bytes that are read before they are taken, over `streams`.
+   * The bytes that are read before a reader takes them, over `streams`.
    *
    * @default 1048576 (1 MiB)
    */
@@ -115,14 +117,14 @@ export interface Options {
 
 /** Options of a call that waits. */
 export interface CallOptions {
-  /** Gives the waiting up when it is aborted: the call rejects with the signal's reason. */
+  /** Cancels the waiting: when it is aborted, the call rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** What may be given for an option. It returns what is wrong. */
+/** Checks the value of an option. Returns what is wrong with it. */
 type Check = (value: unknown, name: string) => string | undefined;
 
-/** @internal What may be given for each field of an object. */
+/** @internal The checks of an object's fields, by their names. */
 export type Checks = Readonly<Record<string, Check>>;
 
 /** @internal */
@@ -133,12 +135,7 @@ export function oneOf(...names: string[]): Check {
   return (value) => (names.includes(value as string) ? undefined : `is none of ${names.map((name) => `"${name}"`).join(", ")}`);
 }
 
-/** @internal */
-export function isOf(type: "function" | "object", what: string): Check {
-  return (value) => (typeof value === type && value !== null ? undefined : `is not ${what}`);
-}
-
-/** @internal An object, whose fields are checked, too. */
+/** @internal Checks an object and its fields. */
 export function fields(checks: Checks): Check {
   return (value, name) => {
     checkFields(value, checks, name);
@@ -161,7 +158,7 @@ const CHECKS: Checks = {
 };
 
 /**
- * @internal Options, for the core: nothing unknown and nothing wrong.
+ * @internal Returns the options for the core after checking them: none is unknown, and none has a wrong value.
  *
  * @throws {WebSocketError} `invalidOption`
  */
@@ -182,7 +179,7 @@ function checkFields(value: unknown, checks: Checks, name: string): void {
   }
 }
 
-/** A short text of any value. */
+/** A short text for any value. */
 function show(value: unknown): string {
   return typeof value === "string" ? `"${value}"` : typeof value === "object" ? Object.prototype.toString.call(value) : String(value);
 }
@@ -192,7 +189,7 @@ function invalid(message: string): WebSocketError {
 }
 
 /**
- * @internal Whether a connection takes the module with streams.
+ * @internal Whether a connection uses the module with streams.
  *
  * @throws {WebSocketError} `unsupported`
  */
@@ -205,13 +202,13 @@ export function isByStreams(options: Options | undefined): boolean {
   return transport !== "events" && hasStreams;
 }
 
-/** @internal Checks the options of a call, and gives its signal. */
+/** @internal Checks the options of a call, and returns its signal. */
 export function checkCall(options: { signal?: unknown } | undefined, more: Checks = {}): AbortSignal | undefined {
   if (options !== undefined) checkFields(options, { signal: () => undefined, ...more }, "options");
   return signalOf(options);
 }
 
-/** @internal The signal, if it is one. */
+/** @internal Returns the signal after checking that it is one. */
 export function signalOf(options: { signal?: unknown } | undefined): AbortSignal | undefined {
   const signal = options?.signal;
   if (signal === undefined || Object.prototype.toString.call(signal) === "[object AbortSignal]") {

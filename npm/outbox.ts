@@ -22,7 +22,7 @@ export class Outbox {
     this.#hand(message);
   }
 
-  /** A signal that is aborted before the message was handed over keeps it from being sent. */
+  /** Sends in turn, and waits for room. If the signal is aborted before the message was handed over, it is not sent. */
   async send(message: Payload, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     // What need not wait must not overtake what does.
@@ -42,7 +42,7 @@ export class Outbox {
   }
 
   async #handWhenRoom(message: Payload, signal: AbortSignal | undefined): Promise<void> {
-    // Whoever has given it up knows from the signal.
+    // The caller is told by the signal, so this resolves without an error.
     const isGivenUp = () => signal?.aborted === true;
     while (!isGivenUp() && !this.#handIfRoom(message)) {
       try {

@@ -1,14 +1,14 @@
 import { type Payload, dataOf } from "./message.js";
 
-/** Larger buffers are kept outside the memory of wasm, which never shrinks. */
+/** Larger buffers are kept outside wasm memory, which never shrinks. */
 const LARGE = 64 << 10;
 
-/** What the core keeps for a payload, until it is sent or given back: the bytes as they are now. */
+/** What the core keeps for a payload until the message is sent or returned: the bytes as they are now. */
 export function kept(payload: Payload): string | Uint8Array | Blob {
   const data = dataOf(payload);
   if (typeof data === "string") return data;
   if (ArrayBuffer.isView(data)) return bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  // By what it has, since a buffer of another frame is no instance of a class of this one.
+  // Told apart by a property, since a buffer of another frame is not an instance of this frame's class.
   return "byteLength" in data ? bytes(new Uint8Array(data)) : data;
 }
 

@@ -1,24 +1,23 @@
-import { type Message, type Payload, messageOf } from "./message.js";
-import type { CloseEvent } from "./message.js";
-import { type Checks, type Options, check, fields, isOf, oneOf, whole } from "./options.js";
+import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
+import { type Checks, type Options, check, fields, oneOf, whole } from "./options.js";
 import type { Cause } from "./state.js";
 
 /** The delays between attempts. Times are in milliseconds. */
 export interface Backoff {
   /**
-   * The longest first delay, which doubles with each further one. A delay is random, from 0 to that.
+   * The most that the first delay can be; the limit doubles with each further delay. A delay is random, between 0 and its limit.
    *
    * @default 1000
    */
   base?: number | undefined;
   /**
-   * The longest delay.
+   * The most that any delay can be.
    *
    * @default 30000
    */
   cap?: number | undefined;
   /**
-   * The shortest delay.
+   * The least that any delay can be.
    *
    * @default 100
    */
@@ -30,7 +29,7 @@ export interface Backoff {
    */
   maxAttempts?: number | undefined;
   /**
-   * How long attempts may fail before it gives up.
+   * The total time of attempts and delays after which it gives up.
    *
    * @default no limit
    */
@@ -46,7 +45,7 @@ export interface Backoff {
 export interface Heartbeat {
   /** What is sent. */
   ping: Payload;
-  /** The answer: a text, or a function that recognises it. */
+  /** The answer: a text, or a function that recognizes it. */
   pong: string | ((message: Message) => boolean);
   /**
    * The time between pings, in milliseconds.
@@ -62,7 +61,7 @@ export interface Heartbeat {
   timeout?: number | undefined;
 }
 
-/** How many messages are kept. The message that reaches the limit may be of any size. */
+/** The limit of a queue. The message that reaches the limit may be of any size. */
 export interface KeepLimit {
   /**
    * The most bytes.
@@ -81,7 +80,7 @@ export interface KeepLimit {
 /**
  * What happens to a message while the queue is full.
  *
- * - `reject`: it is an error of the code `full`, which hands it back
+ * - `reject`: the send fails with `full`, and the error has the message
  * - `wait`: `send` waits for room
  * - `dropOldest`: the oldest queued messages are dropped and counted
  */
@@ -98,7 +97,7 @@ export interface QueueLimit extends KeepLimit {
 }
 
 /**
- * What happens to messages in doubt, which were handed over on a connection that was lost before they were confirmed.
+ * What happens to messages in doubt: handed over on a connection that was lost before they were confirmed.
  *
  * - `report`: they are reported, and {@link ReconnectingStream.takeInDoubt} returns them: at most once
  * - `resend`: they are reported, and sent again in order, before anything queued: at least once. The server must tolerate
@@ -111,7 +110,7 @@ export type WhenLost = "report" | "resend";
  *
  * - `retry`: it connects again, after the delay of the {@link Backoff}
  * - `stop`: it is closed for good
- * - `{ retryAfter }`: it connects again after so many milliseconds more
+ * - `{ retryAfter }`: it connects again after this time in milliseconds plus the delay of the {@link Backoff}
  */
 export type AfterClose = "retry" | "stop" | { readonly retryAfter: number };
 
@@ -119,19 +118,19 @@ export type AfterClose = "retry" | "stop" | { readonly retryAfter: number };
 export interface Target {
   /** The URL, with `ws:` or `wss:`, or relative to the page. */
   url: string | URL;
-  /** The subprotocols to offer, instead of those of the options. */
+  /** The subprotocols to offer, instead of {@link Options.protocols}. */
   protocols?: readonly string[] | undefined;
 }
 
-/** What a provider of URLs is called with. */
+/** The argument of a provider. */
 export interface TargetRequest {
   /** Is aborted when the attempt is given up. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Where to connect to, or a function that tells it for each attempt, for instance with a fresh token. An error of the function
- * is a failed attempt; after a {@link GiveUp} there is no other one.
+ * The target, or a function that returns it for each attempt, for instance with a fresh token. If the function throws, the
+ * attempt has failed; a {@link GiveUp} makes it the last attempt.
  */
 export type TargetProvider =
   | string
@@ -143,7 +142,7 @@ export type TargetProvider =
 export interface InDoubt {
   /** How many there are. */
   readonly count: number;
-  /** Those that were kept, with their numbers, in order. A buffer is `binary`, or `blob` if it was large. */
+  /** The messages that were kept, with their numbers, in order. Bytes are `binary`, or `blob` above 64 KiB. */
   readonly messages: readonly { readonly number: number; readonly message: Message }[];
 }
 
@@ -162,7 +161,7 @@ export interface OpeningSocket {
    */
   send(message: Payload): Promise<void>;
   /**
-   * Takes the next message, which the stream then does not have. `undefined` when the connection has ended.
+   * Takes the next message, which the stream then does not yield. Resolves with `undefined` when the connection has ended.
    *
    * @throws {WebSocketError} `notOpen` when `onOpen` is over
    */
@@ -185,20 +184,20 @@ export interface Attempt {
   takeInDoubt(): InDoubt;
 }
 
-/** What can be chosen about a connection that comes back. Sizes are in bytes and times in milliseconds. */
+/** Options of {@link reconnect}. Sizes are in bytes and times in milliseconds, both whole numbers. */
 export interface ReconnectOptions extends Options {
   /** The delays between attempts, and when to give up. */
   backoff?: Backoff | undefined;
   /**
-   * Finds out whether the peer is still there, and what it has received. Without one, a connection whose peer has vanished can
-   * look open for many minutes.
+   * Finds out whether the peer is still there, and what it has received. Without a heartbeat, a connection whose peer has
+   * vanished can look open for many minutes.
    *
    * @default none
    */
   heartbeat?: Heartbeat | undefined;
   /** How many messages are queued while there is no connection, and what happens to more. */
   queueLimit?: QueueLimit | undefined;
-  /** How many unconfirmed messages are kept, to be returned or sent again. The others are only counted. */
+  /** How many unconfirmed messages are kept, to be returned or sent again. Further messages are only counted. */
   unconfirmedLimit?: KeepLimit | undefined;
   /**
    * What happens to messages in doubt.
@@ -215,13 +214,13 @@ export interface ReconnectOptions extends Options {
    * Runs on each connection as soon as it is open, before anything queued is sent: to authenticate, to subscribe, or to ask the
    * server what it has of the messages in doubt.
    *
-   * If it throws, the attempt has failed; after a {@link GiveUp} there is no other one.
+   * If it throws, the attempt has failed; a {@link GiveUp} makes it the last attempt.
    */
   onOpen?: ((socket: OpeningSocket, attempt: Attempt) => void | PromiseLike<void>) | undefined;
 }
 
 /**
- * An error after which no other attempt is made, thrown by a provider of URLs or by `onOpen`.
+ * An error that makes an attempt the last one, thrown by a provider or by `onOpen`.
  *
  * ```ts
  * if (response.status === 401) throw new GiveUp("the session has expired");
@@ -232,7 +231,7 @@ export class GiveUp extends Error {
 }
 
 const KEEP = { bytes: whole, messages: whole };
-const isFunction = isOf("function", "a function");
+const isFunction = (value: unknown) => (typeof value === "function" ? undefined : "is not a function");
 
 const CHECKS: Checks = {
   backoff: fields({ base: whole, cap: whole, floor: whole, maxAttempts: whole, maxElapsed: whole }),
@@ -249,9 +248,13 @@ const CHECKS: Checks = {
   onOpen: isFunction,
 };
 
-/** @internal Options, for the core: nothing unknown and nothing wrong. */
-export function checkReconnect(options: ReconnectOptions | undefined): object {
-  return check(options, CHECKS);
+/**
+ * @internal Checks that no option is unknown, and that none has a wrong value.
+ *
+ * @throws {WebSocketError} `invalidOption`
+ */
+export function checkReconnect(options: ReconnectOptions): void {
+  check(options, CHECKS);
 }
 
 /** @internal */

@@ -8,15 +8,15 @@ import { ReconnectingStream } from "./reconnecting.js";
 /** @internal */
 export const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
 
-/** The same with streams, which few need. */
+/** The module with the browser's streams, which few need. */
 const streams = new Loader(
   async (source) => (await import("./reconnect-streams.js")).default(source),
   () => new URL("./reconnect-streams_bg.wasm", import.meta.url),
 );
 
 /**
- * Begins to connect, and gives a connection that comes back. The first call loads the wasm, and no call waits for a connection:
- * what is sent before there is one is queued.
+ * Begins to connect, and returns a connection that comes back. The first call loads the wasm. No call waits for the connection:
+ * messages that are sent before it is open are queued.
  *
  * ```ts
  * await using feed = await reconnect(
@@ -30,8 +30,8 @@ const streams = new Loader(
  * for await (const message of feed) show(message);
  * ```
  *
- * @throws {WebSocketError} `unsupported`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with that
- *   one's reason; if it is aborted later, the connection is closed for good.
+ * @throws {WebSocketError} `unsupported`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with the
+ *   signal's reason; if the signal is aborted later, the connection is closed for good.
  */
 export async function reconnect(provider: TargetProvider, options: ReconnectOptions = {}): Promise<ReconnectingStream> {
   checkReconnect(options);

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { abortable } from "./abort.js";
+import { abortable, onAbort } from "./abort.js";
 import { asyncDispose } from "./dispose.js";
-import { WebSocketError, checkCode, sendErrorOf } from "./errors.js";
+import { WebSocketError, closeCode, sendErrorOf } from "./errors.js";
 import { Facts, hooksOf } from "./hooks.js";
 import { Inbox, call } from "./inbox.js";
 import { JsonStream } from "./json.js";
@@ -14,9 +14,9 @@ import { type InDoubt, type ReconnectOptions, type TargetProvider, inDoubtOf } f
 import type { Schema } from "./schema.js";
 import { type Report, type State, told } from "./state.js";
 
-/** How many messages are where, of all that were given to be sent. Each is in exactly one place. */
+/** Counts of the messages that were sent, by where they are now. Each message is counted in exactly one place. */
 export interface Counts {
-  /** Never sent: an error handed them back, or the browser threw. */
+  /** Not sent: an error returned them, or the browser threw. */
   readonly rejected: number;
   /** Waiting for a connection, or for room in it. */
   readonly queued: number;
@@ -26,7 +26,7 @@ export interface Counts {
   readonly takenBack: number;
   /** Handed over to the browser on the current connection; not yet known to have arrived. */
   readonly unconfirmed: number;
-  /** Received by the peer, as an answer or an acknowledgement has shown. */
+  /** Known to have reached the peer, by a heartbeat's answer or by {@link ReconnectingStream.confirm}. */
   readonly confirmed: number;
   /** Handed over on a connection that ended before they were confirmed. */
   readonly inDoubt: number;
@@ -38,15 +38,15 @@ export interface ReconnectingEvents {
   message: Message;
   /** A new state. */
   state: State;
-  /** What became of messages. */
+  /** Messages are in doubt, or one was rejected. */
   report: Report;
-  /** The end for good, as {@link ReconnectingStream.closed} has it. */
+  /** It is closed for good: the event with which {@link ReconnectingStream.closed} resolves. */
   close: CloseEvent | undefined;
-  /** Why it gave up, at most once. */
+  /** Why it gave up: the error with which {@link ReconnectingStream.closed} rejects. */
   error: WebSocketError;
 }
 
-/** What can be known when the core is free. */
+/** What is known after the core is freed. */
 interface Last {
   readonly state: State;
   readonly counts: Counts;
@@ -54,7 +54,7 @@ interface Last {
 }
 
 /**
- * A connection that comes back: what {@link reconnect} gives.
+ * A connection that comes back: what {@link reconnect} returns.
  *
  * When the connection is lost or cannot be made, it connects again after the delay of the {@link Backoff}, and at once when the
  * network comes back or the page is shown. There is never more than one connection in use.
@@ -62,13 +62,13 @@ interface Last {
  * Its messages are iterated over, or listened to, over all connections; what the peer sent while there was none is lost.
  * Iterating ends when it is closed for good, and throws why if it gave up. Leaving the loop closes nothing and loses nothing.
  *
- * Every message that is sent is in one place, as {@link counts} tells. While there is no connection it is queued. On a
- * connection it is handed over to the browser, and unconfirmed until the peer is known to have it: by the answer to a
- * {@link Heartbeat}, or by {@link confirm}. If the connection ends before that, it is in doubt: {@link takeInDoubt} returns it,
- * and {@link ReconnectOptions.whenLost} can have it sent again.
+ * {@link counts} accounts for every message that is sent. While there is no connection, the message is queued. On a
+ * connection it is handed over to the browser, and is unconfirmed until the peer is known to have received it: by the answer to
+ * a {@link Heartbeat}, or by {@link confirm}. If the connection ends before that, the message is in doubt: {@link takeInDoubt}
+ * returns it, or it is sent again, as {@link ReconnectOptions.whenLost} says.
  *
- * One that nothing refers to, waits for or listens to any more is closed when the browser collects it, which may be never:
- * close it, or let `await using` do so.
+ * A stream that nothing refers to, waits for or listens to any more is closed when the browser collects it, which may be
+ * never: close it, or let `await using` do so.
  */
 export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposable {
   #core: Reconnection | undefined;
@@ -78,7 +78,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   readonly #listeners = { state: new Set<(state: State) => void>(), report: new Set<(report: Report) => void>() };
   #closed: Promise<CloseEvent | undefined> | undefined;
   #hasEnded = false;
-  #forgetSignal = () => {};
+  readonly #forgetSignal: () => void;
 
   /** @internal */
   constructor(
@@ -97,13 +97,13 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
       this.#facts.errorOf,
     );
     void ReconnectingStream.#watch(this.#core.states(), weakly(this));
-    if (signal !== undefined) this.#closeOn(signal);
+    this.#forgetSignal = onAbort(signal, () => void this.close().catch(() => {}));
   }
 
   /**
-   * Sends a message, or queues it if there is no connection, and gives its number, for {@link confirm}.
+   * Sends a message, or queues it if there is no connection, and returns its number, for {@link confirm}.
    *
-   * It resolves when the message was handed over to the browser or is queued, which is not to say that the peer has it. It waits
+   * Resolves when the message was handed over to the browser or is queued; whether the peer receives it is not known yet. Waits
    * while more than {@link Options.highWaterMark} bytes are unsent, or while the queue is full and `whenFull` is `"wait"`.
    * Messages go out in the order of the calls, awaited or not. If the signal is aborted while the message waits, it is not sent.
    *
@@ -128,9 +128,9 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Sends or queues a message if it need not wait, and gives its number.
+   * Sends or queues a message without waiting, and returns its number.
    *
-   * @throws {SendError} with the message: `full` if it would have to wait; else as {@link send} rejects
+   * @throws {SendError} with the message: `full` if it would have to wait, and the errors of {@link send}
    */
   trySend(message: Payload): number {
     const data = kept(message);
@@ -165,19 +165,18 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent | undefined> {
     const signal = checkCall(options);
-    const codeOrNone = code ?? (reason === undefined ? undefined : 1000);
-    checkCode(codeOrNone);
-    const closed = this.#core?.close(codeOrNone, reason ?? "").catch(this.#rethrow) ?? this.closed;
+    const checked = closeCode(code, reason);
+    const closed = this.#core?.close(checked, reason ?? "").catch(this.#rethrow) ?? this.closed;
     return abortable(closed, signal, () => {});
   }
 
   /**
    * Resolves when it is closed for good, with the event that ended the last connection, if there was one.
    *
-   * It rejects with why it gave up, and with `closeTimeout`. One who does not wait for it need not catch that.
+   * Rejects with the error for which it gave up, or with `closeTimeout`. A rejection that nobody waits for is not reported.
    */
   get closed(): Promise<CloseEvent | undefined> {
-    // What waits for its end keeps it from being collected.
+    // While somebody waits for the end, the stream is not collected.
     this.#closed ??= (this.#core?.closed() ?? Promise.resolve(undefined)).catch(this.#rethrow).finally(() => this.#ended());
     this.#closed.catch(() => {});
     return this.#closed;
@@ -206,22 +205,22 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return this.#core?.confirm(number) ?? 0;
   }
 
-  /** Takes the messages in doubt: those that were kept, and the count of all. They are not sent again, except by the caller. */
+  /** Takes the messages in doubt: returns those that were kept, and the count of all. They are not sent again. */
   takeInDoubt(): InDoubt {
     return this.#core === undefined ? { count: 0, messages: [] } : inDoubtOf(this.#core.takeInDoubt());
   }
 
-  /** Takes back the queued messages, in order: they will not be sent. */
+  /** Takes back the queued messages and returns them, in order. They are not sent. */
   takeQueued(): Message[] {
     return this.#core?.takeQueued().map(messageOf) ?? [];
   }
 
-  /** What it is doing. */
+  /** The current state. */
   get state(): State {
     return this.#last?.state ?? told<State>((this.#core as Reconnection).state, this.#facts.errorOf);
   }
 
-  /** How many messages are where. */
+  /** Counts of the messages that were sent, by where they are now. */
   get counts(): Counts {
     return this.#last?.counts ?? countsOf(this.#core as Reconnection);
   }
@@ -301,16 +300,16 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return this.#inbox.messages();
   }
 
-  /** The messages, for a loop that ends when a signal is aborted: it then throws the signal's reason, and closes nothing. */
+  /** The messages, for a loop that throws the signal's reason when the signal is aborted. The connection stays open. */
   messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages(checkCall(options));
   }
 
   /**
-   * This connection with values for messages, as JSON. See {@link JsonStream}.
+   * Wraps this connection to send and receive values as JSON. See {@link JsonStream}.
    *
-   * @param incoming a schema that checks what comes: of zod, valibot, arktype, or any other by Standard Schema
-   * @param outgoing a schema that checks what is sent
+   * @param incoming a schema that checks received values: from zod, valibot, arktype, or any other library by Standard Schema
+   * @param outgoing a schema that checks sent values
    */
   json<Out = unknown, In = unknown>(incoming?: Schema<In>, outgoing?: Schema<unknown, Out>): JsonStream<Out, In, this> {
     return new JsonStream<Out, In, this>(this, incoming, outgoing);
@@ -326,13 +325,13 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     this.#free();
   }
 
-  /** Tells the states. Weakly, or else this would keep it from being collected. */
+  /** Calls the listeners of states. It holds the stream weakly, so that the stream can be collected. */
   static async #watch(states: StateQueue, socket: () => ReconnectingStream | undefined): Promise<void> {
     while (ReconnectingStream.#pass(await states.next(), socket));
     states.free();
   }
 
-  /** In a function of its own, since one that waits would hold the socket meanwhile. */
+  /** A function of its own, since a function that awaits would hold the stream meanwhile. */
   static #pass(raw: object | undefined, socket: () => ReconnectingStream | undefined): boolean {
     const living = socket();
     if (living === undefined) return false;
@@ -363,16 +362,9 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     // The same function may listen twice.
     const own = (event: Event) => listener(event);
     listeners.add(own);
-    // One that is listened to is not collected.
+    // While somebody listens, the stream is not collected.
     void this.closed;
     return () => void listeners.delete(own);
-  }
-
-  #closeOn(signal: AbortSignal): void {
-    const close = () => void this.close().catch(() => {});
-    signal.addEventListener("abort", close);
-    this.#forgetSignal = () => signal.removeEventListener("abort", close);
-    if (signal.aborted) close();
   }
 
   /** Calls one of two listeners at the end, until the result is called. */
@@ -417,7 +409,7 @@ type Listening = {
   [Type in keyof ReconnectingEvents]: [type: Type, listener: (event: ReconnectingEvents[Type]) => void];
 }[keyof ReconnectingEvents];
 
-/** A function that does not keep what it gives. Functions of one scope share what they hold, so it has a scope of its own. */
+/** Returns a function that holds its target weakly. Functions of one scope share what they hold, so it has its own scope. */
 function weakly<T extends object>(target: T): () => T | undefined {
   const weak = new WeakRef(target);
   return () => weak.deref();

@@ -1,7 +1,6 @@
 /**
- * A schema that checks values: what zod, valibot, arktype and others implement, by [Standard Schema](https://standardschema.dev).
- *
- * Only what is needed of it. A schema of theirs fits as it is.
+ * A schema that checks values, by [Standard Schema](https://standardschema.dev). Schemas of zod, valibot, arktype and others
+ * implement it.
  */
 export interface Schema<Output = unknown, Input = unknown> {
   readonly "~standard": {
@@ -10,20 +9,20 @@ export interface Schema<Output = unknown, Input = unknown> {
   };
 }
 
-/** What a schema says of a value. */
+/** The result of checking a value. */
 type Result<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
-/** Something that is wrong with a value. */
+/** A problem that a schema has found in a value. */
 export interface Issue {
-  /** What is wrong. */
+  /** The description of the problem. */
   readonly message: string;
-  /** Where, from the outermost field to the innermost. */
+  /** The path to the field that has the problem, from the outermost field. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** @internal One line that says what is wrong, and where. */
+/** @internal One line with all problems and their paths. */
 export function textOf(issues: readonly Issue[]): string {
   return issues
     .map(({ message, path = [] }) => {

@@ -1,27 +1,27 @@
 import { type CallOptions, checkCall, whole } from "./options.js";
 import type { WebSocketStream } from "./socket.js";
 
-/** How far a Blob has come that is sent in slices, in bytes. */
+/** The progress of a Blob that is sent in slices, in bytes. */
 export interface Progress {
-  /** The bytes of the Blob that the browser has taken. */
+  /** The bytes of the Blob that were handed over to the browser. */
   readonly sent: number;
-  /** The bytes of the Blob. */
+  /** The size of the Blob. */
   readonly total: number;
-  /** The bytes of the connection that the browser has not yet handed to the network. */
+  /** The unsent bytes of the connection, as {@link WebSocketStream.bufferedAmount}. */
   readonly buffered: number;
 }
 
 /** Options of {@link WebSocketStream.sendSlices}. */
 export interface SliceOptions extends CallOptions {
   /**
-   * How many bytes a slice has. The last one may be shorter.
+   * The size of a slice in bytes. The last slice may be shorter.
    *
    * @default 262144 (256 KiB)
    */
   size?: number | undefined;
 }
 
-/** @internal Sends a Blob in slices, each when it is asked for. */
+/** @internal Sends a Blob in slices, each when the next progress is asked for. */
 export async function* slices(
   socket: WebSocketStream,
   blob: Blob,

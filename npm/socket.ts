@@ -1,15 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { abortable } from "./abort.js";
-import { asyncDispose } from "./dispose.js";
+import { abortable, onAbort } from "./abort.js";
 import type { Connection } from "./core.js";
-import { WebSocketError, checkCode, rethrow } from "./errors.js";
+import { asyncDispose } from "./dispose.js";
+import { WebSocketError, closeCode, rethrow } from "./errors.js";
 import { Inbox, call } from "./inbox.js";
+import { JsonStream } from "./json.js";
 import type { CloseEvent, Message, Payload } from "./message.js";
 import { type BinaryType, type CallOptions, checkCall } from "./options.js";
-import { JsonStream } from "./json.js";
-import type { Schema } from "./schema.js";
 import { Outbox } from "./outbox.js";
+import type { Schema } from "./schema.js";
 import { type Progress, type SliceOptions, slices } from "./slices.js";
 
 /** The state of a connection, by the standard's numbers: `WebSocket.OPEN` is 1, `CLOSING` 2 and `CLOSED` 3. */
@@ -50,7 +50,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   readonly url: string;
   /** The subprotocol that the server selected; empty if none. */
   readonly protocol: string;
-  /** The interface of the browser by which it is made. */
+  /** The browser's interface that it uses. */
   readonly transport: "events" | "streams";
   /** The extensions that the server selected, such as `permessage-deflate`; empty if none. */
   readonly extensions: string;
@@ -63,7 +63,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   readonly #outbox: Outbox;
   readonly #errorListeners = new Set<(error: WebSocketError) => void>();
   #hasEnded = false;
-  #forgetSignal = () => {};
+  readonly #forgetSignal: () => void;
   /** How a flush ends, once the connection is freed. */
   #flushed: Promise<void> = Promise.resolve();
 
@@ -82,7 +82,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     this.#outbox = new Outbox(() => this.#connection);
     this.#closed = connection.closed().catch(rethrow);
     WebSocketStream.#watch(this.#closed, new WeakRef(this));
-    if (signal !== undefined) this.#closeOn(signal);
+    this.#forgetSignal = onAbort(signal, () => void this.close().catch(() => {}));
   }
 
   /**
@@ -109,10 +109,10 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * Sends a Blob or a File of any size in slices, each a message, with progress.
+   * Sends a Blob or a File of any size in slices, each as one message, with progress.
    *
    * The slices are sent as the result is iterated over. Leaving the loop sends no more. Messages that are sent meanwhile go
-   * between the slices. Of an empty Blob nothing is sent.
+   * between the slices. An empty Blob sends nothing.
    *
    * ```ts
    * for await (const { sent, total } of socket.sendSlices(file)) progress.value = sent / total;
@@ -125,8 +125,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * Waits until everything that was sent has gone to the network, what waits to be sent included. It is the most that a page
-   * can know about it.
+   * Waits until everything that was sent has gone to the network, including messages that still wait. More than that a page
+   * cannot know.
    *
    * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of it may be lost
    */
@@ -148,9 +148,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent> {
     const signal = checkCall(options);
-    const codeOrNone = code ?? (reason === undefined ? undefined : 1000);
-    checkCode(codeOrNone);
-    const closed = this.#connection?.close(codeOrNone, reason ?? "").catch(rethrow) ?? this.closed;
+    const checked = closeCode(code, reason);
+    const closed = this.#connection?.close(checked, reason ?? "").catch(rethrow) ?? this.closed;
     return abortable(closed, signal, () => {});
   }
 
@@ -188,13 +187,13 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     return this.#inbox.messages();
   }
 
-  /** The messages, for a loop that ends when a signal is aborted: it then throws the signal's reason, and closes nothing. */
+  /** The messages, for a loop that throws the signal's reason when the signal is aborted. The connection stays open. */
   messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages(checkCall(options));
   }
 
   /**
-   * This connection with values for messages, as JSON. See {@link JsonStream}.
+   * Wraps this connection to send and receive values as JSON. See {@link JsonStream}.
    *
    * ```ts
    * const chat = socket.json<ToServer, FromServer>();
@@ -202,8 +201,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * for await (const event of chat) show(event);
    * ```
    *
-   * @param incoming a schema that checks what comes: of zod, valibot, arktype, or any other by Standard Schema
-   * @param outgoing a schema that checks what is sent
+   * @param incoming a schema that checks received values: from zod, valibot, arktype, or any other library by Standard Schema
+   * @param outgoing a schema that checks sent values
    */
   json<Out = unknown, In = unknown>(incoming?: Schema<In>, outgoing?: Schema<unknown, Out>): JsonStream<Out, In, this> {
     return new JsonStream<Out, In, this>(this, incoming, outgoing);
@@ -279,13 +278,6 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   async #flush(): Promise<void> {
     await this.#outbox.settled();
     await (this.#connection?.flush() ?? this.#flushed).catch(rethrow);
-  }
-
-  #closeOn(signal: AbortSignal): void {
-    const close = () => void this.close().catch(() => {});
-    signal.addEventListener("abort", close);
-    this.#forgetSignal = () => signal.removeEventListener("abort", close);
-    if (signal.aborted) close();
   }
 
   /** Calls one of two listeners at the end. Until then or until the result is called, the socket is not collected. */

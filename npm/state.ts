@@ -2,12 +2,12 @@ import type { WebSocketError } from "./errors.js";
 import type { CloseEvent } from "./message.js";
 
 /**
- * What a {@link ReconnectingStream} is doing.
+ * The state of a {@link ReconnectingStream}.
  *
  * - `connecting`: it asks for the URL, connects, and runs `onOpen`; `attempt` counts from 1 since the last good connection
  * - `open`: the connection is open, and `onOpen` is done
  * - `waiting`: it waits before the next attempt, for `delay` milliseconds. If the network comes back or the page is shown, this
- *   state is told once more, with less
+ *   state comes once more, with a shorter delay
  * - `closing`: the closing handshake is under way, for a close, a pause or a new connection
  * - `paused`: it stays without a connection until `resume`
  * - `closed`: it is closed for good
@@ -21,10 +21,10 @@ export type State =
   | { readonly type: "closed"; readonly cause: Cause };
 
 /**
- * What becomes of messages, told between the states.
+ * A report about messages, which comes between the states.
  *
- * - `inDoubt`: a connection has ended, and it is unknown whether the peer received so many messages
- * - `rejected`: the browser threw when it was to take a queued message, by its number; the message is dropped
+ * - `inDoubt`: a connection has ended, and this many messages are in doubt because of it
+ * - `rejected`: the browser threw when the queued message with this number was handed over; the message is dropped
  */
 export type Report =
   | { readonly type: "inDoubt"; readonly messages: number }
@@ -42,7 +42,7 @@ export type Cause =
   | { readonly type: "closed"; readonly event: CloseEvent }
   | { readonly type: "failed"; readonly error: WebSocketError };
 
-/** @internal What the core gives for a state, a report or a cause, with the error for what it has thrown. */
+/** @internal Converts what the core returns for a state, a report or a cause. Its errors become errors of this package. */
 export function told<T extends State | Report | Cause>(raw: object, errorOf: (thrown: unknown) => WebSocketError): T {
   const { error, cause, ...others } = raw as { error?: unknown; cause?: object };
   return {
