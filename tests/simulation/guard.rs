@@ -100,6 +100,9 @@ pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 
+/// Does nothing: there is no garbage.
+pub fn collect_garbage() {}
+
 /// Keeps the event loop busy for some milliseconds, so that what arrives meanwhile waits.
 pub fn block(milliseconds: f64) {
     page().block(Duration::from_secs_f64(milliseconds / 1000.0));

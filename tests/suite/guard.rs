@@ -105,6 +105,11 @@ pub fn spawn_local(future: impl Future<Output = ()> + 'static) {
     js_sys::futures::spawn_local(future);
 }
 
+/// Makes browsers collect garbage, by buffers that nobody keeps. A page has no other means.
+pub fn collect_garbage() {
+    js("Array.from({ length: 32 }, () => new ArrayBuffer(8 << 20)).length");
+}
+
 /// Keeps the event loop busy for some milliseconds, so that what arrives meanwhile waits.
 pub fn block(milliseconds: f64) {
     let end = js_sys::Date::now() + milliseconds;
