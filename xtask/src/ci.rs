@@ -13,26 +13,25 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, t
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
-    // Browsers mostly wait, so that compilers can run beside them.
-    at_the_same_time(
-        shell,
-        |shell| check(shell, &toolchain),
-        || {
-            wasm_pack(shell, &toolchain, &browsers)?;
-            webkit(shell, &toolchain)
-        },
-    )?;
-    variants::test(shell, &toolchain, &browsers)?;
+    // Browsers mostly wait, so that compilers can run beside them. All of them talk to one server.
+    let server = Server::start(shell, &toolchain, None, &Options::default())?;
     let (package, ()) = at_the_same_time(
         shell,
         |shell| {
+            check(shell, &toolchain)?;
+            variants::test(shell, &toolchain, &server, &browsers[0])?;
             properties(shell)?;
             npm::archive(shell, &toolchain)
         },
-        || test::large(shell, &toolchain, &browsers),
+        || {
+            wasm_pack(shell, &toolchain, &server, &browsers)?;
+            webkit(shell, &toolchain, &server)?;
+            test::large(shell, &toolchain, &server, &browsers)?;
+            test::others(shell, &toolchain, &server, &browsers[0])
+        },
     )?;
+    drop(server);
     bench::counts(shell, &toolchain, &browsers)?;
-    test::others(shell, &toolchain, &browsers[0])?;
     measure::check(shell, &toolchain, &browsers[0])?;
     examples::test_hello(shell, &toolchain, &browsers)?;
     npm::test_session_server(shell)?;
@@ -97,7 +96,7 @@ const FIREFOX: &[&str] = &["--firefox", "--", "--test", "shared_worker", "--test
 
 /// The commands that users of wasm-pack know, with only the server running. In Chromium everything is tested. In Firefox
 /// only shared and service workers are, since `cargo xtask test` has tested the other contexts.
-fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+fn wasm_pack(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
     // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
     let tools = wasm_bindgen::folder(shell)?;
@@ -110,7 +109,6 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
         let build = cmd!(shell, "{wasm_pack} build npm --target web --out-dir {out}");
         Ok(toolchain.apply(build).env("PATH", &path).run()?)
     })?;
-    let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
     browsers.iter().try_for_each(|browser| {
         step(&format!("testing by wasm-pack in {}", browser.name), || {
@@ -127,9 +125,9 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resu
 }
 
 /// The suite in WebKitGTK, where it is available.
-fn webkit(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
+fn webkit(shell: &Shell, toolchain: &Toolchain, server: &Server) -> Result<()> {
     match browser::webkit(shell) {
-        Ok(webkit) => test::suite_in(shell, toolchain, &webkit),
+        Ok(webkit) => test::suite_in(shell, toolchain, server, &webkit),
         Err(missing) => {
             eprintln!("– not testing in WebKitGTK, which needs {missing}");
             Ok(())

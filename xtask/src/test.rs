@@ -29,16 +29,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
 }
 
 /// Runs the suite alone, in one more browser.
-pub fn suite_in(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result<()> {
-    let server = Server::start(shell, toolchain, None, &Options::default())?;
+pub fn suite_in(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
 }
 
 /// Tests the README's claims about other crates, in a window of one browser.
-pub fn others(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result<()> {
-    let server = Server::start(shell, toolchain, None, &Options::default())?;
+pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     step("testing what the README says about other crates", || {
@@ -48,8 +46,7 @@ pub fn others(shell: &Shell, toolchain: &Toolchain, browser: &Browser) -> Result
 }
 
 /// Runs the tests with large numbers, in windows of all browsers at the same time: mostly they wait.
-pub fn large(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
-    let server = Server::start(shell, toolchain, None, &Options::default())?;
+pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     step("testing with 10,000 sockets, a flood of 1,000,000 messages, 1 GiB, and 520 disconnections", || {

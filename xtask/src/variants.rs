@@ -5,7 +5,7 @@ use xshell::{Shell, cmd};
 
 use crate::browser::Browser;
 use crate::page;
-use crate::server::{Options, Server};
+use crate::server::Server;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
 
@@ -29,15 +29,14 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "unwinding panics", rustflags: "-Cpanic=unwind", std: "-Zbuild-std=std,panic_unwind,panic_abort" },
 ];
 
-/// Runs the suite in a window of the first browser, for each variant.
-pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
+/// Runs the suite in a window of a browser, for each variant.
+pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     if !toolchain.is_distribution() {
         // The distribution's was installed with its source.
         cmd!(shell, "rustup component add rust-src").run()?;
     }
-    let server = Server::start(shell, toolchain, None, &Options::default())?;
     let scratch = shell.create_temp_dir()?;
-    let runner = browsers[0].runner_config()?;
+    let runner = browser.runner_config()?;
     for variant in VARIANTS {
         step(&format!("testing with {}", variant.name), || {
             let folder = page::target_folder().join(variant.name.replace(' ', "-"));
@@ -46,7 +45,7 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Resul
             // `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP.
             let cargo = cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", variant.rustflags);
             let cargo = cargo.env("TEST_SERVER", &server.address).env("TMPDIR", scratch.path());
-            Ok(browsers[0].choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "120").run()?)
+            Ok(browser.choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "600").run()?)
         })?;
     }
     Ok(())
