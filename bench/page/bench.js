@@ -21,7 +21,7 @@ async function tryApp(app) {
   const logged = new Promise((resolve) => {
     console.log = resolve;
   });
-  greet(`ws://${location.host}/${app.startsWith("wasm-websocket-session/") ? "session" : "echo"}`);
+  greet(`ws://${location.host}${app.startsWith("wasm-websocket-session/") ? "/session" : ""}/echo`);
   if (await logged !== "hello") throw new Error(`the app ${app} does not work`);
 }
 

@@ -2,7 +2,8 @@
 
 import { crossings } from "./crossings.js";
 import { post } from "./report.js";
-import { init, run, rust, socketUrl } from "./work.js";
+import * as javascript from "./javascript.js";
+import { init, path, run, rust, socketUrl } from "./work.js";
 
 export async function measureCounts(plan) {
   const bytes = await (await fetch("wasm_websocket_bench_bg.wasm")).arrayBuffer();
@@ -12,6 +13,10 @@ export async function measureCounts(plan) {
     for (const work of plan.cases) {
       await post("/report", { kind: "count", contender, work: work.name, ...await perMessage(contender, work) });
     }
+  }
+  if (plan.sockets === 0) return;
+  for (const contender of plan.contenders) {
+    await post("/report", { kind: "idle", contender, ...await heldPerSocket(contender, plan.sockets / 10) });
   }
   for (const contender of contenders) {
     await post("/report", { kind: "leftover", contender, ...await leftPerSocket(contender, plan.sockets) });
@@ -38,11 +43,32 @@ function now() {
   return now;
 }
 
+/** What idle connections hold. A few are opened first, for what is allocated once for all. */
+async function heldPerSocket(contender, sockets) {
+  const url = echo(contender);
+  const few = await open(contender, url, 5);
+  const before = held(await settled());
+  const many = await open(contender, url, sockets);
+  const after = held(await settled());
+  for (const idle of [few, many]) close(idle);
+  return perOne(before, after, sockets);
+}
+
+const echo = (contender) => socketUrl(path(contender, { job: "echo" }));
+
+const open = (contender, url, count) =>
+  contender === "javascript" ? javascript.open(url, count) : rust.open(contender, url, count);
+
+const close = (idle) => Array.isArray(idle) ? idle.forEach((socket) => socket.close()) : idle.free();
+
+/** Adds JavaScript's memory, which only Chromium tells. */
+const held = (rusts) => ({ ...rusts, heap: performance.memory?.usedJSHeapSize ?? NaN });
+
 /** Opens and drops a few sockets first, since what is allocated once for all is not left over. */
 async function leftPerSocket(contender, sockets) {
-  await rust.open_and_drop(contender, socketUrl("/echo"), sockets / 10);
+  await rust.open_and_drop(contender, echo(contender), sockets / 10);
   const before = await settled();
-  await rust.open_and_drop(contender, socketUrl("/echo"), sockets);
+  await rust.open_and_drop(contender, echo(contender), sockets);
   return perOne(before, await settled(before), sockets);
 }
 

@@ -1,6 +1,7 @@
 // The base that everything is compared to: the same jobs as in src/job.rs and src/codec.rs, by the browser's own means.
 
-export async function run(url, kind, payload, count, mark) {
+export async function run(url, kind, payload, count, connections, mark) {
+  if (kind === "trickle") return trickle(url, count, connections, mark);
   const socket = await connect(url);
   await mark();
   if (kind === "receive") {
@@ -17,6 +18,26 @@ export async function run(url, kind, payload, count, mark) {
   }
   await mark();
   socket.close();
+}
+
+/** Receives what comes slowly on many connections at the same time. */
+async function trickle(url, count, connections, mark) {
+  const sockets = await open(url, connections);
+  const each = count / connections;
+  await mark();
+  await Promise.all(sockets.map((socket) => {
+    socket.send(String(each));
+    return receive(socket, each);
+  }));
+  await mark();
+  for (const socket of sockets) socket.close();
+}
+
+/** Opens so many connections, one after the other. */
+export async function open(url, count) {
+  const sockets = [];
+  while (sockets.length < count) sockets.push(await connect(url));
+  return sockets;
 }
 
 function connect(url) {

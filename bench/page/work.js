@@ -12,7 +12,10 @@ const TEXTS = { "ascii": "abcd", "non-ascii": "aé漢b" };
 const payload = ({ content, size }) =>
   content === "binary" ? new Uint8Array(size).fill(7) : TEXTS[content].repeat(size / 4);
 
-const path = ({ job, content, size }) => ({ receive: `/flood/${content}/${size}`, send: "/sink", echo: "/echo" })[job];
+/** With a session the server speaks its protocol, too. */
+export const path = (contender, { job, content, size }) =>
+  (contender === "wasm-websocket-session" ? "/session" : "") +
+  { receive: `/flood/${content}/${size}`, trickle: `/trickle/${content}/${size}`, send: "/sink", echo: "/echo" }[job];
 
 /** Whether it is a codec's work, for which there is no connection. */
 const isCodecs = ({ job }) => job === "encode" || job === "decode";
@@ -23,6 +26,6 @@ export function run(contender, work, count, mark) {
     const job = [work.job, work.size, count, mark];
     return contender === "javascript" ? javascript.runCodec(...job) : rust.run_codec(contender, ...job);
   }
-  const job = [socketUrl(path(work)), work.job, payload(work), count, mark];
+  const job = [socketUrl(path(contender, work)), work.job, payload(work), count, work.connections, mark];
   return contender === "javascript" ? javascript.run(...job) : rust.run(contender, ...job);
 }

@@ -1,11 +1,14 @@
 //! What the contenders are made to do.
 
+use std::any::Any;
+
+use futures_util::future::join_all;
 use js_sys::{Function, JsString, Promise, Uint8Array};
 use wasm_bindgen::prelude::{JsCast, JsError, JsValue, wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::contender::{Contender, Payload};
-use crate::contenders;
+use crate::contenders::{self, connect_all};
 
 /// What a contender is to do with its connection.
 pub struct Job {
@@ -13,11 +16,14 @@ pub struct Job {
     kind: String,
     payload: Payload,
     count: u32,
+    /// How many connections receive a `trickle`.
+    connections: u32,
     /// Called when the connection is open, and when the job is done. What it promises is awaited.
     mark: Function,
 }
 
-/// Makes a contender do a job: `receive`, `send` or `echo` a payload so many times. `page/javascript.js` has its twin.
+/// Makes a contender do a job: `receive`, `send` or `echo` a payload so many times, or receive a `trickle` on so many
+/// connections. `page/javascript.js` has its twin.
 #[wasm_bindgen]
 pub async fn run(
     contender: String,
@@ -25,13 +31,26 @@ pub async fn run(
     kind: String,
     payload: JsValue,
     count: u32,
+    connections: u32,
     mark: Function,
 ) -> Result<(), JsError> {
     let payload = match payload.dyn_into::<JsString>() {
         Ok(text) => Payload::Text(text.into()),
         Err(bytes) => Payload::Binary(Uint8Array::new(&bytes).to_vec()),
     };
-    contenders::run(&contender, &Job { url, kind, payload, count, mark }).await
+    contenders::run(&contender, &Job { url, kind, payload, count, connections, mark }).await
+}
+
+/// Connections that are open and idle, until this is freed.
+#[wasm_bindgen]
+pub struct Idle {
+    _sockets: Box<dyn Any>,
+}
+
+/// Makes a contender open so many connections, one after the other.
+#[wasm_bindgen]
+pub async fn open(contender: String, url: String, count: u32) -> Result<Idle, JsError> {
+    contenders::open(&contender, &url, count).await.map(|sockets| Idle { _sockets: sockets })
 }
 
 /// Makes a contender open and drop so many connections, one after the other.
@@ -43,6 +62,9 @@ pub async fn open_and_drop(contender: String, url: String, count: u32) -> Result
 impl Job {
     /// Does it.
     pub async fn run<C: Contender>(&self) {
+        if self.kind == "trickle" {
+            return self.trickle::<C>().await;
+        }
         let mut socket = C::connect(&self.url).await;
         mark(&self.mark).await;
         match self.kind.as_str() {
@@ -58,6 +80,19 @@ impl Job {
             }
             _ => socket.echo(&self.payload, self.count).await,
         }
+        mark(&self.mark).await;
+    }
+
+    /// Receives what comes slowly on many connections at the same time.
+    async fn trickle<C: Contender>(&self) {
+        let mut sockets = connect_all::<C>(&self.url, self.connections).await;
+        let each = self.count / self.connections;
+        mark(&self.mark).await;
+        let all = sockets.iter_mut().map(async |socket| {
+            socket.send(&Payload::Text(each.to_string()), 1).await;
+            socket.receive(each).await;
+        });
+        join_all(all).await;
         mark(&self.mark).await;
     }
 }

@@ -56,12 +56,13 @@ fn in_folder(flag: &str, folder: &Path) -> std::ffi::OsString {
     flag
 }
 
-// It is not the sandbox that is measured, and root cannot have it. The page asks for garbage collection when it looks for
-// what is left over. The others keep the browser from doing anything of its own.
+// It is not the sandbox that is measured, and root cannot have it. The page asks for garbage collection and for the size
+// of JavaScript's memory when it looks for what is held or left over. The others keep the browser from doing anything of its own.
 const CHROMIUM_FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
     "--js-flags=--expose-gc",
+    "--enable-precise-memory-info",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::plan;
-use crate::results::{Count, Leftover, Results};
+use crate::results::{Count, Held, Results};
 use crate::size::Size;
 
 #[derive(Deserialize)]
@@ -16,7 +16,9 @@ use crate::size::Size;
 struct Limits {
     /// By contender and case.
     message: BTreeMap<String, BTreeMap<String, PerMessage>>,
-    /// By contender.
+    /// By contender: what an idle socket holds.
+    idle: BTreeMap<String, PerSocket>,
+    /// By contender: what a dropped socket leaves behind.
     leftover: BTreeMap<String, PerSocket>,
     /// By contender: bytes when optimised and compressed by brotli.
     app: BTreeMap<String, usize>,
@@ -47,8 +49,10 @@ pub fn broken(file: &Path, results: &Results) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for run in &results.runs {
         let counts = run.counts.iter().flat_map(|count| limits.of_count(count));
-        let leftovers = run.leftovers.iter().flat_map(|leftover| limits.of_leftover(leftover));
-        broken.extend(counts.chain(leftovers).map(|what| format!("{}: {what}", run.browser)));
+        let idle = run.idle.iter().flat_map(|held| of_held(&limits.idle, held, "held by an idle socket"));
+        let leftovers =
+            run.leftovers.iter().flat_map(|held| of_held(&limits.leftover, held, "left by a dropped socket"));
+        broken.extend(counts.chain(idle).chain(leftovers).map(|what| format!("{}: {what}", run.browser)));
     }
     broken.extend(results.sizes.iter().flat_map(|size| limits.of_size(size)));
     Ok(broken)
@@ -58,7 +62,7 @@ impl Limits {
     /// Of contenders and cases.
     fn names(&self) -> impl Iterator<Item = &str> {
         let cases = self.message.values().flat_map(|cases| cases.keys());
-        let contenders = self.message.keys().chain(self.leftover.keys()).chain(self.app.keys());
+        let contenders = self.message.keys().chain(self.idle.keys()).chain(self.leftover.keys()).chain(self.app.keys());
         cases.chain(contenders).map(String::as_str)
     }
 
@@ -77,18 +81,6 @@ impl Limits {
         )
     }
 
-    fn of_leftover(&self, leftover: &Leftover) -> Vec<String> {
-        let Some(limit) = self.leftover.get(&leftover.contender) else { return Vec::new() };
-        above(
-            &leftover.contender,
-            &[
-                ("blocks left per socket", leftover.blocks, limit.blocks),
-                ("bytes left per socket", leftover.bytes, limit.bytes),
-                ("slots left per socket", leftover.slots, limit.slots),
-            ],
-        )
-    }
-
     fn of_size(&self, size: &Size) -> Vec<String> {
         match self.app.get(&size.name) {
             Some(&limit) if size.is_optimised => {
@@ -97,6 +89,15 @@ impl Limits {
             _ => Vec::new(),
         }
     }
+}
+
+fn of_held(limits: &BTreeMap<String, PerSocket>, held: &Held, when: &str) -> Vec<String> {
+    let Some(limit) = limits.get(&held.contender) else { return Vec::new() };
+    let [blocks, bytes, slots] = ["blocks", "bytes", "slots"].map(|what| format!("{what} {when}"));
+    above(
+        &held.contender,
+        &[(&blocks, held.blocks, limit.blocks), (&bytes, held.bytes, limit.bytes), (&slots, held.slots, limit.slots)],
+    )
 }
 
 fn above(name: &str, counts: &[(&str, f64, f64)]) -> Vec<String> {

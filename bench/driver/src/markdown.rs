@@ -17,6 +17,7 @@ pub fn all(results: &Results, command: &str) -> String {
     }
     for run in &results.runs {
         counts(&mut text, run);
+        idle(&mut text, run);
         leftovers(&mut text, run);
     }
     sizes(&mut text, results);
@@ -117,6 +118,23 @@ fn count_cell(count: &Count) -> String {
     match reallocations.as_str() {
         "0" => format!("{crossings}; {allocations}"),
         _ => format!("{crossings}; {allocations} + {reallocations}"),
+    }
+}
+
+fn idle(text: &mut String, run: &Run) {
+    if run.idle.is_empty() {
+        return;
+    }
+    heading(text, &format!("{}: held by an idle connection", run.browser));
+    paragraph(
+        text,
+        "Of Rust's memory, of the table by which it holds JavaScript values, and of JavaScript's memory, which only \
+         Chromium tells.",
+    );
+    header(text, &["blocks", "bytes", "slots", "bytes of JavaScript"]);
+    for held in &run.idle {
+        let heap = held.heap.map_or("–".into(), |heap| format!("{heap:.0}"));
+        row(text, [held.contender.clone(), number(held.blocks), number(held.bytes), number(held.slots), heap]);
     }
 }
 

@@ -1,78 +1,142 @@
-//! The other end of the page's connections.
+//! The other end of the page's connections, plain or in a session.
+
+use std::time::Duration;
 
 use axum::extract::Path;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
-use websocket_session_server::{Session, Sessions};
+use websocket_session_server::{self as session, Session, Sessions};
 
-/// Sends as many messages as it is asked for, each time that it is.
-pub async fn flood(Path((content, size)): Path<(String, usize)>, upgrade: WebSocketUpgrade) -> Response {
-    let message = match content.as_str() {
-        "binary" => Message::binary(vec![7; size]),
-        "ascii" => Message::text("abcd".repeat(size / 4)),
-        _ => Message::text("aé漢b".repeat(size / 4)),
-    };
-    upgrade.on_upgrade(|mut socket| async move {
-        while let Some(count) = receive(&mut socket).await {
-            let count = count.to_text().ok().and_then(|count| count.parse().ok()).unwrap_or(0);
-            for _ in 0..count {
-                // A copy of a message is but one more reference to it.
-                if socket.feed(message.clone()).await.is_err() {
-                    return;
+/// What a peer does with what it receives.
+#[derive(Clone)]
+pub enum Job {
+    /// Sends as many messages as it is asked for.
+    Flood(Message),
+    /// The same, ten a second.
+    Trickle(Message),
+    /// Answers the text `report` alone.
+    Sink,
+    Echo,
+}
+
+/// Both kinds of connections.
+trait Connection {
+    /// The next message; none when there will be no more.
+    async fn receive(&mut self) -> Option<Message>;
+
+    /// Sends a message, perhaps only when it is flushed. None if that fails.
+    async fn feed(&mut self, message: Message) -> Option<()>;
+
+    async fn flush(&mut self) -> Option<()>;
+
+    async fn send(&mut self, message: Message) -> Option<()> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+}
+
+impl Job {
+    pub fn flood(Path((content, size)): Path<(String, usize)>) -> Self {
+        Self::Flood(message(&content, size))
+    }
+
+    pub fn trickle(Path((content, size)): Path<(String, usize)>) -> Self {
+        Self::Trickle(message(&content, size))
+    }
+
+    /// Does it until the page has enough.
+    async fn run(self, mut connection: impl Connection) -> Option<()> {
+        loop {
+            let received = connection.receive().await?;
+            match &self {
+                Self::Flood(message) => {
+                    for _ in 0..number(&received) {
+                        // A copy of a message is but one more reference to it.
+                        connection.feed(message.clone()).await?;
+                    }
+                    connection.flush().await?;
                 }
+                Self::Trickle(message) => {
+                    for _ in 0..number(&received) {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        connection.send(message.clone()).await?;
+                    }
+                }
+                Self::Sink if received != Message::text("report") => {}
+                Self::Sink => connection.send(Message::text("received")).await?,
+                Self::Echo => connection.send(received).await?,
             }
-            if socket.flush().await.is_err() {
-                return;
-            }
-        }
-    })
-}
-
-/// Takes what comes, and answers the text `report` alone.
-pub async fn sink(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(|mut socket| async move {
-        while let Some(message) = receive(&mut socket).await {
-            if message == Message::text("report") && socket.send(Message::text("received")).await.is_err() {
-                return;
-            }
-        }
-    })
-}
-
-/// Sends back what comes.
-pub async fn echo(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(|mut socket| async move {
-        while let Some(message) = receive(&mut socket).await {
-            if socket.send(message).await.is_err() {
-                return;
-            }
-        }
-    })
-}
-
-/// Sends back what comes, in a session.
-pub fn session(sessions: Sessions, upgrade: WebSocketUpgrade) -> Response {
-    sessions.clone().upgrade(upgrade).on_upgrade(async move |socket| {
-        let anyone = async |_| Ok(String::new());
-        sessions.serve(socket, anyone, echo_in_session).await;
-    })
-}
-
-async fn echo_in_session(mut session: Session) {
-    while let Some(Ok(message)) = session.recv().await {
-        if session.send(message).await.is_err() {
-            return;
         }
     }
 }
 
-/// The next text or binary message; none when there will be no more.
-async fn receive(socket: &mut WebSocket) -> Option<Message> {
-    loop {
-        let message = socket.next().await?.ok()?;
-        if matches!(message, Message::Text(_) | Message::Binary(_)) {
-            return Some(message);
+fn message(content: &str, size: usize) -> Message {
+    match content {
+        "binary" => Message::binary(vec![7; size]),
+        "ascii" => Message::text("abcd".repeat(size / 4)),
+        _ => Message::text("aé漢b".repeat(size / 4)),
+    }
+}
+
+fn number(message: &Message) -> u32 {
+    message.to_text().ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Does a job on a plain connection.
+pub fn plain(upgrade: WebSocketUpgrade, job: Job) -> Response {
+    upgrade.on_upgrade(async move |socket| {
+        let _ = job.run(socket).await;
+    })
+}
+
+/// Does a job in a session.
+pub fn in_session(sessions: Sessions, upgrade: WebSocketUpgrade, job: Job) -> Response {
+    sessions.clone().upgrade(upgrade).on_upgrade(async move |socket| {
+        let anyone = async |_| Ok(String::new());
+        let handle = async move |session| {
+            let _ = job.run(session).await;
+        };
+        sessions.serve(socket, anyone, handle).await;
+    })
+}
+
+impl Connection for WebSocket {
+    async fn receive(&mut self) -> Option<Message> {
+        loop {
+            let message = self.next().await?.ok()?;
+            if matches!(message, Message::Text(_) | Message::Binary(_)) {
+                return Some(message);
+            }
         }
+    }
+
+    async fn feed(&mut self, message: Message) -> Option<()> {
+        SinkExt::feed(self, message).await.ok()
+    }
+
+    async fn flush(&mut self) -> Option<()> {
+        SinkExt::flush(self).await.ok()
+    }
+}
+
+impl Connection for Session {
+    async fn receive(&mut self) -> Option<Message> {
+        Some(match self.recv().await?.ok()? {
+            session::Message::Text(text) => Message::text(text.as_str()),
+            session::Message::Binary(bytes) => Message::Binary(bytes),
+        })
+    }
+
+    async fn feed(&mut self, message: Message) -> Option<()> {
+        let message: session::Message = match message {
+            Message::Binary(bytes) => bytes.into(),
+            message => message.to_text().ok()?.into(),
+        };
+        Session::send(self, message).await.ok()
+    }
+
+    async fn flush(&mut self) -> Option<()> {
+        Some(())
     }
 }

@@ -43,6 +43,8 @@ pub struct Case {
     size: usize,
     /// Messages.
     count: u32,
+    /// Connections, which share the messages.
+    connections: u32,
 }
 
 /// JavaScript, which all others are compared to, and those that the page knows.
@@ -51,6 +53,8 @@ const CONTENDERS: &[&str] = &[
     "wasm-websocket",
     "wasm-websocket-callback",
     "wasm-websocket-streams",
+    "wasm-websocket-reconnecting",
+    "wasm-websocket-session",
     "web-sys-queue",
     "web-sys-callback",
     "gloo-net",
@@ -61,8 +65,6 @@ const CONTENDERS: &[&str] = &[
 
 /// The minimal apps that are not called like their contender.
 const APPS: &[&str] = &[
-    "wasm-websocket-reconnecting",
-    "wasm-websocket-session",
     "wasm-websocket-errors",
     "web-sys-queue-errors",
     "gloo-net-errors",
@@ -77,7 +79,12 @@ const CODEC_APPS: &[&str] = &["json", "js-json", "postcard"];
 pub const JAVASCRIPT: &str = "javascript";
 
 const fn case(name: &'static str, job: &'static str, content: &'static str, size: usize, count: u32) -> Case {
-    Case { name, job, content, size, count }
+    Case { name, job, content, size, count, connections: 1 }
+}
+
+/// Ten messages a second, for two seconds.
+const fn trickle(name: &'static str, connections: u32) -> Case {
+    Case { connections, ..case(name, "trickle", "ascii", 32, 20 * connections) }
 }
 
 const KIB: usize = 1 << 10;
@@ -96,6 +103,8 @@ const CASES: &[Case] = &[
     case("send binary 1 MiB", "send", "binary", MIB, 50),
     case("echo text 32 B", "echo", "ascii", 32, 1_000),
     case("echo binary 32 B", "echo", "binary", 32, 1_000),
+    trickle("trickle on 16 connections", 16),
+    trickle("trickle on 200 connections", 200),
 ];
 
 /// Of so many records at once.
@@ -147,7 +156,9 @@ impl Plan {
     /// The same, of the exact counts. What was weighed is tried as well.
     pub fn counts(&self, sizes: &[Size]) -> Self {
         let apps = sizes.iter().map(|size| size.folder.clone()).collect();
-        Self { counts: true, apps, ..self.clone() }
+        // A trickle costs what receiving does.
+        let cases = self.cases.iter().filter(|case| case.connections == 1).copied().collect();
+        Self { counts: true, apps, cases, ..self.clone() }
     }
 }
 

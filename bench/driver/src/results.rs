@@ -13,7 +13,8 @@ use crate::size::Size;
 pub enum Report {
     Time(Time),
     Count(Count),
-    Leftover(Leftover),
+    Idle(Held),
+    Leftover(Held),
     Freeze(Freeze),
     Failed { message: String },
     Done,
@@ -46,9 +47,9 @@ pub struct Count {
     pub reallocations: f64,
 }
 
-/// What a socket leaves behind when it is dropped.
+/// What an idle socket holds, or leaves behind when it is dropped.
 #[derive(Deserialize)]
-pub struct Leftover {
+pub struct Held {
     pub contender: String,
     /// Blocks of Rust's memory.
     pub blocks: f64,
@@ -56,6 +57,9 @@ pub struct Leftover {
     pub bytes: f64,
     /// JavaScript values that Rust holds.
     pub slots: f64,
+    /// Bytes of JavaScript's memory, where that is known.
+    #[serde(default)]
+    pub heap: Option<f64>,
 }
 
 /// How long the page did not answer in a flood.
@@ -77,7 +81,8 @@ pub struct Run {
     pub browser: String,
     pub is_loaded: bool,
     pub counts: Vec<Count>,
-    pub leftovers: Vec<Leftover>,
+    pub idle: Vec<Held>,
+    pub leftovers: Vec<Held>,
     pub freezes: Vec<Freeze>,
     times: Vec<Time>,
 }
@@ -102,8 +107,8 @@ pub struct Summary {
 impl Run {
     pub fn new(browser: &str, is_loaded: bool) -> Self {
         let browser = browser.into();
-        let (counts, leftovers, freezes, times) = Default::default();
-        Self { browser, is_loaded, counts, leftovers, freezes, times }
+        let (counts, idle, leftovers, freezes, times) = Default::default();
+        Self { browser, is_loaded, counts, idle, leftovers, freezes, times }
     }
 
     /// Adds what a page has reported.
@@ -114,6 +119,7 @@ impl Run {
                 Report::Time(Time { round: 0, .. }) => {}
                 Report::Time(time) => self.times.push(time),
                 Report::Count(count) => self.counts.push(count),
+                Report::Idle(idle) => self.idle.push(idle),
                 Report::Leftover(leftover) => self.leftovers.push(leftover),
                 Report::Freeze(freeze) => self.freezes.push(freeze),
                 Report::Failed { .. } | Report::Done => {}

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path as Segments, State};
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
@@ -19,7 +21,7 @@ use websocket_session_server::{Limits, Sessions};
 
 use crate::browser::Browser;
 use crate::cpu::{self, MainThreads};
-use crate::peer;
+use crate::peer::{self, Job};
 use crate::plan::Plan;
 use crate::results::Report;
 
@@ -76,19 +78,33 @@ struct Stopwatch {
 }
 
 fn routes(page: &Path, plan: &Plan, session: Arc<Session>) -> Router {
-    let sessions = Sessions::memory(Limits::default());
+    let sessions = Sessions::memory(Limits { sessions_per_principal: 100_000, ..Limits::default() });
     Router::new()
         .route("/plan", get(Json(plan.clone())))
         .route("/start", post(start))
         .route("/end", post(end))
         .route("/report", post(report))
-        .route("/flood/{content}/{size}", get(peer::flood))
-        .route("/sink", get(peer::sink))
-        .route("/echo", get(peer::echo))
-        .route("/session", get(async move |upgrade| peer::session(sessions, upgrade)))
+        .merge(peers(peer::plain))
+        .nest("/session", peers(move |upgrade, job| peer::in_session(sessions.clone(), upgrade, job)))
         .with_state(session)
         .fallback_service(ServeDir::new(page))
         .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+}
+
+/// The paths of the peers.
+fn peers<S: Clone + Send + Sync + 'static>(
+    serve: impl Fn(WebSocketUpgrade, Job) -> Response + Clone + Send + Sync + 'static,
+) -> Router<S> {
+    let route = |job: fn(Segments<(String, usize)>) -> Job| {
+        let serve = serve.clone();
+        get(async move |segments, upgrade| serve(upgrade, job(segments)))
+    };
+    let (sink, echo) = (serve.clone(), serve.clone());
+    Router::new()
+        .route("/flood/{content}/{size}", route(Job::flood))
+        .route("/trickle/{content}/{size}", route(Job::trickle))
+        .route("/sink", get(async move |upgrade| sink(upgrade, Job::Sink)))
+        .route("/echo", get(async move |upgrade| echo(upgrade, Job::Echo)))
 }
 
 async fn start(State(session): State<Arc<Session>>) {

@@ -2,6 +2,8 @@
 
 mod gloo_net;
 mod wasm_websocket_callback;
+mod wasm_websocket_reconnecting;
+mod wasm_websocket_session;
 mod wasm_websocket_stream;
 mod wasm_websocket_streams;
 mod web_sys_callback;
@@ -9,10 +11,21 @@ mod web_sys_queue;
 mod websocket_web;
 mod ws_stream_wasm;
 
+use std::any::Any;
+
 use wasm_bindgen::prelude::JsError;
 
 use crate::contender::Contender;
 use crate::job::Job;
+
+/// Opens so many connections, one after the other.
+pub async fn connect_all<C: Contender>(url: &str, count: u32) -> Vec<C> {
+    let mut sockets = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        sockets.push(C::connect(url).await);
+    }
+    sockets
+}
 
 macro_rules! contenders {
     ($($name:literal: $contender:ty,)*) => {
@@ -35,6 +48,14 @@ macro_rules! contenders {
             }
             Ok(())
         }
+
+        /// Makes the contender of this name open so many connections.
+        pub async fn open(name: &str, url: &str, count: u32) -> Result<Box<dyn Any>, JsError> {
+            match name {
+                $($name => Ok(Box::new(connect_all::<$contender>(url, count).await)),)*
+                _ => Err(JsError::new("no such contender")),
+            }
+        }
     };
 }
 
@@ -42,6 +63,8 @@ contenders! {
     "wasm-websocket": wasm_websocket::WebSocketStream,
     "wasm-websocket-callback": wasm_websocket_callback::Callback,
     "wasm-websocket-streams": wasm_websocket_streams::Streams,
+    "wasm-websocket-reconnecting": wasm_websocket::Reconnecting,
+    "wasm-websocket-session": wasm_websocket::session::Session,
     "web-sys-queue": web_sys_queue::Queue,
     "web-sys-callback": web_sys_callback::Callback,
     "gloo-net": ::gloo_net::websocket::futures::WebSocket,

@@ -11,11 +11,7 @@ impl AsyncContender for WebSocketStream {
     }
 
     async fn receive(&mut self) -> usize {
-        match self.try_next().await.unwrap().unwrap() {
-            Message::Text(text) => text.len(),
-            Message::Binary(bytes) => bytes.len(),
-            Message::Blob(_) => unreachable!(),
-        }
+        length(self.try_next().await.unwrap().unwrap())
     }
 
     async fn send(&mut self, payload: &Payload) {
@@ -23,5 +19,14 @@ impl AsyncContender for WebSocketStream {
             Payload::Text(text) => WebSocketStream::send(self, text.as_str()).await.unwrap(),
             Payload::Binary(bytes) => WebSocketStream::send(self, bytes.as_slice()).await.unwrap(),
         }
+    }
+}
+
+/// The bytes of a message.
+pub fn length(message: Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        Message::Blob(_) => unreachable!(),
     }
 }
