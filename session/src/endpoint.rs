@@ -195,6 +195,13 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         None
     }
 
+    /// Returns whether [`poll`](Self::poll) would return something: a host that asks its connection for room before can spare that.
+    pub fn has_output(&self) -> bool {
+        let is_live = self.live.is_some();
+        let has_next = || self.inbound.due() == Due::Now || self.outbound.next(&self.rules).is_some();
+        !self.outputs.is_empty() || is_live && (has_next() || self.closes && self.is_complete_now())
+    }
+
     /// Returns the next event, such as an acknowledgement.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -188,8 +188,8 @@ impl<P: Payload> Outbound<P> {
         Ok(self.acknowledged > before)
     }
 
-    /// Returns the next content that may be transmitted on this connection.
-    pub(crate) fn transmit(&mut self, rules: &Rules) -> Option<Content<P>> {
+    /// The next content that may be transmitted on this connection.
+    pub(crate) fn next(&self, rules: &Rules) -> Option<&Content<P>> {
         let index = usize::try_from(self.next.checked_sub(self.acknowledged + 1)?).ok()?;
         let kept = self.kept.get(index)?;
         let may = match &kept.content {
@@ -200,10 +200,12 @@ impl<P: Payload> Outbound<P> {
                     || !rules.keeps(Rule::KeepToCredit)
             }
         };
-        if !may {
-            return None;
-        }
-        let content = kept.content.clone();
+        may.then_some(&kept.content)
+    }
+
+    /// Returns the next content that may be transmitted on this connection, and goes on to the one after it.
+    pub(crate) fn transmit(&mut self, rules: &Rules) -> Option<Content<P>> {
+        let content = self.next(rules)?.clone();
         let is_end = matches!(content, Content::End(_));
         self.sent = self.sent.max(self.next);
         self.next += 1;

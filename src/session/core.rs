@@ -325,17 +325,22 @@ impl Core {
 
     /// Hands over what may be transmitted, as long as the connection has room. The task waits for room.
     fn hand_over(&self) {
-        if self.is_handing_over.get() {
+        // To ask the connection is to ask the browser.
+        let has_output = || self.client.borrow().has_output();
+        if self.is_handing_over.get() || !has_output() {
             return;
         }
         let Some(link) = self.link() else { return };
-        while link.has_room() {
+        while has_output() {
+            if !link.has_room() {
+                if !self.waits_for_room.get() {
+                    self.wake_task();
+                }
+                return;
+            }
             if !self.hand_over_next(&link) {
                 return;
             }
-        }
-        if !self.waits_for_room.get() {
-            self.wake_task();
         }
     }
 

@@ -156,9 +156,14 @@ proptest! {
                 }
                 Step::Lose(code) => drop(server.disconnected(connection, code)),
             }
-            while let Some(output) = server.poll() {
-                if let crate::Output::Store(change) = output {
-                    stored.apply(change);
+            loop {
+                let has_output = server.has_output();
+                let output = server.poll();
+                prop_assert_eq!(has_output, output.is_some());
+                match output {
+                    Some(crate::Output::Store(change)) => stored.apply(change),
+                    Some(_) => (),
+                    None => break,
                 }
             }
             prop_assert!(server.unprocessed_bytes() <= LIMITS.window.max(LIMITS.max + 16));
@@ -192,9 +197,14 @@ proptest! {
                 Step::Reconnect(_) => connection = client.connect(None).unwrap_or(connection),
                 Step::Lose(code) => drop(client.disconnected(connection, code)),
             }
-            while let Some(output) = client.poll() {
-                if let crate::Output::Store(change) = output {
-                    stored.apply(change);
+            loop {
+                let has_output = client.has_output();
+                let output = client.poll();
+                prop_assert_eq!(has_output, output.is_some());
+                match output {
+                    Some(crate::Output::Store(change)) => stored.apply(change),
+                    Some(_) => (),
+                    None => break,
                 }
             }
             // What the last session left is still to be taken, when a new one has begun.
