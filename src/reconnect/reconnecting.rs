@@ -204,6 +204,12 @@ impl Reconnecting {
         self.sender.states()
     }
 
+    /// Returns the browser's interface that the connection uses, `Events` or `Streams`; `None` while there is no connection.
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> Option<crate::Transport> {
+        self.sender.transport()
+    }
+
     /// Returns how many messages are where, of all that were ever given to be sent.
     pub fn counts(&self) -> Counts {
         self.sender.counts()

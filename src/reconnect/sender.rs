@@ -209,6 +209,12 @@ impl ReconnectingSender {
         self.shared().announcer.borrow_mut().listen()
     }
 
+    /// Returns the browser's interface that the connection uses, `Events` or `Streams`; `None` while there is no connection.
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> Option<crate::Transport> {
+        self.shared().link().map(|link| link.socket().transport())
+    }
+
     /// Returns how many messages are where, of all that were ever given to be sent.
     pub fn counts(&self) -> Counts {
         self.shared().machine.borrow().outbox.counts()

@@ -195,6 +195,12 @@ impl SessionSender {
         self.connection().states()
     }
 
+    /// Returns the browser's interface that the connection uses, `Events` or `Streams`; `None` while there is no connection.
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> Option<crate::Transport> {
+        self.connection().transport()
+    }
+
     /// Returns how many messages are where, over all connections.
     pub fn counts(&self) -> SessionCounts {
         self.core().counts()

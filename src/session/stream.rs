@@ -200,6 +200,12 @@ impl Session {
         self.sender.states()
     }
 
+    /// Returns the browser's interface that the connection uses, `Events` or `Streams`; `None` while there is no connection.
+    #[cfg(feature = "streams")]
+    pub fn transport(&self) -> Option<crate::Transport> {
+        self.sender.transport()
+    }
+
     /// Returns how many messages are where, over all connections.
     pub fn counts(&self) -> SessionCounts {
         self.sender.counts()

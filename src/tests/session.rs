@@ -170,6 +170,25 @@ fn what_the_server_does_not_accept_is_handed_back() {
     });
 }
 
+#[cfg(feature = "streams")]
+#[test]
+fn the_transport_is_that_of_the_connection() {
+    use crate::{Options, Transport};
+    in_pages(async |page| {
+        let options = Options::new().transport(Transport::Best);
+        let expected = options.clone().socket("ws://example.com/other").unwrap().transport();
+        let session = session(SessionOptions::new().connection(options));
+        let mut states = session.states();
+        assert_eq!((session.transport(), session.sender().transport()), (None, None));
+        let _peer = one_client(page, 5, &[]).await;
+        while states.next().await != Some(State::Open) {}
+        assert_eq!((session.transport(), session.sender().transport()), (Some(expected), Some(expected)));
+        session.pause();
+        while states.next().await != Some(State::Paused) {}
+        assert_eq!((session.transport(), session.sender().transport()), (None, None));
+    });
+}
+
 #[test]
 fn senders_wait_while_the_replay_buffer_is_full() {
     in_pages(async |page| {

@@ -11,7 +11,7 @@ use macro_rules_attribute::apply;
 use wasm_websocket::reconnect::{
     AfterClose, AttemptError, Backoff, Cause, Heartbeat, ReconnectingSender, State, States, Target,
 };
-use wasm_websocket::{CloseEvent, Error, Options, ReadyState, ReconnectOptions, Reconnecting};
+use wasm_websocket::{CloseEvent, Error, Options, ReadyState, ReconnectOptions, Reconnecting, Transport};
 
 use super::guard::{Clock, Live, dispatch, has_document, microtasks, now, set_hidden, turn};
 use super::peer::{Count, next, url};
@@ -110,6 +110,23 @@ async fn it_asks_for_the_url_for_each_attempt_and_reports_its_states() {
         State::Open,
     ];
     assert_eq!(seen, expected);
+}
+
+// Browsers differ in what `Best` is, so a `WebSocketStream` says what to expect.
+#[apply(browser_test)]
+async fn the_transport_is_that_of_the_connection() {
+    for transport in [Transport::Events, crate::TRANSPORT, Transport::Best] {
+        let options = Options::new().transport(transport);
+        let expected = options.connect(&url("/echo")).await.unwrap().transport();
+        let feed = connect(quick().connection(options), &["/echo"]);
+        let (mut states, sender) = (feed.states(), feed.sender());
+        assert_eq!((feed.transport(), sender.transport()), (None, None));
+        opened(&mut states).await;
+        assert_eq!((feed.transport(), sender.transport()), (Some(expected), Some(expected)));
+        feed.pause();
+        until(&mut states, |state| *state == State::Paused).await;
+        assert_eq!((feed.transport(), sender.transport()), (None, None));
+    }
 }
 
 #[apply(browser_test)]
