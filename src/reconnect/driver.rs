@@ -115,7 +115,7 @@ impl Driver {
                 }
                 Action::Disconnect => {
                     self.attempt = None;
-                    self.room = Wait::default();
+                    (self.room, self.end) = Default::default();
                     shared.drop_link();
                 }
                 Action::Ping => ping(shared),

@@ -113,6 +113,33 @@ fn messages_that_arrive_during_a_preamble_all_come() {
     });
 }
 
+// The driver waits for the end, too, in the line of a connection, where places have numbers.
+#[test]
+fn a_preamble_may_leave_a_wait_for_the_end_of_any_connection() {
+    let (page, server) = page();
+    let waits = Rc::new(RefCell::new(Vec::new()));
+    let left = Rc::clone(&waits);
+    let options = ReconnectOptions::new().heartbeat(heartbeat()).on_open(async move |stream, attempt| {
+        if *attempt.cause() != Cause::Requested {
+            let mut closed = stream.closed();
+            assert!((&mut closed).now_or_never().is_none());
+            left.borrow_mut().push(closed);
+        }
+        Ok(())
+    });
+    page.run(async {
+        let (feed, _silent) = open(options, &server).await;
+        let peer = server.accept().await;
+        let mut states = feed.states();
+        until(&mut states, |state| *state == State::Open).await;
+        let closed = waits.borrow_mut().pop().unwrap();
+        let (ended, begin) = (join(closed, waiting(&mut states)), page.elapsed());
+        peer.reset();
+        assert_eq!(ended.await.0, Ok(event(1006, false)));
+        assert!(page.elapsed() - begin < seconds(1), "only a timer has told");
+    });
+}
+
 // Its Close frame has arrived, and its event was not yet dispatched.
 #[test]
 fn a_close_that_crosses_the_peers_own_confirms_nothing() {
