@@ -145,10 +145,10 @@ fn nothing_from_the_browser_can_panic() {
     assert_eq!(found, [""; 0]);
 }
 
-/// The modules of the page that a file names, but for its own.
-fn modules_in(path: &Path, own: &str) -> Vec<String> {
+/// The modules that a file names behind `prefix`, but for its own.
+fn modules_in(path: &Path, prefix: &str, own: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
-    let names = text.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+    let names = text.split(prefix).skip(1).flat_map(|rest| match rest.strip_prefix('{') {
         Some(list) => list.split('}').next().unwrap_or_default().split(", ").collect(),
         None => vec![rest],
     });
@@ -156,16 +156,17 @@ fn modules_in(path: &Path, own: &str) -> Vec<String> {
     names.filter(|name| *name != own).map(String::from).collect()
 }
 
-#[test]
-fn the_modules_of_the_page_know_each_other_one_way() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/src");
+/// Checks that the modules of a folder, which name each other behind `prefix`, are in no circle. The first of `known` names the
+/// second.
+fn know_each_other_one_way(folder: &str, prefix: &str, known: (&str, &str)) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     // A module in a folder belongs to the one that is named like the folder.
     let mut uses: Vec<(String, Vec<String>)> = Vec::new();
-    for path in files("www/src", "none") {
+    for path in files(folder, "none") {
         let own = path.strip_prefix(&root).unwrap().iter().next().unwrap().to_str().unwrap().replace(".rs", "");
-        uses.push((own.clone(), modules_in(&path, &own)));
+        uses.push((own.clone(), modules_in(&path, prefix, &own)));
     }
-    assert!(uses.iter().any(|(own, used)| own == "drawing" && used.iter().any(|name| name == "link")), "{uses:?}");
+    assert!(uses.iter().any(|(own, used)| own == known.0 && used.iter().any(|name| name == known.1)), "{uses:?}");
     // Whatever uses nothing that is left is taken away. In a circle each uses another.
     loop {
         let left: Vec<_> = uses.iter().map(|(own, _)| own.clone()).collect();
@@ -180,4 +181,15 @@ fn the_modules_of_the_page_know_each_other_one_way() {
         }
     }
     assert_eq!(uses, [], "these are in a circle");
+}
+
+#[test]
+fn the_modules_of_the_page_know_each_other_one_way() {
+    know_each_other_one_way("www/src", "crate::", ("drawing", "link"));
+}
+
+// So what the handles share knows neither them nor the driver. Types that users see are named behind `crate`, and are no matter.
+#[test]
+fn the_modules_of_reconnect_know_each_other_one_way() {
+    know_each_other_one_way("src/reconnect", "super::", ("driver", "shared"));
 }

@@ -2,20 +2,23 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::attempt::attempt;
 use super::deadline::Deadline;
 use super::event::{Action, Event, Signal};
+use super::link::Link;
 use super::options::BoxFuture;
 use super::shared::Shared;
 use super::target::Provider;
 use crate::send::backpressure::Wait;
 use crate::sys::{Timer, WakeUps, now};
-use crate::{AfterClose, ReconnectOptions, WebSocketStream};
+use crate::trace::trace;
+use crate::{AfterClose, Cause, CloseEvent, Error, ReconnectOptions, State, WebSocketStream};
 
-/// Drives one connection that comes back. Dropping it removes its timer and its listeners for wake-ups.
+/// Drives one connection that comes back. Dropping it drops everything that is of the browser.
 pub(crate) struct Driver {
+    shared: Rc<Shared>,
     options: Rc<ReconnectOptions>,
     provider: Rc<dyn Provider>,
     attempt: Option<(u64, BoxFuture<'static, Result<WebSocketStream, Signal>>)>,
@@ -28,107 +31,164 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub fn new(shared: &Rc<Shared>, provider: Rc<dyn Provider>) -> Self {
-        let woken = Rc::downgrade(shared);
+    pub fn new(shared: Rc<Shared>, options: ReconnectOptions, provider: Rc<dyn Provider>) -> Self {
+        let woken = Rc::downgrade(&shared);
         let wake_ups = WakeUps::new(move || {
             if let Some(shared) = woken.upgrade() {
                 shared.handle(Event::WakeUp);
                 shared.wake();
             }
         });
-        let (room, end) = (Wait::default(), Wait::default());
-        let options = Rc::clone(&shared.options);
-        Self { options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
+        let (options, room, end) = (Rc::new(options), Wait::default(), Wait::default());
+        Self { shared, options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
     }
 
     /// Resolves when the connection is closed for good.
-    pub fn poll(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) -> Poll<()> {
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let last = self.shared.task.replace(Some(context.waker().clone()));
+        drop(last);
         // Events come first: they may be older than the timer that has fired.
         loop {
-            self.poll_attempt(shared, context);
-            self.poll_end(shared, context);
-            shared.handle(Event::Tick);
-            self.hand_over(shared, context);
-            if !self.act(shared) && !self.is_due(shared, context) {
+            self.poll_attempt(context);
+            self.poll_end(context);
+            self.shared.handle(Event::Tick);
+            self.hand_over(context);
+            if !self.act() && !self.is_due(context) {
                 break;
             }
         }
-        if shared.machine.borrow().is_closed() { Poll::Ready(()) } else { Poll::Pending }
+        if self.shared.machine.borrow().is_closed() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn poll_attempt(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) {
+    fn poll_attempt(&mut self, context: &mut Context<'_>) {
         let Some((generation, attempt)) = &mut self.attempt else { return };
         let Poll::Ready(outcome) = attempt.as_mut().poll(context) else { return };
         let generation = *generation;
         self.attempt = None;
         match outcome {
-            Ok(stream) => shared.adopt(stream, generation),
-            Err(signal) => shared.handle(Event::Connection(generation, signal)),
+            Ok(stream) => self.adopt(stream, generation),
+            Err(signal) => self.shared.handle(Event::Connection(generation, signal)),
         }
     }
 
-    fn poll_end(&mut self, shared: &Shared, context: &mut Context<'_>) {
-        let Some(link) = shared.link() else { return };
+    /// Uses an open connection from now on.
+    fn adopt(&self, stream: WebSocketStream, generation: u64) {
+        let (shared, receives) = (&self.shared, Rc::downgrade(&self.shared));
+        let queued = stream.connection().divert(move |data| {
+            if let Some(shared) = receives.upgrade() {
+                shared.received(generation, data);
+            }
+        });
+        let link = Link::new(stream, generation);
+        #[cfg(feature = "streams")]
+        shared.reading.start_over(link.socket());
+        shared.link.replace(Some(Rc::new(link)));
+        shared.handle(Event::Connection(generation, Signal::Opened));
+        queued.into_iter().for_each(|data| shared.received(generation, data));
+        shared.pace_reading();
+        shared.notify.wake_all();
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) {
+        let Some(link) = self.shared.link() else { return };
         let Poll::Ready(end) = link.poll_ended(context, &mut self.end) else { return };
-        let is_open = shared.machine.borrow().is_open();
+        let is_open = self.shared.machine.borrow().is_open();
         let signal = if is_open { self.options.ended(end) } else { Signal::Ended(end, AfterClose::Stop) };
-        shared.handle(Event::Connection(link.generation, signal));
+        self.shared.handle(Event::Connection(link.generation, signal));
     }
 
     /// Hands over pending messages while there is room, and then lets waiting senders have room.
-    fn hand_over(&mut self, shared: &Rc<Shared>, context: &mut Context<'_>) {
+    fn hand_over(&mut self, context: &mut Context<'_>) {
         let mut has_sent = false;
-        let is_pending = || {
-            let machine = shared.machine.borrow();
-            machine.is_open() && machine.outbox.is_pending()
-        };
-        while is_pending() {
-            let room = shared.link().map(|link| link.poll_room(context, &mut self.room));
-            if !matches!(room, Some(Poll::Ready(Ok(())))) || !shared.send_next() {
+        while self.is_pending() {
+            let room = self.shared.link().map(|link| link.poll_room(context, &mut self.room));
+            if !matches!(room, Some(Poll::Ready(Ok(())))) || !self.shared.hand_over_next() {
                 break;
             }
             has_sent = true;
         }
-        if !is_pending() {
+        if !self.is_pending() {
             // The next sender in the connection's line has its turn.
             self.room = Wait::default();
         }
         if has_sent {
-            shared.notify.wake_all();
+            self.shared.notify.wake_all();
         }
-        shared.poll_line(context);
+        self.shared.poll_line(context);
+    }
+
+    /// Returns whether a message is to be handed over to a connection that is open.
+    fn is_pending(&self) -> bool {
+        let machine = self.shared.machine.borrow();
+        machine.is_open() && machine.outbox.is_pending()
     }
 
     /// Runs all actions. Returns whether there were any.
-    fn act(&mut self, shared: &Rc<Shared>) -> bool {
+    pub fn act(&mut self) -> bool {
         let mut has_acted = false;
         loop {
-            let action = shared.machine.borrow_mut().next_action();
+            let action = self.shared.machine.borrow_mut().next_action();
             let Some(action) = action else { return has_acted };
             has_acted = true;
             match action {
                 Action::Connect(begin) => {
-                    let generation = begin.generation;
-                    let provider = Rc::clone(&self.provider);
-                    let attempt = attempt(begin, Rc::downgrade(shared), provider, Rc::clone(&self.options));
+                    let (generation, shared) = (begin.generation, Rc::downgrade(&self.shared));
+                    let attempt = attempt(begin, shared, Rc::clone(&self.provider), Rc::clone(&self.options));
                     self.attempt = Some((generation, Box::pin(attempt)));
                 }
-                Action::Disconnect => {
-                    self.attempt = None;
-                    (self.room, self.end) = Default::default();
-                    shared.drop_link();
-                }
-                Action::Ping => ping(shared),
-                Action::Tell(state) => shared.tell(state),
-                Action::End(cause, closing) => shared.finish(cause, closing),
+                Action::Disconnect => self.disconnect(),
+                Action::Ping => self.ping(),
+                Action::Tell(state) => self.tell(state),
+                Action::End(cause, closing) => self.finish(cause, closing),
             }
         }
     }
 
+    /// Drops the connection, or the attempt.
+    fn disconnect(&mut self) {
+        self.attempt = None;
+        (self.room, self.end) = Default::default();
+        drop(self.shared.room.take());
+        let link = self.shared.link.take();
+        drop(link);
+        self.shared.notify.wake_all();
+    }
+
+    fn ping(&self) {
+        let (Some(heartbeat), Some(link)) = (&self.options.heartbeat, self.shared.link()) else { return };
+        let handed = self.shared.machine.borrow().outbox.handed_over();
+        // A connection that is closing refuses the ping; its end follows.
+        if link.send(&heartbeat.ping).is_ok() {
+            self.shared.machine.borrow_mut().outbox.pinged(handed);
+        }
+    }
+
+    /// Sends a state to the listeners.
+    fn tell(&self, state: State) {
+        trace!(INFO, %state, "reconnecting");
+        let told = self.shared.announcer.borrow_mut().tell(state);
+        told.into_iter().for_each(Waker::wake);
+    }
+
+    /// Finishes: the connection is closed for good.
+    fn finish(&self, cause: Cause, closing: Option<Result<CloseEvent, Error>>) {
+        let end = match (closing, &cause) {
+            (Some(end), _) => end.map(Some),
+            (None, Cause::Requested) => Ok(None),
+            (None, Cause::Closed(event)) => Ok(Some(event.clone())),
+            (None, Cause::Failed(error)) => Err(error.clone()),
+        };
+        // There was none.
+        let _set = self.shared.end.set(end);
+        let reader = self.shared.inbox.borrow_mut().end(cause.into_error());
+        reader.into_iter().for_each(Waker::wake);
+        self.shared.notify.wake_all();
+    }
+
     /// Sets the timer for the next look at the clock. Returns whether it has fired.
-    fn is_due(&mut self, shared: &Shared, context: &mut Context<'_>) -> bool {
+    fn is_due(&mut self, context: &mut Context<'_>) -> bool {
         let now = now();
-        let Some(deadline) = shared.machine.borrow_mut().deadline(now) else {
+        let Some(deadline) = self.shared.machine.borrow_mut().deadline(now) else {
             self.timer = None;
             return false;
         };
@@ -143,11 +203,12 @@ impl Driver {
     }
 }
 
-fn ping(shared: &Shared) {
-    let (Some(heartbeat), Some(link)) = (&shared.options.heartbeat, shared.link()) else { return };
-    let handed = shared.machine.borrow().outbox.handed_over();
-    // A connection that is closing refuses the ping; its end follows.
-    if link.send(&heartbeat.ping).is_ok() {
-        shared.machine.borrow_mut().outbox.pinged(handed);
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.disconnect();
+        let told = self.shared.announcer.borrow_mut().end();
+        told.into_iter().for_each(Waker::wake);
+        // So that the task ends.
+        self.shared.wake();
     }
 }

@@ -2,10 +2,11 @@
 
 use std::task::Waker;
 
-use crate::Error;
 use crate::receive::queue::{Len, Limit, Overfull, Queue, Taken, Wake};
 #[cfg(feature = "streams")]
 use crate::receive::reading::ReadAhead;
+use crate::sys::Data;
+use crate::{Error, Message};
 
 /// A queue that outlives the connections. An error is always its last item.
 #[derive(Debug)]
@@ -31,6 +32,33 @@ pub(crate) enum Next<T> {
     Empty,
     /// Messages are queued, but the reader must yield to the event loop first.
     Pause,
+}
+
+/// A received message, decoded if it was looked at before.
+pub(crate) struct Item {
+    pub content: Content,
+    pub len: u64,
+}
+
+pub(crate) enum Content {
+    Data(Data),
+    Decoded(Result<Message, Error>),
+}
+
+impl Content {
+    /// Returns the message; `None` for what no browser delivers.
+    pub fn decode(self) -> Option<Result<Message, Error>> {
+        match self {
+            Self::Data(data) => data.decode(),
+            Self::Decoded(decoded) => Some(decoded),
+        }
+    }
+}
+
+impl Len for Item {
+    fn len(&self) -> u64 {
+        self.len
+    }
 }
 
 impl<T: Len> Inbox<T> {

@@ -1,18 +1,24 @@
 //! Connections that come and go, as one: [`Reconnecting`], its options, and what it tells.
 
-// `machine` decides what is done when. It knows no browser; `driver` does what it decides.
+// `machine` decides what is done when, and knows no browser. `driver` does what it decides. Handles and driver meet in `shared`:
+//
+// a connection ─▶ receiving ─▶ inbox ──▶ reconnecting ─▶ you
+// a connection ◀─ sending ◀─── outbox ◀─ sender ◀─────── you
 
 mod attempt;
 mod driver;
+mod handle;
 pub(crate) mod link;
 pub(crate) mod notify;
 mod options;
-mod patience;
 mod policy;
+mod receiving;
 mod reconnecting;
 mod sender;
+mod sending;
 pub(crate) mod shared;
 pub(crate) mod target;
+mod waiting;
 
 pub(crate) mod backoff;
 pub(crate) mod deadline;

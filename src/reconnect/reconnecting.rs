@@ -1,7 +1,7 @@
 //! The connection that comes back, for those who use it.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -9,13 +9,9 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
-use super::driver::Driver;
-use super::event::Command;
-use super::inbox::Next;
+use super::handle::Handle;
 use super::sender::ReconnectingSender;
-use super::shared::Shared;
 use crate::send::sink::sink_of_sender;
-use crate::sys::{has_event_loop, in_next_turn, spawn};
 use crate::{
     AttemptError, CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, ReconnectOptions,
     SendError, State, States, Target, Typed,
@@ -91,16 +87,7 @@ impl Reconnecting {
         T: Into<Target>,
         F: AsyncFn() -> Result<T, AttemptError> + 'static,
     {
-        let shared = Rc::new(Shared::new(options));
-        let sender = ReconnectingSender::new(Rc::clone(&shared));
-        if !has_event_loop() {
-            shared.fail_without_driver(Error::Unsupported);
-            return Self { sender };
-        }
-        shared.set_driver(Driver::new(&shared, Rc::new(provider)));
-        shared.command(Command::ReconnectNow);
-        spawn(poll_fn(move |context| shared.poll(context)));
-        Self { sender }
+        Self { sender: ReconnectingSender::new(Handle::new(options, Rc::new(provider))) }
     }
 
     /// Returns a handle for other tasks, which can send, close and pause.
@@ -241,37 +228,7 @@ impl Stream for Reconnecting {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let mut inbox = self.sender.shared().inbox.borrow_mut();
-            match inbox.take() {
-                Next::Message(item) => {
-                    drop(inbox);
-                    self.sender.shared().pace_reading();
-                    match item.content.decode() {
-                        Some(Err(error)) => {
-                            self.sender.shared().cut(error.clone());
-                            return Poll::Ready(Some(Err(error)));
-                        }
-                        Some(decoded) => return Poll::Ready(Some(decoded)),
-                        // No browser delivers this.
-                        None => {}
-                    }
-                }
-                Next::Error(error) => return Poll::Ready(Some(Err(error))),
-                Next::End => return Poll::Ready(None),
-                Next::Empty => {
-                    let last = inbox.wait(context.waker());
-                    drop(inbox);
-                    drop(last);
-                    return Poll::Pending;
-                }
-                Next::Pause => {
-                    let waker = context.waker().clone();
-                    in_next_turn(move || waker.wake());
-                    return Poll::Pending;
-                }
-            }
-        }
+        self.sender.shared().poll_next(context)
     }
 }
 
@@ -294,9 +251,7 @@ impl AsRef<ReconnectingSender> for Reconnecting {
 
 impl Drop for Reconnecting {
     fn drop(&mut self) {
-        let waiting = self.sender.shared().inbox.borrow_mut().discard();
-        drop(waiting);
-        self.sender.shared().pace_reading();
+        self.sender.shared().discard();
     }
 }
 

@@ -10,8 +10,9 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 
 use super::event::Command;
-use super::patience::{Patience, Turn};
+use super::handle::Handle;
 use super::shared::Shared;
+use super::waiting::{Patience, Turn};
 use crate::codec::Encode;
 use crate::{
     CloseCode, CloseEvent, CloseReason, Counts, Error, InDoubt, Message, Payload, SendError, State, States, Typed,
@@ -38,9 +39,6 @@ pub struct ReconnectingSender {
     sink: SinkState,
 }
 
-/// What all handles share. When this is dropped, nothing of the connection is left.
-pub(crate) struct Handle(Rc<Shared>);
-
 /// The progress of the methods of [`Sink`].
 #[derive(Default)]
 struct SinkState {
@@ -49,19 +47,13 @@ struct SinkState {
     close: Option<Patience>,
 }
 
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
 impl ReconnectingSender {
-    pub(crate) fn new(shared: Rc<Shared>) -> Self {
-        Self { handle: Rc::new(Handle(shared)), sink: SinkState::default() }
+    pub(crate) fn new(handle: Rc<Handle>) -> Self {
+        Self { handle, sink: SinkState::default() }
     }
 
     pub(crate) fn shared(&self) -> &Rc<Shared> {
-        &self.handle.0
+        &self.handle.shared
     }
 
     /// Converts the handle into a sink of `Out`, by a codec.
@@ -135,7 +127,7 @@ impl ReconnectingSender {
     ///   [`Options::close_timeout`](crate::Options::close_timeout),
     /// - the error for which it was closed for good before.
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
-        self.shared().command(Command::Close);
+        self.shared().close(None);
         self.closed()
     }
 
@@ -153,12 +145,8 @@ impl ReconnectingSender {
         C: TryInto<CloseCode, Error: Into<Error>>,
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
-        let frame =
-            code.try_into().map_err(Into::into).and_then(|code| Ok((code, reason.try_into().map_err(Into::into)?)));
-        let begun = frame.map(|frame| {
-            self.shared().close_frame.replace(Some(frame));
-            self.shared().command(Command::Close);
-        });
+        let frame = crate::types::close::frame(code, reason);
+        let begun = frame.map(|frame| self.shared().close(Some(frame)));
         async move {
             begun?;
             self.closed().await
@@ -247,7 +235,7 @@ impl ReconnectingSender {
 /// Another handle of the same connection.
 impl Clone for ReconnectingSender {
     fn clone(&self) -> Self {
-        Self { handle: Rc::clone(&self.handle), sink: SinkState::default() }
+        Self::new(Rc::clone(&self.handle))
     }
 }
 
@@ -269,7 +257,7 @@ impl Sink<Message> for ReconnectingSender {
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, sink } = &mut *self;
-        let room = ready!(handle.0.poll_room(context, &mut sink.room));
+        let room = ready!(handle.shared.poll_room(context, &mut sink.room));
         // It is unknown whether a message follows.
         sink.room = Turn::default();
         Poll::Ready(room)
@@ -282,17 +270,16 @@ impl Sink<Message> for ReconnectingSender {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, sink } = &mut *self;
-        handle.0.poll_handed_over(context, &mut sink.flush)
+        handle.shared.poll_handed_over(context, &mut sink.flush)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { handle: shared, sink } = &mut *self;
-        let shared = &shared.0;
+        let Self { handle, sink } = &mut *self;
         if sink.close.is_none() {
-            ready!(shared.poll_handed_over(context, &mut sink.flush))?;
-            shared.command(Command::Close);
+            ready!(handle.shared.poll_handed_over(context, &mut sink.flush))?;
+            handle.shared.close(None);
         }
-        Poll::Ready(match ready!(shared.poll_end(context, sink.close.get_or_insert_default()))? {
+        Poll::Ready(match ready!(handle.shared.poll_end(context, sink.close.get_or_insert_default()))? {
             Some(event) if !event.was_clean => Err(Error::Unclean(event)),
             _ => Ok(()),
         })

@@ -15,7 +15,6 @@ use super::frame::Frame;
 use super::lost::{Lost, LostCause};
 use super::options::SessionOptions;
 use super::receipt::{Receipt, Receipts};
-use crate::reconnect::event::Command;
 use crate::reconnect::link::Link;
 use crate::reconnect::notify::{Notify, Waiter};
 use crate::reconnect::shared::Shared;
@@ -318,9 +317,7 @@ impl Core {
 
     /// The connection that is open, after the handshake.
     pub fn link(&self) -> Option<Rc<Link>> {
-        let shared = self.shared.get()?.upgrade()?;
-        let is_open = shared.machine.borrow().is_open();
-        shared.link().filter(|link| is_open && link.is_open())
+        self.shared.get()?.upgrade()?.open_link()
     }
 
     /// Hands over what may be transmitted, as long as the connection has room. The task waits for room.
@@ -380,9 +377,7 @@ impl Core {
     /// Closes the connection, for good.
     fn close(&self, code: u16, reason: &str) {
         let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return };
-        let frame = code.try_into().ok().zip(reason.to_owned().try_into().ok());
-        shared.close_frame.replace(frame);
-        shared.command(Command::Close);
+        shared.close(code.try_into().ok().zip(reason.to_owned().try_into().ok()));
     }
 
     /// It cannot go on.

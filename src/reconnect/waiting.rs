@@ -69,7 +69,7 @@ impl Shared {
 
     /// Returns whether the first sender can send. `has_room` asks the connection.
     fn room(&self, has_room: impl FnOnce(&Link) -> bool) -> Poll<Result<(), Error>> {
-        if let Some(link) = self.link().filter(|link| self.look(Machine::is_open) && link.is_open()) {
+        if let Some(link) = self.open_link() {
             // What is pending goes first.
             let can_send = !self.look(|machine| machine.outbox.is_pending()) && has_room(&link);
             return if can_send { Poll::Ready(Ok(())) } else { Poll::Pending };
@@ -102,7 +102,7 @@ impl Shared {
 
     /// Resolves when it is closed for good.
     pub fn poll_end(&self, context: &Context<'_>, patience: &mut Patience) -> Poll<Result<Option<CloseEvent>, Error>> {
-        if let Some(end) = &*self.end.borrow() {
+        if let Some(end) = self.end.get() {
             return Poll::Ready(end.clone());
         }
         self.wait(context, patience)

@@ -1,0 +1,140 @@
+//! What is received on any connection, on its way to the reader.
+
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::event::{Event, Signal};
+use super::inbox::{Content, Item, Next};
+use super::shared::Shared;
+use crate::receive::queue::{Overfull, Wake};
+use crate::sys::{Data, in_next_turn};
+use crate::{Error, Message};
+
+impl Shared {
+    /// Passes all messages to `inlet` from now on.
+    #[cfg(feature = "session")]
+    pub fn set_inlet(&self, inlet: impl Fn(Result<Message, Error>) + 'static) {
+        // There was none.
+        let _set = self.inlet.set(Box::new(inlet));
+    }
+
+    /// Passes on a message of the connection with this generation, unless it answers the heartbeat.
+    pub fn received(self: &Rc<Self>, generation: u64, data: Data) {
+        let (is_live, awaits_pong) = {
+            let machine = self.machine.borrow();
+            (machine.is_live(generation), machine.outbox.awaits_pong())
+        };
+        if !is_live {
+            return;
+        }
+        let len = data.len();
+        let content = match self.heartbeat.as_ref().filter(|_| awaits_pong) {
+            None => Content::Data(data),
+            Some(heartbeat) => match data.decode() {
+                Some(Ok(message)) if (heartbeat.is_pong)(&message) => return self.lives(generation, true),
+                Some(decoded) => Content::Decoded(decoded),
+                // No browser delivers this.
+                None => return,
+            },
+        };
+        self.lives(generation, false);
+        #[cfg(feature = "session")]
+        if let Some(inlet) = self.inlet.get() {
+            return content.decode().into_iter().for_each(inlet);
+        }
+        self.push(Item { content, len });
+    }
+
+    /// The peer lives.
+    fn lives(&self, generation: u64, is_pong: bool) {
+        if self.heartbeat.is_none() {
+            return;
+        }
+        self.handle(Event::Connection(generation, Signal::Received { is_pong }));
+        if self.machine.borrow().has_actions() {
+            self.wake();
+        }
+    }
+
+    fn push(self: &Rc<Self>, item: Item) {
+        let mut inbox = self.inbox.borrow_mut();
+        let pushed = inbox.push(item);
+        if pushed.is_err() {
+            let _ = inbox.end(Some(Error::Overflow));
+        }
+        drop(inbox);
+        self.pace_reading();
+        match pushed {
+            Ok(None) => {}
+            Ok(Some(Wake::Now(reader))) => reader.wake(),
+            Ok(Some(Wake::NextTurn)) => {
+                let shared = Rc::downgrade(self);
+                in_next_turn(move || {
+                    let reader = shared.upgrade().and_then(|shared| shared.inbox.borrow_mut().turn());
+                    reader.into_iter().for_each(Waker::wake);
+                });
+            }
+            Err(Overfull(reader)) => {
+                self.fail(Error::Overflow);
+                reader.into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+
+    /// Takes the next message, or waits for one.
+    pub fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            let mut inbox = self.inbox.borrow_mut();
+            match inbox.take() {
+                Next::Message(item) => {
+                    drop(inbox);
+                    self.pace_reading();
+                    match item.content.decode() {
+                        Some(Err(error)) => {
+                            self.cut(error.clone());
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                        Some(decoded) => return Poll::Ready(Some(decoded)),
+                        // No browser delivers this.
+                        None => {}
+                    }
+                }
+                Next::Error(error) => return Poll::Ready(Some(Err(error))),
+                Next::End => return Poll::Ready(None),
+                Next::Empty => {
+                    let last = inbox.wait(context.waker());
+                    drop(inbox);
+                    drop(last);
+                    return Poll::Pending;
+                }
+                Next::Pause => {
+                    let waker = context.waker().clone();
+                    in_next_turn(move || waker.wake());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Ends the stream after an error that the reader got.
+    fn cut(&self, error: Error) {
+        let waiting = self.inbox.borrow_mut().cut();
+        drop(waiting);
+        self.fail(error);
+    }
+
+    /// The reader is gone: drops all messages, and all later ones.
+    pub fn discard(&self) {
+        let waiting = self.inbox.borrow_mut().discard();
+        drop(waiting);
+        self.pace_reading();
+    }
+
+    /// Lets the browser read, or not, after the inbox has changed.
+    pub fn pace_reading(&self) {
+        #[cfg(feature = "streams")]
+        if let Some(link) = self.link() {
+            self.reading.pace(link.socket(), |read_ahead| self.inbox.borrow().is_full(read_ahead));
+        }
+    }
+}
