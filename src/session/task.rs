@@ -22,13 +22,13 @@ pub(crate) struct Task {
     /// Until what was processed is acknowledged.
     acknowledgement: Option<Timer>,
     /// Until a complete session tries another connection, and until it gives up.
-    answer: Option<Patience>,
-    completion: Option<Patience>,
+    answer: Option<Countdown>,
+    completion: Option<Countdown>,
 }
 
 /// A time in parts. A page that is frozen, or whose timers are late, loses one of them at most: what arrived meanwhile is read
 /// before the next one is over.
-struct Patience {
+struct Countdown {
     parts: u32,
     timer: Timer,
 }
@@ -110,8 +110,8 @@ impl Task {
         if !is_connected {
             self.answer = None;
         }
-        let is_hopeless = Patience::is_over(&mut self.completion, COMPLETION, context);
-        let is_unanswered = is_connected && Patience::is_over(&mut self.answer, ANSWER, context);
+        let is_hopeless = Countdown::is_over(&mut self.completion, COMPLETION, context);
+        let is_unanswered = is_connected && Countdown::is_over(&mut self.answer, ANSWER, context);
         if is_hopeless {
             self.command(Command::Close);
             self.core.end_connection();
@@ -128,10 +128,10 @@ impl Task {
     }
 }
 
-impl Patience {
+impl Countdown {
     /// Begins a time of so many parts, and returns whether it is over.
-    fn is_over(patience: &mut Option<Self>, parts: u32, context: &mut Context<'_>) -> bool {
-        let Self { parts, timer } = patience.get_or_insert_with(|| Self { parts, timer: Timer::new(PART) });
+    fn is_over(countdown: &mut Option<Self>, parts: u32, context: &mut Context<'_>) -> bool {
+        let Self { parts, timer } = countdown.get_or_insert_with(|| Self { parts, timer: Timer::new(PART) });
         while Pin::new(&mut *timer).poll(context).is_ready() {
             *parts = parts.saturating_sub(1);
             if *parts == 0 {
