@@ -6,11 +6,13 @@ use std::task::{Context, Poll, Waker};
 use websocket_session::{End, Item, Mark, Payload, SendError, Server, code};
 
 use crate::mailbox::Mailbox;
-use crate::{Gone, Key, Message};
+use crate::{Gone, Key, Lease, Message};
 
 /// What the handler and the driver of a session share.
 pub(crate) struct Shared {
     pub key: Key,
+    /// The lease under which the session was made.
+    pub first: Lease,
     /// The application's protocol.
     pub protocol: Option<String>,
     /// Whether an earlier handler of this session has run, here or elsewhere.
@@ -53,6 +55,7 @@ pub(crate) struct Core {
 impl Shared {
     pub fn new(
         key: Key,
+        first: Lease,
         protocol: Option<String>,
         mailbox: Arc<Mailbox>,
         machine: Server<Message>,
@@ -71,7 +74,7 @@ impl Shared {
             has_work: false,
             waiting: Vec::new(),
         };
-        Self { key, protocol, is_restored, mailbox, core: Mutex::new(core) }
+        Self { key, first, protocol, is_restored, mailbox, core: Mutex::new(core) }
     }
 
     pub fn core(&self) -> MutexGuard<'_, Core> {

@@ -58,14 +58,14 @@ pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, 
     let _entry = Registered { context: context.clone(), key: key.clone(), mailbox: mailbox.clone() };
     let mut next = Some(arrival);
     while let Some(arrival) = next.take() {
-        let (machine, owner, is_restored) = match open(&context, &key, &arrival.hello, arrival.presented).await {
-            Ok(Opened::Made(machine, owner)) => (machine, owner, false),
-            Ok(Opened::Restored(machine, owner)) => (machine, Some(owner), true),
+        let (machine, first, owner, is_restored) = match open(&context, &key, &arrival.hello, arrival.presented).await {
+            Ok(Opened::Made(machine, first, owner)) => (machine, first, owner, false),
+            Ok(Opened::Restored(machine, first, owner)) => (machine, first, Some(owner), true),
             Ok(Opened::Refused(refusal)) => return refuse(*arrival, &refusal),
             Err(_) => return close(arrival.socket, [].into(), code::RESTART, "the store is not available".into()),
         };
         let protocol = arrival.hello.protocol.clone();
-        let shared = Arc::new(Shared::new(key.clone(), protocol, mailbox.clone(), machine, is_restored));
+        let shared = Arc::new(Shared::new(key.clone(), first, protocol, mailbox.clone(), machine, is_restored));
         let mut driver = Driver::new(context.clone(), shared, owner);
         let mut outcome = None;
         if is_restored {

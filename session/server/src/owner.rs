@@ -45,12 +45,12 @@ impl Owner {
     }
 }
 
-/// The session of a HELLO.
+/// The session of a HELLO, and the lease under which it was made.
 pub(crate) enum Opened {
     /// It is new, and HELLO is welcomed.
-    Made(Server<Message>, Option<Owner>),
+    Made(Server<Message>, Lease, Option<Owner>),
     /// It is this server's now, and HELLO is to be accepted.
-    Restored(Server<Message>, Owner),
+    Restored(Server<Message>, Lease, Owner),
     /// HELLO is refused, and nothing has changed.
     Refused(Refusal),
 }
@@ -65,15 +65,15 @@ pub(crate) async fn open(
     let limits = context.limits.of_session(context.store.is_some());
     let ttl = context.limits.ttl.as_secs();
     let make = || Ok(Server::new(limits, ttl, hello, presented, new_token()?));
-    let Some(store) = &context.store else { return Ok(Opened::Made(make()?, None)) };
+    let Some(store) = &context.store else { return Ok(Opened::Made(make()?, new_lease()?, None)) };
     for _ in 0..CLAIMS {
-        let lease = Lease(token::random().map_err(unavailable)?.into());
+        let lease = new_lease()?;
         let owner =
             Owner { store: store.clone(), key: key.clone(), lease: lease.clone(), sequence: 0, keep: context.keep() };
         let Some(stored) = store.find(key).await? else {
             let machine = make()?;
             if store.create(key, &lease, &machine.snapshot(), owner.keep).await? {
-                return Ok(Opened::Made(machine, Some(owner)));
+                return Ok(Opened::Made(machine, lease, Some(owner)));
             }
             continue;
         };
@@ -86,11 +86,15 @@ pub(crate) async fn open(
         }
         let Some(snapshot) = store.claim(key, &stored.lease, &lease).await? else { continue };
         if refusal.is_none() {
-            return Ok(Opened::Restored(restore(snapshot), owner));
+            return Ok(Opened::Restored(restore(snapshot), stored.first, owner));
         }
         owner.remove().await?;
     }
     Err(StoreError::Unavailable("other servers claim the session, too".into()))
+}
+
+fn new_lease() -> Result<Lease, StoreError> {
+    Ok(Lease(token::random().map_err(unavailable)?.into()))
 }
 
 pub(crate) fn new_token() -> Result<websocket_session::NewToken, StoreError> {

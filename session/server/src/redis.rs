@@ -22,7 +22,7 @@ const FIND: &str = "return {redis.call('HGETALL', KEYS[1]), redis.call('XRANGE',
 const CREATE: &str = "
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'lease', ARGV[1], 'sequence', 0, unpack(ARGV, 3))
+redis.call('HSET', KEYS[1], 'lease', ARGV[1], 'first', ARGV[1], 'sequence', 0, unpack(ARGV, 3))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1";
 
@@ -242,10 +242,11 @@ impl Found {
     /// Returns the session, or nothing if there is none.
     fn decode(self) -> Option<Result<Stored, StoreError>> {
         let Self(fields, entries) = self;
-        let lease = Lease(fields.get("lease")?.as_str().into());
+        let [lease, first] = ["lease", "first"].map(|name| fields.get(name).map(|lease| Lease(lease.as_str().into())));
+        let (lease, first) = (lease?, first?);
         let snapshot =
             decode(&fields, entries).ok_or_else(|| StoreError::Unavailable("a session is not readable".into()));
-        Some(snapshot.map(|snapshot| Stored { lease, snapshot }))
+        Some(snapshot.map(|snapshot| Stored { lease, first, snapshot }))
     }
 }
 

@@ -83,9 +83,10 @@ impl Session {
         &self.receiver.shared.key.principal
     }
 
-    /// Returns the name of the session, which the client has chosen. It is unique for this principal.
-    pub fn name(&self) -> &str {
-        &self.receiver.shared.key.session
+    /// Returns what identifies the session: 128 random bits, in hexadecimal digits. A restored session has the same id; one that begins
+    /// anew, after the server has forgotten it, has another one.
+    pub fn id(&self) -> &str {
+        &self.receiver.shared.first.0
     }
 
     /// Returns the application's protocol that the client has named.
@@ -105,7 +106,8 @@ impl Session {
 
     /// Returns the number of the message that was taken last, from 1.
     ///
-    /// An application that stores it with its own data, in the same transaction, recognizes a message that comes again after a crash.
+    /// An application that stores it under the [id](Self::id), in the same transaction as its own data, recognizes a message that comes
+    /// again after a crash.
     pub fn number(&self) -> Option<u64> {
         self.receiver.number()
     }

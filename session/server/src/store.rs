@@ -47,6 +47,8 @@ pub struct Lease(pub Arc<str>);
 pub struct Stored {
     /// The current lease.
     pub lease: Lease,
+    /// The lease under which the session was made: its [id](crate::Session::id).
+    pub first: Lease,
     /// The session.
     pub snapshot: Snapshot,
 }
@@ -79,7 +81,7 @@ pub trait Store: Send + Sync + 'static {
     /// Looks a session up, without taking it.
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>>;
 
-    /// Makes a session, owned by `lease`. Returns `false` if there is one.
+    /// Makes a session, owned by `lease`, which is its first. Returns `false` if there is one.
     fn create<'a>(&'a self, key: &'a Key, lease: &'a Lease, snapshot: &'a Snapshot, keep: Duration) -> Later<'a, bool>;
 
     /// Gives a session that `from` owns to `lease`, and returns it; `None` if `from` does not own it.
@@ -111,6 +113,7 @@ pub struct MemoryStore {
 
 struct Kept {
     lease: Lease,
+    first: Lease,
     sequence: u64,
     snapshot: Snapshot,
 }
@@ -152,7 +155,11 @@ fn now<'a, T: Send + 'a>(result: Result<T, StoreError>) -> Later<'a, T> {
 
 impl Store for MemoryStore {
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>> {
-        let stored = |kept: &Kept| Stored { lease: kept.lease.clone(), snapshot: kept.snapshot.clone() };
+        let stored = |kept: &Kept| Stored {
+            lease: kept.lease.clone(),
+            first: kept.first.clone(),
+            snapshot: kept.snapshot.clone(),
+        };
         now(Ok(self.sessions().get(key).map(stored)))
     }
 
@@ -160,7 +167,8 @@ impl Store for MemoryStore {
         let mut sessions = self.sessions();
         let is_new = !sessions.contains_key(key);
         if is_new {
-            sessions.insert(key.clone(), Kept { lease: lease.clone(), sequence: 0, snapshot: snapshot.clone() });
+            let (lease, first) = (lease.clone(), lease.clone());
+            sessions.insert(key.clone(), Kept { lease, first, sequence: 0, snapshot: snapshot.clone() });
         }
         now(Ok(is_new))
     }

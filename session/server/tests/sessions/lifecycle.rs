@@ -193,6 +193,30 @@ async fn with_a_store_a_restart_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_restored_session_has_its_id_and_one_that_begins_anew_has_another() {
+    let tell_id = async |mut session: Session| {
+        while let Some(Ok(_)) = session.recv().await {
+            let id: Message = session.id().into();
+            session.commit([id]).await.unwrap();
+        }
+    };
+    let store = MemoryStore::new();
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), tell_id).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("who?").await;
+    let id = client.text().await;
+    let address = server.stop().await;
+    let server = Server::at(address, Sessions::with_store(limits(), store), tell_id).await;
+    client.send("who?").await;
+    assert_eq!(client.text().await, id);
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), MemoryStore::new()), tell_id).await;
+    assert!(matches!(client.next().await, Some(Event::Lost(_))));
+    client.send("who?").await;
+    assert_ne!(client.text().await, id, "the name is the same");
+}
+
+#[tokio::test]
 async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     let store = MemoryStore::new();
     let (out, mut sessions) = mpsc::unbounded_channel();
