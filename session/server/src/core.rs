@@ -61,13 +61,15 @@ impl Shared {
         machine: Server<Message>,
         is_restored: bool,
     ) -> Self {
+        // An earlier handler has heard of it, and this one is told, too.
+        let peer_ended = is_restored && machine.snapshot().peer_ended;
         let core = Core {
             machine,
             place: Place::Here,
             peer_max: u64::MAX,
             taken: None,
             peer_end: None,
-            is_over: false,
+            is_over: peer_ended,
             own_end: None,
             is_finished: false,
             is_unwanted: false,

@@ -217,6 +217,33 @@ async fn a_restored_session_has_its_id_and_one_that_begins_anew_has_another() {
 }
 
 #[tokio::test]
+async fn a_handler_that_starts_after_the_end_of_the_client_hears_of_it() {
+    let store = MemoryStore::new();
+    let (out, mut ended) = mpsc::unbounded_channel();
+    // Has something to do after the client's END, and is not done with it on the first server.
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            assert_eq!(session.recv().await, None);
+            out.send(()).unwrap();
+            if session.is_restored() {
+                session.send("good bye").await.unwrap();
+            } else {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.end().await;
+    ended.recv().await.unwrap();
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    assert_eq!(client.text().await, "good bye");
+    assert!(matches!(client.next().await, Some(Event::End(_))));
+}
+
+#[tokio::test]
 async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     let store = MemoryStore::new();
     let (out, mut sessions) = mpsc::unbounded_channel();
