@@ -1,6 +1,7 @@
 //! The front ends in `examples/`, used by two people in two real browsers.
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::cell::Cell;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -23,9 +24,89 @@ async fn people_chat_with_dioxus() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "it takes browsers and the server: `cargo xtask examples --test` has them"]
-async fn people_chat_with_leptos() -> Result<()> {
-    people_chat_with("leptos").await
+#[ignore = "it takes browsers, servers and Redis: `cargo xtask examples --test` has them"]
+async fn people_chat_with_leptos_while_its_server_is_killed() -> Result<()> {
+    let (chat, port) = (session_server("chat")?, lasting_port()?);
+    let (_redis, redis) = start_redis().await?;
+    let address = format!("127.0.0.1:{port}");
+    let serve = async || start(chat.clone(), &[&redis, &address], port).await;
+    let url = format!("http://{}/leptos/", server()?);
+    with_page_at(&url, failed_connections, async |ann: &Page| {
+        with_page_at(&url, failed_connections, async |bob: &Page| {
+            for (page, name) in [(ann, "Ann"), (bob, "Bob")] {
+                page.fill("[name=server]", &format!("ws://{address}")).await?;
+                join(page, name, "lobby").await?;
+            }
+            let _serving = each_line_is_heard_once(ann, bob, serve).await?;
+            ann.picture(env!("CARGO_TARGET_TMPDIR"), "example-leptos").await?;
+            who_comes_back_hears_all_of_the_room(ann, bob).await?;
+            say(ann, &"long ".repeat(1000)).await?;
+            is_told(ann, "larger than the peer accepts").await
+        })
+        .await
+    })
+    .await
+}
+
+/// Two people talk while the server is killed, while there is none, and when it is back. Returns the last server.
+async fn each_line_is_heard_once(ann: &Page, bob: &Page, serve: impl AsyncFn() -> Result<Child>) -> Result<Child> {
+    let is_done = Cell::new(false);
+    let talk = async |page: &Page, name: &str| {
+        let mut said = Vec::new();
+        while !is_done.get() {
+            say(page, &said.len().to_string()).await?;
+            said.push(format!("{name} {}", said.len()));
+        }
+        Ok(said)
+    };
+    let kill = async {
+        for _ in 0..5 {
+            let mut serving = serve().await?;
+            hears(ann, lines(ann).await?.len() + 10).await?;
+            hears(bob, lines(bob).await?.len() + 10).await?;
+            // SIGKILL.
+            serving.kill().await?;
+        }
+        is_done.set(true);
+        serve().await
+    };
+    let (anns, bobs, serving) = tokio::try_join!(talk(ann, "Ann"), talk(bob, "Bob"), kill)?;
+    let heard = hears(ann, anns.len() + bobs.len()).await?;
+    let by = |name| heard.iter().filter(|line| line.starts_with(name)).cloned().collect::<Vec<_>>();
+    ensure!(by("Ann") == anns && by("Bob") == bobs, "{anns:?} and {bobs:?} became {heard:?}");
+    let also = hears(bob, heard.len()).await?;
+    ensure!(also == heard, "Bob hears {also:?}, and Ann {heard:?}");
+    Ok(serving)
+}
+
+async fn who_comes_back_hears_all_of_the_room(ann: &Page, bob: &Page) -> Result<()> {
+    let count = lines(ann).await?.len() + 1;
+    bob.click("#leave").await?;
+    join(bob, "Bob", "lobby").await?;
+    say(bob, "What did I miss?").await?;
+    let (ann, bob) = (hears(ann, count).await?, hears(bob, count).await?);
+    ensure!(ann == bob && ann.last().is_some_and(|line| line == "Bob What did I miss?"), "{ann:?} is not {bob:?}");
+    Ok(())
+}
+
+/// The lines that a page shows.
+async fn lines(page: &Page) -> Result<Vec<String>> {
+    let lines = page.run("return [...document.querySelectorAll('#log li')].map((line) => line.innerText)").await?;
+    let lines = lines.as_array().context("it is no array")?;
+    Ok(lines.iter().map(|line| line.as_str().unwrap_or_default().to_owned()).collect())
+}
+
+/// Waits until a page shows this many lines, and returns those that it shows.
+async fn hears(page: &Page, count: usize) -> Result<Vec<String>> {
+    let mut heard = Vec::new();
+    for _ in 0..600 {
+        heard = lines(page).await?;
+        if heard.len() >= count {
+            return Ok(heard);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("it hears {} lines, not {count}: {heard:?}", heard.len());
 }
 
 #[tokio::test]
@@ -56,12 +137,10 @@ async fn hello_is_answered() -> Result<()> {
 #[tokio::test]
 #[ignore = "it takes a browser, servers and Redis: `cargo xtask examples --test` has them"]
 async fn the_session_goes_on_when_the_server_is_killed() -> Result<()> {
-    let echo = PathBuf::from(std::env::var_os("TEST_ECHO").context("TEST_ECHO is not set")?);
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let redis = ["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()];
-    let _redis = start("redis-server".into(), &redis, port).await?;
+    let echo = session_server("echo")?;
+    let (_redis, redis) = start_redis().await?;
     let url = format!("http://{}/session/", server()?);
-    let arguments = [&*format!("redis://127.0.0.1:{port}/")];
+    let arguments = [&*redis];
     let mut serving = start(echo.clone(), &arguments, 3000).await?;
     with_page_at(&url, failed_connections, async |page: &Page| {
         page.run(WATCH).await?;
@@ -99,6 +178,25 @@ async fn counts_beyond(page: &Page, number: u64) -> Result<u64> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("it does not count beyond {number}");
+}
+
+/// The program of an example of `websocket-session-server`.
+fn session_server(name: &str) -> Result<PathBuf> {
+    let servers = std::env::var_os("TEST_SESSION_SERVERS").context("TEST_SESSION_SERVERS is not set")?;
+    Ok(PathBuf::from(servers).join(name))
+}
+
+/// Starts Redis on a free port. Returns its URL, too.
+async fn start_redis() -> Result<(Child, String)> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let redis = ["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()];
+    Ok((start("redis-server".into(), &redis, port).await?, format!("redis://127.0.0.1:{port}/")))
+}
+
+/// A free port that the system gives to no client: a client could take it while the server is down.
+fn lasting_port() -> Result<u16> {
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000)?;
+    (first..30_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).context("no port is free")
 }
 
 /// Starts a program that listens at a port. It ends when it is dropped.

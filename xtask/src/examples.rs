@@ -25,12 +25,18 @@ pub struct Options {
 }
 
 /// The folders in `examples/`.
-const NAMES: [&str; 7] = ["dioxus", HELLO, "leptos", SESSION, VITE, "worker", "yew"];
+const NAMES: [&str; 7] = ["dioxus", HELLO, LEPTOS, SESSION, VITE, "worker", "yew"];
+
+/// The examples with a server of their own, which is an example of the crate `websocket-session-server`.
+pub const SERVERS: [(&str, &str); 2] = [(LEPTOS, "chat"), (SESSION, "echo")];
 
 /// The folder of the page in docs/first-page.md.
 const HELLO: &str = "hello";
 
-/// The folder of the one that counts, which has its own server.
+/// The folder of the chat that loses nothing.
+const LEPTOS: &str = "leptos";
+
+/// The folder of the one that counts.
 const SESSION: &str = "session";
 
 /// The folder of the one in TypeScript.
@@ -62,8 +68,8 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     for name in &names {
         println!("http://{}/{name}/", server.address);
     }
-    if names.contains(&SESSION) {
-        println!("The server of {SESSION} is: cargo run -p websocket-session-server --features redis --example echo");
+    for (name, server) in SERVERS.iter().filter(|(name, _)| names.contains(name)) {
+        println!("The server of {name} is: cargo run -p websocket-session-server --features redis --example {server}");
     }
     server.wait()
 }

@@ -8,6 +8,7 @@ use xshell::{Cmd, Shell};
 
 use crate::browser::Browser;
 use crate::conformance::{self, Run};
+use crate::examples::SERVERS;
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
@@ -108,15 +109,17 @@ pub fn examples(
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
     step("building the tests", || Ok(tests.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
-    if name.is_none_or(|name| name == "session") {
-        let echo = ["build", "--quiet", "--package=websocket-session-server", "--all-features", "--example=echo"];
-        step("building the server of sessions", || Ok(tests.cargo(shell, &echo).run()?))?;
+    let servers = SERVERS.iter().filter(|(example, _)| name.is_none_or(|name| name == *example));
+    let servers: Vec<_> = servers.map(|(_, server)| format!("--example={server}")).collect();
+    if !servers.is_empty() {
+        let build = ["build", "--quiet", "--package=websocket-session-server", "--all-features"];
+        step("building the servers of sessions", || Ok(tests.cargo(shell, &build).args(&servers).run()?))?;
     }
     step("testing the examples", || {
         at_the_same_time(shell, browsers, |shell, browser| {
             let examples = tests.examples(shell).args(["--", "--ignored"]).args(name);
-            let examples = examples.env("TEST_ECHO", page::target_folder().join("debug/examples/echo"));
-            // The server of the session has a fixed port, so only one browser tests it.
+            let examples = examples.env("TEST_SESSION_SERVERS", page::target_folder().join("debug/examples"));
+            // The server of the session example has a fixed port, so only one browser tests it.
             let examples = if browser.is_chromium() { examples } else { examples.arg("--skip=session") };
             run_captured(shell, browser, "examples", examples)
         })

@@ -1,4 +1,5 @@
-//! A chat with Leptos. The connection is the component's: it is closed when that goes away.
+//! A chat with Leptos that loses nothing: its server is `session/server/examples/chat.rs`. The session is the component's: it is
+//! given up when that goes away.
 
 use futures_util::StreamExt;
 use leptos::ev::SubmitEvent;
@@ -7,7 +8,8 @@ use leptos::prelude::*;
 use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
 use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::Json;
-use wasm_websocket::{CloseEvent, Error, ReceiveError, Sender, WebSocketStream};
+use wasm_websocket::session::{Session, SessionOptions};
+use wasm_websocket::{Error, ReceiveError};
 
 /// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -22,6 +24,7 @@ fn main() {
 
 #[component]
 fn App() -> impl IntoView {
+    let server = RwSignal::new("ws://127.0.0.1:3001".to_owned());
     let name = RwSignal::new(String::new());
     let room = RwSignal::new("lobby".to_owned());
     let is_in = RwSignal::new(false);
@@ -32,49 +35,62 @@ fn App() -> impl IntoView {
     let door = move || {
         view! {
             <form on:submit=join>
+                <label>"Server " <input name="server" required autocomplete="off" bind:value=server /></label>
                 <label>"Your name " <input name="name" required autocomplete="off" bind:value=name /></label>
                 <label>"Room " <input name="room" required pattern=r"[\w\-]+" autocomplete="off" bind:value=room /></label>
                 <button>"Join"</button>
             </form>
         }
     };
+    let inside = move || {
+        let session = enter(&server.get_untracked(), &room.get_untracked(), name.get_untracked());
+        view! { <Room session name=name.get_untracked() room=room.get_untracked() leave=move || is_in.set(false) /> }
+    };
     view! {
         <main>
             <h1>"Chat with Leptos"</h1>
-            <Show when=move || is_in.get() fallback=door>
-                <Room name=name.get_untracked() room=room.get_untracked() leave=move || is_in.set(false) />
-            </Show>
+            <Show when=move || is_in.get() fallback=door>{inside()}</Show>
         </main>
     }
 }
 
 #[component]
-fn Room(name: String, room: String, leave: impl Fn() + 'static) -> impl IntoView {
+fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static) -> impl IntoView {
     let log = RwSignal::new(Vec::<Said>::new());
+    let state = RwSignal::new(String::new());
     let problem = RwSignal::new(String::new());
+    let has_ended = RwSignal::new(false);
     let text = RwSignal::new(String::new());
-    // There while the connection is open. It cannot leave its thread, hence `local`.
-    let sender = RwSignal::new_local(None::<Sender>);
+    // It cannot leave its thread, hence `local`.
+    let sender = StoredValue::new_local(session.sender());
 
-    let url = format!("/chat/{room}");
     let hear = move |said| match said {
         Ok(said) => log.update(|log| log.push(said)),
-        Err(ReceiveError { error, .. }) => problem.set(error.to_string()), // one bad message does not end a chat
+        Err(ReceiveError { error, .. }) => {
+            if error == Error::SessionLost {
+                log.update(Vec::clear); // a new session hears all of the room again
+            }
+            problem.set(error.to_string());
+        }
     };
-    // The task, with its half of the connection, goes away with this component; so does the other half.
+    // The tasks go away with this component, and so does `sender`. Then the session is given up.
+    let mut states = session.states();
     spawn_local_scoped_with_cancellation(async move {
-        let ended = listen(&url, |ours| sender.set(Some(ours)), hear).await;
-        sender.set(None);
-        problem.set(ended.map_or_else(|error| error.to_string(), |event| format!("the connection has ended: {event}")));
+        while let Some(now) = states.next().await {
+            state.set(now.to_string());
+        }
+    });
+    spawn_local_scoped_with_cancellation(async move {
+        listen(session, hear).await;
+        has_ended.set(true);
     });
 
     let say = move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(sender) = sender.get() else { return };
-        let said = Said { name: name.clone(), text: text.get() };
+        let (sender, said) = (sender.get_value(), Said { name: name.clone(), text: text.get() });
         spawn_local(async move {
-            match sender.typed::<Said, Json>().send(said).await {
-                Ok(()) => text.set(String::new()),
+            match sender.typed::<Said, Json>().send_for_receipt(said).await {
+                Ok(_receipt) => text.set(String::new()), // kept until the server has processed it, whatever happens to connections
                 Err(unsent) => problem.set(unsent.to_string()), // the text stays in its field
             }
         });
@@ -83,6 +99,7 @@ fn Room(name: String, room: String, leave: impl Fn() + 'static) -> impl IntoView
         <section>
             <header>
                 <h2>{room}</h2>
+                <span role="status">{state}</span>
                 <button id="leave" on:click=move |_| leave()>"Leave"</button>
             </header>
             <div role="log" tabindex="0" aria-label="Messages">
@@ -95,54 +112,80 @@ fn Room(name: String, room: String, leave: impl Fn() + 'static) -> impl IntoView
             <p role="alert" hidden=move || problem.read().is_empty()>{problem}</p>
             <form on:submit=say>
                 <input name="text" aria-label="Message" required autocomplete="off" bind:value=text />
-                <button disabled=move || sender.read().is_none()>"Say"</button>
+                <button disabled=has_ended>"Say"</button>
             </form>
         </section>
     }
 }
 
-/// Hears what is said in the room until the connection ends.
-async fn listen(
-    url: &str,
-    open: impl FnOnce(Sender),
-    mut hear: impl FnMut(Result<Said, ReceiveError>),
-) -> Result<CloseEvent, Error> {
-    let (sender, receiver) = WebSocketStream::connect(url).await?.split();
-    open(sender);
-    let mut heard = receiver.typed::<Said, Json>();
+/// Begins a session with a room of a server.
+fn enter(server: &str, room: &str, name: String) -> Session {
+    let url = format!("{server}/{room}");
+    let options = SessionOptions::new().credentials(async move || Ok(name.clone())); // a real chat has a token
+    Session::new(options, async move || Ok(url.clone()))
+}
+
+/// Hears what is said in the room until the session ends.
+async fn listen(session: Session, mut hear: impl FnMut(Result<Said, ReceiveError>)) {
+    let mut heard = session.typed::<Said, Said, Json>();
     while let Some(said) = heard.next().await {
         hear(said);
     }
-    heard.get_ref().closed().await
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::join;
-    use wasm_websocket::testing::Page;
+    use wasm_websocket::testing::{Page, Peer, Server};
 
     use super::*;
 
+    const TOKEN: &str = "0123456789abcdef012345";
+
+    /// Welcomes the page on its next connection. Returns its HELLO, too.
+    async fn welcome(server: &Server, counts: &str) -> (Peer, String) {
+        let mut peer = server.handshake().await.accept_with("session.v1").unwrap();
+        let hello = peer.receive().await.unwrap().as_text().unwrap().to_owned();
+        peer.send(format!(r#"W{{"token":"{TOKEN}",{counts},"credit":4096,"max":4096,"ttl":300}}"#));
+        (peer, hello)
+    }
+
+    /// The next message of the page, past its acknowledgements.
+    async fn said(peer: &mut Peer) -> String {
+        loop {
+            let frame = peer.receive().await.unwrap().as_text().unwrap().to_owned();
+            if let Some(text) = frame.strip_prefix(':') {
+                return text.to_owned();
+            }
+        }
+    }
+
     #[test]
-    fn what_is_said_is_heard_until_the_connection_ends() {
+    fn what_is_said_is_heard_once_over_a_lost_connection() {
         let (page, mut heard) = (Page::new(), Vec::new());
-        let server = page.server("ws://127.0.0.1/chat/lobby");
+        let server = page.server("ws://127.0.0.1/lobby");
         let serve = async {
-            let mut peer = server.accept().await;
-            assert_eq!(peer.receive().await, Some(r#"{"name":"Ann","text":"hello"}"#.into()));
-            peer.send(r#"{"name":"Bob","text":"hello, Ann"}"#);
-            peer.send("nonsense");
-            peer.send(r#"{"name":"Bob","text":"good night"}"#);
-            peer.close_with(1001, "the server restarts");
+            let (mut peer, hello) = welcome(&server, r#""resumed":false,"received":0,"processed":0"#).await;
+            assert!(hello.contains(r#""credentials":"Ann""#));
+            assert_eq!(said(&mut peer).await, r#"{"name":"Ann","text":"hello"}"#);
+            peer.send(r#":{"name":"Bob","text":"hello, Ann"}"#);
+            peer.send(":nonsense");
+            page.sleep(std::time::Duration::from_secs(1)).await;
+            peer.reset();
+
+            let (mut peer, hello) = welcome(&server, r#""resumed":true,"received":0,"processed":0"#).await;
+            assert!(hello.contains(r#""received":2"#) && hello.contains(TOKEN));
+            assert_eq!(said(&mut peer).await, r#"{"name":"Ann","text":"hello"}"#, "the server has not processed it");
+            peer.send(r#":{"name":"Bob","text":"good night"}"#);
+            peer.send(r#"E{"code":1000}"#);
         };
-        let say = |sender: Sender| {
-            let said = Said { name: "Ann".into(), text: "hello".into() };
-            page.spawn(async move { sender.typed::<Said, Json>().send(said).await.unwrap() });
+        let chat = async {
+            let session = enter("ws://127.0.0.1", "lobby", "Ann".into());
+            let sender = session.sender().typed::<Said, Json>();
+            drop(sender.send_for_receipt(Said { name: "Ann".into(), text: "hello".into() }).await.unwrap());
+            listen(session, |said| heard.push(said.map(|said| said.text).ok())).await;
         };
-        let (ended, ()) = page.run(async {
-            join!(listen("/chat/lobby", say, |said| heard.push(said.map(|said| said.text).ok())), serve)
-        });
+        page.run(async { join!(chat, serve) });
         assert_eq!(heard, [Some("hello, Ann".into()), None, Some("good night".into())]);
-        assert_eq!(ended.unwrap().code, 1001);
     }
 }
