@@ -109,8 +109,8 @@ impl<P: Payload> Outbound<P> {
         self.acknowledged + self.kept.len() as u64
     }
 
-    /// Numbers a message, or refuses it.
-    pub(crate) fn push(&mut self, payload: P) -> Result<u64, SendError<P>> {
+    /// Numbers a message, or refuses it. `is_forced`: also above the limit.
+    pub(crate) fn push(&mut self, payload: P, is_forced: bool) -> Result<u64, SendError<P>> {
         let (len, weight) = (payload.payload_len(), weight(&payload));
         if self.ended {
             return Err(SendError::Ended(payload));
@@ -120,7 +120,7 @@ impl<P: Payload> Outbound<P> {
         }
         let offset = self.last_offset().checked_add(weight).filter(|offset| *offset <= MAX_NUMBER);
         let Some(offset) = offset else { return Err(SendError::Exhausted(payload)) };
-        if !self.kept.is_empty() && self.buffered() + weight > self.limit {
+        if !is_forced && !self.kept.is_empty() && self.buffered() + weight > self.limit {
             return Err(SendError::Full(payload));
         }
         self.kept.push_back(Kept { offset, content: Content::Message(payload) });

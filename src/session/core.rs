@@ -134,7 +134,19 @@ impl Core {
 
     /// Keeps a message, and hands it over if there is a connection with room.
     pub fn send(&self, frame: Frame) -> Result<Receipt, (Frame, Error)> {
-        let sent = self.client.borrow_mut().send(frame);
+        self.send_by(|client| client.send(frame))
+    }
+
+    /// The same, also above the limit of the replay buffer.
+    pub fn send_above_limit(&self, frame: Frame) -> Result<Receipt, (Frame, Error)> {
+        self.send_by(|client| client.send_above_limit(frame))
+    }
+
+    fn send_by(
+        &self,
+        send: impl FnOnce(&mut Client<Frame>) -> Result<Mark, Refused<Frame>>,
+    ) -> Result<Receipt, (Frame, Error)> {
+        let sent = send(&mut self.client.borrow_mut());
         let mark = sent.map_err(|refused| {
             let error = match &refused {
                 Refused::TooLarge(frame) => Error::TooLarge(frame.payload_len()),

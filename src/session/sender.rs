@@ -49,9 +49,7 @@ pub(crate) struct Handle {
 /// The progress of the methods of [`Sink`].
 #[derive(Default)]
 struct SinkState {
-    /// A message that had no room when it was given.
-    pending: Option<Frame>,
-    turn: Turn,
+    room: Turn,
     close: Option<Waiter>,
 }
 
@@ -205,15 +203,6 @@ impl SessionSender {
     pub fn counts(&self) -> SessionCounts {
         self.core().counts()
     }
-
-    fn poll_pending(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        let Some(frame) = &self.sink.pending else { return Poll::Ready(Ok(())) };
-        let len = frame.payload_len();
-        ready!(self.handle.core.poll_room(context, &mut self.sink.turn, len));
-        let sent = self.sink.pending.take().map_or(Ok(()), |frame| self.handle.core.send(frame).map(drop));
-        self.sink.turn = Turn::default();
-        Poll::Ready(sent.map_err(|(_, error)| error))
-    }
 }
 
 fn hand_back((frame, error): (Frame, Error)) -> SendError<Message> {
@@ -235,34 +224,30 @@ impl AsRef<Self> for SessionSender {
 
 /// Sends and closes as the methods of the same names do, without receipts.
 ///
-/// A flush waits until the replay buffer has taken everything: from then on the session keeps it. To wait for the peer, use
+/// A message is sent when there is some room in the replay buffer, so the last one may be above its limit. `poll_flush` is
+/// immediate, since the session keeps each message at once. To wait for the peer, use
 /// [`acknowledged`](SessionSender::acknowledged). Closing waits until the peer has processed everything.
 impl Sink<Message> for SessionSender {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_pending(context))?;
+        let Self { handle, sink } = &mut *self;
+        ready!(handle.core.poll_room(context, &mut sink.room, 0));
+        // It is unknown whether a message follows.
+        sink.room = Turn::default();
         Poll::Ready(self.core().refusal().map_or(Ok(()), Err))
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let frame = Frame::new(message);
-        // Those who wait have come before.
-        let sent =
-            if self.core().is_waited_in() { Err((frame, Error::Full)) } else { self.core().send(frame).map(drop) };
-        match sent {
-            Err((frame, Error::Full)) => self.sink.pending = Some(frame),
-            sent => sent.map_err(|(_, error)| error)?,
-        }
-        Ok(())
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        let sent = self.core().send_above_limit(Frame::new(message));
+        sent.map(drop).map_err(|(_, error)| error)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_pending(context)
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_pending(context))?;
         if self.sink.close.is_none() {
             self.begin_to_close(1000, "")?;
         }

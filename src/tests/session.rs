@@ -257,17 +257,43 @@ fn values_have_receipts_and_a_lost_session_is_an_error() {
 }
 
 #[test]
-fn a_sink_takes_what_has_no_room_yet() {
+fn a_sink_waits_for_some_room() {
     in_pages(async |page| {
-        let mut session = session(SessionOptions::new().replay(20));
+        let mut session = session(SessionOptions::new().replay(40));
         session.feed("one".into()).await.unwrap();
-        session.feed("two".into()).await.unwrap();
-        assert!(session.feed("three".into()).now_or_never().is_none(), "there is room for one message only");
+        session.feed("a message above the limit".into()).await.unwrap();
+        session.flush().now_or_never().expect("a flush is immediate").unwrap();
+        assert!(session.feed("dropped".into()).now_or_never().is_none(), "there is no room");
         let mut peer = one_client(page, 1000, &[]).await;
         while peer.receive().await != Some(":one".into()) {}
-        peer.send("A{\"processed\":1,\"credit\":1000}");
-        session.flush().await.unwrap();
-        assert_eq!(peer.receive().await, Some(":two".into()));
+        assert_eq!(peer.receive().await, Some(":a message above the limit".into()));
+        peer.send("A{\"processed\":2,\"credit\":1000}");
+        session.feed("three".into()).await.unwrap();
+        assert_eq!(peer.receive().await, Some(":three".into()));
+    });
+}
+
+#[test]
+fn values_wait_for_room_by_whatever_handle_they_are_sent() {
+    in_pages(async |page| {
+        let session = session(SessionOptions::new().replay(10));
+        let send = |value: &'static str| {
+            let mut typed = session.sender().typed::<String, Text>();
+            async move { typed.send(value.to_owned()).await }
+        };
+        send("one").await.unwrap();
+        assert!(send("dropped").now_or_never().is_none(), "there is room for one message only");
+        assert_eq!(session.counts().unacknowledged, 1);
+        let (two, three) = (Box::pin(send("two")), Box::pin(send("three")));
+        let server = async {
+            let mut peer = one_client(page, 1000, &[]).await;
+            for (number, text) in [":one", ":two", ":three"].into_iter().enumerate() {
+                while peer.receive().await != Some(text.into()) {}
+                peer.send(format!("A{{\"processed\":{},\"credit\":1000}}", number + 1));
+            }
+        };
+        let (two, three, ()) = futures_util::join!(two, three, server);
+        assert_eq!((two, three), (Ok(()), Ok(())));
     });
 }
 

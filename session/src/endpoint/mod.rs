@@ -101,11 +101,25 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
     ///
     /// The [`SendError`] has the message.
     pub fn send(&mut self, payload: P) -> Result<Mark, SendError<P>> {
+        self.push(payload, false)
+    }
+
+    /// Does what [`send`](Self::send) does, also above the limit of the replay buffer: for a host that waits for room before it
+    /// knows how large the message is.
+    ///
+    /// # Errors
+    ///
+    /// As for `send`, except [`SendError::Full`].
+    pub fn send_above_limit(&mut self, payload: P) -> Result<Mark, SendError<P>> {
+        self.push(payload, true)
+    }
+
+    fn push(&mut self, payload: P, is_forced: bool) -> Result<Mark, SendError<P>> {
         if self.phase != Phase::Running {
             return Err(SendError::Ended(payload));
         }
         let stored = self.limits.journal.then(|| Content::Message(payload.clone()));
-        let number = self.outbound.push(payload)?;
+        let number = self.outbound.push(payload, is_forced)?;
         self.store(stored.map(|content| Change::Sent { number, content }), Rule::StoreMessage);
         Ok(Mark { epoch: self.epoch, number })
     }

@@ -92,11 +92,13 @@ fn a_full_replay_buffer_hands_the_message_back() {
     assert!(client.has_room(68) && !client.has_room(69));
     assert_eq!(client.send(bytes(69)), Err(SendError::Full(bytes(69))));
     client.send(bytes(68)).unwrap();
+    client.send_above_limit(bytes(1)).unwrap();
+    assert!(!client.has_room(0));
     frames(&mut client);
     client.receive(ON, ack(1, 1000));
     assert_eq!(client.poll_event(), Some(Event::Connected { resumed: false }));
     assert_eq!(client.poll_event(), Some(Event::Acknowledged(Mark { epoch: 0, number: 1 })));
-    assert_eq!(client.send(bytes(69)).map(|mark| mark.number), Ok(3));
+    assert_eq!(client.send(bytes(69)).map(|mark| mark.number), Ok(4));
 }
 
 #[test]
