@@ -12,8 +12,8 @@ pub struct Plan {
     pub client: End,
     pub server: End,
     /// What the application of the client sends, each message after so many milliseconds.
-    #[proptest(strategy = "vec((delay(), proptest::prelude::any::<Letter>()), 0..12)")]
-    pub up: Vec<(u32, Letter)>,
+    #[proptest(strategy = "vec((delay(), proptest::prelude::any::<(Letter, Way)>()), 0..12)")]
+    pub up: Vec<(u32, (Letter, Way))>,
     /// The server's to each session.
     #[proptest(strategy = "vec((delay(), proptest::prelude::any::<Letter>()), 0..12)")]
     pub down: Vec<(u32, Letter)>,
@@ -22,6 +22,14 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     pub connection: OptionsPlan,
     pub is_explicit: bool,
+}
+
+/// By what a message is sent.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Way {
+    Method,
+    /// The sink of a handle that is dropped at once.
+    Sink,
 }
 
 /// The limits of one end, so small that they are met, and how slowly its application reads.

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use futures_util::StreamExt;
+use futures_util::future::{FutureExt, LocalBoxFuture, poll_immediate, ready};
+use futures_util::{SinkExt, StreamExt};
 use wasm_websocket::reconnect::Backoff;
 use wasm_websocket::session::{LostCause, Session, SessionOptions, SessionSender};
-use wasm_websocket::{Error, Options};
+use wasm_websocket::{Error, Message, Options};
 
-use super::plan::Plan;
+use super::plan::{Plan, Way};
 use super::server::{Host, URL};
 use crate::dialect::{Dialect, read};
 use crate::plan::milliseconds;
@@ -69,10 +70,11 @@ fn options(plan: &Plan) -> SessionOptions {
 }
 
 async fn send_all(world: &Rc<World>, plan: &Plan, book: &Rc<Book>, sender: SessionSender) {
-    for (index, (delay, letter)) in plan.up.iter().enumerate() {
+    for (index, (delay, (letter, way))) in plan.up.iter().enumerate() {
         world.pause(*delay).await;
         let number = index as u32 + 1;
-        match sender.send(Dialect::Plain.message(number, *letter)).await {
+        let message = Dialect::Plain.message(number, *letter);
+        match send(&sender, *way, message).await {
             Ok(receipt) => {
                 book.sent.set(book.sent.get() + 1);
                 let (book, page) = (Rc::clone(book), world.clone());
@@ -85,8 +87,10 @@ async fn send_all(world: &Rc<World>, plan: &Plan, book: &Rc<Book>, sender: Sessi
                 });
             }
             Err(unsent) => {
-                let back = Dialect::Plain.number_of(&read(unsent.message).await);
-                assert_eq!(back, number, "another message is handed back");
+                if let Some(message) = unsent {
+                    let back = Dialect::Plain.number_of(&read(message).await);
+                    assert_eq!(back, number, "another message is handed back");
+                }
                 book.refused.borrow_mut().push(number);
             }
         }
@@ -95,6 +99,32 @@ async fn send_all(world: &Rc<World>, plan: &Plan, book: &Rc<Book>, sender: Sessi
     note(&world.page, || format!("page: closed: {closed:?}"));
     book.closed.replace(Some(closed));
     world.changed();
+}
+
+/// Sends a message, and returns what resolves when it is processed. The error of the method has the message.
+async fn send(
+    sender: &SessionSender,
+    way: Way,
+    message: Message,
+) -> Result<LocalBoxFuture<'static, Result<(), Error>>, Option<Message>> {
+    match way {
+        Way::Method => match sender.send(message).await {
+            Ok(receipt) => Ok(receipt.boxed_local()),
+            Err(unsent) => Err(Some(unsent.message)),
+        },
+        Way::Sink => {
+            let mut handle = sender.clone();
+            handle.feed(message).await.map_err(|_| None)?;
+            drop(handle);
+            let sender = sender.clone();
+            let mut acknowledged = async move { sender.acknowledged().await }.boxed_local();
+            // It begins now, when this message is the last one.
+            Ok(match poll_immediate(&mut acknowledged).await {
+                Some(result) => ready(result).boxed_local(),
+                None => acknowledged,
+            })
+        }
+    }
 }
 
 async fn read_all(world: &Rc<World>, plan: &Plan, book: &Book, mut session: Session) {
