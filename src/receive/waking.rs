@@ -14,7 +14,7 @@ pub(crate) enum When {
 }
 
 /// Wakes at once by default, and in the next turn for as long as turns gather enough messages.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Waking {
     /// The number of wakes at once before a turn is tried. `None` while turns gather enough.
     until_trial: Option<u32>,

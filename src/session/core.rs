@@ -15,11 +15,13 @@ use super::frame::Frame;
 use super::lost::{Lost, LostCause};
 use super::options::SessionOptions;
 use super::receipt::{Receipt, Receipts};
+use crate::receive::waking::{Waking, When};
 use crate::reconnect::link::Link;
 use crate::reconnect::notify::{Notify, Waiter};
 use crate::reconnect::shared::Shared;
 use crate::reconnect::{AfterClose, Cause, ReconnectingSender, State};
 use crate::send::line::{Line, Turn};
+use crate::sys::in_next_turn;
 use crate::wake::wake_each;
 use crate::{CloseEvent, Error, Message, ReadyState};
 
@@ -55,6 +57,9 @@ pub(crate) struct Core {
     /// Those who wait for acknowledgements.
     notify: Notify,
     reader: Cell<Option<Waker>>,
+    waking: Cell<Waking>,
+    /// The number of items that have arrived in a turn of the event loop, if the reader is woken at its end.
+    gathered: Cell<Option<usize>>,
     task: RefCell<Option<Waker>>,
     /// Whether the task waits for room in the connection, or for the time of an ACK, and need not be woken for it.
     pub waits_for_room: Cell<bool>,
@@ -92,6 +97,8 @@ impl Core {
             line: Rc::default(),
             notify: Notify::default(),
             reader: Cell::default(),
+            waking: Cell::new(Waking::new()),
+            gathered: Cell::default(),
             task: RefCell::default(),
             waits_for_room: Cell::default(),
             waits_to_acknowledge: Cell::default(),
@@ -294,12 +301,40 @@ impl Core {
     // What connections do.
 
     /// A message has arrived.
-    pub fn receive(&self, message: Message) {
+    pub fn receive(self: &Rc<Self>, message: Message) {
         let Some(connection) = self.connection.get() else { return };
         let read = Frame::read(message);
         let is_item = !matches!(read, Ok(Incoming::Control(Control::Ack(_) | Control::Ping)));
         self.client.borrow_mut().receive(connection, read);
-        self.changed(is_item);
+        self.changed(false);
+        if is_item {
+            self.call_reader();
+        }
+    }
+
+    /// Wakes the reader for an item that has arrived.
+    fn call_reader(self: &Rc<Self>) {
+        if let Some(gathered) = self.gathered.get() {
+            return self.gathered.set(Some(gathered + 1));
+        }
+        let Some(reader) = self.reader.take() else { return };
+        let mut waking = self.waking.get();
+        let when = waking.when();
+        self.waking.set(waking);
+        if when == When::Now {
+            return reader.wake();
+        }
+        self.reader.set(Some(reader));
+        self.gathered.set(Some(1));
+        let core = Rc::downgrade(self);
+        in_next_turn(move || core.upgrade().into_iter().for_each(|core| core.call_reader_of_turn()));
+    }
+
+    fn call_reader_of_turn(&self) {
+        let mut waking = self.waking.get();
+        waking.gathered(self.gathered.take().unwrap_or_default());
+        self.waking.set(waking);
+        self.reader.take().into_iter().for_each(Waker::wake);
     }
 
     /// The connection has ended with a close event. Says what follows.

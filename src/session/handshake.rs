@@ -14,7 +14,7 @@ use crate::{AttemptError, Target, WebSocketStream};
 
 /// Asks for the credentials and the target of an attempt.
 pub(crate) async fn target(
-    core: &Core,
+    core: &Rc<Core>,
     credentials: Option<&Rc<dyn Credentials>>,
     provider: &dyn Provider,
 ) -> Result<Target, AttemptError> {
@@ -36,7 +36,7 @@ pub(crate) async fn target(
 }
 
 /// Resolves when the session goes on with the connection.
-pub(crate) async fn greet(core: &Core, stream: &mut WebSocketStream) -> Result<(), AttemptError> {
+pub(crate) async fn greet(core: &Rc<Core>, stream: &mut WebSocketStream) -> Result<(), AttemptError> {
     if stream.protocol() != SUBPROTOCOL {
         return Err(AttemptError::last(
             "the server does not speak session.v1; it selects another subprotocol, or none",
@@ -65,7 +65,7 @@ pub(crate) async fn greet(core: &Core, stream: &mut WebSocketStream) -> Result<(
 }
 
 /// Sends what there is to say before messages.
-async fn say(core: &Core, stream: &mut WebSocketStream) -> Result<(), AttemptError> {
+async fn say(core: &Rc<Core>, stream: &mut WebSocketStream) -> Result<(), AttemptError> {
     loop {
         let output = core.client.borrow_mut().poll();
         match output {
