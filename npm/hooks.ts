@@ -2,7 +2,7 @@ import { abortable } from "./abort.js";
 import { WebSocketError, errorOf, report, rethrow, sendErrorOf } from "./errors.js";
 import { messageOf } from "./message.js";
 import { kept } from "./payload.js";
-import type { Doubt, Failure, Hooks, Opening } from "./reconnect-core.js";
+import type { Doubt, Failure, Hooks, Opening, Provider } from "./reconnect-core.js";
 import {
   type AfterClose,
   type Attempt,
@@ -42,12 +42,8 @@ export function hooksOf(
 ): Hooks {
   const pong = heartbeat?.pong;
   return {
+    ...providerOf(provider, protocols, facts),
     isOpener: onOpen !== undefined,
-    target: (signal) =>
-      settle(facts, signal, async () => {
-        const found = await (typeof provider === "function" ? provider({ signal }) : provider);
-        return targetOf(found, protocols);
-      }),
     open: (opening, number, cause, inDoubt, signal) =>
       settle(facts, signal, async () => {
         try {
@@ -63,11 +59,22 @@ export function hooksOf(
   };
 }
 
+/** The caller's provider, as the core calls it. */
+export function providerOf(provider: TargetProvider, protocols: readonly string[] | undefined, facts: Facts): Provider {
+  return {
+    target: (signal) =>
+      settle(facts, signal, async () => {
+        const found = await (typeof provider === "function" ? provider({ signal }) : provider);
+        return targetOf(found, protocols);
+      }),
+  };
+}
+
 /**
  * Runs a caller's function for the core. The promise rejects with a `Failure`. It also rejects when the attempt is given up,
  * since the core cannot free a task that waits for a promise which never settles.
  */
-async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+export async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   try {
     return await abortable(run(), signal, () => {});
   } catch (error) {

@@ -9,10 +9,11 @@ import { JsonStream } from "./json.js";
 import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
 import { type CallOptions, checkCall } from "./options.js";
 import { kept } from "./payload.js";
-import type { Reconnection, Sending, StateQueue } from "./reconnect-core.js";
+import type { Pending, Reconnection } from "./reconnect-core.js";
 import { type InDoubt, type ReconnectOptions, type TargetProvider, inDoubtOf } from "./reconnect-options.js";
 import type { Schema } from "./schema.js";
 import { type Report, type State, told } from "./state.js";
+import { statesOf, watch, weakly } from "./states.js";
 
 /** Counts of the messages that were sent, by where they are now. Each message is counted in exactly one place. */
 export interface Counts {
@@ -96,7 +97,10 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
       () => this.#emptied(),
       this.#facts.errorOf,
     );
-    void ReconnectingStream.#watch(this.#core.states(), weakly(this));
+    void watch(this.#core.states(), weakly(this), (stream, state) => {
+      if (state === undefined) stream.#ended();
+      else stream.#tell(state);
+    });
     this.#forgetSignal = onAbort(signal, () => void this.close().catch(() => {}));
   }
 
@@ -113,12 +117,12 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     const signal = checkCall(options);
     signal?.throwIfAborted();
     const data = kept(message);
-    let sending: Sending | undefined;
+    let sending: Pending | undefined;
     try {
       const sent = this.#open().send(data);
       if (typeof sent === "number") return sent;
       sending = sent;
-      return await abortable(sent.sent(), signal, () => {});
+      return await abortable(sent.settled() as Promise<number>, signal, () => {});
     } catch (error) {
       throw signal?.aborted === true && error === signal.reason ? error : sendErrorOf(error, message);
     } finally {
@@ -255,15 +259,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
    */
   async *states(options?: CallOptions): AsyncGenerator<State | Report, undefined, undefined> {
     const signal = checkCall(options);
-    const states = this.#core?.states();
-    if (states === undefined) yield this.state;
-    try {
-      for (let raw; (raw = await abortable(states?.next() ?? Promise.resolve(undefined), signal, () => {})) !== undefined; ) {
-        yield told<State | Report>(raw, this.#facts.errorOf);
-      }
-    } finally {
-      states?.free();
-    }
+    yield* statesOf(this.#core?.states(), () => this.state, this.#facts.errorOf, signal);
   }
 
   /**
@@ -323,21 +319,6 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     await this.close().catch(() => {});
     this.#inbox.discard();
     this.#free();
-  }
-
-  /** Calls the listeners of states. It holds the stream weakly, so that the stream can be collected. */
-  static async #watch(states: StateQueue, socket: () => ReconnectingStream | undefined): Promise<void> {
-    while (ReconnectingStream.#pass(await states.next(), socket));
-    states.free();
-  }
-
-  /** A function of its own, since a function that awaits would hold the stream meanwhile. */
-  static #pass(raw: object | undefined, socket: () => ReconnectingStream | undefined): boolean {
-    const living = socket();
-    if (living === undefined) return false;
-    if (raw === undefined) living.#ended();
-    else living.#tell(raw);
-    return raw !== undefined;
   }
 
   readonly #rethrow = (thrown: unknown): never => {
@@ -408,12 +389,6 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
 type Listening = {
   [Type in keyof ReconnectingEvents]: [type: Type, listener: (event: ReconnectingEvents[Type]) => void];
 }[keyof ReconnectingEvents];
-
-/** Returns a function that holds its target weakly. Functions of one scope share what they hold, so it has its own scope. */
-function weakly<T extends object>(target: T): () => T | undefined {
-  const weak = new WeakRef(target);
-  return () => weak.deref();
-}
 
 function countsOf(core: Reconnection): Counts {
   const [rejected = 0, queued = 0, dropped = 0, takenBack = 0, unconfirmed = 0, confirmed = 0, inDoubt = 0] = core.counts();

@@ -328,7 +328,7 @@ export class ReconnectingWebSocket extends EventTarget {
           this.#waiting--;
           sent.free();
         };
-        sent.sent().then(forget, forget);
+        sent.settled().then(forget, forget);
       }
       this.#sizes.push(sizeOf(data));
       this.#forgetSizes();

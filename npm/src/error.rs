@@ -17,8 +17,12 @@ extern "C" {
 }
 
 pub(crate) fn to_js(error: Error) -> JsValue {
-    let coded = CodedError::new(&error.to_string());
-    coded.set_code(code(&error));
+    coded(code(&error), &error.to_string())
+}
+
+pub(crate) fn coded(code: &str, message: &str) -> JsValue {
+    let coded = CodedError::new(message);
+    coded.set_code(code);
     coded.into()
 }
 

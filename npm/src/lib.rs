@@ -8,21 +8,35 @@
 //! nicer to write, or smaller, in TypeScript is in the files beside this folder. No method holds its object while a promise is
 //! pending, so that any object can be freed at any time.
 
+#[cfg(feature = "reconnect")]
+mod backoff;
 #[cfg(feature = "connect")]
 mod connecting;
 #[cfg(feature = "connect")]
 mod connection;
 mod error;
 mod event;
+#[cfg(feature = "reconnect")]
+mod message;
 mod object;
 mod options;
+#[cfg(feature = "reconnect")]
+mod pending;
 mod promise;
 #[cfg(feature = "reconnect")]
+mod provider;
+#[cfg(feature = "reconnect")]
 mod reconnect;
+#[cfg(feature = "reconnect")]
+mod state;
 
 #[cfg(feature = "connect")]
 pub use connecting::Connecting;
 #[cfg(feature = "connect")]
 pub use connection::Connection;
 #[cfg(feature = "reconnect")]
-pub use reconnect::{EventQueue, Opening, Reconnection, Sending, Sent, StateQueue};
+pub use pending::Pending;
+#[cfg(feature = "reconnect")]
+pub use reconnect::{EventQueue, Opening, Reconnection};
+#[cfg(feature = "reconnect")]
+pub use state::StateQueue;

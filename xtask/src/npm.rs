@@ -67,6 +67,7 @@ const INTERNAL: &[&str] = &[
     "reconnect-core_bg.wasm",
     "reconnect-streams",
     "reconnect-streams_bg.wasm",
+    "states",
 ];
 
 /// Fills `npm/dist`.
@@ -142,6 +143,7 @@ const FILES: &[&str] = &[
     "dist/socket.js",
     "dist/state.d.ts",
     "dist/state.js",
+    "dist/states.js",
     "dist/web-socket.d.ts",
     "dist/web-socket.js",
     "package.json",

@@ -12,8 +12,8 @@ use wasm_bindgen::prelude::*;
 use wasm_websocket::reconnect::{State, States};
 use wasm_websocket::{Message, Reconnecting};
 
-use super::{message, state};
 use crate::promise::promise;
+use crate::{message, state};
 
 /// Messages and states in the order in which they came.
 #[wasm_bindgen]

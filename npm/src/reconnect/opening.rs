@@ -14,8 +14,7 @@ use wasm_bindgen::prelude::*;
 use wasm_websocket::reconnect::AttemptError;
 use wasm_websocket::{Error, Message, WebSocketStream};
 
-use super::message;
-use crate::error;
+use crate::{error, message};
 
 /// A connection for as long as the preamble runs. What is asked of it after that fails with `notOpen`.
 ///

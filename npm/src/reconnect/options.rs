@@ -1,21 +1,21 @@
-//! A plain object, which `options.ts` has checked, and hooks → [`ReconnectOptions`].
+//! A plain object, which `reconnect-options.ts` has checked, and hooks → [`ReconnectOptions`].
 
-use wasm_websocket::reconnect::{Attempt, Backoff, Heartbeat, WhenFull, WhenLost};
+use wasm_websocket::reconnect::{Attempt, Heartbeat, WhenFull, WhenLost};
 use wasm_websocket::{ReconnectOptions, WebSocketStream};
 
 use super::hooks::Hooks;
-use super::message;
 use super::opening::serve;
 use crate::object::Plain;
 use crate::options::{self, bytes, duration};
+use crate::{backoff, message};
 
-/// Reads what is a field of `ReconnectOptions` in `options.ts`.
+/// Reads what is a field of `ReconnectOptions` in `reconnect-options.ts`.
 pub(crate) fn read(given: &Plain, hooks: &Hooks) -> ReconnectOptions {
     let closing = hooks.clone();
     let mut options =
         ReconnectOptions::new().connection(options::read(given)).after_close(move |event| closing.after_close(event));
     if let Some(backoff) = given.object("backoff") {
-        options = options.backoff(read_backoff(&backoff));
+        options = options.backoff(backoff::read(&backoff));
     }
     if let Some(heartbeat) = given.object("heartbeat") {
         options = options.heartbeat(read_heartbeat(&heartbeat, hooks.clone()));
@@ -38,26 +38,6 @@ pub(crate) fn read(given: &Plain, hooks: &Hooks) -> ReconnectOptions {
     options.on_open(async move |stream: &mut WebSocketStream, attempt: &Attempt| {
         serve(stream, |opening| opened.opened(opening, attempt)).await
     })
-}
-
-fn read_backoff(given: &Plain) -> Backoff {
-    let mut backoff = Backoff::new();
-    if let Some(base) = duration(given, "base") {
-        backoff = backoff.base(base);
-    }
-    if let Some(cap) = duration(given, "cap") {
-        backoff = backoff.cap(cap);
-    }
-    if let Some(floor) = duration(given, "floor") {
-        backoff = backoff.floor(floor);
-    }
-    if let Some(attempts) = given.number("maxAttempts") {
-        backoff = backoff.max_attempts(attempts as u32);
-    }
-    if let Some(elapsed) = duration(given, "maxElapsed") {
-        backoff = backoff.max_elapsed(elapsed);
-    }
-    backoff
 }
 
 /// A `pong` that is a message is compared here; one that is a function is asked.

@@ -7,19 +7,17 @@ use std::rc::Rc;
 
 use futures_core::Stream;
 use js_sys::{Array, Promise};
-use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
-use wasm_websocket::Reconnecting;
 use wasm_websocket::reconnect::ReconnectingSender;
+use wasm_websocket::{Message, Reconnecting, SendError};
 
 use super::events::EventQueue;
 use super::hooks::Hooks;
-use super::sending::{self, Sent};
-use super::state::{self, StateQueue};
-use super::{message, options};
+use super::{doubt, options};
 use crate::object::Plain;
 use crate::promise::promise;
-use crate::{error, event};
+use crate::state::{self, StateQueue};
+use crate::{error, event, message, pending};
 
 /// A connection that comes back. Freeing it closes it for good, save while one of its promises is pending.
 #[wasm_bindgen]
@@ -75,16 +73,18 @@ impl Reconnection {
         self.reconnecting.borrow().dropped() as f64
     }
 
-    /// Sends or queues a message, and gives its number, or what waits to send it.
+    /// Sends or queues a message, and gives its number, or a promise of it.
     ///
     /// # Errors
     ///
     /// `full`, `notOpen` or `thrown`.
+    #[wasm_bindgen(unchecked_return_type = "number | Pending")]
     pub fn send(
         &self,
         #[wasm_bindgen(unchecked_param_type = "string | Uint8Array | Blob")] message: JsValue,
-    ) -> Result<Sent, JsValue> {
-        sending::begin(self.sender.clone(), message::from_js(message)).map(JsCast::unchecked_into)
+    ) -> Result<JsValue, JsValue> {
+        let (sender, message) = (self.sender.clone(), message::from_js(message));
+        pending::begin(async move { number(sender.send(message).await) })
     }
 
     /// Sends or queues a message if it need not wait, and gives its number.
@@ -97,7 +97,7 @@ impl Reconnection {
         &self,
         #[wasm_bindgen(unchecked_param_type = "string | Uint8Array | Blob")] message: JsValue,
     ) -> Result<JsValue, JsValue> {
-        sending::number(self.sender.try_send(message::from_js(message)).map_err(|unsent| unsent.error))
+        number(self.sender.try_send(message::from_js(message)))
     }
 
     /// Resolves when nothing is queued, and nothing is unsent.
@@ -189,7 +189,7 @@ impl Reconnection {
     /// Takes the messages in doubt.
     #[wasm_bindgen(js_name = takeInDoubt, unchecked_return_type = "Doubt")]
     pub fn take_in_doubt(&self) -> JsValue {
-        message::in_doubt_to_js(&self.sender.take_in_doubt())
+        doubt::to_js(&self.sender.take_in_doubt())
     }
 
     /// Takes back the queued messages.
@@ -197,4 +197,8 @@ impl Reconnection {
     pub fn take_queued(&self) -> Array {
         self.sender.take_queued().iter().map(message::to_js).collect()
     }
+}
+
+fn number(sent: Result<u64, SendError<Message>>) -> Result<JsValue, JsValue> {
+    sent.map(|number| (number as f64).into()).map_err(|unsent| error::to_js(unsent.error))
 }

@@ -86,12 +86,13 @@ pub(crate) fn cause_to_js(cause: Cause) -> JsValue {
     .into()
 }
 
-fn with_cause(told: Plain, cause: Cause) -> Plain {
+pub(crate) fn with_cause(told: Plain, cause: Cause) -> Plain {
     told.set("cause", cause_to_js(cause));
     told
 }
 
-fn told(kind: &str) -> Plain {
+/// An object of a type.
+pub(crate) fn told(kind: &str) -> Plain {
     let plain = Plain::new();
     plain.set("type", kind.into());
     plain

@@ -1,12 +1,12 @@
 //! Messages, from JavaScript and for it.
 
-use js_sys::{Array, ArrayBuffer, Uint8Array};
+use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
-use wasm_websocket::reconnect::InDoubt;
 use wasm_websocket::{Blob, Message};
 
-use crate::object::Plain;
+#[wasm_bindgen(typescript_custom_section)]
+const TYPESCRIPT: &str = "export type Data = string | ArrayBuffer | Blob;";
 
 /// Converts what `payload.ts` has made of a payload: text, a `Uint8Array` or a Blob.
 pub(crate) fn from_js(message: JsValue) -> Message {
@@ -25,16 +25,4 @@ pub(crate) fn to_js(message: &Message) -> JsValue {
         Message::Binary(bytes) => Uint8Array::from(bytes.as_slice()).buffer().into(),
         Message::Blob(blob) => blob.as_raw().into(),
     }
-}
-
-pub(crate) fn in_doubt_to_js(in_doubt: &InDoubt) -> JsValue {
-    let messages: Array = in_doubt
-        .messages
-        .iter()
-        .map(|(number, message)| Array::of2(&(*number as f64).into(), &to_js(message)))
-        .collect();
-    let plain = Plain::new();
-    plain.set("count", (in_doubt.count as f64).into());
-    plain.set("messages", messages.into());
-    plain.into()
 }
