@@ -63,7 +63,9 @@ async function open(
   let connecting: Connecting | undefined;
   try {
     connecting = new type(url, options);
-    return await abortable(connecting.opened(), signal, (late) => late.free());
+    // It comes to nothing if it was given up before.
+    const discard = (late: Connection | undefined) => late?.free();
+    return await abortable(connecting.opened(), signal, discard);
   } catch (error) {
     throw signal?.aborted === true && error === signal.reason ? error : errorOf(error);
   } finally {

@@ -11,16 +11,20 @@ import type { Issue } from "./schema.js";
  * - `connectFailed`: the connection could not be opened; browsers do not say why
  * - `connectTimeout`: it was not open within {@link Options.connectTimeout}
  * - `connectionLost`: a connection that was open has failed
- * - `attemptFailed`: the provider or `onOpen` of a {@link ReconnectingStream} failed; `cause` is what the function threw
+ * - `attemptFailed`: the provider, `onOpen` or `credentials` failed; `cause` is what the function threw
  * - `heartbeatTimeout`: the peer did not answer the heartbeat
  * - `notOpen`: the connection is not open, so nothing can be sent
- * - `full`: more than {@link Options.highWaterMark} is unsent, or the queue of a {@link ReconnectingStream} is full
+ * - `full`: more than {@link Options.highWaterMark} is unsent, or the queue of a {@link ReconnectingStream} or the replay
+ *   buffer of a {@link SessionStream} is full
  * - `overflow`: more messages have arrived than may wait, and the connection was closed, as {@link ReceiveLimit.overflow} says
  * - `invalidCloseCode`: a page may close with 1000 or 3000 to 4999
  * - `reasonTooLong`: the reason for closing has more than 123 bytes
  * - `closeTimeout`: the peer did not answer within {@link Options.closeTimeout}
  * - `unclean`: the connection was lost: it ended without a closing handshake, so messages may be missing
  * - `outOfMemory`: a message does not fit into wasm memory
+ * - `tooLarge`: the peer of a {@link SessionStream} does not accept messages of this size
+ * - `sessionLost`: a session is lost: it is unknown whether the peer has processed what it has not acknowledged. Messages throw it
+ *   as a {@link SessionLostError}
  * - `thrown`: the browser threw something that has no code of its own
  * - `encode`: a value cannot be written as JSON, or does not fit its schema
  * - `decode`: a message is not JSON, or does not fit its schema; {@link DecodeError} has the message
@@ -48,6 +52,8 @@ export type ErrorCode =
   | "closeTimeout"
   | "unclean"
   | "outOfMemory"
+  | "tooLarge"
+  | "sessionLost"
   | "thrown"
   | "encode"
   | "decode"

@@ -21,22 +21,29 @@ export class Inbox {
   readonly #take: () => Promise<Data | undefined>;
   readonly #onOver: (error: WebSocketError | undefined) => void;
   readonly #errorOf: (thrown: unknown) => WebSocketError;
+  readonly #onGap: ((error: WebSocketError, isThrown: boolean) => void) | undefined;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<Listener>();
-  #held: Message | undefined;
+  #held: Message | WebSocketError | undefined;
   #error: WebSocketError | undefined;
   #isTaking = false;
   #isOver = false;
 
-  /** Calls `onOver` when there is no more to be taken, with the error that ended it, if one did. */
+  /**
+   * Calls `onOver` when there is no more to be taken, with the error that ended it, if one did.
+   *
+   * With `onGap`, errors end nothing: they come between the messages. It is called with each, and with whether an iterator throws it.
+   */
   constructor(
     take: () => Promise<Data | undefined>,
     onOver: (error: WebSocketError | undefined) => void,
     errorFor: (thrown: unknown) => WebSocketError = errorOf,
+    onGap?: (error: WebSocketError, isThrown: boolean) => void,
   ) {
     this.#take = take;
     this.#onOver = onOver;
     this.#errorOf = errorFor;
+    this.#onGap = onGap;
   }
 
   /** An iterator. After `return`, others take the messages that it did not take. It throws the reason of a signal that is aborted. */
@@ -82,6 +89,11 @@ export class Inbox {
     return this.#isOver;
   }
 
+  /** Whether something was taken from the core that nobody has yet. */
+  get isHolding(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Finds out whether there is anything left, when the connection has ended. */
   lookAhead(): void {
     if (this.#held === undefined) this.#takeOne();
@@ -118,8 +130,11 @@ export class Inbox {
       if (waiter === undefined && this.#listeners.size === 0) return;
       const value = this.#held;
       this.#held = undefined;
-      if (waiter !== undefined) {
-        this.#waiters.delete(waiter);
+      if (waiter !== undefined) this.#waiters.delete(waiter);
+      if (value instanceof WebSocketError) {
+        waiter?.reject(value);
+        this.#onGap?.(value, waiter !== undefined);
+      } else if (waiter !== undefined) {
         waiter.resolve({ done: false, value });
       } else {
         for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) call(listener, value);
@@ -149,7 +164,9 @@ export class Inbox {
   #took(data: Data | undefined, error?: WebSocketError): void {
     this.#isTaking = false;
     if (this.#isOver) return;
-    if (data === undefined) {
+    if (data === undefined && error !== undefined && this.#onGap !== undefined) {
+      this.#held = error;
+    } else if (data === undefined) {
       this.#isOver = true;
       this.#error = error;
       this.#onOver(error);

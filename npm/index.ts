@@ -37,6 +37,10 @@ export {
 } from "./reconnect-options.js";
 export type { Counts, ReconnectingEvents, ReconnectingStream } from "./reconnecting.js";
 export type { Issue, Schema } from "./schema.js";
+export { preloadSession, session } from "./session.js";
+export { type LostCause, SessionLostError, type Unacknowledged } from "./session-lost.js";
+export type { SessionOptions } from "./session-options.js";
+export type { End, Receipt, SessionCounts, SessionEvents, SessionStream } from "./session-stream.js";
 export type { Progress, SliceOptions } from "./slices.js";
 export type { ReadyState, WebSocketEvents, WebSocketStream } from "./socket.js";
 export type { Cause, Report, State } from "./state.js";

@@ -6,10 +6,10 @@ import type { Message } from "./message.js";
 import type { CallOptions } from "./options.js";
 import { type Issue, type Schema, textOf } from "./schema.js";
 
-/** A connection for JSON: {@link WebSocketStream} or {@link ReconnectingStream}. */
+/** A connection for JSON: {@link WebSocketStream}, {@link ReconnectingStream} or {@link SessionStream}. */
 export interface MessageStream extends AsyncDisposable {
-  send(message: string, options?: CallOptions): Promise<number | void>;
-  trySend(message: string): number | void;
+  send(message: string, options?: CallOptions): Promise<unknown>;
+  trySend(message: string): unknown;
   messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message>;
 }
 

@@ -230,11 +230,14 @@ export class GiveUp extends Error {
   override readonly name: string = "GiveUp";
 }
 
+/** @internal */
+export const BACKOFF = fields({ base: whole, cap: whole, floor: whole, maxAttempts: whole, maxElapsed: whole });
+
 const KEEP = { bytes: whole, messages: whole };
 const isFunction = (value: unknown) => (typeof value === "function" ? undefined : "is not a function");
 
 const CHECKS: Checks = {
-  backoff: fields({ base: whole, cap: whole, floor: whole, maxAttempts: whole, maxElapsed: whole }),
+  backoff: BACKOFF,
   heartbeat: fields({
     ping: () => undefined, // `kept` looks at it
     pong: (value) => (typeof value === "string" || typeof value === "function" ? undefined : "is neither a text nor a function"),

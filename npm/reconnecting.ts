@@ -97,10 +97,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
       () => this.#emptied(),
       this.#facts.errorOf,
     );
-    void watch(this.#core.states(), weakly(this), (stream, state) => {
-      if (state === undefined) stream.#ended();
-      else stream.#tell(state);
-    });
+    void watch(this.#core.states(), weakly(this), ReconnectingStream.#passOn);
     this.#forgetSignal = onAbort(signal, () => void this.close().catch(() => {}));
   }
 
@@ -319,6 +316,12 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     await this.close().catch(() => {});
     this.#inbox.discard();
     this.#free();
+  }
+
+  /** Not a function of the constructor, whose functions hold the stream. */
+  static #passOn(stream: ReconnectingStream, state: object | undefined): void {
+    if (state === undefined) stream.#ended();
+    else stream.#tell(state);
   }
 
   readonly #rethrow = (thrown: unknown): never => {

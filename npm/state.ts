@@ -1,11 +1,12 @@
 import type { WebSocketError } from "./errors.js";
 import type { CloseEvent } from "./message.js";
+import type { LostCause } from "./session-lost.js";
 
 /**
- * The state of a {@link ReconnectingStream}.
+ * The state of a {@link ReconnectingStream}, or of the connection of a {@link SessionStream}.
  *
- * - `connecting`: it asks for the URL, connects, and runs `onOpen`; `attempt` counts from 1 since the last good connection
- * - `open`: the connection is open, and `onOpen` is done
+ * - `connecting`: it asks for the URL, connects, and runs `onOpen` or the handshake of the session; `attempt` counts from 1 since the last good connection
+ * - `open`: the connection is open, and `onOpen` or the handshake is done
  * - `waiting`: it waits before the next attempt, for `delay` milliseconds. If the network comes back or the page is shown, this
  *   state comes once more, with a shorter delay
  * - `closing`: the closing handshake is under way, for a close, a pause or a new connection
@@ -42,8 +43,8 @@ export type Cause =
   | { readonly type: "closed"; readonly event: CloseEvent }
   | { readonly type: "failed"; readonly error: WebSocketError };
 
-/** @internal Converts what the core returns for a state, a report or a cause. Its errors become errors of this package. */
-export function told<T extends State | Report | Cause>(raw: object, errorOf: (thrown: unknown) => WebSocketError): T {
+/** @internal Converts what the core returns for a state, a report, a cause, or what has lost a session. Its errors become errors of this package. */
+export function told<T extends State | Report | Cause | LostCause>(raw: object, errorOf: (thrown: unknown) => WebSocketError): T {
   const { error, cause, ...others } = raw as { error?: unknown; cause?: object };
   return {
     ...others,

@@ -47,6 +47,10 @@ fn code(error: &Error) -> &'static str {
         Error::Attempt(_) => "attemptFailed",
         Error::HeartbeatTimeout(_) => "heartbeatTimeout",
         Error::OutOfMemory(_) => "outOfMemory",
+        #[cfg(feature = "session")]
+        Error::TooLarge(_) => "tooLarge",
+        #[cfg(feature = "session")]
+        Error::SessionLost => "sessionLost",
         _ => "thrown",
     }
 }

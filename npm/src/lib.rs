@@ -8,7 +8,7 @@
 //! nicer to write, or smaller, in TypeScript is in the files beside this folder. No method holds its object while a promise is
 //! pending, so that any object can be freed at any time.
 
-#[cfg(feature = "reconnect")]
+#[cfg(any(feature = "reconnect", feature = "session"))]
 mod backoff;
 #[cfg(feature = "connect")]
 mod connecting;
@@ -16,27 +16,29 @@ mod connecting;
 mod connection;
 mod error;
 mod event;
-#[cfg(feature = "reconnect")]
+#[cfg(any(feature = "reconnect", feature = "session"))]
 mod message;
 mod object;
 mod options;
-#[cfg(feature = "reconnect")]
 mod pending;
 mod promise;
-#[cfg(feature = "reconnect")]
+#[cfg(any(feature = "reconnect", feature = "session"))]
 mod provider;
 #[cfg(feature = "reconnect")]
 mod reconnect;
-#[cfg(feature = "reconnect")]
+#[cfg(feature = "session")]
+mod session;
+#[cfg(any(feature = "reconnect", feature = "session"))]
 mod state;
 
 #[cfg(feature = "connect")]
 pub use connecting::Connecting;
 #[cfg(feature = "connect")]
 pub use connection::Connection;
-#[cfg(feature = "reconnect")]
 pub use pending::Pending;
 #[cfg(feature = "reconnect")]
 pub use reconnect::{EventQueue, Opening, Reconnection};
-#[cfg(feature = "reconnect")]
+#[cfg(feature = "session")]
+pub use session::{Receipt, Session};
+#[cfg(any(feature = "reconnect", feature = "session"))]
 pub use state::StateQueue;

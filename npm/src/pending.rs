@@ -1,6 +1,6 @@
 //! A future that JavaScript waits for, and can give up.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,32 +14,75 @@ use crate::promise::promise;
 type Waiting = Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>;
 
 /// A future that is not ready yet, such as that of a message which waits for room. Freeing it drops the future, and its promise
-/// then stays pending.
+/// then resolves with nothing.
 #[wasm_bindgen]
-pub struct Pending(Rc<RefCell<Waiting>>);
+pub struct Pending(Rc<State>);
+
+struct State {
+    /// `None` once it was dropped.
+    future: RefCell<Option<Waiting>>,
+    is_freed: Cell<bool>,
+    /// A task that waits keeps itself, so it must come to an end.
+    task: Cell<Option<Waker>>,
+}
+
+impl Pending {
+    pub(crate) fn new(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Self {
+        let future: Waiting = Box::pin(future);
+        Self(Rc::new(State {
+            future: RefCell::new(Some(future)),
+            is_freed: Cell::default(),
+            task: Cell::default(),
+        }))
+    }
+
+    /// Polls a future now, and not when a task first runs: messages go out in the order of the calls. Returns what it is ready
+    /// with, or a `Pending`.
+    #[cfg(any(feature = "reconnect", feature = "session"))]
+    pub(crate) fn begin(
+        future: impl Future<Output = Result<JsValue, JsValue>> + 'static,
+    ) -> Result<JsValue, JsValue> {
+        let pending = Self::new(future);
+        match pending.0.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(pending.into()),
+        }
+    }
+}
 
 #[wasm_bindgen]
 impl Pending {
     /// Settles as the future does. It is to be called once.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn settled(&self) -> Promise {
-        let waiting = Rc::downgrade(&self.0);
-        promise(poll_fn(move |context| {
-            // Looked up anew each time, so that what is pending does not keep it.
-            match waiting.upgrade() {
-                Some(waiting) => waiting.borrow_mut().as_mut().poll(context),
-                None => Poll::Pending,
-            }
-        }))
+        let state = Rc::clone(&self.0);
+        promise(poll_fn(move |context| state.poll(context)))
     }
 }
 
-/// Polls a future now, and not when a task first runs: messages go out in the order of the calls. Returns what it is ready with, or
-/// a [`Pending`].
-pub(crate) fn begin(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Result<JsValue, JsValue> {
-    let mut waiting: Waiting = Box::pin(future);
-    match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => Ok(Pending(Rc::new(RefCell::new(waiting))).into()),
+impl State {
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<JsValue, JsValue>> {
+        self.task.set(Some(context.waker().clone()));
+        self.drop_if_freed();
+        match &mut *self.future.borrow_mut() {
+            Some(future) => future.as_mut().poll(context),
+            None => Poll::Ready(Ok(JsValue::UNDEFINED)),
+        }
+    }
+
+    fn drop_if_freed(&self) {
+        // What is polled may run code of the page, which frees it: then the next poll drops it.
+        if self.is_freed.get() {
+            let future = self.future.try_borrow_mut().ok().and_then(|mut future| future.take());
+            drop(future);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.is_freed.set(true);
+        self.0.drop_if_freed();
+        self.0.task.take().into_iter().for_each(Waker::wake);
     }
 }

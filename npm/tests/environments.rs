@@ -41,6 +41,12 @@ async fn the_package_works_from_rollup() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "it takes a browser and the built pages: `cargo xtask npm --environments` has them"]
+async fn the_package_works_from_parcel() -> Result<()> {
+    the_page_passes("parcel").await
+}
+
+#[tokio::test]
+#[ignore = "it takes a browser and the built pages: `cargo xtask npm --environments` has them"]
 async fn the_package_works_from_esbuild() -> Result<()> {
     the_page_passes("esbuild").await
 }

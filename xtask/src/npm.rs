@@ -17,7 +17,8 @@ pub struct Options {
     /// Also tests the package, in Chromium and in Firefox.
     #[arg(long)]
     test: bool,
-    /// Tests the package in other environments, too: bundlers, Node.js 22, Deno, Bun, vitest and React.
+    /// Tests the package in other environments, too: bundlers, Node.js 22, Deno, Bun, vitest and React;
+    /// and builds its documentation.
     #[arg(long)]
     environments: bool,
 }
@@ -50,6 +51,7 @@ const MODULES: &[(&str, &str)] = &[
     ("connect,streams", "core-streams"),
     ("reconnect", "reconnect-core"),
     ("reconnect,streams", "reconnect-streams"),
+    ("session", "session-core"),
 ];
 
 /// The files whose types nobody needs: those that the package's own types do not name.
@@ -67,6 +69,8 @@ const INTERNAL: &[&str] = &[
     "reconnect-core_bg.wasm",
     "reconnect-streams",
     "reconnect-streams_bg.wasm",
+    "session-core",
+    "session-core_bg.wasm",
     "states",
 ];
 
@@ -137,6 +141,16 @@ const FILES: &[&str] = &[
     "dist/reconnecting.js",
     "dist/schema.d.ts",
     "dist/schema.js",
+    "dist/session-core.js",
+    "dist/session-core_bg.wasm",
+    "dist/session-lost.d.ts",
+    "dist/session-lost.js",
+    "dist/session-options.d.ts",
+    "dist/session-options.js",
+    "dist/session-stream.d.ts",
+    "dist/session-stream.js",
+    "dist/session.d.ts",
+    "dist/session.js",
     "dist/slices.d.ts",
     "dist/slices.js",
     "dist/socket.d.ts",
@@ -176,12 +190,25 @@ fn test_environments(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser])
     shell.create_dir(folder.join("vitest"))?;
     shell.copy_file(tests.join("vitest/echo.test.js"), folder.join("vitest"))?;
     install_with_package(shell, &tests.join("package-lock.json"), &folder, &archive)?;
+    build_documentation(shell, &work, &archive)?;
     let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
     step("testing the npm package in other environments", || {
         let (_here, address) = (shell.push_dir(&folder), &server.address);
         Ok(cmd!(shell, "node run.js {address} {site}").quiet().run()?)
     })?;
     step("testing the npm package from bundlers", || test::environments(shell, toolchain, &folder, &server, browsers))
+}
+
+/// Builds the documentation of the package as npm packs it, by TypeDoc. A warning is an error.
+fn build_documentation(shell: &Shell, work: &Path, archive: &Path) -> Result<()> {
+    let sources = crate::root().join("npm/tests/documentation");
+    let folder = shell.create_dir(work.join("documentation"))?;
+    shell.read_dir(&sources)?.into_iter().try_for_each(|file| shell.copy_file(file, &folder))?;
+    let programs = install_with_package(shell, &sources.join("package-lock.json"), &folder, archive)?;
+    step("building the npm package's documentation", || {
+        let (_here, typedoc) = (shell.push_dir(&folder), programs.join("typedoc"));
+        node(cmd!(shell, "{typedoc} --out docs"))
+    })
 }
 
 /// Tests the server of the session protocol for Node.js, whose tests need neither a browser nor another server.
@@ -246,14 +273,14 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
         node(cmd!(shell, "{tsc} --project {project}"))?;
     }
     // A server that renders pages can import it, and connect to nothing.
-    const IMPORT: &str = "delete globalThis.WebSocket; const { connect, reconnect } = await import('wasm-websocket');
-        for (const call of [connect, reconnect])
+    const IMPORT: &str = "delete globalThis.WebSocket; const { connect, reconnect, session } = await import('wasm-websocket');
+        for (const call of [connect, reconnect, session])
             await call('/').catch(({ code }) => { if (code !== 'unsupported') throw new Error(code) });";
     node(cmd!(shell, "node --input-type=module --eval {IMPORT}"))?;
     let vite = |mode: &str, out: &Path| {
         node(cmd!(shell, "{vite} build --logLevel error --mode {mode} --emptyOutDir --outDir {out}"))
     };
-    for (mode, function) in [("minimal", "connect"), ("minimal-reconnect", "reconnect")] {
+    for (mode, function) in [("minimal", "connect"), ("minimal-reconnect", "reconnect"), ("minimal-session", "session")] {
         let minimal = work.join(mode);
         vite(mode, &minimal)?;
         cmd!(shell, "node {tests}/size.js {minimal}/assets {tests}/../README.md {function}").run()?;

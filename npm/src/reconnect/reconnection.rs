@@ -15,9 +15,10 @@ use super::events::EventQueue;
 use super::hooks::Hooks;
 use super::{doubt, options};
 use crate::object::Plain;
+use crate::pending::Pending;
 use crate::promise::promise;
 use crate::state::{self, StateQueue};
-use crate::{error, event, message, pending};
+use crate::{error, event, message};
 
 /// A connection that comes back. Freeing it closes it for good, save while one of its promises is pending.
 #[wasm_bindgen]
@@ -84,7 +85,7 @@ impl Reconnection {
         #[wasm_bindgen(unchecked_param_type = "string | Uint8Array | Blob")] message: JsValue,
     ) -> Result<JsValue, JsValue> {
         let (sender, message) = (self.sender.clone(), message::from_js(message));
-        pending::begin(async move { number(sender.send(message).await) })
+        Pending::begin(async move { number(sender.send(message).await) })
     }
 
     /// Sends or queues a message if it need not wait, and gives its number.

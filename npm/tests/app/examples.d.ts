@@ -3,6 +3,8 @@
 type Package = typeof import("wasm-websocket");
 declare const connect: Package["connect"];
 declare const reconnect: Package["reconnect"];
+declare const session: Package["session"];
+declare const SessionLostError: Package["SessionLostError"];
 declare const preload: Package["preload"];
 declare const GiveUp: Package["GiveUp"];
 declare const socket: import("wasm-websocket").WebSocketStream;
@@ -14,6 +16,7 @@ declare const canvas: { getContext(type: "2d"): CanvasRenderingContext2D };
 declare const schema: import("wasm-websocket").Schema<{ text: string }>;
 declare const label: HTMLElement;
 declare const feed: import("wasm-websocket").ReconnectingStream;
+declare const orders: import("wasm-websocket").SessionStream;
 declare const url: string;
 declare function show(what: unknown): void;
 declare function draw(buffer: ArrayBuffer): void;

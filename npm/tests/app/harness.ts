@@ -6,12 +6,15 @@ import {
   type ReconnectOptions,
   type ReconnectingStream,
   type Report,
+  type SessionOptions,
+  type SessionStream,
   type State,
   type TargetProvider,
   WebSocketError,
   type WebSocketStream,
   connect,
   reconnect,
+  session,
 } from "wasm-websocket";
 
 // Firefox 140 has no `Symbol.asyncDispose`: the package and Vite then use this one.
@@ -106,9 +109,14 @@ export function comeBack(target: TargetProvider, options?: ReconnectOptions): Pr
   return reconnect(target, { backoff: { base: 1, floor: 0 }, ...options });
 }
 
+/** A session whose connections come back soon. */
+export function begin(target: TargetProvider, options?: SessionOptions): Promise<SessionStream> {
+  return session(target, { backoff: { base: 5, cap: 5, floor: 1 }, ...options });
+}
+
 /** The next state or report of a type. */
 export async function reaches<Type extends (State | Report)["type"]>(
-  socket: ReconnectingStream,
+  socket: ReconnectingStream | SessionStream,
   type: Type,
 ): Promise<Extract<State | Report, { type: Type }>> {
   for await (const state of socket.states()) if (state.type === type) return state as Extract<State | Report, { type: Type }>;
@@ -116,13 +124,13 @@ export async function reaches<Type extends (State | Report)["type"]>(
 }
 
 /** The next message. */
-export async function take(socket: WebSocketStream | ReconnectingStream): Promise<Message> {
+export async function take(socket: WebSocketStream | ReconnectingStream | SessionStream): Promise<Message> {
   for await (const message of socket) return message;
   throw new Error("the connection has ended");
 }
 
 /** Every message that is left. */
-export async function drain(socket: WebSocketStream | ReconnectingStream): Promise<Message[]> {
+export async function drain(socket: WebSocketStream | ReconnectingStream | SessionStream): Promise<Message[]> {
   const messages: Message[] = [];
   for await (const message of socket) messages.push(message);
   return messages;

@@ -11,6 +11,7 @@ import "./lifetime.test.ts";
 import "./signal.test.ts";
 import "./json.test.ts";
 import "./reconnect.test.ts";
+import "./session.test.ts";
 import "./web-socket.test.ts";
 import "./transport.test.ts";
 

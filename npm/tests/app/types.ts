@@ -6,16 +6,20 @@ import {
   type Message,
   type Options,
   type Payload,
+  type Receipt,
   type ReconnectingStream,
   ReconnectingWebSocket,
   type Report,
   type Schema,
   SendError,
+  SessionLostError,
+  type SessionStream,
   type State,
   WebSocketError,
   type WebSocketStream,
   connect,
   reconnect,
+  session,
 } from "wasm-websocket";
 
 /** Whether two types are the same. `any` is the same as nothing else. */
@@ -150,6 +154,46 @@ export async function comingBack(socket: ReconnectingStream): Promise<void> {
   socket.on("report", (report) => same<typeof report, Report>(true));
   // @ts-expect-error there is no such event
   socket.on("open", () => {});
+}
+
+export async function withoutLoss(socket: SessionStream): Promise<void> {
+  same<typeof socket, Awaited<ReturnType<typeof session>>>(true);
+  for (const credentials of ["token", () => "token", async ({ signal }: { signal: AbortSignal }) => `${signal}`]) {
+    await session("/", { credentials, protocol: "chat.v2", heartbeat: { interval: 5 } });
+  }
+  // @ts-expect-error the subprotocol is the session's
+  await session("/", { protocols: ["chat.v2"] });
+  // @ts-expect-error a session limits by its window
+  await session("/", { receiveLimit: { bytes: 5 } });
+  // @ts-expect-error credentials are a text
+  await session("/", { credentials: () => 5 });
+  // @ts-expect-error the ping is the session's
+  await session("/", { heartbeat: { ping: "ping" } });
+  const receipt = await socket.send("text");
+  same<typeof receipt, Receipt>(true);
+  same<typeof receipt.processed, Promise<void>>(true);
+  same<ReturnType<typeof socket.trySend>, Receipt>(true);
+  // @ts-expect-error what was processed is told by the receipt
+  socket.confirm(1);
+  try {
+    for await (const message of socket) same<typeof message, Message>(true);
+  } catch (error) {
+    if (!(error instanceof SessionLostError)) throw error;
+    const { cause, unacknowledged } = error;
+    // @ts-expect-error only one that was refused has a code
+    cause.code;
+    if (cause.type === "refused") same<typeof cause.code, number>(true);
+    for (const { message, transmitted } of unacknowledged) same<[typeof message, typeof transmitted], [Message, boolean]>(true);
+  }
+  socket.on("lost", (lost) => same<typeof lost, SessionLostError>(true));
+  socket.on("end", (end) => same<typeof end, { readonly code: number; readonly reason: string }>(true));
+  // @ts-expect-error there is no such event
+  socket.on("report", () => {});
+  for await (const next of socket.states()) same<typeof next, State>(true);
+  const chat = socket.json<number, Said>();
+  same<Awaited<ReturnType<typeof chat.send>>, Receipt>(true);
+  same<ReturnType<typeof chat.trySend>, Receipt>(true);
+  for await (const said of chat) same<typeof said, Said>(true);
 }
 
 interface Said {

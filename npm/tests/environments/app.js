@@ -1,10 +1,10 @@
 // An app for bundlers, without anything for one of them.
-import { connect, reconnect } from "wasm-websocket";
+import { connect, reconnect, session } from "wasm-websocket";
 
 const server = `ws://${new URLSearchParams(location.search).get("server") ?? location.host}`;
 
 async function echo(open) {
-  const socket = await open(`${server}/echo`);
+  const socket = await open(`${server}${open === session ? "/session/echo/1" : "/echo"}`);
   await socket.send("hello");
   for await (const { data } of socket) {
     await socket.close();
@@ -17,4 +17,4 @@ async function outcome([name, open]) {
   return { name: `an echo over ${name}`, error: data === "hello" ? null : data };
 }
 
-globalThis.outcomes = Promise.all(Object.entries({ connect, reconnect }).map(outcome));
+globalThis.outcomes = Promise.all(Object.entries({ connect, reconnect, session }).map(outcome));

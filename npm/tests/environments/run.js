@@ -33,6 +33,7 @@ const esbuild = [bin("esbuild"), "--bundle", "--format=esm", "--log-level=error"
 bundle("vite7", (out) => [...vite7, "build", "--logLevel", "error", "--outDir", out]);
 bundle("webpack", (out) => [bin("webpack"), "--mode=production", "--entry=./app.js", `--output-path=${out}`, "--output-filename=app.js"]);
 bundle("rollup", (out) => [bin("rollup"), "--silent", "--config", "--format=es", `--dir=${out}`]);
+bundle("parcel", (out) => [bin("parcel"), "build", "app.html", `--dist-dir=${out}`, "--public-url=./", "--no-cache", "--log-level=error"]);
 bundle("esbuild", (out) => [...esbuild, "with-preload.js", "--loader:.wasm=file", `--outfile=${out}/app.js`]);
 bundle("esbuild-unconfigured", (out) => [...esbuild, "without-preload.js", `--outfile=${out}/app.js`]);
 bundle("react", (out) => [...esbuild, "react.tsx", "--loader:.wasm=file", "--jsx=automatic", `--outfile=${out}/app.js`]);

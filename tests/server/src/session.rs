@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
 use sha2::{Digest as _, Sha256};
@@ -44,6 +44,8 @@ struct Session {
     pending: Option<(Mark, Body)>,
     /// How many connections there were.
     connections: u32,
+    /// When the last one ended, or the session began.
+    left: Instant,
 }
 
 type Shared = Arc<Mutex<Session>>;
@@ -84,7 +86,7 @@ pub async fn echo(mut socket: WebSocket, cut: Cut) -> Option<WebSocket> {
     if let Next::Close(code) = next {
         close(&mut socket, code).await;
     }
-    lock(&session).server.disconnected(connection, None);
+    lock(&session).leave(connection);
     matches!(next, Next::Cut).then_some(socket)
 }
 
@@ -148,6 +150,11 @@ impl Session {
         }
     }
 
+    fn leave(&mut self, connection: Connection) {
+        self.server.disconnected(connection, None);
+        self.left = Instant::now();
+    }
+
     /// Echoes what has arrived, and returns what is to be sent.
     fn poll(&mut self) -> Option<Output<Body, websocket_session::ServerState>> {
         while !self.server.is_fresh() && self.echo() {}
@@ -199,15 +206,23 @@ fn find_or_make(hello: &Hello) -> Option<(Shared, Connection)> {
         _ => return None,
     }
     if sessions.len() >= MAX_SESSIONS {
-        sessions.retain(|_, session| lock(session).server.connection().is_some());
-    }
-    if sessions.len() >= MAX_SESSIONS {
-        return None;
+        let oldest = oldest_unconnected(sessions)?;
+        sessions.remove(&oldest);
     }
     let server = Server::new(LIMITS, TTL, hello, presented, token);
-    let session = Arc::new(Mutex::new(Session { server, pending: None, connections: 0 }));
+    let session = Arc::new(Mutex::new(Session { server, pending: None, connections: 0, left: Instant::now() }));
     sessions.insert(hello.session.clone(), Arc::clone(&session));
     Some((session, Connection(hello.attempt)))
+}
+
+/// The session that has been without a connection for the longest time: a client whose connection was just cut comes back.
+fn oldest_unconnected(sessions: &HashMap<String, Shared>) -> Option<String> {
+    let left = |session: &Shared| {
+        let session = lock(session);
+        session.server.connection().is_none().then_some(session.left)
+    };
+    let unconnected = sessions.iter().filter_map(|(name, session)| Some((left(session)?, name)));
+    unconnected.min().map(|(_, name)| name.clone())
 }
 
 /// Bits of the keys that the operating system gives to hash maps: good enough for sessions of tests.

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { ReconnectingWebSocket, connect, reconnect } from "wasm-websocket";
+import { ReconnectingWebSocket, connect, reconnect, session } from "wasm-websocket";
 
 const server = process.env.TEST_SERVER;
 
 // jsdom 29's own tells no `open` in Node.js 22, to nobody.
 if (process.env.TEST_WS) globalThis.WebSocket = (await import("ws")).WebSocket;
 
-for (const open of [connect, reconnect]) {
+for (const open of [connect, reconnect, session]) {
   test(`an echo over ${open.name}`, async () => {
-    const socket = await open(`${server}/echo`);
+    const socket = await open(`${server}${open === session ? "/session/echo/1" : "/echo"}`);
     await socket.send("hello");
     await socket.send(new Uint8Array([1, 2]));
     const seen = [];

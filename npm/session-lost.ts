@@ -1,0 +1,75 @@
+import { WebSocketError } from "./errors.js";
+import { type Data, type Message, messageOf } from "./message.js";
+import type { Lost } from "./session-core.js";
+import { type Cause, told } from "./state.js";
+
+/**
+ * Why a session was lost.
+ *
+ * - `forgotten`: the server has forgotten the session, for instance because it has restarted, or because the time to live was over.
+ *   A new session has begun, unless this page had closed the one before
+ * - `superseded`: a copy of this page has taken the session over, for instance a tab that was duplicated
+ * - `givenUp`: the server's application, or this page, has given the session up
+ * - `refused`: the server refuses this page, by this close code: 4401 for its credentials, 4406 for the application's protocol,
+ *   4400, 4413 and 1009 for what this page has sent
+ * - `violation`: the server broke a rule of the protocol
+ * - `tooLarge`: a message of so many bytes was sent before it was known that the server accepts `max` bytes
+ * - `mismatch`: the server counts differently, for instance because its store has lost changes
+ * - `stopped`: there will be no more connection, for this reason
+ */
+export type LostCause =
+  | { readonly type: "forgotten" }
+  | { readonly type: "superseded" }
+  | { readonly type: "givenUp" }
+  | { readonly type: "refused"; readonly code: number }
+  | { readonly type: "violation"; readonly rule: string }
+  | { readonly type: "tooLarge"; readonly bytes: number; readonly max: number }
+  | { readonly type: "mismatch" }
+  | { readonly type: "stopped"; readonly cause: Cause };
+
+/** A message that the peer has not acknowledged. */
+export interface Unacknowledged {
+  /** The message. Bytes are `binary`, or `blob` above 64 KiB. */
+  readonly message: Message;
+  /** Whether it was transmitted, so that the peer may have processed it. */
+  readonly transmitted: boolean;
+}
+
+/**
+ * A session was lost: it is unknown whether the peer has processed these messages.
+ *
+ * A loop over the messages of a {@link SessionStream} throws it in order: after all messages of the session that was lost, and
+ * before the first message of the next one. If the server has `forgotten` the session, a new session has begun, and the next loop
+ * goes on with its messages. After every other cause the messages have ended.
+ *
+ * Nothing is sent again by itself, since the peer may have processed it.
+ *
+ * ```ts
+ * try {
+ *   for await (const message of orders) show(message);
+ * } catch (error) {
+ *   if (!(error instanceof SessionLostError)) throw error;
+ *   // What was never transmitted cannot arrive twice.
+ *   for (const { message, transmitted } of error.unacknowledged) if (!transmitted) later.push(message.data);
+ * }
+ * ```
+ */
+export class SessionLostError extends WebSocketError {
+  override readonly name: string = "SessionLostError";
+  /** Why. */
+  override readonly cause: LostCause;
+  /** The messages that the peer has not acknowledged, in the order in which they were sent. */
+  readonly unacknowledged: readonly Unacknowledged[];
+
+  constructor(message: string, cause: LostCause, unacknowledged: readonly Unacknowledged[]) {
+    super("sessionLost", message);
+    this.cause = cause;
+    this.unacknowledged = unacknowledged;
+  }
+}
+
+/** @internal The error for a `Lost` of the core. */
+export function lostOf({ message, cause, unacknowledged }: Lost, errorOf: (thrown: unknown) => WebSocketError): SessionLostError {
+  const kept = unacknowledged.map(([data, transmitted]: [Data, boolean]) => ({ message: messageOf(data), transmitted }));
+  return new SessionLostError(message, told<LostCause>(cause, errorOf), kept);
+}

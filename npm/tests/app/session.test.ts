@@ -1,0 +1,394 @@
+import {
+  GiveUp,
+  type LostCause,
+  type Message,
+  SendError,
+  SessionLostError,
+  type SessionOptions,
+  type SessionStream,
+  preloadSession,
+  session,
+} from "wasm-websocket";
+import { Count, assert, begin, codeOf, drain, equal, failure, failureOf, next, open, reaches, take, test, text, turn, url } from "./harness.ts";
+
+const never = () => new Promise<never>(() => {});
+
+/** The content of a message: a text, bytes or a Blob, some of them empty but for the number. */
+function content(number: number): string {
+  return `${number} ${"x".repeat((number * 37) % 500)}`;
+}
+
+function payload(number: number): string | Uint8Array | Blob {
+  const text = content(number);
+  return number % 3 === 0 ? text : number % 3 === 1 ? new TextEncoder().encode(text) : new Blob([text]);
+}
+
+/** The text of a message, and whether it came as text. */
+async function read({ data }: Message): Promise<[string, boolean]> {
+  return typeof data === "string" ? [data, true] : [await new Response(data).text(), false];
+}
+
+/** The loss that a loop throws. */
+async function lossOf(action: Promise<unknown>): Promise<SessionLostError> {
+  const error = await failure(action);
+  if (!(error instanceof SessionLostError)) throw error;
+  return error;
+}
+
+/** A server of its own, and what can be done to it. */
+function node(): { url: string; strike: (fault: string) => Promise<unknown> } {
+  const key = Math.random();
+  return {
+    url: url(`/node/${key}/session`),
+    strike: async (fault) => (await open(`/node/${key}/fault/${fault}`)).closed,
+  };
+}
+
+for (const binaryType of ["arraybuffer", "blob"] as const) {
+  test(`messages come once and in order over connections that are cut, as ${binaryType}`, async () => {
+    const [cuts, messages] = [10, 90];
+    let attempts = 0;
+    const target = () => {
+      attempts++;
+      return url(`/session/echo/${cuts}`);
+    };
+    await using echo = await begin(target, { replay: 4000, binaryType });
+    const send = async () => {
+      for (let number = 0; number < messages; number++) await echo.send(payload(number));
+      await echo.close(3000, "done");
+    };
+    const receive = async () => {
+      let number = 0;
+      for await (const message of echo) {
+        if (message.type !== "text") equal(message.type, binaryType === "blob" ? "blob" : "binary");
+        equal(await read(message), [content(number), number % 3 === 0]);
+        number++;
+      }
+      equal(number, messages);
+    };
+    await Promise.all([send(), receive()]);
+    assert(attempts > cuts, `${attempts} attempts`);
+    equal(echo.peerEnd, { code: 3000, reason: "done" });
+    const { transmitted, ...counts } = echo.counts;
+    equal(counts, { acknowledged: messages, unacknowledged: 0, unacknowledgedBytes: 0, lost: 0, taken: messages });
+    assert(transmitted > messages, `only ${transmitted} were transmitted`);
+    await reaches(echo, "closed");
+    equal(await drain(echo), []);
+  });
+}
+
+test("a receipt tells when the peer has processed a message", async () => {
+  await preloadSession();
+  await using echo = await begin(url("/session/echo/0"));
+  echo.pause();
+  await reaches(echo, "paused");
+  const [one, other] = [await echo.send("one"), echo.trySend(new Blob(["other"]))];
+  const told: string[] = [];
+  void one.processed.then(() => told.push("one"));
+  void other.processed.then(() => told.push("other"));
+  const all = echo.acknowledged().then(() => told.push("all"));
+  await turn();
+  equal([told.length, echo.counts.unacknowledged, echo.counts.unacknowledgedBytes], [0, 2, 8 + 2 * 16]);
+  echo.resume();
+  await all;
+  equal(told, ["one", "other", "all"]);
+  assert(one.processed === one.processed, "it is asked once");
+  equal([echo.counts.acknowledged, echo.counts.unacknowledged], [2, 0]);
+  equal([(await take(echo)).data, (await read(await take(echo)))[0]], ["one", "other"]);
+});
+
+test("send waits while the replay buffer is full", async () => {
+  await using echo = await begin(never, { replay: 20, signal: AbortSignal.timeout(1000) });
+  await echo.send("first");
+  const full = (await failure(() => echo.trySend("second"))) as SendError;
+  equal([full instanceof SendError, full.code, full.unsent], [true, "full", "second"]);
+  const abort = new AbortController();
+  const given = failure(echo.send("second", { signal: abort.signal }));
+  const third = failureOf(echo.send("third"));
+  const reason = new Error("enough");
+  abort.abort(reason);
+  assert((await given) === reason, "its reason");
+  equal(echo.counts.unacknowledged, 1);
+  const error = (await third) as SendError;
+  equal([error.code, error.unsent], ["sessionLost", "third"]);
+});
+
+test("a message waits for room, and then goes out in order", async () => {
+  await using echo = await begin(url("/session/echo/2"), { replay: 20 });
+  const sent = ["1", "2", "3", "4", "5"].map((message) => echo.send(message));
+  const receipts = await Promise.all(sent);
+  equal(await Promise.all([take(echo), take(echo), take(echo), take(echo), take(echo)]), ["1", "2", "3", "4", "5"].map(text));
+  await Promise.all(receipts.map(({ processed }) => processed));
+});
+
+test("a session survives a server that is killed, and a loop throws what is lost when the server forgets", async () => {
+  const { url, strike } = node();
+  await using echo = await begin(url);
+  await echo.send("before");
+  equal(await take(echo), text("before"));
+  await strike("kill");
+  const survivor = await echo.send("survives");
+  equal(await take(echo), text("survives"));
+  await survivor.processed;
+
+  echo.pause();
+  await reaches(echo, "paused");
+  const receipt = await echo.send("in question");
+  await echo.send(new Uint8Array([1]));
+  await strike("forget");
+  echo.resume();
+  const lost = await lossOf(drain(echo));
+  equal([lost.name, lost.code, lost.cause.type], ["SessionLostError", "sessionLost", "forgotten"]);
+  assert(lost.message.includes("2 unacknowledged"), lost.message);
+  equal(
+    lost.unacknowledged.map(({ message: { type }, transmitted }) => [type, transmitted]),
+    [["text", false], ["binary", false]],
+  );
+  equal([await codeOf(receipt.processed), await codeOf(echo.acknowledged()), echo.counts.lost], ["sessionLost", "sessionLost", 2]);
+
+  // A new session has begun, and the next loop goes on.
+  await (await echo.send("after")).processed;
+  equal(await take(echo), text("after"));
+  await echo.acknowledged();
+  await echo.close();
+  equal([await drain(echo), echo.peerEnd], [[], { code: 1000, reason: "" }]);
+});
+
+test("listeners are told of messages, of a loss, of the end and of states", async () => {
+  const { url, strike } = node();
+  await using echo = await begin(url);
+  const told: unknown[] = [];
+  echo.on("message", ({ data }) => told.push(data));
+  echo.on("end", ({ code, reason }) => told.push([code, reason]));
+  const forget = echo.on("lost", ({ cause, unacknowledged }) => told.push([cause.type, unacknowledged.length]));
+  await (await echo.send("before")).processed;
+  for (const isHeard of [true, false]) {
+    const isOpen = next<unknown>((listener) => echo.on("state", (state) => state.type === "open" && listener(state)));
+    const reported = new Promise<unknown>((resolve) => {
+      const caught = (event: ErrorEvent) => {
+        event.preventDefault();
+        removeEventListener("error", caught, { capture: true });
+        resolve(event.error);
+      };
+      if (!isHeard) addEventListener("error", caught, { capture: true });
+    });
+    await strike("forget");
+    await isOpen;
+    // Nobody listens to it: that is an error of the page.
+    if (!isHeard) assert((await reported) instanceof SessionLostError, "the page hears of it");
+    await (await echo.send("after")).processed;
+    forget();
+  }
+  await echo.close();
+  await reaches(echo, "closed");
+  const late = next<unknown>((listener) => echo.on("end", listener));
+  equal(await late, { code: 1000, reason: "" });
+  equal(told, ["before", ["forgotten", 0], "after", "after", [1000, ""]]);
+});
+
+test("close ends what is sent, once all of it is processed", async () => {
+  await using echo = await begin(url("/session/echo/3"));
+  equal([await codeOf(echo.close(1001)), await codeOf(echo.close(70_000))], ["invalidCloseCode", "invalidCloseCode"]);
+  equal(await codeOf(echo.close(1000, "x".repeat(124))), "reasonTooLong");
+  await echo.send("last");
+  const abort = new AbortController();
+  const given = failure(echo.close(undefined, "bye", { signal: abort.signal }));
+  const error = (await failure(echo.send("late"))) as SendError;
+  equal([error.code, error.unsent, await codeOf(() => echo.trySend("late"))], ["notOpen", "late", "notOpen"]);
+  const reason = new Error("enough");
+  abort.abort(reason);
+  assert((await given) === reason, "its reason");
+  await echo.close();
+  equal(echo.counts.acknowledged, 1);
+  equal([echo.peerEnd, await drain(echo), echo.peerEnd as unknown], [undefined, [text("last")], { code: 1000, reason: "bye" }]);
+  await reaches(echo, "closed");
+  await echo.close();
+  // What it has in wasm is freed by now.
+  equal([await codeOf(echo.send("later")), echo.counts.taken, await drain(echo)], ["sessionLost", 1, []]);
+  const states: string[] = [];
+  for await (const { type } of echo.states()) states.push(type);
+  equal(states, ["closed"]);
+});
+
+const losses: [string, () => Promise<SessionStream>, LostCause["type"]][] = [
+  ["a server that speaks another protocol", () => begin(url("/echo"), { backoff: { maxAttempts: 1 } }), "stopped"],
+  ["an attempt too many", () => begin(url("/status/401"), { backoff: { base: 0, floor: 0, maxAttempts: 2 } }), "stopped"],
+  ["a provider that gives up", () => begin(() => Promise.reject(new GiveUp("log in again"))), "stopped"],
+];
+
+for (const [name, open, type] of losses) {
+  test(`a session is lost by ${name}`, async () => {
+    await using lost = await open();
+    const receipt = await lost.send("in question").catch((error: unknown) => {
+      // It may be lost by then.
+      equal((error as SendError).code, "sessionLost");
+    });
+    const { cause, unacknowledged } = await lossOf(drain(lost));
+    equal([cause.type, unacknowledged.length], [type, receipt === undefined ? 0 : 1]);
+    assert(cause.type === "stopped" && cause.cause.type === "failed", "an attempt has failed");
+    if (receipt !== undefined) equal(await codeOf(receipt.processed), "sessionLost");
+    equal([await drain(lost), await codeOf(lost.send("late")), await codeOf(lost.close())], [[], "sessionLost", "sessionLost"]);
+    equal([lost.state.type, lost.peerEnd], ["closed", undefined]);
+  });
+}
+
+test("credentials are asked for each connection, and can give up", async () => {
+  const signals: AbortSignal[] = [];
+  const credentials: SessionOptions["credentials"] = async ({ signal }) => {
+    if (signals.push(signal) < 3) return "token";
+    throw new GiveUp("log in again");
+  };
+  await using echo = await begin(url("/session/echo/0"), { credentials, protocol: "echo.v1" });
+  for (const hello of ["hello", "again"]) {
+    await (await echo.send(hello)).processed;
+    equal(await take(echo), text(hello));
+    echo.reconnectNow();
+  }
+  const { cause } = await lossOf(drain(echo));
+  assert(cause.type === "stopped" && cause.cause.type === "failed", "an attempt has failed");
+  equal([cause.cause.error.code, cause.cause.error.cause instanceof GiveUp], ["attemptFailed", true]);
+  await using other = await begin(url("/session/echo/0"), { credentials: "token" });
+  await other.send("hello");
+  equal(await take(other), text("hello"));
+  const wrong = begin(url("/session/echo/0"), { credentials: (() => 5) as never, backoff: { maxAttempts: 1 } });
+  equal((await lossOf(drain(await wrong))).cause.type, "stopped");
+});
+
+test("a message that the peer does not accept is returned", async () => {
+  await using echo = await begin(url("/session/echo/0"), { replay: 4 << 20 });
+  await reaches(echo, "open");
+  const large = new Uint8Array((1 << 20) + 1);
+  const error = (await failure(echo.send(large))) as SendError;
+  equal([error instanceof SendError, error.code, error.unsent === large], [true, "tooLarge", true]);
+  equal(((await failure(echo.send(5 as never))) as SendError).code, "invalidMessage");
+  await echo.send(large.subarray(1));
+  equal(((await take(echo)).data as ArrayBuffer).byteLength, 1 << 20);
+});
+
+test("values as JSON have receipts", async () => {
+  await using echo = await begin(url("/session/echo/2"));
+  const rooms = echo.json<{ room: number }, { room: number }>();
+  const receipt = await rooms.send({ room: 7 });
+  rooms.trySend({ room: 8 });
+  await receipt.processed;
+  const seen: number[] = [];
+  for await (const { room } of rooms) if (seen.push(room) === 2) break;
+  equal(seen, [7, 8]);
+});
+
+test("with explicit, messages are processed when the page says so", async () => {
+  await using echo = await begin(url("/session/echo/0"), { explicit: true, window: 100 });
+  for (let number = 0; number < 20; number++) await echo.send(`message ${number}`);
+  await echo.acknowledged();
+  const seen: unknown[] = [];
+  const all = (async () => {
+    for await (const { data } of echo) if (seen.push(data) === 20) break;
+  })();
+  // The window has room for so many.
+  while (seen.length < 4) await turn();
+  for (let wait = 0; wait < 50; wait++) await turn();
+  assert(seen.length < 20, `${seen.length} have come`);
+  const processing = setInterval(() => echo.processed(), 1);
+  await all;
+  clearInterval(processing);
+  equal(seen.length, 20);
+});
+
+test("disposing waits until everything is processed, though nobody takes what comes back", async () => {
+  const echo = await begin(url("/session/echo/2"), { window: 1000 });
+  const message = "x".repeat(1000);
+  const sent = (async () => {
+    for (let number = 0; number < 300; number++) await echo.send(message);
+  })();
+  await echo.send("last");
+  // The peer waits for somebody to take.
+  await sent.catch(() => {});
+  equal([await echo[Symbol.asyncDispose](), await echo[Symbol.asyncDispose]()], [undefined, undefined]);
+  const { acknowledged, unacknowledged, lost } = echo.counts;
+  equal([acknowledged, unacknowledged, lost], [301, 0, 0]);
+  equal([echo.state.type, await drain(echo), await codeOf(echo.send("late"))], ["closed", [], "sessionLost"]);
+  echo.pause();
+  echo.resume();
+  echo.reconnectNow();
+  echo.processed();
+  await echo.acknowledged();
+});
+
+test("a signal gives the session up", async () => {
+  const reason = new Error("enough");
+  assert((await failure(begin(never, { signal: AbortSignal.abort(reason) }))) === reason, "its reason");
+  const count = new Count();
+  await count.becomes("0 open");
+  const abort = new AbortController();
+  const echo = await begin(url(count.path("/session/echo/0")), { signal: abort.signal, replay: 20 });
+  await count.becomes("1 open");
+  echo.pause();
+  const receipt = await echo.send("in question");
+  const [waiting, closing, loop] = [codeOf(echo.send("waits")), codeOf(echo.close()), drain(echo)];
+  const closed = next<unknown>((listener) => echo.on("state", (state) => state.type === "closed" && listener(state)));
+  abort.abort();
+  equal(await Promise.all([waiting, closing, loop]), ["sessionLost", "sessionLost", []]);
+  equal([await closed, await codeOf(receipt.processed)], [{ type: "closed", cause: { type: "requested" } }, "sessionLost"]);
+  equal([echo.state.type, await codeOf(() => echo.trySend("late"))], ["closed", "sessionLost"]);
+  await count.becomes("0 open");
+  await count.end();
+  await using other = await begin(url("/session/echo/0"));
+  const loopEnd = new AbortController();
+  const call = failure(async () => {
+    for await (const _ of other.messages({ signal: loopEnd.signal }));
+  });
+  loopEnd.abort(reason);
+  assert((await call) === reason, "its reason");
+  await other.send("not lost");
+  equal(await take(other), text("not lost"));
+});
+
+test("a session that nothing refers to is given up when it is collected", async () => {
+  const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
+  const collect = async () => {
+    gc?.();
+    await TestUtils?.gc();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  const count = new Count();
+  await count.becomes("0 open");
+  const { processed } = await (async () => {
+    const echo = await begin(url(count.path("/session/echo/0")));
+    await reaches(echo, "open");
+    return echo.send("hello");
+  })();
+  await count.becomes("1 open");
+  let isProcessed = false;
+  void processed.then(() => (isProcessed = true));
+  // While somebody waits, it is not collected.
+  while (!isProcessed) await collect();
+  let isGone = false;
+  const gone = count.becomes("0 open").then(() => (isGone = true));
+  while (!isGone) await collect();
+  await gone;
+  await count.end();
+});
+
+const wrong: [unknown, string][] = [
+  [{ protocols: ["chat"] }, "option `protocols`: "],
+  [{ receiveLimit: {} }, "option `receiveLimit`: "],
+  [{ transport: "best" }, "option `transport`: "],
+  [{ protocol: 5 }, "option `protocol`: 5 is not a text"],
+  [{ credentials: 5 }, "option `credentials`: "],
+  [{ window: -1 }, "option `window`: "],
+  [{ maxMessage: 1.5 }, "option `maxMessage`: "],
+  [{ replay: "1" }, "option `replay`: "],
+  [{ explicit: 1 }, "option `explicit`: "],
+  [{ backoff: { max: 1 } }, "there is no option `backoff.max`"],
+  [{ heartbeat: { ping: "ping" } }, "there is no option `heartbeat.ping`"],
+  [{ whenLost: "resend" }, "there is no option `whenLost`"],
+  [{ signal: {} }, "option `signal` is not an AbortSignal"],
+  [null, "`options` is not a plain object"],
+];
+
+for (const [options, problem] of wrong) {
+  test(`session: ${JSON.stringify(options)} is an error that names what is wrong`, async () => {
+    const error = await failureOf(session(url("/session/echo/0"), options as SessionOptions));
+    equal([error.code, error.message.slice(0, problem.length)], ["invalidOption", problem]);
+  });
+}
