@@ -17,9 +17,9 @@ impl Connecting {
     #[wasm_bindgen(constructor)]
     pub fn new(url: &str, options: &Plain) -> Self {
         let opening = options::read(options).connect(url);
-        Self(Pending::new(async move {
-            opening.await.map(|stream| Connection::new(stream).into()).map_err(error::to_js)
-        }))
+        Self(Pending::new(
+            async move { opening.await.map(|stream| Connection::new(stream).into()).map_err(error::to_js) },
+        ))
     }
 
     /// Resolves when the connection is open. It is to be called once.

@@ -29,19 +29,13 @@ struct State {
 impl Pending {
     pub(crate) fn new(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Self {
         let future: Waiting = Box::pin(future);
-        Self(Rc::new(State {
-            future: RefCell::new(Some(future)),
-            is_freed: Cell::default(),
-            task: Cell::default(),
-        }))
+        Self(Rc::new(State { future: RefCell::new(Some(future)), is_freed: Cell::default(), task: Cell::default() }))
     }
 
     /// Polls a future now, and not when a task first runs: messages go out in the order of the calls. Returns what it is ready
     /// with, or a `Pending`.
     #[cfg(any(feature = "reconnect", feature = "session"))]
-    pub(crate) fn begin(
-        future: impl Future<Output = Result<JsValue, JsValue>> + 'static,
-    ) -> Result<JsValue, JsValue> {
+    pub(crate) fn begin(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Result<JsValue, JsValue> {
         let pending = Self::new(future);
         match pending.0.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,

@@ -273,14 +273,16 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
         node(cmd!(shell, "{tsc} --project {project}"))?;
     }
     // A server that renders pages can import it, and connect to nothing.
-    const IMPORT: &str = "delete globalThis.WebSocket; const { connect, reconnect, session } = await import('wasm-websocket');
+    const IMPORT: &str =
+        "delete globalThis.WebSocket; const { connect, reconnect, session } = await import('wasm-websocket');
         for (const call of [connect, reconnect, session])
             await call('/').catch(({ code }) => { if (code !== 'unsupported') throw new Error(code) });";
     node(cmd!(shell, "node --input-type=module --eval {IMPORT}"))?;
     let vite = |mode: &str, out: &Path| {
         node(cmd!(shell, "{vite} build --logLevel error --mode {mode} --emptyOutDir --outDir {out}"))
     };
-    for (mode, function) in [("minimal", "connect"), ("minimal-reconnect", "reconnect"), ("minimal-session", "session")] {
+    for (mode, function) in [("minimal", "connect"), ("minimal-reconnect", "reconnect"), ("minimal-session", "session")]
+    {
         let minimal = work.join(mode);
         vite(mode, &minimal)?;
         cmd!(shell, "node {tests}/size.js {minimal}/assets {tests}/../README.md {function}").run()?;

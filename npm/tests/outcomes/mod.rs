@@ -7,7 +7,9 @@ use wasm_websocket_browser::{Page, with_page_at};
 /// Browsers write every connection that fails to the console themselves, and a file that is not there. And there is a test of
 /// what happens when the page makes a mistake, and of a loss that nobody listens to.
 fn is_expected(error: &str) -> bool {
-    ["WebSocket connection to", ".wasm", "a mistake in the page", "SessionLostError"].iter().any(|expected| error.contains(expected))
+    ["WebSocket connection to", ".wasm", "a mistake in the page", "SessionLostError"]
+        .iter()
+        .any(|expected| error.contains(expected))
 }
 
 /// Opens a page, and holds what its tests say.

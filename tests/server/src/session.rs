@@ -19,7 +19,7 @@ use crate::records::lock;
 use crate::upgrade::WebSocket;
 
 /// The bytes that all sessions may hold are bounded by their number and by small limits.
-const MAX_SESSIONS: usize = 64;
+const MAX_SESSIONS: usize = 256;
 const LIMITS: Limits = Limits { window: 256 << 10, max: 1 << 20, replay: 512 << 10, journal: false };
 /// In seconds. This server drops sessions only when there are too many.
 const TTL: u64 = 300;
