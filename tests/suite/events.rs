@@ -8,7 +8,7 @@ use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, CloseEvent, Error, Message, Options, ReadyState, WebSocket};
 
-use super::guard::{block, deviation, spawn_local, turn};
+use super::guard::{block, deviation, has_document, spawn_local, turn};
 use super::peer::url;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -205,8 +205,10 @@ async fn closing_while_connecting_fails_the_connection_later() {
     assert_eq!(socket.ready_state(), ReadyState::Closing);
     assert!(events.next().now_or_never().is_none());
     assert_eq!(events.next().await, Some(Event::Error(Error::ConnectFailed { url: url("/echo"), code: 1006 })));
-    let close = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
-    assert_eq!(events.next().await, Some(Event::Close(close)));
+    let Some(Event::Close(close)) = events.next().await else { panic!("there is no close") };
+    // In a worker of Firefox the handshake may have succeeded by then, in another process.
+    let is_too_late = !has_document() && close.code == 1005 && close.was_clean;
+    assert!(is_too_late || close == CloseEvent { code: 1006, reason: String::new(), was_clean: false }, "{close:?}");
     drop(socket);
     assert_eq!(events.next().await, None);
 }
