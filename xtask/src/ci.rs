@@ -21,6 +21,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
             check(shell, &toolchain)?;
             variants::test(shell, &toolchain, &server, &browsers[0])?;
             properties(shell)?;
+            bench::counts(shell, &toolchain, &browsers)?;
+            npm::test_session_server(shell)?;
             npm::archive(shell, &toolchain)
         },
         || {
@@ -31,10 +33,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         },
     )?;
     drop(server);
-    bench::counts(shell, &toolchain, &browsers)?;
     measure::check(shell, &toolchain, &browsers[0])?;
     examples::test_hello(shell, &toolchain, &browsers)?;
-    npm::test_session_server(shell)?;
     npm::test(shell, &toolchain, &browsers, &package)
 }
 
