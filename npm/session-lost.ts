@@ -13,7 +13,7 @@ import { type Cause, told } from "./state.js";
  * - `refused`: the server refuses this page, by this close code: 4401 for its credentials, 4406 for the application's protocol,
  *   4400, 4413 and 1009 for what this page has sent
  * - `violation`: the server broke a rule of the protocol
- * - `tooLarge`: a message of so many bytes was sent before it was known that the server accepts `max` bytes
+ * - `tooLarge`: a message of `bytes` bytes was sent before it was known that the server accepts at most `max` bytes
  * - `mismatch`: the server counts differently, for instance because its store has lost changes
  * - `stopped`: there will be no more connection, for this reason
  */

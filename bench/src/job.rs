@@ -47,7 +47,7 @@ pub struct Idle {
     _sockets: Box<dyn Any>,
 }
 
-/// Makes a contender open so many connections, one after the other.
+/// Makes a contender open `count` connections, one after the other.
 #[wasm_bindgen]
 pub async fn open(contender: String, url: String, count: u32) -> Result<Idle, JsError> {
     contenders::open(&contender, &url, count).await.map(|sockets| Idle { _sockets: sockets })

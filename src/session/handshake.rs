@@ -14,7 +14,7 @@ use crate::{AttemptError, Target, WebSocketStream};
 
 /// Asks for the credentials and the target of an attempt.
 pub(crate) async fn target(
-    core: &Rc<Core>,
+    core: &Core,
     credentials: Option<&Rc<dyn Credentials>>,
     provider: &dyn Provider,
 ) -> Result<Target, AttemptError> {
@@ -65,7 +65,7 @@ pub(crate) async fn greet(core: &Rc<Core>, stream: &mut WebSocketStream) -> Resu
 }
 
 /// Sends what there is to say before messages.
-async fn say(core: &Rc<Core>, stream: &mut WebSocketStream) -> Result<(), AttemptError> {
+async fn say(core: &Core, stream: &mut WebSocketStream) -> Result<(), AttemptError> {
     loop {
         let output = core.client.borrow_mut().poll();
         match output {

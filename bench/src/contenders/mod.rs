@@ -18,7 +18,7 @@ use wasm_bindgen::prelude::JsError;
 use crate::contender::Contender;
 use crate::job::Job;
 
-/// Opens so many connections, one after the other.
+/// Opens `count` connections, one after the other.
 pub async fn connect_all<C: Contender>(url: &str, count: u32) -> Vec<C> {
     let mut sockets = Vec::with_capacity(count as usize);
     for _ in 0..count {
@@ -49,7 +49,7 @@ macro_rules! contenders {
             Ok(())
         }
 
-        /// Makes the contender of this name open so many connections.
+        /// Makes the contender of this name open `count` connections.
         pub async fn open(name: &str, url: &str, count: u32) -> Result<Box<dyn Any>, JsError> {
             match name {
                 $($name => Ok(Box::new(connect_all::<$contender>(url, count).await)),)*
