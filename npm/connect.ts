@@ -7,14 +7,14 @@ import { WebSocketStream } from "./socket.js";
 
 const core = new Loader(instantiate, () => new URL("./core_bg.wasm", import.meta.url));
 
-/** The module with the browser's streams, which few need. */
+/** The module with the browser's streams. It is loaded only for connections by streams. */
 const streams = new Loader(
   async (source) => (await import("./core-streams.js")).default(source),
   () => new URL("./core-streams_bg.wasm", import.meta.url),
 );
 
 /**
- * Connects to `url` and gives the open connection. The first call loads the wasm.
+ * Connects to `url`, and resolves with the open connection. The first call loads the wasm.
  *
  * ```ts
  * await using socket = await connect("wss://example.com/chat", { protocols: ["chat.v2"] });
@@ -25,7 +25,7 @@ const streams = new Loader(
  * ```
  *
  * @throws {WebSocketError} `invalidUrl`, `invalidProtocol`, `duplicateProtocol`, `security`, `unsupported`, `connectFailed`,
- *   `connectTimeout`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with that one's reason.
+ *   `connectTimeout`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with the signal's reason.
  */
 export async function connect(url: string | URL, options?: Options): Promise<WebSocketStream> {
   const given = check(options);
@@ -63,13 +63,13 @@ async function open(
   let connecting: Connecting | undefined;
   try {
     connecting = new type(url, options);
-    // It comes to nothing if it was given up before.
+    // The attempt may open a connection after the signal was aborted.
     const discard = (late: Connection | undefined) => late?.free();
     return await abortable(connecting.opened(), signal, discard);
   } catch (error) {
     throw signal?.aborted === true && error === signal.reason ? error : errorOf(error);
   } finally {
-    // If it is still connecting, that ends it.
+    // Cancels the attempt if it is still connecting.
     connecting?.free();
   }
 }

@@ -15,18 +15,18 @@ import {
 } from "./reconnect-options.js";
 import { type Cause, told } from "./state.js";
 
-/** What an attempt may do about messages in doubt. */
+/** The methods of an attempt about messages in doubt. */
 export type Account = Pick<Attempt, "confirm" | "takeInDoubt">;
 
-/** What the last connection was, and what the caller's functions threw last. */
+/** Properties of the last connection, and the last exception of the caller's functions. */
 export class Facts {
   url = "";
   protocol = "";
   extensions = "";
-  /** What a function of the caller threw last. */
+  /** The last exception of a function of the caller. */
   thrown: unknown;
 
-  /** The error for what the core has thrown. The core knows only the text of what the caller threw, so `cause` is added here. */
+  /** Converts what the core threw to an error. The core has only the text of what the caller threw, so `cause` is added here. */
   errorOf = (thrown: unknown): WebSocketError => {
     const error = errorOf(thrown);
     return error.code === "attemptFailed" ? new WebSocketError(error.code, error.message, this.thrown) : error;
@@ -83,7 +83,7 @@ export async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Pr
   }
 }
 
-/** Calls a caller's function. What it throws is reported as an error of the page. */
+/** Calls a caller's function. An exception is reported as an error of the page. */
 function call<T>(run: () => T, facts: Facts): T | undefined {
   try {
     return run();
@@ -98,7 +98,7 @@ function targetOf(found: string | URL | Target, protocols: readonly string[] | u
   const target = typeof found === "string" || found instanceof URL ? { url: found } : found;
   const url: unknown = target?.url;
   if (typeof url !== "string" && !(url instanceof URL)) {
-    throw new WebSocketError("invalidUrl", `the provider gave ${String(url)}; return a URL, or an object with one`);
+    throw new WebSocketError("invalidUrl", `the provider returned ${String(url)}; return a URL, or an object with a URL`);
   }
   const offered = target.protocols ?? protocols;
   return { url: String(url), ...(offered === undefined ? {} : { protocols: [...offered] }) };
@@ -110,7 +110,7 @@ function delayOf(after: AfterClose | undefined): number | undefined {
   return after === "retry" ? 0 : Math.max(0, after.retryAfter);
 }
 
-/** The connection, for `onOpen`. It can be used while that runs. */
+/** The connection, for `onOpen`. It can be used while `onOpen` runs. */
 function socketOf(opening: Opening): OpeningSocket {
   const { url, protocol, extensions } = opening;
   const whileOpen = <T>(ask: () => Promise<T>): Promise<T> => {

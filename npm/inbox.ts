@@ -1,7 +1,7 @@
 import { WebSocketError, errorOf, report } from "./errors.js";
 import { type Data, type Message, messageOf } from "./message.js";
 
-/** One who waits for a message. */
+/** A pending `next` of an iterator. */
 interface Waiter {
   readonly reader: object;
   readonly resolve: (result: IteratorResult<Message, undefined>) => void;
@@ -13,9 +13,9 @@ type Listener = (message: Message) => void;
 const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
 
 /**
- * The messages of a connection, for iterators or for listeners, which take them one by one.
+ * Passes the messages of a connection to iterators or to listeners, one at a time.
  *
- * A message that comes for one who does not want it any more is held for the next who does: none is lost.
+ * A message that arrives for an iterator that has returned meanwhile is held for the next reader: no message is lost.
  */
 export class Inbox {
   readonly #take: () => Promise<Data | undefined>;
@@ -30,9 +30,10 @@ export class Inbox {
   #isOver = false;
 
   /**
-   * Calls `onOver` when there is no more to be taken, with the error that ended it, if one did.
+   * Calls `onOver` after the last message, with the error that ended the messages, if there was one.
    *
-   * With `onGap`, errors end nothing: they come between the messages. It is called with each, and with whether an iterator throws it.
+   * With `onGap`, errors do not end the messages but come between them. `onGap` is called with each error, and with whether an
+   * iterator throws it.
    */
   constructor(
     take: () => Promise<Data | undefined>,
@@ -46,7 +47,7 @@ export class Inbox {
     this.#onGap = onGap;
   }
 
-  /** An iterator. After `return`, others take the messages that it did not take. It throws the reason of a signal that is aborted. */
+  /** Returns an iterator. It throws the signal's reason when the signal is aborted. After `return`, other readers take the messages. */
   messages(signal?: AbortSignal): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     let isReturned = false;
     const finish = () => {
@@ -74,7 +75,7 @@ export class Inbox {
     return messages;
   }
 
-  /** Calls `listener` with each message until the result is called. */
+  /** Calls `listener` with each message. Returns a function that removes the listener. */
   listen(listener: Listener): () => void {
     if (this.#waiters.size > 0) throw locked();
     // The same function may listen twice.
@@ -84,22 +85,22 @@ export class Inbox {
     return () => void this.#listeners.delete(own);
   }
 
-  /** Whether there is no more to be taken from the core. */
+  /** Whether the core has no more messages. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Whether something was taken from the core that nobody has yet. */
+  /** Whether a message was taken from the core for which there is no reader yet. */
   get isHolding(): boolean {
     return this.#held !== undefined;
   }
 
-  /** Finds out whether there is anything left, when the connection has ended. */
+  /** Takes a message ahead, to find out whether there is any left. For a connection that has ended. */
   lookAhead(): void {
     if (this.#held === undefined) this.#takeOne();
   }
 
-  /** Forgets what waits. */
+  /** Drops what is held, and ends all readers. */
   discard(): void {
     this.#isOver = true;
     this.#held = this.#error = undefined;
@@ -113,7 +114,7 @@ export class Inbox {
     let abort = () => {};
     const next = new Promise<IteratorResult<Message, undefined>>((resolve, reject) => {
       const waiter = { reader, resolve, reject };
-      // A waiter that has its message already keeps it, so the message is not lost.
+      // A waiter that was given a message already resolves with it, so the message is not lost.
       abort = () => this.#waiters.delete(waiter) && reject(signal?.reason);
       this.#waiters.add(waiter);
       this.#run();
@@ -123,7 +124,7 @@ export class Inbox {
     return next.finally(() => signal.removeEventListener("abort", abort));
   }
 
-  /** Hands out what is held, and takes more if it is wanted. */
+  /** Passes what is held to a reader, and takes more while there are readers. */
   #run(): void {
     const [waiter] = this.#waiters;
     if (this.#held !== undefined) {
@@ -186,7 +187,7 @@ export class Inbox {
   }
 }
 
-/** Calls a listener. What it throws is the page's own error, as in a listener of the browser, and stops nothing here. */
+/** Calls a listener. As in browsers, an exception is reported as an error of the page, and other listeners are still called. */
 export function call<T>(listener: (event: T) => void, event: T): void {
   try {
     listener(event);

@@ -1,12 +1,12 @@
 /**
- * The browser's WebSocket with backpressure in both directions, sends that tell the truth, and types.
+ * The browser's WebSocket with backpressure in both directions, errors for messages that were not sent, and types.
  *
  * ```text
  * browser ─▶ core (wasm) ─▶ inbox ──▶ socket ─▶ you
  * browser ◀─ core (wasm) ◀─ outbox ◀─ socket ◀─ you
  * ```
  *
- * Messages stay in JavaScript's memory all the way. {@link connect} is where to begin.
+ * Messages stay in JavaScript's memory. Begin with {@link connect}.
  *
  * @module
  */

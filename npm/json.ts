@@ -16,8 +16,8 @@ export interface MessageStream extends AsyncDisposable {
 /**
  * A connection that sends and receives values as JSON: what {@link WebSocketStream.json} returns.
  *
- * Text and binary messages are decoded alike. A message that cannot be decoded ends a loop with a {@link DecodeError}, which
- * has the message; the next loop goes on with the next message. {@link socket} is the connection for everything else.
+ * Decodes text and binary messages alike. A message that cannot be decoded ends a loop with a {@link DecodeError} that has the
+ * message; the next loop continues with the next message. {@link socket} is the connection itself.
  *
  * @typeParam Out the type of sent values
  * @typeParam In the type of received values
@@ -38,10 +38,10 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   }
 
   /**
-   * Sends a value, as `send` of the connection does.
+   * Encodes a value, and sends it as `send` of the connection does.
    *
-   * @throws {SendError} the errors of that `send`, where `unsent` is the JSON; and `encode` if the value cannot be written as
-   *   JSON or does not fit the schema, where `unsent` is empty
+   * @throws {SendError} the errors of the connection's `send`, with the JSON in `unsent`; `encode` if the value cannot be written as
+   *   JSON or does not fit the schema, with an empty `unsent`
    */
   async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
@@ -51,7 +51,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   }
 
   /**
-   * Sends a value without waiting, as `trySend` of the connection does. A schema must check synchronously.
+   * Encodes a value, and sends it without waiting, as `trySend` of the connection does. The schema must check synchronously.
    *
    * @throws {SendError} the errors of {@link send}, and `encode` if the schema checks asynchronously
    */
@@ -65,12 +65,12 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return this.socket.trySend(encode(checked)) as ReturnType<Socket["trySend"]>;
   }
 
-  /** The values. See {@link JsonStream}. */
+  /** Iterates over the values. See {@link JsonStream}. */
   [Symbol.asyncIterator](): AsyncIterator<In, undefined> & AsyncIterable<In> {
     return this.values();
   }
 
-  /** The values, for a loop that throws the signal's reason when the signal is aborted. The connection stays open. */
+  /** Iterates over the values. When the signal is aborted, the loop throws the signal's reason, and the connection stays open. */
   values(options?: CallOptions): AsyncIterator<In, undefined> & AsyncIterable<In> {
     const messages = this.socket.messages(options);
     const values: AsyncIterator<In, undefined> & AsyncIterable<In> = {
@@ -87,12 +87,12 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return values;
   }
 
-  /** Disposes of the connection. */
+  /** Disposes of the connection; `await using` calls it. */
   [asyncDispose](): PromiseLike<void> {
     return this.socket[asyncDispose]();
   }
 
-  /** Waits for a value, and for those before it. */
+  /** Waits for a value, and for all values before it. */
   async #inTurn(checked: unknown): Promise<unknown> {
     const before = this.#checking;
     const turn = (async () => {

@@ -11,14 +11,14 @@ interface Process {
   getBuiltinModule?(name: "node:fs/promises"): { readFile(url: URL): Promise<Uint8Array<ArrayBuffer>> };
 }
 
-/** @internal A module of wasm, which is loaded once. */
+/** @internal A wasm module that is loaded once. */
 export class Loader {
   readonly #instantiate: Instantiate;
   readonly #url: () => URL;
   #given: WasmSource | undefined;
   #loading: Promise<void> | undefined;
 
-  /** The URL is made when it is needed, since a bundle for servers may have no `import.meta.url`. */
+  /** Calls `url` only when the module is loaded, since a bundle for servers may have no `import.meta.url`. */
   constructor(instantiate: Instantiate, url: () => URL) {
     this.#instantiate = instantiate;
     this.#url = url;
@@ -40,7 +40,7 @@ export class Loader {
     let from = "";
     try {
       const given = (await source) ?? this.#given ?? beside(this.#url());
-      // A response can be read once. Anything else serves the next attempt, too.
+      // A response can be read only once. Every other source is kept for the next attempt.
       if (!is<Response>(given, "Response")) this.#given = given;
       if (typeof given === "string" || is<URL>(given, "URL")) from = ` from \`${String(given).split("?")[0]}\``;
       await this.#instantiate({ module_or_path: await compile(given) });
@@ -56,7 +56,7 @@ export class Loader {
   }
 }
 
-/** @internal Fails early, and with what to do, where there is no `WebSocket`. */
+/** @internal Throws an error that says what to do, if there is no `WebSocket`. */
 export function checkSupport(): void {
   if (typeof WebSocket !== "undefined") return;
   throw new WebSocketError(
@@ -66,7 +66,7 @@ export function checkSupport(): void {
   );
 }
 
-/** The URL of the wasm. The cache of Vite 7's server has a copy of the package without the wasm, so the URL is the package's. */
+/** Returns the URL of the wasm. The cache of Vite 7's server has a copy of the package without the wasm, so the URL is the package's. */
 function beside(url: URL): URL {
   return new URL(url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1"));
 }
@@ -79,7 +79,7 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   const type = response.headers.get("content-type") ?? "";
   if (!response.ok) throw new Error(`the server answered with the status ${response.status}`);
   if (type.startsWith("text/html")) throw new Error("the server answered with a page");
-  // Only with the right type can it be compiled while it arrives.
+  // Browsers compile a response while it arrives only if it has this type.
   if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }

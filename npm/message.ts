@@ -1,10 +1,10 @@
 import { SendError } from "./errors.js";
 
 /**
- * A message that was received.
+ * A received message.
  *
- * Binary messages are `binary` or `blob` as {@link WebSocketStream.binaryType} says. There are no other types: pings, pongs
- * and Close frames are not messages.
+ * A binary message is `binary` or `blob`, as {@link WebSocketStream.binaryType} says. There are no other types: browsers do not
+ * deliver pings, pongs and Close frames as messages.
  */
 export type Message =
   | { readonly type: "text"; readonly data: string }
@@ -12,24 +12,25 @@ export type Message =
   | { readonly type: "blob"; readonly data: Blob };
 
 /**
- * What can be sent as one message: text, bytes, a `Blob` or a `File`, or the pixels of an `ImageData`, row by row, four bytes
- * each in the order red, green, blue, alpha.
+ * A value that can be sent as one message: text, bytes, a `Blob` or a `File`, or the pixels of an `ImageData`, row by row, in four
+ * bytes each: red, green, blue, alpha.
  *
- * What is sent is what it holds when the browser takes it. Of shared memory a view can be sent, not the memory itself.
+ * The bytes are read when the message is handed over to the browser, so do not change a buffer while `send` waits. A view of shared
+ * memory can be sent, a `SharedArrayBuffer` itself cannot.
  */
 export type Payload = string | ArrayBuffer | ArrayBufferView | Blob | ImageData;
 
-/** Why a connection has ended. */
+/** The end of a connection. */
 export interface CloseEvent {
-  /** The code that the peer gave; 1005 if it gave none, 1006 if the connection ended without a closing handshake. */
+  /** The peer's close code; 1005 if the peer sent none, 1006 if the connection ended without a closing handshake. */
   readonly code: number;
-  /** The reason that the peer gave, possibly empty. */
+  /** The peer's reason; may be empty. */
   readonly reason: string;
   /** Whether the closing handshake was completed. */
   readonly wasClean: boolean;
 }
 
-/** @internal What the browser delivers. */
+/** @internal A message as the browser delivers it. */
 export type Data = string | ArrayBuffer | Blob;
 
 /** @internal */
@@ -38,7 +39,7 @@ export function messageOf(data: Data): Message {
   return data instanceof Blob ? { type: "blob", data } : { type: "binary", data };
 }
 
-/** @internal What the browser takes for a payload. By tags, since an object of another frame is no instance of a class of this one. */
+/** @internal Converts a payload to what the browser sends. Compares tags, since an object of another frame is not an instance of this frame's class. */
 export function dataOf(payload: Payload): string | ArrayBuffer | ArrayBufferView | Blob {
   if (typeof payload === "string" || ArrayBuffer.isView(payload)) return payload;
   switch (Object.prototype.toString.call(payload)) {
@@ -49,6 +50,6 @@ export function dataOf(payload: Payload): string | ArrayBuffer | ArrayBufferView
     case "[object File]":
       return payload as ArrayBuffer | Blob;
     default:
-      throw new SendError("invalidMessage", "what is to be sent is neither text nor bytes, Blob or ImageData", payload);
+      throw new SendError("invalidMessage", "this value cannot be sent; use text, bytes, a Blob or an ImageData", payload);
   }
 }

@@ -1,35 +1,36 @@
 import { WebSocketError } from "./errors.js";
 
-/** What binary messages arrive as. By default it is `"arraybuffer"`, other than the browser's own. */
+/** The type of received binary messages. The default is `"arraybuffer"`, where the browser's own is `"blob"`. */
 export type BinaryType = "arraybuffer" | "blob";
 
 /**
- * What becomes of messages that arrive when as many wait to be taken as may. Browsers read from the network whether a page
- * keeps up or not, so something must.
+ * What happens to a message that arrives while the receive queue is full. Browsers read from the network even if a page does not
+ * keep up.
  *
- * - `close`: the connection is closed; after what waits, taking throws a {@link WebSocketError} of the code `overflow`
- * - `dropOldest`: the oldest that wait make room: for what is of interest only as long as it is new
- * - `dropNewest`: the message that has arrived is dropped
- * - `unbounded`: nothing; memory is the limit
+ * - `close`: closes the connection; after the queued messages, a loop throws a {@link WebSocketError} with the code `overflow`
+ * - `dropOldest`: drops the oldest queued messages. For data where only recent values matter
+ * - `dropNewest`: drops the message that has arrived
+ * - `unbounded`: queues the message; the limit is ignored, and the queue can fill the page's memory
  */
 export type Overflow = "close" | "dropOldest" | "dropNewest" | "unbounded";
 
-/** The most that may wait to be taken, and what becomes of more. A message of any size is taken if none waits. */
+/** The limit of the receive queue, and what happens when it is full. An empty queue accepts a message of any size. */
 export interface ReceiveLimit {
   /**
-   * The most bytes. Text counts by its length, and a Blob as no bytes, since its bytes are not in the page's memory.
+   * The maximum bytes of all queued messages. Text counts by its length, and a Blob as no bytes, since its bytes are not in the
+   * page's memory.
    *
    * @default 67108864 (64 MiB)
    */
   bytes?: number | undefined;
   /**
-   * The most messages.
+   * The maximum number of queued messages.
    *
    * @default 262144
    */
   messages?: number | undefined;
   /**
-   * What becomes of more. What is dropped is counted by {@link WebSocketStream.dropped}.
+   * What happens to a message that arrives while the queue is full. {@link WebSocketStream.dropped} counts dropped messages.
    *
    * @default "close"
    */
@@ -39,31 +40,32 @@ export interface ReceiveLimit {
 /**
  * The browser's interface that a connection uses.
  *
- * - `events`: `WebSocket`, in all browsers. The browser reads on while nobody takes messages, up to {@link ReceiveLimit}
- * - `streams`: `WebSocketStream`, in Chromium and Edge since version 124. While nobody takes messages, the browser stops reading
- *   at {@link Options.readAhead}, and the peer has to wait. Other browsers fail with `unsupported`
- * - `best`: `streams` where the browser has it, and `events` elsewhere
+ * - `events`: `WebSocket`, in all browsers. While the page takes no messages, the browser continues to read, up to
+ *   {@link ReceiveLimit}
+ * - `streams`: `WebSocketStream`, in Chromium and Edge since version 124. While the page takes no messages, the browser stops
+ *   reading at {@link Options.readAhead}, and the peer has to wait. Other browsers fail with `unsupported`
+ * - `best`: `streams` where the browser has them, and `events` elsewhere
  *
- * Streams are for connections that receive much and send little, since Chromium's have two defects (seen in version 156):
+ * Streams are for connections that receive much and send little, since Chromium has two defects (seen in version 156):
  *
- * - The tab crashes if the connection is lost while a message is buffered.
+ * - The tab crashes if a connection by streams is lost while a message is buffered.
  * - The last messages may be dropped if the peer closes while it has to wait. The error is then `unclean`.
  */
 export type Transport = "events" | "streams" | "best";
 
-/** What can be chosen about a connection. Sizes are in bytes and times in milliseconds, both whole numbers. */
+/** Options of a connection. Sizes are in bytes and times in milliseconds, both whole numbers. */
 export interface Options {
   /**
    * The subprotocols to offer, the preferred one first.
    *
-   * If any are offered and the server selects none of them, the standard and Chromium fail the connection. Firefox opens it
-   * all the same, with an empty {@link WebSocketStream.protocol}.
+   * If the server selects none of the offered subprotocols, the standard and Chromium fail the connection. Firefox opens it, with
+   * an empty {@link WebSocketStream.protocol}.
    *
    * @default []
    */
   protocols?: readonly string[] | undefined;
   /**
-   * What binary messages arrive as.
+   * The type of received binary messages.
    *
    * @default "arraybuffer"
    */
@@ -75,12 +77,12 @@ export interface Options {
    */
   highWaterMark?: number | undefined;
   /**
-   * The unsent bytes at which a send that waits goes on.
+   * The unsent bytes at which a waiting {@link WebSocketStream.send} continues.
    *
    * @default 262144 (256 KiB)
    */
   lowWaterMark?: number | undefined;
-  /** The most that may wait to be taken, and what becomes of more. */
+  /** The limit of the receive queue, and what happens when it is full. */
   receiveLimit?: ReceiveLimit | undefined;
   /**
    * How long to wait for the connection to open, in milliseconds.
@@ -89,39 +91,39 @@ export interface Options {
    */
   connectTimeout?: number | undefined;
   /**
-   * How long {@link WebSocketStream.close} waits for the peer, in milliseconds. Left alone, browsers wait for a silent one
-   * for 20 to 60 seconds.
+   * How long {@link WebSocketStream.close} waits for the peer, in milliseconds. Browsers themselves wait 20 to 60 seconds for a
+   * silent peer.
    *
    * @default 5000
    */
   closeTimeout?: number | undefined;
   /**
-   * The browser's interface that the connection uses. `streams` and `best` load another wasm module where the browser has
-   * streams.
+   * The browser's interface that the connection uses. Where the browser has streams, `streams` and `best` load another wasm
+   * module.
    *
    * @default "events"
    */
   transport?: Transport | undefined;
   /**
-   * The bytes that are read before a reader takes them, over `streams`.
+   * The bytes that are received before a reader takes them, over `streams`.
    *
    * @default 1048576 (1 MiB)
    */
   readAhead?: number | undefined;
   /**
-   * Gives the connection up when it is aborted: while it connects, {@link connect} rejects with the signal's reason; once it
-   * is open, it is closed as {@link WebSocketStream.close} does.
+   * Cancels the connection when the signal is aborted: while connecting, {@link connect} rejects with the signal's reason; an open
+   * connection is closed, as by {@link WebSocketStream.close}.
    */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of a call that waits. */
 export interface CallOptions {
-  /** Cancels the waiting: when it is aborted, the call rejects with the signal's reason. */
+  /** Cancels the call: when the signal is aborted, the call rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** Checks the value of an option. Returns what is wrong with it. */
+/** Checks the value of an option. Returns what is wrong with the value, or `undefined`. */
 type Check = (value: unknown, name: string) => string | undefined;
 
 /** @internal The checks of an object's fields, by their names. */
@@ -158,7 +160,7 @@ const CHECKS: Checks = {
 };
 
 /**
- * @internal Returns the options for the core after checking them: none is unknown, and none has a wrong value.
+ * @internal Checks that no option is unknown and none has a wrong value. Returns the options for the core.
  *
  * @throws {WebSocketError} `invalidOption`
  */
@@ -179,7 +181,7 @@ function checkFields(value: unknown, checks: Checks, name: string): void {
   }
 }
 
-/** A short text for any value. */
+/** Returns a short text for any value. */
 function show(value: unknown): string {
   return typeof value === "string" ? `"${value}"` : typeof value === "object" ? Object.prototype.toString.call(value) : String(value);
 }
@@ -189,7 +191,7 @@ function invalid(message: string): WebSocketError {
 }
 
 /**
- * @internal Whether a connection uses the module with streams.
+ * @internal Returns whether a connection uses the module with streams.
  *
  * @throws {WebSocketError} `unsupported`
  */
@@ -208,7 +210,7 @@ export function checkCall(options: { signal?: unknown } | undefined, more: Check
   return signalOf(options);
 }
 
-/** @internal Returns the signal after checking that it is one. */
+/** @internal Checks that the signal is an `AbortSignal`, and returns it. */
 export function signalOf(options: { signal?: unknown } | undefined): AbortSignal | undefined {
   const signal = options?.signal;
   if (signal === undefined || Object.prototype.toString.call(signal) === "[object AbortSignal]") {

@@ -3,18 +3,18 @@ import type { Connection } from "./core.js";
 import { SendError, sendErrorOf } from "./errors.js";
 import { type Payload, dataOf } from "./message.js";
 
-/** The way out: sends in the order of the calls, waiting while the browser holds too much. */
+/** Sends messages in the order of the calls, waiting while the high water mark is exceeded. */
 export class Outbox {
   readonly #connection: () => Connection | undefined;
   #waiting = 0;
-  /** When those that wait have been sent, or have failed. */
+  /** Resolves when all waiting messages were sent or have failed. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(connection: () => Connection | undefined) {
     this.#connection = connection;
   }
 
-  /** Sends at once, or not at all. */
+  /** Sends a message, or throws `full` if the message would have to wait. */
   trySend(message: Payload): void {
     if (this.#waiting > 0 && this.#connection()?.readyState === 1) {
       throw new SendError("full", "the connection is full: others wait to send", message);
@@ -22,10 +22,10 @@ export class Outbox {
     this.#hand(message);
   }
 
-  /** Sends in turn, and waits for room. If the signal is aborted before the message was handed over, it is not sent. */
+  /** Sends a message after all waiting ones, waiting for room. If the signal is aborted while the message waits, it is not sent. */
   async send(message: Payload, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    // What need not wait must not overtake what does.
+    // A message must not overtake the waiting ones.
     if (this.#waiting === 0 && this.#handIfRoom(message)) return;
     this.#waiting++;
     const sent = this.#turn.then(() => this.#handWhenRoom(message, signal)).finally(() => this.#waiting--);
@@ -33,7 +33,7 @@ export class Outbox {
     return abortable(sent, signal, () => {});
   }
 
-  /** Resolves when those that wait have been sent, or have failed. */
+  /** Resolves when no message waits any more. */
   async settled(): Promise<void> {
     for (let turn; turn !== this.#turn; ) {
       turn = this.#turn;
@@ -42,7 +42,7 @@ export class Outbox {
   }
 
   async #handWhenRoom(message: Payload, signal: AbortSignal | undefined): Promise<void> {
-    // The caller is told by the signal, so this resolves without an error.
+    // The caller's promise rejects with the signal's reason, so this one resolves.
     const isGivenUp = () => signal?.aborted === true;
     while (!isGivenUp() && !this.#handIfRoom(message)) {
       try {

@@ -5,25 +5,25 @@ import type { Cause } from "./state.js";
 /** The delays between attempts. Times are in milliseconds. */
 export interface Backoff {
   /**
-   * The most that the first delay can be; the limit doubles with each further delay. A delay is random, between 0 and its limit.
+   * The maximum of the first delay; the maximum doubles with each further delay. Each delay is random, between 0 and its maximum.
    *
    * @default 1000
    */
   base?: number | undefined;
   /**
-   * The most that any delay can be.
+   * The maximum of all delays.
    *
    * @default 30000
    */
   cap?: number | undefined;
   /**
-   * The least that any delay can be.
+   * The minimum of all delays.
    *
    * @default 100
    */
   floor?: number | undefined;
   /**
-   * How many attempts in a row may fail, the first one included, before it gives up.
+   * How many attempts in a row may fail before it gives up, the first one included.
    *
    * @default no limit
    */
@@ -37,15 +37,15 @@ export interface Backoff {
 }
 
 /**
- * A message that asks whether the peer is there, and its answer: pages cannot send the protocol's own pings.
+ * A message that is sent at intervals, and its answer. It replaces the protocol's own pings, which pages cannot send.
  *
- * An answer also confirms everything that was sent before its ping, so each ping must have at most one answer, and nothing else
- * may look like one. Answers are not passed on.
+ * An answer confirms all messages that were sent before its ping. So the server must answer each ping at most once, and no other
+ * message may look like an answer. The stream does not yield answers.
  */
 export interface Heartbeat {
-  /** What is sent. */
+  /** The message that is sent. */
   ping: Payload;
-  /** The answer: a text, or a function that recognizes it. */
+  /** The answer: a text, or a function that recognizes the answer. */
   pong: string | ((message: Message) => boolean);
   /**
    * The time between pings, in milliseconds.
@@ -54,23 +54,23 @@ export interface Heartbeat {
    */
   interval?: number | undefined;
   /**
-   * How long to wait for the answer, or for any other message, in milliseconds.
+   * How long to wait for the answer or any other message before the connection is given up, in milliseconds.
    *
    * @default 10000
    */
   timeout?: number | undefined;
 }
 
-/** The limit of a queue. The message that reaches the limit may be of any size. */
+/** The limit of a queue. A queue below its limit accepts a message of any size. */
 export interface KeepLimit {
   /**
-   * The most bytes.
+   * The maximum bytes of all messages.
    *
    * @default 1048576 (1 MiB)
    */
   bytes?: number | undefined;
   /**
-   * The most messages.
+   * The maximum number of messages.
    *
    * @default 1024
    */
@@ -106,7 +106,7 @@ export interface QueueLimit extends KeepLimit {
 export type WhenLost = "report" | "resend";
 
 /**
- * What follows when a connection has ended.
+ * What to do when a connection has ended.
  *
  * - `retry`: it connects again, after the delay of the {@link Backoff}
  * - `stop`: it is closed for good
@@ -124,7 +124,7 @@ export interface Target {
 
 /** The argument of a provider. */
 export interface TargetRequest {
-  /** Is aborted when the attempt is given up. */
+  /** Aborted when the attempt is given up. */
   readonly signal: AbortSignal;
 }
 
@@ -146,16 +146,16 @@ export interface InDoubt {
   readonly messages: readonly { readonly number: number; readonly message: Message }[];
 }
 
-/** A connection that has just been opened, while `onOpen` runs. */
+/** A connection that has just been opened. It can be used while `onOpen` runs. */
 export interface OpeningSocket {
-  /** The URL, as the browser has completed it. */
+  /** The URL, as the browser has resolved it. */
   readonly url: string;
   /** The subprotocol that the server selected; empty if none. */
   readonly protocol: string;
   /** The extensions that the server selected; empty if none. */
   readonly extensions: string;
   /**
-   * Sends a message, before anything queued. It has no number.
+   * Sends a message, before anything queued. The message has no number.
    *
    * @throws {SendError} `notOpen` when `onOpen` is over or the connection has ended
    */
@@ -170,17 +170,17 @@ export interface OpeningSocket {
 
 /** The attempt that has opened a connection. */
 export interface Attempt {
-  /** Its number since the last good connection, from 1. */
+  /** The number of the attempt since the last good connection, from 1. */
   readonly number: number;
   /** Why it was made: `requested` for the first connection. */
   readonly cause: Cause;
   /** A copy of the messages in doubt. They stay in doubt. */
   readonly inDoubt: InDoubt;
-  /** Is aborted when the attempt is given up. */
+  /** Aborted when the attempt is given up. */
   readonly signal: AbortSignal;
-  /** As {@link ReconnectingStream.confirm}: what is confirmed is not sent again. */
+  /** Works as {@link ReconnectingStream.confirm}: confirmed messages are not sent again. */
   confirm(number: number): number;
-  /** As {@link ReconnectingStream.takeInDoubt}. */
+  /** Works as {@link ReconnectingStream.takeInDoubt}. */
   takeInDoubt(): InDoubt;
 }
 
@@ -189,15 +189,15 @@ export interface ReconnectOptions extends Options {
   /** The delays between attempts, and when to give up. */
   backoff?: Backoff | undefined;
   /**
-   * Finds out whether the peer is still there, and what it has received. Without a heartbeat, a connection whose peer has
-   * vanished can look open for many minutes.
+   * Detects a peer that is gone, and confirms messages. Without a heartbeat, a connection whose peer is gone can look open for
+   * many minutes.
    *
    * @default none
    */
   heartbeat?: Heartbeat | undefined;
-  /** How many messages are queued while there is no connection, and what happens to more. */
+  /** How many messages are queued while there is no connection, and what happens to further messages. */
   queueLimit?: QueueLimit | undefined;
-  /** How many unconfirmed messages are kept, to be returned or sent again. Further messages are only counted. */
+  /** How many unconfirmed messages are kept, to be returned or sent again. Further messages are counted, but not kept. */
   unconfirmedLimit?: KeepLimit | undefined;
   /**
    * What happens to messages in doubt.
@@ -206,13 +206,13 @@ export interface ReconnectOptions extends Options {
    */
   whenLost?: WhenLost | undefined;
   /**
-   * Decides what follows when the peer closes or a connection is lost. `undefined` leaves it to the default, which stops after
-   * 1000, 1002, 1003, 1007 to 1010, 3000 and 3003, and retries after all others.
+   * Returns what to do when the peer has closed or the connection was lost; `undefined` for the default. The default stops after
+   * 1000, 1002, 1003, 1007 to 1010, 3000 and 3003, and retries after all other codes.
    */
   afterClose?: ((event: CloseEvent) => AfterClose | undefined) | undefined;
   /**
    * Runs on each connection as soon as it is open, before anything queued is sent: to authenticate, to subscribe, or to ask the
-   * server what it has of the messages in doubt.
+   * server which messages in doubt it has received.
    *
    * If it throws, the attempt has failed; a {@link GiveUp} makes it the last attempt.
    */

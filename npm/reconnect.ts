@@ -8,15 +8,15 @@ import { ReconnectingStream } from "./reconnecting.js";
 /** @internal */
 export const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
 
-/** The module with the browser's streams, which few need. */
+/** The module with the browser's streams. It is loaded only for connections by streams. */
 const streams = new Loader(
   async (source) => (await import("./reconnect-streams.js")).default(source),
   () => new URL("./reconnect-streams_bg.wasm", import.meta.url),
 );
 
 /**
- * Begins to connect, and returns a connection that comes back. The first call loads the wasm. No call waits for the connection:
- * messages that are sent before it is open are queued.
+ * Begins to connect, and resolves with a connection that comes back. The first call loads the wasm. It does not wait for the
+ * connection to open: messages that are sent before are queued.
  *
  * ```ts
  * await using feed = await reconnect(

@@ -17,7 +17,7 @@ import { statesOf, watch, weakly } from "./states.js";
 
 /** Counts of the messages that were sent, by where they are now. Each message is counted in exactly one place. */
 export interface Counts {
-  /** Not sent: an error returned them, or the browser threw. */
+  /** Not sent: an error returned the message, or the browser threw. */
   readonly rejected: number;
   /** Waiting for a connection, or for room in it. */
   readonly queued: number;
@@ -33,9 +33,9 @@ export interface Counts {
   readonly inDoubt: number;
 }
 
-/** What can be listened to, and what listeners are called with. */
+/** The types of events, and the arguments of their listeners. */
 export interface ReconnectingEvents {
-  /** A message. */
+  /** A received message. */
   message: Message;
   /** A new state. */
   state: State;
@@ -47,7 +47,7 @@ export interface ReconnectingEvents {
   error: WebSocketError;
 }
 
-/** What is known after the core is freed. */
+/** The properties that remain readable after the core is freed. */
 interface Last {
   readonly state: State;
   readonly counts: Counts;
@@ -60,16 +60,17 @@ interface Last {
  * When the connection is lost or cannot be made, it connects again after the delay of the {@link Backoff}, and at once when the
  * network comes back or the page is shown. There is never more than one connection in use.
  *
- * Its messages are iterated over, or listened to, over all connections; what the peer sent while there was none is lost.
- * Iterating ends when it is closed for good, and throws why if it gave up. Leaving the loop closes nothing and loses nothing.
+ * Iterate over its messages with `for await`, or listen to them with {@link on}. Messages come from all connections; messages that
+ * the peer sent on a lost connection and that did not arrive are lost. The loop ends when it is closed for good, and throws the
+ * error if it gave up. Leaving the loop keeps the connection open and loses no message.
  *
  * {@link counts} accounts for every message that is sent. While there is no connection, the message is queued. On a
  * connection it is handed over to the browser, and is unconfirmed until the peer is known to have received it: by the answer to
  * a {@link Heartbeat}, or by {@link confirm}. If the connection ends before that, the message is in doubt: {@link takeInDoubt}
  * returns it, or it is sent again, as {@link ReconnectOptions.whenLost} says.
  *
- * A stream that nothing refers to, waits for or listens to any more is closed when the browser collects it, which may be
- * never: close it, or let `await using` do so.
+ * A stream without references, pending promises or listeners is closed when the browser collects it, which may be never: close
+ * it, or use `await using`.
  */
 export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposable {
   #core: Reconnection | undefined;
@@ -123,7 +124,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     } catch (error) {
       throw signal?.aborted === true && error === signal.reason ? error : sendErrorOf(error, message);
     } finally {
-      // If it still waits, that ends it.
+      // Cancels the send if it still waits.
       sending?.free();
     }
   }
@@ -143,9 +144,9 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Waits until nothing is queued, and nothing is unsent. While something is queued, it waits for a connection.
+   * Waits until no message is queued or unsent. While a message is queued, it waits for a connection.
    *
-   * @throws {WebSocketError} `notOpen` if it is closed for good and something is still queued
+   * @throws {WebSocketError} `notOpen` if it is closed for good and messages are still queued
    */
   async flush(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
@@ -154,15 +155,15 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Closes for good, and waits for the peer's answer. The closing is begun by the call.
+   * Closes for good, and waits for the peer's answer. The call begins the closing, awaited or not.
    *
-   * While a connection is open, queued messages go out first. While there is none, they stay queued for {@link takeQueued}, and
-   * it resolves with `undefined`. What had arrived can still be taken.
+   * While a connection is open, queued messages go out first. While there is no connection, messages stay queued for
+   * {@link takeQueued}, and it resolves with `undefined`. Messages that had arrived before can still be taken.
    *
    * @param code 1000, or 3000 to 4999; without one, the peer sees 1005
    * @param reason at most 123 bytes of UTF-8; with a reason alone, the code is 1000
-   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, which close nothing; `closeTimeout`, and why it gave up
-   *   before. If the signal is aborted first, it rejects with that one's reason, and the closing goes on by itself.
+   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, and the connection stays open; `closeTimeout`; or the error for
+   *   which it had given up before. If the signal is aborted first, it rejects with the signal's reason, and the closing continues.
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent | undefined> {
     const signal = checkCall(options);
@@ -174,7 +175,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   /**
    * Resolves when it is closed for good, with the event that ended the last connection, if there was one.
    *
-   * Rejects with the error for which it gave up, or with `closeTimeout`. A rejection that nobody waits for is not reported.
+   * Rejects with the error for which it gave up, or with `closeTimeout`. A rejection without a handler is not reported.
    */
   get closed(): Promise<CloseEvent | undefined> {
     // While somebody waits for the end, the stream is not collected.
@@ -183,7 +184,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return this.#closed;
   }
 
-  /** Connects at once, and counts attempts from zero again. An open connection is replaced. */
+  /** Connects at once, and starts counting attempts anew. An open connection is replaced. */
   reconnectNow(): void {
     this.#core?.reconnectNow();
   }
@@ -199,14 +200,14 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Says that the peer has received the message with this number, and all that were handed over before it on the same
-   * connection. Returns how many messages that confirms. For protocols that acknowledge.
+   * Confirms that the peer has received the message with this number, and all messages that were handed over before it on the same
+   * connection. Returns the number of newly confirmed messages. For protocols that acknowledge messages.
    */
   confirm(number: number): number {
     return this.#core?.confirm(number) ?? 0;
   }
 
-  /** Takes the messages in doubt: returns those that were kept, and the count of all. They are not sent again. */
+  /** Takes the messages in doubt: returns the kept messages, and the count of all. They are not sent again. */
   takeInDoubt(): InDoubt {
     return this.#core === undefined ? { count: 0, messages: [] } : inDoubtOf(this.#core.takeInDoubt());
   }
@@ -221,17 +222,17 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return this.#last?.state ?? told<State>((this.#core as Reconnection).state, this.#facts.errorOf);
   }
 
-  /** Counts of the messages that were sent, by where they are now. */
+  /** The number of sent messages in each state. */
   get counts(): Counts {
     return this.#last?.counts ?? countsOf(this.#core as Reconnection);
   }
 
-  /** How many received messages were dropped because too many waited. See {@link ReceiveLimit}. */
+  /** The number of received messages that were dropped because the receive queue was full. See {@link ReceiveLimit}. */
   get dropped(): number {
     return this.#last?.dropped ?? (this.#core as Reconnection).dropped;
   }
 
-  /** The URL of the last connection, as the browser has completed it; empty before the first one. */
+  /** The URL of the last connection, as the browser has resolved it; empty before the first one. */
   get url(): string {
     return this.#facts.url;
   }
@@ -247,8 +248,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * The current state and all later ones, with reports between them, until it is closed for good. While nobody takes them, the
-   * last 256 are kept.
+   * Iterates over the current state and all later ones, with reports between them, until it is closed for good. States that are not
+   * taken are queued: the last 256.
    *
    * ```ts
    * for await (const state of feed.states()) label.textContent = state.type;
@@ -260,10 +261,10 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Calls `listener` with each event of a type, and gives the function that ends this.
+   * Calls `listener` with each event of a type. Returns a function that removes the listener.
    *
-   * A listener of `message` takes messages as an iterator does, so there cannot be both. A listener of `close` or `error` is also
-   * called if it is closed already. What a listener throws is reported as an error of the page, and changes nothing else.
+   * Listeners of `message` and iterators exclude each other. A listener of `close` or `error` is also called if the stream is closed
+   * for good already. An exception of a listener is reported as an error of the page, and the other listeners are still called.
    *
    * @throws {WebSocketError} `locked`
    */
@@ -288,12 +289,12 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     }
   }
 
-  /** The messages. See {@link ReconnectingStream}. */
+  /** Iterates over the messages. See {@link ReconnectingStream}. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages();
   }
 
-  /** The messages, for a loop that throws the signal's reason when the signal is aborted. The connection stays open. */
+  /** Iterates over the messages. When the signal is aborted, the loop throws the signal's reason, and the connection stays open. */
   messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages(checkCall(options));
   }
@@ -309,8 +310,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Closes for good and waits for its end, as `await using` does, and frees what it has in wasm. Messages that were not taken
-   * are lost. It never rejects.
+   * Closes for good, waits for the peer's answer as {@link close} does, and frees the wasm memory; `await using` calls it. Messages
+   * that were not taken are lost. It never rejects.
    */
   async [asyncDispose](): Promise<void> {
     await this.close().catch(() => {});
@@ -318,7 +319,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     this.#free();
   }
 
-  /** Not a function of the constructor, whose functions hold the stream. */
+  /** A static method, since a closure of the constructor would hold the stream. */
   static #passOn(stream: ReconnectingStream, state: object | undefined): void {
     if (state === undefined) stream.#ended();
     else stream.#tell(state);
@@ -351,7 +352,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return () => void listeners.delete(own);
   }
 
-  /** Calls one of two listeners at the end, until the result is called. */
+  /** Calls one of two listeners at the end. Returns a function that removes both. */
   #onEnd(closed: (event: CloseEvent | undefined) => void, failed: (error: WebSocketError) => void): () => void {
     let isListening = true;
     this.closed.then(
@@ -363,7 +364,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     };
   }
 
-  /** There is no more to be taken. */
+  /** The last message is taken. */
   #emptied(): void {
     if (this.#hasEnded) this.#free();
   }
@@ -380,7 +381,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   #free(): void {
     const core = this.#core;
     if (core === undefined) return;
-    // How it ended is still known after this.
+    // Keeps the result of `closed`.
     void this.closed;
     this.#last = { state: this.state, counts: this.counts, dropped: this.dropped };
     this.#core = undefined;

@@ -6,16 +6,16 @@ import { type Cause, told } from "./state.js";
 /**
  * Why a session was lost.
  *
- * - `forgotten`: the server has forgotten the session, for instance because it has restarted, or because the time to live was over.
- *   A new session has begun, unless this page had closed the one before
- * - `superseded`: a copy of this page has taken the session over, for instance a tab that was duplicated
+ * - `forgotten`: the server has forgotten the session, for instance after a restart or after the session's time to live. A new
+ *   session has begun, unless this page had closed the old one
+ * - `superseded`: a copy of this page has taken the session over, for instance a duplicated tab
  * - `givenUp`: the server's application, or this page, has given the session up
- * - `refused`: the server refuses this page, by this close code: 4401 for its credentials, 4406 for the application's protocol,
- *   4400, 4413 and 1009 for what this page has sent
+ * - `refused`: the server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and
+ *   1009 for a frame that this page has sent
  * - `violation`: the server broke a rule of the protocol
  * - `tooLarge`: a message of `bytes` bytes was sent before it was known that the server accepts at most `max` bytes
  * - `mismatch`: the server counts differently, for instance because its store has lost changes
- * - `stopped`: there will be no more connection, for this reason
+ * - `stopped`: the session has stopped connecting, for this cause
  */
 export type LostCause =
   | { readonly type: "forgotten" }
@@ -40,23 +40,23 @@ export interface Unacknowledged {
  *
  * A loop over the messages of a {@link SessionStream} throws it in order: after all messages of the session that was lost, and
  * before the first message of the next one. If the server has `forgotten` the session, a new session has begun, and the next loop
- * goes on with its messages. After every other cause the messages have ended.
+ * continues with its messages. After every other cause the messages have ended.
  *
- * Nothing is sent again by itself, since the peer may have processed it.
+ * The messages are not sent again automatically, since the peer may have processed them.
  *
  * ```ts
  * try {
  *   for await (const message of orders) show(message);
  * } catch (error) {
  *   if (!(error instanceof SessionLostError)) throw error;
- *   // What was never transmitted cannot arrive twice.
+ *   // Messages that were never transmitted cannot arrive twice.
  *   for (const { message, transmitted } of error.unacknowledged) if (!transmitted) later.push(message.data);
  * }
  * ```
  */
 export class SessionLostError extends WebSocketError {
   override readonly name: string = "SessionLostError";
-  /** Why. */
+  /** Why the session was lost. */
   override readonly cause: LostCause;
   /** The messages that the peer has not acknowledged, in the order in which they were sent. */
   readonly unacknowledged: readonly Unacknowledged[];
@@ -68,7 +68,7 @@ export class SessionLostError extends WebSocketError {
   }
 }
 
-/** @internal The error for a `Lost` of the core. */
+/** @internal Converts a `Lost` of the core to an error. */
 export function lostOf({ message, cause, unacknowledged }: Lost, errorOf: (thrown: unknown) => WebSocketError): SessionLostError {
   const kept = unacknowledged.map(([data, transmitted]: [Data, boolean]) => ({ message: messageOf(data), transmitted }));
   return new SessionLostError(message, told<LostCause>(cause, errorOf), kept);

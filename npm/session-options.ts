@@ -1,19 +1,19 @@
 import { type Checks, type Options, check, fields, whole } from "./options.js";
 import { BACKOFF, type Backoff, type Heartbeat, type TargetRequest } from "./reconnect-options.js";
 
-/** What a session decides by itself. */
+/** The options of a connection that a session sets itself. */
 type Settled = "protocols" | "receiveLimit" | "transport" | "readAhead";
 
 /**
  * Options of {@link session}. Sizes are in bytes and times in milliseconds, both whole numbers.
  *
- * Those of {@link Options} are for each connection. A session has neither `protocols`, since its subprotocol is `session.v1`, nor a
- * `receiveLimit`, since a slow page makes the peer wait in every browser.
+ * The options of {@link Options} apply to each connection. There is no `protocols`, since the subprotocol is `session.v1`, and no
+ * `receiveLimit`, since `window` makes the peer wait for a slow page in every browser.
  */
 export interface SessionOptions extends Omit<Options, Settled | "signal"> {
   /**
-   * What tells the server who this page is, if neither a cookie nor the URL does. A function is asked before each connection, since
-   * tokens expire. If the function throws, the attempt has failed; after a {@link GiveUp} the session is lost.
+   * The credentials that authenticate this page to the server, if neither a cookie nor the URL does. A function is called before each
+   * connection, since tokens expire. If the function throws, the attempt has failed; after a {@link GiveUp} the session is lost.
    *
    * @default none
    */
@@ -25,32 +25,33 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
    */
   protocol?: string | undefined;
   /**
-   * How many bytes may be received and not processed. The peer waits above it. A single message may be larger. Each message counts
-   * 16 bytes more than it has.
+   * The bytes of messages that are received and not processed, above which the peer waits. A single message may be larger. Each
+   * message counts 16 bytes more than its size.
    *
    * @default 1048576 (1 MiB)
    */
   window?: number | undefined;
   /**
-   * The bytes of the largest message that is accepted.
+   * The bytes of the largest message that the page accepts.
    *
    * @default 16777216 (16 MiB)
    */
   maxMessage?: number | undefined;
   /**
-   * How many bytes may be sent and not processed by the peer. {@link SessionStream.send} waits above it, with and without a
-   * connection. A single message may be larger. Each message counts 16 bytes more than it has.
+   * The bytes of the replay buffer: messages that are sent and not processed by the peer. {@link SessionStream.send} waits while the
+   * buffer is full, with and without a connection. A single message may be larger. Each message counts 16 bytes more than its size.
    *
    * @default 4194304 (4 MiB)
    */
   replay?: number | undefined;
   /**
-   * Whether a message counts as processed when {@link SessionStream.processed} is called, and not when the next one is asked for.
+   * Whether messages are processed when {@link SessionStream.processed} is called. Otherwise a message is processed when the next one
+   * is asked for.
    *
    * @default false
    */
   explicit?: boolean | undefined;
-  /** The delays between attempts, and when to give up: then the session is lost. */
+  /** The delays between attempts, and when to give up. A session that gives up is lost. */
   backoff?: Backoff | undefined;
   /**
    * The time between pings, and how long to wait for an answer.
@@ -59,8 +60,8 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
    */
   heartbeat?: Pick<Heartbeat, "interval" | "timeout"> | undefined;
   /**
-   * Gives the session up when it is aborted: what the peer has not processed is not sent again. To lose nothing, await
-   * {@link SessionStream.close} instead.
+   * Gives the session up when the signal is aborted: messages that the peer has not processed are not transmitted again. To lose no
+   * message, await {@link SessionStream.close} instead.
    */
   signal?: AbortSignal | undefined;
 }

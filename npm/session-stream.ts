@@ -17,7 +17,7 @@ import type { SessionOptions } from "./session-options.js";
 import { type State, told } from "./state.js";
 import { statesOf, watch, weakly } from "./states.js";
 
-/** How many messages a session has sent and taken, over all of its connections. */
+/** Counts of the messages of a session, over all of its connections. */
 export interface SessionCounts {
   /** Processed by the peer. */
   readonly acknowledged: number;
@@ -25,33 +25,33 @@ export interface SessionCounts {
   readonly unacknowledged: number;
   /** The bytes of the unacknowledged messages, with 16 more for each. */
   readonly unacknowledgedBytes: number;
-  /** Not acknowledged when a session was lost, as {@link SessionLostError} tells. */
+  /** Not acknowledged when a session was lost. See {@link SessionLostError}. */
   readonly lost: number;
-  /** How often a message was handed over to the browser. The messages that were transmitted again count again. */
+  /** Handed over to the browser. A message that is transmitted again counts again. */
   readonly transmitted: number;
   /** Received, and taken from the stream. */
   readonly taken: number;
 }
 
-/** The code and the reason with which a side has ended what it sends. */
+/** The code and the reason with which a side has ended its direction. */
 export interface End {
   readonly code: number;
   readonly reason: string;
 }
 
-/** What can be listened to, and what listeners are called with. */
+/** The types of events, and the arguments of their listeners. */
 export interface SessionEvents {
-  /** A message. */
+  /** A received message. */
   message: Message;
   /** A session was lost. It comes between the messages, as {@link SessionLostError} says. */
   lost: SessionLostError;
-  /** The peer has ended, after all of its messages. */
+  /** The peer has ended its direction. It comes after all of the peer's messages. */
   end: End;
   /** A new state of the connection. */
   state: State;
 }
 
-/** Tells what becomes of a message that was sent. */
+/** The receipt of a sent message. {@link processed} resolves when the peer has processed the message. */
 export class Receipt {
   readonly #ask: () => Promise<void>;
   #processed: Promise<void> | undefined;
@@ -65,7 +65,7 @@ export class Receipt {
    * Resolves when the peer has processed the message: when the peer's application has finished with it, not when it has arrived.
    *
    * Rejects with `sessionLost` if the session is lost before; then it is unknown whether the peer has processed the message. A
-   * rejection that nobody waits for is not reported.
+   * rejection without a handler is not reported.
    */
   get processed(): Promise<void> {
     if (this.#processed === undefined) {
@@ -76,33 +76,34 @@ export class Receipt {
   }
 }
 
-/** What is known after the core is freed. */
+/** The properties that remain readable after the core is freed. */
 interface Last {
   readonly state: State;
   readonly counts: SessionCounts;
 }
 
-/** The state of one that was given up. */
+/** The state of a session that was given up. */
 const CLOSED: State = { type: "closed", cause: { type: "requested" } };
 
 /** Sessions whose states are listened to, so that they are not collected. */
 const listened = new Set<object>();
 
 /**
- * A session that loses no message, and has none twice, over any number of connections: what {@link session} returns.
+ * A session: delivers every message exactly once, over any number of connections. {@link session} returns it.
  *
- * Both ends number the messages, keep those that the other end has not processed, and transmit them again on the next connection.
+ * Both ends number the messages, keep each message until the other end has processed it, and transmit it again on the next connection.
  * **As long as both ends keep the session, every message arrives in order and exactly once, in both directions.** If the server
  * has forgotten the session, loops throw a {@link SessionLostError} once, with the messages in question.
  *
- * It connects, and comes back, as {@link reconnect} does.
+ * It connects and reconnects as {@link reconnect} does.
  *
- * Messages are iterated over, or listened to, over all connections. A message is processed when the next one is asked for, or by
- * {@link processed} with {@link SessionOptions.explicit}. A peer whose messages are not processed waits. Iterating ends when the
- * peer has ended; {@link peerEnd} says how. Leaving the loop closes nothing and loses nothing.
+ * Iterate over its messages with `for await`, or listen to them with {@link on}. A message is processed when the loop asks for the
+ * next one, or by {@link processed} with {@link SessionOptions.explicit}. The peer waits while {@link SessionOptions.window} bytes are
+ * received and not processed. The loop ends when the peer has ended its direction; {@link peerEnd} has the code and the reason.
+ * Leaving the loop keeps the session and loses no message.
  *
- * A session that nothing refers to, waits for or listens to any more is given up when the browser collects it, which may be never:
- * close it, or let `await using` do so.
+ * A session without references, pending promises or listeners is given up when the browser collects it, which may be never: close
+ * it, or use `await using`.
  */
 export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #core: Session | undefined;
@@ -114,11 +115,11 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     lost: new Set<(lost: SessionLostError) => void>(),
     end: new Set<(end: End) => void>(),
   };
-  /** Ends what waits when the session is given up. */
+  /** Aborted when the session is given up, which rejects pending calls. */
   readonly #givenUp = new AbortController();
   #forgetSignal: () => void = () => {};
   readonly #closeTimeout: number;
-  /** Of the last message. */
+  /** The receipt of the last message. */
   #receipt: Receipt | undefined;
   #closing: Promise<void> | undefined;
   #peerEnd: End | undefined;
@@ -141,9 +142,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   /**
    * Sends a message, and returns its receipt.
    *
-   * Resolves when the session keeps the message, which it does until the peer has processed it: the message is transmitted when
-   * there is a connection, and again on later ones. Waits while {@link SessionOptions.replay} is full. Messages go out in the order
-   * of the calls, awaited or not. If the signal is aborted while the message waits, it is not sent.
+   * Resolves when the session has the message in its replay buffer: it transmits the message when there is a connection, and again
+   * on later ones, until the peer has processed it. Waits while the replay buffer is full, see {@link SessionOptions.replay}. Messages
+   * go out in the order of the calls, awaited or not. If the signal is aborted while the message waits, it is not sent.
    *
    * @throws {SendError} with the message: `tooLarge` if the peer does not accept messages of this size, `notOpen` after
    *   {@link close}, `sessionLost` if the session is lost for good, or `invalidMessage`
@@ -175,54 +176,53 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Waits until the peer has processed everything that was sent before. A message that still waits in {@link send} is not part of
-   * it.
+   * Waits until the peer has processed all messages that were sent before, without messages that still wait in {@link send}.
    *
-   * @throws {WebSocketError} `sessionLost` if the session is lost before; then it is unknown whether the peer has
+   * @throws {WebSocketError} `sessionLost` if the session is lost before; then it is unknown whether the peer has processed them
    */
   async acknowledged(options?: CallOptions): Promise<void> {
     await abortable(this.#receipt?.processed ?? Promise.resolve(), checkCall(options), () => {});
   }
 
   /**
-   * Says that this page has finished with all messages that it has taken. Only with {@link SessionOptions.explicit} does it matter:
-   * otherwise asking for the next message says so.
+   * Marks all messages that were taken as processed. For {@link SessionOptions.explicit}: otherwise a message is processed when the
+   * next one is asked for.
    */
   processed(): void {
-    // A message that was taken for a loop that has ended is not this page's yet.
+    // A message that is held for the next loop was not delivered to the page yet.
     if (!this.#inbox.isHolding) this.#core?.processed();
   }
 
   /**
-   * Ends what this page sends, and waits until the peer has processed everything. The end is sent with the call.
+   * Ends this page's direction, and waits until the peer has processed everything. The call sends the end, awaited or not.
    *
-   * No message is lost by it: the end comes after all messages that the session keeps, is numbered as they are, and comes again
-   * after a lost connection. The other direction stays open, so take what is still received: messages end when the peer has ended,
-   * too.
+   * No message is lost: the end follows all messages of the session, and is transmitted again on the next connection, as messages
+   * are. The other direction stays open: continue to take messages until the loop ends, which it does when the peer has ended its
+   * direction, too.
    *
    * @param code 1000, or 3000 to 4999
    * @param reason at most 123 bytes of UTF-8
-   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, which end nothing; `sessionLost` if the session is lost before.
-   *   If the signal is aborted first, it rejects with the signal's reason, and the end stays sent.
+   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, and the direction stays open; `sessionLost` if the session is
+   *   lost before. If the signal is aborted first, it rejects with the signal's reason, and the end stays sent.
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
     await abortable(this.#close(closeCode(code, reason) ?? 1000, reason ?? ""), signal, () => {});
   }
 
-  /** How the peer has ended, once its messages have ended with that. */
+  /** The code and the reason with which the peer has ended its direction; `undefined` until all its messages are taken. */
   get peerEnd(): End | undefined {
     return this.#peerEnd;
   }
 
-  /** Connects at once, and counts attempts from zero again. An open connection is replaced. */
+  /** Connects at once, and starts counting attempts anew. An open connection is replaced. */
   reconnectNow(): void {
     this.#core?.reconnectNow();
   }
 
   /**
-   * Closes the connection, and stays without one until {@link resume}. The server keeps the session for some minutes, as it
-   * chooses.
+   * Closes the connection, and stays without one until {@link resume}. The server keeps the session only for its time to live, which
+   * is some minutes.
    */
   pause(): void {
     this.#core?.pause();
@@ -238,28 +238,30 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     return this.#last?.state ?? told<State>((this.#core as Session).state, this.#facts.errorOf);
   }
 
-  /** How many messages are where, over all connections. */
+  /** The number of messages in each state, over all connections. */
   get counts(): SessionCounts {
     return this.#last?.counts ?? countsOf(this.#core as Session);
   }
 
   /**
-   * The current state of the connection and all later ones, until there will be no more connection. While nobody takes them, the
-   * last 256 are kept.
+   * Iterates over the current state of the connection and all later ones, until there will be no more connection. States that are
+   * not taken are queued: the last 256.
    */
   async *states(options?: CallOptions): AsyncGenerator<State, undefined, undefined> {
     const signal = checkCall(options);
-    // There are no reports: messages are the session's.
+    // A session has no reports.
     yield* statesOf(this.#core?.states(), () => this.state, this.#facts.errorOf, signal) as AsyncGenerator<State, undefined, undefined>;
   }
 
   /**
-   * Calls `listener` with each event of a type, and gives the function that ends this.
+   * Calls `listener` with each event of a type. Returns a function that removes the listener.
    *
-   * A listener of `message` takes messages as an iterator does, so there cannot be both. A listener of `end` is also called if the
-   * peer has ended already. `lost` and `end` come in order, so they are told when all messages before them are taken. If messages
-   * are taken by listeners, and none listens to `lost`, it is reported as an error of the page. So is what a listener throws, which
-   * changes nothing else.
+   * - `message`: listeners and iterators exclude each other.
+   * - `lost`: comes in order, when all messages before it are taken. If there are listeners of `message` and none of `lost`, the loss
+   *   is reported as an error of the page.
+   * - `end`: comes in order, too. The listener is also called if the peer has ended its direction already.
+   *
+   * An exception of a listener is reported as an error of the page, and the other listeners are still called.
    *
    * @throws {WebSocketError} `locked`
    */
@@ -279,12 +281,12 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     }
   }
 
-  /** The messages. See {@link SessionStream}. */
+  /** Iterates over the messages. See {@link SessionStream}. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages();
   }
 
-  /** The messages, for a loop that throws the signal's reason when the signal is aborted. The session goes on. */
+  /** Iterates over the messages. When the signal is aborted, the loop throws the signal's reason, and the session continues. */
   messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages(checkCall(options));
   }
@@ -300,15 +302,15 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Closes the session as {@link close} does, waits for the peer's end for at most {@link Options.closeTimeout}, and frees what the
-   * session has in wasm, as `await using` does. It never rejects.
+   * Closes the session as {@link close} does, waits for the peer's end for at most {@link Options.closeTimeout}, and frees the wasm
+   * memory; `await using` calls it. It never rejects.
    *
-   * Messages that were not taken are dropped, and the peer is told that they were processed. Without a network it waits until there
-   * is one; {@link SessionOptions.signal} ends that.
+   * Messages that were not taken are dropped, and acknowledged to the peer as processed. Without a network it waits until there is
+   * one; aborting {@link SessionOptions.signal} ends the wait.
    */
   async [asyncDispose](): Promise<void> {
     this.#inbox.discard();
-    // What is left is freed here.
+    // From here on, this method frees the core.
     this.#hasEnded = true;
     const dropped = this.#drop();
     const isClosed = await this.close().then(
@@ -319,7 +321,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     this.#giveUp();
   }
 
-  /** Not a function of the constructor, whose functions hold the session. */
+  /** A static method, since a closure of the constructor would hold the session. */
   static #passOn(session: SessionStream, state: object | undefined): void {
     if (state === undefined) session.#ended();
     else session.#changed(told<State>(state, session.#facts.errorOf));
@@ -335,7 +337,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   #sent(receipt: CoreReceipt): Receipt {
-    // By a method, so that the session is not collected while somebody waits.
+    // Uses a method of the session, so that the session is not collected while somebody waits for the receipt.
     return (this.#receipt = new Receipt(() => receipt.processed().catch(this.#rethrow)));
   }
 
@@ -411,7 +413,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     if (size === 0 && !isThrown) report(lost);
   }
 
-  /** There is no more to be taken. */
+  /** The last message is taken. */
   #emptied(): void {
     const end = (this.#peerEnd = this.#core?.peerEnd);
     if (end !== undefined) for (const listener of [...this.#listeners.end]) call(listener, end);
@@ -464,7 +466,7 @@ function hooksOf(provider: TargetProvider, { credentials }: SessionOptions, fact
       settle(facts, signal, async () => {
         const given: unknown = await (typeof credentials === "function" ? credentials({ signal }) : credentials);
         if (typeof given === "string") return given;
-        throw new WebSocketError("invalidOption", `\`credentials\` gave ${String(given)}; return a text`);
+        throw new WebSocketError("invalidOption", `\`credentials\` returned ${String(given)}; return a text`);
       }),
   };
 }
@@ -475,5 +477,5 @@ function countsOf(core: Session): SessionCounts {
 }
 
 function lost(): WebSocketError {
-  return new WebSocketError("sessionLost", "the session is over: it was lost or given up; begin another one");
+  return new WebSocketError("sessionLost", "the session has ended: it was lost or given up; begin another one");
 }

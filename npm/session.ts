@@ -10,7 +10,7 @@ const core = new Loader(instantiate, () => new URL("./session-core_bg.wasm", imp
 
 /**
  * Begins a session: a connection that comes back, over which every message arrives in order and exactly once, both ways. The first
- * call loads the wasm. No call waits for the connection.
+ * call loads the wasm. It does not wait for the connection to open.
  *
  * It needs a server that speaks the session protocol: the crate `websocket-session-server` for axum, or `websocket-session-node`
  * for Node.js.
@@ -19,8 +19,8 @@ const core = new Loader(instantiate, () => new URL("./session-core_bg.wasm", imp
  * await using orders = await session("wss://example.com/orders", {
  *   credentials: ({ signal }) => freshToken(signal), // for each connection, since tokens expire
  * });
- * const receipt = await orders.send("order 1"); // ordered once, however often the train enters a tunnel
- * await receipt.processed; // the server has finished with it
+ * const receipt = await orders.send("order 1"); // arrives exactly once, however often the connection is lost
+ * await receipt.processed; // the server has processed it
  * ```
  *
  * @throws {WebSocketError} `unsupported`, `invalidOption` or `loadFailed`. If the signal is aborted first, it rejects with the

@@ -21,7 +21,7 @@ export interface SliceOptions extends CallOptions {
   size?: number | undefined;
 }
 
-/** @internal Sends a Blob in slices, each when the next progress is asked for. */
+/** @internal Sends a Blob in slices, one for each `next` of the result. */
 export async function* slices(
   socket: WebSocketStream,
   blob: Blob,

@@ -12,20 +12,20 @@ import { Outbox } from "./outbox.js";
 import type { Schema } from "./schema.js";
 import { type Progress, type SliceOptions, slices } from "./slices.js";
 
-/** The state of a connection, by the standard's numbers: `WebSocket.OPEN` is 1, `CLOSING` 2 and `CLOSED` 3. */
+/** The state of a connection, by the standard's numbers: `CONNECTING` is 0, `OPEN` 1, `CLOSING` 2 and `CLOSED` 3. */
 export type ReadyState = 0 | 1 | 2 | 3;
 
-/** What can be listened to, and what listeners are called with. */
+/** The types of events, and the arguments of their listeners. */
 export interface WebSocketEvents {
-  /** A message. */
+  /** A received message. */
   message: Message;
-  /** The end of the connection, as {@link WebSocketStream.closed} has it. */
+  /** The connection has ended; the event with which {@link WebSocketStream.closed} resolves. */
   close: CloseEvent;
-  /** Why messages may be missing, at most once: `unclean` when the connection was lost, `overflow` or `closeTimeout`. */
+  /** Messages may be missing: `unclean` when the connection was lost, `overflow` or `closeTimeout`. Comes at most once. */
   error: WebSocketError;
 }
 
-/** What can be known when the core is free. */
+/** The properties that remain readable after the core is freed. */
 interface State {
   readonly readyState: ReadyState;
   readonly bufferedAmount: number;
@@ -34,23 +34,27 @@ interface State {
 }
 
 /**
- * An open connection: what {@link connect} gives.
+ * An open connection: what {@link connect} resolves with.
  *
- * Its messages are iterated over, or listened to. Iterating with `for await` ends when the connection was closed;
- * {@link closed} says how. If messages may be missing, it throws instead, once: `unclean` when the connection was lost,
- * `overflow` or `closeTimeout`. Leaving the loop (`break`, `return`, an error) closes nothing and loses nothing: the
- * next loop goes on with the next message. Several loops share the messages, each of which goes to one of them.
+ * Iterate over its messages with `for await`, or listen to them with {@link on}.
  *
- * What it has in wasm is freed when the connection has ended and its messages are taken, or when it is disposed of. After
- * that it can be used like any closed connection. A socket that nothing refers to, waits for or listens to any more is closed
- * when the browser collects it, which may be never: close it, or let `await using` do so.
+ * - The loop ends when the connection was closed; {@link closed} returns the code and the reason.
+ * - If messages may be missing, the loop throws instead, once: `unclean` when the connection was lost, `overflow` or
+ *   `closeTimeout`.
+ * - Leaving the loop (`break`, `return`, an error) keeps the connection open and loses no message: the next loop continues with
+ *   the next message.
+ * - Several loops share the messages: each message goes to one of them.
+ *
+ * Its wasm memory is freed when the connection has ended and its messages are taken, or when it is disposed of. It can then be
+ * used like any closed connection. A socket without references, pending promises or listeners is closed when the browser
+ * collects it, which may be never: close it, or use `await using`.
  */
 export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable {
-  /** The URL, as the browser has completed it. */
+  /** The URL, as the browser has resolved it. */
   readonly url: string;
   /** The subprotocol that the server selected; empty if none. */
   readonly protocol: string;
-  /** The browser's interface that it uses. */
+  /** The browser's interface that the connection uses. */
   readonly transport: "events" | "streams";
   /** The extensions that the server selected, such as `permessage-deflate`; empty if none. */
   readonly extensions: string;
@@ -64,7 +68,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   readonly #errorListeners = new Set<(error: WebSocketError) => void>();
   #hasEnded = false;
   readonly #forgetSignal: () => void;
-  /** How a flush ends, once the connection is freed. */
+  /** The result of a flush, once the connection is freed. */
   #flushed: Promise<void> = Promise.resolve();
 
   /** @internal */
@@ -88,63 +92,63 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   /**
    * Sends a message, waiting while more than {@link Options.highWaterMark} bytes are unsent.
    *
-   * It resolves when the browser has taken the message, which is not to say that the peer has it. Messages go out in the order
-   * of the calls, awaited or not. What still waits when the connection ceases to be open is not sent. If the signal is aborted
-   * while the message waits, it is not sent.
+   * Resolves when the message was handed over to the browser; whether the peer receives it is unknown. Messages go out in the order
+   * of the calls, awaited or not. Messages that still wait when the connection closes or ends are not sent. If the signal is
+   * aborted while the message waits, it is not sent.
    *
-   * @throws {SendError} with the message: `notOpen`, `overflow` if that was the end, `invalidMessage`, or `thrown` for a
-   *   buffer that browsers refuse
+   * @throws {SendError} with the message: `notOpen`, `overflow` if an overflow has ended the connection, `invalidMessage`, or
+   *   `thrown` for a buffer that browsers refuse
    */
   async send(message: Payload, options?: CallOptions): Promise<void> {
     return this.#outbox.send(message, checkCall(options));
   }
 
   /**
-   * Sends a message if it need not wait.
+   * Sends a message without waiting.
    *
-   * @throws {SendError} with the message: `full` if it would have to wait; else as {@link send} rejects
+   * @throws {SendError} with the message: `full` if it would have to wait, and the errors of {@link send}
    */
   trySend(message: Payload): void {
     this.#outbox.trySend(message);
   }
 
   /**
-   * Sends a Blob or a File of any size in slices, each as one message, with progress.
+   * Sends a Blob or a File of any size in slices, each as one message, and yields the progress.
    *
-   * The slices are sent as the result is iterated over. Leaving the loop sends no more. Messages that are sent meanwhile go
-   * between the slices. An empty Blob sends nothing.
+   * Each iteration of the loop sends one slice, waiting as {@link send} does; leaving the loop sends no more. Messages that are sent
+   * meanwhile go between the slices. An empty Blob sends nothing.
    *
    * ```ts
    * for await (const { sent, total } of socket.sendSlices(file)) progress.value = sent / total;
    * ```
    *
-   * @throws {WebSocketError} as {@link send} rejects, and `invalidOption`
+   * @throws {WebSocketError} the errors of {@link send}, and `invalidOption`
    */
   sendSlices(blob: Blob, options?: SliceOptions): AsyncGenerator<Progress, undefined, undefined> {
     return slices(this, blob, options);
   }
 
   /**
-   * Waits until everything that was sent has gone to the network, including messages that still wait. More than that a page
-   * cannot know.
+   * Waits until everything has gone to the network, including messages that still wait in {@link send}. Whether the peer has
+   * received it is unknown.
    *
-   * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of it may be lost
+   * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of the messages may be lost
    */
   async flush(options?: CallOptions): Promise<void> {
     return abortable(this.#flush(), checkCall(options), () => {});
   }
 
   /**
-   * Closes the connection and waits for the peer's answer. The closing is begun by the call.
+   * Closes the connection, and waits for the peer's answer. The call begins the closing, awaited or not.
    *
-   * What the browser has taken goes out first; a {@link send} that still waits fails. What had arrived can still be taken. On
-   * a connection that has ended, it gives the event that ended it.
+   * Messages that were handed over to the browser go out first; a {@link send} that still waits fails. Messages that had arrived
+   * before can still be taken. If the connection has ended already, it resolves with the event that ended it.
    *
    * @param code 1000, or 3000 to 4999; without one, the peer sees 1005
    * @param reason at most 123 bytes of UTF-8; with a reason alone, the code is 1000
-   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, which close nothing; `closeTimeout` if the peer does not
-   *   answer within {@link Options.closeTimeout}: the browser then goes on closing by itself, and messages end. If the signal
-   *   is aborted first, it rejects with that one's reason, and the closing goes on by itself.
+   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, and the connection stays open; `closeTimeout` if the peer does
+   *   not answer within {@link Options.closeTimeout}: the messages end, and the browser continues to close. If the signal is
+   *   aborted first, it rejects with the signal's reason, and the closing continues.
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent> {
     const signal = checkCall(options);
@@ -154,14 +158,14 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * Calls `listener` with each event of a type, and gives the function that ends this.
+   * Calls `listener` with each event of a type. Returns a function that removes the listener.
    *
-   * A listener of `message` takes messages as an iterator does, so there cannot be both: while one is there, `next` of an
-   * iterator rejects, and while an iterator waits for a message this throws. Each listener is called with each message that
-   * comes while it is there; messages that have come before wait for it. A listener of `close` is also called if the
-   * connection has ended already.
+   * - `message`: all listeners are called with each message. Messages that arrived before the first listener are delivered to it.
+   *   Listeners and iterators exclude each other: while there is a listener, `next` of an iterator rejects with `locked`; while an
+   *   iterator waits for a message, `on` throws `locked`.
+   * - `close`: the listener is also called if the connection has ended already.
    *
-   * What a listener throws is reported as an error of the page, and changes nothing else.
+   * An exception of a listener is reported as an error of the page, and the other listeners are still called.
    *
    * @throws {WebSocketError} `locked`
    */
@@ -182,12 +186,12 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     }
   }
 
-  /** The messages. See {@link WebSocketStream}. */
+  /** Iterates over the messages. See {@link WebSocketStream}. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages();
   }
 
-  /** The messages, for a loop that throws the signal's reason when the signal is aborted. The connection stays open. */
+  /** Iterates over the messages. When the signal is aborted, the loop throws the signal's reason, and the connection stays open. */
   messages(options?: CallOptions): AsyncIterator<Message, undefined> & AsyncIterable<Message> {
     return this.#inbox.messages(checkCall(options));
   }
@@ -209,8 +213,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * Closes the connection and waits for its end, as `await using` does, and frees what it has in wasm. Messages that were not
-   * taken are lost. It never rejects.
+   * Closes the connection, waits for the peer's answer as {@link close} does, and frees the wasm memory; `await using` calls it.
+   * Messages that were not taken are lost. It never rejects.
    */
   async [asyncDispose](): Promise<void> {
     await this.close().catch(() => {});
@@ -219,14 +223,14 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * Resolves when the connection has ended, whoever ended it. It has no limit of time.
+   * Resolves with the close event when the connection has ended: closed by either side, or lost. It has no timeout.
    *
-   * It rejects with `closeTimeout` if the peer did not answer a close in time, and with `overflow` if more messages have
-   * arrived than may wait. One who does not wait for it need not catch that.
+   * Rejects with `closeTimeout` if the peer did not answer a close in time, and with `overflow` if the receive queue has
+   * overflowed. A rejection without a handler is not reported.
    */
   get closed(): Promise<CloseEvent> {
     if (this.#awaited === undefined) {
-      // With the socket as a part of it, which so is not collected while somebody waits for its end.
+      // The promise holds the socket, so that the socket is not collected while somebody waits for its end.
       this.#awaited = this.#closed.finally(() => this.#ended());
       this.#awaited.catch(() => {});
     }
@@ -239,34 +243,34 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * The bytes that were sent and are still with the browser.
+   * The unsent bytes: handed over to the browser, and not yet gone to the network.
    *
-   * After the end it says nothing about what was sent: most browsers go on counting what they could not send, but in Chromium
-   * it can be 0 with everything unsent. {@link flush} tells.
+   * Do not use it after the end: most browsers keep counting the messages that they could not send, but in Chromium it can be 0
+   * although nothing was sent. {@link flush} rejects if messages may be lost.
    */
   get bufferedAmount(): number {
     return this.#state.bufferedAmount;
   }
 
-  /** How many messages were dropped because too many waited. See {@link ReceiveLimit}. */
+  /** The number of received messages that were dropped because the receive queue was full. See {@link ReceiveLimit}. */
   get dropped(): number {
     return this.#state.dropped;
   }
 
-  /** What binary messages arrive as, from the next one that the browser delivers. */
+  /** The type of received binary messages. A change applies to messages that the browser delivers from then on. */
   get binaryType(): BinaryType {
     return this.#state.asBlob ? "blob" : "arraybuffer";
   }
 
   set binaryType(binaryType: BinaryType) {
-    // The browser's own ignores what it does not know, which hides mistakes.
+    // Browsers ignore an unknown type, which hides mistakes.
     if (binaryType !== "arraybuffer" && binaryType !== "blob") {
       throw new WebSocketError("invalidOption", `\`binaryType\` cannot be \`${String(binaryType)}\``);
     }
     this.#state.asBlob = binaryType === "blob";
   }
 
-  /** Weakly, or else what waits for the end would keep a socket from being collected before. */
+  /** Holds the socket weakly, so that waiting for the end does not keep it from being collected. */
   static #watch(closed: Promise<CloseEvent>, socket: WeakRef<WebSocketStream>): void {
     const ended = () => {
       const living = socket.deref();
@@ -280,7 +284,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     await (this.#connection?.flush() ?? this.#flushed).catch(rethrow);
   }
 
-  /** Calls one of two listeners at the end. Until then or until the result is called, the socket is not collected. */
+  /** Calls one of two listeners at the end. Returns a function that removes both; until then the socket is not collected. */
   #onEnd(closed: (event: CloseEvent) => void, failed: (error: WebSocketError) => void): () => void {
     let socket: WebSocketStream | undefined = this;
     this.#closed.then(
@@ -293,7 +297,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   #onError(listener: (error: WebSocketError) => void): () => void {
-    // What ends the messages may be what `closed` rejects with, too.
+    // The same error may end the messages and reject `closed`.
     let isTold = false;
     const own = (error: WebSocketError) => {
       if (!isTold) {
@@ -309,7 +313,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     };
   }
 
-  /** There is no more to be taken. After an overflow, that comes before the end. */
+  /** The last message is taken. After an overflow, this happens before the end of the connection. */
   #emptied(error: WebSocketError | undefined): void {
     if (error !== undefined) for (const listener of [...this.#errorListeners]) call(listener, error);
     if (this.#hasEnded) this.#free();
@@ -329,7 +333,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     if (connection === undefined) return;
     const { bufferedAmount, dropped, asBlob } = connection;
     this.#state = { readyState: 3, bufferedAmount, dropped, asBlob };
-    // Only the connection knows whether something was lost.
+    // Only the connection knows whether messages were lost.
     this.#flushed = connection.flush();
     this.#flushed.catch(() => {});
     this.#connection = undefined;

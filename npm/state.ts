@@ -5,13 +5,14 @@ import type { LostCause } from "./session-lost.js";
 /**
  * The state of a {@link ReconnectingStream}, or of the connection of a {@link SessionStream}.
  *
- * - `connecting`: it asks for the URL, connects, and runs `onOpen` or the handshake of the session; `attempt` counts from 1 since the last good connection
- * - `open`: the connection is open, and `onOpen` or the handshake is done
- * - `waiting`: it waits before the next attempt, for `delay` milliseconds. If the network comes back or the page is shown, this
- *   state comes once more, with a shorter delay
+ * - `connecting`: calls the provider, connects, and runs `onOpen` or the handshake of the session; `attempt` counts from 1 since the
+ *   last good connection
+ * - `open`: the connection is open, and `onOpen` or the session's handshake has finished
+ * - `waiting`: waits `delay` milliseconds before the next attempt. If the network comes back or the page is shown, this state comes
+ *   once more, with a shorter delay
  * - `closing`: the closing handshake is under way, for a close, a pause or a new connection
- * - `paused`: it stays without a connection until `resume`
- * - `closed`: it is closed for good
+ * - `paused`: stays without a connection until `resume`
+ * - `closed`: closed for good
  */
 export type State =
   | { readonly type: "connecting"; readonly attempt: number; readonly cause: Cause }
@@ -22,7 +23,7 @@ export type State =
   | { readonly type: "closed"; readonly cause: Cause };
 
 /**
- * A report about messages, which comes between the states.
+ * A report about messages. Reports come between the states.
  *
  * - `inDoubt`: a connection has ended, and this many messages are in doubt because of it
  * - `rejected`: the browser threw when the queued message with this number was handed over; the message is dropped
@@ -43,7 +44,7 @@ export type Cause =
   | { readonly type: "closed"; readonly event: CloseEvent }
   | { readonly type: "failed"; readonly error: WebSocketError };
 
-/** @internal Converts what the core returns for a state, a report, a cause, or what has lost a session. Its errors become errors of this package. */
+/** @internal Converts a state, a report or a cause of the core. Errors in it become errors of this package. */
 export function told<T extends State | Report | Cause | LostCause>(raw: object, errorOf: (thrown: unknown) => WebSocketError): T {
   const { error, cause, ...others } = raw as { error?: unknown; cause?: object };
   return {

@@ -3,13 +3,13 @@ import type { WebSocketError } from "./errors.js";
 import type { StateQueue } from "./reconnect-core.js";
 import { type Report, type State, told } from "./state.js";
 
-/** Returns a function that holds its target weakly. Functions of one scope share what they hold, so it has its own scope. */
+/** Returns a function that holds its target weakly. All closures of a scope hold the same variables, so this one has its own scope. */
 export function weakly<T extends object>(target: T): () => T | undefined {
   const weak = new WeakRef(target);
   return () => weak.deref();
 }
 
-/** Passes the states on, and nothing after the last one. It holds the stream weakly, so that the stream can be collected. */
+/** Calls `tell` with each state, and with `undefined` after the last one. Holds the stream weakly, so that it can be collected. */
 export async function watch<T>(
   states: StateQueue,
   stream: () => T | undefined,
@@ -19,7 +19,7 @@ export async function watch<T>(
   states.free();
 }
 
-/** A function of its own, since a function that awaits would hold the stream meanwhile. */
+/** A separate function, since an async function would hold the stream while it awaits. */
 function pass<T>(
   state: object | undefined,
   stream: () => T | undefined,
@@ -31,7 +31,7 @@ function pass<T>(
   return state !== undefined;
 }
 
-/** The states of a queue, or the last one if there is no queue any more. */
+/** Iterates over the states of a queue. Without a queue, yields the last state. */
 export async function* statesOf(
   states: StateQueue | undefined,
   last: () => State,

@@ -10,15 +10,15 @@ import type { ReconnectOptions, Target } from "./reconnect-options.js";
 import type { ReadyState } from "./socket.js";
 import { type Cause, type Report, type State, told } from "./state.js";
 
-/** A URL, or a function that gives one for each attempt. */
+/** A URL, or a function that returns a URL for each attempt. */
 export type UrlProvider = string | URL | (() => string | URL | PromiseLike<string | URL>);
 
 type Protocols = string | readonly string[] | null | undefined;
 
-/** Subprotocols, or a function that gives them for each attempt. */
+/** Subprotocols, or a function that returns subprotocols for each attempt. */
 export type ProtocolsProvider = Protocols | (() => Protocols | PromiseLike<Protocols>);
 
-/** Options by the names of partysocket and reconnecting-websocket. Times are in milliseconds. */
+/** Options with the names of partysocket and reconnecting-websocket. Times are in milliseconds. */
 export interface ReconnectingWebSocketOptions {
   /** The shortest delay before an attempt. @default 100 */
   minReconnectionDelay?: number | undefined;
@@ -28,23 +28,23 @@ export interface ReconnectingWebSocketOptions {
   connectionTimeout?: number | undefined;
   /** How many attempts follow the first one before it gives up. @default Infinity */
   maxRetries?: number | undefined;
-  /** How many messages are queued while there is no connection; more are dropped. @default Infinity */
+  /** How many messages are queued while there is no connection; further messages are dropped. @default Infinity */
   maxEnqueuedMessages?: number | undefined;
-  /** Waits with the first attempt until {@link ReconnectingWebSocket.reconnect} is called. @default false */
+  /** Does not connect until {@link ReconnectingWebSocket.reconnect} is called. @default false */
   startClosed?: boolean | undefined;
   /** Whether it connects again after this event. @default () => true */
   shouldReconnectOnClose?: ((event: CloseEvent) => boolean) | undefined;
   /** Logs each state. @default false */
   debug?: boolean | undefined;
-  /** What logs. @default console.log */
+  /** The function that logs. @default console.log */
   debugLogger?: ((...values: unknown[]) => void) | undefined;
-  /** Has no effect: delays are random up to a limit that doubles, so that clients do not come back together. */
+  /** Has no effect: delays are random up to a limit that doubles, so that clients do not reconnect all at once. */
   reconnectionDelayGrowFactor?: number | undefined;
   /** Has no effect: attempts are counted from zero again after a connection of 10 seconds. */
   minUptime?: number | undefined;
 }
 
-/** The events of a {@link ReconnectingWebSocket}, as the browser's own. */
+/** The events of a {@link ReconnectingWebSocket}: the browser's types. */
 export interface ReconnectingWebSocketEvents {
   open: Event;
   message: MessageEvent;
@@ -58,11 +58,11 @@ type Handler<Type extends keyof ReconnectingWebSocketEvents> =
 
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3] as const;
 
-/** As good as without a limit. */
+/** In effect, no limit. */
 const MANY = 2 ** 32 - 1;
 
 /**
- * A connection that comes back, by the interface of the browser's `WebSocket`, of partysocket and of reconnecting-websocket:
+ * A connection that comes back, with the interface of the browser's `WebSocket`, of partysocket and of reconnecting-websocket:
  * changing the import is enough.
  *
  * ```ts
@@ -73,10 +73,13 @@ const MANY = 2 ** 32 - 1;
  * socket.send("hello"); // queued until there is a connection
  * ```
  *
- * Events are those of all connections: `open` and `close` for each of them, `error` for each attempt that has failed. It stays
- * closed after {@link close} alone, after `maxRetries`, and where `shouldReconnectOnClose` says so.
+ * `open` and `close` are fired for each connection, `error` for each failed attempt. It stays closed only
  *
- * Such an interface cannot say that a message waits, failed or is in doubt. {@link reconnect} can.
+ * - after {@link close},
+ * - after `maxRetries` retries have failed,
+ * - if `shouldReconnectOnClose` returns false.
+ *
+ * This interface does not report whether a message is queued, failed or in doubt. {@link reconnect} does.
  */
 export class ReconnectingWebSocket extends EventTarget {
   static readonly CONNECTING = CONNECTING;
@@ -88,7 +91,7 @@ export class ReconnectingWebSocket extends EventTarget {
   readonly CLOSING = CLOSING;
   readonly CLOSED = CLOSED;
 
-  /** What binary messages arrive as. Here, as in browsers, it is a Blob by default. */
+  /** The type of received binary messages. The default is a Blob, as in browsers. */
   binaryType: BinaryType = "blob";
 
   readonly #url: UrlProvider;
@@ -97,16 +100,16 @@ export class ReconnectingWebSocket extends EventTarget {
   readonly #handlers = new Map<string, { handler: unknown; listener: (event: Event) => void }>();
   readonly #facts = new Facts();
   #core: Reconnection | undefined;
-  /** What was sent before the wasm was loaded, or before it was to connect. */
+  /** Messages that were sent before the wasm was loaded, or while it is closed. */
   readonly #early: Kept[] = [];
-  /** The bytes of the messages that were sent last, at least of all that are queued. */
+  /** The sizes of the last messages, in bytes: at least of all queued ones. */
   readonly #sizes: number[] = [];
   /** How many messages wait for room. */
   #waiting = 0;
   #readyState: ReadyState = CONNECTING;
   #retryCount = 0;
   #isWanted = true;
-  /** Of the connections that the page has asked for: what is told by another one is past. */
+  /** Rises when the page asks to connect, or closes before it has connected. Events of an older generation are ignored. */
   #generation = 0;
 
   /** @throws {WebSocketError} `unsupported` where there is no `WebSocket`, and `invalidOption` */
@@ -123,7 +126,7 @@ export class ReconnectingWebSocket extends EventTarget {
     else void this.#begin();
   }
 
-  /** The state of the current connection, or of the attempt. Between attempts it is closed. */
+  /** The state of the current connection or attempt. Between attempts it is `CLOSED`. */
   get readyState(): ReadyState {
     return this.#readyState;
   }
@@ -143,27 +146,27 @@ export class ReconnectingWebSocket extends EventTarget {
     return this.#facts.extensions;
   }
 
-  /** The bytes that wait for a connection, or for room in it. What the browser itself still holds is not among them. */
+  /** The bytes of queued messages, without the bytes that the browser has buffered. */
   get bufferedAmount(): number {
     this.#forgetSizes();
     return this.#sizes.reduce((sum, size) => sum + size, 0) + this.#early.reduce((sum, data) => sum + sizeOf(data), 0);
   }
 
-  /** How many attempts have been made again since the last connection. */
+  /** The number of retries since the last connection. */
   get retryCount(): number {
     return this.#retryCount;
   }
 
-  /** Whether it connects again. */
+  /** Whether it connects again after a close. */
   get shouldReconnect(): boolean {
     return this.#isWanted;
   }
 
   /**
-   * Sends a message, or queues it if there is no connection. Like browsers, it takes anything, and sends text for what is neither
-   * bytes nor a Blob.
+   * Sends a message, or queues it if there is no connection. As in browsers, a value that is neither bytes nor a Blob is sent as
+   * text.
    *
-   * @returns whether it was handed over at once
+   * @returns whether the message was handed over to the browser at once
    */
   send(data: Payload): boolean {
     const payload = payloadOf(data);
@@ -173,7 +176,7 @@ export class ReconnectingWebSocket extends EventTarget {
   }
 
   /**
-   * Closes the connection for good, or gives up connecting.
+   * Closes the connection for good, or cancels connecting.
    *
    * @throws {DOMException} `InvalidAccessError` or `SyntaxError`, as browsers do
    */
@@ -185,7 +188,7 @@ export class ReconnectingWebSocket extends EventTarget {
     else if (this.#readyState === CLOSING) void this.#giveUp(++this.#generation);
   }
 
-  /** Closes the connection, if there is one, and connects at once. Attempts are counted from zero again. */
+  /** Closes the connection, if there is one, and connects at once. Starts counting attempts anew. */
   reconnect(code = 1000, reason = ""): void {
     checkClose(code, reason);
     const isAnother = !this.#isWanted || this.#core === undefined;
@@ -198,7 +201,7 @@ export class ReconnectingWebSocket extends EventTarget {
     else this.#core?.reconnectNow();
   }
 
-  /** Takes back what was not sent, in order: text, bytes and Blobs. */
+  /** Takes back the queued messages, in order: text, bytes and Blobs. */
   drainQueuedMessages(): (string | Uint8Array | ArrayBuffer | Blob)[] {
     return [...(this.#core?.takeQueued() ?? []), ...this.#early.splice(0)];
   }
@@ -267,7 +270,7 @@ export class ReconnectingWebSocket extends EventTarget {
     super.removeEventListener(type, listener as EventListener, options);
   }
 
-  /** Connects, and tells what happens until it is closed for good. */
+  /** Connects, and fires events until it is closed for good. */
   async #begin(): Promise<void> {
     const generation = ++this.#generation;
     this.#readyState = CONNECTING;
@@ -312,13 +315,13 @@ export class ReconnectingWebSocket extends EventTarget {
       connectTimeout: this.#options.connectionTimeout ?? 4000,
       backoff: { base: Math.max(1000, floor), cap, floor, maxAttempts: Math.min(maxRetries + 1, MANY) },
       queueLimit: { bytes: Number.MAX_SAFE_INTEGER, messages: Math.min(this.#options.maxEnqueuedMessages ?? MANY, MANY) },
-      // Nobody can take them.
+      // This interface has no method to take messages in doubt.
       unconfirmedLimit: { bytes: 0, messages: 0 },
       receiveLimit: { overflow: "unbounded" },
     };
   }
 
-  /** Hands a message over, or queues it. In the order of the calls, and like a browser without a limit. */
+  /** Hands a message over, or queues it, in the order of the calls. As in browsers, there is no limit by default. */
   #hand(connection: Reconnection, data: Kept): boolean {
     try {
       const sent = connection.send(data);
@@ -334,12 +337,12 @@ export class ReconnectingWebSocket extends EventTarget {
       this.#forgetSizes();
       return typeof sent === "number" && this.#readyState === OPEN;
     } catch {
-      // The queue is full, or it is closed: such an interface says nothing of it.
+      // The queue is full, or it is closed. This interface does not report that.
       return false;
     }
   }
 
-  /** Forgets the sizes of what is no longer queued. */
+  /** Forgets the sizes of messages that are no longer queued. */
   #forgetSizes(): void {
     const queued = this.#waiting + (this.#core?.counts()[QUEUED] ?? 0);
     this.#sizes.splice(0, this.#sizes.length - queued);
@@ -373,7 +376,7 @@ export class ReconnectingWebSocket extends EventTarget {
     }
   }
 
-  /** The connection or the attempt is over, as it is told more than once. */
+  /** The connection or the attempt has ended. It may be called several times for one end. */
   #lost(cause: Cause): void {
     if (this.#readyState === CLOSED || cause.type === "requested") return;
     if (cause.type === "closed") this.#close(cause.event);
@@ -392,7 +395,7 @@ export class ReconnectingWebSocket extends EventTarget {
     this.#tell("close", event ?? ABNORMAL);
   }
 
-  /** Closed before there was anything to close. */
+  /** Closes before a connection was begun. */
   async #giveUp(generation: number): Promise<void> {
     await undefined;
     if (generation === this.#generation) this.#close(undefined);
@@ -433,23 +436,23 @@ export default ReconnectingWebSocket;
 
 type Kept = ReturnType<typeof kept>;
 
-/** Where `Counts` has the queued messages. */
+/** The index of the queued messages in the core's counts. */
 const QUEUED = 1;
 
 const ABNORMAL: Closed = { code: 1006, reason: "", wasClean: false };
 
-/** What is kept of a message. As in browsers, what is neither bytes nor a Blob is sent as text. */
+/** Converts a message to what is kept. As in browsers, a value that is neither bytes nor a Blob is sent as text. */
 function payloadOf(data: unknown): Kept {
   try {
     const payload = kept(data as Payload);
-    // It may have to wait for the wasm, and is sent as it is now.
+    // Copies the bytes: the message may wait for the wasm, and is sent as it is now.
     return payload instanceof Uint8Array ? payload.slice() : payload;
   } catch {
     return String(data);
   }
 }
 
-/** Text by its length, as bytes are not known. */
+/** Returns the size in bytes; for text its length, since its bytes are not known. */
 function sizeOf(data: Kept): number {
   if (typeof data === "string") return data.length;
   return data instanceof Uint8Array ? data.length : data.size;
@@ -468,13 +471,13 @@ function checkClose(code: number, reason: string): void {
   if (length > 123) throw new DOMException(`a close reason of ${length} bytes is too long; use 123 at most`, "SyntaxError");
 }
 
-/** Node.js has no such class before version 23. */
+/** Creates a close event. Node.js before version 23 has no class `CloseEvent`. */
 function closeEvent(event: Closed): CloseEvent {
   if (typeof CloseEvent === "function") return new CloseEvent("close", event);
   return Object.assign(new Event("close"), event) as CloseEvent;
 }
 
-/** The same. */
+/** Creates an error event. Not every environment has the class `ErrorEvent`. */
 function errorEvent(error: WebSocketError): ErrorEvent {
   const { message } = error;
   if (typeof ErrorEvent === "function") return new ErrorEvent("error", { error, message });

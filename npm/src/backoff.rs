@@ -1,4 +1,4 @@
-//! A plain object, which `reconnect-options.ts` has checked → [`Backoff`].
+//! A plain object, checked by `reconnect-options.ts` → [`Backoff`].
 
 use wasm_websocket::reconnect::Backoff;
 

@@ -1,4 +1,4 @@
-//! A connection on its way to being open.
+//! A connection that is being opened.
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -7,7 +7,7 @@ use crate::object::Plain;
 use crate::pending::Pending;
 use crate::{Connection, error, options};
 
-/// A connection that is being opened. Freeing it gives that up, and its promise then resolves with nothing.
+/// A connection that is being opened. Freeing it cancels the attempt, and its promise resolves with `undefined`.
 #[wasm_bindgen]
 pub struct Connecting(Pending);
 
@@ -22,7 +22,7 @@ impl Connecting {
         ))
     }
 
-    /// Resolves when the connection is open. It is to be called once.
+    /// Resolves when the connection is open. Call it once.
     #[wasm_bindgen(unchecked_return_type = "Promise<Connection>")]
     pub fn opened(&self) -> Promise {
         self.0.settled()

@@ -13,7 +13,7 @@ use wasm_websocket::{BinaryType, RawMessage, Receiver, Sender, WebSocketStream};
 use crate::promise::promise;
 use crate::{error, event};
 
-/// An open connection. Freeing it closes the connection, save while one of its promises is pending.
+/// An open connection. Freeing it closes the connection, unless one of its promises is pending.
 #[wasm_bindgen]
 pub struct Connection {
     sender: Sender,
@@ -29,7 +29,7 @@ impl Connection {
 
 #[wasm_bindgen]
 impl Connection {
-    /// The URL, as the browser has completed it.
+    /// The URL, as the browser has resolved it.
     #[wasm_bindgen(getter)]
     pub fn url(&self) -> String {
         self.sender.url()
@@ -53,20 +53,20 @@ impl Connection {
         self.sender.ready_state() as u8
     }
 
-    /// The bytes that were sent and are still with the browser.
+    /// The unsent bytes.
     #[wasm_bindgen(getter, js_name = bufferedAmount)]
     pub fn buffered_amount(&self) -> f64 {
         self.sender.buffered_amount() as f64
     }
 
-    /// Whether the connection is by the browser's own streams.
+    /// Whether the connection uses the browser's own streams.
     #[cfg(feature = "streams")]
     #[wasm_bindgen(getter, js_name = isByStreams)]
     pub fn is_by_streams(&self) -> bool {
         self.sender.transport() == wasm_websocket::Transport::Streams
     }
 
-    /// How many messages were dropped because too many waited.
+    /// The number of messages that were dropped because the receive queue was full.
     #[wasm_bindgen(getter)]
     pub fn dropped(&self) -> f64 {
         self.receiver.borrow().dropped() as f64
@@ -85,7 +85,7 @@ impl Connection {
         self.receiver.borrow().set_binary_type(binary_type);
     }
 
-    /// Sends a message if it need not wait. It stays in JavaScript's memory.
+    /// Sends a message without waiting. The message stays in JavaScript's memory.
     ///
     /// # Errors
     ///
@@ -95,20 +95,20 @@ impl Connection {
         &self,
         #[wasm_bindgen(unchecked_param_type = "string | ArrayBuffer | ArrayBufferView | Blob")] message: JsValue,
     ) -> Result<(), JsValue> {
-        // It was made sure in JavaScript that it is one of these. They are told apart without asking for their class, which
-        // is another one for what comes from a frame.
+        // `message.ts` has checked that the value has one of these types. They are told apart without `instanceof`, since an object
+        // of another frame has other classes.
         if message.is_string() {
             sent(self.sender.try_send(message.unchecked_ref::<JsString>()))
         } else if ArrayBuffer::is_view(&message) {
-            // As good as any other view.
+            // The type of the view does not matter.
             sent(self.sender.try_send(message.unchecked_ref::<DataView>()))
         } else {
-            // Or a buffer, which goes the same way.
+            // Or an `ArrayBuffer`, which is sent in the same way.
             sent(self.sender.try_send(message.unchecked_ref::<web_sys::Blob>()))
         }
     }
 
-    /// Resolves when a message need not wait.
+    /// Resolves when a message can be sent without waiting.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Connection {
         promise(async move { done(sender.ready().await) })
     }
 
-    /// Resolves when everything that was sent has gone to the network.
+    /// Resolves when everything has gone to the network.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Connection {
         promise(async move { done(sender.flush().await) })
     }
 
-    /// The next message, or nothing when the connection has ended. It is to be called again only when that is known.
+    /// Resolves with the next message, or with `undefined` when the connection has ended. Call it again only after it has settled.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl Connection {
     #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent>")]
     pub fn close(&self, code: Option<u16>, reason: String) -> Promise {
         let mut sender = self.sender.clone();
-        // Now, not when the promise's task first runs: what is sent in between must fail.
+        // Begins the closing now, not when the promise's task first runs: a message that is sent in between must fail.
         match code {
             Some(code) => drop(sender.close_with(code, &reason)),
             None => drop(sender.close()),
@@ -176,7 +176,7 @@ impl Connection {
         })
     }
 
-    /// Resolves when the connection has ended. It does not keep it open.
+    /// Resolves when the connection has ended. The promise does not keep the connection open.
     ///
     /// # Errors
     ///
@@ -188,7 +188,7 @@ impl Connection {
     }
 }
 
-/// The error alone, as JavaScript has the message.
+/// Converts the error without the message, which JavaScript still has.
 fn sent<T>(sent: Result<(), wasm_websocket::SendError<T>>) -> Result<(), JsValue> {
     sent.map_err(|unsent| error::to_js(unsent.error))
 }

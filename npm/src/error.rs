@@ -26,7 +26,7 @@ pub(crate) fn coded(code: &str, message: &str) -> JsValue {
     coded.into()
 }
 
-/// The variant's name, as `errors.ts` has it. What is missing is not given by what the package uses.
+/// Returns the variant's name, as in `errors.ts`. The other variants are never returned by the functions that the package uses.
 fn code(error: &Error) -> &'static str {
     match error {
         Error::InvalidUrl(_) => "invalidUrl",

@@ -1,12 +1,12 @@
-//! What the npm package is written over: connections for JavaScript, by the names that they have in Rust.
+//! The core of the npm package: connections for JavaScript, with the names of Rust.
 //!
 //! ```text
 //! you ─▶ index.ts, socket.ts, … ─▶ this ─▶ wasm_websocket
 //! ```
 //!
-//! Each feature is a module of wasm of its own, so that a page downloads only what it uses. Each is as thin as can be: what is
-//! nicer to write, or smaller, in TypeScript is in the files beside this folder. No method holds its object while a promise is
-//! pending, so that any object can be freed at any time.
+//! Each feature is a separate wasm module, so that a page downloads only what it uses. The modules are thin: code that is simpler or
+//! smaller in TypeScript is in the files beside this folder. No method borrows its object while a promise is pending, so that every
+//! object can be freed at any time.
 
 #[cfg(any(feature = "reconnect", feature = "session"))]
 mod backoff;

@@ -1,4 +1,4 @@
-//! Messages, from JavaScript and for it.
+//! Messages from JavaScript and for JavaScript.
 
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
@@ -8,7 +8,7 @@ use wasm_websocket::{Blob, Message};
 #[wasm_bindgen(typescript_custom_section)]
 const TYPESCRIPT: &str = "export type Data = string | ArrayBuffer | Blob;";
 
-/// Converts what `payload.ts` has made of a payload: text, a `Uint8Array` or a Blob.
+/// Converts the result of `payload.ts`: text, a `Uint8Array` or a Blob.
 pub(crate) fn from_js(message: JsValue) -> Message {
     if let Some(text) = message.as_string() {
         Message::Text(text)

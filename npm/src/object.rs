@@ -1,10 +1,10 @@
-//! Plain objects of JavaScript, by the names of their fields.
+//! Plain objects of JavaScript, read by the names of their fields.
 
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A plain object. `options.ts` has checked those that come from the caller; a field that is not given is `undefined`.
+    /// A plain object. `options.ts` has checked the objects of the caller; a missing field is `undefined`.
     #[wasm_bindgen(js_name = Object, typescript_type = "object")]
     #[derive(Clone)]
     pub type Plain;

@@ -1,4 +1,4 @@
-//! A plain object, which `options.ts` has checked → [`Options`].
+//! A plain object, checked by `options.ts` → [`Options`].
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use wasm_websocket::{BinaryType, Options, Overflow};
 
 use crate::object::Plain;
 
-/// Reads what is a field of `Options` in `options.ts`.
+/// Reads the fields of `Options` in `options.ts`.
 pub(crate) fn read(given: &Plain) -> Options {
     let mut options = Options::new();
     if let Some(protocols) = texts(&given.get("protocols")) {
@@ -68,7 +68,7 @@ fn with_receive_limit(mut options: Options, limit: &Plain) -> Options {
     })
 }
 
-/// The texts of an array, if it is one.
+/// Returns the texts of an array; `None` if the value is not an array.
 pub(crate) fn texts(value: &JsValue) -> Option<Vec<String>> {
     if !Array::is_array(value) {
         return None;

@@ -1,4 +1,4 @@
-//! A future that JavaScript waits for, and can give up.
+//! A future that JavaScript awaits, and can cancel.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -13,8 +13,8 @@ use crate::promise::promise;
 
 type Waiting = Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>;
 
-/// A future that is not ready yet, such as that of a message which waits for room. Freeing it drops the future, and its promise
-/// then resolves with nothing.
+/// A future that is not ready yet, such as sending a message that waits for room. Freeing it drops the future, and its promise
+/// resolves with `undefined`.
 #[wasm_bindgen]
 pub struct Pending(Rc<State>);
 
@@ -22,7 +22,7 @@ struct State {
     /// `None` once it was dropped.
     future: RefCell<Option<Waiting>>,
     is_freed: Cell<bool>,
-    /// A task that waits keeps itself, so it must come to an end.
+    /// Wakes the waiting task, which holds itself alive and must therefore end.
     task: Cell<Option<Waker>>,
 }
 
@@ -32,8 +32,8 @@ impl Pending {
         Self(Rc::new(State { future: RefCell::new(Some(future)), is_freed: Cell::default(), task: Cell::default() }))
     }
 
-    /// Polls a future now, and not when a task first runs: messages go out in the order of the calls. Returns what it is ready
-    /// with, or a `Pending`.
+    /// Polls a future now, and not when a task first runs, so that messages go out in the order of the calls. Returns the output of
+    /// the future, or a `Pending`.
     #[cfg(any(feature = "reconnect", feature = "session"))]
     pub(crate) fn begin(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Result<JsValue, JsValue> {
         let pending = Self::new(future);
@@ -46,7 +46,7 @@ impl Pending {
 
 #[wasm_bindgen]
 impl Pending {
-    /// Settles as the future does. It is to be called once.
+    /// Settles as the future does. Call it once.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn settled(&self) -> Promise {
         let state = Rc::clone(&self.0);
@@ -65,7 +65,7 @@ impl State {
     }
 
     fn drop_if_freed(&self) {
-        // What is polled may run code of the page, which frees it: then the next poll drops it.
+        // Polling may run code of the page that frees this object: then the next poll drops the future.
         if self.is_freed.get() {
             let future = self.future.try_borrow_mut().ok().and_then(|mut future| future.take());
             drop(future);

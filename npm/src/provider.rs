@@ -1,4 +1,4 @@
-//! Where to connect to, as the caller decides in JavaScript for each attempt.
+//! The caller's provider in JavaScript, which returns the target for each attempt.
 
 use js_sys::Promise;
 use wasm_bindgen::JsCast;
@@ -20,7 +20,7 @@ export type Failure = { message: string; isLast: boolean };
 
 #[wasm_bindgen]
 extern "C" {
-    /// The function of `Provider`, which `hooks.ts` makes of the caller's. Only its promise fails.
+    /// The function of `Provider`, made by `hooks.ts` from the caller's function. It never throws: errors come from its promise.
     #[wasm_bindgen(typescript_type = "Provider")]
     #[derive(Clone)]
     pub type Provider;
@@ -52,7 +52,7 @@ impl Provider {
     }
 }
 
-/// Waits for a promise of the caller's, whose signal is aborted if the attempt is given up meanwhile.
+/// Waits for a promise of the caller. Aborts the caller's signal if the attempt is given up meanwhile.
 pub(crate) async fn settled(begin: impl FnOnce(JsValue) -> Promise) -> Result<JsValue, AttemptError> {
     let mut given_up = GivenUp(Some(AbortController::new()));
     let signal = given_up.0.as_ref().map(AbortController::signal).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::object::Plain;
 use crate::promise::promise;
 use crate::{error, event};
 
-/// The current state and all later ones.
+/// The queue of the current state and all later ones.
 #[wasm_bindgen]
 pub struct StateQueue(Rc<RefCell<States>>);
 
@@ -26,7 +26,7 @@ impl StateQueue {
 
 #[wasm_bindgen]
 impl StateQueue {
-    /// Resolves with the next state; with nothing after the last one, or when the connection was freed.
+    /// Resolves with the next state; with `undefined` after the last one, or when the connection was freed.
     #[wasm_bindgen(unchecked_return_type = "Promise<object | undefined>")]
     pub fn next(&self) -> Promise {
         let states = Rc::clone(&self.0);
@@ -37,7 +37,7 @@ impl StateQueue {
     }
 }
 
-/// Converts to a `State` or `Report` of `state.ts`, save for errors, which are what the core throws.
+/// Converts to a `State` or `Report` of `state.ts`, whose errors are those that the core throws.
 pub(crate) fn to_js(state: State) -> JsValue {
     match state {
         State::Connecting { attempt, cause } => {
@@ -91,7 +91,7 @@ pub(crate) fn with_cause(told: Plain, cause: Cause) -> Plain {
     told
 }
 
-/// An object of a type.
+/// Creates an object whose `type` has this name.
 pub(crate) fn told(kind: &str) -> Plain {
     let plain = Plain::new();
     plain.set("type", kind.into());

@@ -1,4 +1,4 @@
-//! Messages and states in one line, as a browser's socket tells them.
+//! Messages and states in one queue, in the order in which a browser's socket fires its events.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -44,8 +44,8 @@ impl EventQueue {
 
 #[wasm_bindgen]
 impl EventQueue {
-    /// Resolves with `[data]`, with `[undefined, state]`, with nothing after the last state, or with `[]`: then it is to be called
-    /// again in the next turn. It is to be called again only when that is known.
+    /// Resolves with `[data]`, with `[undefined, state]`, with `undefined` after the last state, or with `[]`: then call it again in
+    /// the next turn of the event loop. Call it again only after it has settled.
     #[wasm_bindgen(unchecked_return_type = "Promise<[] | [data: Data] | [data: undefined, state: object] | undefined>")]
     pub fn next(&self) -> Promise {
         let events = Rc::clone(&self.0);
@@ -64,7 +64,7 @@ impl Events {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         if self.held.is_none() {
             match Pin::new(&mut self.states).poll_next(context) {
-                // A connection opens before its messages come. Every other state follows those of the connection before it.
+                // `open` comes before the messages of its connection. Every other state comes after the messages of the last one.
                 Poll::Ready(Some(State::Open)) => return Poll::Ready(Event::State(State::Open)),
                 Poll::Ready(None) => return Poll::Ready(Event::End),
                 Poll::Ready(state) => self.held = state,

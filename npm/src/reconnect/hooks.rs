@@ -1,4 +1,4 @@
-//! What the caller decides, in JavaScript: what follows a close, and what runs on each connection.
+//! The caller's functions in JavaScript: what follows a close, and the preamble of each connection.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ export interface Hooks extends Provider {
 
 #[wasm_bindgen]
 extern "C" {
-    /// The functions of `Hooks`, which `hooks.ts` makes of the caller's options. Only promises of theirs fail.
+    /// The functions of `Hooks`, made by `hooks.ts` from the caller's options. They never throw: errors come from their promises.
     #[wasm_bindgen(extends = Provider, typescript_type = "Hooks")]
     #[derive(Clone)]
     pub type Hooks;

@@ -16,9 +16,9 @@ use wasm_websocket::{Error, Message, WebSocketStream};
 
 use crate::{error, message};
 
-/// A connection for as long as the preamble runs. What is asked of it after that fails with `notOpen`.
+/// A connection while the preamble runs. Later calls fail with `notOpen`.
 ///
-/// JavaScript cannot borrow the connection, so it asks, and [`serve`] answers.
+/// JavaScript cannot borrow the connection, so each call is a request that [`serve`] answers.
 #[wasm_bindgen]
 pub struct Opening {
     url: String,
@@ -35,7 +35,7 @@ struct Requests {
     is_over: bool,
 }
 
-/// How the promise of a request is settled.
+/// Settles the promise of a request.
 struct Answer {
     resolve: Function,
     reject: Function,
@@ -43,7 +43,7 @@ struct Answer {
 
 impl Answer {
     fn give(self, result: Result<JsValue, Error>) {
-        // Functions of a promise throw nothing.
+        // `resolve` and `reject` of a promise throw nothing.
         let _ = match result {
             Ok(value) => self.resolve.call1(&JsValue::UNDEFINED, &value),
             Err(error) => self.reject.call1(&JsValue::UNDEFINED, &error::to_js(error)),
@@ -53,7 +53,7 @@ impl Answer {
 
 #[wasm_bindgen]
 impl Opening {
-    /// The URL, as the browser has completed it.
+    /// The URL, as the browser has resolved it.
     #[wasm_bindgen(getter)]
     pub fn url(&self) -> String {
         self.url.clone()
@@ -80,7 +80,7 @@ impl Opening {
         self.ask(|requests, answer| requests.sends.push_back((message::from_js(message), answer)))
     }
 
-    /// The next message, which then is none of the stream's; nothing if the connection has ended.
+    /// Resolves with the next message, which the stream then does not yield; with `undefined` if the connection has ended.
     #[wasm_bindgen(unchecked_return_type = "Promise<Data | undefined>")]
     pub fn receive(&self) -> Promise {
         self.ask(|requests, answer| requests.receives.push_back(answer))
@@ -105,7 +105,7 @@ impl Opening {
     }
 }
 
-/// Runs the preamble, and answers what it asks of the connection.
+/// Runs the preamble, and answers its requests.
 pub(crate) async fn serve<P>(
     stream: &mut WebSocketStream,
     preamble: impl FnOnce(Opening) -> P,
@@ -144,7 +144,7 @@ fn answer_all(requests: &RefCell<Requests>, stream: &mut WebSocketStream, contex
     }
 }
 
-/// The end of the preamble, however it comes: what is still asked fails.
+/// Fails all pending requests when the preamble has ended, in whatever way.
 struct End(Rc<RefCell<Requests>>);
 
 impl Drop for End {

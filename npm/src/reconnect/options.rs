@@ -1,4 +1,4 @@
-//! A plain object, which `reconnect-options.ts` has checked, and hooks → [`ReconnectOptions`].
+//! A plain object, checked by `reconnect-options.ts`, and hooks → [`ReconnectOptions`].
 
 use wasm_websocket::reconnect::{Attempt, Heartbeat, WhenFull, WhenLost};
 use wasm_websocket::{ReconnectOptions, WebSocketStream};
@@ -9,7 +9,7 @@ use crate::object::Plain;
 use crate::options::{self, bytes, duration};
 use crate::{backoff, message};
 
-/// Reads what is a field of `ReconnectOptions` in `reconnect-options.ts`.
+/// Reads the fields of `ReconnectOptions` in `reconnect-options.ts`.
 pub(crate) fn read(given: &Plain, hooks: &Hooks) -> ReconnectOptions {
     let closing = hooks.clone();
     let mut options =
@@ -40,7 +40,7 @@ pub(crate) fn read(given: &Plain, hooks: &Hooks) -> ReconnectOptions {
     })
 }
 
-/// A `pong` that is a message is compared here; one that is a function is asked.
+/// A `pong` that is a message is compared here; a `pong` that is a function is called.
 fn read_heartbeat(given: &Plain, hooks: Hooks) -> Heartbeat {
     let pong = given.text("pong");
     let mut heartbeat = Heartbeat::new(message::from_js(given.get("ping")), move |message| match &pong {

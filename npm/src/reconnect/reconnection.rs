@@ -20,7 +20,7 @@ use crate::promise::promise;
 use crate::state::{self, StateQueue};
 use crate::{error, event, message};
 
-/// A connection that comes back. Freeing it closes it for good, save while one of its promises is pending.
+/// A connection that comes back. Freeing it closes it for good, unless one of its promises is pending.
 #[wasm_bindgen]
 pub struct Reconnection {
     reconnecting: Rc<RefCell<Reconnecting>>,
@@ -42,17 +42,17 @@ impl Reconnection {
         state::to_js(self.sender.state())
     }
 
-    /// The current state and all later ones. It keeps no connection open.
+    /// Returns the current state and all later ones. The result does not keep the connection open.
     pub fn states(&self) -> StateQueue {
         StateQueue::new(self.sender.states())
     }
 
-    /// Messages and states in one line. It takes the messages, and keeps the connection open.
+    /// Returns messages and states in one queue. The result takes the messages, and keeps the connection open.
     pub fn events(&self) -> EventQueue {
         EventQueue::new(Rc::clone(&self.reconnecting), self.sender.states())
     }
 
-    /// How many messages are where, by the fields of `Counts` in their order there.
+    /// Returns the number of messages in each state: the fields of `Counts`, in order.
     #[wasm_bindgen(unchecked_return_type = "number[]")]
     pub fn counts(&self) -> Array {
         let counts = self.sender.counts();
@@ -68,13 +68,13 @@ impl Reconnection {
         places.into_iter().map(|messages| JsValue::from(messages as f64)).collect()
     }
 
-    /// How many received messages were dropped because too many waited.
+    /// The number of received messages that were dropped because the receive queue was full.
     #[wasm_bindgen(getter)]
     pub fn dropped(&self) -> f64 {
         self.reconnecting.borrow().dropped() as f64
     }
 
-    /// Sends or queues a message, and gives its number, or a promise of it.
+    /// Sends or queues a message. Returns its number, or a [`Pending`] that resolves with it.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl Reconnection {
         Pending::begin(async move { number(sender.send(message).await) })
     }
 
-    /// Sends or queues a message if it need not wait, and gives its number.
+    /// Sends or queues a message without waiting. Returns its number.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Reconnection {
         number(self.sender.try_send(message::from_js(message)))
     }
 
-    /// Resolves when nothing is queued, and nothing is unsent.
+    /// Resolves when no message is queued or unsent.
     ///
     /// # Errors
     ///
@@ -112,11 +112,11 @@ impl Reconnection {
         promise(async move { sender.flush().await.map(|()| JsValue::UNDEFINED).map_err(error::to_js) })
     }
 
-    /// The next message, or nothing when it is closed for good. It is to be called again only when that is known.
+    /// Resolves with the next message, or with `undefined` when it is closed for good. Call it again only after it has settled.
     ///
     /// # Errors
     ///
-    /// Why it gave up, once.
+    /// The error for which it gave up, once.
     #[wasm_bindgen(unchecked_return_type = "Promise<Data | undefined>")]
     pub fn next(&self) -> Promise {
         let reconnecting = Rc::clone(&self.reconnecting);
@@ -130,15 +130,15 @@ impl Reconnection {
         })
     }
 
-    /// Closes for good, and resolves when the peer has answered, with nothing if there was no connection.
+    /// Closes for good, and resolves when the peer has answered; with `undefined` if there was no connection.
     ///
     /// # Errors
     ///
-    /// `invalidCloseCode`, `reasonTooLong` or `closeTimeout`, and why it gave up.
+    /// `invalidCloseCode`, `reasonTooLong`, `closeTimeout`, or the error for which it gave up.
     #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent | undefined>")]
     pub fn close(&self, code: Option<u16>, reason: String) -> Promise {
         let sender = self.sender.clone();
-        // Now, not when the promise's task first runs: what is sent in between must fail.
+        // Begins the closing now, not when the promise's task first runs: a message that is sent in between must fail.
         match code {
             Some(code) => drop(sender.close_with(code, &reason)),
             None => drop(sender.close()),
@@ -152,11 +152,11 @@ impl Reconnection {
         })
     }
 
-    /// Resolves when it is closed for good, with the event that ended the last connection. It keeps it open.
+    /// Resolves when it is closed for good, with the event that ended the last connection. The promise keeps it open.
     ///
     /// # Errors
     ///
-    /// Why it gave up.
+    /// The error for which it gave up.
     #[wasm_bindgen(unchecked_return_type = "Promise<CloseEvent | undefined>")]
     pub fn closed(&self) -> Promise {
         let sender = self.sender.clone();
@@ -166,7 +166,7 @@ impl Reconnection {
         })
     }
 
-    /// Connects at once, and counts attempts from zero again.
+    /// Connects at once, and starts counting attempts anew.
     #[wasm_bindgen(js_name = reconnectNow)]
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
@@ -182,7 +182,7 @@ impl Reconnection {
         self.sender.resume();
     }
 
-    /// Says that the peer has received the message with this number and all before it, and gives how many that confirms.
+    /// Confirms that the peer has received the message with this number and all before it. Returns the number of confirmed messages.
     pub fn confirm(&self, number: f64) -> f64 {
         self.sender.confirm(number as u64) as f64
     }

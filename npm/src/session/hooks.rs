@@ -1,4 +1,4 @@
-//! What the caller decides, in JavaScript: who it is.
+//! The caller's functions in JavaScript: the provider and the credentials.
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -18,7 +18,8 @@ export interface SessionHooks extends Provider {
 
 #[wasm_bindgen]
 extern "C" {
-    /// The functions of `SessionHooks`, which `session-stream.ts` makes of the caller's options. Only promises of theirs fail.
+    /// The functions of `SessionHooks`, made by `session-stream.ts` from the caller's options. They never throw: errors come from
+    /// their promises.
     #[wasm_bindgen(extends = Provider, typescript_type = "SessionHooks")]
     #[derive(Clone)]
     pub type SessionHooks;

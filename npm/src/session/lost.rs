@@ -1,4 +1,4 @@
-//! What is told when a session is lost, for JavaScript.
+//! The error of a lost session, for JavaScript.
 
 use js_sys::Array;
 use wasm_bindgen::JsCast;

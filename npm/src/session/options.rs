@@ -1,4 +1,4 @@
-//! A plain object, which `session-options.ts` has checked, and hooks → [`SessionOptions`].
+//! A plain object, checked by `session-options.ts`, and hooks → [`SessionOptions`].
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::backoff;
 use crate::object::Plain;
 use crate::options::{self, bytes, duration};
 
-/// Reads what is a field of `SessionOptions` in `session-options.ts`.
+/// Reads the fields of `SessionOptions` in `session-options.ts`.
 pub(crate) fn read(given: &Plain, hooks: &SessionHooks) -> SessionOptions {
     let mut options = SessionOptions::new().connection(options::read(given));
     if hooks.has_credentials() {

@@ -1,4 +1,4 @@
-//! What becomes of a message that was sent, for JavaScript.
+//! The receipt of a sent message, for JavaScript.
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -7,7 +7,7 @@ use wasm_websocket::session;
 use crate::error;
 use crate::promise::promise;
 
-/// What becomes of a message that was sent. It keeps no session.
+/// The receipt of a sent message. It does not keep the session.
 #[wasm_bindgen]
 pub struct Receipt(session::Receipt);
 
@@ -19,7 +19,7 @@ impl Receipt {
 
 #[wasm_bindgen]
 impl Receipt {
-    /// Resolves when the peer has processed the message. It frees this.
+    /// Resolves when the peer has processed the message. The call frees this object.
     ///
     /// # Errors
     ///

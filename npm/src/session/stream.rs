@@ -19,7 +19,7 @@ use crate::pending::Pending;
 use crate::state::{self, StateQueue};
 use crate::{error, message};
 
-/// A session. Freeing it gives it up, save while there is a [`Pending`] of it.
+/// A session. Freeing it gives the session up, unless there is a [`Pending`] of it.
 #[wasm_bindgen]
 pub struct Session {
     session: Rc<RefCell<session::Session>>,
@@ -44,12 +44,12 @@ impl Session {
         state::to_js(self.sender.state())
     }
 
-    /// The current state and all later ones. It keeps no session.
+    /// Returns the current state and all later ones. The result does not keep the session.
     pub fn states(&self) -> StateQueue {
         StateQueue::new(self.sender.states())
     }
 
-    /// How many messages are where, by the fields of `SessionCounts` in their order there.
+    /// Returns the number of messages in each state: the fields of `SessionCounts`, in order.
     #[wasm_bindgen(unchecked_return_type = "number[]")]
     pub fn counts(&self) -> Array {
         let counts = self.sender.counts();
@@ -64,7 +64,7 @@ impl Session {
         places.into_iter().map(|messages| JsValue::from(messages as f64)).collect()
     }
 
-    /// Sends a message, and gives its receipt, or a promise of it.
+    /// Sends a message. Returns its receipt, or a [`Pending`] that resolves with it.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Session {
         Pending::begin(async move { sent(sender.send(message).await).map(Into::into) })
     }
 
-    /// Sends a message if it need not wait, and gives its receipt.
+    /// Sends a message without waiting. Returns its receipt.
     ///
     /// # Errors
     ///
@@ -91,8 +91,8 @@ impl Session {
         sent(self.sender.try_send(message::from_js(message)))
     }
 
-    /// The next message, or nothing when the peer has ended or the session is lost. A call that still waits ends with nothing when
-    /// there is another one, or when this is freed.
+    /// Resolves with the next message, or with `undefined` when the peer has ended its direction or the session is lost. A pending call
+    /// resolves with `undefined` when `next` is called again, or when this object is freed.
     ///
     /// # Errors
     ///
@@ -113,16 +113,16 @@ impl Session {
         promise
     }
 
-    /// Says that the caller has finished with all messages that it has taken.
+    /// Marks all messages that were taken as processed.
     pub fn processed(&self) {
         self.session.borrow().processed();
     }
 
-    /// Ends what is sent. Gives nothing if the peer has processed everything, or a promise of that.
+    /// Ends the direction to the peer. Returns `undefined` if the peer has processed everything, or a [`Pending`] that resolves then.
     ///
     /// # Errors
     ///
-    /// `invalidCloseCode` or `reasonTooLong`, which end nothing, and `sessionLost`.
+    /// `invalidCloseCode` or `reasonTooLong`, and the direction stays open; `sessionLost`.
     #[wasm_bindgen(unchecked_return_type = "Pending | undefined")]
     pub fn close(&self, code: u16, reason: String) -> Result<JsValue, JsValue> {
         let sender = self.sender.clone();
@@ -131,7 +131,7 @@ impl Session {
         })
     }
 
-    /// How the peer has ended, once that was taken.
+    /// The code and the reason with which the peer has ended its direction, once its last message is taken.
     #[wasm_bindgen(getter, js_name = peerEnd, unchecked_return_type = "{ code: number; reason: string } | undefined")]
     pub fn peer_end(&self) -> JsValue {
         let Some((code, reason)) = self.session.borrow().peer_end() else { return JsValue::UNDEFINED };
@@ -141,7 +141,7 @@ impl Session {
         end.into()
     }
 
-    /// Connects at once, and counts attempts from zero again.
+    /// Connects at once, and starts counting attempts anew.
     #[wasm_bindgen(js_name = reconnectNow)]
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
