@@ -1,4 +1,4 @@
-// What an app weighs that Vite has built, and whether a README says so: `node size.js FOLDER README FUNCTION`. The README names
+// The size of an app built by Vite, compared with the size in a README: `node size.js FOLDER README FUNCTION`. The README names
 // the function, and the kilobytes in the same row.
 
 import { readFileSync, readdirSync } from "node:fs";

@@ -1,7 +1,7 @@
 import type { WebSocketError } from "wasm-websocket";
 import { Count, assert, codeOf, drain, equal, failure, failureOf, next, open, test } from "./harness.ts";
 
-test("a close gives the peer's code and reason", async () => {
+test("a close resolves with the peer's code and reason", async () => {
   const socket = await open("/echo");
   const event = { code: 4001, reason: "enough", wasClean: true };
   equal(await socket.close(4001, "enough"), event);
@@ -37,7 +37,7 @@ test("the peer's close ends loops and resolves closed", async () => {
   equal(await socket.closed, { code: 4001, reason: "bye", wasClean: true });
 });
 
-test("a connection that is lost has ended without a handshake", async () => {
+test("a lost connection ends without a closing handshake", async () => {
   const socket = await open("/reset");
   const lost = next<WebSocketError>((listener) => socket.on("error", listener));
   await socket.send("now");
@@ -48,7 +48,7 @@ test("a connection that is lost has ended without a handshake", async () => {
   equal([code, wasClean], [1006, false]);
 });
 
-test("a close does not wait for ever", async () => {
+test("a close times out", async () => {
   const socket = await open("/stall", { closeTimeout: 50 });
   const loop = codeOf(drain(socket));
   const error = await failureOf(socket.close());
@@ -58,7 +58,7 @@ test("a close does not wait for ever", async () => {
   equal(await loop, "closeTimeout");
 });
 
-test("a signal gives up waiting for the close", async () => {
+test("a signal cancels waiting for the close", async () => {
   const socket = await open("/stall/300", { closeTimeout: 60_000 });
   const abort = new AbortController();
   const closing = socket.close(1000, "", { signal: abort.signal });

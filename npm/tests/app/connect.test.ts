@@ -2,24 +2,24 @@ import { WebSocketError, connect, preload } from "wasm-websocket";
 import wasm from "wasm-websocket/core_bg.wasm?url";
 import { Count, assert, codeOf, equal, failure, failureOf, open, take, test, text, url } from "./harness.ts";
 
-/** How many times the browser was asked for the wasm. */
+/** The number of requests for wasm. */
 function loads(): number {
   return performance.getEntriesByType("resource").filter(({ name }) => name.includes(".wasm")).length;
 }
 
 // The first of all tests.
-test("the wasm is loaded by the first connect and then never again", async () => {
+test("the wasm is loaded once, by the first connect", async () => {
   equal(loads(), 0);
   const sockets = await Promise.all([open("/echo"), open("/echo"), open("/echo")]);
   await preload();
   const again = await import("wasm-websocket");
-  assert(again.connect === connect, "an import of the same module gives the same");
+  assert(again.connect === connect, "a second import returns the same module");
   sockets.push(await again.connect(url("/echo")));
   equal(loads(), 1);
   await Promise.all(sockets.map((socket) => socket.close()));
 });
 
-test("the wasm can be asked for by itself", async () => {
+test("preload loads the wasm without connecting", async () => {
   const response = await fetch(wasm);
   equal([response.status, response.headers.get("content-type")], [200, "application/wasm"]);
 });
@@ -34,14 +34,14 @@ test("an open connection has a URL, a protocol and extensions", async () => {
   equal(socket.dropped, 0);
 });
 
-test("a URL may be a URL, or relative", async () => {
+test("a URL may be an object, or relative", async () => {
   for (const address of [new URL(url("/echo")), "/echo"]) {
     await using socket = await connect(address);
     equal(socket.url, url("/echo"));
   }
 });
 
-test("what cannot be connected to is an error with a code", async () => {
+test("a failed connect rejects with a code", async () => {
   equal(await codeOf(connect("ftp://127.0.0.1/")), "invalidUrl");
   equal(await codeOf(open("/echo", { protocols: ["a b"] })), "invalidProtocol");
   equal(await codeOf(open("/echo", { protocols: ["chat", "chat"] })), "duplicateProtocol");
@@ -53,7 +53,7 @@ test("what cannot be connected to is an error with a code", async () => {
   equal(error.name, "WebSocketError");
 });
 
-test("a signal that is aborted keeps from connecting", async () => {
+test("an aborted signal prevents connecting", async () => {
   const reason = new Error("enough");
   const count = new Count();
   await count.becomes("0 open");
@@ -64,7 +64,7 @@ test("a signal that is aborted keeps from connecting", async () => {
   await count.end();
 });
 
-test("a signal that is aborted gives up connecting", async () => {
+test("aborting the signal cancels connecting", async () => {
   const abort = new AbortController();
   const connecting = open("/hang", { signal: abort.signal });
   const reason = new Error("enough");
@@ -74,7 +74,7 @@ test("a signal that is aborted gives up connecting", async () => {
   equal((timeout as DOMException).name, "TimeoutError");
 });
 
-test("a signal that is aborted as the connection opens closes it", async () => {
+test("aborting the signal while the connection opens closes it", async () => {
   const { WebSocket } = globalThis;
   const count = new Count();
   await count.becomes("0 open");
@@ -99,7 +99,7 @@ test("a signal that is aborted as the connection opens closes it", async () => {
   await count.end();
 });
 
-test("a signal that is aborted closes the connection", async () => {
+test("aborting the signal closes the connection", async () => {
   const abort = new AbortController();
   const socket = await open("/echo", { signal: abort.signal });
   await socket.send("before");
@@ -110,7 +110,7 @@ test("a signal that is aborted closes the connection", async () => {
   equal([code, wasClean], [1005, true]);
 });
 
-test("a signal is forgotten when it is of no more use", async () => {
+test("the listener of a signal is removed when the connection ends", async () => {
   const { signal } = new AbortController();
   let listening = 0;
   const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];

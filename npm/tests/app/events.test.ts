@@ -1,7 +1,7 @@
 import { type Message, type WebSocketError } from "wasm-websocket";
 import { assert, codeOf, drain, equal, next, open, take, test, text } from "./harness.ts";
 
-test("a listener is called with each message until it is undone", async () => {
+test("a listener is called with each message until it is removed", async () => {
   await using socket = await open("/echo");
   const [first, second]: [Message[], Message[]] = [[], []];
   const undoFirst = socket.on("message", (message) => first.push(message));
@@ -19,7 +19,7 @@ test("a listener is called with each message until it is undone", async () => {
   equal([first.length, second.length], [1, 2]);
 });
 
-test("the same function listens twice and is undone once for each", async () => {
+test("the same function can listen twice and is removed once for each", async () => {
   await using socket = await open("/echo");
   let calls = 0;
   const listener = () => void calls++;
@@ -34,7 +34,7 @@ test("the same function listens twice and is undone once for each", async () => 
   equal(calls, 3);
 });
 
-test("messages that came before wait for a listener", async () => {
+test("messages that arrived before are delivered to the first listener", async () => {
   const socket = await open("/flood/20/4");
   await socket.closed;
   let count = 0;
@@ -42,7 +42,7 @@ test("messages that came before wait for a listener", async () => {
   while (count < 20) await new Promise((resolve) => setTimeout(resolve, 1));
 });
 
-test("a listener that throws stops nothing and is reported", async () => {
+test("an exception of a listener is reported and other listeners are called", async () => {
   await using socket = await open("/echo");
   const reported = next<ErrorEvent>((listener) => {
     const caught = (event: ErrorEvent) => {
@@ -63,7 +63,7 @@ test("a listener that throws stops nothing and is reported", async () => {
   assert((await reported).error === mistake, "the page hears of it");
 });
 
-test("messages are taken by listeners or by iterators but not by both", async () => {
+test("listeners and iterators of messages exclude each other", async () => {
   await using socket = await open("/echo");
   const undo = socket.on("message", () => {});
   equal(await codeOf(take(socket)), "locked");
@@ -74,7 +74,7 @@ test("messages are taken by listeners or by iterators but not by both", async ()
   equal(await waiting, text("not lost"));
 });
 
-test("close listeners are called once, also if it has ended already", async () => {
+test("close listeners are called once, also after the end", async () => {
   const socket = await open("/close/4001/bye");
   const events: unknown[] = [];
   socket.on("close", (event) => events.push(event));
@@ -85,7 +85,7 @@ test("close listeners are called once, also if it has ended already", async () =
   equal(events, [{ code: 4001, reason: "bye", wasClean: true }]);
 });
 
-test("error listeners hear of an overflow and of a close that was not answered", async () => {
+test("error listeners are called for an overflow and for a close without an answer", async () => {
   const overfull = await open("/flood/100/10", { receiveLimit: { messages: 10 } });
   const errors: WebSocketError[] = [];
   overfull.on("error", (error) => errors.push(error));
@@ -108,7 +108,7 @@ test("error listeners hear of an overflow and of a close that was not answered",
   equal(errors.length, 1);
 });
 
-test("there are no other events", async () => {
+test("an unknown event is an error", async () => {
   await using socket = await open("/echo");
   equal(await codeOf(() => socket.on("messages" as "message", () => {})), "invalidOption");
 });

@@ -1,4 +1,4 @@
-// What the examples of the documentation take for granted.
+// The names that the examples of the documentation use without declaring them.
 
 type Package = typeof import("wasm-websocket");
 declare const connect: Package["connect"];

@@ -1,4 +1,4 @@
-// Writes each example of the README and of the documentation comments to a file of its own, for the compiler: `example-N.ts`.
+// Writes each example of the README and of the documentation comments to a separate file for the compiler: `example-N.ts`.
 
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ const files = [];
 for (const text of texts) {
   for (const [, begin, code] of readFileSync(join(folder, text), "utf8").matchAll(/^( *(?:\* )?)```ts\n(.*?)^ *(?:\* )?```$/gms)) {
     const lines = code.split("\n").map((line) => (line.startsWith(begin) ? line.slice(begin.length) : line.replace(/^ *\*$/, "")));
-    // That one needs React, and is tested with it.
+    // The hook needs React, and is tested with it.
     if (code.includes('from "react"')) continue;
     const file = `example-${files.length}.ts`;
     files.push(file);

@@ -1,4 +1,4 @@
-// Tests, and what they need of the server.
+// Runs tests, and helpers for the server.
 
 import {
   type Message,
@@ -20,7 +20,7 @@ import {
 // Firefox 140 has no `Symbol.asyncDispose`: the package and Vite then use this one.
 (Symbol as { asyncDispose?: symbol }).asyncDispose ??= Symbol.for("Symbol.asyncDispose");
 
-/** What came of a test: what it threw, if it has failed. */
+/** The result of a test: the exception, if it has failed. */
 export interface Outcome {
   name: string;
   error: string | null;
@@ -44,7 +44,7 @@ export async function runAll(): Promise<Outcome[]> {
   return outcomes;
 }
 
-/** What is hung is a failure, and no reason to wait for ever. */
+/** Fails a test that hangs. */
 function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   const tooLate = new Promise<never>((_, reject) => {
     setTimeout(() => reject(new Error(`it takes longer than ${milliseconds} ms`)), milliseconds);
@@ -66,7 +66,7 @@ function show(value: unknown): string {
   return JSON.stringify(value, readable) ?? String(value);
 }
 
-/** What a promise rejects with, or a function throws. */
+/** Returns what a promise rejects with, or a function throws. */
 export async function failure(action: Promise<unknown> | (() => unknown)): Promise<unknown> {
   try {
     await (typeof action === "function" ? action() : action);
@@ -76,19 +76,19 @@ export async function failure(action: Promise<unknown> | (() => unknown)): Promi
   throw new Error("it has not failed");
 }
 
-/** The package's error that a promise rejects with, or a function throws. */
+/** Returns the package's error that a promise rejects with, or a function throws. */
 export async function failureOf(action: Promise<unknown> | (() => unknown)): Promise<WebSocketError> {
   const error = await failure(action);
   if (!(error instanceof WebSocketError)) throw error;
   return error;
 }
 
-/** The code of that error. */
+/** Returns the code of the package's error. */
 export async function codeOf(action: Promise<unknown> | (() => unknown)): Promise<string> {
   return (await failureOf(action)).code;
 }
 
-/** Does something while the clock stands: looks at the buffer that come late on a busy machine would raise the high water mark. */
+/** Runs a test with a stopped clock: on a busy machine, late looks at the buffer would raise the high water mark. */
 export async function withStoppedClock(run: () => Promise<void>): Promise<void> {
   const { now } = Date;
   const stopped = now();
@@ -104,17 +104,17 @@ export function open(path: string, options?: Options): Promise<WebSocketStream> 
   return connect(url(path), options);
 }
 
-/** A connection that comes back, and soon. */
+/** Creates a connection that reconnects after short delays. */
 export function comeBack(target: TargetProvider, options?: ReconnectOptions): Promise<ReconnectingStream> {
   return reconnect(target, { backoff: { base: 1, floor: 0 }, ...options });
 }
 
-/** A session whose connections come back soon. */
+/** Creates a session that reconnects after short delays. */
 export function begin(target: TargetProvider, options?: SessionOptions): Promise<SessionStream> {
   return session(target, { backoff: { base: 5, cap: 5, floor: 1 }, ...options });
 }
 
-/** The next state or report of a type. */
+/** Returns the next state or report of a type. */
 export async function reaches<Type extends (State | Report)["type"]>(
   socket: ReconnectingStream | SessionStream,
   type: Type,
@@ -123,20 +123,20 @@ export async function reaches<Type extends (State | Report)["type"]>(
   throw new Error(`it has ended before it was ${type}`);
 }
 
-/** The next message. */
+/** Takes the next message. */
 export async function take(socket: WebSocketStream | ReconnectingStream | SessionStream): Promise<Message> {
   for await (const message of socket) return message;
   throw new Error("the connection has ended");
 }
 
-/** Every message that is left. */
+/** Takes all remaining messages. */
 export async function drain(socket: WebSocketStream | ReconnectingStream | SessionStream): Promise<Message[]> {
   const messages: Message[] = [];
   for await (const message of socket) messages.push(message);
   return messages;
 }
 
-/** The next event of a type. */
+/** Returns the next event of a type. */
 export function next<T>(on: (listener: (event: T) => void) => () => void): Promise<T> {
   return new Promise((resolve) => {
     const undo = on((event) => {
@@ -154,7 +154,7 @@ export function binary(...bytes: number[]): Message {
   return { type: "binary", data: new Uint8Array(bytes).buffer };
 }
 
-/** A later turn of the event loop, by a clock of the browser's. */
+/** Waits for a later turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
@@ -179,12 +179,12 @@ export class Count {
     return `${path}?${this.#query}`;
   }
 
-  /** Waits until the server says something that begins so, such as `0 open`, and gives all that it says. */
+  /** Waits until the server sends a report that begins with a text, such as `0 open`, and returns the whole report. */
   async becomes(begin: string): Promise<string> {
     for await (const message of await this.#counts) {
       if (message.type === "text" && message.data.startsWith(begin)) return message.data;
     }
-    throw new Error("the server counts no more");
+    throw new Error("the server sends no more reports");
   }
 
   async end(): Promise<void> {

@@ -1,7 +1,7 @@
 import { DecodeError, type Schema, SendError } from "wasm-websocket";
 import { assert, comeBack, equal, failure, open, take, test, text, url } from "./harness.ts";
 
-/** A schema as a library would make it, which takes what has a `text`. */
+/** A schema as a library would make it: accepts objects with a `text`. */
 const said: Schema<{ text: string }, { text: string }> = {
   "~standard": {
     validate: (value) => {
@@ -13,7 +13,7 @@ const said: Schema<{ text: string }, { text: string }> = {
   },
 };
 
-/** The same, but it takes its time. */
+/** The same, but asynchronous. */
 const slow: Schema<{ text: string }, { text: string }> = {
   "~standard": {
     validate: async (value) => {
@@ -39,7 +39,7 @@ test("values go out as JSON and come back from text, bytes and Blobs", async () 
   assert(chat.socket === socket, "it has the connection");
 });
 
-test("a message that cannot be decoded ends a loop with the message and the next one goes on", async () => {
+test("a message that cannot be decoded ends a loop and the next loop continues", async () => {
   await using socket = await open("/echo");
   for (const message of ["{", '{"text":5}', '{"text":" hi "}']) await socket.send(message);
   const chat = socket.json<unknown, { text: string }>(said);
@@ -55,7 +55,7 @@ test("a message that cannot be decoded ends a loop with the message and the next
   equal(await loop(), { text: "hi" });
 });
 
-test("what is no JSON or does not fit is not sent", async () => {
+test("a value that is not JSON or does not fit the schema is not sent", async () => {
   await using socket = await open("/echo");
   const chat = socket.json(undefined, said);
   for (const send of [chat.send({ text: 5 } as never), () => chat.trySend({} as never)]) {
@@ -72,7 +72,7 @@ test("what is no JSON or does not fit is not sent", async () => {
   equal(await take(socket), text('{"text":"first"}'));
 });
 
-test("a schema may take its time and nothing overtakes", async () => {
+test("a schema may be asynchronous and no value overtakes another", async () => {
   await using socket = await open("/echo");
   const chat = socket.json(slow, slow);
   const texts = ["a", "b", "c", "d"];
@@ -83,14 +83,14 @@ test("a schema may take its time and nothing overtakes", async () => {
   equal(((await failure(() => chat.trySend({ text: "now" }))) as SendError).code, "encode");
 });
 
-test("a loop over values is ended by a signal", async () => {
+test("a signal ends a loop over values", async () => {
   await using socket = await open("/echo");
   const reason = new Error("enough");
   const ended = await failure(socket.json().values({ signal: AbortSignal.abort(reason) }).next());
   assert(ended === reason, "with its reason");
 });
 
-test("values go over a connection that comes back with numbers", async () => {
+test("values sent over a connection that comes back have numbers", async () => {
   await using socket = await comeBack(url("/echo"));
   const chat = socket.json<{ text: string }, { text: string }>(said);
   equal([await chat.send({ text: "a" }), chat.trySend({ text: "b" })], [1, 2]);

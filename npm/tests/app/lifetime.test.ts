@@ -1,7 +1,7 @@
 import { type CloseEvent } from "wasm-websocket";
 import { Count, assert, codeOf, drain, equal, open, test, turn } from "./harness.ts";
 
-test("a socket that was disposed of is like any closed one", async () => {
+test("a socket that was disposed of can be used like a closed one", async () => {
   const socket = await open("/echo", { binaryType: "blob", protocols: [] });
   await socket.send("not taken");
   await socket.flush();
@@ -22,7 +22,7 @@ test("a socket that was disposed of is like any closed one", async () => {
   equal(socket.binaryType, "arraybuffer");
 });
 
-test("disposing ends what is pending", async () => {
+test("disposing settles all pending calls", async () => {
   const socket = await open("/stall", { highWaterMark: 0, closeTimeout: 50 });
   await socket.send(new Uint8Array(64 << 20));
   const pending = [codeOf(drain(socket)), codeOf(socket.send("waits")), codeOf(socket.flush())] as const;
@@ -30,7 +30,7 @@ test("disposing ends what is pending", async () => {
   equal(await Promise.all(pending), ["closeTimeout", "notOpen", "notOpen"]);
 });
 
-/** Asks the browser to collect what nothing refers to. Not every browser can be asked. */
+/** Makes the browser collect garbage, if it can be asked to. */
 async function collect(): Promise<void> {
   const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
   assert(gc !== undefined || TestUtils !== undefined, "this browser can be asked to collect");
@@ -39,7 +39,7 @@ async function collect(): Promise<void> {
   await turn();
 }
 
-test("an open socket that nothing refers to is closed when it is collected", async () => {
+test("an open socket without references is closed when it is collected", async () => {
   const count = new Count();
   await count.becomes("0 open");
   await (async () => void (await open(count.path("/echo"))))();
@@ -51,7 +51,7 @@ test("an open socket that nothing refers to is closed when it is collected", asy
   await count.end();
 });
 
-test("an open socket that somebody waits for or listens to is not collected", async () => {
+test("an open socket with pending promises or listeners is not collected", async () => {
   const quits = async () => {
     const socket = await open("/quit/300");
     await socket.send("now");

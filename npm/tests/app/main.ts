@@ -1,4 +1,4 @@
-// Runs every test, one after the other, and tells the driver what came of them.
+// Runs all tests, one after the other, and reports the results to the driver.
 
 import { type Outcome, runAll } from "./harness.ts";
 import "./connect.test.ts";

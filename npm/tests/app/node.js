@@ -1,5 +1,5 @@
-// In Node: the wasm is found without help, a stream that pauses for a turn of the event loop goes on, what is given up leaves nothing,
-// and the process ends with its connections.
+// In Node.js: the wasm is found without configuration, a stream that yields to the event loop continues, cancelled calls leave
+// nothing behind, and the process exits when its connections have ended.
 import { ReconnectingWebSocket, connect, reconnect, session } from "wasm-websocket";
 
 const server = process.argv[2];
@@ -30,7 +30,7 @@ shape.close(4001, "bye");
 const { code, reason } = await new Promise((resolve) => (shape.onclose = resolve));
 if (code !== 4001 || reason !== "bye") throw new Error(`it was closed with ${code} ${reason}`);
 
-// What is given up while it waits leaves nothing in wasm.
+// Calls that are cancelled while they wait leave nothing in wasm.
 const never = () => new Promise(() => {});
 const waits = {
   core: (signal) => [connect(`${server}/hang`, { signal })],
@@ -62,7 +62,7 @@ for (const [name, wait] of Object.entries(waits)) {
   if (grown > 128) throw new Error(`${name}: ${grown} objects were left`);
 }
 
-// By itself this timer keeps nothing alive.
+// This timer does not keep the process alive.
 setTimeout(() => {
   console.error("the process does not end");
   process.exit(1);

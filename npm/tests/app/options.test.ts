@@ -26,13 +26,13 @@ const wrong: [unknown, string][] = [
 ];
 
 for (const [options, problem] of wrong) {
-  test(`${JSON.stringify(options)} is an error that names what is wrong`, async () => {
+  test(`${JSON.stringify(options)} is an error that names the option`, async () => {
     const error = await failureOf(open("/echo", options as Options));
     equal([error.code, error.message.slice(0, problem.length)], ["invalidOption", problem]);
   });
 }
 
-test("options that are undefined are not given", async () => {
+test("options that are undefined have their defaults", async () => {
   const options: Required<{ [Name in keyof Options]: undefined }> = {
     protocols: undefined,
     binaryType: undefined,

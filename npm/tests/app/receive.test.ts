@@ -1,7 +1,7 @@
 import { type Message, type Payload } from "wasm-websocket";
 import { assert, binary, codeOf, drain, equal, open, take, test, text } from "./harness.ts";
 
-test("binary messages arrive as what was chosen, which can be changed", async () => {
+test("binary messages arrive as the binary type, which can be changed", async () => {
   await using socket = await open("/echo", { binaryType: "blob" });
   equal(socket.binaryType, "blob");
   await socket.send(new Uint8Array([1, 2]));
@@ -15,7 +15,7 @@ test("binary messages arrive as what was chosen, which can be changed", async ()
   equal(await codeOf(() => (socket.binaryType = "arrayBuffer" as "arraybuffer")), "invalidOption");
 });
 
-test("a loop gets every message in order and ends with the connection", async () => {
+test("a loop yields every message in order and ends with the connection", async () => {
   const socket = await open("/flood/1000/4");
   const numbers: number[] = [];
   for await (const message of socket) {
@@ -33,7 +33,7 @@ async function numbered(count: number): Promise<Awaited<ReturnType<typeof open>>
   return socket;
 }
 
-test("leaving a loop closes nothing and loses nothing", async () => {
+test("leaving a loop keeps the connection open and loses no message", async () => {
   await using socket = await numbered(5);
   const taken: unknown[] = [];
   for await (const { data } of socket) {
@@ -49,7 +49,7 @@ test("leaving a loop closes nothing and loses nothing", async () => {
   equal(taken, ["0", "1", "2", "3", "4"]);
 });
 
-test("a message that comes for one who has left goes to the next", async () => {
+test("a message that arrives after a loop was left goes to the next loop", async () => {
   await using socket = await open("/echo");
   const [left, next] = [socket[Symbol.asyncIterator](), socket[Symbol.asyncIterator]()];
   const waiting = left.next();
@@ -75,7 +75,7 @@ test("loops share the messages", async () => {
   equal(taken.map(({ data }) => data), ["a", "b", "c", "d", "e"]);
 });
 
-test("several next at once are answered in order", async () => {
+test("several pending next resolve in order", async () => {
   await using socket = await open("/echo");
   const messages = socket[Symbol.asyncIterator]();
   const nexts = [messages.next(), messages.next(), messages.next()];
@@ -83,7 +83,7 @@ test("several next at once are answered in order", async () => {
   equal((await Promise.all(nexts)).map(({ value }) => value?.data), ["a", "b", "c"]);
 });
 
-test("what had arrived before a close can still be taken", async () => {
+test("messages that arrived before a close can still be taken", async () => {
   const socket = await numbered(3);
   equal(await take(socket), text("0"));
   // Both others have arrived when an answer to something later has.
@@ -96,7 +96,7 @@ test("what had arrived before a close can still be taken", async () => {
   equal(await drain(socket), []);
 });
 
-test("too many messages close the connection", async () => {
+test("an overflow closes the connection", async () => {
   const socket = await open("/flood/100/10", { receiveLimit: { messages: 10 } });
   equal(await codeOf(socket.closed), "overflow");
   equal(await codeOf(socket.send("late")), "overflow");
@@ -111,7 +111,7 @@ test("too many messages close the connection", async () => {
   equal(await drain(socket), []);
 });
 
-test("or the oldest or the newest are dropped and counted", async () => {
+test("an overflow drops and counts the oldest or the newest messages", async () => {
   for (const [overflow, first] of [["dropOldest", 90], ["dropNewest", 0]] as const) {
     const socket = await open("/flood/100/4", { receiveLimit: { bytes: 40, overflow } });
     await socket.closed;

@@ -1,7 +1,7 @@
 import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, preloadReconnect, reconnect } from "wasm-websocket";
 import { Count, assert, binary, codeOf, comeBack, drain, equal, failure, failureOf, open, reaches, take, test, text, url } from "./harness.ts";
 
-test("a connection is used before it is open and afterwards", async () => {
+test("messages are sent before the connection is open and afterwards", async () => {
   await preloadReconnect();
   await using socket = await comeBack(url("/echo"), { protocols: [] });
   equal([socket.state.type, socket.counts.queued], ["connecting", 0]);
@@ -34,7 +34,7 @@ test("text, buffers, views, blobs and images go round and large ones do, too", a
   }
   const large = new Uint8Array(1 << 20).fill(7);
   await socket.send(large);
-  // What was sent is what it was then.
+  // The bytes are those at the time of the call.
   large.fill(0);
   const { data } = await take(socket);
   equal([(data as ArrayBuffer).byteLength, new Uint8Array(data as ArrayBuffer)[5]], [1 << 20, 7]);
@@ -42,7 +42,7 @@ test("text, buffers, views, blobs and images go round and large ones do, too", a
   equal([error instanceof SendError, error.code, error.unsent], [true, "invalidMessage", 5 as never]);
 });
 
-test("the provider is asked for each attempt and may change its mind", async () => {
+test("the provider is called for each attempt and may return another target", async () => {
   const asked: string[] = [];
   const paths = ["/status/503", "/echo"];
   await using socket = await comeBack(async ({ signal }) => {
@@ -79,7 +79,7 @@ test("an error of the provider is a failed attempt and its cause", async () => {
   equal((await failureOf(other.closed)).cause instanceof WebSocketError, true);
 });
 
-test("it gives up after so many attempts", async () => {
+test("it gives up after the maximum of attempts", async () => {
   await using socket = await comeBack(url("/status/401"), { backoff: { base: 0, floor: 0, maxAttempts: 3 } });
   const attempts: number[] = [];
   socket.on("state", (state) => void (state.type === "connecting" && attempts.push(state.attempt)));
@@ -89,7 +89,7 @@ test("it gives up after so many attempts", async () => {
   equal([error.code, error.unsent], ["notOpen", "late"]);
 });
 
-test("a URL that is none ends it", async () => {
+test("an invalid URL ends it", async () => {
   await using socket = await comeBack("ftp://127.0.0.1/");
   equal(await codeOf(socket.closed), "invalidUrl");
 });
@@ -141,7 +141,7 @@ test("a preamble that fails is a failed attempt, and the last one if it gives up
   equal([error.code, error.message.endsWith("never"), calls], ["attemptFailed", true, 3]);
 });
 
-test("a preamble and a provider are told when they are given up", async () => {
+test("the signals of a preamble and a provider are aborted when the attempt is given up", async () => {
   const aborted: string[] = [];
   const never = (name: string, signal: AbortSignal) =>
     new Promise<never>((_, reject) => {
@@ -181,11 +181,11 @@ test("messages in doubt are reported and can be taken", async () => {
       { number: 2, message: binary(1) },
     ],
   });
-  // Taken or not, nobody knows whether the peer has them.
+  // Taken or not, it is unknown whether the peer has received them.
   equal([socket.counts.inDoubt, socket.takeInDoubt()], [2, { count: 0, messages: [] }]);
 });
 
-test("messages in doubt are sent again, save those that the preamble confirms", async () => {
+test("messages in doubt are sent again, except those that the preamble confirms", async () => {
   const key = Math.random();
   let opened = 0;
   const doubts: unknown[] = [];
@@ -211,7 +211,7 @@ test("messages in doubt are sent again, save those that the preamble confirms", 
   equal([socket.confirm(3), socket.counts.unconfirmed, socket.counts.confirmed], [2, 1, 3]);
 });
 
-test("a heartbeat confirms, and finds out that the peer is gone", async () => {
+test("a heartbeat confirms messages, and detects a peer that is gone", async () => {
   for (const pong of ["ping", ({ data }: { data: unknown }) => data === "ping"]) {
     await using socket = await comeBack(url("/echo"), { heartbeat: { ping: "ping", pong, interval: 10 } });
     await socket.send("hello");
@@ -300,7 +300,7 @@ test("states can be iterated over from the current one to the last", async () =>
   for await (const { type } of socket.states()) equal(type, "closed");
 });
 
-test("one that was disposed of is like any closed one", async () => {
+test("a stream that was disposed of can be used like a closed one", async () => {
   const socket = await comeBack(() => new Promise<never>(() => {}));
   await socket.send("not sent");
   const loop = drain(socket);
@@ -316,7 +316,7 @@ test("one that was disposed of is like any closed one", async () => {
   socket.reconnectNow();
 });
 
-test("one that nothing refers to is closed when it is collected", async () => {
+test("a stream without references is closed when it is collected", async () => {
   const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
   const count = new Count();
   await count.becomes("0 open");
@@ -349,7 +349,7 @@ const wrong: [unknown, string][] = [
 ];
 
 for (const [options, problem] of wrong) {
-  test(`reconnect: ${JSON.stringify(options)} is an error that names what is wrong`, async () => {
+  test(`reconnect: ${JSON.stringify(options)} is an error that names the option`, async () => {
     const error = await failureOf(reconnect(url("/echo"), options as ReconnectOptions));
     equal([error.code, error.message.slice(0, problem.length)], ["invalidOption", problem]);
   });

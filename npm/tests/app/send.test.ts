@@ -42,7 +42,7 @@ test("objects of another frame are sent", async () => {
   frame.remove();
 });
 
-test("what is no message is an error that hands it back", async () => {
+test("a value that is not a message is handed back by the error", async () => {
   await using socket = await open("/echo");
   for (const payload of [5, null, undefined, {}, [1, 2], Symbol("s"), new Date(0)] as unknown as Payload[]) {
     for (const error of [await unsent(socket.send(payload)), await unsent(() => socket.trySend(payload))]) {
@@ -54,7 +54,7 @@ test("what is no message is an error that hands it back", async () => {
   equal(await take(socket), text("still open"));
 });
 
-test("what the browser refuses is an error that hands it back", async () => {
+test("a message that the browser refuses is handed back by the error", async () => {
   await using socket = await open("/echo");
   const resizable = new ArrayBuffer(8, { maxByteLength: 16 });
   const error = await unsent(socket.send(resizable));
@@ -63,7 +63,7 @@ test("what the browser refuses is an error that hands it back", async () => {
   assert(error.unsent === resizable, "it is handed back");
 });
 
-test("a message to a connection that is not open is handed back", async () => {
+test("a message to a connection that is not open is handed back by the error", async () => {
   const socket = await open("/echo");
   const closing = socket.close();
   const blob = new Blob(["late"]);
@@ -95,7 +95,7 @@ test("a send waits while too much is unsent and fails when the connection ends",
     assert(error.unsent === chunk, "it is handed back");
   }));
 
-test("a send that waits goes on when there is room, in the order of the calls", async () => {
+test("waiting sends continue when there is room, in the order of the calls", async () => {
   await using socket = await open("/late/200", { highWaterMark: 10_000, lowWaterMark: 0 });
   const sends = Array.from({ length: 50 }, () => socket.send(new Uint8Array(65_536)));
   equal(await codeOf(() => socket.trySend("overtaking")), "full");
@@ -105,7 +105,7 @@ test("a send that waits goes on when there is room, in the order of the calls", 
   assert(String(data).startsWith('{"count":50,"bytes":3276800,'), String(data));
 });
 
-test("nothing overtakes a message that waits", async () => {
+test("no message overtakes a waiting one", async () => {
   await using socket = await open("/echo", { highWaterMark: 0, lowWaterMark: 0 });
   for (let round = 0; round < 50; round++) {
     // The second waits until it looks again. By then there has been room for a while, in which the third is sent.
@@ -119,7 +119,7 @@ test("nothing overtakes a message that waits", async () => {
   }
 });
 
-test("flush waits for what waits", async () => {
+test("flush waits for waiting sends", async () => {
   await using socket = await open("/late/100", { highWaterMark: 10_000, lowWaterMark: 0 });
   let done = 0;
   for (let count = 0; count < 5; count++) void socket.send(new Uint8Array(1_000_000)).then(() => done++);
@@ -138,7 +138,7 @@ test("flush fails if the connection ends before", async () => {
   }
 });
 
-test("what was flushed before the end stays flushed", async () => {
+test("messages flushed before the end stay flushed", async () => {
   const socket = await open("/echo");
   await socket.send("flushed");
   await socket.flush();
@@ -164,7 +164,7 @@ test("a file goes out in slices with progress", () =>
 test("leaving the loop sends no more slices", async () => {
   await using socket = await open("/sink");
   for await (const { sent } of socket.sendSlices(new Blob([new Uint8Array(1000)]), { size: 100 })) if (sent === 300) break;
-  for await (const _ of socket.sendSlices(new Blob([]))) throw new Error("of nothing nothing is sent");
+  for await (const _ of socket.sendSlices(new Blob([]))) throw new Error("an empty Blob sends nothing");
   equal(await codeOf(socket.sendSlices(new Blob(["x"]), { size: 0 }).next()), "invalidOption");
   await socket.send("report");
   assert(String((await take(socket)).data).startsWith('{"count":3,"bytes":300,'), "what came before has arrived");

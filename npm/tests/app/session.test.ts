@@ -13,7 +13,7 @@ import { Count, assert, begin, codeOf, drain, equal, failure, failureOf, next, o
 
 const never = () => new Promise<never>(() => {});
 
-/** The content of a message: a text, bytes or a Blob, some of them empty but for the number. */
+/** The content of a message: a text, bytes or a Blob, some with only the number. */
 function content(number: number): string {
   return `${number} ${"x".repeat((number * 37) % 500)}`;
 }
@@ -35,7 +35,7 @@ async function lossOf(action: Promise<unknown>): Promise<SessionLostError> {
   return error;
 }
 
-/** A server of its own, and what can be done to it. */
+/** A separate server, and its faults. */
 function node(): { url: string; strike: (fault: string) => Promise<unknown> } {
   const key = Math.random();
   return {
@@ -121,7 +121,7 @@ test("a message waits for room, and then goes out in order", async () => {
   await Promise.all(receipts.map(({ processed }) => processed));
 });
 
-test("a session survives a server that is killed, and a loop throws what is lost when the server forgets", async () => {
+test("a session survives a killed server, and a loop throws the loss when the server forgets", async () => {
   const { url, strike } = node();
   await using echo = await begin(url);
   await echo.send("before");
@@ -154,7 +154,7 @@ test("a session survives a server that is killed, and a loop throws what is lost
   equal([await drain(echo), echo.peerEnd], [[], { code: 1000, reason: "" }]);
 });
 
-test("listeners are told of messages, of a loss, of the end and of states", async () => {
+test("listeners are called with messages, a loss, the end and states", async () => {
   const { url, strike } = node();
   await using echo = await begin(url);
   const told: unknown[] = [];
@@ -174,7 +174,7 @@ test("listeners are told of messages, of a loss, of the end and of states", asyn
     });
     await strike("forget");
     await isOpen;
-    // Nobody listens to it: that is an error of the page.
+    // Without a listener of `lost`, the loss is reported as an error of the page.
     if (!isHeard) assert((await reported) instanceof SessionLostError, "the page hears of it");
     await (await echo.send("after")).processed;
     forget();
@@ -186,7 +186,7 @@ test("listeners are told of messages, of a loss, of the end and of states", asyn
   equal(told, ["before", ["forgotten", 0], "after", "after", [1000, ""]]);
 });
 
-test("close ends what is sent, once all of it is processed", async () => {
+test("close ends the direction, and resolves when everything is processed", async () => {
   await using echo = await begin(url("/session/echo/3"));
   equal([await codeOf(echo.close(1001)), await codeOf(echo.close(70_000))], ["invalidCloseCode", "invalidCloseCode"]);
   equal(await codeOf(echo.close(1000, "x".repeat(124))), "reasonTooLong");
@@ -203,7 +203,7 @@ test("close ends what is sent, once all of it is processed", async () => {
   equal([echo.peerEnd, await drain(echo), echo.peerEnd as unknown], [undefined, [text("last")], { code: 1000, reason: "bye" }]);
   await reaches(echo, "closed");
   await echo.close();
-  // What it has in wasm is freed by now.
+  // Its wasm memory is freed by now.
   equal([await codeOf(echo.send("later")), echo.counts.taken, await drain(echo)], ["sessionLost", 1, []]);
   const states: string[] = [];
   for await (const { type } of echo.states()) states.push(type);
@@ -220,7 +220,7 @@ for (const [name, open, type] of losses) {
   test(`a session is lost by ${name}`, async () => {
     await using lost = await open();
     const receipt = await lost.send("in question").catch((error: unknown) => {
-      // It may be lost by then.
+      // The session may be lost by then.
       equal((error as SendError).code, "sessionLost");
     });
     const { cause, unacknowledged } = await lossOf(drain(lost));
@@ -232,7 +232,7 @@ for (const [name, open, type] of losses) {
   });
 }
 
-test("credentials are asked for each connection, and can give up", async () => {
+test("credentials are called for each connection, and can give up", async () => {
   const signals: AbortSignal[] = [];
   const credentials: SessionOptions["credentials"] = async ({ signal }) => {
     if (signals.push(signal) < 3) return "token";
@@ -284,7 +284,7 @@ test("with explicit, messages are processed when the page says so", async () => 
   const all = (async () => {
     for await (const { data } of echo) if (seen.push(data) === 20) break;
   })();
-  // The window has room for so many.
+  // The window has room for this many messages.
   while (seen.length < 4) await turn();
   for (let wait = 0; wait < 50; wait++) await turn();
   assert(seen.length < 20, `${seen.length} have come`);
@@ -294,14 +294,14 @@ test("with explicit, messages are processed when the page says so", async () => 
   equal(seen.length, 20);
 });
 
-test("disposing waits until everything is processed, though nobody takes what comes back", async () => {
+test("disposing waits until everything is processed, though nothing takes the echoes", async () => {
   const echo = await begin(url("/session/echo/2"), { window: 1000 });
   const message = "x".repeat(1000);
   const sent = (async () => {
     for (let number = 0; number < 300; number++) await echo.send(message);
   })();
   await echo.send("last");
-  // The peer waits for somebody to take.
+  // The peer waits until messages are taken.
   await sent.catch(() => {});
   equal([await echo[Symbol.asyncDispose](), await echo[Symbol.asyncDispose]()], [undefined, undefined]);
   const { acknowledged, unacknowledged, lost } = echo.counts;
@@ -343,7 +343,7 @@ test("a signal gives the session up", async () => {
   equal(await take(other), text("not lost"));
 });
 
-test("a session that nothing refers to is given up when it is collected", async () => {
+test("a session without references is given up when it is collected", async () => {
   const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
   const collect = async () => {
     gc?.();
@@ -387,7 +387,7 @@ const wrong: [unknown, string][] = [
 ];
 
 for (const [options, problem] of wrong) {
-  test(`session: ${JSON.stringify(options)} is an error that names what is wrong`, async () => {
+  test(`session: ${JSON.stringify(options)} is an error that names the option`, async () => {
     const error = await failureOf(session(url("/session/echo/0"), options as SessionOptions));
     equal([error.code, error.message.slice(0, problem.length)], ["invalidOption", problem]);
   });

@@ -2,7 +2,7 @@ import { assert, codeOf, equal, failure, open, take, test, text } from "./harnes
 
 const reason = new Error("enough");
 
-test("a send that waits is given up by its signal and not sent", async () => {
+test("a signal cancels a waiting send and the message is not sent", async () => {
   await using socket = await open("/late/200", { highWaterMark: 10_000, lowWaterMark: 0 });
   const sends = Array.from({ length: 20 }, () => socket.send(new Uint8Array(65_536)));
   const abort = new AbortController();
@@ -15,7 +15,7 @@ test("a send that waits is given up by its signal and not sent", async () => {
   assert((await failure(socket.send("neither", { signal: abort.signal }))) === reason, "an aborted signal sends nothing");
 });
 
-test("slices, a flush and a loop are given up by a signal", async () => {
+test("a signal cancels slices, a flush and a loop", async () => {
   await using socket = await open("/stall", { highWaterMark: 0, closeTimeout: 50 });
   const abort = new AbortController();
   const { signal } = abort;

@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// Relative, so that it can be served from any folder. Nothing about the package: it needs nothing.
+// The base is relative, so that the app can be served from any folder. The package needs no configuration.
 export default defineConfig(({ mode }) => ({
   base: "./",
   build: { rolldownOptions: { input: mode.startsWith("minimal") ? `${mode}.html` : "index.html" } },

@@ -1,4 +1,4 @@
-// The shape that partysocket and reconnecting-websocket have, by the ideas of their published tests, and the browser's own.
+// The interface of partysocket and reconnecting-websocket, after the ideas of their published tests, and that of the browser.
 
 import { ReconnectingWebSocket, type ReconnectingWebSocketOptions, type WebSocketError } from "wasm-websocket";
 import Default from "wasm-websocket/ws";
@@ -127,7 +127,7 @@ test("shape: binary messages are Blobs or buffers", async () => {
   const socket = new ReconnectingWebSocket(url("/echo"));
   const bytes = new Uint8Array([1, 2, 3]);
   socket.send(bytes);
-  // What was sent is what it was then.
+  // The bytes are those at the time of the call.
   bytes.fill(0);
   const first = (await next(socket, "message")).data as Blob;
   equal([first instanceof Blob, [...new Uint8Array(await first.arrayBuffer())]], [true, [1, 2, 3]]);

@@ -1,4 +1,4 @@
-// An app for bundlers, without anything for one of them.
+// An app for all bundlers, with nothing that is specific to one of them.
 import { connect, reconnect, session } from "wasm-websocket";
 
 const server = `ws://${new URLSearchParams(location.search).get("server") ?? location.host}`;

@@ -3,7 +3,7 @@ import wasm from "wasm-websocket/core_bg.wasm";
 import reconnectWasm from "wasm-websocket/reconnect-core_bg.wasm";
 import sessionWasm from "wasm-websocket/session-core_bg.wasm";
 
-// What fails here, fails for whoever connects.
+// If loading fails here, connecting fails with the error.
 preload(new URL(wasm, import.meta.url)).catch(() => {});
 preloadReconnect(new URL(reconnectWasm, import.meta.url)).catch(() => {});
 preloadSession(new URL(sessionWasm, import.meta.url)).catch(() => {});

@@ -1,5 +1,5 @@
-// Builds the app by every bundler, and runs the package in every runtime that there is for the test: `node run.js SERVER SITE`.
-// The pages are for browsers, at `SITE/environments/NAME/app.html`.
+// Builds the app with every bundler, and runs the package in every runtime: `node run.js SERVER SITE`. The built pages are tested in
+// browsers, at `SITE/environments/NAME/app.html`.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -25,7 +25,7 @@ function bundle(name, command, env) {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   run(`bundling by ${name}`, command(out), env);
-  // Vite has made one of its own.
+  // Vite has written its own page.
   cpSync("app.html", join(out, "app.html"), { force: false });
 }
 
@@ -52,6 +52,6 @@ run("vitest in jsdom with ws", [...vitest, "jsdom"], { TEST_SERVER: socket, TEST
 // The README shows the hook as it is tested.
 const hook = readFileSync("use-web-socket.ts", "utf8");
 if (!readFileSync("README.md", "utf8").includes(hook)) {
-  console.log("FAILED the README has another hook than use-web-socket.ts");
+  console.log("FAILED the hook in the README differs from use-web-socket.ts");
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// Schemas of three libraries, as they are.
+// Schemas of three libraries.
 import { type } from "arktype";
 import * as v from "valibot";
 import { DecodeError, connect } from "wasm-websocket";

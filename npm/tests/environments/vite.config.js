@@ -1,2 +1,2 @@
-// Relative, so that it can be served from any folder. Nothing about the package: it needs nothing.
+// The base is relative, so that the app can be served from any folder. The package needs no configuration.
 export default { base: "./", build: { rollupOptions: { input: "app.html" } } };

@@ -1,3 +1,3 @@
-// The same app, for a bundler that takes wasm for a file.
+// The same app, for a bundler that returns the URL of an imported wasm file.
 import "./preload.js";
 import "./app.js";

@@ -1,4 +1,4 @@
-// The same app, by a bundler that leaves the wasm where it is: the error says what to do.
+// The same app, built by a bundler that does not copy the wasm: the error says what to do.
 import "./app.js";
 
 const CURE = "the wasm could not be loaded from `";

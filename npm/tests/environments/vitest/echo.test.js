@@ -3,7 +3,7 @@ import { ReconnectingWebSocket, connect, reconnect, session } from "wasm-websock
 
 const server = process.env.TEST_SERVER;
 
-// jsdom 29's own tells no `open` in Node.js 22, to nobody.
+// The WebSocket of jsdom 29 never fires `open` in Node.js 22.
 if (process.env.TEST_WS) globalThis.WebSocket = (await import("ws")).WebSocket;
 
 for (const open of [connect, reconnect, session]) {
