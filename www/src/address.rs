@@ -1,4 +1,4 @@
-//! The address of the page, which keeps where the page is connected: over a refresh, in a bookmark, in a link to others.
+//! The address of the page, which contains the target of its connection: after a refresh, in a bookmark, in a shared link.
 
 use wasm_bindgen::JsValue;
 use web_sys::Url;
@@ -20,7 +20,7 @@ pub fn target() -> Option<Target> {
     Some(Target { url, protocols: parameters.get(PROTOCOLS).unwrap_or_default() })
 }
 
-/// Has the page's address name a target; or none.
+/// Writes a target into the page's address; `None` removes it.
 pub fn keep(target: Option<&Target>) {
     let Some(page) = page() else { return };
     let parameters = page.search_params();
@@ -31,7 +31,7 @@ pub fn keep(target: Option<&Target>) {
             None => parameters.delete(name),
         }
     }
-    // Where the page's address cannot be changed, as in some frames, the page works without.
+    // Some frames do not let a page change its address. The page works without it.
     let history = gloo_utils::window().history();
     let _ = history.and_then(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(&page.href())));
 }

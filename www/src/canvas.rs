@@ -1,4 +1,4 @@
-//! A canvas, and how one draws on it.
+//! A canvas, and drawing on it by pointer and by keyboard.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -30,7 +30,7 @@ pub struct Canvas {
 impl Canvas {
     pub fn new(id: &str) -> Result<Self, JsValue> {
         let element = page::element::<HtmlCanvasElement>(id);
-        // Its pixels are read at each frame, which takes long from the memory of a graphics card.
+        // The pixels are read at each frame. Reading them from the memory of a graphics card would be slow.
         let options = ContextAttributes2d::new();
         options.set_will_read_frequently(true);
         let context = element.get_context_with_context_options("2d", &options)?;
@@ -54,7 +54,7 @@ impl Canvas {
         self.context.get_image_data(0.0, 0.0, width, height).expect("it shows nothing of another site")
     }
 
-    /// Paints pixels, of which there must be as many as it has.
+    /// Paints pixels. Their number must be that of the canvas.
     pub fn paint(&self, pixels: &[u8]) {
         let image = ImageData::new_with_u8_clamped_array(Clamped(pixels), self.element.width());
         let painted = image.and_then(|image| self.context.put_image_data(&image, 0.0, 0.0));
@@ -71,13 +71,13 @@ impl Canvas {
         self.context.set_stroke_style_str(&brush.colour);
         self.context.begin_path();
         self.context.move_to(from.0, from.1);
-        // A line without any length would not be drawn.
+        // A line of length 0 would not be drawn.
         let length = if from == to { 0.01 } else { 0.0 };
         self.context.line_to(to.0 + length, to.1);
         self.context.stroke();
     }
 
-    /// Where a pointer is: the page shows the canvas larger or smaller.
+    /// Returns the place of a pointer in pixels of the canvas, which the page may show scaled.
     fn position(&self, event: &PointerEvent) -> Point {
         let scale = self.size().0 / f64::from(self.element.client_width().max(1));
         (f64::from(event.offset_x()) * scale, f64::from(event.offset_y()) * scale)
@@ -91,7 +91,7 @@ pub fn let_draw(canvas: &Canvas, draw: impl Fn(Point, Point) + 'static) {
     draw_by_arrow_keys(canvas, draw);
 }
 
-/// The pointer that draws, and where it was last. A second finger draws nothing.
+/// The pointer that draws, and its last place. A second finger draws nothing.
 type Drawing = Rc<Cell<Option<(i32, Point)>>>;
 
 fn draw_by_pointer(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
@@ -103,7 +103,7 @@ fn draw_by_pointer(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
             if event.button() != MAIN_BUTTON || drawing.get().is_some() {
                 return;
             }
-            // A line that leaves the canvas goes on when it comes back.
+            // A line that leaves the canvas continues when the pointer comes back.
             let _ = canvas.element.set_pointer_capture(event.pointer_id());
             let at = canvas.position(&event);
             draw(at, at);
@@ -129,9 +129,9 @@ fn draw_by_pointer(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
     }
 }
 
-/// The moves of a pointer since the last frame, of which browsers tell in one event.
+/// The moves of a pointer since the last frame. Browsers report them in one event.
 fn moves(event: &PointerEvent) -> Vec<PointerEvent> {
-    // Browsers have it only for pages from this machine or over TLS.
+    // Browsers have this method only on pages from this machine or over TLS.
     let has_moves = Reflect::has(event, &"getCoalescedEvents".into()).unwrap_or_default();
     let moves = if has_moves { event.get_coalesced_events().to_vec() } else { Vec::new() };
     match moves.is_empty() {
@@ -140,7 +140,7 @@ fn moves(event: &PointerEvent) -> Vec<PointerEvent> {
     }
 }
 
-/// The arrow keys draw a line from where the last one ended, the first one from the middle.
+/// The arrow keys draw a line from the end of the last one; the first line begins in the middle.
 fn draw_by_arrow_keys(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
     const STEP: f64 = 8.0;
     let (width, height) = canvas.size();

@@ -1,4 +1,4 @@
-//! The controls of the live card: where the page is connected, and the connection's options.
+//! The controls of the live card: the target and the options of its connection.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::server;
 /// The controls.
 struct Connection {
     link: Link,
-    /// Where the page is connected; none when it is not.
+    /// The target of the connection; `None` while there is no connection.
     connected: RefCell<Option<Target>>,
 }
 
@@ -73,7 +73,7 @@ impl Connection {
 
     fn follow(&self, state: &State) {
         match state {
-            // It may have been chosen anew while this was connecting.
+            // The user may have changed the binary type while the page was connecting.
             State::Open { .. } => self.link.set_binary_type(binary_type()),
             State::Closed(_) => drop(self.connected.take()),
             State::Connecting | State::Closing => {}

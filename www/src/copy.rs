@@ -24,7 +24,7 @@ async fn copy(button: Element) {
     let code = button.parent_element().and_then(|parent| parent.query_selector("code").ok().flatten());
     let text = code.and_then(|code| code.text_content()).unwrap_or_default();
     let clipboard = gloo_utils::window().navigator().clipboard();
-    // Browsers have a clipboard only for pages from this machine or over TLS.
+    // Browsers have a clipboard only on pages from this machine or over TLS.
     let is_copied = !clipboard.is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok();
     show_in(&button, if is_copied { "Copied" } else { "Not copied" });
     sleep(SHOWN).await;

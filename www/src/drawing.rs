@@ -21,20 +21,20 @@ use crate::link::{Link, State, explain};
 use crate::page::{Is, element, hide, is_checked, on_change, on_click, set, show, show_problem, show_verdict};
 use compare::Difference;
 
-/// The two canvases, and what is known of the drawings that were sent on this connection.
+/// The two canvases, and counts of the drawings that were sent on this connection.
 struct Drawing {
     link: Link,
     canvas: Canvas,
     echo: Canvas,
-    /// Whether the canvas has changed since it was sent.
+    /// Whether the canvas has changed since it was last sent.
     has_changed: Cell<bool>,
-    /// Whether a task sends it at each frame, and whether one follows what comes back.
+    /// Whether a task sends the canvas at each frame, and whether a task follows the echoes.
     is_live: Cell<bool>,
     is_followed: Cell<bool>,
     counts: RefCell<Counts>,
 }
 
-/// Of one connection.
+/// Counts of one connection.
 #[derive(Default)]
 struct Counts {
     sent: u64,
@@ -43,14 +43,14 @@ struct Counts {
     bytes_back: u64,
     /// When the drawings that have not come back were sent.
     awaited: VecDeque<f64>,
-    /// When those of the last second came back.
+    /// When the drawings of the last second came back.
     recent: VecDeque<f64>,
 }
 
 /// How many drawings may be awaited: a server that sends nothing back must not fill the page's memory.
 const MOST_AWAITED: usize = 8;
 
-/// After how many milliseconds the page says that nothing has come back.
+/// The time without an echo after which the page says that nothing has come back, in milliseconds.
 const LATE: f64 = 300.0;
 
 /// Connects the controls, draws a sample and sends it when the connection is open.
@@ -66,7 +66,7 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
     });
     brush::start();
     sample::draw(&drawing.canvas);
-    // Another server than the page's own may not want it.
+    // A server other than the page's own may not expect a drawing.
     let is_to_be_sent = Cell::new(address::target().is_none());
     let (drawn, sending, clearing, live, following, showing) =
         (drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone(), drawing.clone());
@@ -92,14 +92,14 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
 
 impl Drawing {
     // region: draw
-    /// Sends the pixels as they are: nothing is encoded, and nothing is copied through wasm memory.
+    /// Sends the pixels without encoding them, and without a copy through wasm memory.
     fn send(self: &Rc<Self>) -> Result<(), Error> {
         if self.is_behind() {
             return Err(Error::Full);
         }
         let (image, drawing) = (self.canvas.pixels(), self.clone());
         let (sent, bytes) = (image.clone(), u64::from(image.width() * image.height() * 4));
-        // Fails when too much is unsent, so that nothing piles up.
+        // Fails when too many bytes are unsent, so that drawings do not pile up.
         self.link.send_for_echo(&image, bytes, "drawing, as ImageData", move |message| async move {
             drawing.came_back(&sent, message).await;
         })?;
@@ -107,8 +107,7 @@ impl Drawing {
         Ok(())
     }
 
-    /// Sends the drawing at each frame in which it has changed. A frame for which there is no room is left out: the next one
-    /// has all strokes.
+    /// Sends the drawing at each frame in which it has changed. Skips a frame if there is no room: the next frame has all strokes.
     async fn send_live(self: &Rc<Self>) {
         loop {
             next_frame().await;
@@ -122,7 +121,7 @@ impl Drawing {
     }
     // endregion
 
-    /// Whether the server sends back too little for more to be sent.
+    /// Returns whether too many drawings have not come back yet.
     fn is_behind(&self) -> bool {
         self.counts.borrow().awaited.len() == MOST_AWAITED
     }
@@ -132,7 +131,7 @@ impl Drawing {
         self.go_live();
     }
 
-    /// Begins to send what has changed, if it is to be sent live.
+    /// Begins to send changes, if “Live” is on.
     fn go_live(self: &Rc<Self>) {
         if !is_checked("live-strokes") || !self.has_changed.get() || self.is_live.replace(true) {
             return;
@@ -180,7 +179,7 @@ impl Drawing {
         }
     }
 
-    /// Shows the rate, and says when a drawing does not come back, while any is awaited or has just come back.
+    /// Shows the rate, and reports a drawing that does not come back. Runs while a drawing is awaited or has just come back.
     async fn follow(self: Rc<Self>) {
         loop {
             sleep(LATE as i32).await;
@@ -196,7 +195,7 @@ impl Drawing {
         }
     }
 
-    /// Paints what another tab has drawn.
+    /// Paints a drawing of another tab.
     async fn drawn_elsewhere(self: Rc<Self>, message: Message) {
         let (width, height) = self.echo.size();
         if message.len() != (width * height) as u64 * 4 {
@@ -211,13 +210,13 @@ impl Drawing {
         }
     }
 
-    /// Paints what came back, and says how it compares with what was sent.
+    /// Paints an echo, compares it with the drawing that was sent, and shows the verdict.
     async fn came_back(self: &Rc<Self>, sent: &ImageData, message: Message) {
         match bytes_of(message).await {
             Ok(bytes) => {
                 self.count_back(bytes.len() as u64);
                 self.compare(sent, &bytes);
-                self.go_live(); // it may have waited for this
+                self.go_live(); // sending may have waited for this echo
             }
             Err(error) => show_problem(PROBLEM, Some(&explain(&error))),
         }
@@ -278,7 +277,7 @@ async fn bytes_of(message: Message) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Marks where the pixels are that differ.
+/// Marks the pixels that differ.
 fn show_difference(difference: Option<&Difference>, canvas: &Canvas) {
     let mark = element::<Element>("difference");
     hide(&mark, difference.is_none());

@@ -1,4 +1,4 @@
-//! The card “Faults”: what servers do wrong, at a click, and what the page learns of it.
+//! The card “Faults”: faults of a server, at a click, and what the browser reports of them.
 
 mod flood;
 
@@ -31,7 +31,7 @@ pub fn start(log: &Log, meter: &Meter) {
     on_fault(log, "flood", move |_| flood::flood(flooding.clone()));
 }
 
-/// What the page has learnt of a fault; or why it did not ask the server for one.
+/// What the browser reported of a fault; or why the page did not request the fault.
 type Outcome = Result<String, String>;
 
 /// The server closes, with the code and the reason in the fields.
@@ -40,7 +40,7 @@ async fn close() -> Outcome {
     Ok(stream.closed().await.map_err(text)?.to_string()) // the server's code and reason, as the browser has them
 }
 
-/// The server resets the connection when something arrives. Browsers report code 1006.
+/// The server resets the connection when a message arrives. Browsers report code 1006.
 async fn reset() -> Outcome {
     let mut stream = options().connect(&url("/reset")).await.map_err(text)?;
     stream.send("anything").await.map_err(|unsent| text(unsent.error))?;
@@ -85,7 +85,7 @@ fn close_path() -> Result<String, String> {
     let (code, reason) = (value("fault-code"), value("fault-reason"));
     let number = code.parse().ok().filter(|code| (1000..5000).contains(code));
     let number: u16 = number.ok_or_else(|| format!("`{code}` is not a close code; use 1000–4999"))?;
-    let reason = CloseReason::try_from(&reason).map_err(text)?; // a longer one fits no Close frame
+    let reason = CloseReason::try_from(&reason).map_err(text)?; // a Close frame has room for 123 bytes
     Ok(match reason.as_str() {
         "" => format!("/close/{number}"),
         reason => format!("/close/{number}/{}", String::from(js_sys::encode_uri_component(reason))),
@@ -96,7 +96,7 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// What the page shows of a fault.
+/// The elements of a fault.
 struct Fault {
     log: Log,
     name: &'static str,
@@ -107,7 +107,7 @@ struct Fault {
     running: RefCell<Option<Task>>,
 }
 
-/// Has a fault's button start it, and stop it while it runs.
+/// Connects a fault's button, which starts the fault, and stops it while it runs.
 fn on_fault<F: Future<Output = Outcome> + 'static>(
     log: &Log,
     name: &'static str,
@@ -134,14 +134,14 @@ impl Fault {
         show_verdict(&self.verdict, "", Is::Neither);
     }
 
-    /// Names the button, with the fault for those who do not see where the button is.
+    /// Names the button. The accessible name includes the fault.
     fn label(&self, text: &str) {
         let title = element::<Element>(&format!("fault-{}-title", self.name)).text_content().unwrap_or_default();
         show_in(&self.button, text);
         set(&self.button, "aria-label", &format!("{text}: {title}"));
     }
 
-    /// Shows how it goes, but not more often than one can read.
+    /// Shows the progress, but not more often than one can read.
     fn show(&self, text: impl FnOnce() -> String) {
         if self.pace.is_due() {
             show_in(&self.progress, &text());

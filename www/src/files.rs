@@ -29,16 +29,16 @@ use row::{Outcome, Row};
 /// The length of a slice, in bytes.
 const SLICE: u64 = 256 << 10;
 
-/// How many files are under way at a time. The others wait.
+/// How many files are sent at the same time. The others wait.
 const AT_A_TIME: usize = 3;
 
-/// The most bytes that may be on their way out and back: what comes back is read more slowly than it arrives.
+/// The maximum bytes that may be in flight, out and back: echoes are read more slowly than they arrive.
 const MOST_UNDERWAY: u64 = 16 << 20;
 
-/// The largest file that is kept when it comes back, to be seen and downloaded, in bytes.
+/// The largest file whose echo is kept, to be shown and downloaded, in bytes.
 const LARGEST_KEPT: u64 = 64 << 20;
 
-/// What the card needs, and the files that it shows.
+/// The card, and the files that it shows.
 struct Files {
     log: Log,
     meter: Meter,
@@ -57,7 +57,7 @@ pub fn start(log: &Log, meter: &Meter) {
         input.set_value(""); // so that the same file can be chosen again
     });
     on_click("clear-files", move || clearing.rows.borrow_mut().retain(|row| !row.remove_if_ended()));
-    // Wherever they are dropped: the browser would leave the page for a file that nobody takes.
+    // The whole page accepts dropped files: otherwise the browser would leave the page to open the file.
     for (name, is_over) in [("dragover", true), ("dragleave", false), ("drop", false)] {
         let (files, class) = (files.clone(), element::<Element>("drop").class_list());
         on(&document(), name, move |event: DragEvent| {
@@ -71,7 +71,7 @@ pub fn start(log: &Log, meter: &Meter) {
 }
 
 impl Files {
-    /// Sends files, some at a time.
+    /// Sends files, a few at the same time.
     fn send_all(self: &Rc<Self>, list: LocalBoxStream<'static, File>) {
         let (files, path) = (self.clone(), selected("file-peer"));
         spawn_local(async move {
@@ -85,7 +85,7 @@ impl Files {
     // region: file
     /// Sends a file in slices, and returns the hashes of what was sent and of what the server received.
     async fn round_trip(&self, row: &Row) -> Result<Outcome, String> {
-        let options = server::options().binary_type(BinaryType::Blob); // stays out of memory until it is read
+        let options = server::options().binary_type(BinaryType::Blob); // the bytes stay outside wasm memory
         let stream = options.connect(&server::url(&row.path)).await.map_err(|error| error.to_string())?;
         let (mut sender, receiver) = stream.split();
         let (closed, _watched) = (sender.closed(), self.meter.watch(&sender));
@@ -105,7 +105,7 @@ impl Files {
             sender.send(&row.blob).await?; // an empty file has no slices
         }
         let mut slices = sender.send_slices(row.blob.clone(), SLICE);
-        // It sends when it is polled, and waits while too much is unsent. So not to poll it is to pause it.
+        // The stream sends a slice when it is polled, and waits while too many bytes are unsent. Not polling it pauses the file.
         while let Some(progress) = slices.try_next().await? {
             self.meter.sent(row.progress(progress));
             row.may_go_on(MOST_UNDERWAY).await;
@@ -119,7 +119,7 @@ impl Files {
     }
     // endregion
 
-    /// Returns the hash of what the server received, and what it has sent back, if that is small enough.
+    /// Returns the hash of what the server received, and the echo, if it is small enough.
     async fn receive(&self, row: &Row, receiver: Receiver) -> Result<(String, Option<Blob>), Error> {
         match row.is_reported() {
             true => Ok((reported(receiver).await?, None)),
@@ -127,14 +127,14 @@ impl Files {
         }
     }
 
-    /// Hashes what comes back, as it comes.
+    /// Hashes the echo while it arrives.
     async fn echoed(&self, row: &Row, mut receiver: Receiver) -> Result<(String, Option<Blob>), Error> {
         let total = row.blob.len();
         let (mut hash, parts, mut came_back) = (Hash::default(), Array::new(), 0);
         loop {
             let message = receiver.try_next().await?.ok_or(Error::NotOpen(ReadyState::Closed))?;
             self.meter.received(message.len());
-            let Message::Blob(blob) = message else { continue }; // nobody has sent a text
+            let Message::Blob(blob) = message else { continue }; // the page has sent no text
             hash.add(&blob).await?;
             came_back += blob.len();
             row.came_back(came_back);
@@ -161,7 +161,7 @@ async fn reported(receiver: Receiver) -> Result<String, Error> {
     Ok(report.sha256)
 }
 
-/// Makes one Blob of several, of a media type, without reading them.
+/// Joins Blobs to one Blob of a media type, without reading them.
 fn join(parts: &Array, media_type: &str) -> Blob {
     let options = BlobPropertyBag::new();
     options.set_type(media_type);

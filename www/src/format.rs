@@ -1,4 +1,4 @@
-//! Numbers as people write them.
+//! Formats numbers for people.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ pub fn rate(bytes: f64) -> String {
     format!("{}/s", size(bytes as u64))
 }
 
-/// A number with its thousands apart.
+/// A number with separated thousands.
 pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
 }
 
-/// So many of something: its plural is formed with an `s`.
+/// A number and a noun, whose plural is formed with an `s`.
 pub fn count(count: u64, what: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {what}{ending}", number(count))

@@ -1,4 +1,4 @@
-//! The browser's drawing of the page, and its clock.
+//! Animation frames, and the browser's clock.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ pub fn now() -> f64 {
     gloo_utils::window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
 }
 
-/// Resolves when the browser is about to draw, and never while the page is hidden.
+/// Resolves at the next animation frame. Never resolves while the page is hidden.
 pub async fn next_frame() {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         gloo_utils::window().request_animation_frame(&resolve).expect("the argument is a function");
@@ -15,7 +15,7 @@ pub async fn next_frame() {
     wasm_bindgen_futures::JsFuture::from(promise).await.expect("nobody rejects it");
 }
 
-/// Resolves after so many milliseconds.
+/// Resolves after this many milliseconds.
 pub async fn sleep(milliseconds: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         let window = gloo_utils::window();
@@ -26,14 +26,14 @@ pub async fn sleep(milliseconds: i32) {
     wasm_bindgen_futures::JsFuture::from(promise).await.expect("nobody rejects it");
 }
 
-/// A limit to how often something is shown: nobody reads faster, and showing it takes the page's time.
+/// Limits how often a value is shown: more often than one can read would only cost time.
 #[derive(Default)]
 pub struct Pace(Cell<f64>);
 
 impl Pace {
     const MILLISECONDS: f64 = 100.0;
 
-    /// Whether it is time to show it again.
+    /// Returns whether it is time to show the value again.
     pub fn is_due(&self) -> bool {
         let is_due = now() - self.0.get() >= Self::MILLISECONDS;
         if is_due {

@@ -12,9 +12,9 @@
 //!                   └─▶ log, meter, server ─▶ canvas, page, format, frame, task
 //! ```
 //!
-//! A card of the page is a `<section>` in `index.html`, a module here, and a line in [`start`], which hands the card what it
-//! needs: no card knows another. The lines between `// region:` and `// endregion` are what the section's fold-out shows: they
-//! are copied to the page when it is built.
+//! A card of the page is a `<section>` in `index.html`, a module here, and a line in [`start`], which passes the card its
+//! dependencies: cards do not use each other. The section's fold-out shows the lines between `// region:` and `// endregion`,
+//! which are copied into the page when it is built.
 
 mod address;
 mod canvas;

@@ -17,7 +17,7 @@ use crate::log::{Kind, Log};
 use crate::meter::{Meter, Watched};
 use crate::task::Task;
 
-/// A handle of the connection. The cards have one each.
+/// A handle of the connection. Each card has a clone.
 #[derive(Clone)]
 pub struct Link(Rc<Shared>);
 
@@ -25,34 +25,34 @@ struct Shared {
     log: Log,
     meter: Meter,
     open: RefCell<Option<Open>>,
-    /// What to do with the echo of each binary message that was sent, in order. Texts have no entry: no text is the echo of a
-    /// binary message.
+    /// The callbacks for the echoes of the binary messages that were sent, in order. Texts have no entry: an echo has the type of
+    /// its message.
     awaited: RefCell<VecDeque<Option<OnEcho>>>,
-    /// Connects, receives, and tells how the connection ended.
+    /// The task that connects, receives, and reports how the connection ended.
     task: RefCell<Option<Task>>,
     listeners: RefCell<Vec<Listener>>,
-    /// What to do with a binary message that is no echo.
+    /// The callback for a binary message that is not an echo.
     on_other: RefCell<Option<OnOther>>,
 }
 
 /// Both halves of the connection.
 struct Open {
     sender: Sender,
-    /// Shared by the task that receives and the choice of the binary type.
+    /// Shared by the task that receives and the control for the binary type.
     receiver: Rc<RefCell<Receiver>>,
     _watched: Watched,
 }
 
-/// What to call when the state changes.
+/// A callback for changes of the state.
 type Listener = Box<dyn Fn(&State)>;
 
-/// What to do with an echo.
+/// A callback for an echo.
 type OnEcho = Box<dyn FnOnce(Message) -> LocalBoxFuture<'static, ()>>;
 
-/// What to do with a message that nobody awaits.
+/// A callback for a message that is not an echo.
 type OnOther = Rc<dyn Fn(Message) -> LocalBoxFuture<'static, ()>>;
 
-/// What the connection is doing.
+/// The state of the connection.
 pub enum State {
     Connecting,
     Open { protocol: String, extensions: String },
@@ -64,12 +64,12 @@ pub enum State {
 pub enum End {
     Closed(CloseEvent),
     Failed(Error),
-    /// The page connects anew, or the user gave up while it was connecting.
+    /// The page has connected again, or the user cancelled connecting.
     Dropped,
 }
 
 impl State {
-    /// The name that the standard has for it.
+    /// Returns the standard's name of the state.
     pub fn name(&self) -> String {
         let state = match self {
             Self::Connecting => ReadyState::Connecting,
@@ -99,13 +99,13 @@ impl Link {
         self.0.listeners.borrow_mut().push(Box::new(listener));
     }
 
-    /// Calls `on_other` with each binary message that is no echo. Later messages wait until it returns.
+    /// Calls `on_other` with each binary message that is not an echo. Later messages wait until its future resolves.
     pub fn on_other<F: Future<Output = ()> + 'static>(&self, on_other: impl Fn(Message) -> F + 'static) {
         self.0.on_other.replace(Some(Rc::new(move |message| Box::pin(on_other(message)))));
     }
 
     // region: connect
-    /// Connects. The connection that was there is dropped, which closes it.
+    /// Connects. Drops the previous connection, which closes it.
     pub fn connect(&self, url: &str, options: &Options) {
         self.drop_connection("dropped for a new connection");
         self.0.log.add(Kind::Connect, None, url);
@@ -156,7 +156,7 @@ impl Link {
         Ok(())
     }
 
-    /// Sends a binary message, and calls `on_echo` with the message that comes back for it. Later messages wait until it returns.
+    /// Sends a binary message, and calls `on_echo` with its echo. Later messages wait until the callback's future resolves.
     pub fn send_for_echo<F: Future<Output = ()> + 'static>(
         &self,
         message: impl Payload,
@@ -169,12 +169,12 @@ impl Link {
         Ok(())
     }
 
-    /// Closes, with a code and a reason or without. A connection that is not yet open is dropped.
+    /// Closes the connection, with an optional code and reason. A connection that is not open yet is dropped.
     pub fn close(&self, frame: Option<(CloseCode, CloseReason)>) {
         let sender = self.0.open.borrow().as_ref().map(|open| open.sender.clone());
         let Some(mut sender) = sender else { return self.drop_connection("given up while connecting") };
         spawn_local(async move {
-            // How it ends, the task that receives tells.
+            // The task that receives reports how the connection ends.
             let _ = match frame {
                 None => sender.close().await,
                 Some((code, reason)) => sender.close_with(code, reason).await,
@@ -249,7 +249,7 @@ impl Link {
     }
 }
 
-/// What the server selected, or that it selected nothing.
+/// Returns what the server selected; “none” if it selected nothing.
 pub fn or_none(selected: &str) -> &str {
     if selected.is_empty() { "none" } else { selected }
 }

@@ -1,4 +1,4 @@
-//! The log: what has happened, the newest line first.
+//! The log of all events, the newest line first.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use crate::format;
 use crate::frame::next_frame;
 use crate::page::{self, document, element};
 
-/// What a line is about.
+/// The kind of a line.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
     Connect,
@@ -64,13 +64,13 @@ impl Filter {
     }
 }
 
-/// How many lines are kept of messages, and how many of everything else.
+/// How many lines about messages are kept, and how many other lines.
 const MOST_KEPT: usize = 1_000;
 
-/// How many lines are shown: more cannot be read, and make the page slow.
+/// How many lines are shown. More would make the page slow.
 const MOST_SHOWN: u32 = 100;
 
-/// The log. It is a handle, to be cloned.
+/// The log. Clones are handles of the same log.
 #[derive(Clone, Default)]
 pub struct Log(Rc<Lines>);
 
@@ -78,7 +78,7 @@ pub struct Log(Rc<Lines>);
 struct Lines {
     kept: RefCell<Kept>,
     filter: RefCell<Filter>,
-    /// The number of the last line when the lines were last shown.
+    /// The number of the last line that is shown.
     shown: Cell<u64>,
     is_to_be_shown: Cell<bool>,
 }
@@ -87,7 +87,7 @@ struct Lines {
 #[derive(Default)]
 struct Kept {
     messages: VecDeque<Entry>,
-    /// Everything else, apart so that a flood of messages leaves it.
+    /// All other lines, kept apart so that a flood of messages does not displace them.
     events: VecDeque<Entry>,
     added: u64,
 }
@@ -126,20 +126,20 @@ impl Log {
         }
     }
 
-    /// Adds a line, about so many bytes.
+    /// Adds a line, with an optional number of bytes.
     pub fn add(&self, kind: Kind, size: Option<u64>, detail: &str) {
         let entry = Entry { number: 0, time: time(), kind, size, detail: beginning(detail) };
         self.0.kept.borrow_mut().add(entry);
         self.show_soon();
     }
 
-    /// Shows the lines that a filter takes.
+    /// Shows the lines that match a filter.
     pub fn set_filter(&self, filter: Filter) {
         self.0.filter.replace(filter);
         self.show_anew();
     }
 
-    /// Forgets everything.
+    /// Removes all lines.
     pub fn clear(&self) {
         self.0.kept.take();
         self.show_anew();
@@ -151,7 +151,7 @@ impl Log {
         self.show_soon();
     }
 
-    /// Shows new lines when the browser draws next: of a thousand lines between two frames, nobody sees most.
+    /// Shows new lines at the next animation frame, since thousands of lines may come between two frames.
     fn show_soon(&self) {
         if self.0.is_to_be_shown.replace(true) {
             return;

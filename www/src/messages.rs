@@ -1,4 +1,4 @@
-//! The card “Messages”: what is typed, and the log of everything that happens.
+//! The card “Messages”: sends what the user types, and shows the log.
 
 use wasm_websocket::{Blob, Error};
 use web_sys::{Event, HtmlInputElement};
@@ -27,7 +27,7 @@ pub fn start(link: &Link, log: &Log) {
 }
 
 // region: message
-/// Sends what was typed as what was chosen: the server receives text, or the same bytes as a binary message.
+/// Sends the typed text with the chosen type: the server receives a text message, or a binary message with the same bytes.
 fn send(link: &Link) -> Result<(), Error> {
     let text = element::<HtmlInputElement>("message").value();
     let bytes = text.len() as u64;

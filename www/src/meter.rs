@@ -1,4 +1,4 @@
-//! How much is sent and received, and how much is unsent.
+//! Measures how much is sent, received and unsent.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use wasm_websocket::{Sender, Transport};
 
 use crate::frame::now;
 
-/// Measures all connections together. It is a handle, to be cloned.
+/// Measures all connections together. Clones are handles of the same meter.
 #[derive(Clone, Default)]
 pub struct Meter(Rc<Shared>);
 
@@ -19,17 +19,17 @@ pub struct Meter(Rc<Shared>);
 struct Shared {
     sent: Cell<Count>,
     received: Cell<Count>,
-    /// Wakes the task that plots: there is traffic.
+    /// Wakes the task that plots, when there is traffic.
     traffic: AtomicWaker,
     senders: RefCell<Vec<(u64, Sender)>>,
     last_id: Cell<u64>,
-    /// What the server has sent of a flood; `None` without a flood.
+    /// The bytes of a flood that the server has sent; `None` without a flood.
     flood: Cell<Option<Served>>,
     last: Cell<Reading>,
     samples: RefCell<VecDeque<Sample>>,
 }
 
-/// Messages, and their bytes.
+/// A number of messages, and of their bytes.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Count {
     messages: u64,
@@ -51,18 +51,18 @@ pub struct Rate {
     pub bytes: f64,
 }
 
-/// What was measured between two readings.
+/// The measurement between two readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sample {
     pub sent: Rate,
     pub received: Rate,
-    /// The unsent bytes of the connection that has most of them.
+    /// The unsent bytes of the connection with the most unsent bytes.
     pub buffered: u64,
     /// `None` without a flood.
     pub served: Option<Served>,
 }
 
-/// The bytes that the server has sent of a flood, as it has reported; `None` before its first report.
+/// The bytes of a flood that the server has sent, by its reports; `None` before the first report.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Served {
     pub by_events: Option<u64>,
@@ -88,7 +88,7 @@ impl Meter {
         self.0.traffic.wake();
     }
 
-    /// Measures the unsent bytes of a sender's connection, too, until the result is dropped.
+    /// Also measures the unsent bytes of a sender's connection, until the result is dropped.
     pub fn watch(&self, sender: &Sender) -> Watched {
         let id = self.0.last_id.get() + 1;
         self.0.last_id.set(id);
@@ -96,14 +96,14 @@ impl Meter {
         Watched { meter: self.clone(), id }
     }
 
-    /// Also measures what the server sends of a flood, until the result is dropped.
+    /// Also measures the bytes that the server sends in a flood, until the result is dropped.
     pub fn flood(&self) -> Flood {
         self.0.flood.set(Some(Served::default()));
         self.0.traffic.wake();
         Flood(self.clone())
     }
 
-    /// Resolves when there is something to plot: traffic now, or in the samples.
+    /// Resolves when there is traffic to plot: now, or in the samples.
     pub async fn traffic(&self) {
         poll_fn(|context| {
             self.0.traffic.register(context.waker());
@@ -154,7 +154,7 @@ impl Count {
     }
 }
 
-/// Measures what the server sends of a flood.
+/// Measures the bytes that the server sends in a flood.
 #[must_use = "the flood is no longer measured when this is dropped"]
 pub struct Flood(Meter);
 

@@ -3,46 +3,46 @@
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, Event, EventTarget, HtmlInputElement, HtmlSelectElement, HtmlTemplateElement};
 
-/// The document, which a page always has.
+/// Returns the document.
 pub fn document() -> Document {
     gloo_utils::document()
 }
 
-/// The element of this id. Those that `index.html` has are always there.
+/// Returns the element with this id, which `index.html` must have.
 pub fn element<T: JsCast>(id: &str) -> T {
     let element = document().get_element_by_id(id).unwrap_or_else(|| panic!("index.html has no #{id}"));
     element.dyn_into().unwrap_or_else(|_| panic!("#{id} is another kind of element"))
 }
 
-/// The first element in another that a CSS selector names.
+/// Returns the first element in another that matches a CSS selector.
 pub fn part<T: JsCast>(whole: &Element, selector: &str) -> T {
     let part = whole.query_selector(selector).ok().flatten();
     part.and_then(|part| part.dyn_into().ok()).unwrap_or_else(|| panic!("index.html has no {selector}"))
 }
 
-/// A copy of what a `<template>` holds: one element.
+/// Returns a copy of the one element in a `<template>`.
 pub fn from_template(id: &str) -> Element {
     let content = element::<HtmlTemplateElement>(id).content();
     let first = content.first_element_child().expect("a template holds an element");
     first.clone_node_with_deep(true).expect("it can be cloned").unchecked_into()
 }
 
-/// What a field holds, without the space around it.
+/// Returns the value of a field, trimmed.
 pub fn value(id: &str) -> String {
     element::<HtmlInputElement>(id).value().trim().to_owned()
 }
 
-/// Puts a value in a field.
+/// Sets the value of a field.
 pub fn set_value(id: &str, value: &str) {
     element::<HtmlInputElement>(id).set_value(value);
 }
 
-/// What a list has selected.
+/// Returns the selected value of a list.
 pub fn selected(id: &str) -> String {
     element::<HtmlSelectElement>(id).value()
 }
 
-/// Whether a box is ticked.
+/// Returns whether a box is ticked.
 pub fn is_checked(id: &str) -> bool {
     element::<HtmlInputElement>(id).checked()
 }
@@ -57,23 +57,23 @@ pub fn show(id: &str, text: &str) {
     show_in(&element(id), text);
 }
 
-/// Shows a text in an element, unless it does already: so screen readers read it once, and an idle page costs nothing.
+/// Shows a text in an element, unless it is shown already: so screen readers read it once, and an idle page costs nothing.
 pub fn show_in(element: &Element, text: &str) {
     if element.text_content().as_deref() != Some(text) {
         element.set_text_content(Some(text));
     }
 }
 
-/// How something ended.
+/// The kind of a verdict.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Is {
     Good,
     Bad,
-    /// Or it has not ended yet.
+    /// Neither good nor bad, or not known yet.
     Neither,
 }
 
-/// Shows how something ended.
+/// Shows a verdict.
 pub fn show_verdict(element: &Element, text: &str, is: Is) {
     let kind = match is {
         Is::Good => "good",
@@ -103,7 +103,7 @@ pub fn hide(element: &Element, is_hidden: bool) {
     element.toggle_attribute_with_force("hidden", is_hidden).expect("the name is valid");
 }
 
-/// Shows below a control why it did not do what it was asked to, or removes what it showed.
+/// Shows the error of a control below it, or removes the error.
 pub fn show_problem(id: &str, problem: Option<&str>) {
     let element = element::<Element>(id);
     hide(&element, problem.is_none());
@@ -135,7 +135,7 @@ impl Drop for Listener {
     }
 }
 
-/// Calls `callback` for an event, for as long as there is the page.
+/// Calls `callback` for an event, as long as the page exists.
 pub fn on<E: JsCast>(target: &EventTarget, name: &'static str, callback: impl FnMut(E) + 'static) {
     std::mem::forget(Listener::new(target, name, callback));
 }
@@ -153,7 +153,7 @@ pub fn on_click(id: &str, mut callback: impl FnMut() + 'static) {
     on(&element::<EventTarget>(id), "click", move |_: Event| callback());
 }
 
-/// Calls `callback` when the user has changed what a control holds.
+/// Calls `callback` when the user has changed the value of a control.
 pub fn on_change(id: &str, mut callback: impl FnMut() + 'static) {
     on(&element::<EventTarget>(id), "change", move |_: Event| callback());
 }

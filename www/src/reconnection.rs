@@ -1,4 +1,4 @@
-//! The card “Reconnection”: a connection that comes back, and what becomes of the messages meanwhile.
+//! The card “Reconnection”: a connection that comes back, and what happens to each message.
 
 mod account;
 mod timeline;
@@ -20,21 +20,21 @@ use crate::page::{check, element, is_checked, on_click, selected, set, show, sho
 use crate::server::{self, url};
 use timeline::Timeline;
 
-/// The card's connection, if there ever was one.
+/// The card's connection, once the user has connected.
 #[derive(Default)]
 struct Reconnection {
     log: Log,
-    /// By which the server knows the connections of this page.
+    /// The key by which the server knows the connections of this page.
     key: u64,
     sender: RefCell<Option<ReconnectingSender>>,
     timeline: Timeline,
-    /// When the next attempt is due, if one is.
+    /// When the next attempt is due, if there is one.
     next_attempt: Cell<Option<f64>>,
-    /// The name of the last message: how many there were since the page was opened.
+    /// The name of the last message: its number since the page was opened.
     last: Cell<u64>,
-    /// In doubt, until the user has decided what becomes of them.
+    /// Messages in doubt, until the user decides to send them again or to forget them.
     undecided: RefCell<Vec<Message>>,
-    /// Whether a task ticks.
+    /// Whether the task that ticks is running.
     is_ticking: Cell<bool>,
 }
 
@@ -53,12 +53,12 @@ pub fn start(log: &Log) {
 
 const PROBLEM: &str = "reconnection-problem";
 
-/// The time between two messages that are sent by themselves, and two looks at the counts, in milliseconds.
+/// The interval of automatic messages, and of updates of the counts, in milliseconds.
 const INTERVAL: i32 = 200;
 
 impl Reconnection {
     // region: reconnection
-    /// Connects, and comes back when the connection is lost: after a while, so that one can watch.
+    /// Connects, and reconnects when the connection is lost: after a while, so that one can watch.
     fn connect(self: &Rc<Self>) {
         let (second, url) = (Duration::from_secs(1), url(&format!("/fault/reset-by/{}", self.key)));
         let when_full = if selected("reconnection-full") == "drop" { WhenFull::DropOldest } else { WhenFull::Reject };
@@ -80,7 +80,7 @@ impl Reconnection {
         });
     }
 
-    /// Follows the states. What becomes of messages in doubt is for the user to decide.
+    /// Follows the states. The user decides what to do with messages in doubt.
     fn follow(self: &Rc<Self>, state: &State) {
         if let (State::InDoubt { .. }, Some(sender)) = (state, &*self.sender.borrow()) {
             let messages = sender.take_in_doubt().messages;
@@ -102,7 +102,7 @@ impl Reconnection {
         Ok(())
     }
 
-    /// Sends a message or queues it. If neither can be done, hands it back and says why; none without a connection.
+    /// Sends or queues a message. If it fails, returns the message and the error; `None` without a connection.
     fn try_send(&self, message: Message, name: u64) -> Result<(), Option<(Message, Error)>> {
         let sender = self.sender.borrow();
         match sender.as_ref().ok_or(None)?.try_send(message) {
@@ -115,8 +115,8 @@ impl Reconnection {
         Ok(())
     }
 
-    /// Sends again what is in doubt. If the server received it before, it receives it twice: only the user knows whether that
-    /// does harm.
+    /// Sends the messages in doubt again. The server receives a message twice if it had received it before: only the user knows whether
+    /// that does harm.
     fn send_again(&self) {
         self.timeline.decide();
         let messages = self.undecided.take().into_iter();
@@ -135,7 +135,7 @@ impl Reconnection {
 
     fn connect_or_close(self: &Rc<Self>) {
         match self.sender().filter(|sender| !matches!(sender.state(), State::Closed { .. })) {
-            Some(sender) => drop(sender.close()), // how it ends, the states tell
+            Some(sender) => drop(sender.close()), // the states report how it ends
             None => self.connect(),
         }
     }
@@ -156,7 +156,7 @@ impl Reconnection {
         self.sender().map(|sender| sender.counts()).unwrap_or_default()
     }
 
-    /// Calls `callback` when a button is clicked, and shows what has become of it.
+    /// Calls `callback` when a button is clicked, and shows its error.
     fn on_click(self: &Rc<Self>, button: &str, callback: fn(&Rc<Self>)) {
         let card = self.clone();
         on_click(&format!("reconnection-{button}"), move || {
@@ -166,7 +166,7 @@ impl Reconnection {
         });
     }
 
-    /// Ticks while something changes without a click or a state.
+    /// Ticks while values change without a click or a new state.
     fn tick_if_needed(self: &Rc<Self>) {
         if !self.is_moving() || self.is_ticking.replace(true) {
             return;
@@ -221,7 +221,7 @@ impl Reconnection {
         self.tick_if_needed();
     }
 
-    /// Shows what changes without a state.
+    /// Shows the values that change without a new state.
     fn show_counts(&self) {
         let left = self.next_attempt.get().map(|at| seconds((at - now()).max(0.0) / 1e3));
         show("reconnection-next", &left.map(|left| format!("Next attempt in {left}")).unwrap_or_default());
@@ -247,7 +247,7 @@ fn name_of(message: &Message) -> u64 {
     message.as_text().and_then(|text| text.strip_prefix("message ")?.parse().ok()).unwrap_or_default()
 }
 
-/// The name of a state, what kind of line it is in the log, and what there is to say about it.
+/// Returns the name of a state, the kind of its line in the log, and its description.
 fn describe(state: &State) -> (&'static str, Kind, String) {
     match state {
         State::Connecting { attempt, cause: Cause::Requested } => {
@@ -266,7 +266,7 @@ fn describe(state: &State) -> (&'static str, Kind, String) {
     }
 }
 
-/// Names the messages in doubt; of many the last ones.
+/// Lists the messages in doubt: the last ones, if there are many.
 fn list(messages: &[Message]) -> String {
     let names: Vec<_> = messages.iter().filter_map(Message::as_text).collect();
     let last = names[names.len().saturating_sub(10)..].join(", ");

@@ -1,4 +1,4 @@
-//! The server that the page comes from, and how the page connects to it.
+//! The server of the page, and the options of connections to it.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ pub fn options() -> Options {
     Options::new().high_water_mark(HIGH_WATER_MARK).low_water_mark(LOW_WATER_MARK)
 }
 
-/// Returns the URL of a path of the server, which has its paths beside the page.
+/// Returns the URL of a path of the server. The paths are beside the page.
 pub fn url(path: &str) -> String {
     beside(&gloo_utils::window().location().href().unwrap_or_default(), path)
 }
@@ -33,7 +33,7 @@ fn beside(page: &str, path: &str) -> String {
 #[derive(Deserialize)]
 pub struct Peer {
     pub path: String,
-    /// What the server does on a connection to it.
+    /// What the server does on a connection to this path.
     pub does: String,
     /// The subprotocols to offer.
     pub protocols: String,
@@ -46,7 +46,7 @@ pub async fn peers() -> Result<Vec<Peer>, JsValue> {
     Ok(serde_wasm_bindgen::from_value(json)?)
 }
 
-/// Connects to a path that makes the server do something, such as to cut other connections. Shows in `problem` why that fails.
+/// Connects to a path at which the server acts, for instance cuts other connections. Shows an error in `problem`.
 pub fn request(path: &str, problem: &'static str) {
     let connecting = options().connect(&url(path));
     spawn_local(async move { show_problem(problem, connecting.await.err().map(|error| error.to_string()).as_deref()) });

@@ -1,4 +1,5 @@
-//! The card “Session”: the user types and draws, in a session and without one, while connections are cut and the server is killed.
+//! The card “Session”: sends what the user types and draws, in a session and without one, while connections are cut and the server is
+//! killed.
 
 mod act;
 mod demonstration;
@@ -33,7 +34,7 @@ use tally::Tally;
 /// The card.
 struct Card {
     log: Log,
-    /// What the user has done, and what came back.
+    /// The picture of the user, and the two pictures that came back.
     mine: Picture,
     by_session: Picture,
     without: Picture,
@@ -44,7 +45,7 @@ struct Card {
 
 /// Both connections, until this is dropped.
 struct Running {
-    /// The key of the server that only they have.
+    /// The key of a server that only these connections use.
     key: u64,
     session: SessionSender,
     without: ReconnectingSender,
@@ -55,7 +56,7 @@ const PROBLEM: &str = "session-problem";
 const LOST: &str = "session-lost";
 const WHEN_LOST: &str = "session-when-lost";
 
-/// The time between two updates of the counts, in milliseconds: nobody reads faster.
+/// The interval of updates of the counts, in milliseconds.
 const INTERVAL: i32 = 100;
 
 /// Connects the card's controls.
@@ -150,7 +151,7 @@ impl Card {
         }
     }
 
-    /// Connects, after it has cleared everything.
+    /// Clears everything, and connects.
     fn connect(self: &Rc<Self>) {
         let key = (js_sys::Math::random() * 1e15) as u64;
         for picture in [&self.mine, &self.by_session, &self.without] {
@@ -192,7 +193,7 @@ impl Card {
             tally.messages += 1;
             act.encode(tally.messages)
         };
-        // Decoded, so that it looks as it will when it comes back.
+        // Decodes the message, so that the picture is the one that comes back.
         if let Some(act) = Act::decode(&message) {
             self.mine.act(&act);
         }
@@ -204,7 +205,7 @@ impl Card {
         self.show();
     }
 
-    /// Asks the server for a fault on both connections.
+    /// Requests a fault on both connections from the server.
     fn strike(self: &Rc<Self>, fault: &'static str) {
         let Some(key) = self.running.borrow().as_ref().map(|running| running.key) else {
             return show_problem(PROBLEM, Some("There is no connection: connect first."));
@@ -258,7 +259,7 @@ impl Card {
         show(LOST, &told);
     }
 
-    /// Shows the counts after a short time, with everything that changes meanwhile.
+    /// Shows the counts after a short time, so that many changes are shown at once.
     fn show(self: &Rc<Self>) {
         if self.is_about_to_show.replace(true) {
             return;
@@ -280,12 +281,12 @@ impl Card {
         }
         let is_settled = tally.show(&in_session, &without, selected(WHEN_LOST) == "again");
         if !is_settled {
-            self.show(); // confirmations come without an event
+            self.show(); // confirmations have no event
         }
     }
 }
 
-/// Short delays, so that one need not wait.
+/// Short delays, for a demonstration.
 fn quick() -> Backoff {
     let second = Duration::from_secs(1);
     Backoff::new().base(second / 4).cap(second).floor(second / 10)

@@ -1,11 +1,11 @@
-//! What runs beside the page's own code.
+//! Tasks that can be ended.
 
 use std::future::Future;
 
 use futures_util::future::{AbortHandle, abortable};
 use wasm_bindgen_futures::spawn_local;
 
-/// A task that ends when this is dropped, and with it what it holds: its connection, too.
+/// A task that ends when this is dropped. Its values are dropped with it, for instance its connection.
 #[must_use = "the task ends when this is dropped"]
 #[derive(Debug)]
 pub struct Task(AbortHandle);

@@ -1,4 +1,4 @@
-//! The card “Traffic”: what is sent, received and unsent, as curves.
+//! The card “Traffic”: curves of the sent, received and unsent bytes.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ const INTERVAL: i32 = 200;
 /// The unsent bytes at the top of the plot: a message may exceed the high water mark.
 const MOST_BUFFERED: u64 = 2 * HIGH_WATER_MARK;
 
-/// Measures and plots while there is traffic, and rests when the last of it has left the plot.
+/// Measures and plots while there is traffic, and rests when the last traffic has left the plot.
 pub fn start(meter: &Meter) {
     for (id, mark) in [("high-mark", HIGH_WATER_MARK), ("low-mark", LOW_WATER_MARK)] {
         let percent = 100.0 * mark as f64 / MOST_BUFFERED as f64;
@@ -52,7 +52,7 @@ fn plot(samples: &[Sample]) {
     plot_flood(samples);
 }
 
-/// Plots how many bytes the server has sent of a flood, by its own count. The plot is there from the first flood on.
+/// Plots how many bytes of a flood the server has sent, by its own count. The plot appears with the first flood.
 fn plot_flood(samples: &[Sample]) {
     let by_events = |sample: &Sample| sample.served?.by_events;
     let by_streams = |sample: &Sample| sample.served?.by_streams;

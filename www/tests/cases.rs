@@ -1,4 +1,4 @@
-//! Those cases of `tests/cases.md` that need a page: one that came over TLS, or one with a service worker.
+//! The cases of `tests/cases.md` that need a page over TLS, or a page with a service worker.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -11,7 +11,7 @@ pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 
-/// Browsers also write to the console what they do not allow.
+/// Browsers also write blocked connections to the console.
 fn blocked_connections(error: &str) -> bool {
     error.contains("Mixed Content") || failed_connections(error)
 }
@@ -35,7 +35,7 @@ async fn elsewhere_is_blocked(page: &Page) -> Result<()> {
     page.starts().await?;
     page.find("#state[data-state=open]").await?;
     page.click("#clear-log").await?;
-    // An address for documentation, which nobody has: <https://www.rfc-editor.org/rfc/rfc5737>
+    // An address that is reserved for documentation: <https://www.rfc-editor.org/rfc/rfc5737>
     page.begin_to_connect("ws://192.0.2.1/").await?;
     page.find("#connect-problem:not([hidden])").await?;
     page.find("#state[data-state=closed]").await?;
@@ -77,14 +77,14 @@ async fn connection_passes_by_service_worker(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the service worker has taken the page over.
+/// Waits until the service worker controls the page.
 const CONTROL: &str = "
     const { serviceWorker } = navigator;
     const controlled = new Promise(resolve => serviceWorker.addEventListener('controllerchange', resolve));
     await serviceWorker.register('/service-worker.js');
     await controlled;";
 
-/// What the service worker's handler was called for.
+/// The requests for which the service worker's handler was called.
 const FETCHED: &str = "
     const { port1, port2 } = new MessageChannel();
     const answer = new Promise(resolve => port1.onmessage = ({ data }) => resolve(data));

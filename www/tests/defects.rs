@@ -1,4 +1,4 @@
-//! Defects that the page had. One browser checks many of them, since starting it takes longer than all checks.
+//! Defects that the page had. One browser checks many of them, since starting a browser takes longer than all checks.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -92,7 +92,7 @@ async fn other_fingers_and_buttons_draw_nothing(page: &Page) -> Result<()> {
     let rows = page
         .run(
             "const canvas = document.querySelector('#canvas'), { left, top } = canvas.getBoundingClientRect();
-            canvas.setPointerCapture = () => {}; // which these pointers have not
+            canvas.setPointerCapture = () => {}; // synthetic pointers cannot be captured
             const pointer = (type, pointerId, x, y, button = 0) => canvas.dispatchEvent(new PointerEvent(type, {
                 pointerId, button, clientX: left + x, clientY: top + y, bubbles: true,
             }));
@@ -219,7 +219,7 @@ async fn the_log_is_bounded(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// An empty reason is none, and one that fits no Close frame is refused.
+/// An empty reason is sent as none, and a reason that is too long for a Close frame is refused.
 async fn faults_are_asked_for_only_if_they_are_possible(page: &Page) -> Result<()> {
     page.fill("#fault-reason", "").await?;
     page.click("#try-close").await?;
@@ -270,14 +270,14 @@ async fn folders_are_sent(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Many files need no more room than few, and those under way are on top.
+/// Many files need no more room than few, and files in progress are at the top.
 async fn many_files_keep_their_place(page: &Page) -> Result<()> {
     let height = "return document.documentElement.scrollHeight;";
     let before = page.run(height).await?;
     let names: Vec<_> = (0..27).map(|number| format!("{number}.txt")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), "text/plain", "content")).collect();
     page.drop_files("#drop", &files).await?;
-    page.find(".file.ended:first-child:nth-last-child(30)").await?; // the first: so all have ended
+    page.find(".file.ended:first-child:nth-last-child(30)").await?; // files in progress are first, so all have ended
     ensure!(page.run(height).await? == before, "the page has grown");
     let large = tempfile::Builder::new().prefix("large-").tempfile()?;
     large.as_file().set_len(2_000_000_000)?;
@@ -292,12 +292,12 @@ async fn many_files_keep_their_place(page: &Page) -> Result<()> {
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_page_without_traffic_rests() -> Result<()> {
-    // Where nothing is sent, so that there is nothing to plot.
+    // A path on which nothing is sent, so that there is nothing to plot.
     let url = format!("http://{0}/?url=ws://{0}/fault/half-open", server()?);
     with_page_at(&url, none, async |page: &Page| {
         page.find("#state[data-state=open]").await?;
         page.shows("#log-count", "2 lines").await?;
-        // Over a refresh, too.
+        // Also after a refresh.
         page.go(page.run("return location.href;").await?.as_str().context("no address")?).await?;
         page.find("#state[data-state=open]").await?;
         page.shows("#log", "/fault/half-open").await?;
@@ -317,7 +317,7 @@ const WAKE_UPS: &str = "
     await new Promise(resolve => wait(resolve, 2000));
     return counts;";
 
-/// The server sends what it serves compressed.
+/// The server compresses its files.
 async fn compressed(page: &Page) -> Result<()> {
     let share = page
         .run(

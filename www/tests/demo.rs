@@ -1,4 +1,4 @@
-//! The demo page, driven as a person would, in a real browser with the real server.
+//! The demo page, used as a person would use it, in a real browser with the real server.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod cases;
@@ -20,18 +20,18 @@ use wasm_websocket_browser::{Page, server, with_page};
 /// Cargo's folder for what tests write.
 const PICTURES: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// What a person does with the demo page.
+/// Actions of a person on the demo page.
 trait Demo {
-    /// Waits until the page's module runs, which fills in the fields, and shows the options.
+    /// Waits until the page's module runs and has filled in the fields, and opens the options.
     async fn starts(&self) -> Result<()>;
 
-    /// Connects to a path of the server, and waits for the state that follows.
+    /// Connects to a path of the server, and waits for a state.
     async fn connect(&self, path: &str, state: &str) -> Result<()>;
 
     /// Begins to connect to a URL.
     async fn begin_to_connect(&self, url: &str) -> Result<()>;
 
-    /// Sends a text, and gives the log's line about the next message that comes.
+    /// Sends a text, and returns the log's line about the next received message.
     async fn send_text(&self, text: &str) -> Result<String>;
 }
 
@@ -42,13 +42,13 @@ impl Demo for Page {
     }
 
     async fn connect(&self, path: &str, state: &str) -> Result<()> {
-        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?; // which is no longer open then
+        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?; // the state is not “open” after this
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
     }
 
     async fn begin_to_connect(&self, url: &str) -> Result<()> {
         self.starts().await?;
-        // Enter connects, also to where the page is connected.
+        // Enter connects, also to the current target.
         self.fill("#url", &format!("{url}\u{E007}")).await
     }
 
@@ -60,12 +60,12 @@ impl Demo for Page {
     }
 }
 
-/// The page ought not to cause errors in the console.
+/// The page must not cause errors in the console.
 fn none(_error: &str) -> bool {
     false
 }
 
-/// Browsers write every connection that fails to the console themselves.
+/// Browsers themselves write every failed connection to the console.
 fn failed_connections(error: &str) -> bool {
     error.contains("WebSocket connection to")
 }
@@ -93,7 +93,7 @@ fn file() -> Result<(tempfile::NamedTempFile, String)> {
     Ok((file, Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-/// Sends a file to a path of the server's, and waits for how that ends.
+/// Sends a file to a path of the server, and waits for the verdict.
 async fn file_ends(page: &Page, path: &str, file: &std::path::Path, verdict: &str, text: &str) -> Result<()> {
     page.choose("#file-peer", path).await?;
     page.find("#file").await?.send_keys(&file.to_string_lossy()).await?;
@@ -162,7 +162,7 @@ async fn a_change_is_noticed(page: &Page) -> Result<()> {
     page.click(".file summary").await?;
     ensure!(page.text(".file .hash-here").await? == hash, "the page has another hash of the file");
     ensure!(page.text(".file .hash-there").await? != hash, "the server has changed nothing");
-    // On a connection that ends, there is nothing more to wait for.
+    // After the end of the connection, no drawing is awaited.
     file_ends(page, "/reset", file.path(), "bad", "The connection ended before all came back: 1006").await?;
     page.connect("/reset", "open").await?;
     page.click("#send-drawing").await?;
@@ -235,7 +235,7 @@ async fn connecting_anew_is_no_error(page: &Page) -> Result<()> {
     page.starts().await?;
     page.find("#state[data-state=open]").await?;
     page.click("#clear-log").await?;
-    // In one go: the first connection cannot have been opened when the second takes its place.
+    // In one script, so that the first connection cannot be open when the second one replaces it.
     page.run("for (const turn of [1, 2]) document.querySelector('#connect-form').requestSubmit();").await?;
     page.find("#state[data-state=open]").await?;
     page.find("#log [data-kind=open]").await?;

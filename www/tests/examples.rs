@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use wasm_websocket_browser::{Page, server, with_page_at};
 
-/// Browsers write every connection that fails to the console themselves.
+/// Browsers themselves write every failed connection to the console.
 fn failed_connections(error: &str) -> bool {
     error.contains("WebSocket connection to")
 }
@@ -199,7 +199,7 @@ fn lasting_port() -> Result<u16> {
     (first..30_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).context("no port is free")
 }
 
-/// Starts a program that listens at a port. It ends when it is dropped.
+/// Starts a program that listens at a port. The program ends when the result is dropped.
 async fn start(program: PathBuf, arguments: &[&str], port: u16) -> Result<Child> {
     let process = Command::new(&program).args(arguments).stdout(Stdio::null()).kill_on_drop(true).spawn();
     let process = process.with_context(|| format!("{} does not start", program.display()))?;
@@ -214,7 +214,7 @@ async fn start(program: PathBuf, arguments: &[&str], port: u16) -> Result<Child>
 
 async fn people_chat_with(example: &str) -> Result<()> {
     let url = format!("http://{}/{example}/", server()?);
-    // Tests in another browser have the same server.
+    // Tests in another browser use the same server.
     let room = format!("{example}-{}", std::process::id());
     with_page_at(&url, failed_connections, async |ann: &Page| {
         with_page_at(&url, failed_connections, async |bob: &Page| {
@@ -283,7 +283,7 @@ async fn what_goes_wrong_is_shown(page: &Page, room: &str) -> Result<()> {
     is_told(page, "did not connect").await
 }
 
-/// Enters a room, and waits until one can speak there.
+/// Enters a room, and waits until messages can be sent.
 async fn join(page: &Page, name: &str, room: &str) -> Result<()> {
     page.fill("[name=name]", name).await?;
     page.fill("[name=room]", room).await?;

@@ -1,5 +1,4 @@
-//! What the demo page costs: `cargo xtask measure` runs this, on a machine that does nothing else. It fails where the page costs
-//! more than it may.
+//! The costs of the demo page: `cargo xtask measure` runs this, on an otherwise idle machine. It fails if a cost exceeds its limit.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::HashMap;
@@ -13,10 +12,10 @@ use wasm_websocket_browser::{Page, server, with_page_at};
 /// The share of a core that the page may take when nothing happens, in percent.
 const MOST_WHEN_IDLE: f64 = 0.5;
 
-/// Drawings per second that go round: as many as the browser draws.
+/// Drawings per second that make the round trip: as many as the browser has animation frames.
 const FRAMES: f64 = 55.0;
 
-/// For how long is measured.
+/// The duration of a measurement.
 const TIME: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -45,7 +44,7 @@ async fn rest(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// The processor time of the browser, in seconds: of all processes that this one has started.
+/// The processor time of the browser, in seconds: of all child processes.
 fn processor_time() -> Result<f64> {
     const TICKS_PER_SECOND: f64 = 100.0; // on every Linux
     let processes: HashMap<u32, (u32, f64)> = fs::read_dir("/proc")?
@@ -99,7 +98,7 @@ async fn another_tab_keeps_up_with_live_drawing() -> Result<()> {
         let showing = page.open_window(&url).await?;
         page.look(1920, &[]).await?;
         page.find("#state[data-state=open]").await?;
-        // Twice: at first both windows have other things to do than to draw.
+        // Twice: at first both windows are busy with loading.
         let (mut seen, mut other, mut before) = (Value::Null, Value::Null, 0.0);
         for _ in 0..2 {
             before = other["shown"].as_f64().unwrap_or_default();

@@ -52,7 +52,7 @@ async fn anyone_can_use_the_page() -> Result<()> {
     .await
 }
 
-/// Has something to be seen in every section.
+/// Fills every section with content.
 async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.connect("/echo", "open").await?;
     page.click("#send-drawing").await?;
@@ -82,22 +82,22 @@ async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.click(".file .pause").await
 }
 
-/// Has a problem to be seen, too.
+/// Also makes the page show a problem.
 async fn be_wrong(page: &Page) -> Result<()> {
-    page.starts().await?; // which shows the options
+    page.starts().await?; // opens the options
     page.fill("#code", "99").await?;
     page.click("#disconnect").await?;
     page.find("#close-problem:not([hidden])").await.map(drop)
 }
 
-/// A file that takes long to be sent, but no room on the disk.
+/// A large sparse file, which takes no room on the disk.
 fn large_file(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("holiday.mov");
     File::create(&path)?.set_len(1_200_000_000)?;
     Ok(path)
 }
 
-/// Nothing is cut off, or has to be scrolled to the side.
+/// Nothing is cut off, and nothing scrolls sideways.
 async fn fits(page: &Page, name: &str, width: u32) -> Result<()> {
     let needed = page.run("return document.documentElement.scrollWidth;").await?;
     ensure!(needed == json!(width), "{name}: the page is {needed} pixels wide");

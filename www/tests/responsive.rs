@@ -10,7 +10,7 @@ use crate::{Demo, none};
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_large_file_and_a_flood_do_not_freeze_the_page() -> Result<()> {
-    // It outlives the page: a browser that still reads it would say in the console that it is gone.
+    // The file must outlive the page: otherwise a browser that still reads it reports an error in the console.
     let large = tempfile::Builder::new().prefix("large-").tempfile()?;
     large.as_file().set_len(500_000_000)?;
     with_page(none, async |page: &Page| nothing_freezes(page, large.path()).await).await

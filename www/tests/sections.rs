@@ -65,7 +65,7 @@ async fn drawing_goes_live(page: &Page) -> Result<()> {
 }
 
 async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
-    // Large, but it takes no room on the disk.
+    // A sparse file, which takes no room on the disk.
     let large = tempfile::Builder::new().prefix("large-").tempfile()?;
     large.as_file().set_len(400_000_000)?;
     page.choose("#file-peer", "/sink").await?;
@@ -96,7 +96,7 @@ async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Waits until an element shows the same before and after a message has gone round: what was underway may still go out.
+/// Waits until an element shows the same before and after a message has gone round: messages in flight may still go out.
 async fn rests(page: &Page, selector: &str) -> Result<()> {
     for _ in 0..20 {
         let before = page.text(selector).await?;
@@ -133,7 +133,7 @@ async fn log_is_filtered_and_bounded(page: &Page) -> Result<()> {
 }
 
 async fn faults_are_heard(page: &Page) -> Result<()> {
-    // All at the same time: some take their time.
+    // All at the same time, since some are slow.
     page.fill("#flood-count", "20000").await?;
     page.fill("#flood-size", "64").await?;
     page.choose("#flood-reader", "").await?;
@@ -166,7 +166,7 @@ async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
     page.click("#try-flood").await?;
     page.shows("#flood-events-ended", "the queue was full").await?;
     if page.text("#try-flood").await? == "Stop" {
-        page.click("#try-flood").await?; // by streams it goes on
+        page.click("#try-flood").await?; // by streams, the flood continues
     }
     page.shows("#verdict-flood", ".").await?;
     page.choose("#flood-reader", "drop").await?;
@@ -216,7 +216,7 @@ const HIGHEST_UNSENT: &str = "
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_drawing_is_shown_in_another_tab() -> Result<()> {
-    // A room of this browser's own.
+    // Each browser has a separate room.
     let url = format!("http://{0}/?url=ws://{0}/share/{1}", server()?, std::process::id());
     with_page_at(&url, none, async |page: &Page| {
         page.find("#state[data-state=open]").await?;

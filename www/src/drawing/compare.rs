@@ -1,4 +1,4 @@
-//! How what came back compares with what was sent.
+//! Compares the drawing that came back with the drawing that was sent.
 
 use std::ops::RangeInclusive;
 
@@ -9,12 +9,12 @@ const PIXEL: usize = 4;
 #[derive(Debug, PartialEq)]
 pub struct Difference {
     pub pixels: u64,
-    /// The columns and rows that hold them.
+    /// The range of columns, and of rows, that contains them.
     pub columns: RangeInclusive<usize>,
     pub rows: RangeInclusive<usize>,
 }
 
-/// Compares two images of the same size; none if they are the same.
+/// Compares two images of the same size. Returns `None` if they are equal.
 pub fn difference(sent: &[u8], came_back: &[u8], width: usize) -> Option<Difference> {
     if sent == came_back {
         return None;

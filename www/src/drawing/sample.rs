@@ -1,4 +1,4 @@
-//! The drawing that the page sends by itself when it is opened.
+//! The drawing that the page sends when it is opened.
 
 use crate::canvas::{Brush, Canvas, Point};
 

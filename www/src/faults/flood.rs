@@ -56,7 +56,7 @@ pub async fn flood(meter: Meter) -> Outcome {
     Ok(format!("By events: {by_events}. By streams: {by_streams}."))
 }
 
-/// Explains an error, in words for a table and in full.
+/// Explains an error: in a few words for the table, and in full.
 fn explain(error: Error) -> (&'static str, String) {
     match error {
         Error::Unsupported => ("not in this browser", "this browser has no WebSocketStream".into()),
@@ -76,8 +76,8 @@ impl<'a> Reader<'a> {
     }
 
     // region: flood
-    /// Reads as slowly as was chosen. By events the browser reads on meanwhile, so that the receive queue overflows. By streams
-    /// it stops reading, and the server waits.
+    /// Reads at the chosen speed. By events, the browser continues to read meanwhile, so that the receive queue overflows. By streams,
+    /// the browser stops reading, and the server waits.
     async fn read(&self, mut stream: WebSocketStream) -> Result<(), Error> {
         while self.taken.get() + stream.dropped() < self.choice.messages {
             let Some(message) = stream.try_next().await? else { break };
@@ -126,13 +126,13 @@ impl<'a> Reader<'a> {
         Ok(format!("{taken} taken, {dropped} dropped; the server waited {}", seconds_to_a_tenth(waited)))
     }
 
-    /// Shows the server's reports, until one was made after the end. Returns how long the server waited.
+    /// Shows the server's reports, until a report was made after the end. Returns how long the server waited.
     async fn follow(&self, key: &str) -> Result<Duration, Error> {
         let mut reports = server::options().connect(&url(&format!("/flood-report/{key}"))).await?;
         let (mut waited, mut after_the_end) = (Duration::ZERO, 0);
         while after_the_end < 2 {
             let Some(message) = reports.try_next().await? else { break };
-            after_the_end += u32::from(self.is_done.get()); // the first one may have been made before
+            after_the_end += u32::from(self.is_done.get()); // the first report may have been made before the end
             let Some(report) = message.as_text().and_then(server::parse::<Report>) else { break };
             waited = Duration::from_millis(report.waited_ms.into());
             self.flood.sent(self.transport, report.bytes);

@@ -9,7 +9,7 @@ use web_sys::{
     DataTransfer, File, FileSystemDirectoryEntry, FileSystemDirectoryReader, FileSystemEntry, FileSystemFileEntry,
 };
 
-/// What was dropped. It must be read during the event, after which the browser forgets it.
+/// The dropped entries. They must be read during the event: the browser forgets them afterwards.
 pub struct Dropped {
     files: Vec<File>,
     folders: Vec<FileSystemEntry>,
@@ -27,7 +27,7 @@ impl Dropped {
         dropped
     }
 
-    /// All files, those of folders as they are found. What cannot be read is left out.
+    /// Returns all files, including those of folders. Skips files that cannot be read.
     pub fn files(self) -> LocalBoxStream<'static, File> {
         stream::iter(self.files).chain(stream::iter(self.folders).flat_map(files_in)).boxed_local()
     }
@@ -35,7 +35,7 @@ impl Dropped {
 
 fn files_in(folder: FileSystemEntry) -> LocalBoxStream<'static, File> {
     let reader = folder.unchecked_into::<FileSystemDirectoryEntry>().create_reader();
-    // A reader gives some entries at a time, and none at the end.
+    // A reader returns some entries at a time, and none at the end.
     let parts = stream::unfold(reader, async |reader| {
         let entries = read(&reader).await.ok().filter(|entries| entries.length() > 0)?;
         Some((stream::iter(entries.to_vec()), reader))

@@ -1,4 +1,4 @@
-//! One file of the card “Files”: its line, and its buttons.
+//! One file of the card “Files”: its row, and its buttons.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -15,17 +15,17 @@ use crate::format::{rate, seconds, size};
 use crate::frame::{Pace, now};
 use crate::page::{Is, Listener, document, element, from_template, hide, part, set, show_in, show_verdict};
 
-/// One file. It is on the page until the user removes it.
+/// One file. Its row is on the page until the user removes it.
 pub struct Row {
     pub name: String,
     pub blob: Blob,
-    /// The path of the server to which it is sent.
+    /// The path of the server to which the file is sent.
     pub path: String,
     element: Element,
     is_paused: Cell<bool>,
     sent: Cell<u64>,
     came_back: Cell<u64>,
-    /// Wakes the task that sends: one of the three above has changed.
+    /// Wakes the task that sends, when one of the three fields above has changed.
     changed: AtomicWaker,
     speed: RefCell<Speed>,
     pace: Pace,
@@ -40,12 +40,12 @@ pub struct Outcome {
     /// The SHA-256 of the file, and of what the server received or sent back.
     pub here: String,
     pub there: String,
-    /// What came back, if it is not too large.
+    /// The echo, if it is not too large.
     pub blob: Option<Blob>,
 }
 
 impl Row {
-    /// Adds a row for a file below those that are under way. The registration is for [`run`](Self::run).
+    /// Adds a row for a file below the files in progress. The registration is for [`run`](Self::run).
     pub fn add(file: File, path: &str) -> (Rc<Self>, AbortRegistration) {
         let (abort, aborted) = AbortHandle::new_pair();
         let row = Rc::new(Self {
@@ -80,7 +80,7 @@ impl Row {
         self.label(".cancel", "Cancel");
     }
 
-    /// Places it above the files that have ended: so those under way are on top, and then those that ended last.
+    /// Moves the row above the files that have ended. So the files in progress are at the top, followed by the files that ended last.
     fn place(&self) {
         let list = element::<Element>("files-list");
         let first = list.query_selector(".ended").expect("the selector is valid");
@@ -90,7 +90,7 @@ impl Row {
 
     /// Calls `callback` when a button of the row is clicked.
     fn listen(self: &Rc<Self>, selector: &str, callback: fn(&Self)) {
-        // So the row keeps itself, until it is removed.
+        // The closure holds the row, until the row is removed.
         let row = self.clone();
         let listener = Listener::new(&self.part(selector), "click", move |_: Event| callback(&row));
         self.listeners.borrow_mut().push(listener);
@@ -100,19 +100,19 @@ impl Row {
         part(&self.element, selector)
     }
 
-    /// Names a button, with the file for those who do not see where the button is.
+    /// Names a button. The accessible name includes the file.
     fn label(&self, selector: &str, text: &str) {
         let button = self.part(selector);
         show_in(&button, text);
         set(&button, "aria-label", &format!("{text} {}", self.name));
     }
 
-    /// Whether the server is asked for a hash, rather than to send everything back.
+    /// Returns whether the server returns only a hash, rather than the file.
     pub fn is_reported(&self) -> bool {
         self.path == "/sink"
     }
 
-    /// Runs what is done with the file, unless the user cancels it, and shows how it ends.
+    /// Runs the future that sends the file, unless the user cancels it, and shows the result.
     pub async fn run(&self, round_trip: impl Future<Output = Result<Outcome, String>>, aborted: AbortRegistration) {
         self.speed.borrow_mut().restart();
         match Abortable::new(round_trip, aborted).await {
@@ -122,7 +122,7 @@ impl Row {
         }
     }
 
-    /// Shows the progress, and returns the bytes that were sent since the last time.
+    /// Shows the progress. Returns the bytes that were sent since the last call.
     pub fn progress(&self, progress: Progress) -> u64 {
         let since = progress.sent - self.sent.replace(progress.sent);
         if self.pace.is_due() || progress.sent == progress.total {
@@ -146,13 +146,13 @@ impl Row {
         show_in(&self.part(".status"), &status);
     }
 
-    /// Tells how many bytes have come back.
+    /// Records how many bytes have come back.
     pub fn came_back(&self, bytes: u64) {
         self.came_back.set(bytes);
         self.changed.wake();
     }
 
-    /// Resolves when it is not paused, and at most `most` bytes are on their way out and back.
+    /// Resolves when the file is not paused, and at most `most` bytes are in flight, out and back.
     pub async fn may_go_on(&self, most: u64) {
         poll_fn(|context| {
             self.changed.register(context.waker());
@@ -178,7 +178,7 @@ impl Row {
         }
     }
 
-    /// Removes it, unless it is under way. Returns whether it is removed.
+    /// Removes the row, unless the file is in progress. Returns whether the row was removed.
     pub fn remove_if_ended(&self) -> bool {
         if !self.has_ended.get() {
             return false;
@@ -213,7 +213,7 @@ impl Row {
         }
     }
 
-    /// Offers what came back, and shows it if it is an image.
+    /// Offers the echo as a download, and shows it if it is an image.
     fn offer(&self, blob: &Blob) {
         let Ok(url) = Url::create_object_url_with_blob(blob.as_raw()) else { return };
         let link = self.part(".download");
@@ -245,7 +245,7 @@ impl Row {
         self.place_again();
     }
 
-    /// Moves it to the files that have ended, without taking the focus from its button.
+    /// Moves the row to the files that have ended, without taking the focus from its button.
     fn place_again(&self) {
         let active = document().active_element().filter(|active| self.element.contains(Some(active)));
         self.element.remove();

@@ -1,6 +1,6 @@
-//! How fast something goes.
+//! The speed of a file.
 
-/// How fast something goes, smoothed so that one can read it.
+/// A speed, smoothed so that one can read it.
 #[derive(Default)]
 pub struct Speed {
     last: Option<(f64, u64)>,
@@ -8,12 +8,12 @@ pub struct Speed {
 }
 
 impl Speed {
-    /// Forgets the time until now.
+    /// Ignores the time until now.
     pub fn restart(&mut self) {
         *self = Self::default();
     }
 
-    /// The speed, when there are so many bytes at a time in milliseconds.
+    /// Returns the speed in bytes per second, after so many bytes in all at a time in milliseconds.
     pub fn at(&mut self, time: f64, bytes: u64) -> f64 {
         const WEIGHT: f64 = 0.3;
         if let Some((last_time, last_bytes)) = self.last.replace((time, bytes)) {

@@ -1,36 +1,36 @@
-//! The account of a connection that comes back: what has become of every message.
+//! The account of a connection that comes back: the fate of every message.
 
 use std::collections::VecDeque;
 
 use wasm_websocket::reconnect::Counts;
 
-/// What has become of a message.
+/// The fate of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fate {
     Queued,
     Unconfirmed,
     Confirmed,
-    /// And the user has not decided what becomes of it.
+    /// In doubt, and the user has not decided yet.
     InDoubt,
     /// In doubt, and the user has sent it again or forgotten it.
     Decided,
     Dropped,
 }
 
-/// How many messages are kept. Of older ones that were confirmed or dropped, the counts remain.
+/// How many messages are kept. Older messages that were confirmed or dropped are only counted.
 const MOST_KEPT: usize = 200;
 
 /// The messages that were accepted, by the numbers that the crate gave them, in order.
 #[derive(Default)]
 pub struct Account {
     messages: VecDeque<(u64, Fate)>,
-    /// How many were confirmed and dropped of those that are no longer kept.
+    /// How many of the messages that are no longer kept were confirmed, and how many were dropped.
     confirmed: u64,
     dropped: u64,
 }
 
 impl Account {
-    /// Adds the message that was accepted last.
+    /// Adds a message that was just accepted.
     pub fn add(&mut self, number: u64) {
         self.messages.push_back((number, Fate::Queued));
     }
@@ -40,13 +40,13 @@ impl Account {
         self.messages.iter_mut().filter(|(other, _)| *other == number).for_each(|(_, fate)| *fate = Fate::InDoubt);
     }
 
-    /// Records that the user has decided what becomes of the messages in doubt.
+    /// Records that the user has sent the messages in doubt again, or forgotten them.
     pub fn decide(&mut self) {
         let in_doubt = self.messages.iter_mut().filter(|(_, fate)| *fate == Fate::InDoubt);
         in_doubt.for_each(|(_, fate)| *fate = Fate::Decided);
     }
 
-    /// Works out from the counts what has become of the others: messages leave the queue, and are confirmed, in order.
+    /// Computes the fates of the other messages from the counts: messages leave the queue, and are confirmed, in order.
     pub fn settle(&mut self, counts: &Counts) {
         let dropped = counts.dropped.saturating_sub(self.dropped + self.count(Fate::Dropped));
         self.turn(dropped, &[Fate::Queued], Fate::Dropped);
@@ -69,7 +69,7 @@ impl Account {
         }
     }
 
-    /// Turns the oldest messages with one of some fates to another fate.
+    /// Gives the oldest messages with one of some fates another fate.
     fn turn(&mut self, messages: u64, from: &[Fate], to: Fate) {
         let turned = self.messages.iter_mut().filter(|(_, fate)| from.contains(fate));
         turned.take(messages as usize).for_each(|(_, fate)| *fate = to);

@@ -1,4 +1,4 @@
-//! The timeline: what happened to the connection, and between that each message with what has become of it.
+//! The timeline: the states of the connection, and between them each message with its fate.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,9 +20,9 @@ pub struct Timeline {
 
 struct Entry {
     element: Element,
-    /// The message whose fate it shows, by the number that the crate gave it, and by its name.
+    /// The message whose fate the entry shows: its number in the crate, and its name.
     message: Option<(u64, u64)>,
-    /// What it says, so that it says nothing twice in a row.
+    /// The last text, so that no text is shown twice in a row.
     text: String,
 }
 
@@ -34,7 +34,7 @@ impl Timeline {
         list().set_text_content(None);
     }
 
-    /// Adds what has happened to the connection.
+    /// Adds a state of the connection.
     pub fn happened(&self, state: &str) {
         let element = self.append(state, None);
         if let Some(element) = element {
@@ -63,12 +63,12 @@ impl Timeline {
         numbers.for_each(|number| self.account.borrow_mut().doubt(number));
     }
 
-    /// Records that the user has decided what becomes of the messages in doubt.
+    /// Records that the user has sent the messages in doubt again, or forgotten them.
     pub fn decide(&self) {
         self.account.borrow_mut().decide();
     }
 
-    /// Shows what has become of each message.
+    /// Shows the fate of each message.
     pub fn settle(&self, counts: &Counts) {
         self.account.borrow_mut().settle(counts);
         let (account, entries) = (self.account.borrow(), self.entries.borrow());
@@ -81,7 +81,7 @@ impl Timeline {
         }
     }
 
-    /// Appends an entry, unless it says what the last one says.
+    /// Appends an entry, unless its text is that of the last entry.
     fn append(&self, text: &str, message: Option<(u64, u64)>) -> Option<Element> {
         let mut entries = self.entries.borrow_mut();
         if message.is_none() && entries.back().is_some_and(|last| last.text == text) {

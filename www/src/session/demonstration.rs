@@ -1,4 +1,4 @@
-//! The demonstration: while its switches are on, the card draws and types by itself, and asks the server for faults.
+//! The demonstration: while its switches are on, the card draws and types automatically, and requests faults from the server.
 
 use std::cell::Cell;
 use std::f64::consts::TAU;
@@ -15,7 +15,7 @@ use crate::page::{is_checked, on_change};
 pub const DRAW: &str = "session-draw";
 pub const FAULTS: &str = "session-faults";
 
-/// The times between two acts, and between two faults, in milliseconds.
+/// The intervals of acts and of faults, in milliseconds.
 const ACTS: i32 = 50;
 const PAUSE: i32 = 4000;
 
@@ -30,7 +30,7 @@ pub fn start(card: &Rc<Card>) {
     while_checked(card, FAULTS, PAUSE, |card, step| card.strike(["stall", "cut", "kill"][step as usize % 3]));
 }
 
-/// Calls `callback` again and again while a switch is on, with the number of calls before.
+/// Calls `callback` repeatedly while a switch is on. Its argument is the number of earlier calls.
 fn while_checked(card: &Rc<Card>, switch: &'static str, interval: i32, callback: fn(&Rc<Card>, u32)) {
     let (card, is_running) = (card.clone(), Rc::new(Cell::new(false)));
     on_change(switch, move || {
@@ -69,7 +69,7 @@ fn letter(text: &str) -> Act {
     }
 }
 
-/// A point of a curve that meets itself only after the whole drawing.
+/// A point of a curve that closes only after the whole drawing.
 fn point(step: u32) -> Point {
     let angle = f64::from(step) / f64::from(DRAWING) * 10.0 * TAU;
     let other = 2.3 * angle;

@@ -2,7 +2,7 @@
 
 use wasm_websocket::session::{Lost, SessionCounts};
 
-/// The counts of a session. Each message in doubt is transmitted again, unless the server had received it.
+/// The counts of a session. A message in doubt is transmitted again, unless the server had received it.
 #[derive(Default)]
 pub struct Ledger {
     /// Messages that were in doubt when a connection was lost.
@@ -30,7 +30,7 @@ impl Ledger {
         self.in_doubt = self.in_doubt.saturating_sub(transmitted);
     }
 
-    /// The connection is open, so that every message is transmitted at least once. All further transmissions are repetitions.
+    /// The connection is open, so every message has been transmitted at least once. All further transmissions are repetitions.
     pub fn open(&mut self, counts: &SessionCounts) {
         let once = (counts.acknowledged + counts.unacknowledged + counts.lost).saturating_sub(self.never);
         self.again = counts.transmitted.saturating_sub(once);

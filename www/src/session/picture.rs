@@ -1,4 +1,4 @@
-//! A text and a drawing, made of what a user has done.
+//! A text and a drawing, made by the actions of a user.
 
 use std::cell::RefCell;
 
@@ -21,7 +21,7 @@ impl Picture {
         Ok(Self { canvas: Canvas::new(canvas)?, brush, text: RefCell::default(), show_text })
     }
 
-    /// Does what a user did.
+    /// Applies an action.
     pub fn act(&self, act: &Act) {
         match act {
             Act::Line { from, to } => self.canvas.draw_line(&self.brush, *from, *to),

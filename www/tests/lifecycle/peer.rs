@@ -8,7 +8,7 @@ use wasm_websocket_browser::{Page, server};
 use super::seen::Seen;
 use super::{RATE, UPLOAD, pass_seconds};
 
-/// Paths of the server that one test alone uses.
+/// Paths of the server that only one test uses.
 pub struct Peer {
     key: String,
 }
