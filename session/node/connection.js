@@ -1,4 +1,4 @@
-/** A WebSocket at the server: greets, passes frames to the session and writes what the session polls, as the socket takes it. */
+/** A WebSocket at the server: receives HELLO, passes frames to the session, and writes the frames that the session polls. */
 
 import { MAX_CONTROL_FRAME, Violation } from './frames.js';
 import { greeting } from './session.js';
@@ -9,10 +9,10 @@ import { greeting } from './session.js';
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {{helloTimeout: number, pingAfter: number, pingTimeout: number, closeTimeout: number}} Delays Milliseconds. */
 
-/** Bytes that a socket buffers before the session waits: a resumption that is never read costs this and one message. */
+/** Bytes that a socket buffers before the session waits: a client that resumes and never reads costs this and one message. */
 const HIGH_WATER_MARK = 65_536;
 
-/** How many times `pingTimeout` a peer may be silent while the socket writes. */
+/** How many times `pingTimeout` a peer may be silent while the socket still writes. */
 const WRITING_PATIENCE = 12;
 
 /** Bytes on the wire around a HELLO: the longest header of a frame. */
@@ -24,11 +24,11 @@ export class Connection {
   isClosing = false;
 
   #changed = () => {};
-  /** Whether HELLO came. */
+  /** Whether HELLO has arrived. */
   #isGreeted = false;
-  /** Bytes that came before the connection served a session, or since it closes. */
+  /** Bytes that arrived before the connection served a session, or since it began to close. */
   #unserved = 0;
-  /** Whether the socket buffers enough. */
+  /** Whether the socket's buffer is full. */
   #isFull = false;
   /** How often the peer did not answer in time. */
   #silences = 0;
@@ -42,7 +42,7 @@ export class Connection {
    * @param {WebSocket} socket
    * @param {import('node:stream').Readable} raw The socket below, to count bytes before HELLO.
    * @param {Delays} delays
-   * @param {{hello: (hello: Hello) => void, idle: () => void}} events `idle`: it serves no session any more.
+   * @param {{hello: (hello: Hello) => void, idle: () => void}} events `idle`: the connection serves no session any more.
    */
   constructor(socket, raw, delays, events) {
     this.#socket = socket;
@@ -55,7 +55,7 @@ export class Connection {
     socket.on('error', (/** @type {Error & {code?: string}} */ error) => this.#failed(error));
   }
 
-  /** Reads no more than a HELLO from a peer that is not authenticated, or that goes on when it should close. @param {number} length */
+  /** Reads no more bytes than a HELLO has from a peer that is not authenticated, or that does not close. @param {number} length */
   #count(length) {
     if (this.session && !this.isClosing) return;
     this.#unserved += length;
@@ -86,7 +86,7 @@ export class Connection {
     }
   }
 
-  /** Serves a session from now on. @param {Session} session @param {() => void} changed Called when it may have changed. */
+  /** Serves a session from now on. @param {Session} session @param {() => void} changed Called when the session may have changed. */
   serve(session, changed) {
     this.session = session;
     this.#changed = changed;
@@ -107,8 +107,8 @@ export class Connection {
   }
 
   /**
-   * Nothing was heard for a while: asks for an answer, and gives the connection up if none comes. A PING behind a large message
-   * has not reached the peer yet, so a socket that still writes gets more time.
+   * Pings a peer that was silent for a while, and gives the connection up without an answer. A PING behind a large message has not
+   * reached the peer yet, so a socket that still writes gets more time.
    */
   #silent() {
     const patience = this.#socket.bufferedAmount > 0 ? WRITING_PATIENCE : 1;
@@ -119,7 +119,7 @@ export class Connection {
     return this.#changed();
   }
 
-  /** Writes what the session has to write, while the socket takes it. */
+  /** Writes the frames of the session while the socket has room. */
   transmit() {
     while (this.session?.connection === this && (!this.#isFull || this.session.lost)) {
       const action = this.session.poll();

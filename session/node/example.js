@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { Lost, SessionServer } from 'websocket-session-node';
 
-/** In your application: a look at a database, or at the cookies of `request`. */
+/** Your application looks into a database instead, or at the cookies of `request`. */
 const users = new Map([['the password of Anna', 'anna']]);
 
 const server = createServer();
@@ -12,7 +12,7 @@ new SessionServer(
   async (session) => {
     try {
       for await (const message of session) {
-        // Waits while the client is slow, or away.
+        // Waits while the client is slow or disconnected.
         await session.send(`${session.principal} said ${message}`);
       }
     } catch (error) {

@@ -76,7 +76,7 @@ const OBJECTS = {
 };
 
 /**
- * Decodes what a WebSocket delivered: a string is a text frame, bytes are a binary frame.
+ * Decodes a frame from a WebSocket: a string is a text frame, bytes are a binary frame.
  *
  * @param {string | Buffer} data
  * @returns {Frame}
@@ -128,7 +128,7 @@ function members(object, known, areRequired) {
 }
 
 /**
- * Encodes a frame. The kind of a text message is in the bytes, so that sending a message again copies nothing.
+ * Encodes a frame. The bytes include the kind of a text message, so that transmitting a message again copies nothing.
  *
  * @param {Frame} frame
  * @returns {{data: Buffer, isBinary: boolean}}

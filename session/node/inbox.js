@@ -13,7 +13,7 @@ import { OVERHEAD } from './outbox.js';
 export class Inbox {
   received = 0;
   processed = 0;
-  /** Whether ACK is to be sent at once. */
+  /** Whether to send ACK at once. */
   isAckUrgent = false;
 
   /** @type {Item[]} */
@@ -42,7 +42,7 @@ export class Inbox {
     return this.#isEndProcessed;
   }
 
-  /** Whether `processed` has risen since the peer was told. */
+  /** Whether `processed` has risen since the last ACK. */
   get owesAck() {
     return this.processed > this.#told.processed;
   }
@@ -66,7 +66,7 @@ export class Inbox {
     this.#queue.push({ number: ++this.received, offset: this.#offset, end: { code, reason } });
   }
 
-  /** Takes the next item. It is processed when `finish` is called. */
+  /** Takes the next item. Call `finish` when the item is processed. */
   take() {
     const item = this.#queue.shift();
     this.#taken = item ?? this.#taken;
@@ -78,7 +78,7 @@ export class Inbox {
     return this.#queue[0];
   }
 
-  /** All that was taken is processed. */
+  /** Marks all taken items as processed. */
   finish() {
     const item = this.#taken;
     if (!item || item.number <= this.processed) return;
@@ -88,7 +88,7 @@ export class Inbox {
     if (item.end || item.offset - this.#told.offset >= this.#window / 4) this.isAckUrgent = true;
   }
 
-  /** Returns the members of ACK, HELLO and WELCOME, which are sent now. */
+  /** Returns the members of ACK, HELLO and WELCOME, and records that they are sent now. */
   tell() {
     this.#told = { processed: this.processed, offset: this.#processedOffset };
     this.isAckUrgent = false;

@@ -5,7 +5,7 @@
 
 import { Violation, encode } from './frames.js';
 
-/** What a message weighs beside its bytes. */
+/** The weight of a message beside its bytes. */
 export const OVERHEAD = 16;
 
 /** @typedef {import('./frames.js').Message} Message */
@@ -71,13 +71,13 @@ export class Outbox {
     this.#kept.push({ offset: this.#offset, bytes, isEnd, frame });
   }
 
-  /** Returns whether the peer takes no message of this size any more, so that what is kept can never arrive. */
+  /** Returns whether a kept message exceeds the peer's new maximum, so that it can never arrive. */
   exceeds(/** @type {number} */ max) {
     return this.#kept.some(({ bytes }) => bytes > max);
   }
 
   /**
-   * Begins a connection by what the peer's HELLO or WELCOME says, which the caller has checked.
+   * Begins a connection with the counts of the peer's HELLO or WELCOME, which the caller has checked.
    *
    * @param {{received: number, processed: number, credit: number, max: number}} peer
    */
@@ -101,7 +101,7 @@ export class Outbox {
     const dropped = this.#kept.splice(0, processed - this.acknowledged);
     this.#acknowledgedOffset = dropped.at(-1)?.offset ?? this.#acknowledgedOffset;
     this.acknowledged = processed;
-    // A peer may acknowledge what only an older connection transmitted.
+    // A peer may acknowledge messages that only an older connection has transmitted.
     this.#next = Math.max(this.#next, processed + 1);
   }
 
@@ -116,7 +116,7 @@ export class Outbox {
     return kept.frame;
   }
 
-  /** Returns what `Lost` tells. */
+  /** Returns the `Lost` with all unacknowledged messages. */
   lost() {
     const messages = this.#kept.filter(({ isEnd }) => !isEnd);
     const transmitted = Math.min(this.sent - this.acknowledged, messages.length);

@@ -7,7 +7,7 @@ import { SessionStream } from './stream.js';
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {(session: SessionStream) => Promise<void> | void} Handler */
 /**
- * @typedef {object} Context What a server gives its sessions.
+ * @typedef {object} Context The settings that all sessions of a server share.
  * @property {number} ttl Seconds.
  * @property {number} ackDelay Milliseconds.
  * @property {Handler} handler
@@ -37,7 +37,7 @@ export class Running {
     this.#context = context;
   }
 
-  /** Carries on after anything has happened to the session. */
+  /** Continues after the session may have changed. */
   changed() {
     const session = this.#session;
     if (!session.isFresh && !session.lost) this.#start();
@@ -85,14 +85,14 @@ export class Running {
     if (this.#stream) return;
     this.#stream = new SessionStream(this.#session, this.#client, () => this.changed());
     const { handler } = this.#context;
-    // Not within the event that started it, so that a handler sees the same whether it awaits or not.
+    // Runs in a later microtask than the event that started the handler, so that a handler behaves the same whether it awaits or not.
     Promise.resolve(this.#stream).then(handler).then(() => this.#returned(), (error) => this.#failed(error));
   }
 
   /** A handler that returns has processed what it took, and ends its direction. */
   #returned() {
     this.#isHandled = true;
-    this.#stream?.finish().catch(() => {}); // It may have finished before, or be lost.
+    this.#stream?.finish().catch(() => {}); // The direction may have ended before, or the session may be lost.
     this.#stream?.processed();
   }
 
@@ -104,8 +104,8 @@ export class Running {
   }
 
   /**
-   * Completes a session whose handler has returned. If the client has sent more messages than the handler took, nobody will
-   * process them, so the session is given up, and the client learns which ones.
+   * Completes a session whose handler has returned. If the client has sent more messages than the handler took, they will never be
+   * processed, so the session is given up, and the client learns which ones.
    */
   #drain() {
     const { inbox, outbox } = this.#session;

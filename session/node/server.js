@@ -37,13 +37,13 @@ const SUBPROTOCOL = 'session.v1';
  *   Returns the principal, or `undefined` to refuse. Called at each HELLO.
  * @property {string[]} [origins] The origins of pages that may connect. Needed if `authenticate` trusts cookies. Default: any.
  * @property {string[]} [protocols] The application's protocols. Default: any, or none.
- * @property {(request: Request) => string} [address] Whom limits per address are about. Default: the socket's remote address.
+ * @property {(request: Request) => string} [address] Returns the address for limits per address. Default: the socket's remote address.
  * @property {number} [window] Bytes of unprocessed messages per session. Default 1 MiB.
  * @property {number} [max] Bytes of the largest message. Default 16 MiB.
  * @property {number} [replay] Bytes of unacknowledged messages per session, above which `send` waits. Default 1 MiB.
  * @property {number} [ttl] Seconds for which a session is kept without a connection. Default 300.
  * @property {Partial<Limits>} [limits]
- * @property {(error: unknown) => void} [onError] What handlers and `authenticate` throw. Default `console.error`.
+ * @property {(error: unknown) => void} [onError] Called with exceptions of handlers and of `authenticate`. Default `console.error`.
  * @property {Partial<import('./connection.js').Delays & {ackDelay: number}>} [delays] For tests.
  * @property {number} [port]
  * @property {import('node:http').Server | import('node:https').Server} [server]
@@ -100,7 +100,7 @@ export class SessionServer {
       ...(host && { host }),
       WebSocket: SessionWebSocket,
       clientTracking: false,
-      // The kind of a text message is one byte more.
+      // A text message has one byte more, its kind.
       maxPayload: Math.max(this.#options.max + 1, MAX_CONTROL_FRAME),
       handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) && SUBPROTOCOL,
       verifyClient: ({ origin, req }, answer) => answer(...verify(origin, req, origins)),
@@ -166,14 +166,14 @@ export class SessionServer {
     this.#running.delete(session);
   }
 
-  /** The number of sessions, with those that wait for their client and those that are complete. */
+  /** The number of sessions, including disconnected and complete ones. */
   get size() {
     return this.#sessions.size;
   }
 
   /**
-   * Stops: closes all connections with 1012, so that clients connect again, and ends all sessions, which are in memory alone.
-   * Their handlers are told by `Lost`.
+   * Stops: closes all connections with 1012, so that clients connect again, and ends all sessions, which are only in memory. Their
+   * handlers get `Lost`.
    */
   async close() {
     for (const connection of this.#connections) connection.close({ code: 1012, reason: 'the server restarts' });
@@ -187,7 +187,7 @@ export class SessionServer {
 }
 
 /**
- * Returns whether to upgrade, and otherwise the status of HTTP.
+ * Returns whether to upgrade; if not, also the HTTP status.
  *
  * @param {string | undefined} origin
  * @param {Request} request

@@ -1,7 +1,7 @@
 /**
- * A session at its server, without I/O and without a clock: frames and handshakes go in, `poll` gives the frames to write.
+ * A session at its server, without I/O and without a clock: frames and handshakes go in, `poll` returns the frames to write.
  *
- * A connection is any object. A session has one at most: what older ones deliver does not reach it.
+ * A connection is any object. A session has at most one connection, and ignores frames of older ones.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ import { Outbox } from './outbox.js';
 /** @typedef {{code: number, reason: string}} Close */
 /** @typedef {{frame: {data: Buffer, isBinary: boolean}} | {close: Close}} Action */
 
-/** The last token of a session that was made by a HELLO without one. */
+/** The last token of a session that was made by a HELLO without a token. */
 const NONE = 'none';
 
 /** The close codes of a client that make its server forget the session. */
@@ -38,7 +38,7 @@ export class Session {
   #current;
   /** @type {string | undefined} The hash of the token before, `NONE`, or `undefined` when it is dropped. */
   #last;
-  /** @type {string | undefined} The token of a WELCOME that is to be sent. */
+  /** @type {string | undefined} The token of the WELCOME to send. */
   #welcome;
   #isResumed = false;
   #isPinging = false;
@@ -59,11 +59,11 @@ export class Session {
   }
 
   /**
-   * Returns what a HELLO for this session leads to, and changes nothing (R4, R6, R8, R9).
+   * Returns how to answer a HELLO for this session, without changing it (R4, R6, R8, R9).
    *
    * @param {Hello} hello
    * @returns {'resume' | 'again' | 'forgotten' | 'give up' | Close} `again`: the session is fresh, and the client does not know
-   *   it; `forgotten`: this end has an old copy; `give up`: the client can no longer take what this end keeps for it
+   *   it; `forgotten`: this end has an old copy; `give up`: the client does not accept a message that this end keeps
    */
   judge(hello) {
     const token = digest(hello.token);
@@ -82,7 +82,7 @@ export class Session {
   }
 
   /**
-   * Accepts a HELLO, and forgets the connection before.
+   * Accepts a HELLO, and forgets the previous connection.
    *
    * @param {Hello} hello
    * @param {object} connection
@@ -100,7 +100,7 @@ export class Session {
     this.outbox.connect(as === 'resume' ? hello : { received: 0, processed: 0, credit: 0, max });
   }
 
-  /** Takes what the current connection delivers: a string is a text frame, bytes are a binary frame. @param {string | Buffer} data */
+  /** Handles a frame of the current connection: a string is a text frame, bytes are a binary frame. @param {string | Buffer} data */
   receive(data) {
     this.#last = undefined;
     this.isFresh = false;
@@ -154,7 +154,7 @@ export class Session {
     if (this.inbox.owesAck) this.inbox.isAckUrgent = true;
   }
 
-  /** Returns what to do next on the connection, if there is anything. After a close the session has no connection. @returns {Action | undefined} */
+  /** Returns the next action on the connection, if there is one. After a close the session has no connection. @returns {Action | undefined} */
   poll() {
     if (!this.connection) return undefined;
     if (this.#close) return this.#closeWith(this.#close);

@@ -1,4 +1,4 @@
-/** The sessions of a server by principal and name, and what a HELLO does to them (R2 to R10), without I/O and without a clock. */
+/** The sessions of a server by principal and name, and the handling of HELLO (R2 to R10), without I/O and without a clock. */
 
 import { Session } from './session.js';
 
@@ -9,8 +9,8 @@ import { Session } from './session.js';
 /** @typedef {{principal: string, address: string}} Client Who connects, and from where. */
 
 /**
- * What a HELLO does: `session` is what the connection serves from now on; without it, the connection closes with `close`.
- * `older` is the connection that this one supersedes, and `lost` is a session that is given up.
+ * The outcome of a HELLO: `session` is the session that the connection serves from now on; without it, the connection closes with
+ * `close`. `older` is the connection that this one supersedes, and `lost` is a session that is given up.
  *
  * @typedef {{session?: Session, isNew?: boolean, close?: Close, older?: {connection: object, close: Close}, lost?: Session}} Outcome
  */

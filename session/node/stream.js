@@ -1,4 +1,4 @@
-/** What a handler gets: the messages of the client as an async iterator, and `send`. It outlives connections. */
+/** A session for its handler: the messages of the client as an async iterator, and `send`. It outlives connections. */
 
 import { isEndCode, isReason } from './frames.js';
 
@@ -17,7 +17,7 @@ export class SessionStream {
 
   #session;
   #changed;
-  /** What waits for room in the replay buffer, in order. @type {Waiting[]} */
+  /** The messages that wait for room in the replay buffer, in order. @type {Waiting[]} */
   #senders = [];
   #isFinishing = false;
   /** @type {(() => void)[]} */
@@ -40,8 +40,8 @@ export class SessionStream {
   }
 
   /**
-   * Waits for the next message of the client: a string or a `Buffer`. The message before is now processed. `done` means that
-   * the client has ended its direction.
+   * Waits for the next message of the client: a string or a `Buffer`. The call marks the previous message as processed. `done` means
+   * that the client has ended its direction.
    *
    * @returns {Promise<IteratorResult<Message, undefined>>}
    * @throws {Lost} after the last message that arrived, if the session is lost
@@ -64,15 +64,15 @@ export class SessionStream {
     this.processed();
   }
 
-  /** Tells that the last message is processed, before the next one is taken. */
+  /** Marks the last message as processed, before the next one is taken. */
   processed() {
     this.#session.inbox.finish();
     this.#changed();
   }
 
   /**
-   * Sends a message. Waits while the replay buffer is full, which it is while the client reads slowly or is away. A sent
-   * message arrives, in order and once, unless the session is lost. Bytes are copied.
+   * Sends a message. Waits while the replay buffer is full: the client reads slowly, or is disconnected. A sent message arrives in
+   * order and exactly once, unless the session is lost. Bytes are copied.
    *
    * @param {string | ArrayBuffer | ArrayBufferView} message
    * @returns {Promise<void>}
@@ -84,7 +84,7 @@ export class SessionStream {
   }
 
   /**
-   * Ends this direction, behind all messages. The client's messages still arrive.
+   * Ends this direction, after all messages. The client's messages still arrive.
    *
    * @param {number} [code] 1000, or 3000 to 4999.
    * @param {string} [reason] Up to 123 bytes of UTF-8.
@@ -104,19 +104,19 @@ export class SessionStream {
       if (this.#isFinishing) reject(new Error('this direction of the session has ended; send before finish'));
       else this.#senders.push({ ...item, resolve, reject });
     });
-    // A handler that does not await a `send` learns of `Lost` from its next call; it must not end the process.
+    // A handler that does not await `send` gets `Lost` from its next call; the rejection must not end the process.
     promise.catch(() => {});
     this.#changed();
     return promise;
   }
 
-  /** Looks again at what senders and readers wait for. The server calls it when the session has changed. */
+  /** Wakes senders and readers whose condition holds now. The server calls it when the session has changed. */
   wake() {
     while (this.#senders.length > 0 && this.#settle(this.#senders[0])) this.#senders.shift();
     for (const resolve of this.#readers.splice(0)) resolve();
   }
 
-  /** Returns whether a sender waits no more. @param {Waiting} sender */
+  /** Returns whether a sender has finished waiting. @param {Waiting} sender */
   #settle({ message, end, resolve, reject }) {
     const { outbox, lost } = this.#session;
     const length = message === undefined ? 0 : Buffer.byteLength(message);

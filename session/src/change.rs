@@ -1,4 +1,4 @@
-//! What a store keeps about a session.
+//! Changes and snapshots of a session, for a store.
 
 use crate::Content;
 
@@ -6,25 +6,25 @@ use crate::Content;
 /// [`ClientState`](crate::ClientState).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change<P, R> {
-    /// A message or END of this end has a number now: the one after the last.
+    /// A message or END of this end was given the next number.
     Sent {
         /// The number.
         number: u64,
-        /// What is sent.
+        /// The message or END.
         content: Content<P>,
     },
     /// The peer has processed everything up to this number. May be stored later, or not at all.
     Acknowledged {
         /// The number.
         number: u64,
-        /// Its offset.
+        /// The offset of this number.
         offset: u64,
     },
     /// The application has processed the peer's messages up to this number.
     Processed {
         /// The number.
         number: u64,
-        /// Its offset.
+        /// The offset of this number.
         offset: u64,
         /// Whether END is among them.
         ended: bool,

@@ -25,13 +25,13 @@ pub struct ClientState {
 pub enum AfterLoss {
     /// Connect again, with backoff.
     Connect,
-    /// Connect again, after a longer delay: the server is full or restarts.
+    /// Connect again, after a longer delay: the server is full or restarting.
     ConnectLater,
-    /// The server refuses the client: with 4401 its credentials, with 4406 the application's protocol. The session is kept.
+    /// The server refuses the client: 4401 refuses the credentials, 4406 the application's protocol. The session is kept.
     Refused(u16),
     /// The session is over. If it was lost, the last item says why.
     Over,
-    /// It was an older connection.
+    /// Do nothing: the connection was an older one.
     Ignored,
 }
 
@@ -77,7 +77,7 @@ impl<P: Payload> Client<P> {
         self.endpoint.snapshot_with(self.state.clone())
     }
 
-    /// A WebSocket is open: says HELLO on it. Whatever happens on an older connection is ignored from now on.
+    /// Begins the handshake on a WebSocket that is open: `poll` then returns HELLO. Events of older connections are ignored from now on.
     ///
     /// Returns `None` if the session is over.
     pub fn connect(&mut self, credentials: Option<String>) -> Option<Connection> {
@@ -118,7 +118,7 @@ impl<P: Payload> Client<P> {
         }
     }
 
-    /// Handles a frame that has arrived on a connection, or how it violates the protocol.
+    /// Handles a frame that has arrived on a connection, or its violation of the protocol.
     pub fn receive(&mut self, connection: Connection, incoming: Result<Incoming<P>, Violation>) {
         if self.connection != Some(connection) && self.endpoint.keeps(Rule::IgnoreLeft) || self.is_over() {
             return;
@@ -169,7 +169,7 @@ impl<P: Payload> Client<P> {
         self.endpoint.begin(connection, received, Ack { processed, credit }, max)
     }
 
-    /// Ends the session on a connection whose server has another one.
+    /// Ends the session because the server has another one.
     fn leave(&mut self, connection: Connection, cause: LostCause) {
         self.connection = None;
         self.is_over = true;
@@ -225,7 +225,7 @@ impl<P> DerefMut for Client<P> {
 }
 
 impl std::fmt::Debug for ClientState {
-    /// Without name and token.
+    /// Leaves out the name and the token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientState").field("attempt", &self.attempt).finish_non_exhaustive()
     }

@@ -11,7 +11,7 @@ pub const MAX_CONTROL: usize = 16_384;
 /// The first character of a text that is a message.
 pub const TEXT: char = ':';
 
-/// What a text frame is. A binary frame is always a message, unchanged.
+/// A decoded text frame. A binary frame is always a message, unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TextFrame<'a> {
     /// A text of the application.
@@ -27,7 +27,7 @@ pub enum Control {
     Hello(Hello),
     /// The server's answer.
     Welcome(Welcome),
-    /// How far the sender of the frame has processed, and its credit.
+    /// The number of messages that the sender of the frame has processed, and its credit.
     Ack(Ack),
     /// Asks for an ACK.
     Ping,
@@ -35,7 +35,7 @@ pub enum Control {
     End(End),
 }
 
-/// The client's first frame: who it is, and how far it has come.
+/// The client's first frame: its session and credentials, and its counts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// The name of the session.
@@ -56,11 +56,11 @@ pub struct Hello {
     pub max: u64,
     /// The application's protocol.
     pub protocol: Option<String>,
-    /// Who the client is.
+    /// The credentials that authenticate the client.
     pub credentials: Option<String>,
 }
 
-/// The server's answer to HELLO: how far it has come, and its limits.
+/// The server's answer to HELLO: its counts and limits.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Welcome {
     /// The token for the next HELLO.
@@ -114,7 +114,7 @@ impl End {
 }
 
 impl<'a> TextFrame<'a> {
-    /// Decodes a text frame. Nothing that a peer can send makes it panic, and it allocates less than `frame` has bytes.
+    /// Decodes a text frame. Never panics, and allocates no more bytes than `frame` has.
     ///
     /// # Errors
     ///
@@ -325,7 +325,7 @@ fn end(text: &str) -> Result<End, Violation> {
 }
 
 impl fmt::Debug for Hello {
-    /// Without token and credentials.
+    /// Leaves out the token and the credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hello")
             .field("attempt", &self.attempt)
@@ -340,7 +340,7 @@ impl fmt::Debug for Hello {
 }
 
 impl fmt::Debug for Welcome {
-    /// Without the token.
+    /// Leaves out the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Welcome")
             .field("resumed", &self.resumed)

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::rule::{Rule, Rules};
 use crate::{Ack, MAX_NUMBER, OVERHEAD, Violation};
 
-/// What is to be told to the peer.
+/// Whether an ACK is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Due {
     Nothing,
@@ -14,7 +14,7 @@ pub(crate) enum Due {
     Now,
 }
 
-/// How far the peer's messages have come.
+/// The counts of the peer's messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Inbound {
     window: u64,
@@ -23,11 +23,11 @@ pub(crate) struct Inbound {
     received_offset: u64,
     processed: u64,
     processed_offset: u64,
-    /// The offsets of what is received and not processed.
+    /// The offsets of received messages that are not processed.
     offsets: VecDeque<u64>,
     /// The number of END.
     end: Option<u64>,
-    /// What this connection was told: the offset of the last processed message, and the credit.
+    /// The last ACK on this connection: the offset of the last processed message, and the credit.
     told_offset: u64,
     granted: u64,
     due: Due,
@@ -38,7 +38,7 @@ impl Inbound {
         Self::restore(window, max, 0, 0, false)
     }
 
-    /// What a snapshot has. Whatever was not processed comes again.
+    /// Restores the counts of a snapshot. Messages that were not processed come again.
     pub(crate) fn restore(window: u64, max: u64, processed: u64, processed_offset: u64, ended: bool) -> Self {
         Self {
             window,
@@ -116,7 +116,7 @@ impl Inbound {
         self.received
     }
 
-    /// The application has finished with everything up to `number`. Returns whether that is new.
+    /// The application has processed everything up to `number`. Returns whether `processed` has risen.
     pub(crate) fn process(&mut self, number: u64, rules: &Rules) -> bool {
         let before = self.processed;
         while self.processed < number {
@@ -140,20 +140,20 @@ impl Inbound {
         self.due = Due::Now;
     }
 
-    /// An ACK that was to be soon is due now.
+    /// An ACK that was due within 100 ms is due now.
     pub(crate) fn hurry(&mut self) {
         if self.due == Due::Soon {
             self.due = Due::Now;
         }
     }
 
-    /// Begins a connection, which has been told nothing yet.
+    /// Begins a connection, on which no ACK was sent yet.
     pub(crate) fn begin(&mut self) {
         self.granted = 0;
         self.due = Due::Nothing;
     }
 
-    /// What the peer is told now.
+    /// Returns the ACK to send now.
     pub(crate) fn tell(&mut self) -> Ack {
         self.due = Due::Nothing;
         self.told_offset = self.processed_offset;
@@ -161,17 +161,17 @@ impl Inbound {
         Ack { processed: self.processed, credit: self.granted }
     }
 
-    /// Counts from 1 again, as if there had been no connection before.
+    /// Counts from 1 again, as on a first connection.
     pub(crate) fn reset(&mut self) {
         *self = Self::new(self.window, self.max);
     }
 
-    /// Counts what has arrived as processed, which it is not.
+    /// Counts messages that have arrived as processed, although they are not.
     pub(crate) fn process_unprocessed(&mut self, rules: &Rules) {
         self.process(self.received, rules);
     }
 
-    /// What an end does that counts on each connection anew.
+    /// The behaviour of an end that starts counting anew on each connection.
     pub(crate) fn recount(&mut self) {
         self.received = self.processed;
         self.received_offset = self.processed_offset;

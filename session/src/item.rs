@@ -7,7 +7,7 @@ use crate::{Change, Control, End, Violation};
 /// A message of the application. Clones should be cheap, such as those of a `Blob`, of `Bytes` or of an `Rc<str>`: a message is
 /// cloned each time it is transmitted.
 pub trait Payload: Clone {
-    /// The bytes on the wire: of a text, those of its UTF-8.
+    /// Returns the length on the wire in bytes: of a text, the length of its UTF-8.
     fn payload_len(&self) -> u64;
 }
 
@@ -26,13 +26,13 @@ impl Payload for Vec<u8> {
 /// The limits of an end, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// The most bytes that may be received and not processed. A single message may be larger. The default is 1 MiB.
+    /// The maximum bytes of received, unprocessed messages. A single message may be larger. The default is 1 MiB.
     pub window: u64,
     /// The largest message that is accepted. The default is 16 MiB.
     pub max: u64,
-    /// The most bytes that may be sent and not acknowledged. A single message may be larger. The default is 4 MiB.
+    /// The maximum bytes of sent, unacknowledged messages. A single message may be larger. The default is 4 MiB.
     pub replay: u64,
-    /// Whether [`Output::Store`] is wanted. The default is `false`.
+    /// Whether `poll` returns [`Output::Store`]. The default is `false`.
     pub journal: bool,
 }
 
@@ -42,7 +42,7 @@ impl Default for Limits {
     }
 }
 
-/// A connection of a session: the attempt in its HELLO.
+/// A connection of a session, identified by the attempt in its HELLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Connection(pub u64);
 
@@ -64,21 +64,22 @@ pub enum Incoming<P> {
     Control(Control),
 }
 
-/// What the host does next.
+/// An action for the host.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Output<P, R> {
     /// Make this durable before any later output is transmitted. Only with [`Limits::journal`].
     Store(Change<P, R>),
     /// Send this text frame.
     Control(Connection, String),
-    /// Send this message: a text with [`TEXT`](crate::TEXT) before it, anything else as it is in a binary frame.
+    /// Send this message: a text in a text frame, after the character [`TEXT`](crate::TEXT); all other messages unchanged, in a binary
+    /// frame.
     Message(Connection, P),
     /// Close the connection with this code and reason.
     Close(Connection, u16, String),
 }
 
 impl<P: fmt::Debug, R: fmt::Debug> fmt::Debug for Output<P, R> {
-    /// Of HELLO and WELCOME, which have tokens and credentials, the first character alone.
+    /// Shows only the first character of HELLO and WELCOME, which have tokens and credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(change) => f.debug_tuple("Store").field(change).finish(),
@@ -94,7 +95,7 @@ impl<P: fmt::Debug, R: fmt::Debug> fmt::Debug for Output<P, R> {
     }
 }
 
-/// What the application gets, in order.
+/// An item for the application. Items come in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item<P> {
     /// A message.
@@ -104,7 +105,7 @@ pub enum Item<P> {
         /// The message.
         payload: P,
     },
-    /// The peer sends no more messages.
+    /// The peer has ended its direction.
     End {
         /// The place of the end.
         mark: Mark,
@@ -115,10 +116,10 @@ pub enum Item<P> {
     Lost(Lost<P>),
 }
 
-/// What is lost.
+/// The messages that a lost session may not have delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lost<P> {
-    /// Why.
+    /// Why the session was lost.
     pub cause: LostCause,
     /// The messages that the peer did not acknowledge, in order.
     pub unacknowledged: Vec<Unacknowledged<P>>,
@@ -149,9 +150,9 @@ pub enum LostCause {
     GivenUp,
     /// The peer broke a rule of the protocol.
     Violation(Violation),
-    /// The peer says that this end broke a rule: its close code.
+    /// The peer has closed with this code because this end broke a rule.
     Refused(u16),
-    /// A message that was sent before the peer's largest size was known exceeds it.
+    /// A message was sent before the peer's `max` was known, and exceeds it.
     TooLarge {
         /// The bytes of the message.
         len: u64,
@@ -164,7 +165,7 @@ pub enum LostCause {
     Expired,
 }
 
-/// What has happened.
+/// An event of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
@@ -175,7 +176,7 @@ pub enum Event {
     },
     /// At a server: the client has shown that it received WELCOME, so the application's handler can start.
     Established,
-    /// The peer has processed everything up to here.
+    /// The peer has processed everything up to this mark.
     Acknowledged(Mark),
     /// Both directions have ended, and everything is processed.
     Complete,
@@ -191,7 +192,7 @@ pub enum SendError<P> {
     TooLarge(P),
     /// This direction has ended, or the session is lost.
     Ended(P),
-    /// 2⁵³ bytes were sent.
+    /// The session has sent 2⁵³ bytes, the maximum.
     Exhausted(P),
 }
 

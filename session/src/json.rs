@@ -8,7 +8,7 @@ const DEPTH: usize = 16;
 /// The value of a member. Objects and arrays are skipped.
 pub(crate) enum Value<'a> {
     String(Cow<'a, str>),
-    /// As it is written.
+    /// The number as it is written.
     Number(&'a str),
     Bool(bool),
     Null,
@@ -21,7 +21,7 @@ pub(crate) struct Malformed;
 
 type Result<T> = std::result::Result<T, Malformed>;
 
-/// Calls `member` with the name and the value of each member of the object that `text` is.
+/// Calls `member` with the name and the value of each member of the object in `text`.
 pub(crate) fn members<'a>(text: &'a str, mut member: impl FnMut(&str, Value<'a>)) -> Result<()> {
     let mut reader = Reader { text, at: 0 };
     reader.space();
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads what is between two brackets and separated by commas.
+    /// Reads the items between two brackets, separated by commas.
     fn list(&mut self, open: u8, close: u8, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
         self.expect(open)?;
         self.space();
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Resolves the escapes of a string. One allocation, of what is written.
+/// Resolves the escapes of a string, with one allocation of at most its length.
 fn unescape(written: &str) -> Result<String> {
     let mut read = String::with_capacity(written.len());
     let mut reader = Reader { text: written, at: 0 };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::rule::{Rule, Rules};
 use crate::{Ack, End, MAX_NUMBER, Payload, SendError, Violation, weight};
 
-/// What has a number.
+/// A message or END: the contents that have a number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Content<P> {
     /// A message.
@@ -34,7 +34,7 @@ pub(crate) struct Outbound<P> {
     ended: bool,
     /// The next number to transmit on this connection.
     next: u64,
-    /// The peer's credit, and its largest message, which are known from the first handshake on.
+    /// The peer's credit and its `max`, known from the first handshake on.
     credit: u64,
     max: Option<u64>,
 }
@@ -44,7 +44,7 @@ impl<P: Payload> Outbound<P> {
         Self::restore(limit, 0, 0, Vec::new(), false)
     }
 
-    /// What a snapshot has. All of it may have been transmitted.
+    /// Restores the messages of a snapshot, all of which may have been transmitted.
     pub(crate) fn restore(
         limit: u64,
         acknowledged: u64,
@@ -81,7 +81,7 @@ impl<P: Payload> Outbound<P> {
         self.kept.iter().map(|kept| &kept.content)
     }
 
-    /// Everything that is not acknowledged, by number, and whether it was transmitted.
+    /// Returns all unacknowledged contents with their numbers, and whether they were transmitted.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = (u64, bool, Content<P>)> + use<P> {
         let (first, sent) = (self.acknowledged + 1, self.sent);
         let kept = std::mem::take(&mut self.kept);
@@ -142,19 +142,19 @@ impl<P: Payload> Outbound<P> {
         Some(self.last())
     }
 
-    /// Whether the peer can continue from these counts.
+    /// Returns whether these counts of the peer are consistent with this end.
     pub(crate) fn fits(&self, received: u64, processed: u64) -> bool {
         self.acknowledged <= processed && processed <= received && received <= self.sent
     }
 
-    /// Begins to transmit what the peer has not received.
+    /// Begins to transmit the contents that the peer has not received.
     pub(crate) fn begin(&mut self, received: u64, max: u64) {
         self.next = received.max(self.acknowledged) + 1;
         self.credit = 0;
         self.max = Some(max);
     }
 
-    /// A kept message that the peer does not accept.
+    /// Returns a kept message that the peer does not accept.
     pub(crate) fn too_large(&self) -> Option<Violation> {
         let max = self.max?;
         let lens = self.contents().filter_map(|content| match content {
@@ -215,7 +215,7 @@ impl<P: Payload> Outbound<P> {
         Some(content)
     }
 
-    /// What an end does that keeps nothing.
+    /// The behaviour of an end that keeps no messages.
     fn forget_transmitted(&mut self) {
         if let Some(kept) = self.kept.pop_front() {
             self.acknowledged += 1;

@@ -1,6 +1,6 @@
 //! The rules of `docs/session.md`, by their numbers.
 
-/// A rule, or a part of it. Tests leave one out to show what it is for.
+/// A rule, or a part of one. Tests leave a rule out to show what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(dead_code, reason = "some rules are kept outside of the machine, by the tests' model")]
 pub(crate) enum Rule {
@@ -76,7 +76,7 @@ pub(crate) enum Rule {
     StoreClient,
 }
 
-/// The rules that a machine keeps: all, but in tests.
+/// The rules that a machine follows: all of them, except in tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Rules {
     #[cfg(test)]

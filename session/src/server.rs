@@ -16,20 +16,20 @@ pub type Digest = [u8; 32];
 /// A new token: 128 bits or more of a cryptographic generator, and their hash.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NewToken {
-    /// What the client gets: 22 to 256 characters of `A–Z a–z 0–9 - _ . ~`.
+    /// The token for the client: 22 to 256 characters of `A–Z a–z 0–9 - _ . ~`.
     pub text: String,
-    /// What is kept.
+    /// The hash that is kept.
     pub digest: Digest,
 }
 
 /// The token before the current one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LastToken {
-    /// HELLO had none.
+    /// HELLO had no token.
     None,
-    /// HELLO had this one. It is good until a frame comes under the current one.
+    /// HELLO had this token. It stays valid until a frame arrives under the current token.
     Kept(Digest),
-    /// A frame came under the current one.
+    /// A frame has arrived under the current token.
     Dropped,
 }
 
@@ -40,7 +40,7 @@ pub struct ServerState {
     pub attempt: u64,
     /// The hash of the current token.
     pub current: Digest,
-    /// The token before.
+    /// The last token, before the current one.
     pub last: LastToken,
     /// Whether the client has not shown yet that it received WELCOME.
     pub fresh: bool,
@@ -49,11 +49,12 @@ pub struct ServerState {
 /// Why a HELLO is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The client is an old copy, or the HELLO an old one: close its connection with 4409. The session goes on as it was.
+    /// The client is an old copy, or the HELLO an old one: close its connection with 4409. The session continues unchanged.
     Superseded,
-    /// The client knows more than this server: drop the session by [`Server::forget`], and make a new one with the same HELLO.
+    /// This server has an old copy: the client has received more than it has sent. Drop the session with [`Server::forget`], and make a
+    /// new one with the same HELLO.
     Forgotten,
-    /// The HELLO contradicts itself: close its connection. The session goes on as it was.
+    /// The HELLO contradicts itself: close its connection with the violation's code. The session continues unchanged.
     Violation(Violation),
 }
 
@@ -68,7 +69,8 @@ pub struct Server<P> {
 }
 
 impl<P: Payload> Server<P> {
-    /// Creates a session for a client that is authenticated and has none of this name, and welcomes it.
+    /// Creates a session for a client that is authenticated and has no session of this name. `poll` then returns
+    /// WELCOME.
     ///
     /// `presented` is the hash of the token in `hello`. `ttl` is how many seconds the host keeps the session without a
     /// connection.
@@ -178,7 +180,7 @@ impl<P: Payload> Server<P> {
         Ok(connection)
     }
 
-    /// Handles a frame that has arrived on a connection, or how it violates the protocol. Superseded connections are ignored.
+    /// Handles a frame that has arrived on a connection, or its violation of the protocol. Ignores superseded connections.
     pub fn receive(&mut self, connection: Connection, incoming: Result<Incoming<P>, Violation>) {
         if self.connection != Some(connection) && self.endpoint.keeps(Rule::IgnoreSuperseded) || self.endpoint.is_lost()
         {
@@ -203,8 +205,8 @@ impl<P: Payload> Server<P> {
         }
     }
 
-    /// The connection has ended, with this close code if there was one. Returns whether it was the current one; then the time
-    /// to live begins, unless the session [is lost](Endpoint::is_lost).
+    /// Records that a connection has ended, with this close code if there was one. Returns whether it was the current connection; then
+    /// the time to live begins, unless the session [is lost](Endpoint::is_lost).
     pub fn disconnected(&mut self, connection: Connection, code: Option<u16>) -> bool {
         if self.connection != Some(connection) {
             return false;
@@ -250,14 +252,14 @@ impl<P> DerefMut for Server<P> {
 }
 
 impl fmt::Debug for NewToken {
-    /// Without the token.
+    /// Leaves out the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewToken").finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for LastToken {
-    /// Without the hash.
+    /// Leaves out the hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "None",
@@ -268,7 +270,7 @@ impl fmt::Debug for LastToken {
 }
 
 impl fmt::Debug for ServerState {
-    /// Without the hashes.
+    /// Leaves out the hashes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerState")
             .field("attempt", &self.attempt)

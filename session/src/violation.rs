@@ -48,23 +48,23 @@ pub enum Violation {
     Unexpected(&'static str),
     /// The peer acknowledged a message that was not sent.
     AcknowledgedUnsent {
-        /// The number that the peer told.
+        /// The number in the peer's ACK.
         processed: u64,
         /// The highest number sent.
         sent: u64,
     },
     /// The peer acknowledged fewer messages than before.
     WentBack {
-        /// The number that the peer told.
+        /// The number in the peer's ACK.
         processed: u64,
-        /// The number it told before.
+        /// The number in the ACK before.
         before: u64,
     },
     /// The peer took credit back.
     CreditWentBack {
-        /// The credit that the peer told.
+        /// The credit in the peer's ACK.
         credit: u64,
-        /// The credit it told before.
+        /// The credit in the ACK before.
         before: u64,
     },
     /// A message has more bytes than allowed.

@@ -1,14 +1,14 @@
 //! A chat. With the URL of a Redis, any number of servers serve it, and each may be killed at any time: everybody in a room hears each
 //! line once, and all in the same order.
 //!
-//! A session keeps what was sent in it. What others say while its server is down must be kept, too, so a room is a list of lines,
-//! in the same Redis as the sessions:
+//! A session keeps the messages that were sent in it. What others say while its server is down must be kept, too: a room is a list of
+//! lines, in the same Redis as the sessions.
 //!
 //! - **The nth message to a session is the nth line of its room.** A handler that starts again continues after [`Progress::sent`].
 //! - **A line is added together with the number of the client's message**, in one script. A message that comes again after a crash adds
 //!   nothing.
 //!
-//! Whoever enters a room hears all of it: a larger chat would keep at which line each session began.
+//! A client that enters a room gets all of its lines. A larger chat would store the line at which each session began.
 //!
 //! [`Progress::sent`]: websocket_session_server::Progress::sent
 
@@ -22,7 +22,7 @@ use redis::{AsyncCommands, Script, aio::ConnectionManager};
 use tokio::{sync::watch, time};
 use websocket_session_server::{Denied, Greeting, Limits, Message, Receiver, Sender, Session, Sessions};
 
-/// Adds the line ARGV[2] to a room, unless it is a message that the session has said before.
+/// Adds the line ARGV[2] to a room, unless it is a message of the session that was added before.
 const ADD: &str = "
 if tonumber(redis.call('GET', KEYS[2]) or 0) >= tonumber(ARGV[1]) then return end
 redis.call('RPUSH', KEYS[1], ARGV[2])

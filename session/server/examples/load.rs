@@ -1,7 +1,7 @@
-//! Measures what sessions cost, beside a plain echo of axum: `cargo run --profile properties -p websocket-session-server --all-features
-//! --example load -- 1000`.
+//! Measures the cost of sessions, compared with a plain echo of axum: `cargo run --profile properties -p websocket-session-server
+//! --all-features --example load -- 1000`.
 //!
-//! The server is a process of its own, so that its memory and its CPU time are its own. The clients share the machine with it.
+//! The server is a separate process, so that its memory and its CPU time can be measured. The clients run on the same machine.
 #[path = "../tests/sessions/client.rs"]
 mod client;
 
@@ -39,7 +39,7 @@ async fn main() {
 
 async fn measure(count: usize) {
     println!("{count} sessions");
-    println!("| | memory of one idle | messages a second | CPU of a message | connects a second | resumes a second |");
+    println!("| | memory per idle session | messages per second | CPU per message | connects per second | resumptions per second |");
     println!("|---|---|---|---|---|---|");
     for kind in ["plain", "memory"] {
         measure_kind(kind, count).await;

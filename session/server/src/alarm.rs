@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer that is set anew only when a deadline comes earlier than the one it is set to.
+/// A timer that is reset only for a deadline that is earlier than the current one.
 pub(crate) struct Alarm(Pin<Box<Sleep>>);
 
 impl Alarm {

@@ -1,4 +1,4 @@
-//! What is stored and sent in one go.
+//! Changes to store and frames to send, together.
 
 use axum::extract::ws::Message as Frame;
 use websocket_session::{Connection, Output, Payload, Server};
@@ -9,7 +9,7 @@ use crate::{Message, message};
 /// The bytes of messages that are handed to a WebSocket at a time.
 const SIZE: u64 = 256 << 10;
 
-/// What a machine wants to be done, in one go.
+/// The outputs of a machine that are handled together.
 pub(crate) struct Batch {
     pub changes: Vec<Change>,
     pub frames: Vec<(Connection, Frame)>,

@@ -1,4 +1,4 @@
-//! One session: the machine, and who waits for it.
+//! One session: the machine, and the wakers that wait for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -8,7 +8,7 @@ use websocket_session::{End, Item, Mark, Payload, SendError, Server, code};
 use crate::mailbox::Mailbox;
 use crate::{Gone, Key, Lease, Message};
 
-/// What the handler and the driver of a session share.
+/// The state that the handler and the driver of a session share.
 pub(crate) struct Shared {
     pub key: Key,
     /// The lease under which the session was made.
@@ -26,28 +26,28 @@ pub(crate) struct Shared {
 pub(crate) enum Place {
     /// This server.
     Here,
-    /// This server, which shuts down: the handler gets no more messages.
+    /// This server, but it is shutting down: the handler gets no more messages.
     Leaving,
-    /// Another one, or none: nothing can be sent or processed.
+    /// Another server, or none: nothing can be sent or processed.
     Elsewhere,
 }
 
 pub(crate) struct Core {
     pub machine: Server<Message>,
     pub place: Place,
-    /// The most bytes of a message that the client accepts.
+    /// The largest message that the client accepts, in bytes.
     pub peer_max: u64,
-    /// The message that the handler has taken, and not finished with.
+    /// The message that the handler has taken and not finished processing.
     taken: Option<Mark>,
-    /// What the peer ended with, once the handler has heard of it.
+    /// The code and reason of the peer's END, once the handler has got it.
     pub peer_end: Option<End>,
-    /// Whether the handler has heard the last of this session.
+    /// Whether the handler has got the last item of this session.
     is_over: bool,
     own_end: Option<Mark>,
     pub is_finished: bool,
-    /// Whether messages arrived that no handler will take.
+    /// Whether messages have arrived that no handler will take.
     is_unwanted: bool,
-    /// Whether there is something to do for the driver.
+    /// Whether the driver has work to do.
     has_work: bool,
     waiting: Vec<Waker>,
 }
@@ -61,7 +61,7 @@ impl Shared {
         machine: Server<Message>,
         is_restored: bool,
     ) -> Self {
-        // An earlier handler has heard of it, and this one is told, too.
+        // An earlier handler had got END, and this one gets it, too.
         let peer_ended = is_restored && machine.snapshot().peer_ended;
         let core = Core {
             machine,
@@ -83,7 +83,7 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what `change` returns, after waking the driver if there is something to do for it.
+    /// Calls `change`, wakes the driver if it has work to do, and returns the result.
     pub fn change<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
         let mut core = self.core();
         let returned = change(&mut core);
@@ -95,7 +95,7 @@ impl Shared {
 }
 
 impl Core {
-    /// Wakes all who wait for this session.
+    /// Wakes all tasks that wait for this session.
     pub fn wake(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
     }
@@ -107,7 +107,7 @@ impl Core {
         Poll::Pending
     }
 
-    /// The handler has finished with what it has taken.
+    /// The handler has processed the message that it has taken.
     pub fn finish_taken(&mut self) {
         if let Some(mark) = self.taken.take().filter(|_| self.place != Place::Elsewhere) {
             self.machine.processed(mark);
@@ -120,7 +120,7 @@ impl Core {
         self.taken.map(|mark| mark.number)
     }
 
-    /// Takes the next message. What was taken before is processed then.
+    /// Takes the next message, and marks the previous one as processed.
     pub fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Result<Message, Gone>>> {
         self.finish_taken();
         if self.is_over {
@@ -187,7 +187,7 @@ impl Core {
         self.own_end.is_some() || self.machine.is_lost() || self.machine.is_complete()
     }
 
-    /// Waits until the peer has processed everything that was sent.
+    /// Waits until the peer has processed all sent messages.
     pub fn poll_acknowledged(&mut self, context: &Context<'_>) -> Poll<Result<(), Gone>> {
         match () {
             () if self.machine.is_complete() => Poll::Ready(Ok(())),
@@ -233,10 +233,10 @@ impl Core {
         self.wake();
     }
 
-    /// Takes what arrives after the handler has returned. A message that comes then was never processed: the session is given
-    /// up, so that the client hears of it, once the client has everything that was sent, and knows what was processed.
+    /// Takes messages that arrive after the handler has returned. They will never be processed, so the session is given up, and the
+    /// client learns of it; but only when the client has received all sent messages and acknowledgements.
     ///
-    /// Returns whether the machine has something to tell before.
+    /// Returns whether the machine has output before that.
     pub fn take_unwanted(&mut self) -> bool {
         if !self.is_finished || self.place != Place::Here {
             return false;

@@ -21,7 +21,7 @@ use crate::{Key, Limits, token};
 /// An acknowledgement is due this long after a message is processed.
 const ACK: Duration = Duration::from_millis(100);
 
-/// What drives one session.
+/// The state of the task of one session.
 struct Driver {
     context: Arc<Context>,
     shared: Arc<Shared>,
@@ -36,7 +36,7 @@ struct Driver {
     ack: Option<Instant>,
     /// Since when the session is complete, or its handler has returned.
     ended: Option<Instant>,
-    /// When the store was written to.
+    /// When the store was last written to.
     stored: Instant,
     alarm: Alarm,
 }
@@ -47,7 +47,7 @@ enum Outcome {
     Over,
     /// The session is lost; this HELLO begins another one under its name.
     Renewed(Box<Arrival>),
-    /// The session is left to other servers, in good order.
+    /// The session is left to other servers, with everything stored.
     Left,
     /// Another server has the session, or the store is not available.
     Fenced,
@@ -125,7 +125,7 @@ impl Driver {
                     return outcome;
                 }
             }
-            // What the store has not accepted was never sent to the client, so another server can continue without it.
+            // Changes that the store has not accepted were never sent to the client, so another server can continue without them.
             if self.pump().await.is_err() {
                 return Outcome::Fenced;
             }
@@ -140,7 +140,7 @@ impl Driver {
         }
     }
 
-    /// A client has come: resumes the session, or refuses the client.
+    /// Resumes the session for a client that has connected, or refuses the client.
     fn arrive(&mut self, arrival: Box<Arrival>) -> Option<Outcome> {
         let Ok(token) = new_token() else {
             close(arrival.socket, [].into(), code::RESTART, "the server has no random numbers".into());
@@ -158,7 +158,7 @@ impl Driver {
         None
     }
 
-    /// HELLO is accepted: whatever happens on an older connection is ignored from now on.
+    /// Accepts HELLO: all events of an older connection are ignored from now on.
     fn connect(&mut self, arrival: Arrival) {
         let connection = Connection(arrival.hello.attempt);
         self.shared.core().peer_max = arrival.hello.max;
@@ -171,7 +171,7 @@ impl Driver {
         }
     }
 
-    /// Does what the machine wants: stores, then sends, then closes.
+    /// Handles the outputs of the machine: stores, then sends, then closes.
     async fn pump(&mut self) -> Result<(), StoreError> {
         let Some(batch) = self.poll() else { return Ok(()) };
         if let Some(owner) = self.owner.as_mut().filter(|_| !batch.changes.is_empty()) {
@@ -187,7 +187,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Returns what the machine wants, unless the connection is busy with what it wanted before.
+    /// Returns the outputs of the machine, unless the connection still sends the previous ones.
     fn poll(&mut self) -> Option<Batch> {
         let mut core = self.shared.core();
         if self.link.as_ref().is_some_and(Link::is_full) && !core.machine.is_lost() {
@@ -222,7 +222,7 @@ impl Driver {
         Some(link)
     }
 
-    /// Whether there is a reason to stop.
+    /// Returns the reason to stop, if there is one.
     fn look(&mut self) -> Option<Outcome> {
         let leave = self.shared.mailbox.is_leaving();
         let mut core = self.shared.core();
@@ -319,7 +319,7 @@ impl Driver {
         }
     }
 
-    /// The client has not come back here. If another server has the session, it came back there.
+    /// The client has not come back to this server. If another server owns the session, the client came back there.
     async fn expire(&mut self) -> Outcome {
         if let Some(owner) = &self.owner
             && let Err(StoreError::Fenced) = owner.remove().await
@@ -332,7 +332,7 @@ impl Driver {
         Outcome::Over
     }
 
-    /// Shows the store that the session is alive, and sees whether it is still this server's.
+    /// Renews the session in the store, and checks whether this server still owns it.
     async fn renew(&mut self, now: Instant) -> Option<Outcome> {
         self.stored = now;
         let written = match &mut self.owner {
@@ -345,7 +345,7 @@ impl Driver {
     /// Ends the session on this server. Returns the HELLO of the session that follows.
     async fn finish(&mut self, outcome: Outcome) -> Option<Box<Arrival>> {
         if let Outcome::Left = outcome {
-            // So that processed messages are not in doubt.
+            // Acknowledges processed messages, so that they are not in doubt.
             self.shared.core().machine.acknowledge();
             let _stored = self.pump().await;
         }

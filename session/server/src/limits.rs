@@ -12,31 +12,33 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes that a session holds received and unprocessed. The default is 1 MiB.
+    /// The maximum bytes of received, unprocessed messages per session. The default is 1 MiB.
     pub window: u64,
     /// The largest message that is accepted. The default is 16 MiB.
     pub max_message: u64,
-    /// The most bytes that a session holds sent and unacknowledged; above it, sending waits. The default is 4 MiB.
+    /// The maximum bytes of sent, unacknowledged messages per session, above which sending waits. The default is 4 MiB.
     pub replay: u64,
     /// How long a session is kept without a connection. The default is 5 minutes.
     pub ttl: Duration,
-    /// How long a session is kept without a connection if its client never showed that it received WELCOME. The default is 30 s.
+    /// How long a session is kept without a connection if its client has never shown that it received WELCOME. The default is 30 s.
     pub fresh_ttl: Duration,
-    /// How long a connection may take until HELLO has arrived and is authenticated. The default is 10 s.
+    /// The timeout for receiving and authenticating HELLO on a connection. The default is 10 s.
     pub hello_timeout: Duration,
     /// The silence after which a client is pinged. The default is 25 s.
     pub ping_after: Duration,
     /// How long a pinged client may stay silent before its connection is given up. The default is 10 s.
     pub pong_timeout: Duration,
-    /// The most sessions in all. The default is 100,000.
+    /// The maximum number of all sessions. The default is 100,000.
     pub sessions: usize,
-    /// The most sessions of one principal. The default is 100.
+    /// The maximum number of sessions of one principal. The default is 100.
     pub sessions_per_principal: usize,
-    /// The most sessions that were made from one address, where addresses are given. The default is 1,000.
+    /// The maximum number of sessions that were made from one address, with [`serve_from`](crate::Sessions::serve_from). The default is
+    /// 1,000.
     pub sessions_per_address: usize,
-    /// The most connections without HELLO in all. The default is 10,000.
+    /// The maximum number of all connections without HELLO. The default is 10,000.
     pub greetings: usize,
-    /// The most connections without HELLO from one address, where addresses are given. The default is 100.
+    /// The maximum number of connections without HELLO from one address, with [`serve_from`](crate::Sessions::serve_from). The default
+    /// is 100.
     pub greetings_per_address: usize,
 }
 

@@ -23,20 +23,20 @@ pub(crate) struct Link {
     socket: WebSocket,
     pub connection: Connection,
     outgoing: VecDeque<Frame>,
-    /// When something last arrived.
+    /// When a frame last arrived.
     pub heard: Instant,
     /// When it was pinged.
     pub pinged: Option<Instant>,
     max_message: u64,
 }
 
-/// What has happened on a connection.
+/// An event of a connection.
 pub(crate) enum Turn {
     /// A frame has arrived.
     Frame(Result<Incoming<Message>, Violation>),
     /// The WebSocket has taken all frames: there is room for more.
     Room,
-    /// It has ended, with this close code if there was one.
+    /// The connection has ended, with this close code if there was one.
     Ended(Option<u16>),
 }
 
@@ -85,7 +85,7 @@ impl Link {
         }
     }
 
-    /// The WebSocket refuses to read a message that is larger than it was told. axum hides which error that is.
+    /// The WebSocket refuses to read a message above its size limit. axum hides the kind of the error.
     fn failed(&self, error: &axum::Error) -> Turn {
         if error.to_string().contains("too long") {
             let (len, max) = (self.max_message.saturating_add(1), self.max_message);
@@ -103,14 +103,14 @@ impl Link {
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
-    /// Sends what is queued, and closes the connection, without the session waiting for it.
+    /// Sends what is queued and closes the connection, in a task of its own: the session does not wait for it.
     pub fn close(self, code: u16, reason: String) {
         close(self.socket, self.outgoing, code, reason);
     }
 }
 
 impl Link {
-    /// Answers a close, without the session waiting for it.
+    /// Answers a close, in a task of its own.
     pub fn leave(mut self) {
         tokio::spawn(timeout(CLOSE, async move { while let Some(Ok(_)) = self.socket.next().await {} }));
     }
@@ -125,7 +125,7 @@ pub(crate) fn close(mut socket: WebSocket, mut outgoing: VecDeque<Frame>, code: 
                 return;
             }
         }
-        // Whatever arrives is read: a socket that is closed with unread bytes is reset, and the peer misses the close code.
+        // Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
         while let Some(Ok(_)) = socket.next().await {}
     }));
 }

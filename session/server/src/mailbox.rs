@@ -33,7 +33,7 @@ pub(crate) enum Leave {
     Now,
 }
 
-/// The connections that have come for a session, and what wakes its driver.
+/// The connections that have arrived for a session, and the waker of its driver.
 pub(crate) struct Mailbox {
     state: Mutex<State>,
     work: Notify,
@@ -52,7 +52,7 @@ const MAX_ARRIVALS: usize = 4;
 pub(crate) enum Full {
     /// The driver has ended.
     Closed(Box<Arrival>),
-    /// Too many connections have come at the same time.
+    /// Too many connections have arrived at the same time.
     Full(Box<Arrival>),
 }
 
@@ -82,7 +82,7 @@ impl Mailbox {
         self.state().arrivals.pop_front()
     }
 
-    /// Refuses all arrivals from now on, and returns those that are there.
+    /// Refuses all arrivals from now on, and returns the queued ones.
     pub fn close(&self) -> VecDeque<Box<Arrival>> {
         let mut state = self.state();
         state.is_closed = true;

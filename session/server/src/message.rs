@@ -18,7 +18,7 @@ pub enum Message {
 
 /// A text message. It dereferences to `str`.
 ///
-/// It is kept with the character that precedes it on the wire, so that it is not copied to be sent, or sent again.
+/// The text is kept with the character that precedes it on the wire, so that transmitting it copies nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(Utf8Bytes);
 
@@ -83,7 +83,7 @@ impl Payload for Message {
     }
 }
 
-/// Returns what a text frame means.
+/// Decodes a text frame.
 pub(crate) fn decode(frame: Utf8Bytes) -> Result<Incoming<Message>, Violation> {
     Ok(match TextFrame::decode(&frame)? {
         TextFrame::Message(_) => Incoming::Message(Message::Text(Text(frame))),

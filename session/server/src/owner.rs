@@ -10,9 +10,9 @@ use crate::sessions::Context;
 use crate::store::{Change, Lease, Snapshot, Store, StoreError};
 use crate::{Key, Message, token};
 
-/// How often a session is looked up while other servers claim it, too.
+/// How often a session is looked up while other servers claim it, too, before giving up.
 const CLAIMS: usize = 8;
-/// The delays before a write is repeated whose outcome is unknown.
+/// The delays before repeating a write whose outcome is unknown.
 const DELAYS: [Duration; 4] =
     [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2)];
 
@@ -47,15 +47,15 @@ impl Owner {
 
 /// The session of a HELLO, and the lease under which it was made.
 pub(crate) enum Opened {
-    /// It is new, and HELLO is welcomed.
+    /// The session is new, and HELLO is welcomed.
     Made(Server<Message>, Lease, Option<Owner>),
-    /// It is this server's now, and HELLO is to be accepted.
+    /// This server owns the session now, and HELLO is to be accepted.
     Restored(Server<Message>, Lease, Owner),
     /// HELLO is refused, and nothing has changed.
     Refused(Refusal),
 }
 
-/// Makes or restores the session of a HELLO. What is owned elsewhere is taken over only if HELLO is one to be accepted.
+/// Makes or restores the session of a HELLO. A session of another server is taken over only if HELLO would be accepted.
 pub(crate) async fn open(
     context: &Context,
     key: &Key,

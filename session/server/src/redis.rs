@@ -12,7 +12,7 @@ use websocket_session::{Content, Digest, End, LastToken, ServerState};
 use crate::store::{Change, Key, Later, Lease, Snapshot, Store, StoreError, Stored};
 use crate::{Message, token};
 
-/// How long Redis may take to answer, before the question is repeated.
+/// How long Redis may take to answer before the command is repeated.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Looks a session up.
@@ -26,13 +26,13 @@ redis.call('HSET', KEYS[1], 'lease', ARGV[1], 'first', ARGV[1], 'sequence', 0, u
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1";
 
-/// Changes the owner, if it is the one who is expected.
+/// Changes the owner, if the current owner is the expected one.
 const CLAIM: &str = "
 if redis.call('HGET', KEYS[1], 'lease') ~= ARGV[1] then return {{}, {}} end
 redis.call('HSET', KEYS[1], 'lease', ARGV[2], 'sequence', 0)
 return {redis.call('HGETALL', KEYS[1]), redis.call('XRANGE', KEYS[2], '-', '+')}";
 
-/// Writes, if the owner is the one who writes, and has not written this before. XADD refuses a number that was added before.
+/// Writes, if the writer owns the session and has not made this write before. XADD refuses a number that was added before.
 const WRITE: &str = "
 if redis.call('HGET', KEYS[1], 'lease') ~= ARGV[1] then return 0 end
 if tonumber(redis.call('HGET', KEYS[1], 'sequence')) >= tonumber(ARGV[2]) then return 1 end
@@ -47,7 +47,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1";
 
-/// Removes a session, if the owner is the one who is expected.
+/// Removes a session, if its owner is the expected one.
 const REMOVE: &str = "
 if redis.call('HGET', KEYS[1], 'lease') ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
@@ -55,8 +55,8 @@ return 1";
 
 /// A store in Redis 6.2 or newer: a hash and a stream for each session, whose ids are the numbers of the messages.
 ///
-/// Each change is one script, so it happens as a whole and only under the lease of the server that owns the session. A write that is
-/// repeated is done once, and Redis itself refuses a message whose number the stream has had.
+/// Each change is one script, so it is atomic, and it requires the current lease of the session. A repeated write takes effect once, and
+/// Redis itself refuses a message whose number was in the stream before.
 #[derive(Clone)]
 pub struct RedisStore {
     connection: ConnectionManager,
@@ -79,7 +79,7 @@ impl RedisStore {
         Ok(Self { connection, prefix: prefix.into() })
     }
 
-    /// The keys of a session: of one slot in a cluster, and without names in them.
+    /// Returns the keys of a session: in one slot of a cluster, and without names.
     fn keys(&self, key: &Key) -> [String; 2] {
         let mut hash = Sha256::new();
         hash.update((key.principal.len() as u64).to_be_bytes());
@@ -185,7 +185,7 @@ impl Store for RedisStore {
     }
 }
 
-/// What changes come to.
+/// The combined effect of changes.
 #[derive(Default)]
 struct Write {
     sent: Vec<(u64, &'static str, Bytes)>,

@@ -39,7 +39,7 @@ pub(crate) enum Found {
     New(Arc<Mailbox>),
 }
 
-/// Why there is no session.
+/// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Limit,
@@ -156,7 +156,7 @@ impl<T: Eq + Hash> Counts<T> {
         }
     }
 
-    /// Counts one less. What has none takes no memory.
+    /// Counts one less. A count of 0 takes no memory.
     fn remove(&mut self, of: &T)
     where
         T: Clone,

@@ -1,4 +1,4 @@
-//! The handler's end of a session: a stream and a sink that outlive connections.
+//! The session of a handler: a stream and a sink that outlive connections.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use websocket_session::{End, Lost, SendError, Violation, code};
 use crate::Message;
 use crate::core::{Core, Shared};
 
-/// Why no more messages arrive, other than because of the client's END.
+/// Why a session ends for its handler without the client's END.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Gone {
-    /// The session is lost: the client has not come back in time, or one end has given the session up.
+    /// The session is lost: the client did not come back in time, or one end has given the session up.
     Lost(Lost<Message>),
     /// This server does not own the session any more: it shuts down, or another one has taken the session over. Return from the
     /// handler; nothing is lost if there is a store.
@@ -36,11 +36,11 @@ impl std::fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// How far a session had come when its handler started.
+/// The progress of a session when its handler started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The number of the client's last message that is processed for good.
+    /// The number of the client's last message that was processed durably.
     pub processed: u64,
     /// The number of the last message that was sent.
     pub sent: u64,
@@ -64,7 +64,7 @@ pub struct Receiver {
 /// The sending half of a [`Session`]. Clones send in the same session.
 pub struct Sender {
     shared: Arc<Shared>,
-    /// What is accepted as a sink, while there is no room for it.
+    /// The message that the sink has accepted while there is no room for it.
     slot: Vec<Message>,
 }
 
@@ -78,13 +78,13 @@ impl Session {
         Self { receiver: Receiver { shared }, sender, progress: Progress { processed, sent } }
     }
 
-    /// Returns who the client is: what `authenticate` has returned.
+    /// Returns the principal, as `authenticate` returned it.
     pub fn principal(&self) -> &str {
         &self.receiver.shared.key.principal
     }
 
-    /// Returns what identifies the session: 128 random bits, in hexadecimal digits. A restored session has the same id; one that begins
-    /// anew, after the server has forgotten it, has another one.
+    /// Returns the id of the session: 128 random bits, in hexadecimal digits. A restored session has the same id. A session that begins
+    /// anew, after the server has forgotten the old one, has another id.
     pub fn id(&self) -> &str {
         &self.receiver.shared.first.0
     }
@@ -94,12 +94,12 @@ impl Session {
         self.receiver.shared.protocol.as_deref()
     }
 
-    /// Returns whether another handler, on a server that is gone, had this session before.
+    /// Returns whether an earlier handler had this session, on this or another server.
     pub fn is_restored(&self) -> bool {
         self.receiver.shared.is_restored
     }
 
-    /// Returns how far the session had come when this handler started: both numbers are 0 unless it [is restored](Self::is_restored).
+    /// Returns the progress of the session when this handler started: both numbers are 0 unless it [is restored](Self::is_restored).
     pub fn progress(&self) -> Progress {
         self.progress
     }
@@ -114,7 +114,7 @@ impl Session {
 
     /// Returns the next message; `None` after the client's END.
     ///
-    /// The message before it then counts as processed. Dropping this future loses nothing.
+    /// The previous message then counts as processed. Dropping this future loses no message.
     pub async fn recv(&mut self) -> Option<Result<Message, Gone>> {
         self.receiver.recv().await
     }
@@ -123,13 +123,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// A [`SendError`] if the session has ended, or the client does not accept messages of this size. It has the message.
+    /// A [`SendError`] with the message, if the session has ended, or the client does not accept messages of this size.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
         self.sender.send(message).await
     }
 
-    /// Marks the message that was taken last as processed and sends the replies, in one change of the store: after a crash, either
-    /// both have happened or neither has.
+    /// Marks the last taken message as processed and sends the replies, in one change of the store: after a crash, either both or
+    /// neither has happened.
     ///
     /// # Errors
     ///
@@ -257,7 +257,7 @@ impl Sink<Message> for Sender {
         Ok(())
     }
 
-    /// Resolves when the session has the message: it will be sent, and sent again, until the client has processed it.
+    /// Resolves when the message is in the replay buffer: the session transmits it until the client has processed it.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.get_mut().poll_slot(context)
     }
@@ -300,7 +300,7 @@ impl Sink<Message> for Session {
 }
 
 impl std::fmt::Debug for Session {
-    /// Without names: they are not for logs.
+    /// Leaves out names, which do not belong in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("progress", &self.progress).finish_non_exhaustive()
     }

@@ -28,7 +28,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// How long a store keeps a session that no server shows to be alive.
+    /// How long a store keeps a session that no server renews.
     pub fn keep(&self) -> Duration {
         self.limits.ttl * 2
     }
@@ -38,14 +38,14 @@ impl Context {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Greeting {
-    /// The client's credentials, if it has no cookie or URL that authenticates it.
+    /// The client's credentials, if neither a cookie nor the URL authenticates the client.
     pub credentials: Option<String>,
     /// The application's protocol, such as `chat.v2`.
     pub protocol: Option<String>,
 }
 
 impl std::fmt::Debug for Greeting {
-    /// Without the credentials.
+    /// Leaves out the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Greeting").field("protocol", &self.protocol).finish_non_exhaustive()
     }
@@ -62,7 +62,7 @@ pub enum Denied {
 }
 
 impl Sessions {
-    /// Keeps sessions in memory: when the process ends, they are lost, and each client is told so once.
+    /// Keeps sessions in memory: when the process ends, the sessions are lost, and each client gets one error.
     pub fn memory(limits: Limits) -> Self {
         Self { context: Arc::new(Context { limits, store: None, registry: Registry::default() }) }
     }
@@ -83,7 +83,7 @@ impl Sessions {
         Ok(Self::with_store(limits, crate::RedisStore::connect(url, "session").await?))
     }
 
-    /// Selects the subprotocol, and sets what the WebSocket needs to know: the largest message and small buffers.
+    /// Selects the subprotocol, and configures the WebSocket: the largest message, and small buffers.
     pub fn upgrade(&self, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         let max = usize::try_from(self.context.limits.max_message.saturating_add(1)).unwrap_or(usize::MAX);
         let max = max.max(websocket_session::MAX_CONTROL);
@@ -97,8 +97,9 @@ impl Sessions {
 
     /// Serves a client on a WebSocket: reads its HELLO, authenticates it, and makes or resumes its session.
     ///
-    /// `authenticate` returns who the client is: the principal that owns the session. `handler` runs once for each session, in a task of
-    /// its own, once the client has shown that it received WELCOME. This resolves when the session has taken over the WebSocket.
+    /// `authenticate` returns the principal of the client, which owns the session. `handler` runs once for each session, in a task of
+    /// its own, and starts when the client has shown that it received WELCOME. The future resolves when the session has taken over
+    /// the WebSocket.
     pub async fn serve<A, B, P, H, F>(&self, socket: WebSocket, authenticate: A, handler: H)
     where
         A: FnOnce(Greeting) -> B,
@@ -178,11 +179,10 @@ impl Sessions {
         self.len() == 0
     }
 
-    /// Refuses new connections, lets each handler finish with its message, stores what is to be stored, and closes all connections with
-    /// 1012, so that clients reconnect after a random delay. With a store, another server continues the sessions.
+    /// Refuses new connections, lets each handler finish with its message, stores all changes, and closes all connections with 1012, so
+    /// that clients reconnect after a random delay. With a store, another server continues the sessions.
     ///
-    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. Handlers that do not return within `grace` are not
-    /// waited for.
+    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. It waits at most `grace` for handlers to return.
     pub async fn shutdown(&self, grace: Duration) {
         let mailboxes = self.context.registry.close();
         mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Soon));
@@ -238,7 +238,7 @@ impl From<Denied> for Refusal {
     }
 }
 
-/// Reads HELLO and authenticates the client. Nothing is kept of a client that is refused.
+/// Reads HELLO and authenticates the client. Keeps nothing of a refused client.
 async fn greet<A, B, P>(socket: &mut WebSocket, authenticate: A) -> Result<(P, Hello), Refusal>
 where
     A: FnOnce(Greeting) -> B,

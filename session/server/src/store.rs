@@ -1,4 +1,4 @@
-//! Where sessions outlive a server.
+//! Stores, in which sessions outlive a server.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -20,7 +20,7 @@ pub type Snapshot = websocket_session::Snapshot<Message, ServerState>;
 /// The future of a method of a [`Store`].
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// What identifies a session.
+/// The key of a session in a store.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// Who made the session.
@@ -30,7 +30,7 @@ pub struct Key {
 }
 
 impl fmt::Debug for Key {
-    /// Without names: they are not for logs.
+    /// Leaves out names, which do not belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").finish_non_exhaustive()
     }
@@ -38,11 +38,11 @@ impl fmt::Debug for Key {
 
 /// The ownership of a session: 128 random bits, which are new each time a server claims a session.
 ///
-/// A server without the current lease cannot write: that fences off a server that was thought dead.
+/// A server without the current lease cannot write. This fences off a server that was wrongly thought dead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub Arc<str>);
 
-/// A session that was found, and who owns it.
+/// A session in a store, and its lease.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
     /// The current lease.
@@ -53,7 +53,7 @@ pub struct Stored {
     pub snapshot: Snapshot,
 }
 
-/// Why a store has failed.
+/// Why a method of a store has failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -84,13 +84,13 @@ pub trait Store: Send + Sync + 'static {
     /// Makes a session, owned by `lease`, which is its first. Returns `false` if there is one.
     fn create<'a>(&'a self, key: &'a Key, lease: &'a Lease, snapshot: &'a Snapshot, keep: Duration) -> Later<'a, bool>;
 
-    /// Gives a session that `from` owns to `lease`, and returns it; `None` if `from` does not own it.
+    /// Transfers a session from the lease `from` to `lease`, and returns it; `None` if `from` does not own the session.
     fn claim<'a>(&'a self, key: &'a Key, from: &'a Lease, lease: &'a Lease) -> Later<'a, Option<Snapshot>>;
 
     /// Makes changes, all or none, if `lease` owns the session.
     ///
     /// `sequence` rises with each write under a lease, from 1. A write that is repeated because its outcome was unknown has the same
-    /// number, and is done once. A write without changes shows that `lease` still owns the session.
+    /// number, and must take effect once. A write without changes renews the session, and checks that `lease` still owns it.
     fn write<'a>(
         &'a self,
         key: &'a Key,

@@ -29,8 +29,8 @@ pub(crate) fn hash(token: &str) -> Digest {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Returns the hash of the token that a client has presented if it is one of the two that are good, and zeros otherwise. So
-/// whoever compares it again compares nothing of the client's choice.
+/// Returns the hash of the token that a client has presented if it is the current or the last token, and zeros otherwise. So later
+/// comparisons do not depend on a value of the client's choice.
 pub(crate) fn known(presented: Option<Digest>, state: &ServerState) -> Option<Digest> {
     let presented = presented?;
     let last = if let LastToken::Kept(last) = state.last { last } else { [0; 32] };

@@ -1,4 +1,4 @@
-//! What both roles have in common.
+//! The common part of both roles.
 
 mod roles;
 
@@ -21,7 +21,7 @@ enum Phase {
     Lost,
 }
 
-/// What a [`Client`](crate::Client) and a [`Server`](crate::Server) have in common: the messages of both directions.
+/// The common part of a [`Client`](crate::Client) and a [`Server`](crate::Server): the messages of both directions.
 ///
 /// `P` is a message of the application. `R` is the state of the role, which only a store uses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -104,8 +104,8 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.push(payload, false)
     }
 
-    /// Does what [`send`](Self::send) does, also above the limit of the replay buffer: for a host that waits for room before it
-    /// knows how large the message is.
+    /// Works as [`send`](Self::send), but also above the limit of the replay buffer. For a host that waits for room before it knows the
+    /// size of the message.
     ///
     /// # Errors
     ///
@@ -158,8 +158,8 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         !self.items.is_empty()
     }
 
-    /// Marks everything that was taken up to `mark` as processed by the application. It is acknowledged soon, and
-    /// does not come again after a crash.
+    /// Marks all taken items up to `mark` as processed by the application. They are acknowledged soon, and do not come again after a
+    /// crash.
     ///
     /// Marks of a session that was lost are ignored.
     pub fn processed(&mut self, mark: Mark) {
@@ -172,8 +172,8 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         }
     }
 
-    /// Asks the peer for an acknowledgement, for instance to check that the connection is alive. Does nothing without a
-    /// connection.
+    /// Sends a PING, which asks the peer for an acknowledgement, for instance to check that the connection is alive. Does nothing
+    /// without a connection.
     pub fn ping(&mut self) {
         if let Some(connection) = self.live {
             self.control(connection, &Control::Ping);
@@ -188,7 +188,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
 
     // What the host does.
 
-    /// Returns what to do next, in this order: what is stored must be durable before what follows it is transmitted.
+    /// Returns the next output. Handle outputs in order: a stored change must be durable before any later output is transmitted.
     pub fn poll(&mut self) -> Option<Output<P, R>> {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
@@ -211,7 +211,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         None
     }
 
-    /// Returns whether [`poll`](Self::poll) would return something: a host that asks its connection for room before can spare that.
+    /// Returns whether [`poll`](Self::poll) would return an output, so that a host waits for room on its connection only for an output.
     pub fn has_output(&self) -> bool {
         let is_live = self.live.is_some();
         let has_next = || self.inbound.due() == Due::Now || self.outbound.next(&self.rules).is_some();
@@ -233,7 +233,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.inbound.hurry();
     }
 
-    // What they may look at.
+    // What both may read.
 
     /// The connection whose handshake is done.
     pub fn connection(&self) -> Option<Connection> {
@@ -250,12 +250,12 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.phase == Phase::Lost
     }
 
-    /// The bytes of weight of messages that the peer has not acknowledged.
+    /// Returns the weight of the messages that the peer has not acknowledged, in bytes.
     pub fn unacknowledged_bytes(&self) -> u64 {
         self.outbound.buffered()
     }
 
-    /// The bytes of weight of messages that the application has not processed.
+    /// Returns the weight of the received messages that the application has not processed, in bytes.
     pub fn unprocessed_bytes(&self) -> u64 {
         self.inbound.unprocessed()
     }
@@ -275,7 +275,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         &self.limits
     }
 
-    // What both halves of this need.
+    // Helpers of both files.
 
     fn is_complete_now(&self) -> bool {
         self.outbound.is_complete() && self.inbound.is_complete()

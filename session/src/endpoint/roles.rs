@@ -1,4 +1,4 @@
-//! What the roles do with what they have in common: handshakes, frames and the loss of the session.
+//! The methods for both roles: handshakes, frames and the loss of the session.
 
 use super::{Endpoint, Phase};
 use crate::inbound::Inbound;
@@ -44,7 +44,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.outputs.push_back(Output::Close(connection, code, reason.into()));
     }
 
-    /// What is told in a handshake. Nothing else was told on this connection.
+    /// Returns the counts for a handshake: the first ones on this connection.
     pub(crate) fn introduce(&mut self) -> Ack {
         self.disconnect();
         if !self.keeps(Rule::CountOn) {
@@ -75,13 +75,13 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.inbound.ask();
     }
 
-    /// There is no connection any more.
+    /// Forgets the connection.
     pub(crate) fn disconnect(&mut self) {
         self.live = None;
         self.outputs.retain(|output| matches!(output, Output::Store(_) | Output::Close(..)));
     }
 
-    /// Takes what may come on a connection whose handshake is done.
+    /// Handles a frame on a connection whose handshake is done.
     pub(crate) fn receive(&mut self, incoming: Incoming<P>) -> Result<(), Violation> {
         let epoch = self.epoch;
         match incoming {
@@ -102,13 +102,13 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         Ok(())
     }
 
-    /// Gives the session up because of what the peer did.
+    /// Gives the session up because of a violation of the peer.
     pub(crate) fn violated(&mut self, connection: Connection, violation: Violation) {
         let close = (connection, violation.close_code(), violation.to_string());
         self.lose(LostCause::Violation(violation), Some(close));
     }
 
-    /// The session is over. Whatever is not acknowledged is lost, unless the session is complete.
+    /// Ends the session. All unacknowledged messages are lost, unless the session is complete.
     pub(crate) fn lose(&mut self, cause: LostCause, close: Option<(Connection, u16, String)>) {
         self.disconnect();
         self.outputs.extend(close.map(|(connection, code, reason)| Output::Close(connection, code, reason)));
@@ -158,7 +158,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         Ok(())
     }
 
-    /// What an end does that acknowledges whatever arrives.
+    /// The behaviour of an end that acknowledges messages when they arrive.
     fn count_early(&mut self) {
         if !self.keeps(Rule::AckProcessed) {
             self.inbound.process_unprocessed(&self.rules);
