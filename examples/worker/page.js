@@ -1,4 +1,4 @@
-// What is shown. The connection is the worker's: it is closed when that is terminated.
+// The user interface. The worker owns the connection: terminating the worker closes it.
 
 const [join, room, say] = ["#join", "#room", "#say"].map(selector => document.querySelector(selector));
 const [title, leave, log, problem] = ["h2", "#leave", "#log", "p"].map(selector => room.querySelector(selector));

@@ -1,4 +1,4 @@
-//! A chat with Dioxus. The connection is the coroutine's, and that is the component's: it is closed when that goes away.
+//! A chat with Dioxus. The component owns a coroutine, which owns the connection: removing the component closes it.
 
 use dioxus::prelude::*;
 use futures_util::{StreamExt, select};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::Json;
 use wasm_websocket::{CloseEvent, Error, SendError, WebSocketStream};
 
-/// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
+/// A line of the chat; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Clone, Serialize, Deserialize)]
 struct Said {
     name: String,
@@ -48,12 +48,12 @@ fn App() -> Element {
     }
 }
 
-/// What a room shows.
+/// The state that a room shows.
 #[derive(Clone, Copy)]
 struct View {
     log: Signal<Vec<Said>>,
     problem: Signal<String>,
-    /// What is to be said next.
+    /// The text in the field.
     text: Signal<String>,
     is_open: Signal<bool>,
 }
@@ -118,7 +118,7 @@ fn Room(name: String, room: String, leave: Callback) -> Element {
     }
 }
 
-/// What happens in a room.
+/// An event of a room.
 enum News {
     Open,
     Heard(Said),
@@ -127,7 +127,7 @@ enum News {
     Unsent(SendError<Said>),
 }
 
-/// Says what is to be said and tells what is heard, until the connection ends.
+/// Sends the user's lines and receives the lines of others, until the connection ends.
 async fn talk(url: &str, mut to_say: UnboundedReceiver<Said>, mut tell: impl FnMut(News)) -> Result<CloseEvent, Error> {
     let mut chat = WebSocketStream::connect(url).await?.typed::<Said, Said, Json>();
     tell(News::Open);

@@ -1,5 +1,5 @@
-//! A chat with Leptos that loses nothing: its server is `session/server/examples/chat.rs`. The session is the component's: it is
-//! given up when that goes away.
+//! A chat with Leptos that loses nothing: its server is `session/server/examples/chat.rs`. The component owns the session, which is
+//! given up when the component is removed.
 
 use futures_util::StreamExt;
 use leptos::ev::SubmitEvent;
@@ -11,7 +11,7 @@ use wasm_websocket::codec::Json;
 use wasm_websocket::session::{Session, SessionOptions};
 use wasm_websocket::{Error, ReceiveError};
 
-/// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
+/// A line of the chat; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Clone, Serialize, Deserialize)]
 struct Said {
     name: String,
@@ -61,19 +61,19 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
     let problem = RwSignal::new(String::new());
     let has_ended = RwSignal::new(false);
     let text = RwSignal::new(String::new());
-    // It cannot leave its thread, hence `local`.
+    // The sender is not `Send`, so its storage is local.
     let sender = StoredValue::new_local(session.sender());
 
     let hear = move |said| match said {
         Ok(said) => log.update(|log| log.push(said)),
         Err(ReceiveError { error, .. }) => {
             if error == Error::SessionLost {
-                log.update(Vec::clear); // a new session hears all of the room again
+                log.update(Vec::clear); // a new session receives all lines of the room again
             }
             problem.set(error.to_string());
         }
     };
-    // The tasks go away with this component, and so does `sender`. Then the session is given up.
+    // The tasks and `sender` are dropped with this component, which gives the session up.
     let mut states = session.states();
     spawn_local_scoped_with_cancellation(async move {
         while let Some(now) = states.next().await {
@@ -125,7 +125,7 @@ fn enter(server: &str, room: &str, name: String) -> Session {
     Session::new(options, async move || Ok(url.clone()))
 }
 
-/// Hears what is said in the room until the session ends.
+/// Receives the lines of the room until the session ends.
 async fn listen(session: Session, mut hear: impl FnMut(Result<Said, ReceiveError>)) {
     let mut heard = session.typed::<Said, Said, Json>();
     while let Some(said) = heard.next().await {

@@ -6,7 +6,7 @@ use wasm_websocket::session::{Session, SessionOptions};
 async fn start() -> Result<(), JsError> {
     let options = SessionOptions::new().credentials(async || Ok("ada")); // asked for before each connection
     let mut session = Session::new(options, async || Ok("ws://127.0.0.1:3000/"));
-    drop(session.send("1").await?); // what is dropped is the receipt
+    drop(session.send("1").await?); // drops only the receipt
     while let Some(item) = session.next().await {
         let number: u64 = match item {
             Ok(message) => message.as_text().unwrap_or_default().parse()?,

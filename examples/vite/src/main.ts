@@ -1,4 +1,4 @@
-// A chat in TypeScript. The connection is the room's: it is closed when that is left.
+// A chat in TypeScript. The room owns the connection: leaving the room closes it.
 
 import "../../style.css";
 import { find } from "./find.ts";

@@ -1,4 +1,4 @@
-//! A chat whose connection is in a dedicated worker, so that nothing its page does holds it up.
+//! A chat whose connection is in a dedicated worker, so that a busy page does not delay it.
 //!
 //! ```text
 //! page.js ── Said ──▶ worker ── JSON ──▶ server
@@ -15,14 +15,14 @@ use wasm_websocket::codec::Json;
 use wasm_websocket::{CloseEvent, Error, ReceiveError, Sender, WebSocketStream};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
-/// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
+/// A line of the chat; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Serialize, Deserialize)]
 struct Said {
     name: String,
     text: String,
 }
 
-/// What the page is told; there `{ type: "heard", name: "Ann", text: "hello" }`.
+/// A message to the page; in JavaScript `{ type: "heard", name: "Ann", text: "hello" }`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum News {
@@ -43,7 +43,7 @@ fn main() {
     });
 }
 
-/// Tells what is said in the room until the connection ends.
+/// Connects, and passes the lines of the room to the page until the connection ends.
 async fn chat() -> Result<CloseEvent, Error> {
     let open = |sender: Sender| {
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event| spawn_local(say(sender.clone(), event)));
@@ -61,7 +61,7 @@ async fn chat() -> Result<CloseEvent, Error> {
     ended
 }
 
-/// Hears what is said in the room until the connection ends.
+/// Receives the lines of the room until the connection ends.
 async fn listen(
     url: &str,
     open: impl FnOnce(Sender),
@@ -76,7 +76,7 @@ async fn listen(
     heard.get_ref().closed().await
 }
 
-/// Says what the page wants said.
+/// Sends a line of the page.
 async fn say(sender: Sender, event: MessageEvent) {
     let Ok(said) = serde_wasm_bindgen::from_value::<Said>(event.data()) else { return };
     if let Err(unsent) = sender.typed::<Said, Json>().send(said).await {

@@ -1,4 +1,4 @@
-//! A chat with Yew. The connection is the component's: it is closed when that goes away.
+//! A chat with Yew. The component owns the connection: removing the component closes it.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use wasm_websocket::{CloseEvent, Error, ReceiveError, Sender, WebSocketStream};
 use web_sys::{FormData, HtmlFormElement};
 use yew::prelude::*;
 
-/// What somebody says; on the wire `{"name":"Ann","text":"hello"}`.
+/// A line of the chat; on the wire `{"name":"Ann","text":"hello"}`.
 #[derive(Clone, Serialize, Deserialize)]
 struct Said {
     name: String,
@@ -52,7 +52,7 @@ fn App() -> Html {
     }
 }
 
-/// What is in a field of a form that is submitted.
+/// Returns the value of a field of a submitted form.
 fn field(event: &SubmitEvent, name: &str) -> String {
     let form: HtmlFormElement = event.target_unchecked_into();
     FormData::new_with_form(&form).ok().and_then(|data| data.get(name).as_string()).unwrap_or_default()
@@ -82,7 +82,7 @@ struct Props {
 fn Room(Props { name, room, leave }: &Props) -> Html {
     let log = use_reducer(Log::default);
     let problem = use_state(String::new);
-    // There while the connection is open.
+    // `Some` while the connection is open.
     let sender = use_state(|| None::<Sender>);
 
     use_effect_with(room.clone(), {
@@ -104,7 +104,7 @@ fn Room(Props { name, room, leave }: &Props) -> Html {
             spawn_local(async {
                 let _ = task.await;
             });
-            // The task goes away with its half of the connection, and the other half, too.
+            // Drops the task with its half of the connection, and the other half.
             move || {
                 listening.abort();
                 left.set(None);
@@ -147,7 +147,7 @@ fn Room(Props { name, room, leave }: &Props) -> Html {
     }
 }
 
-/// Hears what is said in the room until the connection ends.
+/// Receives the lines of the room until the connection ends.
 async fn listen(
     url: &str,
     open: impl FnOnce(Sender),
