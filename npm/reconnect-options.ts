@@ -61,7 +61,7 @@ export interface Heartbeat {
   timeout?: number | undefined;
 }
 
-/** The limit of a queue. A queue below its limit accepts a message of any size. */
+/** The limit of a queue. */
 export interface KeepLimit {
   /**
    * The maximum bytes of all messages.
@@ -86,7 +86,7 @@ export interface KeepLimit {
  */
 export type WhenFull = "reject" | "wait" | "dropOldest";
 
-/** How many messages are queued while there is no connection. */
+/** How many messages are queued while there is no connection. A queue below its limit accepts a message of any size. */
 export interface QueueLimit extends KeepLimit {
   /**
    * What happens to a message while the queue is full.
@@ -197,7 +197,10 @@ export interface ReconnectOptions extends Options {
   heartbeat?: Heartbeat | undefined;
   /** How many messages are queued while there is no connection, and what happens to further messages. */
   queueLimit?: QueueLimit | undefined;
-  /** How many unconfirmed messages are kept, to be returned or sent again. Further messages are counted, but not kept. */
+  /**
+   * How many unconfirmed messages are kept, to be returned or sent again: the newest ones. The others are only counted, and so is a
+   * message larger than the limit.
+   */
   unconfirmedLimit?: KeepLimit | undefined;
   /**
    * What happens to messages in doubt.

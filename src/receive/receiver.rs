@@ -15,8 +15,9 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
-/// Yields messages in the order in which they were sent. When the connection has ended, the stream yields `None`, again and
-/// again, and [`close_event`](Self::close_event) tells why. If messages may be missing, one last `Err` comes before the `None`:
+/// Yields messages in the order in which they were sent. When the connection has ended, the stream ends: it yields `None` from then
+/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before the
+/// first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
@@ -32,8 +33,8 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// The stream yields to the event loop after 128 messages in a row, or up to 1024 if very many are queued, so that the page
 /// stays responsive. So `now_or_never` may return `None` although messages are queued.
 ///
-/// Dropping the receiver discards later messages and leaves the senders working. The connection is closed when the senders
-/// are dropped, too.
+/// Dropping the receiver discards all queued and later messages; senders keep working. The connection is closed when the senders are
+/// dropped, too.
 #[must_use = "messages are discarded when this is dropped"]
 pub struct Receiver {
     connection: Handle,

@@ -9,14 +9,14 @@ use crate::Message;
 
 /// A ping message, and how to recognise its answer: pages cannot send the protocol's own pings.
 ///
-/// A ping is sent every 25 seconds. If nothing at all is received for 10 seconds after it, the peer counts as dead, and the
-/// connection is dropped. While bytes sent before the ping still go out, the timeout starts over.
+/// Sends a ping every 25 seconds. If no message at all is received for 10 seconds after it, the peer counts as dead, and the
+/// connection is dropped. While bytes that were sent before the ping still go out, the timeout starts over.
 ///
 /// Being hidden, frozen or asleep does not end a connection. After a wake-up, or when the timer for the answer was late, the peer
 /// is pinged again, with a new timeout. If all timers are late, the third unanswered ping in a row ends the connection.
 ///
-/// An answer also [confirms](crate::Counts::confirmed) everything sent before its ping. So each ping must have at most one
-/// answer, and nothing else may look like one. Answers are not passed on to the caller.
+/// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping. So the server must answer each ping at
+/// most once, and no other message may look like an answer. The stream does not yield answers.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ impl Heartbeat {
         self
     }
 
-    /// Sets how long to wait for an answer, or for any other message. Default: 10 seconds.
+    /// Sets how long to wait for an answer or any other message before the connection is dropped. Default: 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timing.timeout = timeout;
         self

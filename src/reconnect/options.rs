@@ -106,10 +106,9 @@ impl ReconnectOptions {
         self
     }
 
-    /// Sets a heartbeat, which finds out whether the peer is still there and what it has received. Default: none.
+    /// Sets a heartbeat, which detects a peer that is gone, and confirms messages. Default: none.
     ///
-    /// Without a heartbeat, a connection whose peer has vanished can look open for many minutes, and for ever if nothing is
-    /// sent.
+    /// Without a heartbeat, a connection whose peer is gone can look open for many minutes, and for ever if nothing is sent.
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = Some(heartbeat);
         self

@@ -5,15 +5,15 @@ use std::collections::VecDeque;
 use super::kept::{Keep, Numbered, Pending, Ring};
 use crate::{Error, Message, WhenFull, WhenLost};
 
-/// How many messages are where, of all that were ever given to be sent.
+/// The number of messages in each state, of all messages that were passed to a method that sends.
 ///
-/// Each message is in exactly one of these places, so their sum is the number of messages given. Pings of the heartbeat and
-/// messages that the preamble sends are not counted.
+/// Each message is in exactly one of these states, so the sum of all counts is the number of messages. Pings of the heartbeat and
+/// messages of the preamble are not counted.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Never sent: the error handed them back, or the browser threw when it was to take them from the queue, which
-    /// [`State::Rejected`](crate::State::Rejected) tells.
+    /// Not sent: an error handed the message back, or the browser threw when a queued message was handed over, which
+    /// [`State::Rejected`](crate::State::Rejected) reports.
     pub rejected: u64,
     /// Queued: waiting for a connection, or for room in it.
     pub queued: u64,
@@ -23,11 +23,11 @@ pub struct Counts {
     pub taken_back: u64,
     /// Handed over to the browser on the current connection. It is not yet known whether the peer has received them.
     pub unconfirmed: u64,
-    /// Received by the peer, as an answer or an acknowledgement has shown.
+    /// Received by the peer: confirmed by the answer to a heartbeat, or by `confirm`.
     pub confirmed: u64,
-    /// In doubt: handed over on a connection that ended before they were confirmed. With
-    /// [`WhenLost::Resend`](crate::WhenLost::Resend) they count here until they are handed over again. Those that the caller has
-    /// taken still count.
+    /// In doubt: handed over on a connection that ended before the message was confirmed. With
+    /// [`WhenLost::Resend`](crate::WhenLost::Resend) a message counts here until it is handed over again. Messages that the caller has
+    /// taken with [`take_in_doubt`](crate::Reconnecting::take_in_doubt) still count.
     pub in_doubt: u64,
 }
 

@@ -19,17 +19,17 @@ use crate::{
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
-/// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff). When the
-/// network comes back or the page is shown, it connects within half a second. The same holds for a connection that is lost in the
-/// second after that, since browsers first show a frozen page and then report what it has lost. It runs in a task of its own,
+/// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff). It connects
+/// within half a second when the network comes back or the page is shown, and also after a connection that is lost in the second
+/// after that: browsers show a frozen page first, and then report that its connections are lost. It runs in a task of its own,
 /// whether it is polled or not. Dropping this and all its [`sender`](Self::sender)s closes it.
 ///
-/// There is never more than one connection in use. One that was given up is closed in the background: browsers take up to a
-/// second to close a socket that is connecting, and longer if its peer does not answer.
+/// There is never more than one connection in use. A connection that was given up is closed in the background: browsers take up to
+/// a second to close a socket that is connecting, and longer if its peer does not answer.
 ///
 /// # What was sent
 ///
-/// Every message is in exactly one place, and [`counts`](Self::counts) returns how many are where. While there is no
+/// Every message is in exactly one state, and [`counts`](Self::counts) returns how many messages are in each. While there is no
 /// connection, a message is *queued*; when the queue is full, it is *rejected*. On a connection it is *handed over* to the
 /// browser, and is *unconfirmed* until the peer is known to have received it:
 ///
@@ -45,11 +45,14 @@ use crate::{
 ///
 /// # What was received
 ///
-/// The stream yields the messages of all connections in order. Messages that the peer sent while there was no connection are
-/// lost. The stream ends when it is closed for good. An `Err` is always the last item, and tells why it gave up. It ends without
-/// one if the caller closed it, or the peer closed it cleanly.
+/// The stream yields the messages of all connections in order. Messages that had not arrived when their connection was lost are not
+/// received later. The stream ends when it is closed for good. If it gave up, the last item is an `Err` with the reason; after a close
+/// by the caller, or a clean close by the peer, there is no `Err`.
 ///
-/// A message that cannot be taken, such as one that does not fit into wasm memory, closes it for good with that error.
+/// These also close it for good, with the error as the last item:
+///
+/// - a message that does not fit into wasm memory, or whose buffer the page has transferred,
+/// - a receive queue that overflows, with [`Overflow::Close`](crate::Overflow::Close), which is the default.
 ///
 /// # Examples
 ///
@@ -197,7 +200,7 @@ impl Reconnecting {
         self.sender.transport()
     }
 
-    /// Returns how many messages are where, of all that were ever given to be sent.
+    /// Returns the number of sent messages in each state.
     pub fn counts(&self) -> Counts {
         self.sender.counts()
     }

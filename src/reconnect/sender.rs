@@ -203,17 +203,19 @@ impl ReconnectingSender {
         self.shared().link().map(|link| link.socket().transport())
     }
 
-    /// Returns how many messages are where, of all that were ever given to be sent.
+    /// Returns the number of sent messages in each state.
     pub fn counts(&self) -> Counts {
         self.shared().machine.borrow().outbox.counts()
     }
 
-    /// Confirms that the peer has received the message with this number, and all that were handed over before it on the same
-    /// connection. Returns how many messages that confirms. For protocols that acknowledge.
+    /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the same
+    /// connection. Returns how many messages this confirms. For protocols that acknowledge messages.
     ///
-    /// Messages in doubt stay in doubt, unless they are to be [sent again](crate::WhenLost::Resend): those up to this number
-    /// then are confirmed, and not sent again. Messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are
-    /// confirmed together with the first kept one after them.
+    /// - Queued messages are never confirmed, whatever the number.
+    /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
+    ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
+    /// - Messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are confirmed together with the first kept message
+    ///   after them.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }

@@ -41,8 +41,8 @@ pub enum State {
         /// How many messages the connection has left in doubt.
         messages: u64,
     },
-    /// The browser threw when it was to take a message from the queue. The message is dropped, and counted as
-    /// [rejected](crate::Counts::rejected), or stays in doubt if it was sent before.
+    /// The browser threw when a queued message was handed over. The message is dropped, and counted as
+    /// [rejected](crate::Counts::rejected). A message in doubt that was to be sent again stays in doubt.
     Rejected {
         /// The number that [`send`](crate::Reconnecting::send) gave it.
         number: u64,
@@ -120,8 +120,8 @@ impl fmt::Display for Cause {
 /// A stream of the states of a [`Reconnecting`](crate::Reconnecting), returned by
 /// [`states`](crate::Reconnecting::states).
 ///
-/// Begins with the current state, and ends after [`State::Closed`] or when all handles are dropped. It keeps no connection
-/// open. While nobody takes them, the last 256 states are kept.
+/// Begins with the current state, and ends after [`State::Closed`] or when all handles are dropped. It does not keep the connection
+/// open. States that are not taken are queued: the last 256.
 #[derive(Debug)]
 #[must_use = "it does nothing unless it is polled"]
 pub struct States(Rc<RefCell<Told>>);

@@ -79,8 +79,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// - [`Error::NotOpen`] if the connection is not open, or ends during the wait,
-    /// - [`Error::Overflow`] if it ended because the receive queue has overflowed,
+    /// - [`Error::NotOpen`] if the connection is not open, or is closed or ends during the wait,
+    /// - [`Error::Overflow`] if the connection has ended because the receive queue has overflowed,
     /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
     ///
     /// The error returns the message.
@@ -117,13 +117,13 @@ impl Sender {
 
     /// Waits until a message can be sent without waiting.
     ///
-    /// That is when all senders who began to wait earlier were served, and at most the high water mark is unsent. Once the mark
-    /// was exceeded, senders wait for the low water mark. It reserves nothing: another sender may use the room first, and
+    /// Resolves when all senders that began to wait earlier were served, and at most the high water mark is unsent. Once the mark was
+    /// exceeded, senders wait for the low water mark. It reserves nothing: another sender may use the room first, and
     /// [`try_send`](Self::try_send) can fail with [`Error::Full`].
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open, or ends during the wait.
+    /// [`Error::NotOpen`] or [`Error::Overflow`], as for [`send`](Self::send).
     pub async fn ready(&self) -> Result<(), Error> {
         let mut wait = Wait::default();
         let ready = poll_fn(|context| self.connection.poll_room(context, &mut wait)).await;
@@ -137,8 +137,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection has ended and some messages may be lost: bytes were unsent when the open connection
-    /// was last looked at, or a message was sent after that.
+    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost: bytes were unsent when the
+    /// open connection was last looked at, or a message was sent after that.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
         let flushed = poll_fn(|context| self.connection.poll_empty(context, &mut wait)).await;
@@ -155,8 +155,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] if the connection is not open, or ends. The browser ends the connection if it
-    /// cannot read the file.
+    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends meanwhile. The
+    /// browser ends the connection if it cannot read the file.
     ///
     /// # Examples
     ///
@@ -179,9 +179,10 @@ impl Sender {
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
     /// The call itself begins to close. Dropping the future does not stop that, but ends the timeout: with a silent peer, the
-    /// receiver then ends when the browser gives up, after 20 to 60 seconds. What was sent before goes out first.
-    /// Messages that had arrived before can still be taken from the [`Receiver`](crate::Receiver); the browser discards later
-    /// ones. On a connection that has ended, it returns the event that ended it.
+    /// receiver then ends when the browser gives up, after 20 to 60 seconds. Messages that were sent before go out first; a
+    /// [`send`](Self::send) that still waits fails with [`Error::NotOpen`]. Messages that had arrived before can still be taken from the
+    /// [`Receiver`](crate::Receiver); the browser discards later ones. On a connection that has ended, it returns the event that ended
+    /// it.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! How many messages are where.
+//! Counts of the messages of a session.
 
-/// How many messages a [`Session`](crate::session::Session) has sent and taken, over all of its connections.
+/// Counts of the messages of a [`Session`](crate::session::Session), over all of its connections.
 ///
-/// Each message that was sent is in exactly one place: acknowledged, unacknowledged or lost.
+/// Each message that was sent is in exactly one state: acknowledged, unacknowledged or lost.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionCounts {
@@ -12,9 +12,9 @@ pub struct SessionCounts {
     pub unacknowledged: u64,
     /// The bytes of the unacknowledged messages, with 16 more for each.
     pub unacknowledged_bytes: u64,
-    /// Not acknowledged when a session was lost, as [`Lost`](crate::session::Lost) tells.
+    /// Not acknowledged when a session was lost. See [`Lost`](crate::session::Lost).
     pub lost: u64,
-    /// How often a message was handed over to the browser. The messages that were transmitted again count again.
+    /// Handed over to the browser. A message that is transmitted again counts again.
     pub transmitted: u64,
     /// Received, and taken from the stream.
     pub taken: u64,

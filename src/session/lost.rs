@@ -1,4 +1,4 @@
-//! What is told when a session is lost.
+//! The report of a lost session.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::{Error, Message};
 /// A session was lost: it is unknown whether the peer has processed these messages.
 ///
 /// A [`Session`](crate::session::Session) yields it in order: after all messages of the session that was lost, and before the
-/// first message of the next one. After [`LostCause::Forgotten`] a new session has begun, unless this page had closed the one
-/// before. After every other cause the stream ends.
+/// first message of the next one. After [`LostCause::Forgotten`] a new session has begun, unless this page had closed the old one.
+/// After every other cause the stream ends.
 ///
-/// Nothing is sent again by itself, since the peer may have processed it.
+/// The messages are not sent again automatically, since the peer may have processed them.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ use crate::{Error, Message};
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lost {
-    /// Why.
+    /// Why the session was lost.
     pub cause: LostCause,
     /// The messages that the peer has not acknowledged, in the order in which they were sent.
     pub unacknowledged: Vec<Unacknowledged>,
@@ -62,14 +62,14 @@ pub struct Unacknowledged {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LostCause {
-    /// The server has forgotten the session, for instance because it has restarted, or because the time to live was over.
+    /// The server has forgotten the session, for instance after a restart or after the session's time to live.
     Forgotten,
-    /// A copy of this page has taken the session over, for instance a tab that was duplicated.
+    /// A copy of this page has taken the session over, for instance a duplicated tab.
     Superseded,
     /// The server's application, or this page, has given the session up.
     GivenUp,
-    /// The server refuses this page, by this close code: 4401 for its credentials, 4406 for the application's protocol, 4400,
-    /// 4413 and 1009 for what this page has sent.
+    /// The server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and 1009 for a
+    /// frame that this page has sent.
     Refused(u16),
     /// The server broke a rule of the protocol.
     Violation(String),
@@ -82,7 +82,7 @@ pub enum LostCause {
     },
     /// The server counts differently, for instance because its store has lost changes.
     Mismatch,
-    /// There will be no more connection, for this reason.
+    /// The session has stopped connecting, for this cause.
     Stopped(reconnect::Cause),
 }
 

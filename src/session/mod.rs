@@ -1,4 +1,4 @@
-//! Sessions: a connection may be lost, a message is not. [`Session`], its options, and what it tells.
+//! Sessions: a connection may be lost, a message is not. [`Session`], its options, receipts and reports.
 //!
 //! The protocol is written down in `docs/session.md`, for servers in any language. The crate `websocket-session` has both ends of
 //! it as a machine without I/O.

@@ -71,10 +71,11 @@ impl SessionOptions {
         Self::default()
     }
 
-    /// Sets what tells the server who this page is, if neither a cookie nor the URL does. Default: nothing.
+    /// Sets a function that returns the credentials of this page, if neither a cookie nor the URL authenticates it. Default: none.
     ///
-    /// It is asked for before each connection, and its time is part of the attempt's timeout. If it fails, the attempt has
-    /// failed; after [`AttemptError::last`], the session is lost. URLs are logged on their way, these credentials are not.
+    /// The function is called before each connection, and its time is part of the attempt's timeout. If it fails, the attempt has
+    /// failed; after [`AttemptError::last`], the session is lost. Credentials are sent in the first frame, not in the URL, since URLs
+    /// are logged.
     pub fn credentials<T, F>(mut self, credentials: F) -> Self
     where
         T: Into<String>,
@@ -91,34 +92,36 @@ impl SessionOptions {
         self
     }
 
-    /// Sets how many bytes may be received and not processed. Default: 1 MiB.
+    /// Sets the maximum bytes of messages that are received and not processed. Default: 1 MiB.
     ///
-    /// The server waits above it, in every browser: a slow page slows it down, and memory does not grow. A single message may be
-    /// larger. Each message counts 16 bytes more than it has.
+    /// When they are reached, the server waits, in every browser: a slow page slows it down, and memory does not grow. A single
+    /// message may be larger. Each message counts 16 bytes more than its size.
     pub fn window(mut self, bytes: u64) -> Self {
         self.limits.window = bytes;
         self
     }
 
-    /// Sets the bytes of the largest message that is accepted. Default: 16 MiB.
+    /// Sets the maximum bytes of a received message. Default: 16 MiB.
+    ///
+    /// The server learns this limit on each connection, and does not send larger messages.
     pub fn max_message(mut self, bytes: u64) -> Self {
         self.limits.max = bytes;
         self
     }
 
-    /// Sets how many bytes may be sent and not processed by the server. Default: 4 MiB.
+    /// Sets the maximum bytes of the replay buffer: messages that are sent and not processed by the server. Default: 4 MiB.
     ///
-    /// Senders wait above it, with and without a connection. A single message may be larger. Each message counts 16 bytes more
-    /// than it has.
+    /// Senders wait while the buffer is full, with and without a connection. A single message may be larger. Each message counts 16
+    /// bytes more than its size.
     pub fn replay(mut self, bytes: u64) -> Self {
         self.limits.replay = bytes;
         self
     }
 
-    /// Sets that a message counts as processed when [`Session::processed`](crate::session::Session::processed) is called.
-    /// Default: when the next one is asked for.
+    /// Sets that messages are processed when [`Session::processed`](crate::session::Session::processed) is called. Default: a message
+    /// is processed when the stream is polled for the next one.
     ///
-    /// The server's receipt of a message then says that this page has finished its work with it, such as storing it.
+    /// The server then learns that this page has finished its work with a message, such as storing it.
     pub fn explicit(mut self) -> Self {
         self.is_explicit = true;
         self
@@ -134,7 +137,7 @@ impl SessionOptions {
 
     /// Sets the delays between attempts, and when to give up. Default: [`Backoff::new`].
     ///
-    /// A session that was given up is lost. The server keeps it for some minutes, as it chooses.
+    /// A session that gives up is lost. The server keeps a disconnected session only for its time to live, which is some minutes.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self

@@ -1,4 +1,4 @@
-//! What becomes of a message that was sent.
+//! The receipt of a sent message.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -15,8 +15,8 @@ use crate::Error;
 
 /// A future that resolves when the peer has processed a message: what [`Session::send`](crate::session::Session::send) returns.
 ///
-/// It resolves with [`Error::SessionLost`] if the session is lost before; then it is unknown whether the peer has processed the
-/// message. Dropping it changes nothing: the message is sent.
+/// Resolves with [`Error::SessionLost`] if the session is lost before; then it is unknown whether the peer has processed the
+/// message. Dropping the receipt changes nothing: the message is sent.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The handle that sends, and says what is to be done.
+//! The handle that sends and controls a session.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -79,10 +79,10 @@ impl SessionSender {
 
     /// Sends a message, and returns its [`Receipt`].
     ///
-    /// It resolves when the session keeps the message, which it does until the peer has processed it: it is transmitted when
-    /// there is a connection, and again on later ones. It waits while the [replay buffer](crate::session::SessionOptions::replay)
-    /// is full. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
-    /// nothing and drops the message.
+    /// Resolves when the session has the message in its replay buffer: it transmits the message when there is a connection, and
+    /// again on later ones, until the peer has processed it. Waits while the
+    /// [replay buffer](crate::session::SessionOptions::replay) is full. Senders are served in the order in which they began to wait.
+    /// Dropping the future before it resolves sends nothing and drops the message.
     ///
     /// The browser copies the bytes of a buffer or an image when this is called, outside wasm memory. A Blob or a file is not
     /// copied.
@@ -105,8 +105,8 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if the replay buffer is full, or if others wait to send; otherwise as for [`send`](Self::send). The error
-    /// returns the message.
+    /// [`Error::Full`] if the replay buffer is full, or if other senders wait; otherwise as for [`send`](Self::send). The error returns
+    /// the message.
     pub fn try_send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
         let message = message.into_message();
         if self.core().is_waited_in() {
@@ -119,18 +119,17 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLost`] if the session is lost before; then it is unknown whether the peer has.
+    /// [`Error::SessionLost`] if the session is lost before; then it is unknown whether the peer has processed everything.
     pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         let (last, mut waiter) = (self.core().last_sent(), Waiter::default());
         poll_fn(move |context| self.core().poll_acknowledged(context, &mut waiter, last))
     }
 
-    /// Ends what this page sends, with code 1000, and waits until the peer has processed everything. The end is sent with the
-    /// call.
+    /// Ends this page's direction, with code 1000, and waits until the peer has processed everything. The call itself sends the end.
     ///
-    /// No message is lost by it: the end comes after all messages, is numbered as they are, and comes again after a lost
-    /// connection. The other direction stays open, so take what is still received: the stream ends when the peer has ended,
-    /// too. Dropping the future does not take the end back.
+    /// No message is lost: the end follows all messages of the session, and is transmitted again on the next connection, as messages
+    /// are. The other direction stays open: continue to take messages until the stream ends, which it does when the peer has ended
+    /// its direction, too. Dropping the future does not revoke the end.
     ///
     /// # Errors
     ///
@@ -139,11 +138,11 @@ impl SessionSender {
         self.close_with(1000, "")
     }
 
-    /// Ends what this page sends, with a code and a reason. See [`close`](Self::close).
+    /// Ends this page's direction, with a code and a reason. See [`close`](Self::close).
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which end nothing.
+    /// As for [`close`](Self::close). After [`Error::InvalidCloseCode`] and [`Error::ReasonTooLong`] the direction stays open.
     pub fn close_with<C, R>(&self, code: C, reason: R) -> impl Future<Output = Result<(), Error>> + use<'_, C, R>
     where
         C: TryInto<CloseCode, Error: Into<Error>>,
@@ -167,13 +166,13 @@ impl SessionSender {
         Ok(())
     }
 
-    /// Connects at once, and counts attempts from zero again. An open connection is replaced.
+    /// Connects at once, and starts counting attempts anew. An open connection is replaced.
     pub fn reconnect_now(&self) {
         self.connection().reconnect_now();
     }
 
-    /// Closes the connection, and stays without one until [`resume`](Self::resume). The server keeps the session for some
-    /// minutes, as it chooses.
+    /// Closes the connection, and stays without one until [`resume`](Self::resume). The server keeps the session only for its time
+    /// to live, which is some minutes.
     pub fn pause(&self) {
         self.connection().pause();
     }
@@ -199,7 +198,7 @@ impl SessionSender {
         self.connection().transport()
     }
 
-    /// Returns how many messages are where, over all connections.
+    /// Returns the number of messages in each state, over all connections.
     pub fn counts(&self) -> SessionCounts {
         self.core().counts()
     }

@@ -25,27 +25,27 @@ use crate::{
     Typed, WebSocketStream,
 };
 
-/// A session: a [`Stream`] and a [`Sink`] of [`Message`]s that loses none, and has none twice, over any number of connections.
+/// A session: a [`Stream`] and a [`Sink`] of [`Message`]s that delivers each message exactly once, over any number of connections.
 ///
-/// A [`Reconnecting`] reports which messages are in doubt after a lost connection. A session settles it, with a server that
-/// speaks its protocol: both ends number the messages, keep those that the other end has not processed, and transmit them again.
-/// **As long as both ends keep the session, every message arrives in order and exactly once, in both directions.** If the server
-/// has forgotten it, this is told once, as [`Lost`], with the messages in question.
+/// With a [`Reconnecting`], messages are in doubt after a lost connection. With a session, no message is: both ends number the
+/// messages, keep each message until the other end has processed it, and transmit it again on the next connection. The server must
+/// speak the session protocol. **As long as both ends keep the session, every message arrives in order and exactly once, in both
+/// directions.** If the server has forgotten the session, the stream yields one [`Lost`], with the messages in question.
 ///
-/// It connects, and comes back, as a `Reconnecting` does: with a backoff, at once when the network comes back or the page is
-/// shown, and with a heartbeat that finds dead peers.
+/// It connects and reconnects as a `Reconnecting` does: with a backoff, at once when the network comes back or the page is
+/// shown, and with a heartbeat that detects dead peers.
 ///
 /// # What was sent
 ///
-/// [`send`](Self::send) returns when the session keeps the message, and gives a [`Receipt`] that resolves when the peer has
-/// *processed* it: when the application of the peer has finished with it, not when it has arrived. Senders wait while the
-/// replay buffer is full, with and without a connection.
+/// [`send`](Self::send) resolves when the session has the message in its replay buffer. It returns a [`Receipt`], which resolves
+/// when the peer has *processed* the message: when the application of the peer has finished with it, not when it has arrived.
+/// Senders wait while the replay buffer is full, with and without a connection.
 ///
 /// # What was received
 ///
-/// A message is processed when the next one is asked for, or by [`processed`](Self::processed) if that
-/// [was chosen](SessionOptions::explicit). A peer whose messages are not processed waits. The stream ends when the peer has
-/// ended, or after the last `Lost`.
+/// A message is processed when the stream is polled for the next one; with [`SessionOptions::explicit`], when
+/// [`processed`](Self::processed) is called. The peer waits while [`SessionOptions::window`] bytes are received and not processed.
+/// The stream ends when the peer has ended its direction, or after the last `Lost`.
 ///
 /// # The end
 ///
@@ -142,13 +142,13 @@ impl Session {
         self.sender.acknowledged()
     }
 
-    /// Says that this page has finished with all messages that it has taken. Only with [`SessionOptions::explicit`] does it
-    /// matter: otherwise asking for the next message says so.
+    /// Marks all messages that were taken from the stream as processed. For [`SessionOptions::explicit`]: otherwise a message is
+    /// processed when the stream is polled for the next one.
     pub fn processed(&self) {
         self.sender.core().processed();
     }
 
-    /// Ends what this page sends, and waits until the peer has processed everything. See [`SessionSender::close`].
+    /// Ends this page's direction, and waits until the peer has processed everything. See [`SessionSender::close`].
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Session {
         self.sender.close()
     }
 
-    /// Ends what this page sends, with a code and a reason. See [`SessionSender::close_with`].
+    /// Ends this page's direction, with a code and a reason. See [`SessionSender::close_with`].
     ///
     /// # Errors
     ///
@@ -170,12 +170,12 @@ impl Session {
         self.sender.close_with(code, reason)
     }
 
-    /// Returns the code and the reason with which the peer has ended, once the stream has ended with them.
+    /// Returns the code and the reason with which the peer has ended its direction; `None` until the stream has ended.
     pub fn peer_end(&self) -> Option<(u16, String)> {
         self.sender.core().peer_end.borrow().as_ref().map(|end| (end.code, end.reason.clone()))
     }
 
-    /// Connects at once, and counts attempts from zero again. See [`SessionSender::reconnect_now`].
+    /// Connects at once, and starts counting attempts anew. See [`SessionSender::reconnect_now`].
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
     }
@@ -206,7 +206,7 @@ impl Session {
         self.sender.transport()
     }
 
-    /// Returns how many messages are where, over all connections.
+    /// Returns the number of messages in each state, over all connections.
     pub fn counts(&self) -> SessionCounts {
         self.sender.counts()
     }

@@ -15,15 +15,18 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 ///
 /// Bytes are sent and received in binary messages, without message boundaries. An empty message is not the end.
 ///
-/// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, every further read fails
-/// instead:
+/// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, every further read fails instead,
+/// with an [`io::Error`](std::io::Error) that wraps one of these:
 ///
-/// - with [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
-/// - with [`Error::ClosedHere`] if this page closed the connection first, since browsers discard what arrives after that,
-/// - with [`Error::Overflow`] if the receive queue has overflowed, even if [`Overflow`](crate::Overflow) only drops messages,
-/// - with [`Error::UnexpectedText`] if a text message has arrived.
+/// - [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
+/// - [`Error::ClosedHere`] if this page closed the connection first, since browsers discard messages that arrive after that,
+/// - [`Error::Overflow`] if the receive queue has overflowed, even if [`Overflow`](crate::Overflow) only drops messages,
+/// - [`Error::UnexpectedText`] if a text message has arrived.
 ///
-/// Each write sends one message, so wrap the stream in a `BufWriter` for small writes. Writing waits for room as
+/// Its kind is `ConnectionAborted` for `Unclean` and `ClosedHere`, `TimedOut` for `CloseTimeout`, `InvalidData` for `UnexpectedText`,
+/// and `NotConnected` for writing to a connection that is not open.
+///
+/// Each write sends one message of at most 256 KiB, so wrap the stream in a `BufWriter` for small writes. Writing waits for room as
 /// [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here. Closing ends both directions, and waits
 /// for the peer as [`WebSocketStream::close`] does; bytes that had arrived before can still be read.
 ///
@@ -54,7 +57,7 @@ pub struct ByteStream {
     failure: Option<Error>,
 }
 
-/// The most bytes that are sent in one message.
+/// The maximum bytes of a sent message.
 const LARGEST_MESSAGE: usize = 256 << 10;
 
 impl ByteStream {

@@ -18,8 +18,9 @@ use crate::{
 
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
 ///
-/// Yields messages in the order in which they were sent. When the connection has ended, the stream yields `None`, again and
-/// again, and [`close_event`](Self::close_event) tells why. If messages may be missing, one last `Err` comes before the `None`:
+/// Yields messages in the order in which they were sent. When the connection has ended, the stream ends: it yields `None` from then
+/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before the
+/// first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
@@ -39,7 +40,7 @@ use crate::{
 /// send and receive in different tasks, [`split`](Self::split) it.
 ///
 /// This type is not the browser's own [`WebSocketStream`], which only Chromium has: it wraps a [`WebSocket`], and so works in
-/// every browser. With the feature `streams` it can wrap the other one, too.
+/// every browser. With the feature `streams` it can wrap the browser's `WebSocketStream`, too.
 ///
 /// [`WebSocketStream`]: https://developer.mozilla.org/en-US/docs/Web/API/WebSocketStream
 /// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
@@ -70,9 +71,9 @@ pub struct WebSocketStream {
 impl WebSocketStream {
     /// Connects to `url` and resolves with the open connection.
     ///
-    /// The call itself begins to connect. The future resolves when the connection is open or has failed. In current browsers, a
-    /// relative URL such as `/chat` is that of the page's own server.
-    /// [`Options::connect`] does the same with options.
+    /// The call itself begins to connect. The future resolves when the connection is open, has failed, or has timed out after 20
+    /// seconds. In current browsers, a relative URL such as `/chat` is resolved against the URL of the page. [`Options::connect`]
+    /// does the same with options.
     ///
     /// Dropping the future closes the connection. Browsers report a socket that is closed while it connects as a failure, so
     /// the handshake is completed first, if that takes less than a second. The server may then see a connection that opens and
@@ -119,7 +120,8 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// - [`Error::NotOpen`] if the connection is not open, or ends during the wait,
+    /// - [`Error::NotOpen`] if the connection is not open, or is closed or ends during the wait,
+    /// - [`Error::Overflow`] if the connection has ended because the receive queue has overflowed,
     /// - [`Error::Thrown`] for a buffer that browsers refuse.
     ///
     /// The error returns the message.
@@ -139,11 +141,11 @@ impl WebSocketStream {
         self.sender.try_send(message)
     }
 
-    /// Waits until a message can be sent. See [`Sender::ready`].
+    /// Waits until a message can be sent without waiting. See [`Sender::ready`].
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is not open, or ends during the wait.
+    /// [`Error::NotOpen`] or [`Error::Overflow`], as for [`send`](Self::send).
     pub async fn ready(&self) -> Result<(), Error> {
         self.sender.ready().await
     }
@@ -152,7 +154,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection has ended and some messages may be lost.
+    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.sender.flush().await
     }
@@ -161,7 +163,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] if the connection is not open, or ends.
+    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends meanwhile.
     pub fn send_slices(&self, blob: impl Into<Blob>, len: u64) -> Slices {
         self.sender.send_slices(blob, len)
     }

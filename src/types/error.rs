@@ -71,8 +71,11 @@ pub enum Error {
     },
     /// The connection is not open.
     NotOpen(ReadyState),
-    /// A message cannot be sent without waiting: more than the high water mark is unsent, or the queue of a
-    /// [`Reconnecting`](crate::Reconnecting) is full.
+    /// A message cannot be sent without waiting:
+    ///
+    /// - more than the high water mark is unsent, or other senders wait,
+    /// - the queue of a [`Reconnecting`](crate::Reconnecting) is full,
+    /// - the replay buffer of a `Session` is full.
     Full,
     /// The receive queue has overflowed, and the connection was closed, as [`Overflow::Close`](crate::Overflow::Close) says.
     Overflow,

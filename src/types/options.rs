@@ -43,14 +43,14 @@ pub struct Options {
 
 /// What happens to a message that arrives while the receive queue is full.
 ///
-/// Browsers read from the network whether the page keeps up or not, except over `Transport::Streams`. [`Receiver::dropped`](crate::Receiver::dropped) counts
-/// the dropped messages.
+/// Browsers read from the network even if the page does not keep up, except over `Transport::Streams`.
+/// [`Receiver::dropped`](crate::Receiver::dropped) counts the dropped messages.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// Closes the connection, without a code, which the peer sees as 1005. After the queued messages the stream yields
-    /// [`Error::Overflow`] and ends. Sending fails with it, too, and [`closed`](crate::Sender::closed) resolves with it,
-    /// without waiting for the peer.
+    /// Closes the connection without a code, which the peer sees as 1005. After the queued messages the stream yields
+    /// [`Error::Overflow`] and ends. Sending fails with the same error, and [`closed`](crate::Sender::closed) resolves with it, without
+    /// waiting for the peer.
     #[default]
     Close,
     /// Drops the oldest queued messages. For data where only recent values matter.
@@ -168,7 +168,8 @@ impl Options {
     ///
     /// The time starts over whenever unsent bytes leave, so that a slow upload is completed. It runs only while the future is
     /// polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself. With [`Duration::MAX`] only the
-    /// browser ends the wait, after 20 to 60 seconds. With zero `close` does not wait.
+    /// browser ends the wait, after 20 to 60 seconds. With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser
+    /// completes the closing by itself.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
