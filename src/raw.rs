@@ -37,7 +37,8 @@ impl WebSocket {
 impl WebSocketStream {
     /// Wraps the browser's own socket, and resolves when it is open. Dropping the wrapper closes the socket.
     ///
-    /// Earlier messages are not replayed. The socket keeps its [`BinaryType`](crate::BinaryType), which is `Blob` for a new one.
+    /// Earlier messages are not replayed. Of the options, the limits, the timeouts and `needs_protocol` apply. The socket keeps its
+    /// [`BinaryType`](crate::BinaryType), which is `Blob` for a new one.
     ///
     /// # Errors
     ///
@@ -54,15 +55,15 @@ impl WebSocketStream {
 
     /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
     ///
-    /// What is sent on it directly does not wait for room, and other senders notice its bytes only after some time.
+    /// A message that is sent on it directly does not wait for room, and other senders notice its bytes only after some time.
     ///
     /// Over `Transport::Streams` it is a `WebSocketStream` of the browser: cast it by `unchecked_ref`.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
-    /// Returns the browser's own socket without closing it, and removes the listeners. [`as_raw`](Self::as_raw) says of which type
-    /// it is. Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
+    /// Returns the browser's own socket without closing it, and removes the listeners. See [`as_raw`](Self::as_raw) for its type.
+    /// Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
     pub fn into_raw(self) -> js::WebSocket {
         self.connection().end(End::Dropped);
         self.socket().give_away()

@@ -11,9 +11,9 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 
 /// The browser's [`WebSocket`], typed: its events call your closures.
 ///
-/// A clone is one more handle of the same socket. Dropping the last handle removes all listeners and closes the socket; what
-/// was sent goes out first. A socket that is still connecting is closed as soon as it is open, or after a second. Two handles are
-/// equal if they are of the same socket. They stay in the thread that made them (`!Send`).
+/// A clone is another handle of the same socket. Dropping the last handle removes all listeners and closes the socket; messages that
+/// were sent go out first. A socket that is still connecting is closed as soon as it is open, or after a second. Two handles are
+/// equal if they are handles of the same socket. Handles stay in the thread that made them (`!Send`).
 ///
 /// A closure may send, close, and add or drop listeners. A handle that a listener of the same socket holds keeps the socket
 /// alive for ever, so give it a [`WeakWebSocket`] instead.
@@ -184,9 +184,9 @@ impl WebSocket {
         self.inner.socket.send(message)
     }
 
-    /// Begins to close the connection, without a code. What was sent before goes out first.
+    /// Begins to close the connection, without a code. Messages that were sent before go out first.
     ///
-    /// On a socket that is closing or closed it does nothing, and on one that is connecting it
+    /// Does nothing if the socket is closing or closed. If the socket is connecting, it
     /// [fails the connection](https://websockets.spec.whatwg.org/#dom-websocket-close).
     pub fn close(&self) {
         self.inner.closes();
@@ -224,7 +224,7 @@ impl WebSocket {
         self.inner.socket.ready_state()
     }
 
-    /// Returns the URL, as the browser has completed it.
+    /// Returns the URL, as the browser has resolved it.
     pub fn url(&self) -> String {
         self.inner.socket.url()
     }
@@ -241,8 +241,8 @@ impl WebSocket {
 
     /// Returns the number of bytes that are buffered in the browser: its [`bufferedAmount`].
     ///
-    /// It is meaningless after the end: most browsers keep counting what they could not send, but in Chromium it can be 0 with
-    /// everything unsent.
+    /// It is meaningless after the end: most browsers keep counting messages that they could not send, but in Chromium it can be 0
+    /// although nothing was sent.
     ///
     /// [`bufferedAmount`]: https://websockets.spec.whatwg.org/#dom-websocket-bufferedamount
     pub fn buffered_amount(&self) -> u64 {

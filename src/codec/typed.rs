@@ -164,7 +164,7 @@ macro_rules! closing {
                 self.inner.close_with(code, reason)
             }
 
-            /// Waits until the connection has ended, and returns how. See [`Sender::closed`].
+            /// Waits until the connection has ended, and returns the close event. See [`Sender::closed`].
             ///
             /// # Errors
             ///

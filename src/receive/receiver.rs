@@ -76,7 +76,7 @@ impl Receiver {
         }
     }
 
-    /// Waits until the connection has ended, and returns how. See [`Sender::closed`](crate::Sender::closed).
+    /// Waits until the connection has ended, and returns the close event. See [`Sender::closed`](crate::Sender::closed).
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Receiver {
         Closed::of(&self.connection)
     }
 
-    /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
+    /// Returns the close event; `None` until the connection has ended, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.close_event()
     }

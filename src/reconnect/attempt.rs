@@ -56,13 +56,14 @@ impl Attempt {
     /// Takes the messages in doubt, for instance to send some of them again on this connection, before anything queued. See
     /// [`Reconnecting::take_in_doubt`](crate::Reconnecting::take_in_doubt).
     ///
-    /// They are then gone from the list, even if the preamble fails: the next attempt does not have them.
+    /// The messages are then removed from the list, even if the preamble fails: the next attempt does not get them.
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared.upgrade().map(|shared| shared.take_in_doubt()).unwrap_or_default()
     }
 
-    /// Confirms that the peer has received the messages in doubt up to this number, so that they are not sent again. See
-    /// [`Reconnecting::confirm`](crate::Reconnecting::confirm).
+    /// With [`WhenLost::Resend`](crate::WhenLost::Resend), confirms that the peer has received the messages in doubt up to this number,
+    /// so that they are not sent again. With [`WhenLost::Report`](crate::WhenLost::Report) it does nothing. Returns how many messages
+    /// this confirms. See [`Reconnecting::confirm`](crate::Reconnecting::confirm).
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared.upgrade().map(|shared| shared.confirm(number)).unwrap_or_default()
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 /// The delays between attempts to connect, and when to give up.
 ///
 /// The delay before the n-th retry is random, between 0 and the lesser of `base · 2ⁿ⁻¹` and `cap`, but at least `floor`. This is
-/// *full jitter*. It also holds at the cap, so that clients which were cut off together do not come back together.
+/// *full jitter*. Delays are random at the cap, too, so that clients which were disconnected together do not reconnect together.
 ///
-/// Attempts and their time are counted from zero again
+/// Counting attempts and their time starts over
 ///
 /// - after a connection that was open for 10 seconds. If it ended because a [`Heartbeat`](crate::Heartbeat) was not answered,
 ///   a message must have been received after those 10 seconds;
 /// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume).
 ///
-/// A server that accepts and closes at once is thus asked less and less often.
+/// So the delays also grow for a server that accepts connections and closes them at once.
 ///
 /// # Examples
 ///
@@ -75,7 +75,7 @@ impl Backoff {
 
     /// Sets how many attempts in a row may fail, including the first, before it gives up. Default: no limit.
     ///
-    /// An attempt has also failed if its connection ended within 10 seconds.
+    /// An attempt has also failed if its connection ended within 10 seconds. Zero counts as one: the first attempt is always made.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self

@@ -125,11 +125,11 @@ impl Reconnecting {
         self.sender.try_send(message)
     }
 
-    /// Waits until nothing is queued, and nothing is unsent. See [`ReconnectingSender::flush`].
+    /// Waits until no message is queued or unsent. See [`ReconnectingSender::flush`].
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if it is closed for good and something is still queued.
+    /// [`Error::NotOpen`] if it is closed for good and messages are still queued.
     pub async fn flush(&self) -> Result<(), Error> {
         self.sender.flush().await
     }

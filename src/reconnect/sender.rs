@@ -101,14 +101,17 @@ impl ReconnectingSender {
         self.shared().try_send(message.into_message(), false)
     }
 
-    /// Waits until nothing is queued, and nothing is unsent.
+    /// Waits until no message is queued or unsent.
     ///
-    /// While something is queued, it waits for a connection. It does not wait for messages in doubt, unless they are
-    /// [sent again](crate::WhenLost::Resend), nor for what a connection that is closing still has to send.
+    /// While a message is queued, it waits for a connection. It does not wait for
+    ///
+    /// - confirmations: an unconfirmed message that has gone to the network counts as flushed,
+    /// - messages in doubt, unless they are [sent again](crate::WhenLost::Resend),
+    /// - the unsent bytes of a connection that is closing.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if it is closed for good and something is still queued.
+    /// [`Error::NotOpen`] if it is closed for good and messages are still queued.
     pub async fn flush(&self) -> Result<(), Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await

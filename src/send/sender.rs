@@ -216,10 +216,11 @@ impl Sender {
         }
     }
 
-    /// Waits until the connection has ended, and returns how.
+    /// Waits until the connection has ended, and returns the close event.
     ///
-    /// The future does not close the connection, and does not keep it open: it may outlive every handle. It has no timeout: with
-    /// a silent peer it resolves when the browser gives up, or when an awaited [`close`](Self::close) times out.
+    /// A lost connection is not an error here: its event has the code 1006, and `was_clean` is false. The future does not close the
+    /// connection, and does not keep it open: it may outlive every handle. It has no timeout: with a silent peer it resolves when
+    /// the browser gives up, or when an awaited [`close`](Self::close) times out.
     ///
     /// # Errors
     ///
@@ -230,12 +231,12 @@ impl Sender {
         Closed::of(&self.connection)
     }
 
-    /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
+    /// Returns the close event; `None` until the connection has ended, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.connection.close_event()
     }
 
-    /// Returns the URL, as the browser has completed it.
+    /// Returns the URL, as the browser has resolved it.
     pub fn url(&self) -> String {
         self.socket().url()
     }

@@ -115,7 +115,7 @@ impl SessionSender {
         self.core().send(Frame::new(message)).map_err(hand_back)
     }
 
-    /// Waits until the peer has processed everything that was sent before.
+    /// Waits until the peer has processed all messages that were sent before, without messages that still wait in [`send`](Self::send).
     ///
     /// # Errors
     ///

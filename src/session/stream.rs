@@ -133,7 +133,7 @@ impl Session {
         self.sender.try_send(message)
     }
 
-    /// Waits until the peer has processed everything that was sent before. See [`SessionSender::acknowledged`].
+    /// Waits until the peer has processed all messages that were sent before. See [`SessionSender::acknowledged`].
     ///
     /// # Errors
     ///

@@ -56,7 +56,7 @@ impl Connecting {
         self.connection().map(|connection| connection.socket())
     }
 
-    /// Returns the URL, as the browser has completed it; empty if the browser refuses it.
+    /// Returns the URL, as the browser has resolved it; empty if the browser refuses it.
     pub fn url(&self) -> String {
         self.socket().map(RawSocket::url).unwrap_or_default()
     }

@@ -212,7 +212,7 @@ impl WebSocketStream {
         self.sender.close_with(code, reason)
     }
 
-    /// Waits until the connection has ended, and returns how. See [`Sender::closed`].
+    /// Waits until the connection has ended, and returns the close event. See [`Sender::closed`].
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl WebSocketStream {
         self.sender.closed()
     }
 
-    /// Returns why the connection has ended; `None` until then, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
+    /// Returns the close event; `None` until the connection has ended, and after [`Error::CloseTimeout`] and [`Error::Overflow`].
     pub fn close_event(&self) -> Option<CloseEvent> {
         self.sender.close_event()
     }
@@ -237,7 +237,7 @@ impl WebSocketStream {
         self.sender.ready_state()
     }
 
-    /// Returns the URL, as the browser has completed it.
+    /// Returns the URL, as the browser has resolved it.
     pub fn url(&self) -> String {
         self.sender.url()
     }

@@ -111,8 +111,9 @@ impl Options {
 
     /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`](crate::WebSocketStream) wait. Default: 1 MiB.
     ///
-    /// The default keeps a fast network busy. In hidden tabs timers fire late: each late timer that finds the buffer empty doubles
-    /// the mark, up to 64 times its value, until timers fire in time again. A [`WebSocket`](crate::WebSocket) never waits.
+    /// The default keeps a fast network busy. Browsers fire no event when bytes have left, so waiting senders look at the unsent bytes
+    /// by timers. In hidden tabs timers fire late, so the mark rises meanwhile: each late timer that finds the buffer empty doubles it,
+    /// up to 64 times the configured value, until timers fire in time again. A [`WebSocket`](crate::WebSocket) never waits.
     pub fn high_water_mark(mut self, bytes: u64) -> Self {
         self.high_water_mark = bytes;
         self
