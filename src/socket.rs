@@ -92,7 +92,8 @@ impl WebSocket {
         Self::with_options(url, &Options::default())
     }
 
-    /// Begins to connect to `url` with options, such as subprotocols. Limits and timeouts are ignored.
+    /// Begins to connect to `url` with the subprotocols and the binary type of `options`. All other options are ignored, except that
+    /// `Transport::Streams` is an error.
     ///
     /// # Errors
     ///

@@ -225,7 +225,8 @@ impl Page {
         self.0.unsent.get()
     }
 
-    /// Returns what is left in the page. All counts are 0 when every handle was dropped and every connection has ended.
+    /// Returns counts of the objects that are left in the page. All counts are 0 when every handle was dropped and every connection has
+    /// ended.
     pub fn leftovers(&self) -> Leftovers {
         Leftovers {
             listeners: self.0.live_listeners.get() + self.0.listeners.borrow().len(),
@@ -263,7 +264,7 @@ impl fmt::Debug for Page {
     }
 }
 
-/// What is left in a page: what [`Page::leftovers`] returns.
+/// The objects that are left in a page: what [`Page::leftovers`] returns.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {

@@ -1,4 +1,4 @@
-//! Connections that come and go, as one: [`Reconnecting`], its options, and what it tells.
+//! Connections that come back: [`Reconnecting`], its options, states and counts.
 
 // `machine` decides what is done when, and knows no browser. `driver` does what it decides. Handles and driver meet in `shared`:
 //

@@ -159,8 +159,8 @@ impl ReconnectOptions {
 
     /// Sets what follows when the peer closes or a connection is lost. Default: [`AfterClose::of`].
     ///
-    /// It is not called after the caller's own close. Failed attempts are repeated, except those that would fail again for
-    /// the same reason:
+    /// `decide` is not called after the caller's own close. Failed attempts are repeated, except those that would fail again for the
+    /// same reason:
     ///
     /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
     ///   [`Error::Unsupported`] and [`Error::Thrown`],
@@ -173,8 +173,8 @@ impl ReconnectOptions {
     /// Sets a preamble, which runs on each connection as soon as it is open, before queued messages are sent. Default: none.
     ///
     /// For instance to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause
-    /// and the messages in doubt. It may receive messages; the stream yields those that it leaves. Its time is part of the
-    /// attempt's timeout. If it fails, the attempt has failed. If the peer closes meanwhile, the preamble is dropped, and
+    /// and the messages in doubt. It may receive messages; the stream yields the messages that it does not receive. Its time is part of
+    /// the attempt's timeout. If it fails, the attempt has failed. If the peer closes meanwhile, the preamble is dropped, and
     /// [`after_close`](Self::after_close) decides.
     pub fn on_open<F>(mut self, preamble: F) -> Self
     where

@@ -11,8 +11,8 @@ use crate::{CloseEvent, Error};
 pub enum AfterClose {
     /// Connects again, after the delay of the [`Backoff`](crate::Backoff).
     Retry,
-    /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), which keeps clients from coming
-    /// back together. The wait is not shortened when the network comes back or the page is shown.
+    /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), so that clients do not reconnect all at once.
+    /// The wait is not shortened when the network comes back or the page is shown.
     RetryAfter(Duration),
     /// Closes for good.
     Stop,
@@ -24,7 +24,7 @@ impl AfterClose {
     /// Stops after these codes, and retries after all others:
     ///
     /// - 1000: the server is done,
-    /// - 1002, 1003 and 1007 to 1010: the same would happen again,
+    /// - 1002, 1003 and 1007 to 1010: another connection would end in the same way,
     /// - 3000 (unauthorized) and 3003 (forbidden), which are registered for libraries.
     ///
     /// Codes from 4000 to 4999 are retried, since only the application knows what they mean, and a needless attempt does
@@ -84,7 +84,7 @@ impl AfterClose {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenLost {
-    /// Reports them, and sends nothing again: at most once. [`State::InDoubt`](crate::State::InDoubt) tells how many, and
+    /// Reports them, and sends nothing again: at most once. [`State::InDoubt`](crate::State::InDoubt) has their number, and
     /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns them.
     #[default]
     Report,

@@ -169,7 +169,7 @@ impl Reconnecting {
         self.sender.closed().await
     }
 
-    /// Connects at once, and counts attempts from zero again. See [`ReconnectingSender::reconnect_now`].
+    /// Connects at once, and starts counting attempts anew. See [`ReconnectingSender::reconnect_now`].
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
     }
@@ -179,7 +179,7 @@ impl Reconnecting {
         self.sender.pause();
     }
 
-    /// Connects at once after a [`pause`](Self::pause), and counts attempts from zero again. Otherwise it does nothing.
+    /// Connects at once after a [`pause`](Self::pause), and starts counting attempts anew. Otherwise it does nothing.
     pub fn resume(&self) {
         self.sender.resume();
     }

@@ -1,4 +1,4 @@
-//! The handle that sends, and says what is to be done.
+//! The handle that sends and controls a connection that comes back.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -76,8 +76,8 @@ impl ReconnectingSender {
     ///
     /// - [`Error::Full`] if there is no connection and the queue is full,
     /// - [`Error::NotOpen`] if it is closed for good,
-    /// - [`Error::Thrown`] if the browser throws. Where it does so with a queued message,
-    ///   [`State::Rejected`](crate::State::Rejected) tells.
+    /// - [`Error::Thrown`] if the browser throws. If it throws for a queued message, [`State::Rejected`](crate::State::Rejected)
+    ///   reports it.
     ///
     /// The error returns the message.
     pub async fn send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
@@ -166,7 +166,7 @@ impl ReconnectingSender {
         poll_fn(|context| self.shared().poll_end(context, &mut patience)).await
     }
 
-    /// Connects at once, and counts attempts from zero again.
+    /// Connects at once, and starts counting attempts anew.
     ///
     /// - An open connection is replaced: queued messages go out, and it is closed. If the peer has not answered within half a
     ///   second, the next connection does not wait for it, and the browser completes the closing in the background. Its
@@ -185,7 +185,7 @@ impl ReconnectingSender {
         self.shared().command(Command::Pause);
     }
 
-    /// Connects at once after a [`pause`](Self::pause), and counts attempts from zero again. Otherwise it does nothing.
+    /// Connects at once after a [`pause`](Self::pause), and starts counting attempts anew. Otherwise it does nothing.
     pub fn resume(&self) {
         self.shared().command(Command::Resume);
     }
@@ -223,10 +223,10 @@ impl ReconnectingSender {
         self.shared().confirm(number)
     }
 
-    /// Takes the messages in doubt: returns those that were kept, and the count of all.
+    /// Takes the messages in doubt: returns the kept messages, and the count of all.
     ///
-    /// Messages that were taken are not sent again, except by the caller. If the peer can recognise duplicates, sending them
-    /// again is safe; if not, ask it first.
+    /// Taken messages are not sent again, except by the caller. If the peer can recognise duplicates, sending them again is safe; if
+    /// not, ask the peer first.
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared().take_in_doubt()
     }

@@ -14,24 +14,24 @@ use futures_core::{FusedStream, Stream};
 use crate::types::error::milliseconds;
 use crate::{CloseEvent, Error};
 
-/// What a [`Reconnecting`](crate::Reconnecting) is doing, and what happens to messages meanwhile.
+/// The state of a [`Reconnecting`](crate::Reconnecting), or a report about its messages.
 ///
 /// [`InDoubt`](Self::InDoubt) and [`Rejected`](Self::Rejected) are reports: only [`states`](crate::Reconnecting::states)
-/// yields them, and the state stays what it is.
+/// yields them, and they do not change the state.
 ///
 /// `Display` shows a state as text, such as `open`, `connecting, attempt 3` or
 /// `waiting 850 ms: the connection ended: 1006 (abnormal closure)`.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Connecting: asks for the URL, opens the connection and runs the preamble.
+    /// Connecting: calls the provider, opens the connection and runs the preamble.
     Connecting {
         /// The number of the attempt, from 1. [`Backoff`](crate::Backoff) says when counting starts over.
         attempt: u32,
         /// Why there is an attempt.
         cause: Cause,
     },
-    /// The connection is open, and the preamble is done.
+    /// The connection is open, and the preamble has finished.
     Open,
     /// A connection has ended, and it is unknown whether the peer received these messages.
     ///
@@ -51,7 +51,8 @@ pub enum State {
     },
     /// Waiting before the next attempt.
     Waiting {
-        /// How long, from now. If the network comes back or the page is shown, this state is told once more, with less.
+        /// The time until the next attempt. If the network comes back or the page is shown, this state comes once more, with a
+        /// shorter delay.
         delay: Duration,
         /// Why there is no connection.
         cause: Cause,
@@ -62,7 +63,7 @@ pub enum State {
     Paused,
     /// Closed for good.
     Closed {
-        /// Why.
+        /// Why it is closed.
         cause: Cause,
     },
 }

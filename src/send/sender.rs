@@ -16,7 +16,7 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that sends, and closes.
 ///
 /// A clone is another handle of the same connection, for another task. The connection is closed when all senders, the
-/// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped, after what was sent has gone out.
+/// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped; messages that were sent go out first.
 ///
 /// `send`, `flush` and `close` take `&mut self`, so that a call means them even if [`SinkExt`] is imported, which has methods of
 /// the same names. Its `flush` waits for nothing.
@@ -130,10 +130,9 @@ impl Sender {
         ready.map_err(|state| self.connection.refusal(state))
     }
 
-    /// Waits until everything that was sent has left the browser, including what is sent during the wait.
+    /// Waits until all messages that were sent have left the browser, including messages that are sent during the wait.
     ///
-    /// A page cannot learn more: whether the peer has received a message, only the peer can tell. Dropping the future changes
-    /// nothing.
+    /// Only the peer can tell whether it has received a message. Dropping the future has no effect.
     ///
     /// # Errors
     ///
@@ -264,8 +263,8 @@ impl Sender {
 
     /// Returns the number of bytes that are buffered in the browser.
     ///
-    /// It is meaningless after the end: most browsers keep counting what they could not send, but in Chromium it can be 0 with
-    /// everything unsent. [`flush`](Self::flush) tells whether something may be lost.
+    /// It is meaningless after the end: most browsers keep counting messages that they could not send, but in Chromium it can be 0
+    /// although nothing was sent. [`flush`](Self::flush) fails if messages may be lost.
     pub fn buffered_amount(&self) -> u64 {
         self.socket().buffered_amount()
     }

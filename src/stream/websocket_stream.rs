@@ -36,7 +36,7 @@ use crate::{
 /// The stream yields to the event loop after 128 messages in a row, or up to 1024 if very many are queued, so that the page
 /// stays responsive.
 ///
-/// Dropping it closes the connection, after what was sent has gone out. It stays in the thread that created it (`!Send`). To
+/// Dropping it closes the connection; messages that were sent go out first. It stays in the thread that created it (`!Send`). To
 /// send and receive in different tasks, [`split`](Self::split) it.
 ///
 /// This type is not the browser's own [`WebSocketStream`], which only Chromium has: it wraps a [`WebSocket`], and so works in
@@ -150,7 +150,7 @@ impl WebSocketStream {
         self.sender.ready().await
     }
 
-    /// Waits until everything that was sent has left the browser. See [`Sender::flush`].
+    /// Waits until all messages that were sent have left the browser. See [`Sender::flush`].
     ///
     /// # Errors
     ///
