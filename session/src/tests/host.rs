@@ -1,4 +1,4 @@
-//! What a host does around the machine of a server, as `docs/session.md` outlines it, without I/O.
+//! A host of server machines without I/O, as outlined in `docs/session.md`.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub enum Act {
 /// The name of a session, below its principal.
 pub type Key = (String, String);
 
-/// Not a hash at all, but as good as one for tests.
+/// Not a real hash, but sufficient for tests.
 pub fn digest(token: &str) -> Digest {
     let mut digest = [0; 32];
     for (index, byte) in token.bytes().enumerate() {
@@ -79,9 +79,9 @@ pub struct Host {
     limits: Limits,
     ttl: u64,
     pub sessions: BTreeMap<Key, Server<Message>>,
-    /// What became durable.
+    /// The durable store.
     pub stored: BTreeMap<Key, Snapshot<Message, ServerState>>,
-    /// The sessions that were dropped, with what their applications have yet to take.
+    /// The dropped sessions, with items that their applications have not taken yet.
     pub dropped: Vec<(Key, Server<Message>)>,
     /// The WebSockets, by the numbers of a test.
     sockets: BTreeMap<usize, (Key, Connection)>,
@@ -152,7 +152,7 @@ impl Host {
         acts
     }
 
-    /// What all machines want to be done.
+    /// Handles the outputs of all machines.
     pub fn poll(&mut self) -> Vec<Act> {
         let keys: Vec<_> = self.sessions.keys().cloned().collect();
         let mut acts = Vec::new();
@@ -201,7 +201,7 @@ impl Host {
         }
     }
 
-    /// The process is killed. What is stored comes back.
+    /// Kills the process, and restores the stored sessions.
     pub fn restart(&mut self, stored: bool) {
         self.sockets.clear();
         self.dropped.clear();

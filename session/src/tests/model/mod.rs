@@ -1,7 +1,6 @@
-//! Both machines against each other, over a network that does its worst: all schedules, by stateright.
+//! Runs both machines against each other, over a network with all faults, in all schedules, by stateright.
 //!
-//! A state has the machines themselves, their applications, what is stored, and every frame in flight. `Model` says how many
-//! messages and faults there are.
+//! A state has the machines, their applications, the store, and every frame in flight. `Model` has the numbers of messages and faults.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -20,7 +19,7 @@ mod processes;
 mod properties;
 mod schedule;
 
-/// A message: who it is, and how long.
+/// A message: its id and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Note {
     id: u8,
@@ -33,12 +32,12 @@ impl Payload for Note {
     }
 }
 
-/// What a process finds when it starts again.
+/// The store that a process finds when it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Store {
     /// Everything.
     Durable,
-    /// What was stored at the last WELCOME: a store that loses what it has promised.
+    /// The state at the last WELCOME: a store that loses later changes.
     Stale,
     /// Nothing.
     Empty,
@@ -49,11 +48,11 @@ enum Store {
 enum Acks {
     AnyTime,
     AtOnce,
-    /// When nothing else can happen.
+    /// When no other action is possible.
     Last,
 }
 
-/// What is checked: messages, faults, and perhaps a rule that both ends leave out.
+/// A model to check: messages, faults, and an optional rule that both ends leave out.
 #[derive(Clone, Debug)]
 struct Model {
     /// The lengths of the messages of each side.
@@ -69,7 +68,7 @@ struct Model {
     client_crashes: u8,
     client_store: Store,
     duplicates: u8,
-    /// Whether the applications take and finish at once, instead of at any time.
+    /// Whether the applications take and process messages at once, instead of at any time.
     eager: bool,
     /// Whether an application sends all its messages together, instead of each at any time.
     burst: bool,
@@ -106,7 +105,7 @@ enum Frame {
     Close(u16),
 }
 
-/// A connection, of which each side hears in its own time.
+/// A connection. Each side receives its events at its own time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Link {
     tab: usize,
@@ -121,21 +120,21 @@ struct Link {
     down: VecDeque<Frame>,
 }
 
-/// What an application has done, and what happened to it.
+/// The actions and observations of an application.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Application {
     /// How many messages it has sent, END included.
     sent: usize,
     taken: Option<crate::Mark>,
     taken_id: Option<u8>,
-    /// What it has processed, with the session in which it was.
+    /// The processed messages, with their sessions.
     log: Vec<(u8, u8)>,
     session: u8,
     losses: u8,
     superseded: bool,
-    /// One end says that the other one broke a rule.
+    /// Whether one end has reported a violation of the other.
     accused: bool,
-    /// What it was told to be lost.
+    /// The messages that were reported as lost.
     reported: BTreeSet<u8>,
     ended: bool,
 }
@@ -145,7 +144,7 @@ struct Tab {
     machine: Client<Note>,
     stored: Snapshot<Note, ClientState>,
     application: Application,
-    /// The page is gone, for good.
+    /// Whether the page is closed for good.
     gone: bool,
     refused: bool,
 }
@@ -155,12 +154,12 @@ struct State {
     tabs: Vec<Tab>,
     machine: Option<Server<Note>>,
     stored: Option<Snapshot<Note, ServerState>>,
-    /// What was stored at the last WELCOME.
+    /// The store at the last WELCOME.
     stale: Option<Snapshot<Note, ServerState>>,
     application: Application,
     links: Vec<Link>,
     tokens: u64,
-    /// Tokens that are good no more: a frame came under their successor.
+    /// Tokens that are no longer valid: a frame has arrived under their successor.
     spent: BTreeSet<Option<String>>,
     losses: u8,
     crashes: u8,
@@ -182,7 +181,7 @@ enum Action {
     ServerAck,
     Up(usize),
     Down(usize),
-    /// A side that has nothing more to hear on a dead connection hears of that.
+    /// A side that has received everything on a dead connection sees its end.
     ServerHears(usize),
     ClientHears(usize),
     Expire,

@@ -1,9 +1,9 @@
-//! What processes do with the machines: they poll them, run their applications, store, crash and start again.
+//! The processes of the machines: they poll them, run their applications, store, crash and start again.
 
 use super::*;
 
 impl Application {
-    /// Takes an item. Whatever is taken is finished with later.
+    /// Takes an item, which is processed later.
     pub(super) fn take(&mut self, item: Item<Note>) {
         match item {
             Item::Message { mark, payload } => (self.taken, self.taken_id) = (Some(mark), Some(payload.id)),
@@ -25,13 +25,13 @@ impl Application {
         (self.taken, self.taken_id) = (None, None);
     }
 
-    /// Its work is done: this cannot be undone by a crash.
+    /// Processes the taken item. A crash cannot undo this.
     pub(super) fn process(&mut self) -> Option<crate::Mark> {
         self.log.extend(self.taken_id.take().map(|id| (self.session, id)));
         self.taken.take()
     }
 
-    /// A crash: what it has taken comes again.
+    /// A crash: taken items come again.
     pub(super) fn crash(&mut self) {
         (self.taken, self.taken_id) = (None, None);
         self.ended = false;

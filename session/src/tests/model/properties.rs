@@ -1,4 +1,4 @@
-//! What must hold in each state.
+//! The properties that must hold in each state.
 
 use stateright::Model as _;
 
@@ -7,13 +7,13 @@ use super::*;
 pub(super) const SERVER_ORDER: &str = "in order and at most once at the server";
 pub(super) const CLIENT_ORDER: &str = "in order and at most once at the client";
 pub(super) const NO_LOSS: &str = "nothing is lost without a reason";
-pub(super) const HONEST: &str = "nobody is accused of a violation";
+pub(super) const HONEST: &str = "no violation is reported";
 pub(super) const NO_SUPERSEDING: &str = "only a copy supersedes";
 pub(super) const TOKENS: &str = "spent and guessed tokens do not resume";
 pub(super) const WINDOW: &str = "a receiver holds no more than its window";
-pub(super) const CONNECTS: &str = "nobody connects without need";
+pub(super) const CONNECTS: &str = "no client connects without need";
 pub(super) const NOTHING_VANISHES: &str = "no message vanishes";
-pub(super) const ENDS: &str = "all comes to an end";
+pub(super) const ENDS: &str = "every session comes to an end";
 /// Possible in each model, so that no model is empty.
 pub(super) const ARRIVES: &str = "everything arrives";
 
@@ -62,7 +62,7 @@ impl Model {
         ]
     }
 
-    /// A HELLO that would resume, if only the token were good.
+    /// Returns whether the server accepts a HELLO with a token, whose other members would resume.
     fn is_accepted(&self, machine: &Server<Note>, token: Option<String>) -> bool {
         let snapshot = machine.snapshot();
         let (received, sent) = (machine.acknowledged_number(), snapshot.processed + 9);
@@ -87,14 +87,14 @@ impl Model {
         actions.iter().all(Action::is_fault)
     }
 
-    /// Whether a server's application has taken all that a tab has sent, or the tab was told what is lost.
+    /// Returns whether the server's application has taken all messages of a tab, or the tab has got them as lost.
     fn all_is_accounted_for(&self, state: &State) -> bool {
         let server: BTreeSet<_> = state.application.log.iter().map(|(_, id)| *id).collect();
         let tabs_are = state.tabs.iter().enumerate().all(|(index, tab)| {
             let count = tab.application.sent.min(self.client.len()) as u8;
             let begin = if index == 0 { 0 } else { tab.application.sent as u8 };
             let ids = (begin..count).map(|number| FIRST[index] + number);
-            // A server that went back has forgotten what it had acknowledged. That it did is all that can be told.
+            // A server with an old copy has forgotten messages that it had acknowledged. Only the loss itself can be reported.
             let is_told = self.store == Store::Stale && tab.application.losses > 0;
             tab.gone
                 || is_told
@@ -104,13 +104,13 @@ impl Model {
             state.tabs.iter().flat_map(|tab| tab.application.log.iter().map(|(_, id)| *id)).collect();
         let count = state.application.sent.min(self.server.len()) as u8;
         let is_told = |id: u8| taken.contains(&id) || state.application.reported.contains(&id);
-        // A server that has lost its memory has lost what its handler had sent.
+        // A server that has lost its memory has lost the messages of its handler.
         let server_is = state.crashes > 0 && self.store != Store::Durable
             || (0..count).all(|number| is_told(SERVER_FIRST + number));
         tabs_are && server_is
     }
 
-    /// Whether each session that is not lost has come to its end, or to rest.
+    /// Returns whether each session that is not lost is complete or idle.
     fn all_is_done(&self, state: &State) -> bool {
         let is_over = |tab: &Tab| tab.gone || tab.machine.is_over();
         let sent = |tab: &Tab| tab.application.sent == self.count(&self.client);
@@ -132,7 +132,7 @@ impl Model {
     }
 }
 
-/// Ids rise, and within a session none of a sender is left out.
+/// Returns whether ids rise, and no id is left out within a session.
 fn is_in_order(log: &[(u8, u8)]) -> bool {
     log.windows(2).all(|pair| {
         let [(before, first), (after, second)] = pair else { return true };

@@ -1,4 +1,4 @@
-//! What can happen next, and what then becomes of a state.
+//! The possible actions in a state, and the next state after each.
 
 use super::*;
 
@@ -137,7 +137,7 @@ impl Model {
         let server_left = !link.server_open && link.client_open;
         actions.extend((!link.up.is_empty()).then_some(Action::Up(index)));
         actions.extend((!link.down.is_empty()).then_some(Action::Down(index)));
-        // What is in flight is lost with a connection that is broken, sooner or later.
+        // Frames in flight are lost with a broken connection, sooner or later.
         if client_left && (link.broken || link.up.is_empty()) {
             actions.push(Action::ServerHears(index));
         }
