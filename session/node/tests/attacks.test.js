@@ -18,7 +18,7 @@ const refused = async (url, of, members, code) => {
   assert.equal(await client.closed(), code);
 };
 
-test('a stolen old token is refused, and the session goes on', async () => {
+test('a stolen old token is refused, and the session continues', async () => {
   const { url } = await serve();
   const { client, of, token } = await session(url);
   await client.lose();
@@ -30,7 +30,7 @@ test('a stolen old token is refused, and the session goes on', async () => {
   await works(next, 'and again');
 });
 
-test('a stolen current token works once, and tells its owner', async () => {
+test('a stolen current token works once, and its owner learns it', async () => {
   const { url } = await serve();
   const { client, of, token } = await session(url);
   const thief = new Raw(url);
@@ -41,7 +41,7 @@ test('a stolen current token works once, and tells its owner', async () => {
   await refused(url, of, { attempt: 3, token, sent: 1 }, 4409);
 });
 
-test('guessed tokens are refused, and the session goes on', async () => {
+test('guessed tokens are refused, and the session continues', async () => {
   const { url } = await serve();
   const { client, of, token } = await session(url);
   const guesses = [undefined, 'guess-guess-guess-guess', `${token}x`, token.slice(1), token.toLowerCase(), 'none'.padEnd(22, '-')];
@@ -134,7 +134,7 @@ test('numbers in a HELLO are checked before anything is kept', async () => {
   assert.equal(server.size, 0);
 });
 
-test('garbage on the wire ends the connection alone', async () => {
+test('garbage on the wire ends only the connection', async () => {
   const { url } = await serve();
   const chaos = random(7);
   let { client, of, token } = await session(url);
@@ -153,7 +153,7 @@ test('garbage on the wire ends the connection alone', async () => {
   await works(client);
 });
 
-test('a frame before HELLO, and a HELLO that is cut, end the connection alone', async () => {
+test('a frame before HELLO, and a truncated HELLO, end only the connection', async () => {
   const { url, server } = await serve();
   for (const frame of [':early', 'P', 'A{"processed":0,"credit":0}', Buffer.alloc(3), 'H{"session":"', '']) {
     const client = new Raw(url);
@@ -202,7 +202,7 @@ test('sessions have a limit per principal, per address and in all', async () => 
     await refused(url, name(), { credentials: who(3) }, 4429);
     assert.equal(server.size, 3);
     await works(clients[0].client);
-    // A session that is there already still resumes.
+    // An existing session still resumes.
     const again = new Raw(url);
     const { of, token } = clients[1];
     assert.equal((await again.hello(of, { attempt: 2, token, credentials: who(1) })).resumed, true);
@@ -216,7 +216,7 @@ test('connections that serve no session have a limit per address', async () => {
   const fourth = new Raw(url);
   assert.equal(await fourth.closed(), 4429);
   await idle[0].lose();
-  // Those that serve a session do not count.
+  // Connections that serve a session do not count.
   for (let count = 0; count < 5; count += 1) await works((await session(url)).client);
 });
 
@@ -250,7 +250,7 @@ test('a client that resumes again and again without reading costs little, and is
   }
   assert.equal(await client.closed(), 4429);
   assert.equal(sockets.length, 22);
-  // Below the first one that is refused, each buffers 64 KiB and one message at most.
+  // Each connection before the first refused one buffers at most 64 KiB and one message.
   const buffered = sockets.map((socket) => socket.bufferedAmount);
   assert.ok(Math.max(...buffered) < 66_000 + 100_000, `${buffered}`);
   assert.ok(Math.max(...buffered) > 60_000, `nothing is buffered: ${buffered}`);
@@ -270,7 +270,7 @@ test('a principal cannot resume another one\'s session, nor tell that it exists'
   await works(client);
 });
 
-test('a user who is revoked does not resume, and the session is kept', async () => {
+test('a revoked user does not resume, and the session is kept', async () => {
   const revoked = new Set();
   const authenticate = ({ credentials }) => (revoked.has(credentials) ? undefined : credentials);
   const { url, server } = await serve({ authenticate });
@@ -284,7 +284,7 @@ test('a user who is revoked does not resume, and the session is kept', async () 
   assert.equal((await again.hello(of, { attempt: 3, token, credentials: 'carol' })).resumed, true);
 });
 
-test('an authentication that throws refuses', async () => {
+test('a client is refused if the authentication throws', async () => {
   const errors = [];
   const { url, server } = await serve({ authenticate: () => Promise.reject(new Error('down')), onError: (error) => errors.push(error.message) });
   await refused(url, name(), {}, 4401);
@@ -321,7 +321,7 @@ test('a flood of PING by a client that does not read is answered once', () => {
   assert.equal(machine.poll(), undefined);
 });
 
-test('a client that falls silent is asked, and then given up', async () => {
+test('a silent client is pinged, and then given up', async () => {
   const { url } = await serve({ delays: { pingAfter: 40, pingTimeout: 40 } });
   const { client, of, token } = await session(url);
   assert.equal(await client.next(), 'P');

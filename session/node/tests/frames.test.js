@@ -30,7 +30,7 @@ for (const vector of vectors.invalid) {
   });
 }
 
-test('a frame that is cut or garbled is a frame or a violation', () => {
+test('a truncated or garbled frame decodes or is a violation', () => {
   const { below, pick } = random(1);
   const frames = vectors.valid.map(data).filter((frame) => typeof frame === 'string' && frame.length < 1000);
   let violations = 0;
@@ -48,6 +48,6 @@ test('a frame that is cut or garbled is a frame or a violation', () => {
   assert.ok(violations > 1_250 && violations < 5_000, `${violations} violations`);
 });
 
-test('JSON that is nested deeply is a violation, and no stack overflow', () => {
+test('deeply nested JSON is a violation, not a stack overflow', () => {
   assert.throws(() => decode(`A${'['.repeat(16_000)}`), Violation);
 });

@@ -65,7 +65,7 @@ test('send waits while the replay buffer is full, and senders are served in orde
   assert.deepEqual(sent.map((text) => text[0]), ['1', '2', '3', '4']);
 });
 
-test('bytes may be changed once they are sent', async () => {
+test('a buffer may be changed after it is sent', async () => {
   const { url } = await serve({}, async (stream) => {
     const bytes = new Uint8Array([1, 2, 3]);
     for (const message of [bytes, bytes.subarray(1), bytes.buffer]) await stream.send(message);
@@ -77,7 +77,7 @@ test('bytes may be changed once they are sent', async () => {
   for (const wanted of [[1, 2, 3], [2, 3], [1, 2, 3]]) assert.deepEqual([...(await client.next())], wanted);
 });
 
-test('a message that the client does not accept is an error, and the session goes on', async () => {
+test('a message that the client does not accept is an error, and the session continues', async () => {
   const { url } = await serve({}, async (stream) => {
     const error = await stream.send('x'.repeat(31)).catch((refused) => refused);
     await stream.send(`${error.name}: ${error.message}`.slice(0, 30));
@@ -87,7 +87,7 @@ test('a message that the client does not accept is an error, and the session goe
   assert.equal(await client.next(), ':RangeError: 31 bytes exceed th');
 });
 
-test('a client that accepts less than it is owed gives the session up', async () => {
+test('the session is given up if the client no longer accepts a kept message', async () => {
   const told = deferred();
   const { url, server } = await serve({}, async (stream) => {
     await stream.send('x'.repeat(100));
@@ -212,7 +212,7 @@ test('a server that stops closes with 1012, and tells its handlers', async () =>
   assert.ok((await told.promise) instanceof Lost);
 });
 
-test('a client that has processed less than it told is an old copy', async () => {
+test('a client that has processed less than it has acknowledged is an old copy', async () => {
   const { url } = await serve({}, async (stream) => {
     await stream.send('x');
     await stream.next();
@@ -227,7 +227,7 @@ test('a client that has processed less than it told is an old copy', async () =>
   assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
 });
 
-test('a HELLO with the current token starts the handler, and the session is fresh no more', async () => {
+test('a HELLO with the current token starts the handler, and the session is no longer fresh', async () => {
   const { url } = await serve({}, async (stream) => {
     await stream.send('x');
     await stream.next();

@@ -43,7 +43,7 @@ test('END needs no credit', () => {
   assert.deepEqual(drain(machine), [':a', 'E{"code":1000}']);
 });
 
-test('a resumption transmits from what was received, not from what was processed', () => {
+test('a resumption transmits from the received count, not from the processed count', () => {
   const machine = begun();
   machine.receive('A{"processed":0,"credit":1000}');
   for (const text of ['a', 'b', 'c']) machine.outbox.push(text);
@@ -62,7 +62,7 @@ test('a resumption may grant less credit than the connection before', () => {
   assert.deepEqual(drain(machine), [':b']);
 });
 
-test('a client may acknowledge what only an older connection transmitted', () => {
+test('a client may acknowledge messages that only an older connection has transmitted', () => {
   const machine = begun();
   machine.receive('A{"processed":0,"credit":1000}');
   for (const text of ['a', 'b']) machine.outbox.push(text);
@@ -80,7 +80,7 @@ test('an empty replay buffer has room for any message', () => {
   assert.equal(outbox.hasRoom(5000), false);
 });
 
-test('a complete session is not lost, whatever its client does then', () => {
+test('a complete session is never lost, whatever its client does', () => {
   const machine = begun();
   machine.outbox.end(1000, '');
   drain(machine);

@@ -49,14 +49,14 @@ export class Network {
   /** What ends a connection, and after how many bytes of both directions together. */
   #fault() {
     const { below, chance } = this.#random;
-    // The HTTP handshake is about 400 bytes: some connections do not open, and some do not greet.
+    // The HTTP handshake is about 400 bytes: some connections do not open, and some end before HELLO.
     const bytes = chance(0.3) ? below(1_200) : below(12_000);
     return { bytes, stall: chance(0.3) ? below(15) : 0, goesOn: chance(0.3), cut: undefined };
   }
 
   #pipe(from, to, ends, fault) {
     from.on('data', (chunk) => {
-      // The other direction may go on until both ends hear of the cut.
+      // The other direction may continue until both ends detect the cut.
       if (fault.cut !== undefined) return fault.goesOn && fault.cut !== from && to.write(chunk);
       if (this.isQuiet) return to.write(chunk);
       to.write(chunk.subarray(0, fault.bytes));

@@ -14,7 +14,7 @@ test('the README has the example', async () => {
   assert.ok(example.split('\n').length < 40);
 });
 
-test('the example answers over a connection that is lost', async () => {
+test('the example answers over lost connections', async () => {
   const program = spawn(process.execPath, ['example.js'], { cwd: folder, env: { ...process.env, PORT: '0' } });
   try {
     const [line] = await once(program.stdout.setEncoding('utf8'), 'data');

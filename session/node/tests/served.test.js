@@ -83,7 +83,7 @@ class ServedExchange {
     const hadEnded = stream.end;
     const taken = await stream.next().catch((lost) => lost);
     if (taken instanceof Error) return this.streams.shift() && taken;
-    // The iteration is over with END. What comes later is told to who sends.
+    // The iteration ends with END. Later events reach only `send`.
     if (hadEnded) return stream.send('').catch((lost) => lost);
     if (taken.done) return { end: stream.end };
     stream.processed();

@@ -24,7 +24,7 @@ async function exchange(sends, takes, chaos, isEnough) {
   const taking = (async () => {
     for (let taken = await takes(); taken !== undefined; taken = await takes()) {
       took.push(taken);
-      // Connections are lost while messages wait to be taken, and while the window is full.
+      // Connections are lost while messages are queued, and while the window is full.
       if (chaos.chance(0.05)) await pause(chaos.below(8));
     }
   })();

@@ -99,14 +99,14 @@ async fn nothing_is_kept_of_a_client_that_is_not_authenticated() {
     assert_eq!(server.sessions.len(), 0);
 }
 
-/// What a violation of an established session does: its close code, and what the handler hears.
+/// The effects of a violation in an established session: the close code, and the handler's last item.
 async fn violation(limits: Limits, frames: &[&str], code: u16) {
     let (heard, mut hears) = mpsc::unbounded_channel();
     let handler = move |mut session: Session| {
         let heard = heard.clone();
         async move {
             session.send("one").await.unwrap();
-            // It is slow: it takes nothing before it has to.
+            // A slow handler.
             tokio::time::sleep(Duration::from_millis(100)).await;
             while let Some(message) = session.recv().await {
                 if let Err(gone) = message {

@@ -85,7 +85,7 @@ pub fn encode(message: Message) -> Frame {
 /// The events for an application.
 #[derive(Debug, PartialEq)]
 pub enum Event {
-    /// The handshake is done; whether the session goes on.
+    /// The handshake is done; whether the session was resumed.
     Connected(bool),
     Message(Message),
     End(End),
@@ -103,11 +103,11 @@ pub enum Command {
 }
 
 pub struct Options {
-    /// Where to connect to, each time the next one.
+    /// The addresses to connect to, in turn.
     pub addresses: Vec<SocketAddr>,
     pub credentials: String,
     pub limits: Limits,
-    /// A server that is silent for so long is pinged, and given up after as long again.
+    /// The silence after which the server is pinged, and given up after the same time again.
     pub patience: Duration,
 }
 
@@ -148,7 +148,7 @@ impl Client {
         self.commands.send(Command::End).await.unwrap();
     }
 
-    /// The next event that is not about a connection.
+    /// Returns the next event that is not about a connection.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             match timeout(Duration::from_secs(60), self.events.recv()).await.expect("nothing comes") {
@@ -208,7 +208,7 @@ impl Task {
         }
     }
 
-    /// Passes events to the application. It has then processed them.
+    /// Passes events to the application, and marks them as processed.
     fn tell(&mut self) {
         while let Some(event) = self.machine.poll_event() {
             if let websocket_session::Event::Connected { resumed } = event {

@@ -12,7 +12,7 @@ use crate::server::{Server, echo, limits};
 
 const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
-/// A handler that tells how its stream has ended.
+/// A handler that reports how its stream has ended.
 fn tells(to: mpsc::UnboundedSender<Option<Gone>>) -> impl Fn(Session) -> Later + Clone + Send + Sync {
     move |mut session| {
         let to = to.clone();
@@ -220,7 +220,7 @@ async fn a_restored_session_has_its_id_and_one_that_begins_anew_has_another() {
 async fn a_handler_that_starts_after_the_end_of_the_client_hears_of_it() {
     let store = MemoryStore::new();
     let (out, mut ended) = mpsc::unbounded_channel();
-    // Has something to do after the client's END, and is not done with it on the first server.
+    // A handler with work after the client's END, which it does not finish on the first server.
     let handler = move |mut session: Session| {
         let out = out.clone();
         async move {

@@ -15,11 +15,11 @@ use tokio::time::sleep;
 pub enum Fault {
     /// Both sides get a reset.
     Reset,
-    /// Both sides get an orderly end, wherever in a frame that is.
+    /// Both sides get an orderly end, possibly in the middle of a frame.
     Close,
-    /// Nothing arrives any more, in either direction, without an event.
+    /// No bytes arrive any more, in either direction, without an event.
     Stall,
-    /// The client's side is closed; the server gets the rest later.
+    /// The client's side is closed; the server gets the remaining bytes later.
     Late,
     /// Only the server's side is closed.
     HalfClose,

@@ -11,7 +11,7 @@ use crate::client::{Socket, open};
 
 pub struct Raw(pub Socket);
 
-/// What has come.
+/// A received event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Got {
     Text(String),
@@ -39,7 +39,7 @@ impl Raw {
 
     /// The next frame.
     pub async fn get(&mut self) -> Got {
-        // Longer than anything that a test with a paused clock waits for.
+        // Longer than every wait of a test with a paused clock.
         match timeout(Duration::from_secs(400), self.0.next()).await.expect("nothing comes") {
             Some(Ok(Frame::Text(text))) => Got::Text(text.to_string()),
             Some(Ok(Frame::Binary(bytes))) => Got::Binary(bytes.len()),
@@ -48,7 +48,7 @@ impl Raw {
         }
     }
 
-    /// The close code, after whatever else.
+    /// Skips frames, and returns the close code.
     pub async fn closed(&mut self) -> u16 {
         loop {
             match self.get().await {

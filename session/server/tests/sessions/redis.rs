@@ -39,7 +39,7 @@ async fn redis() -> Option<(Process, String)> {
     let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()];
     let redis = Command::new("redis-server").args(arguments).stdout(Stdio::null()).spawn();
     let Ok(redis) = redis else {
-        // Past the capture of the test's output.
+        // Not captured with the test's output.
         let text = b"\nSKIPPED: there is no redis-server. On Debian: apt-get install redis-server\n";
         std::io::stderr().write_all(text).unwrap();
         return None;
@@ -49,7 +49,7 @@ async fn redis() -> Option<(Process, String)> {
     Some((process, format!("redis://127.0.0.1:{port}/")))
 }
 
-/// Answers each message with itself, in one change of the store.
+/// Echoes each message, in one change of the store.
 async fn answer(mut session: Session) {
     let progress = session.progress();
     let mut number = progress.processed;
@@ -113,7 +113,7 @@ async fn count(client: Client, duration: Duration) -> u64 {
     sent
 }
 
-/// Two servers, one of which is killed again and again.
+/// Two servers, one of which is killed repeatedly.
 async fn nodes(duration: Duration, interval: Duration) {
     let Some((_redis, url)) = redis().await else { return };
     let ports = [free_port(), free_port()];

@@ -25,7 +25,7 @@ async fn messages_are_echoed_and_the_session_ends() {
     assert_eq!(client.next().await, None);
 }
 
-/// Sends numbers until there were enough faults, and checks what comes: each number once, in order.
+/// Sends numbers until there were enough faults, and checks the received ones: each number once, in order.
 async fn soak(client: Client, proxy: &Proxy, faults: usize) -> (u64, u64) {
     let Client { commands, mut events } = client;
     let sender = async {
@@ -57,7 +57,7 @@ async fn soak(client: Client, proxy: &Proxy, faults: usize) -> (u64, u64) {
     tokio::join!(sender, receiver)
 }
 
-/// Sends numbers until the client's END, and tells how many it has sent and received: each number once, in order.
+/// Sends numbers until the client's END, and reports how many it has sent and received: each number once, in order.
 async fn talk(session: Session, results: mpsc::UnboundedSender<(u64, u64)>) {
     let (mut sender, mut receiver) = session.split();
     let is_over = Arc::new(AtomicBool::new(false));
