@@ -39,7 +39,9 @@ async fn main() {
 
 async fn measure(count: usize) {
     println!("{count} sessions");
-    println!("| | memory per idle session | messages per second | CPU per message | connects per second | resumptions per second |");
+    println!(
+        "| | memory per idle session | messages per second | CPU per message | connects per second | resumptions per second |"
+    );
     println!("|---|---|---|---|---|---|");
     for kind in ["plain", "memory"] {
         measure_kind(kind, count).await;
