@@ -11,6 +11,28 @@ use crate::{Error, Message, ReceiveError};
 ///
 /// NaN and infinity cannot be encoded, as JSON has no such numbers. Values that are nested deeper than 128 levels cannot be
 /// decoded, so that no peer can exhaust the stack.
+///
+/// # Examples
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use wasm_websocket::codec::{Decode, Encode, Json};
+///
+/// #[derive(Serialize, Deserialize, Debug, PartialEq)]
+/// #[serde(tag = "type", rename_all = "lowercase")]
+/// enum Cursor {
+///     Moved { x: i32, y: i32 },
+///     Left,
+/// }
+///
+/// // Servers in any language can read and write this.
+/// let moved = Json::encode(&Cursor::Moved { x: 3, y: 4 })?;
+/// assert_eq!(moved.as_text(), Some(r#"{"type":"moved","x":3,"y":4}"#));
+///
+/// let left: Cursor = Json::decode(r#"{"type":"left"}"#.into())?;
+/// assert_eq!(left, Cursor::Left);
+/// # Ok::<(), wasm_websocket::Error>(())
+/// ```
 pub enum Json {}
 
 impl<T: Serialize + ?Sized> Encode<T> for Json {
@@ -32,6 +54,27 @@ impl<T: DeserializeOwned> Decode<T> for Json {
 /// JSON in binary messages, by serde_json. It also decodes JSON in text messages.
 ///
 /// Browsers hold text as UTF-16, so bytes save two conversions. Otherwise it works as [`Json`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::TryStreamExt;
+/// use serde::Deserialize;
+/// use wasm_websocket::{Error, WebSocketStream, codec::JsonBytes};
+///
+/// #[derive(Deserialize)]
+/// struct Row {
+///     name: String,
+///     price: f64,
+/// }
+///
+/// /// Loads a table of many thousand rows in one message, which the browser need not convert to UTF-16.
+/// async fn load(stream: WebSocketStream) -> Result<Vec<Row>, Error> {
+///     let mut tables = stream.typed::<&str, Vec<Row>, JsonBytes>();
+///     tables.send("all rows").await?;
+///     Ok(tables.try_next().await?.unwrap_or_default())
+/// }
+/// ```
 pub enum JsonBytes {}
 
 impl<T: Serialize + ?Sized> Encode<T> for JsonBytes {

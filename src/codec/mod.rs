@@ -83,6 +83,32 @@ pub trait Encode<T: ?Sized> {
 }
 
 /// Decodes messages into values of `T`. [`Encode`] has an example.
+///
+/// # Examples
+///
+/// A feed that only receives needs no [`Encode`]:
+///
+/// ```
+/// use wasm_websocket::codec::Decode;
+/// use wasm_websocket::{Error, Message, ReceiveError};
+///
+/// /// Quotes as this feed sends them: `EURUSD 1.0842`.
+/// struct Quotes;
+///
+/// impl Decode<(String, f64)> for Quotes {
+///     fn decode(message: Message) -> Result<(String, f64), ReceiveError> {
+///         let words = message.as_text().and_then(|text| text.split_once(' '));
+///         match words.and_then(|(name, price)| Some((name.to_owned(), price.parse().ok()?))) {
+///             Some(quote) => Ok(quote),
+///             None => Err(ReceiveError::undecodable(message, "not a name and a price")),
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Quotes::decode("EURUSD 1.0842".into())?, ("EURUSD".to_owned(), 1.0842));
+/// assert!(Quotes::decode("maintenance".into()).is_err());
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Decode<T>: Sized {
     /// Decodes a text or binary message. [`Typed`](crate::Typed) reads a Blob into memory first, so `message` is never a Blob.
     ///

@@ -64,11 +64,44 @@ type Reading = Pin<Box<dyn Future<Output = Result<Message, ReceiveError>>>>;
 
 impl<S, Out, In, C> Typed<S, Out, In, C> {
     /// Wraps any stream and/or sink of messages.
+    ///
+    /// # Examples
+    ///
+    /// Tests of code that takes typed values need no connection:
+    ///
+    /// ```ignore-wasm32
+    /// use futures_util::{StreamExt, stream};
+    /// use wasm_websocket::{Error, Message, Typed, codec::Json};
+    ///
+    /// # wasm_websocket::testing::Page::new().run(async {
+    /// let messages = ["20.5", "broken", "21"].map(|text| Ok::<_, Error>(Message::from(text)));
+    /// let mut degrees = Typed::<_, (), f64, Json>::new(stream::iter(messages));
+    /// assert_eq!(degrees.next().await, Some(Ok(20.5)));
+    /// assert!(matches!(degrees.next().await, Some(Err(_)))); // the stream continues
+    /// assert_eq!(degrees.next().await, Some(Ok(21.0)));
+    /// # });
+    /// ```
     pub fn new(inner: S) -> Self {
         Self { inner, reading: None, types: PhantomData }
     }
 
     /// Returns a reference to the wrapped connection, for instance to ask for its close event.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::StreamExt;
+    /// use wasm_websocket::{Typed, WebSocketStream, codec::Json};
+    ///
+    /// async fn prices(mut prices: Typed<WebSocketStream, (), f64, Json>, show: impl Fn(String)) {
+    ///     while let Some(Ok(price)) = prices.next().await {
+    ///         show(price.to_string());
+    ///     }
+    ///     if let Some(event) = prices.get_ref().close_event() {
+    ///         show(format!("closed: {event}")); // for instance "1001 (going away): restart"
+    ///     }
+    /// }
+    /// ```
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -129,6 +162,20 @@ macro_rules! closing {
             /// # Errors
             ///
             /// [`Error::Full`] if there is no room; otherwise as for [`send`](Self::send). The error returns the value.
+            ///
+            /// # Examples
+            ///
+            /// ```no_run
+            /// use wasm_websocket::{Error, SendError, Sender, Typed, codec::Json};
+            ///
+            /// /// Called for each move of the pointer. While the network is slow, positions are skipped.
+            /// fn moved(cursor: &Typed<Sender, (i32, i32), (), Json>, position: (i32, i32)) -> Result<(), Error> {
+            ///     match cursor.try_send(position) {
+            ///         Err(SendError { error: Error::Full, .. }) => Ok(()),
+            ///         sent => Ok(sent?),
+            ///     }
+            /// }
+            /// ```
             pub fn try_send<T: Borrow<Out>>(&self, value: T) -> Result<(), SendError<T>>
             where
                 C: Encode<Out>,
@@ -185,6 +232,25 @@ type TypedReceiver<In, C> = Typed<Receiver, (), In, C>;
 
 impl<Out, In, C> Typed<WebSocketStream, Out, In, C> {
     /// Splits the connection into two typed halves, for different tasks. A Blob that is being read stays with the receiving half.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_bindgen_futures::spawn_local;
+    /// use wasm_websocket::{Sender, Typed, WebSocketStream, codec::Json};
+    ///
+    /// /// Shows what is said in a task of its own, and returns the half that says something.
+    /// fn chat(stream: WebSocketStream, show: impl Fn(String) + 'static) -> Typed<Sender, String, (), Json> {
+    ///     let (say, mut said) = stream.typed::<String, String, Json>().split();
+    ///     spawn_local(async move {
+    ///         while let Ok(Some(text)) = said.try_next().await {
+    ///             show(text);
+    ///         }
+    ///     });
+    ///     say // clone it for each part of the app that sends
+    /// }
+    /// ```
     pub fn split(self) -> (TypedSender<Out, C>, TypedReceiver<In, C>) {
         let Self { inner, reading, .. } = self;
         let (sender, receiver) = inner.split();
