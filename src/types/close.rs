@@ -35,6 +35,23 @@ pub struct CloseEvent {
 impl CloseEvent {
     /// Returns the meaning of the code in [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its
     /// registry; `None` for application-defined codes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::CloseEvent;
+    ///
+    /// fn explain(event: &CloseEvent) -> &str {
+    ///     event.meaning().unwrap_or(match event.code {
+    ///         4001 => "logged in elsewhere", // codes from 4000 are the application's own
+    ///         _ => "unknown",
+    ///     })
+    /// }
+    ///
+    /// let event = |code| CloseEvent { code, reason: String::new(), was_clean: true };
+    /// assert_eq!(explain(&event(1012)), "service restart");
+    /// assert_eq!(explain(&event(4001)), "logged in elsewhere");
+    /// ```
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self.code {
             1000 => "normal closure",

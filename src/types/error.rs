@@ -15,6 +15,26 @@ use crate::{CloseEvent, Message, ReadyState};
 ///
 /// `Display` and `Debug` omit secrets: the user, password, query and fragment of a URL, and the text of a subprotocol. The
 /// variants keep the whole URL or subprotocol, for code to compare.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::Error;
+///
+/// /// What the user can do.
+/// fn advice(error: &Error) -> &'static str {
+///     match error {
+///         Error::ConnectFailed { .. } | Error::ConnectTimeout { .. } | Error::Unclean(_) => "Check the network.",
+///         Error::Security { .. } => "Open this page by https.",
+///         Error::OutOfMemory(_) => "Close other tabs.",
+///         _ => "Reload the page.",
+///     }
+/// }
+///
+/// let error = Error::ConnectFailed { url: "wss://example.com/chat?token=secret".into(), code: 1006 };
+/// assert_eq!(advice(&error), "Check the network.");
+/// assert!(!error.to_string().contains("secret")); // safe to log
+/// ```
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq)]
 pub enum Error {
@@ -356,6 +376,19 @@ impl<T> From<SendError<T>> for Error {
 /// An error of a [`Typed`](crate::Typed) stream: a message that could not be decoded, or an error of the connection.
 ///
 /// `?` turns it into an [`Error`], and drops the message.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::ReceiveError;
+/// use wasm_websocket::codec::{Decode, Json};
+///
+/// # fn log(text: String) { assert!(text.ends_with(r#": Some(Text("12 apples"))"#), "{text}") }
+/// let received: Result<u32, ReceiveError> = Json::decode("12 apples".into());
+/// if let Err(ReceiveError { message, error }) = received {
+///     log(format!("{error}: {message:?}")); // the message helps whoever has to repair the server
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
     /// The message that could not be decoded; `None` for an error of the connection.

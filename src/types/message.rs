@@ -8,6 +8,20 @@ use crate::Blob;
 /// [`Blob`](Self::Blob). Both are binary frames on the wire, so the sender does not choose.
 ///
 /// The enum is exhaustive: pings, pongs and Close frames are not messages.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::Message;
+///
+/// fn show(message: Message, write: impl Fn(&str), play: impl Fn(&[u8]), save: impl Fn(&web_sys::Blob)) {
+///     match message {
+///         Message::Text(text) => write(&text),
+///         Message::Binary(bytes) => play(&bytes),
+///         Message::Blob(blob) => save(blob.as_raw()), // its bytes never enter wasm memory
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Text.

@@ -45,6 +45,33 @@ pub struct Options {
 ///
 /// Browsers read from the network even if the page does not keep up, except over `Transport::Streams`.
 /// [`Receiver::dropped`](crate::Receiver::dropped) counts the dropped messages.
+///
+/// # Examples
+///
+/// ```ignore-wasm32
+/// # use wasm_websocket::testing::Page;
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{Options, Overflow};
+/// # let page = Page::new();
+/// # page.serve("wss://example.com/prices", async |handshake| {
+/// #     let Some(mut peer) = handshake.accept() else { return };
+/// #     (1..=100).for_each(|price| peer.send(price.to_string()));
+/// #     peer.drain().await;
+/// # });
+/// # page.run(async {
+///
+/// // Only the latest prices matter.
+/// let options = Options::new().receive_limit_messages(10).overflow(Overflow::DropOldest);
+/// let mut prices = options.connect("wss://example.com/prices").await?;
+/// # page.sleep(std::time::Duration::from_secs(1)).await;
+///
+/// // 100 prices have arrived while the page was busy: it continues with the last ten.
+/// assert_eq!(prices.try_next().await?, Some("91".into()));
+/// assert_eq!(prices.dropped(), 90);
+/// # Ok::<(), wasm_websocket::Error>(())
+/// # })?;
+/// # Ok::<(), wasm_websocket::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
@@ -90,6 +117,19 @@ impl Options {
     ///
     /// If the server selects none of them, the standard and Chromium fail the connection; Firefox opens it, with an empty
     /// [`protocol`](crate::WebSocketStream::protocol), unless [`needs_protocol`](Self::needs_protocol) is set.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, Options, WebSocketStream};
+    ///
+    /// /// Connects to servers of two versions. Each selects the first one that it knows.
+    /// async fn connect(url: &str) -> Result<(WebSocketStream, bool), Error> {
+    ///     let stream = Options::new().protocols(["chat.v2", "chat.v1"]).connect(url).await?;
+    ///     let has_reactions = stream.protocol() == "chat.v2";
+    ///     Ok((stream, has_reactions))
+    /// }
+    /// ```
     pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
@@ -98,6 +138,24 @@ impl Options {
     /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
     ///
     /// The error is [`Error::ConnectFailed`], as in Chromium. Without a subprotocol to offer, every connection fails.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore-wasm32
+    /// # use wasm_websocket::testing::{Engine, Page};
+    /// use wasm_websocket::{Error, Options};
+    /// # let page = Page::new().engine(Engine::Firefox);
+    /// # page.serve("wss://example.com/chat", async |handshake| {
+    /// #     if let Some(mut peer) = handshake.accept() { peer.drain().await }
+    /// # });
+    /// # page.run(async {
+    ///
+    /// // An old server ignores subprotocols. Firefox would open the connection, and messages would be misunderstood.
+    /// let options = Options::new().protocols(["chat.v2"]).needs_protocol(true);
+    /// let connected = options.connect("wss://example.com/chat").await;
+    /// assert!(matches!(connected, Err(Error::ConnectFailed { .. })));
+    /// # });
+    /// ```
     pub fn needs_protocol(mut self, needs_protocol: bool) -> Self {
         self.needs_protocol = needs_protocol;
         self
@@ -114,6 +172,18 @@ impl Options {
     /// The default keeps a fast network busy. Browsers fire no event when bytes have left, so waiting senders look at the unsent bytes
     /// by timers. In hidden tabs timers fire late, so the mark rises meanwhile: each late timer that finds the buffer empty doubles it,
     /// up to 64 times the configured value, until timers fire in time again. A [`WebSocket`](crate::WebSocket) never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::Options;
+    ///
+    /// // A game: senders wait early, so that the newest move is not behind a second of old ones.
+    /// let game = Options::new().high_water_mark(16 << 10).low_water_mark(4 << 10);
+    ///
+    /// // An upload: much is buffered, so that a fast network never idles.
+    /// let upload = Options::new().high_water_mark(8 << 20).low_water_mark(4 << 20);
+    /// ```
     pub fn high_water_mark(mut self, bytes: u64) -> Self {
         self.high_water_mark = bytes;
         self
@@ -135,6 +205,22 @@ impl Options {
     /// - Binary messages count by their bytes.
     /// - Text counts by its length in UTF-16 units, since its bytes are unknown until it is taken.
     /// - Blobs count as messages without bytes, since their bytes are not in the page's memory.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::{Error, Message, Options};
+    ///
+    /// /// Follows a feed on devices with little memory.
+    /// async fn follow(feed: &str, show: impl AsyncFn(Message)) -> Result<(), Error> {
+    ///     let mut stream = Options::new().receive_limit(4 << 20).connect(feed).await?;
+    ///     while let Some(message) = stream.try_next().await? {
+    ///         show(message).await; // if this is too slow, the stream ends with `Error::Overflow`
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn receive_limit(mut self, bytes: u64) -> Self {
         self.receive_limit.bytes = bytes;
         self
@@ -160,6 +246,26 @@ impl Options {
     /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
     /// With zero every connection times out. The time begins when the future is first polled. A
     /// [`WebSocket`](crate::WebSocket) has no timeout of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use wasm_websocket::{Error, Options, WebSocketStream};
+    ///
+    /// # async fn chat(_: WebSocketStream) {}
+    /// # async fn chat_by_polling() {}
+    /// # async fn example() -> Result<(), Error> {
+    /// // Some proxies swallow WebSockets: after three seconds, use plain HTTP instead.
+    /// let options = Options::new().connect_timeout(Duration::from_secs(3));
+    /// match options.connect("wss://example.com/chat").await {
+    ///     Ok(stream) => chat(stream).await,
+    ///     Err(Error::ConnectTimeout { .. } | Error::ConnectFailed { .. }) => chat_by_polling().await,
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -171,6 +277,24 @@ impl Options {
     /// polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself. With [`Duration::MAX`] only the
     /// browser ends the wait, after 20 to 60 seconds. With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser
     /// completes the closing by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use wasm_websocket::{Error, Options};
+    ///
+    /// # async fn example() -> Result<(), Error> {
+    /// let options = Options::new().close_timeout(Duration::from_millis(500));
+    /// let mut stream = options.connect("wss://example.com/game").await?;
+    /// stream.send("leave").await?;
+    /// match stream.close().await {
+    ///     Ok(_) | Err(Error::CloseTimeout(_)) => {} // players who leave do not wait longer for a silent server
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
@@ -210,6 +334,15 @@ impl Options {
     ///
     /// It applies with [`Overflow::Close`], which then never closes: the queue does not overflow. With the other policies the
     /// browser does not stop reading, and [`receive_limit`](Self::receive_limit) applies.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::{Options, Transport};
+    ///
+    /// // Each message is a picture of about 200 KB that takes a second to analyse: hold two, and let the server wait.
+    /// let options = Options::new().transport(Transport::Best).read_ahead(400_000);
+    /// ```
     #[cfg(feature = "streams")]
     pub fn read_ahead(mut self, bytes: u64) -> Self {
         self.read_ahead = bytes;

@@ -5,6 +5,21 @@ use std::fmt;
 /// The state of a connection: the browser's [`readyState`].
 ///
 /// [`readyState`]: https://websockets.spec.whatwg.org/#dom-websocket-readystate
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{ReadyState, WebSocket};
+///
+/// /// The label of the button below the chat.
+/// fn label(socket: &WebSocket) -> &'static str {
+///     match socket.ready_state() {
+///         ReadyState::Connecting => "Connecting …",
+///         ReadyState::Open => "Send",
+///         ReadyState::Closing | ReadyState::Closed => "Connect again",
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadyState {
     /// The handshake is in progress (0).
@@ -39,6 +54,24 @@ impl fmt::Display for ReadyState {
 /// Text messages are not affected.
 ///
 /// [`binaryType`]: https://websockets.spec.whatwg.org/#dom-websocket-binarytype
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{BinaryType, Error, Message, Options};
+///
+/// /// Shows photos, for instance by `URL.createObjectURL`. Their bytes never enter wasm memory.
+/// async fn show_photos(url: &str, show: impl Fn(&web_sys::Blob)) -> Result<(), Error> {
+///     let mut photos = Options::new().binary_type(BinaryType::Blob).connect(url).await?;
+///     while let Some(message) = photos.try_next().await? {
+///         if let Message::Blob(photo) = message {
+///             show(photo.as_raw());
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BinaryType {
     /// Delivers binary messages as bytes in memory: [`Message::Binary`](crate::Message::Binary). The default of this crate;

@@ -20,6 +20,20 @@
 ///   network is slower than the page, as during an upload.
 /// - If the peer closes while it has to wait, the browser drops messages that it holds. The stream then ends with
 ///   [`Error::Unclean`](crate::Error::Unclean), even if none was dropped. Let the page close, or use a last message as the end.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{Error, Options, Transport, WebSocketStream};
+///
+/// async fn follow(feed: &str) -> Result<WebSocketStream, Error> {
+///     let mut stream = Options::new().transport(Transport::Best).connect(feed).await?;
+///     // Only with `Streams` does the server wait for a slow page. Elsewhere, ask it for less.
+///     let rate = if stream.transport() == Transport::Streams { "rate: full" } else { "rate: 10 per second" };
+///     stream.send(rate).await?;
+///     Ok(stream)
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transport {
