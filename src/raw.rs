@@ -44,6 +44,22 @@ impl WebSocketStream {
     ///
     /// - [`Error::NotOpen`] for a socket that is closing or closed,
     /// - [`Error::ConnectFailed`] and [`Error::ConnectTimeout`] for a socket that is connecting and does not open.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_bindgen::prelude::*;
+    /// use wasm_websocket::{BinaryType, Options, WebSocketStream};
+    ///
+    /// /// Takes over a socket that JavaScript has opened and logged in.
+    /// #[wasm_bindgen]
+    /// pub async fn take_over(socket: web_sys::WebSocket) -> Result<(), JsError> {
+    ///     let mut stream = WebSocketStream::from_raw(socket, &Options::new()).await?;
+    ///     stream.set_binary_type(BinaryType::ArrayBuffer); // browsers begin with `Blob`
+    ///     stream.send("hello from Rust").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn from_raw(raw: js::WebSocket, options: &Options) -> Connecting {
         let socket = RawSocket::from_raw(raw);
         let socket = match socket.ready_state() {
@@ -64,6 +80,19 @@ impl WebSocketStream {
 
     /// Returns the browser's own socket without closing it, and removes the listeners. See [`as_raw`](Self::as_raw) for its type.
     /// Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// /// Logs in, and hands the open socket to a library in JavaScript.
+    /// async fn logged_in(url: &str, token: &str) -> Result<web_sys::WebSocket, Error> {
+    ///     let mut stream = WebSocketStream::connect(url).await?;
+    ///     stream.send(token).await.map_err(Error::from)?;
+    ///     Ok(stream.into_raw()) // dropping the stream instead would close it
+    /// }
+    /// ```
     pub fn into_raw(self) -> js::WebSocket {
         self.connection().end(End::Dropped);
         self.socket().give_away()
@@ -71,6 +100,23 @@ impl WebSocketStream {
 }
 
 /// A received message as the browser delivered it: what [`Receiver::next_raw`](crate::Receiver::next_raw) returns.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{Error, RawMessage, WebSocketStream};
+///
+/// /// Passes the packets of a film to a decoder of the browser. They are never copied into wasm memory.
+/// async fn play(mut film: WebSocketStream, decode: impl Fn(&js_sys::ArrayBuffer)) -> Result<(), Error> {
+///     while let Some(message) = film.next_raw().await {
+///         match message? {
+///             RawMessage::Binary(packet) => decode(&packet),
+///             RawMessage::Text(_) | RawMessage::Blob(_) => {} // this server sends neither
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum RawMessage {
     /// Text, as a JavaScript string.

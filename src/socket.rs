@@ -46,6 +46,32 @@ pub struct WebSocket {
 }
 
 /// A handle of a [`WebSocket`] that does not keep it alive: what [`WebSocket::downgrade`] returns.
+///
+/// # Examples
+///
+/// ```ignore-wasm32
+/// # use wasm_websocket::testing::Page;
+/// use wasm_websocket::WebSocket;
+/// # let page = Page::new();
+/// # let server = page.server("wss://example.com/echo");
+/// # page.run(async {
+///
+/// let socket = WebSocket::new("wss://example.com/echo")?;
+/// let weak = socket.downgrade(); // a clone in a listener of its own would keep the socket alive for ever
+/// let listening = socket.on_message(move |message| {
+///     let Some(socket) = weak.upgrade() else { return };
+///     drop(socket.send(message)); // fails only if the connection closes meanwhile
+/// });
+/// # let mut peer = server.accept().await;
+/// # peer.send("hello");
+/// # assert_eq!(peer.receive().await, Some("hello".into()));
+/// # listening.forget();
+/// drop(socket); // closes the connection
+/// # assert_eq!(peer.receive().await, None);
+/// # Ok::<(), wasm_websocket::Error>(())
+/// # })?;
+/// # Ok::<(), wasm_websocket::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct WeakWebSocket {
     inner: Weak<Inner>,
@@ -73,6 +99,24 @@ impl Inner {
 ///
 /// `let _ = socket.on_open(…)` drops the guard at once: give it a name, or [`forget`](Self::forget) it. A guard does not keep
 /// the socket alive.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{ListenerGuard, Message, WebSocket};
+///
+/// /// A dialog that shows messages while it is open.
+/// struct Dialog {
+///     _listening: ListenerGuard,
+/// }
+///
+/// impl Dialog {
+///     fn open(socket: &WebSocket, show: impl FnMut(Message) + 'static) -> Self {
+///         // Dropped with the dialog, which removes the listener. The socket stays open.
+///         Self { _listening: socket.on_message(show) }
+///     }
+/// }
+/// ```
 #[must_use = "the listener is removed when this is dropped: give it a name, or `forget()` it"]
 pub struct ListenerGuard {
     inner: Weak<Inner>,
@@ -145,6 +189,20 @@ impl WebSocket {
     /// Browsers hide the cause from pages. A `close` event follows, except for a connection that the browser blocks: in Chromium
     /// by the page's content security policy, in WebKit by port, or `ws:` on an `https:` page. In Chromium, an open connection
     /// that breaks without a protocol violation fires only a `close` event.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, WebSocket};
+    ///
+    /// fn report(socket: &WebSocket, show: fn(&str)) {
+    ///     let report = move |error| match error {
+    ///         Error::ConnectFailed { .. } => show("The server cannot be reached."),
+    ///         _ => show("The connection was lost."),
+    ///     };
+    ///     socket.on_error(report).forget();
+    /// }
+    /// ```
     pub fn on_error(&self, callback: impl FnOnce(Error) + 'static) -> ListenerGuard {
         let socket = &self.inner.socket;
         // When the event comes the socket is closed in any case, so what it was must be known before.
@@ -181,6 +239,20 @@ impl WebSocket {
     /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
     ///
     /// The error returns the message.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::WebSocket;
+    ///
+    /// /// Called when the user submits a text. What the browser would silently discard comes back into the input.
+    /// fn submit(socket: &WebSocket, text: String, set_input: impl Fn(String), show: impl Fn(String)) {
+    ///     if let Err(unsent) = socket.send(text) {
+    ///         show(unsent.to_string()); // for instance: "the connection is closed, not open; connect again"
+    ///         set_input(unsent.message);
+    ///     }
+    /// }
+    /// ```
     pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         self.inner.socket.send(message)
     }
@@ -246,6 +318,20 @@ impl WebSocket {
     /// although nothing was sent.
     ///
     /// [`bufferedAmount`]: https://websockets.spec.whatwg.org/#dom-websocket-bufferedamount
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, WebSocket};
+    ///
+    /// /// Sends a picture of a camera, unless the network is still busy with the last ones.
+    /// fn send_picture(socket: &WebSocket, picture: &[u8]) -> Result<(), Error> {
+    ///     if socket.buffered_amount() < 256 << 10 {
+    ///         socket.send(picture)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn buffered_amount(&self) -> u64 {
         self.inner.socket.buffered_amount()
     }

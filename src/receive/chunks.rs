@@ -11,6 +11,23 @@ use futures_core::{FusedStream, Stream};
 use crate::{Blob, Error};
 
 /// A stream of the bytes of a Blob in chunks: what [`Blob::chunks`] returns.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{Blob, Error, Sender};
+///
+/// /// Uploads a file of any size, encrypted. Only one chunk is in memory at a time.
+/// async fn upload(sender: &mut Sender, file: web_sys::File, encrypt: impl Fn(&mut [u8])) -> Result<(), Error> {
+///     let mut chunks = Blob::from(file).chunks(256 << 10);
+///     while let Some(mut chunk) = chunks.try_next().await? {
+///         encrypt(&mut chunk);
+///         sender.send(chunk).await?; // waits for the network
+///     }
+///     Ok(())
+/// }
+/// ```
 #[must_use = "it reads when it is polled"]
 pub struct Chunks {
     blob: Blob,

@@ -35,6 +35,34 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 ///
 /// Dropping the receiver discards all queued and later messages; senders keep working. The connection is closed when the senders are
 /// dropped, too.
+///
+/// # Examples
+///
+/// ```ignore-wasm32
+/// # use wasm_websocket::testing::Page;
+/// use futures_util::StreamExt;
+/// use wasm_websocket::{Message, Receiver, WebSocketStream};
+///
+/// async fn show_all(mut receiver: Receiver, show: impl Fn(&str)) {
+///     while let Some(received) = receiver.next().await {
+///         match received {
+///             Ok(message) => show(message.as_text().unwrap_or("bytes")),
+///             Err(error) => show(&format!("messages may be missing: {error}")),
+///         }
+///     }
+///     show("the end");
+/// }
+/// # let page = Page::new();
+/// # page.serve("wss://example.com/news", async |handshake| {
+/// #     if let Some(mut peer) = handshake.accept() { peer.send("news") } // dropping it loses the connection
+/// # });
+/// # let shown = std::cell::RefCell::new(Vec::new());
+/// # page.run(async {
+/// #     let (_sender, receiver) = WebSocketStream::connect("wss://example.com/news").await.unwrap().split();
+/// #     show_all(receiver, |text| shown.borrow_mut().extend(text.split(' ').next().map(String::from))).await;
+/// # });
+/// # assert_eq!(shown.take(), ["news", "messages", "the"]);
+/// ```
 #[must_use = "messages are discarded when this is dropped"]
 pub struct Receiver {
     connection: Handle,
@@ -53,6 +81,23 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Error::Unclean`], [`Error::CloseTimeout`] or [`Error::Overflow`] as the last item, if messages may be missing.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_bindgen::JsValue;
+    /// use wasm_websocket::{Error, RawMessage, Receiver};
+    ///
+    /// /// Passes JSON to a function of JavaScript that parses it. The text is never copied into wasm memory.
+    /// async fn pass_on(mut receiver: Receiver, parse_and_draw: &js_sys::Function) -> Result<(), Error> {
+    ///     while let Some(message) = receiver.next_raw().await {
+    ///         if let RawMessage::Text(text) = message? {
+    ///             drop(parse_and_draw.call1(&JsValue::NULL, &text)); // if it throws, only this chart is missing
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn next_raw(&mut self) -> Option<Result<RawMessage, Error>> {
         poll_fn(|context| self.poll_taken(context, |data| data.into_raw().map(Ok))).await
     }

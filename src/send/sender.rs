@@ -84,6 +84,22 @@ impl Sender {
     /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
     ///
     /// The error returns the message.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::future::{Either, select};
+    /// use wasm_websocket::{Error, Sender};
+    ///
+    /// /// Sends a draft, unless the user cancels while the network is busy. Returns whether it was sent.
+    /// async fn send(sender: &mut Sender, draft: &str, cancelled: impl Future + Unpin) -> Result<bool, Error> {
+    ///     let sending = std::pin::pin!(sender.send(draft)); // by reference: the caller keeps the draft
+    ///     match select(sending, cancelled).await {
+    ///         Either::Left((sent, _)) => Ok(sent.map(|()| true)?),
+    ///         Either::Right(_) => Ok(false), // nothing of it was sent
+    ///     }
+    /// }
+    /// ```
     pub fn send<P: Payload>(&mut self, message: P) -> impl Future<Output = Result<(), SendError<P>>> + use<'_, P> {
         let (mut wait, mut message) = (Wait::default(), Some(message));
         poll_fn(move |context| {
@@ -106,6 +122,20 @@ impl Sender {
     /// - otherwise as for [`send`](Self::send).
     ///
     /// The error returns the message.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, SendError, Sender};
+    ///
+    /// /// Called for each move of the pointer. While the network is slow, positions are skipped.
+    /// fn moved(sender: &Sender, x: i32, y: i32) -> Result<(), Error> {
+    ///     match sender.try_send(format!("{x} {y}")) {
+    ///         Err(SendError { error: Error::Full, .. }) => Ok(()),
+    ///         sent => Ok(sent?),
+    ///     }
+    /// }
+    /// ```
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         // The state first: the buffer of a closed socket stays full, or looks empty.
         match self.ready_state() {
@@ -124,6 +154,22 @@ impl Sender {
     /// # Errors
     ///
     /// [`Error::NotOpen`] or [`Error::Overflow`], as for [`send`](Self::send).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::{Stream, StreamExt};
+    /// use wasm_websocket::{Error, Sender};
+    ///
+    /// /// Sends a picture on each tick, as fast as the network allows.
+    /// async fn film(camera: &Sender, mut ticks: impl Stream + Unpin, shoot: fn() -> Vec<u8>) -> Result<(), Error> {
+    ///     while ticks.next().await.is_some() {
+    ///         camera.ready().await?;
+    ///         camera.try_send(shoot())?; // shot after the wait, so it is never old
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn ready(&self) -> Result<(), Error> {
         let mut wait = Wait::default();
         let ready = poll_fn(|context| self.connection.poll_room(context, &mut wait)).await;
@@ -138,6 +184,19 @@ impl Sender {
     ///
     /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost: bytes were unsent when the
     /// open connection was last looked at, or a message was sent after that.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, Sender};
+    ///
+    /// async fn log_out(sender: &mut Sender, leave_page: impl Fn()) -> Result<(), Error> {
+    ///     sender.send("log out").await?;
+    ///     sender.flush().await?;
+    ///     leave_page(); // earlier, the browser might still have held the message
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut wait = Wait::default();
         let flushed = poll_fn(|context| self.connection.poll_empty(context, &mut wait)).await;
@@ -189,6 +248,19 @@ impl Sender {
     ///   [`Options::close_timeout`](crate::Options::close_timeout). The receiver then ends with the same error, later calls
     ///   return it again, and the browser completes the closing by itself.
     /// - [`Error::Overflow`] if the receive queue has overflowed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, Sender};
+    ///
+    /// async fn finish(sender: &mut Sender, show: impl Fn(&str)) -> Result<(), Error> {
+    ///     sender.send("the last line").await?;
+    ///     let event = sender.close().await?; // the line goes out first
+    ///     show(if event.was_clean { "done" } else { "the last messages may be lost" });
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.connection.close();
         self.ended_in_time()
@@ -226,6 +298,22 @@ impl Sender {
     /// - [`Error::CloseTimeout`] if the peer did not answer a close in time,
     /// - [`Error::Overflow`] if the receive queue has overflowed,
     /// - [`Error::Dropped`] if all handles of the connection were dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::{Stream, StreamExt};
+    /// use wasm_websocket::{Error, Sender};
+    ///
+    /// /// Reports the battery level on each tick, until the connection has ended.
+    /// async fn report(mut sender: Sender, ticks: impl Stream + Unpin, level: fn() -> String) -> Result<(), Error> {
+    ///     let mut ticks = ticks.take_until(sender.closed()); // not only at the next tick
+    ///     while ticks.next().await.is_some() {
+    ///         sender.send(level()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn closed(&self) -> Closed {
         Closed::of(&self.connection)
     }

@@ -10,6 +10,24 @@ use super::backpressure::Wait;
 use crate::{Blob, Error, Sender};
 
 /// A stream that sends a Blob in slices: what [`Sender::send_slices`] returns.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::TryStreamExt;
+/// use wasm_websocket::{Error, Sender};
+///
+/// /// Uploads a file, unless the user cancels. Returns whether all of it was sent.
+/// async fn upload(sender: &Sender, file: web_sys::File, is_cancelled: impl Fn() -> bool) -> Result<bool, Error> {
+///     let mut slices = sender.send_slices(file, 256 << 10);
+///     while slices.try_next().await?.is_some() {
+///         if is_cancelled() {
+///             return Ok(false); // dropping the stream sends no more slices, and the connection stays open
+///         }
+///     }
+///     Ok(true)
+/// }
+/// ```
 #[must_use = "it sends when it is polled"]
 pub struct Slices {
     sender: Sender,
@@ -23,6 +41,17 @@ pub struct Slices {
 }
 
 /// The progress of a Blob that is sent in slices.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::Progress;
+///
+/// /// How much of a file has left the browser. `sent` alone would run ahead of a slow network.
+/// fn percent(progress: Progress) -> u64 {
+///     100 * progress.sent.saturating_sub(progress.buffered) / progress.total
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {

@@ -75,6 +75,22 @@ impl ByteStream {
     ///
     /// The unread bytes of the current message are lost, and so is the rest of a Blob that is being read. To keep the unread bytes,
     /// take them by [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) first.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::{AsyncReadExt, AsyncWriteExt};
+    /// use wasm_websocket::WebSocketStream;
+    ///
+    /// /// Greets a gateway that speaks bytes, before the messages of the chat.
+    /// async fn greet(stream: WebSocketStream) -> std::io::Result<WebSocketStream> {
+    ///     let mut bytes = stream.into_byte_stream();
+    ///     bytes.write_all(b"CONNECT chat\n").await?;
+    ///     let mut answer = [0; 3];
+    ///     bytes.read_exact(&mut answer).await?; // "OK\n", and no byte of what follows
+    ///     Ok(bytes.into_inner())
+    /// }
+    /// ```
     pub fn into_inner(self) -> WebSocketStream {
         self.stream
     }

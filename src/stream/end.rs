@@ -54,6 +54,24 @@ impl End {
 }
 
 /// A future that resolves when a connection has ended: what [`Sender::closed`](crate::Sender::closed) returns.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_bindgen_futures::spawn_local;
+/// use wasm_websocket::WebSocketStream;
+///
+/// /// Shows how the connection ends, whichever part of the app holds it.
+/// fn watch(stream: &WebSocketStream, show: impl Fn(String) + 'static) {
+///     let closed = stream.closed(); // does not keep the connection open
+///     spawn_local(async move {
+///         match closed.await {
+///             Ok(event) => show(format!("closed: {event}")),
+///             Err(error) => show(error.to_string()),
+///         }
+///     });
+/// }
+/// ```
 #[must_use = "it waits when it is polled"]
 pub struct Closed {
     connection: Rc<Connection>,

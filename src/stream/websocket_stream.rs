@@ -83,6 +83,22 @@ impl WebSocketStream {
     ///
     /// [`Error::InvalidUrl`], [`Error::Security`], [`Error::Unsupported`], [`Error::ConnectFailed`] or
     /// [`Error::ConnectTimeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// async fn connect(show: impl Fn(String)) -> Option<WebSocketStream> {
+    ///     match WebSocketStream::connect("/chat").await {
+    ///         Ok(stream) => return Some(stream),
+    ///         Err(Error::Unsupported) => {} // this is the server, which renders the page
+    ///         Err(Error::ConnectTimeout { .. }) => show("The server does not answer.".into()),
+    ///         Err(error) => show(error.to_string()), // without secrets of the URL
+    ///     }
+    ///     None
+    /// }
+    /// ```
     pub fn connect(url: &str) -> Connecting {
         Options::default().connect(url)
     }
@@ -104,6 +120,25 @@ impl WebSocketStream {
     }
 
     /// Splits the connection into two halves, for different tasks. There is no lock between them.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_bindgen_futures::spawn_local;
+    /// use wasm_websocket::{Message, Sender, WebSocketStream};
+    ///
+    /// /// Shows messages in a task of its own, and returns the half that sends.
+    /// fn run(stream: WebSocketStream, show: impl Fn(Message) + 'static) -> Sender {
+    ///     let (sender, mut receiver) = stream.split();
+    ///     spawn_local(async move {
+    ///         while let Ok(Some(message)) = receiver.try_next().await {
+    ///             show(message);
+    ///         }
+    ///     });
+    ///     sender // clone it for each part of the app that sends
+    /// }
+    /// ```
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
     }

@@ -21,6 +21,20 @@ use crate::{Error, Message};
 /// The browser copies the bytes when the payload is sent: later changes to a buffer are not sent.
 ///
 /// The trait is sealed: only this crate implements it.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{Error, WebSocketStream};
+///
+/// async fn publish(mut radio: WebSocketStream, cover: web_sys::File, song: &js_sys::Int16Array) -> Result<(), Error> {
+///     radio.send("title: Song").await?;
+///     radio.send([0x00, 0xff]).await?;
+///     radio.send(cover).await?; // by the browser: nothing of it enters wasm memory
+///     radio.send(song).await?; // a reference, too
+///     Ok(())
+/// }
+/// ```
 pub trait Payload: Sealed {}
 
 /// The part of [`Payload`] that only this crate can call.

@@ -18,6 +18,20 @@ use crate::Error;
 /// Without a browser the Blob holds its bytes in memory, and [`as_raw`](Self::as_raw) returns `undefined`.
 ///
 /// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::{Message, WebSocketStream};
+///
+/// # async fn example(message: Message, mut backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
+/// if let Message::Blob(blob) = message {
+///     backup.send(&blob).await?; // passed on without its bytes ever entering wasm memory
+///     let header = blob.slice(..16).bytes().await?; // of a gigabyte, just what is needed
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Blob {
     bytes: Bytes,
     media_type: Rc<str>,
