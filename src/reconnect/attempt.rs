@@ -44,6 +44,20 @@ impl Attempt {
     }
 
     /// Returns why the attempt was made: [`Cause::Requested`] for the first connection.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::ReconnectOptions;
+    /// use wasm_websocket::reconnect::Cause;
+    ///
+    /// let options = ReconnectOptions::new().on_open(async |stream, attempt| {
+    ///     if *attempt.cause() != Cause::Requested {
+    ///         stream.send("missed?").await?; // what others have said while there was no connection
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
@@ -57,6 +71,21 @@ impl Attempt {
     /// [`Reconnecting::take_in_doubt`](crate::Reconnecting::take_in_doubt).
     ///
     /// The messages are then removed from the list, even if the preamble fails: the next attempt does not get them.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::ReconnectOptions;
+    ///
+    /// let options = ReconnectOptions::new().on_open(async |stream, attempt| {
+    ///     for (_, message) in attempt.take_in_doubt().messages {
+    ///         if message.as_text().is_some_and(|text| text.starts_with("get ")) {
+    ///             stream.send(message).await?; // a question may be asked twice, an order may not
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared.upgrade().map(|shared| shared.take_in_doubt()).unwrap_or_default()
     }

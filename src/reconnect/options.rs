@@ -95,6 +95,17 @@ impl ReconnectOptions {
     /// [`connect_timeout`](Options::connect_timeout) limits a whole attempt: getting the URL, connecting, and the preamble.
     /// [`receive_limit`](Options::receive_limit) holds for all connections together; with
     /// [`Overflow::Close`](crate::Overflow::Close), exceeding it closes for good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasm_websocket::{Options, ReconnectOptions};
+    ///
+    /// // Give each attempt up after five seconds: in a train, the next one may already succeed.
+    /// let connection = Options::new().connect_timeout(Duration::from_secs(5)).protocols(["chat.v2"]);
+    /// let options = ReconnectOptions::new().connection(connection);
+    /// ```
     pub fn connection(mut self, options: Options) -> Self {
         self.connection = options;
         self
@@ -118,6 +129,19 @@ impl ReconnectOptions {
     ///
     /// There is room while the queue is below this limit and that of [`queue_limit_messages`](Self::queue_limit_messages); the
     /// message that fills it may be of any size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::ReconnectOptions;
+    /// use wasm_websocket::reconnect::WhenFull;
+    ///
+    /// // A weather station keeps the measurements of the last day, one a minute, until there is a network.
+    /// let options = ReconnectOptions::new()
+    ///     .queue_limit(4 << 20)
+    ///     .queue_limit_messages(24 * 60)
+    ///     .when_full(WhenFull::DropOldest);
+    /// ```
     pub fn queue_limit(mut self, bytes: u64) -> Self {
         self.queue.bytes = bytes;
         self
@@ -146,6 +170,16 @@ impl ReconnectOptions {
     ///
     /// The newest messages are kept. The others are only counted, and so is a message larger than the limit. The same limits
     /// hold for messages in doubt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::ReconnectOptions;
+    /// use wasm_websocket::reconnect::WhenLost;
+    ///
+    /// // Photos of 2 MB: by default, none would be kept to be sent again.
+    /// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).unconfirmed_limit(50 << 20);
+    /// ```
     pub fn unconfirmed_limit(mut self, bytes: u64) -> Self {
         self.unconfirmed.bytes = bytes;
         self
@@ -176,6 +210,24 @@ impl ReconnectOptions {
     /// and the messages in doubt. It may receive messages; the stream yields the messages that it does not receive. Its time is part of
     /// the attempt's timeout. If it fails, the attempt has failed. If the peer closes meanwhile, the preamble is dropped, and
     /// [`after_close`](Self::after_close) decides.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::reconnect::AttemptError;
+    /// use wasm_websocket::{Message, ReconnectOptions};
+    ///
+    /// # fn token() -> String { String::new() }
+    /// let options = ReconnectOptions::new().on_open(async |stream, _| {
+    ///     stream.send(token()).await?;
+    ///     match stream.try_next().await?.as_ref().and_then(Message::as_text) {
+    ///         Some("welcome") => Ok(()), // now queued messages are sent
+    ///         Some("busy") => Err("the server is busy".into()), // tried again after a delay
+    ///         _ => Err(AttemptError::last("the token is wrong")), // not tried again
+    ///     }
+    /// });
+    /// ```
     pub fn on_open<F>(mut self, preamble: F) -> Self
     where
         F: AsyncFn(&mut WebSocketStream, &Attempt) -> Result<(), AttemptError> + 'static,

@@ -9,6 +9,26 @@ use crate::{Error, Message, WhenFull, WhenLost};
 ///
 /// Each message is in exactly one of these states, so the sum of all counts is the number of messages. Pings of the heartbeat and
 /// messages of the preamble are not counted.
+///
+/// # Examples
+///
+/// ```ignore-wasm32
+/// # use wasm_websocket::testing::Page;
+/// use wasm_websocket::reconnect::Counts;
+/// use wasm_websocket::{ReconnectOptions, Reconnecting};
+/// # Page::new().run(async {
+///
+/// let chat = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/chat"));
+/// chat.send("hello").await?;
+///
+/// // When the user leaves: may a message not have arrived?
+/// let Counts { queued, unconfirmed, in_doubt, .. } = chat.counts();
+/// let asks_before_leaving = queued + unconfirmed + in_doubt > 0;
+/// # assert!(asks_before_leaving);
+/// # Ok::<(), wasm_websocket::Error>(())
+/// # })?;
+/// # Ok::<(), wasm_websocket::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -32,6 +52,38 @@ pub struct Counts {
 }
 
 /// Messages in doubt: it is unknown whether the peer has received them.
+///
+/// # Examples
+///
+/// ```ignore-wasm32
+/// # use wasm_websocket::testing::Page;
+/// use futures_util::StreamExt;
+/// use wasm_websocket::reconnect::{InDoubt, State};
+/// use wasm_websocket::{ReconnectOptions, Reconnecting};
+/// # let page = Page::new();
+/// # page.serve("wss://example.com/orders", async |handshake| {
+/// #     if let Some(mut peer) = handshake.accept() { peer.receive().await; } // dropping it loses the connection
+/// # });
+/// # page.run(async {
+/// # let mut asked = Vec::new();
+/// # let mut ask_server = |order: &str| asked.push(order.to_owned());
+///
+/// let shop = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/orders"));
+/// let mut states = shop.states();
+/// shop.send("order 1").await?;
+/// while let Some(state) = states.next().await {
+///     if let State::InDoubt { .. } = state {
+///         // The connection was lost. Ordering again could order twice, so ask what the server has.
+///         let InDoubt { messages, .. } = shop.take_in_doubt();
+///         messages.iter().filter_map(|(_, order)| order.as_text()).for_each(&mut ask_server);
+/// #       break;
+///     }
+/// }
+/// # assert_eq!(asked, ["order 1"]);
+/// # Ok::<(), wasm_websocket::Error>(())
+/// # })?;
+/// # Ok::<(), wasm_websocket::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InDoubt {

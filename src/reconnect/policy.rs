@@ -6,6 +6,20 @@ use crate::{CloseEvent, Error};
 
 /// What follows when a connection has ended: the decision of
 /// [`ReconnectOptions::after_close`](crate::ReconnectOptions::after_close).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use wasm_websocket::ReconnectOptions;
+/// use wasm_websocket::reconnect::AfterClose;
+///
+/// let options = ReconnectOptions::new().after_close(|event| match event.code {
+///     4001 => AfterClose::Stop, // logged in elsewhere: two tabs would log each other out for ever
+///     4002 => AfterClose::RetryAfter(Duration::from_secs(60)), // too many requests
+///     _ => AfterClose::of(event),
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterClose {
@@ -81,6 +95,21 @@ impl AfterClose {
 ///
 /// They were handed over on a connection that was lost before they were confirmed, so it is unknown whether the peer has
 /// received them.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::ReconnectOptions;
+/// use wasm_websocket::reconnect::{Heartbeat, WhenLost};
+///
+/// // An editor: each change has an id, so the server ignores a change that comes twice.
+/// let editor = ReconnectOptions::new()
+///     .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong"))) // confirms what has arrived
+///     .when_lost(WhenLost::Resend);
+///
+/// // A light switch: pressing it twice is worse than not at all.
+/// let switch = ReconnectOptions::new().when_lost(WhenLost::Report);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenLost {
@@ -98,6 +127,22 @@ pub enum WhenLost {
 }
 
 /// What happens to a message while the queue is full because there is no connection.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::ReconnectOptions;
+/// use wasm_websocket::reconnect::WhenFull;
+///
+/// // A position: once there is a connection again, only the newest matters.
+/// let position = ReconnectOptions::new().queue_limit_messages(1).when_full(WhenFull::DropOldest);
+///
+/// // A recording: read the microphone no faster than it can be sent.
+/// let recording = ReconnectOptions::new().when_full(WhenFull::Wait);
+///
+/// // A chat: tell the user at once, and leave the text in the input.
+/// let chat = ReconnectOptions::new().queue_limit_messages(20).when_full(WhenFull::Reject);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {

@@ -103,6 +103,24 @@ impl Reconnecting {
     ///
     /// [`Typed::send`] queues a value if there is no connection, as [`send`](Self::send) does. There is no `split`: other tasks
     /// send values with [`ReconnectingSender::typed`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::codec::Json;
+    /// use wasm_websocket::{Error, ReconnectOptions, Reconnecting};
+    ///
+    /// async fn chat(show: impl Fn(String)) -> Result<(), Error> {
+    ///     let connection = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/chat"));
+    ///     let mut chat = connection.typed::<String, String, Json>();
+    ///     chat.send("hello".to_owned()).await?; // queued until there is a connection
+    ///     while let Some(text) = chat.try_next().await? {
+    ///         show(text);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }
@@ -121,6 +139,22 @@ impl Reconnecting {
     /// # Errors
     ///
     /// As there. The error returns the message.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::Reconnecting;
+    /// use wasm_websocket::reconnect::State;
+    ///
+    /// /// Called when the user submits a text, where nothing can be awaited.
+    /// fn submit(chat: &Reconnecting, text: String, show: impl Fn(&str)) {
+    ///     match chat.try_send(text) {
+    ///         Ok(_) if chat.state() == State::Open => show("sent"),
+    ///         Ok(_) => show("will be sent when you are online"),
+    ///         Err(unsent) => show(&format!("not sent: {unsent}")), // `unsent.message` has the text
+    ///     }
+    /// }
+    /// ```
     pub fn try_send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.sender.try_send(message)
     }
@@ -130,6 +164,21 @@ impl Reconnecting {
     /// # Errors
     ///
     /// [`Error::NotOpen`] if it is closed for good and messages are still queued.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, Reconnecting};
+    ///
+    /// /// Saves before the page is left, even if there is no connection now.
+    /// async fn save_and_leave(editor: &Reconnecting, draft: &str, leave: impl Fn()) -> Result<(), Error> {
+    ///     editor.send(draft).await?;
+    ///     editor.flush().await?; // `close` alone does not wait for a connection
+    ///     editor.close().await?;
+    ///     leave();
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn flush(&self) -> Result<(), Error> {
         self.sender.flush().await
     }
@@ -165,16 +214,54 @@ impl Reconnecting {
     /// # Errors
     ///
     /// The error for which it gave up, or [`Error::CloseTimeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::Reconnecting;
+    ///
+    /// /// Offers to reload the page when no further attempt is made, for instance after `Backoff::max_elapsed`.
+    /// async fn offer_reload(feed: &Reconnecting, show: impl Fn(String)) {
+    ///     match feed.closed().await {
+    ///         Ok(_) => {} // closed by this page, or cleanly by the server
+    ///         Err(error) => show(format!("{error}. Reload the page?")),
+    ///     }
+    /// }
+    /// ```
     pub async fn closed(&self) -> Result<Option<CloseEvent>, Error> {
         self.sender.closed().await
     }
 
     /// Connects at once, and starts counting attempts anew. See [`ReconnectingSender::reconnect_now`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{ReconnectOptions, Reconnecting};
+    ///
+    /// # fn token() -> String { String::new() }
+    /// # fn on_login(_: impl Fn() + 'static) {}
+    /// let url = async || Ok(format!("wss://example.com/feed?token={}", token()));
+    /// let feed = Reconnecting::new(ReconnectOptions::new(), url);
+    /// let sender = feed.sender();
+    /// on_login(move || sender.reconnect_now()); // with the token of the user who has logged in
+    /// ```
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
     }
 
     /// Closes the connection, and stays without one until [`resume`](Self::resume). See [`ReconnectingSender::pause`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::Reconnecting;
+    ///
+    /// /// Called on `visibilitychange`: a dashboard that nobody sees needs no data.
+    /// fn visibility_changed(dashboard: &Reconnecting, is_hidden: bool) {
+    ///     if is_hidden { dashboard.pause() } else { dashboard.resume() }
+    /// }
+    /// ```
     pub fn pause(&self) {
         self.sender.pause();
     }
@@ -206,16 +293,69 @@ impl Reconnecting {
     }
 
     /// Confirms that the peer has received the message with this number, and all before it. See [`ReconnectingSender::confirm`].
+    ///
+    /// # Examples
+    ///
+    /// ```ignore-wasm32
+    /// # use wasm_websocket::testing::Page;
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::{ReconnectOptions, Reconnecting};
+    /// # let page = Page::new();
+    /// # page.serve("wss://example.com/chat", async |handshake| {
+    /// #     let Some(mut peer) = handshake.accept() else { return };
+    /// #     while peer.receive().await.is_some() { peer.send("stored") }
+    /// # });
+    /// # page.run(async {
+    ///
+    /// let mut chat = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/chat"));
+    /// let number = chat.send("hello").await?;
+    /// if chat.try_next().await? == Some("stored".into()) {
+    ///     chat.confirm(number); // not in doubt if the connection is lost from now on
+    /// }
+    /// assert_eq!(chat.counts().confirmed, 1);
+    /// # Ok::<(), wasm_websocket::Error>(())
+    /// # })?;
+    /// # Ok::<(), wasm_websocket::Error>(())
+    /// ```
     pub fn confirm(&self, number: u64) -> u64 {
         self.sender.confirm(number)
     }
 
     /// Takes the messages in doubt. See [`ReconnectingSender::take_in_doubt`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::{Error, Message, Reconnecting};
+    ///
+    /// /// Asks the user about each message in doubt: “Send again? It may arrive twice.”
+    /// async fn settle(chat: &Reconnecting, ask: impl AsyncFn(&Message) -> bool) -> Result<(), Error> {
+    ///     for (_, message) in chat.take_in_doubt().messages {
+    ///         if ask(&message).await {
+    ///             chat.send(message).await?;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn take_in_doubt(&self) -> InDoubt {
         self.sender.take_in_doubt()
     }
 
     /// Takes back the queued messages, in order: they will not be sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::Reconnecting;
+    ///
+    /// /// Called on `pagehide`: keeps what was never sent for the next visit.
+    /// fn keep(chat: &Reconnecting, store: impl Fn(&str)) {
+    ///     for message in chat.take_queued() {
+    ///         store(message.as_text().unwrap_or_default());
+    ///     }
+    /// }
+    /// ```
     pub fn take_queued(&self) -> Vec<Message> {
         self.sender.take_queued()
     }

@@ -21,6 +21,27 @@ use crate::{CloseEvent, Error};
 ///
 /// `Display` shows a state as text, such as `open`, `connecting, attempt 3` or
 /// `waiting 850 ms: the connection ended: 1006 (abnormal closure)`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use wasm_websocket::reconnect::{Cause, State};
+///
+/// /// The status line of an app.
+/// fn status(state: &State) -> String {
+///     match state {
+///         State::Open => "Connected".into(),
+///         State::Waiting { delay, .. } => format!("Offline, next attempt in {} s", delay.as_secs()),
+///         State::InDoubt { messages } => format!("{messages} messages may not have arrived"),
+///         State::Closed { cause } => format!("Disconnected: {cause}"),
+///         _ => "Connecting …".into(),
+///     }
+/// }
+///
+/// let waiting = State::Waiting { delay: Duration::from_secs(4), cause: Cause::Requested };
+/// assert_eq!(status(&waiting), "Offline, next attempt in 4 s");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -85,6 +106,26 @@ impl fmt::Display for State {
 }
 
 /// Why an attempt is made, or why there is no connection.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::reconnect::Cause;
+/// use wasm_websocket::{CloseEvent, Error};
+///
+/// /// What the user can do about it.
+/// fn advice(cause: &Cause) -> Option<&'static str> {
+///     match cause {
+///         Cause::Closed(event) if event.code == 3000 => Some("Log in again."),
+///         Cause::Failed(Error::HeartbeatTimeout(_) | Error::ConnectTimeout { .. }) => Some("Check the network."),
+///         Cause::Failed(Error::Overflow) => Some("Close other tabs."),
+///         _ => None,
+///     }
+/// }
+///
+/// let unauthorized = CloseEvent { code: 3000, reason: String::new(), was_clean: true };
+/// assert_eq!(advice(&Cause::Closed(unauthorized)), Some("Log in again."));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -123,6 +164,24 @@ impl fmt::Display for Cause {
 ///
 /// Begins with the current state, and ends after [`State::Closed`] or when all handles are dropped. It does not keep the connection
 /// open. States that are not taken are queued: the last 256.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::StreamExt;
+/// use wasm_bindgen_futures::spawn_local;
+/// use wasm_websocket::Reconnecting;
+///
+/// /// Shows the state in a task of its own, until `feed` is closed for good or dropped.
+/// fn show_states(feed: &Reconnecting, show: impl Fn(String) + 'static) {
+///     let mut states = feed.states();
+///     spawn_local(async move {
+///         while let Some(state) = states.next().await {
+///             show(state.to_string());
+///         }
+///     });
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "it does nothing unless it is polled"]
 pub struct States(Rc<RefCell<Told>>);
