@@ -3,6 +3,18 @@
 /// Counts of the messages of a [`Session`](crate::session::Session), over all of its connections.
 ///
 /// Each message that was sent is in exactly one state: acknowledged, unacknowledged or lost.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::session::Session;
+///
+/// /// Whether the page may be left without losing a change.
+/// fn is_saved(editor: &Session) -> bool {
+///     let counts = editor.counts();
+///     counts.unacknowledged == 0 && counts.lost == 0
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionCounts {

@@ -49,6 +49,23 @@ pub struct Lost {
 }
 
 /// A message that the peer has not acknowledged.
+///
+/// # Examples
+///
+/// ```no_run
+/// use wasm_websocket::session::{Lost, Unacknowledged};
+///
+/// /// Tells the user which orders to check.
+/// fn report(lost: Lost, show: impl Fn(String)) {
+///     for Unacknowledged { message, transmitted, .. } in lost.unacknowledged {
+///         let order = message.as_text().unwrap_or_default();
+///         show(match transmitted {
+///             true => format!("{order}: may have arrived, check before you order again"),
+///             false => format!("{order}: has not arrived"),
+///         });
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unacknowledged {
@@ -59,6 +76,23 @@ pub struct Unacknowledged {
 }
 
 /// Why a session was lost.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::session::LostCause;
+///
+/// fn explain(cause: &LostCause) -> String {
+///     match cause {
+///         LostCause::Superseded => "This form is open in another tab.".into(),
+///         LostCause::Refused(4401) => "Log in again.".into(),
+///         LostCause::Forgotten => "The server has restarted. Check your last orders.".into(),
+///         other => format!("Reload the page: {other}"),
+///     }
+/// }
+///
+/// assert_eq!(explain(&LostCause::Refused(4401)), "Log in again.");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LostCause {

@@ -76,6 +76,19 @@ impl SessionOptions {
     /// The function is called before each connection, and its time is part of the attempt's timeout. If it fails, the attempt has
     /// failed; after [`AttemptError::last`], the session is lost. Credentials are sent in the first frame, not in the URL, since URLs
     /// are logged.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::reconnect::AttemptError;
+    /// use wasm_websocket::session::SessionOptions;
+    ///
+    /// # async fn token() -> Result<Option<String>, AttemptError> { Ok(None) }
+    /// let options = SessionOptions::new().credentials(async || match token().await? {
+    ///     Some(token) => Ok(token), // a fresh one for each connection, since tokens expire
+    ///     None => Err(AttemptError::last("logged out")), // no further attempt
+    /// });
+    /// ```
     pub fn credentials<T, F>(mut self, credentials: F) -> Self
     where
         T: Into<String>,
@@ -96,6 +109,15 @@ impl SessionOptions {
     ///
     /// When they are reached, the server waits, in every browser: a slow page slows it down, and memory does not grow. A single
     /// message may be larger. Each message counts 16 bytes more than its size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::session::SessionOptions;
+    ///
+    /// // A map that takes its time to draw each update: the server waits while 64 KiB are not drawn.
+    /// let options = SessionOptions::new().window(64 << 10);
+    /// ```
     pub fn window(mut self, bytes: u64) -> Self {
         self.limits.window = bytes;
         self
@@ -122,6 +144,23 @@ impl SessionOptions {
     /// is processed when the stream is polled for the next one.
     ///
     /// The server then learns that this page has finished its work with a message, such as storing it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::Error;
+    /// use wasm_websocket::session::{Session, SessionOptions};
+    ///
+    /// async fn receive(store: impl AsyncFn(&str) -> Result<(), Error>) -> Result<(), Error> {
+    ///     let mut mail = Session::new(SessionOptions::new().explicit(), async || Ok("wss://example.com/mail"));
+    ///     while let Some(message) = mail.try_next().await? {
+    ///         store(message.as_text().unwrap_or_default()).await?;
+    ///         mail.processed(); // only now may the server delete it
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn explicit(mut self) -> Self {
         self.is_explicit = true;
         self

@@ -263,6 +263,25 @@ impl<S: AsRef<SessionSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
     ///
     /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`SessionSender::send`]. The error returns the
     /// value.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::codec::Json;
+    /// use wasm_websocket::session::SessionSender;
+    /// use wasm_websocket::{Error, Typed};
+    ///
+    /// #[derive(serde::Serialize)]
+    /// struct Order {
+    ///     item: u32,
+    /// }
+    ///
+    /// async fn order(shop: &Typed<SessionSender, Order, (), Json>, item: u32, show: fn(&str)) -> Result<(), Error> {
+    ///     let receipt = shop.send_for_receipt(Order { item }).await?;
+    ///     show(if receipt.await.is_ok() { "ordered" } else { "check your orders" });
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn send_for_receipt<T: Borrow<Out>>(&self, value: T) -> Result<Receipt, SendError<T>> {
         let sent = match C::encode(value.borrow()) {
             Ok(message) => self.get_ref().as_ref().send(message).await.map_err(Error::from),

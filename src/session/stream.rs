@@ -111,6 +111,31 @@ impl Session {
     ///
     /// A [`Lost`] becomes [`Error::SessionLost`], without the messages: receipts tell which values are lost, see
     /// [`Typed::send_for_receipt`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::Error;
+    /// use wasm_websocket::codec::Json;
+    /// use wasm_websocket::session::{Session, SessionOptions};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Change {
+    ///     row: u32,
+    ///     text: String,
+    /// }
+    ///
+    /// async fn edit(change: Change, apply: impl Fn(Change)) -> Result<(), Error> {
+    ///     let session = Session::new(SessionOptions::new(), async || Ok("wss://example.com/sheet"));
+    ///     let mut sheet = session.typed::<Change, Change, Json>();
+    ///     sheet.send(change).await?; // kept until the server has processed it
+    ///     while let Some(change) = sheet.try_next().await? {
+    ///         apply(change); // in order, and once each
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn typed<Out, In, C>(self) -> Typed<Self, Out, In, C> {
         Typed::new(self)
     }
@@ -120,6 +145,21 @@ impl Session {
     /// # Errors
     ///
     /// As there. The error returns the message.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::Error;
+    /// use wasm_websocket::session::Session;
+    ///
+    /// async fn save(editor: &Session, change: &str, show: impl Fn(&str)) -> Result<(), Error> {
+    ///     let receipt = editor.send(change).await?;
+    ///     show("saving …"); // the change is kept, and sent when there is a connection
+    ///     receipt.await?;
+    ///     show("saved"); // the server has processed it
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
         self.sender.send(message).await
     }
@@ -138,12 +178,50 @@ impl Session {
     /// # Errors
     ///
     /// [`Error::SessionLost`] if the session is lost before.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use wasm_websocket::Error;
+    /// use wasm_websocket::session::Session;
+    ///
+    /// async fn import(session: &Session, rows: &[&str], show: impl Fn(&str)) -> Result<(), Error> {
+    ///     for row in rows {
+    ///         drop(session.send(*row).await?); // one wait for all of them, instead of a receipt each
+    ///     }
+    ///     session.acknowledged().await?;
+    ///     show("all rows are imported");
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         self.sender.acknowledged()
     }
 
     /// Marks all messages that were taken from the stream as processed. For [`SessionOptions::explicit`]: otherwise a message is
     /// processed when the stream is polled for the next one.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::session::Session;
+    /// use wasm_websocket::{Error, Message};
+    ///
+    /// /// Stores messages ten at a time, in a session with explicit receipts.
+    /// async fn receive(mut mail: Session, store: impl AsyncFn(Vec<Message>)) -> Result<(), Error> {
+    ///     let mut batch = Vec::new();
+    ///     while let Some(message) = mail.try_next().await? {
+    ///         batch.push(message);
+    ///         if batch.len() == 10 {
+    ///             store(std::mem::take(&mut batch)).await;
+    ///             mail.processed(); // all ten
+    ///         }
+    ///     }
+    ///     store(batch).await;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn processed(&self) {
         self.sender.core().processed();
     }
@@ -171,6 +249,25 @@ impl Session {
     }
 
     /// Returns the code and the reason with which the peer has ended its direction; `None` until the stream has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::Error;
+    /// use wasm_websocket::session::Session;
+    ///
+    /// async fn play(mut game: Session, show: impl Fn(String)) -> Result<(), Error> {
+    ///     while let Some(message) = game.try_next().await? {
+    ///         show(message.as_text().unwrap_or_default().into());
+    ///     }
+    ///     match game.peer_end() {
+    ///         Some((4000, winner)) => show(format!("{winner} has won")), // the application's own code
+    ///         _ => show("The game is over.".into()),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn peer_end(&self) -> Option<(u16, String)> {
         self.sender.core().peer_end.borrow().as_ref().map(|end| (end.code, end.reason.clone()))
     }
