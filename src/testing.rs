@@ -49,6 +49,19 @@ pub use crate::sys::simulation::wire::Network;
 /// A simulated page and the world around it.
 ///
 /// A clone is another handle of the same page.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::testing::Page;
+/// use wasm_websocket::{Error, WebSocketStream};
+///
+/// let page = Page::new();
+/// let _silent = page.server("wss://example.com/chat"); // answers no handshake
+/// let connected = page.run(async { WebSocketStream::connect("wss://example.com/chat").await });
+/// assert!(matches!(connected, Err(Error::ConnectTimeout { .. })));
+/// assert_eq!(page.elapsed().as_secs(), 20); // for the page; the test itself does not wait
+/// ```
 #[derive(Clone)]
 pub struct Page(Rc<page::Page>);
 
@@ -59,6 +72,25 @@ impl Page {
     }
 
     /// Opens a page with another seed: delays differ, and so does the order of independent events.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::WebSocketStream;
+    /// use wasm_websocket::testing::Page;
+    ///
+    /// for seed in 0..20 {
+    ///     let page = Page::with_seed(seed); // the two connections open in either order
+    ///     page.serve("wss://example.com/", async |handshake| {
+    ///         if let Some(mut peer) = handshake.accept() { peer.drain().await }
+    ///     });
+    ///     page.run(async {
+    ///         let connect = |path: &str| WebSocketStream::connect(&format!("wss://example.com/{path}"));
+    ///         let (chat, feed) = futures_util::join!(connect("chat"), connect("feed"));
+    ///         assert!(chat.is_ok() && feed.is_ok(), "with seed {seed}");
+    ///     });
+    /// }
+    /// ```
     pub fn with_seed(seed: u64) -> Self {
         Self(page::Page::new(seed))
     }
@@ -140,6 +172,30 @@ impl Page {
     }
 
     /// Blocks the page's event loop for `time`: events and timers that are due wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasm_websocket::reconnect::{Heartbeat, State};
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{ReconnectOptions, Reconnecting};
+    ///
+    /// let page = Page::new();
+    /// page.serve("wss://example.com/feed", async |handshake| {
+    ///     let Some(mut peer) = handshake.accept() else { return };
+    ///     while peer.receive().await.is_some() { peer.send("pong") }
+    /// });
+    /// page.run(async {
+    ///     let heartbeat = Heartbeat::new("ping", |message| message.as_text() == Some("pong"));
+    ///     let options = ReconnectOptions::new().heartbeat(heartbeat);
+    ///     let feed = Reconnecting::new(options, async || Ok("wss://example.com/feed"));
+    ///     page.sleep(Duration::from_secs(25)).await; // now a ping is sent
+    ///     page.block(Duration::from_secs(60)); // a long computation, during which no answer is delivered
+    ///     page.sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!(feed.state(), State::Open); // the server does not count as dead
+    /// });
+    /// ```
     pub fn block(&self, time: Duration) {
         self.0.block(time);
     }
@@ -170,6 +226,30 @@ impl Page {
     }
 
     /// Freezes the page: none of its tasks run before [`resume`](Self::resume).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/feed");
+    /// page.run(async {
+    ///     let feed = WebSocketStream::connect("wss://example.com/feed");
+    ///     let (feed, mut peer) = futures_util::join!(feed, server.accept());
+    ///     let mut feed = feed?;
+    ///     page.freeze(); // as a phone does with a tab in the background
+    ///     peer.send("news");
+    ///     page.sleep(Duration::from_secs(3600)).await;
+    ///     page.resume();
+    ///     assert_eq!(feed.try_next().await?, Some("news".into())); // nothing was lost
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn freeze(&self) {
         self.0.set_frozen(true);
     }
@@ -185,6 +265,31 @@ impl Page {
     ///
     /// The page is shown first if it is hidden, and [restored](Self::restore) otherwise. The server receives 1001 when the
     /// connection ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, ReconnectOptions, Reconnecting};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/feed");
+    /// page.run(async {
+    ///     let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/feed"));
+    ///     let _first = server.accept().await;
+    ///     page.freeze();
+    ///     page.sleep(Duration::from_secs(3600)).await;
+    ///     page.resume_without_connections(); // a user comes back to a tab that was frozen for an hour
+    ///     let back = page.elapsed();
+    ///     let mut second = server.accept().await;
+    ///     assert!(page.elapsed() - back < Duration::from_secs(1)); // the app need not wait for its backoff
+    ///     feed.send("hello").await?;
+    ///     assert_eq!(second.receive().await, Some("hello".into()));
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn resume_without_connections(&self) {
         self.0.end_connections();
         self.0.set_frozen(false);
@@ -193,6 +298,29 @@ impl Page {
 
     /// Disconnects the page from the network: new connections fail, and bytes on open connections stay in flight until the page
     /// [comes online](Self::come_online).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasm_websocket::reconnect::State;
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{ReconnectOptions, Reconnecting};
+    ///
+    /// let page = Page::new();
+    /// page.serve("wss://example.com/feed", async |handshake| {
+    ///     if let Some(mut peer) = handshake.accept() { peer.drain().await }
+    /// });
+    /// page.run(async {
+    ///     page.go_offline(); // in a tunnel
+    ///     let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/feed"));
+    ///     page.sleep(Duration::from_secs(600)).await;
+    ///     assert_ne!(feed.state(), State::Open);
+    ///     page.come_online();
+    ///     page.sleep(Duration::from_secs(1)).await; // it does not wait for the next attempt
+    ///     assert_eq!(feed.state(), State::Open);
+    /// });
+    /// ```
     pub fn go_offline(&self) {
         self.0.is_offline.set(true);
     }
@@ -209,6 +337,29 @@ impl Page {
     }
 
     /// Limits memory: a message of more than `bytes` fails with [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/feed");
+    /// page.run(async {
+    ///     let feed = WebSocketStream::connect("wss://example.com/feed");
+    ///     let (feed, mut peer) = futures_util::join!(feed, server.accept());
+    ///     let mut feed = feed?;
+    ///     page.set_memory(1000);
+    ///     peer.send([0; 2000].as_slice());
+    ///     peer.send("small");
+    ///     assert_eq!(feed.try_next().await, Err(Error::OutOfMemory(2000)));
+    ///     assert_eq!(feed.try_next().await, Ok(Some("small".into()))); // the app can go on
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn set_memory(&self, bytes: u64) {
         self.0.memory_limit.set(bytes);
     }
@@ -265,6 +416,32 @@ impl fmt::Debug for Page {
 }
 
 /// The objects that are left in a page: what [`Page::leftovers`] returns.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use wasm_websocket::testing::{Leftovers, Page};
+/// use wasm_websocket::{Error, WebSocketStream};
+///
+/// /// The code to test: does it clean up?
+/// async fn greet(url: &str) -> Result<(), Error> {
+///     let mut stream = WebSocketStream::connect(url).await?;
+///     Ok(stream.send("hello").await.map_err(Error::from)?)
+/// }
+///
+/// let page = Page::new();
+/// page.serve("wss://example.com/chat", async |handshake| {
+///     if let Some(mut peer) = handshake.accept() { while peer.receive().await.is_some() {} }
+/// });
+/// page.run(async {
+///     greet("wss://example.com/chat").await?;
+///     page.sleep(Duration::from_secs(1)).await; // for the closing handshake
+///     assert_eq!(page.leftovers(), Leftovers::default());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -279,6 +456,25 @@ pub struct Leftovers {
 }
 
 /// A server at one URL. Connections are refused when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::testing::Page;
+/// use wasm_websocket::{Error, ReconnectOptions, Reconnecting};
+///
+/// let page = Page::new();
+/// let server = page.server("wss://example.com/chat");
+/// page.run(async {
+///     let chat = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/chat"));
+///     chat.send("hello").await?;
+///     server.handshake().await.refuse(); // as a server that is restarting
+///     let mut peer = server.accept().await; // the app has tried again
+///     assert_eq!(peer.receive().await, Some("hello".into()));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Server {
     listening: Rc<Listening>,
 }
@@ -306,6 +502,26 @@ impl fmt::Debug for Server {
 }
 
 /// A handshake that the server has not answered yet. Dropping it refuses the connection.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::WebSocketStream;
+/// use wasm_websocket::testing::Page;
+///
+/// let page = Page::new();
+/// page.serve("wss://example.com/chat", async |handshake| {
+///     if !handshake.url().ends_with("?token=right") {
+///         return handshake.refuse();
+///     }
+///     let Some(mut peer) = handshake.accept() else { return };
+///     peer.drain().await;
+/// });
+/// page.run(async {
+///     assert!(WebSocketStream::connect("wss://example.com/chat?token=wrong").await.is_err());
+///     assert!(WebSocketStream::connect("wss://example.com/chat?token=right").await.is_ok());
+/// });
+/// ```
 pub struct Handshake(server::Handshake);
 
 impl Handshake {
@@ -325,6 +541,27 @@ impl Handshake {
     }
 
     /// Accepts the connection and selects a subprotocol. Returns `None` if the page has given it up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, Options};
+    ///
+    /// let page = Page::new();
+    /// page.serve("wss://example.com/chat", async |handshake| {
+    ///     assert_eq!(handshake.protocols(), ["chat.v2", "chat.v1"]);
+    ///     let Some(mut peer) = handshake.accept_with("chat.v1") else { return }; // an old server
+    ///     peer.drain().await;
+    /// });
+    /// page.run(async {
+    ///     let options = Options::new().protocols(["chat.v2", "chat.v1"]);
+    ///     let chat = options.connect("wss://example.com/chat").await?;
+    ///     assert_eq!(chat.protocol(), "chat.v1"); // the app must not send what is new in v2
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn accept_with(self, protocol: &str) -> Option<Peer> {
         self.0.accept(Some(protocol.to_owned())).map(Peer::new)
     }
@@ -340,6 +577,32 @@ impl fmt::Debug for Handshake {
 }
 
 /// The server's end of a connection. Dropping it ends the connection, without a Close frame unless one was sent.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use wasm_websocket::testing::Page;
+/// use wasm_websocket::{Error, WebSocketStream};
+///
+/// /// The code to test: shows why a chat has ended.
+/// async fn end_of(mut chat: WebSocketStream) -> String {
+///     while chat.next().await.is_some() {}
+///     chat.close_event().map(|event| event.to_string()).unwrap_or_default()
+/// }
+///
+/// let page = Page::new();
+/// let server = page.server("wss://example.com/chat");
+/// page.run(async {
+///     let chat = WebSocketStream::connect("wss://example.com/chat");
+///     let (chat, mut peer) = futures_util::join!(chat, server.accept());
+///     peer.send("welcome");
+///     peer.close_with(1012, "back in a minute");
+///     assert_eq!(end_of(chat?).await, "1012 (service restart): back in a minute");
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Peer {
     wire: Rc<Wire>,
     closed_with: Option<(u16, String)>,
@@ -389,6 +652,27 @@ impl Peer {
 
     /// Returns the code and the reason of the page's Close frame, once [`receive`](Self::receive) has received it. The code is 1005
     /// if the frame has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/game");
+    /// page.run(async {
+    ///     let game = WebSocketStream::connect("wss://example.com/game");
+    ///     let (game, mut peer) = futures_util::join!(game, server.accept());
+    ///     let game = game?;
+    ///     let (closed, received) = futures_util::join!(game.close_with(4000, "gave up"), peer.receive());
+    ///     assert_eq!(received, None);
+    ///     assert_eq!(peer.closed_with(), Some((4000, "gave up"))); // what the server learns
+    ///     assert!(closed?.was_clean);
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn closed_with(&self) -> Option<(u16, &str)> {
         self.closed_with.as_ref().map(|(code, reason)| (*code, reason.as_str()))
     }
@@ -424,17 +708,81 @@ impl Peer {
     }
 
     /// Resets the connection at once, as when the server's process is killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/chat");
+    /// page.run(async {
+    ///     let chat = WebSocketStream::connect("wss://example.com/chat");
+    ///     let (chat, peer) = futures_util::join!(chat, server.accept());
+    ///     let mut chat = chat?;
+    ///     peer.reset();
+    ///     assert!(matches!(chat.try_next().await, Err(Error::Unclean(event)) if event.code == 1006));
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn reset(self) {
         self.wire.break_off(false);
     }
 
     /// Stops or resumes reading. While the server does not read, the network takes only what fits into the sockets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/upload");
+    /// page.run(async {
+    ///     let upload = WebSocketStream::connect("wss://example.com/upload");
+    ///     let (upload, mut peer) = futures_util::join!(upload, server.accept());
+    ///     let upload = upload?;
+    ///     peer.set_stalled(true); // a server that is overloaded
+    ///     let sent = (0..100).take_while(|_| upload.try_send(vec![0; 64 << 10]).is_ok()).count();
+    ///     assert!(sent < 100); // the page has to wait, instead of filling the browser's memory
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn set_stalled(&mut self, stalled: bool) {
         self.wire.inbox.set_stalled(stalled);
         self.wire.resume();
     }
 
     /// Drops everything from now on, in both directions, without an event: a half-open connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::TryStreamExt;
+    /// use wasm_websocket::reconnect::Heartbeat;
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{Error, ReconnectOptions, Reconnecting};
+    ///
+    /// let page = Page::new();
+    /// let server = page.server("wss://example.com/feed");
+    /// page.run(async {
+    ///     let heartbeat = Heartbeat::new("ping", |message| message.as_text() == Some("pong"));
+    ///     let options = ReconnectOptions::new().heartbeat(heartbeat);
+    ///     let mut feed = Reconnecting::new(options, async || Ok("wss://example.com/feed"));
+    ///     let mut peer = server.accept().await;
+    ///     peer.vanish(); // as when a router restarts: neither end is told
+    ///     let mut peer = server.accept().await; // the heartbeat has found out
+    ///     peer.send("news");
+    ///     assert_eq!(feed.try_next().await?, Some("news".into()));
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn vanish(&mut self) {
         self.wire.fall_silent();
     }
@@ -475,6 +823,17 @@ impl fmt::Debug for Peer {
 }
 
 /// Returns a Blob that cannot be read, such as one of a file that was removed.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::Error;
+/// use wasm_websocket::testing::{Page, unreadable_blob};
+///
+/// let file = unreadable_blob(100); // the user has deleted it after choosing it
+/// let read = Page::new().run(file.bytes());
+/// assert!(matches!(read, Err(Error::UnreadableBlob(_))));
+/// ```
 pub fn unreadable_blob(len: usize) -> Blob {
     Blob::unreadable(&vec![0; len])
 }

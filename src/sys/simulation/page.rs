@@ -19,6 +19,25 @@ use super::socket::Inner;
 use crate::Message;
 
 /// An engine, where engines differ.
+///
+/// # Examples
+///
+/// ```
+/// use wasm_websocket::testing::{Engine, Page};
+/// use wasm_websocket::WebSocketStream;
+///
+/// /// What a page sees of a server that ignores subprotocols.
+/// fn is_open(engine: Engine) -> bool {
+///     let page = Page::new().engine(engine);
+///     page.serve("wss://example.com/chat", async |handshake| {
+///         if let Some(mut peer) = handshake.accept() { peer.drain().await }
+///     });
+///     let options = wasm_websocket::Options::new().protocols(["chat.v2"]);
+///     page.run(async { options.connect("wss://example.com/chat").await.is_ok() })
+/// }
+///
+/// assert!(is_open(Engine::Firefox) && !is_open(Engine::Chromium)); // so test your app with both
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
     /// Chromium and Edge.

@@ -12,6 +12,29 @@ use super::server::Inbox;
 use super::socket::Inner;
 
 /// A network.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use wasm_websocket::testing::{Network, Page};
+/// use wasm_websocket::{Error, WebSocketStream};
+///
+/// let page = Page::new();
+/// let phone = Network { bandwidth: 20_000, delay: Duration::from_millis(300), ..Network::default() };
+/// page.set_network(phone); // for connections from now on
+/// page.serve("wss://example.com/upload", async |handshake| {
+///     if let Some(mut peer) = handshake.accept() { peer.drain().await }
+/// });
+/// page.run(async {
+///     let mut upload = WebSocketStream::connect("wss://example.com/upload").await?;
+///     upload.send(vec![0; 200_000]).await?;
+///     upload.flush().await?;
+///     assert!(page.elapsed() > Duration::from_secs(10));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
     /// Bytes per second, each way. Default: 12,500,000.
