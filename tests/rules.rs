@@ -145,6 +145,41 @@ fn nothing_from_the_browser_can_panic() {
     assert_eq!(found, [""; 0]);
 }
 
+/// The name of the public type or trait that a line of code or of `tests/api.txt` defines.
+fn defined_in(line: &str) -> Option<&str> {
+    let line = line.trim_start().trim_start_matches("#[non_exhaustive] ");
+    let path = ["pub struct ", "pub enum ", "pub trait "].iter().find_map(|kind| line.strip_prefix(kind))?;
+    let path = path.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next()?;
+    path.trim_end_matches(':').rsplit("::").next()
+}
+
+/// The types and traits of a file whose documentation has an example.
+fn documented(path: &Path) -> Vec<String> {
+    let (mut found, mut has_example) = (Vec::new(), false);
+    for line in fs::read_to_string(path).unwrap().lines().map(str::trim_start) {
+        found.extend(defined_in(line).filter(|_| has_example).map(String::from));
+        // Attributes are between the documentation and what it documents.
+        has_example = line.starts_with("/// ```") || has_example && (line.starts_with("///") || line.starts_with('#'));
+    }
+    found
+}
+
+#[test]
+fn every_public_type_and_trait_has_an_example() {
+    let api = fs::read_to_string("tests/api.txt").unwrap();
+    let testing = fs::read_to_string("src/testing.rs").unwrap();
+    // `tests/api.txt` is that of wasm, without the module for tests.
+    let renamed =
+        testing.lines().filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.rsplit("::").next());
+    let public: Vec<_> = api.lines().chain(testing.lines()).filter_map(defined_in).chain(renamed).collect();
+    assert!(public.len() > 60, "only {} were found", public.len());
+    // A private type may have the same name.
+    let documented: Vec<_> = files("src", "src/tests").iter().flat_map(|path| documented(path)).collect();
+    let without: Vec<_> =
+        public.into_iter().filter(|name| !documented.iter().any(|documented| documented == name)).collect();
+    assert_eq!(without, [""; 0]);
+}
+
 /// The modules that a file names behind `prefix`, but for its own.
 fn modules_in(path: &Path, prefix: &str, own: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
