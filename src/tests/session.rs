@@ -2,6 +2,7 @@
 //! ones.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -394,4 +395,30 @@ fn nothing_follows_the_end() {
         assert_eq!(unsent.error, Error::NotOpen(ReadyState::Closing));
         assert!(closing.now_or_never().is_none(), "there was no connection");
     });
+}
+
+#[test]
+fn a_busy_page_wakes_the_reader_once_for_several_messages() {
+    const MESSAGES: usize = 500;
+    let (pages, polls) = (Cell::new(0), Cell::new(0));
+    in_pages(async |page| {
+        pages.set(pages.get() + 1);
+        let mut session = session(SessionOptions::new());
+        let peer = one_client(page, 1000, &[":message"; MESSAGES]).await;
+        // All of them wait when the page hears of the first one.
+        page.block(SECOND);
+        let mut taken = 0;
+        poll_fn(|context| {
+            polls.set(polls.get() + 1);
+            while let Poll::Ready(item) = session.poll_next_unpin(context) {
+                item.expect("the session goes on").expect("nothing is lost");
+                taken += 1;
+            }
+            if taken < MESSAGES { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        drop(peer);
+    });
+    // A task of a message may come before the turn or after it, so that most turns gather few messages in the simulation.
+    assert!(polls.get() < pages.get() * MESSAGES, "{} polls in {} pages", polls.get(), pages.get());
 }
