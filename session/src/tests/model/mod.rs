@@ -15,8 +15,10 @@ use crate::{
 };
 
 mod checks;
+mod order;
 mod processes;
 mod properties;
+mod reached;
 mod schedule;
 
 /// A message: its id and its length.
@@ -47,7 +49,6 @@ enum Store {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Acks {
     AnyTime,
-    AtOnce,
     /// When no other action is possible.
     Last,
 }
@@ -60,7 +61,10 @@ struct Model {
     server: Vec<u8>,
     ends: bool,
     limits: Limits,
+    /// The number of connections that may be lost, at any time.
     losses: u8,
+    /// The number of connections that are lost for certain, at any time: the first ones. Then `order` reduces the schedules.
+    lost: Option<u8>,
     /// Whether frames still arrive on a connection that the client has left.
     late: bool,
     crashes: u8,
@@ -84,6 +88,7 @@ impl Default for Model {
             ends: false,
             limits: Limits { window: 1000, max: 100, replay: 1000, journal: true },
             losses: 0,
+            lost: None,
             late: false,
             crashes: 0,
             store: Store::Durable,
@@ -112,7 +117,7 @@ struct Link {
     connection: Connection,
     client_open: bool,
     server_open: bool,
-    /// A fault has ended it, so frames in flight may be lost.
+    /// A fault ends it, so frames in flight may be lost.
     broken: bool,
     /// The token of its HELLO, once the server has accepted that.
     hello: Option<Option<String>>,
@@ -158,7 +163,6 @@ struct State {
     stale: Option<Snapshot<Note, ServerState>>,
     application: Application,
     links: Vec<Link>,
-    tokens: u64,
     /// Tokens that are no longer valid: a frame has arrived under their successor.
     spent: BTreeSet<Option<String>>,
     losses: u8,
@@ -194,6 +198,11 @@ enum Action {
 }
 
 impl Action {
+    fn is_of_client(&self) -> bool {
+        use Action::*;
+        matches!(self, Connect(_) | Send(_) | Take(_) | Process(_) | Ack(_) | Down(_) | ClientHears(_))
+    }
+
     fn is_fault(&self) -> bool {
         matches!(self, Self::ClientLoses(_) | Self::ServerLoses(_) | Self::Crash | Self::ClientCrash | Self::Duplicate)
     }
@@ -205,8 +214,9 @@ const TTL: u64 = 300;
 const FIRST: [u8; 2] = [1, 51];
 const SERVER_FIRST: u8 = 101;
 
-fn new_token(number: u64) -> NewToken {
-    let text = format!("token-of-the-server-{number:04}");
+/// Each HELLO of a tab has another attempt.
+fn new_token(tab: usize, attempt: u64) -> NewToken {
+    let text = format!("token-of-the-server-{tab}-{attempt:04}");
     NewToken { digest: digest(&text), text }
 }
 

@@ -91,10 +91,6 @@ impl Model {
             }
         }
         while machine.poll_event().is_some() {}
-        if self.acks == Acks::AtOnce && machine.is_ack_pending() {
-            machine.acknowledge();
-            return self.poll_client(state, tab);
-        }
         if !self.eager {
             return;
         }
@@ -156,10 +152,6 @@ impl Model {
             link.down.push_back(frame);
         }
         while machine.poll_event().is_some() {}
-        if self.acks == Acks::AtOnce && machine.is_ack_pending() {
-            machine.acknowledge();
-            return self.drain(state, machine);
-        }
         state.overflow |= machine.unprocessed_bytes() > self.limits.window.max(self.limits.max + crate::OVERHEAD);
     }
 
@@ -187,8 +179,7 @@ impl Model {
 
     /// The first frame on a connection has arrived at the server.
     pub(super) fn hello(&self, state: &mut State, index: usize, hello: &Hello) {
-        state.tokens += 1;
-        let new = new_token(state.tokens);
+        let new = new_token(state.links[index].tab, hello.attempt);
         let refusal = match &mut state.machine {
             Some(machine) => machine.accept(hello, presented(hello), new.clone()).err(),
             None => Some(Refusal::Forgotten),

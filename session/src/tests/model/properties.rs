@@ -47,9 +47,9 @@ impl Model {
                 })
             }),
             Property::always(WINDOW, |_, state: &State| !state.overflow),
-            Property::always(CONNECTS, |_, state: &State| {
-                let reasons = state.tabs.len() as u8 + state.losses + state.crashes + state.client_crashes;
-                state.connects <= reasons
+            Property::always(CONNECTS, |model: &Self, state: &State| {
+                let losses = model.lost.unwrap_or(0) + state.losses;
+                state.connects <= state.tabs.len() as u8 + losses + state.crashes + state.client_crashes
             }),
             Property::always(NOTHING_VANISHES, |model: &Self, state: &State| {
                 !model.is_quiet(state) || model.all_is_accounted_for(state)
@@ -78,10 +78,10 @@ impl Model {
             protocol: None,
             credentials: None,
         };
-        machine.clone().accept(&hello, presented(&hello), new_token(9999)).is_ok()
+        machine.clone().accept(&hello, presented(&hello), new_token(9, MAX_NUMBER)).is_ok()
     }
 
-    fn is_quiet(&self, state: &State) -> bool {
+    pub(super) fn is_quiet(&self, state: &State) -> bool {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
         actions.iter().all(Action::is_fault)

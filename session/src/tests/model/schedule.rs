@@ -16,7 +16,6 @@ impl stateright::Model for Model {
             stale: None,
             application: Application::default(),
             links: Vec::new(),
-            tokens: 0,
             spent: BTreeSet::new(),
             losses: 0,
             crashes: 0,
@@ -41,6 +40,9 @@ impl stateright::Model for Model {
             actions.extend(server_is.then_some(Action::ServerAck));
         }
         self.faults(state, actions);
+        if self.lost.is_some() {
+            self.reduce(state, actions);
+        }
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -133,15 +135,13 @@ impl Model {
 
     fn of_link(&self, state: &State, index: usize, actions: &mut Vec<Action>) {
         let link = &state.links[index];
-        let client_left = !link.client_open && link.server_open;
-        let server_left = !link.server_open && link.client_open;
         actions.extend((!link.up.is_empty()).then_some(Action::Up(index)));
         actions.extend((!link.down.is_empty()).then_some(Action::Down(index)));
         // Frames in flight are lost with a broken connection, sooner or later.
-        if client_left && (link.broken || link.up.is_empty()) {
+        if link.server_open && (link.broken || !link.client_open && link.up.is_empty()) {
             actions.push(Action::ServerHears(index));
         }
-        if server_left && (link.broken || link.down.is_empty()) {
+        if link.client_open && (link.broken || !link.server_open && link.down.is_empty()) {
             actions.push(Action::ClientHears(index));
         }
     }
@@ -167,8 +167,8 @@ impl Model {
         let connection = state.tabs[tab].machine.connect(None)?;
         state.connects += 1;
         let (up, down) = Default::default();
-        let (client_open, server_open) = (true, true);
-        state.links.push(Link { tab, connection, client_open, server_open, broken: false, hello: None, up, down });
+        let (client_open, server_open, broken) = (true, true, Some(state.connects) <= self.lost);
+        state.links.push(Link { tab, connection, client_open, server_open, broken, hello: None, up, down });
         self.poll_client(state, tab);
         Some(())
     }
