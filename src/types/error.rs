@@ -391,7 +391,8 @@ impl<T> From<SendError<T>> for Error {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
-    /// The message that could not be decoded; `None` for an error of the connection.
+    /// The message that could not be decoded; `None` for an error of the connection, which is not always its end:
+    /// [`Error::OutOfMemory`] and [`Error::Thrown`] replace one message.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,
