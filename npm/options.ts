@@ -197,11 +197,15 @@ function invalid(message: string): WebSocketError {
  */
 export function isByStreams(options: Options | undefined): boolean {
   const transport = options?.transport ?? "events";
-  const hasStreams = "WebSocketStream" in globalThis;
+  if (transport === "events") return false;
+  // A service worker can load no module after its start, and the streams have a module of their own.
+  const isServiceWorker = "ServiceWorkerGlobalScope" in globalThis;
+  const hasStreams = "WebSocketStream" in globalThis && !isServiceWorker;
   if (transport === "streams" && !hasStreams) {
-    throw new WebSocketError("unsupported", "this browser has no WebSocketStream; use `transport: \"best\"`");
+    const what = isServiceWorker ? "a service worker cannot load the module for streams" : "this browser has no WebSocketStream";
+    throw new WebSocketError("unsupported", `${what}; use \`transport: "best"\``);
   }
-  return transport !== "events" && hasStreams;
+  return hasStreams;
 }
 
 /** @internal Checks the options of a call, and returns its signal. */

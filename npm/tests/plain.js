@@ -10,7 +10,7 @@ const outcomes = [];
 globalThis.outcomes = run();
 
 async function run() {
-  for (const test of [echo, once, copy, worker, withoutAsyncDispose, nothingLeft, nothingLeftOfThoseThatComeBack, nothingLeftOfSessions]) {
+  for (const test of [echo, once, copy, worker, serviceWorker, withoutAsyncDispose, nothingLeft, nothingLeftOfThoseThatComeBack, nothingLeftOfSessions]) {
     const error = await test().then(() => null, (error) => `${error}\n${error.stack}`);
     outcomes.push({ name: `plain: ${test.name}`, error });
   }
@@ -75,6 +75,18 @@ async function worker() {
   });
   worker.terminate();
   equal(answer, "from a worker");
+}
+
+/** A service worker imports all modules when it starts, so `best` means events there. */
+async function serviceWorker() {
+  const script = ["./plain-service-worker.js", { type: "module", scope: "./nowhere/" }];
+  const registration = await navigator.serviceWorker.register(...script);
+  const { port1, port2 } = new MessageChannel();
+  const answered = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+  registration.installing.postMessage("", [port2]);
+  const answers = await answered;
+  await registration.unregister();
+  equal(answers, ["events", "over events", "over a connection that comes back", "in a session", "unsupported"]);
 }
 
 /** Compilers take `Symbol.for("Symbol.asyncDispose")` where there is none. */

@@ -294,7 +294,7 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
         shell.create_dir(&folder)?;
         cmd!(shell, "tar -xzf {archive} -C {folder} --strip-components=1").quiet().run()?;
     }
-    for file in ["plain.html", "plain.js", "plain-worker.js"] {
+    for file in ["plain.html", "plain.js", "plain-worker.js", "plain-service-worker.js"] {
         shell.copy_file(tests.join(file), site)?;
     }
     Ok(())
