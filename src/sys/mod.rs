@@ -1,12 +1,12 @@
 //! The platform, behind plain types: sockets, timers, event loop turns, tasks, the clock, randomness, page events, Blobs.
 //!
-//! There are two implementations of the same types:
+//! Two modules implement the same types:
 //!
-//! - [`browser`]: a page or a worker, by `web_sys`, `js_sys` and `wasm_bindgen`, which no other module names;
-//! - [`simulation`]: everywhere else, a simulated page. Outside of a simulated page, as on a server that renders pages, there is
-//!   no WebSocket: connecting fails with [`Error::Unsupported`](crate::Error::Unsupported), and nothing panics.
+//! - [`browser`], on wasm: calls the browser through `web_sys`, `js_sys` and `wasm_bindgen`, which no other module names.
+//! - [`simulation`], on all other targets: a simulated page. Code outside of a simulated page, such as a server that renders
+//!   pages, has no WebSocket: connecting fails with [`Error::Unsupported`](crate::Error::Unsupported), and nothing panics.
 //!
-//! Nothing else in this crate depends on which of them is used.
+//! The rest of this crate does not depend on which module is used.
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod browser;
@@ -14,7 +14,7 @@ mod browser;
 use browser as platform;
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "without the feature, there is no page to be in"))]
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "without the feature, no code runs in a page"))]
 pub(crate) mod simulation;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use simulation as platform;

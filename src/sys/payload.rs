@@ -30,8 +30,8 @@ use crate::{Error, Message};
 /// async fn publish(mut radio: WebSocketStream, cover: web_sys::File, song: &js_sys::Int16Array) -> Result<(), Error> {
 ///     radio.send("title: Song").await?;
 ///     radio.send([0x00, 0xff]).await?;
-///     radio.send(cover).await?; // by the browser: nothing of it enters wasm memory
-///     radio.send(song).await?; // a reference, too
+///     radio.send(cover).await?; // the browser reads the file: its bytes do not enter wasm memory
+///     radio.send(song).await?; // by reference
 ///     Ok(())
 /// }
 /// ```
@@ -39,7 +39,7 @@ pub trait Payload: Sealed {}
 
 /// The part of [`Payload`] that only this crate can call.
 pub trait Sealed {
-    /// Sends the payload. Returns its length in bytes; [`UNKNOWN`](super::socket::UNKNOWN) if only the browser knows it.
+    /// Sends the payload. Returns its length in bytes, or [`UNKNOWN`](super::socket::UNKNOWN) if only the browser knows it.
     fn send_to(&self, socket: &Socket) -> Result<u64, Error>;
 
     /// Returns a message with the payload's current bytes, to be sent later.
@@ -53,8 +53,8 @@ pub trait Sealed {
     }
 }
 
-/// Implements `Payload` for a type, with its generics after an `@`: how to send it, how to convert it into a message, and, where
-/// that saves a copy, how to convert it by value.
+/// Implements `Payload` for a type, whose generics follow an `@`. The arguments say how to send a value, how to convert it into
+/// a message, and, where this saves a copy, how to convert it by value.
 macro_rules! payload {
     (
         $(@($($generics:tt)*))? $type:ty:
@@ -113,7 +113,7 @@ payload!(Message:
 payload!(web_sys::ImageData: |image, socket| socket.send_image(image), |image| Message::Blob(Blob::of_image(image)));
 payload!(js_sys::JsString: |text, socket| socket.send_object(text), |text| Message::Text(text.into()));
 
-/// Implements `Payload` for browser objects by a method of the socket and a constructor of a Blob.
+/// Implements `Payload` for browser objects: `$send` is a method of the socket, `$blob` a constructor of a Blob.
 macro_rules! objects {
     ($send:ident $blob:ident: $($type:ty)*) => { $(
         payload!($type: |object, socket| socket.$send(object), |object| Message::Blob(Blob::$blob(object)));

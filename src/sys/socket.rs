@@ -13,8 +13,8 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, ReadyState, S
 pub(crate) struct RawSocket {
     socket: Socket,
     is_given_away: Cell<bool>,
-    /// An upper bound of the unsent bytes: those that the last look at the open socket found, and those sent since. Asking the
-    /// browser for each small message would be a third of the calls that sending it takes.
+    /// An upper bound of the unsent bytes: the number at the last look at the open socket, plus the bytes sent since. Without
+    /// this bound, a third of the calls to the browser for a small message would ask for `bufferedAmount`.
     most_unsent: Cell<u64>,
 }
 
@@ -24,7 +24,8 @@ pub enum Event {
     Opened,
     Failed,
     Closed(CloseEvent),
-    /// Something was sent, or the state has changed, which senders wait for. By streams alone: of events, none tells.
+    /// A message has left the browser, or the state has changed: wakes senders. Only [`Transport::Streams`] reports it; the
+    /// browser's `WebSocket` has no such event.
     #[cfg(feature = "streams")]
     Sent,
 }
@@ -32,7 +33,7 @@ pub enum Event {
 /// The length of a payload whose length only the browser knows.
 pub const UNKNOWN: u64 = u64::MAX;
 
-/// The time for which a dropped socket may go on connecting, in milliseconds.
+/// The time for which a dropped socket may continue to connect, in milliseconds.
 const LONGEST_CONNECTING: u32 = 1000;
 
 impl RawSocket {
@@ -44,7 +45,7 @@ impl RawSocket {
         Ok(socket)
     }
 
-    /// Starts to connect by the transport that is asked for. The subprotocols must be valid.
+    /// Starts to connect over the requested transport. The subprotocols must be valid.
     #[cfg(feature = "streams")]
     pub fn by(transport: Transport, url: &str, protocols: &[String], binary_type: BinaryType) -> Result<Self, Error> {
         let socket = Self::of(Socket::by(transport, url, protocols)?);
@@ -52,7 +53,7 @@ impl RawSocket {
         Ok(socket)
     }
 
-    /// Which transport connections have that are to have this one.
+    /// Returns the transport that a connection with this option gets.
     #[cfg(feature = "streams")]
     pub fn available(transport: Transport) -> Transport {
         Socket::available(transport)
@@ -63,7 +64,7 @@ impl RawSocket {
         self.socket.transport()
     }
 
-    /// Stops to read, so that the peer has to wait, or goes on.
+    /// Pauses reading, so that the peer has to wait, or resumes it.
     #[cfg(feature = "streams")]
     pub fn set_paused(&self, is_paused: bool) {
         self.socket.set_paused(is_paused);
@@ -71,7 +72,7 @@ impl RawSocket {
 
     pub fn from_raw(raw: js::WebSocket) -> Self {
         let socket = Self::of(Socket::from_raw(raw));
-        // The page may have sent something before: the first look finds out.
+        // The page may have sent messages before, so the number of unsent bytes is unknown until the first look.
         socket.most_unsent.set(UNKNOWN);
         socket.look();
         socket
@@ -85,14 +86,14 @@ impl RawSocket {
         self.socket.as_raw()
     }
 
-    /// Gives the socket away, so that it is not closed when this is dropped.
+    /// Gives the browser's socket away, so that dropping `self` does not close it.
     pub fn give_away(&self) -> js::WebSocket {
         self.is_given_away.set(true);
         self.socket.to_raw()
     }
 
     pub fn ready_state(&self) -> ReadyState {
-        // Its new owner uses a socket that was given away: here it counts as closed.
+        // A socket that was given away belongs to its new owner: here it counts as closed.
         if self.is_given_away.get() { ReadyState::Closed } else { self.socket.ready_state() }
     }
 
@@ -121,7 +122,7 @@ impl RawSocket {
         (state, amount)
     }
 
-    /// Returns at least as many bytes as are unsent, without asking the browser.
+    /// Returns an upper bound of the unsent bytes, without asking the browser.
     pub fn most_unsent(&self) -> u64 {
         self.most_unsent.get()
     }
@@ -133,7 +134,7 @@ impl RawSocket {
 
     /// Returns whether the connection may have ended before everything was sent.
     ///
-    /// `bufferedAmount` alone does not tell: in Chromium it can be 0 as soon as the connection is lost, with megabytes unsent.
+    /// `bufferedAmount` is not enough: in Chromium it can be 0 as soon as the connection is lost, with megabytes unsent.
     pub fn may_have_unsent(&self) -> bool {
         self.most_unsent.get() > 0 || self.buffered_amount() > 0
     }
@@ -148,7 +149,7 @@ impl RawSocket {
 
     /// Hands the message to the browser, or returns it in the error.
     pub fn send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        // A closing or closed socket takes a message without an error, and discards it.
+        // A browser accepts a message for a closing or closed socket without an error, and discards it.
         let state = self.ready_state();
         if state != ReadyState::Open {
             return Err(SendError { message, error: Error::NotOpen(state) });
@@ -160,7 +161,7 @@ impl RawSocket {
     pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         match message.send_to(&self.socket) {
             Ok(len) => {
-                // An empty message has to leave the browser, too.
+                // An empty message counts as one byte, since it has to leave the browser, too.
                 self.most_unsent.set(self.most_unsent.get().saturating_add(len.max(1)));
                 Ok(())
             }
@@ -184,8 +185,8 @@ impl RawSocket {
     /// Closes the socket because its last handle was dropped, unless the socket was given away.
     pub fn leave(&self) {
         match self.ready_state() {
-            // Browsers take a socket that is closed while it connects for a failure: they write it to the console, and
-            // Chromium delays the next ones.
+            // Browsers treat a socket that is closed while it connects as a failure: they write an error to the console, and
+            // Chromium delays the next connections.
             ReadyState::Connecting => self.socket.close_when_open(LONGEST_CONNECTING),
             ReadyState::Open => self.close(),
             ReadyState::Closing | ReadyState::Closed => {}

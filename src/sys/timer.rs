@@ -13,7 +13,7 @@ use super::{Alarm, in_next_turn};
 /// Resolves after a delay, or in the next turn of the event loop if the delay is zero. Outside of a page it never resolves.
 pub struct Timer {
     state: Rc<State>,
-    /// `None` for the next turn.
+    /// `None` if the timer resolves in the next turn.
     _alarm: Option<Alarm>,
 }
 
@@ -44,7 +44,7 @@ impl Timer {
     }
 }
 
-// The state changes in one step, and no foreign code runs meanwhile.
+// The state changes in one step, in which no other code runs.
 impl UnwindSafe for Timer {}
 impl RefUnwindSafe for Timer {}
 

@@ -1,23 +1,23 @@
-//! Which of the two transports a socket has, where there are two.
+//! A socket over one of two transports: the browser's `WebSocket` or its `WebSocketStream`.
 
 use super::platform::{self, StreamListener, StreamSocket};
 use super::{Blob, Data, Event, js};
 use crate::{BinaryType, CloseEvent, Error, ReadyState, Transport};
 
-/// A socket by either transport.
+/// A socket over either transport.
 pub enum Socket {
     Events(platform::Socket),
     Streams(StreamSocket),
 }
 
-/// Listens to a socket by either transport.
+/// Listens to a socket over either transport.
 #[must_use = "the listener is removed when this is dropped"]
 pub enum Listener {
     Events { _listener: platform::Listener },
     Streams { _listener: StreamListener },
 }
 
-/// Does the same with either socket.
+/// Evaluates the same expression for either socket.
 macro_rules! either {
     ($this:ident, $socket:ident => $action:expr) => {
         match $this {
@@ -28,12 +28,12 @@ macro_rules! either {
 }
 
 impl Socket {
-    /// Connects by events.
+    /// Starts to connect over events.
     pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
         platform::Socket::new(url, protocols).map(Self::Events)
     }
 
-    /// Connects by the transport that is asked for.
+    /// Starts to connect over the requested transport.
     pub fn by(transport: Transport, url: &str, protocols: &[String]) -> Result<Self, Error> {
         match Self::available(transport) {
             Transport::Streams => StreamSocket::new(url, protocols).map(Self::Streams),
@@ -41,7 +41,7 @@ impl Socket {
         }
     }
 
-    /// Which transport a connection will have that is to have this one.
+    /// Returns the transport that a connection with this option gets.
     pub fn available(transport: Transport) -> Transport {
         match transport {
             Transport::Best if StreamSocket::is_supported() => Transport::Streams,
@@ -97,7 +97,7 @@ impl Socket {
         either!(self, socket => socket.set_binary_type(binary_type));
     }
 
-    /// Stops to read, so that the peer has to wait, or goes on. By events nobody can.
+    /// Pauses reading, so that the peer has to wait, or resumes it. Does nothing over events, which cannot be paused.
     pub fn set_paused(&self, is_paused: bool) {
         if let Self::Streams(socket) = self {
             socket.set_paused(is_paused);
@@ -139,7 +139,7 @@ impl Socket {
     pub fn close_when_open(&self, milliseconds: u32) {
         match self {
             Self::Events(socket) => socket.close_when_open(milliseconds),
-            // The attempt is aborted, which the browser takes for no failure.
+            // Closing aborts the attempt, which the browser does not treat as a failure.
             Self::Streams(socket) => socket.close(),
         }
     }

@@ -13,7 +13,8 @@ use super::{bindings, in_next_turn};
 /// Calls a closure after a delay, in its own turn of the event loop. Dropping the alarm cancels the call.
 ///
 /// In hidden tabs browsers round a delay up to a second, and after some minutes to a minute. After a page was frozen they may
-/// fire overdue timers before they deliver events that arrived in time: hence the turn.
+/// fire overdue timers before they deliver events that arrived in time. The call waits for another turn, so that these events
+/// come first.
 pub struct Alarm(Rc<State>);
 
 struct State {
@@ -39,7 +40,7 @@ impl Alarm {
             let fired = Rc::clone(&fired);
             in_next_turn(move || fired.fire());
         });
-        // Browsers store the delay as a signed 32-bit number, and take larger ones for 0.
+        // Browsers store the delay as a signed 32-bit number, and treat larger delays as 0.
         let handle = bindings::set_timeout(callback.as_ref().unchecked_ref(), delay.min(i32::MAX.into()));
         this.0.timeout.set(Some((handle, callback)));
         this
@@ -54,12 +55,12 @@ impl State {
     }
 }
 
-/// Returns the milliseconds since 1970, by a clock that the user may set.
+/// Returns the milliseconds since 1970, of a clock that the user may set.
 fn now() -> f64 {
     js_sys::Date::now()
 }
 
-// The state changes in one step, and no foreign code runs meanwhile.
+// The state changes in one step, in which no other code runs.
 impl UnwindSafe for Alarm {}
 impl RefUnwindSafe for Alarm {}
 

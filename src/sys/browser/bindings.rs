@@ -1,4 +1,4 @@
-//! JavaScript that `web_sys` lacks, or binds in a form that loses something.
+//! Bindings that `web_sys` lacks, or has in a form that loses information or costs more.
 
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise};
 use wasm_bindgen::prelude::*;
@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     /// Reads a property of an object; `None` if it is `undefined` or `null`.
     ///
-    /// For properties that are read rarely: one import is less to download than one for each.
+    /// For properties that are read rarely: one import for all properties makes the download smaller than an import for each.
     #[wasm_bindgen(js_namespace = Reflect)]
     pub fn get(object: &JsValue, name: &str) -> Option<JsValue>;
 
@@ -15,16 +15,16 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Reflect, js_name = get)]
     pub fn get_number(object: &JsValue, name: &str) -> f64;
 
-    /// Calls a constructor. If an imported constructor throws, wasm-bindgen 0.2.130 leaks the slot of the result; an `Option` takes
-    /// no slot.
+    /// Calls a constructor. If an imported constructor throws, wasm-bindgen 0.2.130 leaks the slot of the result; an `Option`
+    /// takes no slot.
     #[wasm_bindgen(catch, js_namespace = Reflect)]
     pub fn construct(constructor: &JsValue, arguments: &Array) -> Result<Option<JsValue>, JsValue>;
 
-    /// Makes the arguments of a constructor.
+    /// Returns an array with the arguments of a constructor.
     #[wasm_bindgen(js_namespace = Array, js_name = of)]
     pub fn array_of(first: &str, second: Option<Array>) -> Array;
 
-    /// Fills the array. It throws where there is no `crypto`.
+    /// Fills the array with random bytes. Throws where there is no `crypto`.
     #[cfg(feature = "session")]
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
     pub fn get_random_values(array: &js_sys::Uint8Array) -> Result<(), JsValue>;
@@ -38,16 +38,16 @@ extern "C" {
     #[wasm_bindgen(method, js_name = removeEventListener)]
     pub fn remove_event_listener(this: &EventTarget, name: &str, callback: &Function);
 
-    /// The `WebSocket` of `web_sys` with a few more members.
+    /// The `WebSocket` of `web_sys` with more members.
     #[wasm_bindgen(extends = web_sys::WebSocket)]
     #[derive(Clone, Debug)]
     pub type WebSocket;
 
-    /// 64 bits by the standard; `web_sys` truncates it to 32.
+    /// Returns the number of unsent bytes: 64 bits by the standard, which `web_sys` truncates to 32.
     #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
     pub fn buffered_amount(this: &WebSocket) -> f64;
 
-    /// Sends any kind of object that `send` takes.
+    /// Sends any kind of object that `send` accepts.
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_object(this: &WebSocket, object: &JsValue) -> Result<(), JsValue>;
 
@@ -58,14 +58,14 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_bytes(this: &WebSocket, bytes: &[u8]) -> Result<(), JsValue>;
 
-    /// Closes the socket. Without arguments it never throws.
+    /// Closes the socket. Without arguments, `close` never throws.
     #[wasm_bindgen(method, js_name = close)]
     pub fn close(this: &WebSocket);
 
     #[wasm_bindgen(method, catch, js_name = close)]
     pub fn close_with(this: &WebSocket, code: u16, reason: &str) -> Result<(), JsValue>;
 
-    /// Sets the type by its name: an enum would add a table to the glue.
+    /// Sets the type by its name, since an enum would add a table to the glue.
     #[wasm_bindgen(method, setter, js_name = binaryType)]
     pub fn set_binary_type(this: &WebSocket, binary_type: &str);
 
@@ -94,8 +94,8 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = byteLength)]
     pub fn byte_length(this: &View) -> u32;
 
-    /// The data of a message: text, an `ArrayBuffer` or a `Blob`. Each has its length under another name. A name that is missing
-    /// reads as NaN.
+    /// The data of a message: text, an `ArrayBuffer` or a `Blob`. Each kind has its length in another property. A missing
+    /// property reads as NaN.
     #[derive(Debug)]
     pub type Data;
 
@@ -126,8 +126,8 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn encode(this: &TextEncoder, text: &JsValue) -> Result<Bytes, JsValue>;
 
-    /// Encodes a JavaScript string as UTF-8 into `destination`, as far as it fits. The returned counts are ignored: reading them costs
-    /// as much as everything else.
+    /// Encodes a JavaScript string as UTF-8 into `destination`, as far as it fits. The binding ignores the returned counts:
+    /// reading them costs as much as the rest of the call.
     #[wasm_bindgen(method, js_name = encodeInto)]
     pub fn encode_into(this: &TextEncoder, text: &JsValue, destination: &mut [u8]);
 
@@ -149,7 +149,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn text(this: &Blob) -> Promise<js_sys::JsString>;
 
-    /// Exists in windows, workers and Node. Node's handle is not a number.
+    /// Sets a timer; exists in windows, workers and Node. Node's handle is not a number.
     #[wasm_bindgen(js_name = setTimeout)]
     pub fn set_timeout(callback: &Function, milliseconds: f64) -> JsValue;
 

@@ -24,8 +24,8 @@ use crate::Error;
 ///
 /// # async fn example(message: Message, mut backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
 /// if let Message::Blob(blob) = message {
-///     backup.send(&blob).await?; // passed on without its bytes ever entering wasm memory
-///     let header = blob.slice(..16).bytes().await?; // of a gigabyte, just what is needed
+///     backup.send(&blob).await?; // its bytes do not enter wasm memory
+///     let header = blob.slice(..16).bytes().await?; // reads only 16 bytes, also of a gigabyte
 /// }
 /// # Ok(())
 /// # }
@@ -34,7 +34,7 @@ use crate::Error;
 pub struct Blob(web_sys::Blob);
 
 impl Blob {
-    /// Copies `bytes` into a new blob of the given media type, such as `image/png`, or the empty string.
+    /// Copies `bytes` into a new Blob of the given media type, such as `image/png`, or the empty string.
     pub fn new(bytes: &[u8], media_type: &str) -> Self {
         Self::of_part(&Uint8Array::new_from_slice(bytes), media_type)
     }
@@ -42,7 +42,7 @@ impl Blob {
     fn of_part(part: &JsValue, media_type: &str) -> Self {
         let options = BlobPropertyBag::new();
         options.set_type(media_type);
-        // It throws only for what cannot be sent either.
+        // The constructor throws only for values that a socket cannot send either.
         Self(
             web_sys::Blob::new_with_u8_array_sequence_and_options(&Array::of1(part), &options)
                 .unwrap_or_else(|e| e.unchecked_into()),
@@ -53,12 +53,12 @@ impl Blob {
         Self(blob.clone())
     }
 
-    /// Copies what a buffer holds.
+    /// Copies the bytes of a buffer.
     pub(crate) fn of_buffer(buffer: &ArrayBuffer) -> Self {
         Self::of_part(buffer, "")
     }
 
-    /// Copies what a view shows.
+    /// Copies the bytes of a view.
     pub(crate) fn of_view(view: &Object) -> Self {
         match copy_of_shared(view) {
             Some(copy) => Self::of_part(&copy, ""),
@@ -113,7 +113,7 @@ impl Blob {
             Bound::Excluded(&end) => end,
             Bound::Unbounded => self.len(),
         };
-        // It throws only for arguments of a wrong type.
+        // `slice` throws only for arguments of a wrong type.
         let part = self.0.slice_with_f64_and_f64(start as f64, end.max(start) as f64);
         Self(part.unwrap_or_else(JsCast::unchecked_into))
     }
@@ -122,18 +122,18 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableBlob`], for instance if the file has changed, and [`Error::OutOfMemory`]:
-    /// read a Blob that is too large for wasm memory by [`chunks`](Self::chunks).
+    /// - [`Error::UnreadableBlob`], for instance if the file has changed.
+    /// - [`Error::OutOfMemory`]: read a Blob that is too large for wasm memory with [`chunks`](Self::chunks).
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         let buffer = self.binding().array_buffer().await.map_err(unreadable)?;
         copy::bytes(&buffer, self.len())
     }
 
-    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 by U+FFFD.
+    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 with U+FFFD.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes).
+    /// The same as those of [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         let text: JsString = self.binding().text().await.map_err(unreadable)?;
         copy::text(&text, text.length().into()).unwrap_or_else(|| Ok(String::new()))

@@ -1,4 +1,4 @@
-//! Text and bytes of the browser → wasm memory.
+//! Copies text and bytes from the browser into wasm memory.
 
 use std::cell::Cell;
 
@@ -8,7 +8,7 @@ use super::bindings::{self, Bytes, TextEncoder};
 use super::{error, reflect};
 use crate::Error;
 
-/// Copies the bytes of a buffer into wasm memory, by few calls: they are most of the cost.
+/// Copies the bytes of a buffer into wasm memory, with few calls to JavaScript, which are most of the cost.
 ///
 /// # Errors
 ///
@@ -21,7 +21,8 @@ pub fn bytes(buffer: &JsValue, len: u64) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Returns `len` zeros. The peer chooses `len`: without this check, too large a message would abort the whole module.
+/// Returns `len` zeros; `None` if there is no memory for them. The peer chooses `len`: without this check, too large a message
+/// would abort the whole module.
 // Not inlined, which makes the minimal app smaller.
 #[inline(never)]
 fn zeros(len: u64) -> Option<Vec<u8>> {
@@ -31,7 +32,7 @@ fn zeros(len: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Copies text of `len` UTF-16 units into wasm memory. Returns `None` if the value is no text.
+/// Copies text of `len` UTF-16 units into wasm memory. Returns `None` if the value is not text.
 ///
 /// # Errors
 ///
@@ -46,8 +47,8 @@ pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
     }
 }
 
-/// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster. For longer text that is not ASCII, it would
-/// reserve up to four times the bytes, and wasm memory never shrinks.
+/// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster. For longer text that is not ASCII,
+/// wasm-bindgen would reserve up to four times the bytes, and wasm memory never shrinks.
 const SHORT: u64 = 64;
 
 thread_local! {
@@ -57,7 +58,7 @@ thread_local! {
 /// Reads long text.
 struct Long {
     encoder: Cell<Option<TextEncoder>>,
-    /// Whether the last long text was ASCII. Mostly the next one is like the last.
+    /// Whether the last long text was ASCII. The next text is mostly like the last.
     was_ascii: Cell<bool>,
 }
 
@@ -73,10 +74,10 @@ impl Long {
     fn encode(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
         // Browsers do not encode into shared memory.
         if self.was_ascii.get() && !cfg!(target_feature = "atomics") {
-            // Each unit of ASCII is a byte, so the browser writes straight into the result.
+            // Each unit of ASCII is one byte, so the browser writes directly into the result.
             let mut bytes = zeros(len).ok_or(len)?;
             encoder.encode_into(value, &mut bytes);
-            // Otherwise a character of several bytes was written, or did not fit and left zeros.
+            // If the text is not ASCII, the browser has written a character of several bytes, or has left zeros at the end.
             if bytes.is_ascii() && bytes.last() != Some(&0) {
                 return Ok(bytes);
             }

@@ -1,4 +1,4 @@
-//! What JavaScript throws → [`Error`].
+//! Converts exceptions of JavaScript into [`Error`]s.
 
 use wasm_bindgen::JsValue;
 
@@ -8,10 +8,10 @@ use crate::{Error, SendError};
 /// Returns the name and the message of a thrown value.
 pub(super) fn describe(thrown: &JsValue) -> (String, String) {
     if thrown.is_object() {
-        // Not every exception is an `Error`: Firefox throws its own kind, for instance when a page's policy blocks something.
+        // Not every exception is an `Error`: Firefox throws objects of its own, for instance if the page's policy blocks a URL.
         (reflect::text(thrown, "name"), reflect::text(thrown, "message"))
     } else {
-        // The browser throws only objects; code that the page has put in its place may throw anything.
+        // Browsers throw only objects. Code with which the page has replaced the browser's may throw any value.
         ("a value".into(), thrown.as_string().unwrap_or_default())
     }
 }
@@ -22,7 +22,7 @@ pub(super) fn thrown(thrown: JsValue) -> Error {
     Error::Thrown { name, message }
 }
 
-/// So that `?` works in functions that `#[wasm_bindgen]` exports.
+/// Makes `?` work in functions that `#[wasm_bindgen]` exports.
 impl From<Error> for JsValue {
     fn from(error: Error) -> Self {
         js_sys::Error::new(&error.to_string()).into()

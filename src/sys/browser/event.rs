@@ -1,4 +1,4 @@
-//! Events → plain Rust.
+//! Converts events into plain Rust types.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use super::super::Event;
 use super::{Blob, bindings, copy, reflect};
 use crate::{CloseEvent, Error, Message, RawMessage};
 
-/// The data of a message, as the browser delivered it. It is decoded when it is taken: queued messages take no wasm memory, which
-/// never shrinks.
+/// The data of a message, as the browser delivered it. It is decoded only when the reader takes it: queued messages use no wasm
+/// memory, which never shrinks.
 #[derive(Debug)]
 pub struct Data {
     kind: Kind,
@@ -25,24 +25,24 @@ enum Kind {
     Text,
     Binary,
     Blob,
-    /// A buffer that is to become a Blob when it is taken.
+    /// A buffer that becomes a Blob when the reader takes it.
     #[cfg(feature = "streams")]
     ToBlob,
 }
 
-/// Finds out the kind of a message. Mostly the next message is of the same kind as the last.
+/// Finds out the kind of a message. It tries the kind of the last message first, since the next is mostly of the same kind.
 #[derive(Debug, Default)]
 pub(super) struct Inspector(Cell<Kind>);
 
 impl Inspector {
     /// Returns the data of a `message` event; `None` for other events.
     ///
-    /// Also `None` for data that no browser delivers: an event that the page has dispatched itself can carry anything.
+    /// Also returns `None` for data that no browser delivers: an event that the page itself has dispatched can have any data.
     pub fn inspect(&self, event: &JsValue) -> Option<Data> {
         let value: bindings::Data = event.unchecked_ref::<web_sys::MessageEvent>().data().unchecked_into();
         let kinds = [self.0.get(), Kind::Text, Kind::Binary, Kind::Blob];
         let (kind, len) = kinds.into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
-        // Any object passes for a Blob, so that is asked last.
+        // Any object passes for a Blob, so `Blob` is tried last.
         if kind != Kind::Blob {
             self.0.set(kind);
         }
@@ -56,19 +56,21 @@ impl Kind {
         let len = match self {
             Self::Text => value.length(),
             Self::Binary => value.byte_length(),
-            // The page's memory does not hold its bytes.
+            // The bytes of a Blob are not in the page's memory.
             Self::Blob => return value.is_object().then_some(0),
             #[cfg(feature = "streams")]
             Self::ToBlob => return None,
         };
-        // NaN is no length either. No browser delivers anything longer.
+        // Excludes NaN, and lengths that no browser delivers.
         len.ok().filter(|len| *len < 1e15).map(|len| len as u64)
     }
 }
 
 impl Data {
-    /// Returns the number of bytes in the page's memory: UTF-16 units for text, whose bytes are unknown before it is decoded; 0 for a
-    /// Blob.
+    /// Returns the number of bytes in the page's memory:
+    ///
+    /// - for text the number of UTF-16 units, since the number of bytes is unknown before decoding
+    /// - for a Blob 0
     pub fn len(&self) -> u64 {
         self.len
     }
@@ -94,7 +96,7 @@ impl Data {
         let value: JsValue = self.value.into();
         match self.kind {
             Kind::Text => value.dyn_into::<JsString>().ok().map(RawMessage::Text),
-            // By the standard's draft, streams deliver views, which later browsers may do.
+            // The standard's draft lets streams deliver views; Chromium 156 delivers buffers.
             #[cfg(feature = "streams")]
             Kind::Binary if value.is_instance_of::<js_sys::Uint8Array>() => Some(RawMessage::Binary(
                 value.unchecked_into::<js_sys::Uint8Array>().slice(0, self.len as u32).buffer(),
@@ -107,16 +109,16 @@ impl Data {
     }
 }
 
-/// Casts a value by its tag. An `instanceof` would fail for objects of another frame, from which a socket can be taken over.
+/// Casts a value by its tag. `instanceof` would fail for objects of another frame, whose socket a page can pass to `from_raw`.
 fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
     (bindings::tag(&value).as_string().as_deref() == Some(tag)).then(|| value.unchecked_into())
 }
 
-/// Converts a chunk that a stream has delivered. Bytes become a Blob if that is wanted.
+/// Converts a chunk that a stream has delivered. Bytes become a Blob if `is_blob`.
 #[cfg(feature = "streams")]
 pub(super) fn chunk(chunk: JsValue, is_blob: bool) -> Option<Data> {
     let value: bindings::Data = chunk.unchecked_into();
-    // Bytes first: by the standard's draft they are a view, which has a length as text has.
+    // Bytes first: a view, which the standard's draft lets streams deliver, has a `length` like text.
     let (kind, len) = [Kind::Binary, Kind::Text].into_iter().find_map(|kind| Some((kind, kind.len(&value)?)))?;
     let kind = if is_blob && kind == Kind::Binary { Kind::ToBlob } else { kind };
     Some(Data { kind, value, len })

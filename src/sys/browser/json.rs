@@ -1,4 +1,4 @@
-//! JSON by the browser.
+//! The browser's own JSON.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,7 +26,7 @@ pub fn stringify<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
 
 /// Returns whether every number that JSON takes from the value is finite.
 fn is_finite(value: &JsValue) -> bool {
-    // Atomic, because what a closure changes must be unwind-safe.
+    // Atomic, because a value that a closure changes must be unwind-safe.
     let is_finite = AtomicBool::new(true);
     let mut look = |_, value: JsValue| {
         is_finite.fetch_and(value.as_f64().is_none_or(f64::is_finite), Ordering::Relaxed);

@@ -7,19 +7,19 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::EventTarget;
 
-/// A closure that the browser calls, with an event or without. Each further type of closure would add glue.
+/// A closure that the browser calls, with an event or without. There is only one type, since each type of closure adds glue.
 pub(super) type Callback = Closure<dyn FnMut(JsValue)>;
 
 /// Wraps a closure for the browser to call, until the callback is dropped.
 ///
-/// Unwind safety of what the closure holds is up to the caller.
+/// The caller decides whether the values in the closure are unwind-safe.
 pub(super) fn callback(closure: impl FnMut(JsValue) + 'static) -> Callback {
     Closure::own_assert_unwind_safe(closure)
 }
 
 /// Calls a closure for each event of some kinds, until it is dropped.
 ///
-/// It may be dropped inside of the call: wasm-bindgen frees the closure when the call has returned.
+/// The closure may drop its own listener: wasm-bindgen frees the closure when the call has returned.
 #[must_use = "the listener is removed when this is dropped"]
 pub struct Listener {
     target: EventTarget,
@@ -37,13 +37,13 @@ impl Listener {
     }
 }
 
-// Its closure decides, as `callback` says.
+// The caller of `callback` has decided this for the closure.
 impl UnwindSafe for Listener {}
 impl RefUnwindSafe for Listener {}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Before the closure is freed: calling a freed closure throws in the browser's event loop.
+        // Removed before the closure is freed: calling a freed closure throws in the browser's event loop.
         for name in self.names {
             self.target.remove_event_listener(name, self.callback.as_ref().unchecked_ref());
         }

@@ -1,5 +1,5 @@
-//! The browser. What JavaScript throws becomes an [`Error`](crate::Error), what it delivers a
-//! [`Message`](crate::Message) or a [`CloseEvent`](crate::CloseEvent).
+//! The browser. Exceptions of JavaScript become an [`Error`](crate::Error), its events a [`Message`](crate::Message) or a
+//! [`CloseEvent`](crate::CloseEvent).
 
 mod alarm;
 mod bindings;

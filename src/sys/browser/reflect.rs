@@ -1,4 +1,4 @@
-//! Access to JavaScript objects by name, for rare accesses: each import is more to download.
+//! Access to properties of JavaScript objects by name. For rare accesses, since each import of its own adds to the download.
 
 use js_sys::Array;
 use wasm_bindgen::JsValue;
@@ -6,15 +6,15 @@ use wasm_bindgen::JsValue;
 use super::bindings;
 pub use super::bindings::get;
 
-/// Returns a string property; empty if it is no string, which only the page's own code can cause.
+/// Returns a string property; empty if the value is not a string, which only the page's own code can cause.
 pub fn text(object: &JsValue, name: &str) -> String {
     get(object, name).and_then(|value| value.as_string()).unwrap_or_default()
 }
 
-/// Returns a number property, where true is 1; NaN if there is none.
+/// Returns a property as a number: `true` is 1, and a missing property is NaN.
 pub use super::bindings::get_number as number;
 
-/// Constructs an object of a browser class; `None` if there is no such class. A constructor may ignore the arguments.
+/// Constructs an object of a browser's class; `None` if the class does not exist. A constructor may ignore the arguments.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ impl Socket {
         &self.0
     }
 
-    /// Returns another reference to the object.
+    /// Returns another reference to the browser's object.
     pub fn to_raw(&self) -> web_sys::WebSocket {
         self.as_raw().clone()
     }
@@ -93,13 +93,13 @@ impl Socket {
         self.send_object(&image.unchecked_ref::<bindings::ImageData>().data())
     }
 
-    /// Sends any kind of object that the browser's `send` takes.
+    /// Sends any kind of object that the browser's `send` accepts.
     pub fn send_object(&self, object: &JsValue) -> Result<u64, Error> {
         self.0.send_object(object).map_err(error::thrown)?;
         Ok(UNKNOWN)
     }
 
-    /// Sends the bytes that a view shows.
+    /// Sends the bytes of a view.
     pub fn send_view(&self, view: &Object) -> Result<u64, Error> {
         match copy_of_shared(view) {
             Some(copy) => self.send_object(&copy),
@@ -115,10 +115,10 @@ impl Socket {
         self.0.close_with(code, reason).map_err(error::thrown)
     }
 
-    /// Makes the browser close the socket when it has opened, or after some milliseconds.
+    /// Makes the browser close the socket when it has opened, or after a number of milliseconds.
     pub fn close_when_open(&self, milliseconds: u32) {
-        // By JavaScript alone, so that no Rust closure lives until then. With a code and a reason, because otherwise the browser
-        // would pass the event as the code.
+        // A bound function of JavaScript, so that no Rust closure lives until then. It binds a code and a reason, because the
+        // browser would otherwise pass the event as the code.
         let Some(close) = reflect::get(&self.0, "close") else { return };
         let close = close.unchecked_ref::<bindings::Method>().bind(&self.0, CloseCode::NORMAL.get(), "");
         self.0.unchecked_ref::<bindings::EventTarget>().add_event_listener("open", &close);
@@ -164,10 +164,10 @@ pub(super) fn explain(thrown: JsValue, url: &str) -> Error {
     let (name, message) = error::describe(&thrown);
     let url = url.to_owned();
     match name.as_str() {
-        // The other cause, an invalid subprotocol, was excluded before.
+        // Subprotocols, the other cause, were validated before.
         "SyntaxError" => Error::InvalidUrl(url),
         "SecurityError" => Error::Security { url, message },
-        // Firefox throws this, without a message, when the page's policy forbids the URL.
+        // Firefox throws this, without a message, if the page's policy forbids the URL.
         "NS_ERROR_CONTENT_BLOCKED" => Error::Security { url, message: name },
         _ => Error::Thrown { name, message },
     }
@@ -177,7 +177,7 @@ pub(super) fn explain(thrown: JsValue, url: &str) -> Error {
 pub(super) fn copy_of_shared(view: &Object) -> Option<Uint8Array> {
     let view: &bindings::View = view.unchecked_ref();
     let buffer = view.buffer();
-    // A buffer of another frame is no instance of this frame's type.
+    // The tag decides, since a buffer of another frame is not an instance of this frame's class.
     if buffer.is_instance_of::<ArrayBuffer>()
         || bindings::tag(&buffer).as_string().as_deref() != Some("[object SharedArrayBuffer]")
     {

@@ -13,7 +13,7 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
     js_sys::futures::spawn_local(future);
 }
 
-/// Returns the time since 1970, by a clock that the user may set.
+/// Returns the time since 1970, of a clock that the user may set.
 pub fn now() -> Duration {
     // The page may have replaced the browser's clock.
     Duration::from_millis(js_sys::Date::now() as u64)
@@ -24,7 +24,7 @@ pub fn random() -> f64 {
     js_sys::Math::random()
 }
 
-/// Random bits of a cryptographic generator; `None` if there is none.
+/// Returns random bits of a cryptographic generator; `None` if there is none.
 #[cfg(feature = "session")]
 pub fn random_bits() -> Option<u128> {
     let array = js_sys::Uint8Array::new_with_length(16);

@@ -14,15 +14,15 @@ type Action = Box<dyn FnOnce()>;
 
 /// Runs an action in the next turn of the event loop.
 ///
-/// It sends a message from the page to itself: unlike timers, messages are not delayed in hidden tabs or when they are frequent.
-/// Where there is no `MessageChannel`, it sets a timer.
+/// Posts a message from the page to itself: unlike timers, messages are not delayed in hidden tabs or when they are frequent.
+/// Sets a timer where there is no `MessageChannel`.
 pub fn in_next_turn(action: impl FnOnce() + 'static) {
     add(Box::new(action));
 }
 
 thread_local! {
     static ACTIONS: Cell<Vec<Action>> = const { Cell::new(Vec::new()) };
-    /// Shared and kept, because making a channel costs more than using it.
+    /// Shared and kept, because creating a channel costs more than using it.
     static TURN: Turn = Turn::new();
 }
 
@@ -34,21 +34,21 @@ fn add(action: Action) {
         actions.set(all);
         is_first
     });
-    // The page may have replaced `postMessage` by code that calls this again.
+    // Called after `actions` is set: the page may have replaced `postMessage` with code that calls this function again.
     if is_first == Ok(true) {
         let _ = TURN.try_with(Turn::ask);
     }
 }
 
 fn run() {
-    // Actions may ask for another turn.
+    // All actions are taken out first, since they may ask for another turn.
     let mut rest = Rest(ACTIONS.try_with(Cell::take).unwrap_or_default().into_iter());
     for action in rest.0.by_ref() {
         action();
     }
 }
 
-/// The actions of a turn that are left to do. If one of them panics, the others follow in another turn.
+/// The remaining actions of a turn. If an action panics, the others run in another turn.
 struct Rest(IntoIter<Action>);
 
 #[cfg(panic = "unwind")]
@@ -58,7 +58,7 @@ impl Drop for Rest {
     }
 }
 
-/// How the event loop is asked for a turn.
+/// Asks the event loop for a turn.
 struct Turn {
     channel: Option<MessagePort>,
     callback: Callback,
@@ -78,12 +78,12 @@ impl Turn {
     }
 }
 
-/// A port at whose other end the callback is called, in a turn of its own for each message.
+/// Returns a port. Each message that is posted to it calls the callback in a turn of its own.
 fn channel(callback: &Function) -> Option<MessagePort> {
     let channel = reflect::construct("MessageChannel", "", None).ok()??;
     let port = |name| reflect::get(&channel, name).map(JsCast::unchecked_into::<MessagePort>);
     let receiver = port("port1")?;
-    // A port of Node would keep the process alive for ever. A timer does so for as long as it is set.
+    // In Node, a port would keep the process alive for ever; a timer does so only while it is set.
     if reflect::get(&receiver, "unref").is_some() {
         return None;
     }

@@ -1,14 +1,18 @@
-//! Reasons to think that a connection could be made now, or that one is lost.
+//! Events that suggest that connecting may succeed now, or that a connection may be lost.
 
 use wasm_bindgen::JsValue;
 
 use super::listener::callback;
 use super::{Listener, reflect};
 
-/// Calls a closure when the network has come back, and when the page is shown or comes back from the browser's cache, for
-/// as long as it lives.
+/// Calls a closure until it is dropped:
 ///
-/// Workers have no page, and in Node.js the global object is no target of events: there the closure is not called.
+/// - when the network comes back
+/// - when the page is shown
+/// - when the page comes back from the browser's cache
+///
+/// Workers have no page, so only the network calls the closure there. In Node.js nothing does: the global object is not an
+/// event target.
 #[must_use = "nothing is called when this is dropped"]
 pub struct WakeUps {
     _listeners: [Option<Listener>; 3],
@@ -19,7 +23,7 @@ impl WakeUps {
         let global = js_sys::global();
         let document = reflect::get(&global, "document");
         let [online, restored, shown] = [(); 3].map(|()| wake.clone());
-        // What a page dispatches itself may say nothing.
+        // An event that the page itself dispatches may lack the property.
         let is_restored = |event: &JsValue| reflect::number(event, "persisted") == 1.0;
         let page = document.clone();
         let is_shown = move || page.as_ref().is_some_and(|page| reflect::text(page, "visibilityState") == "visible");

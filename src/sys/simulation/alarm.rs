@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::page::{Page, ScheduledId, current};
 use super::turn::in_next_turn;
 
-/// Calls something in the next turn of the event loop, or in the turn that follows a delay. Dropping it cancels it.
+/// Calls a closure after a delay, in its own turn of the event loop. Dropping the alarm cancels the call.
 ///
-/// Outside of a page it never does.
+/// Outside of a page it never calls the closure.
 pub struct Alarm {
     _state: Rc<State>,
     timeout: Option<(Rc<Page>, ScheduledId)>,
@@ -22,7 +22,7 @@ struct State {
     action: Cell<Option<Action>>,
 }
 
-/// What is called, with the milliseconds by which that is too late.
+/// The closure, called with the number of milliseconds by which the call is late.
 type Action = Box<dyn FnOnce(f64)>;
 
 impl Alarm {
@@ -37,7 +37,7 @@ impl Alarm {
             fire_in_next_turn();
             None
         } else {
-            // Browsers keep the delay in 32 bits with a sign.
+            // Browsers store the delay as a signed 32-bit number.
             let delay = delay.min(Duration::from_millis(i32::MAX as u64));
             let id = page.set_timeout(delay, fire_in_next_turn);
             Some((page, id))
@@ -53,7 +53,7 @@ fn fire(state: &Weak<State>) {
     }
 }
 
-// The state is changed in one step, and no foreign code runs meanwhile.
+// The state changes in one step, in which no other code runs.
 impl UnwindSafe for Alarm {}
 impl RefUnwindSafe for Alarm {}
 

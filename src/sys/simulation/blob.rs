@@ -1,4 +1,4 @@
-//! Blobs of a simulated page, or of a host without a page.
+//! Blobs on the host, in a simulated page or outside.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
@@ -15,7 +15,8 @@ use crate::Error;
 
 /// Bytes that the browser keeps, in memory or on disk: JavaScript's [`Blob`]. A `File` is a Blob, too.
 ///
-/// Without a browser the Blob holds its bytes in memory, and [`as_raw`](Self::as_raw) returns `undefined`.
+/// The bytes never change, and a clone refers to the same bytes. Without a browser, a Blob holds its bytes in memory, two Blobs
+/// with the same bytes and media type are equal, and [`as_raw`](Self::as_raw) returns `undefined`.
 ///
 /// [`Blob`]: https://w3c.github.io/FileAPI/#blob-section
 ///
@@ -26,8 +27,8 @@ use crate::Error;
 ///
 /// # async fn example(message: Message, mut backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
 /// if let Message::Blob(blob) = message {
-///     backup.send(&blob).await?; // passed on without its bytes ever entering wasm memory
-///     let header = blob.slice(..16).bytes().await?; // of a gigabyte, just what is needed
+///     backup.send(&blob).await?; // its bytes do not enter wasm memory
+///     let header = blob.slice(..16).bytes().await?; // reads only 16 bytes, also of a gigabyte
 /// }
 /// # Ok(())
 /// # }
@@ -36,12 +37,12 @@ pub struct Blob {
     bytes: Bytes,
     media_type: Rc<str>,
     is_readable: bool,
-    /// `undefined`.
+    /// The value `undefined`.
     raw: web_sys::Blob,
 }
 
 impl Blob {
-    /// Copies `bytes` into a new blob of the given media type, such as `image/png`, or the empty string.
+    /// Copies `bytes` into a new Blob of the given media type, such as `image/png`, or the empty string.
     pub fn new(bytes: &[u8], media_type: &str) -> Self {
         Self::of(Bytes::from(bytes), media_type.into())
     }
@@ -55,7 +56,7 @@ impl Blob {
         Self { is_readable: false, ..Self::new(bytes, "") }
     }
 
-    /// Wraps the browser's own object. Without a browser it has no bytes.
+    /// Wraps the browser's own object. Without a browser, the Blob is empty.
     pub fn from_raw(raw: web_sys::Blob) -> Self {
         Self { raw, ..Self::new(b"", "") }
     }
@@ -64,7 +65,7 @@ impl Blob {
         Self::from_raw(blob.clone())
     }
 
-    /// Without a browser, an object has no bytes.
+    /// Returns an empty Blob: without a browser, objects have no bytes.
     pub(crate) fn of_buffer(_: &js_sys::ArrayBuffer) -> Self {
         Self::new(b"", "")
     }
@@ -121,10 +122,11 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableBlob`], for instance if the file has changed, and [`Error::OutOfMemory`].
+    /// - [`Error::UnreadableBlob`], for instance if the file has changed.
+    /// - [`Error::OutOfMemory`]: read a Blob that is too large for wasm memory with [`chunks`](Self::chunks).
     pub async fn bytes(&self) -> Result<Vec<u8>, Error> {
         if let Some(page) = current() {
-            // Reading takes some time, and reads may finish out of order.
+            // A read takes time, and several reads may finish out of order.
             sleep(&page, Duration::from_micros(page.random_below(2000))).await;
         }
         if !self.is_readable {
@@ -134,11 +136,11 @@ impl Blob {
         Ok(self.bytes.as_slice().to_vec())
     }
 
-    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 by U+FFFD.
+    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 with U+FFFD.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes).
+    /// The same as those of [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         Ok(String::from_utf8_lossy(&self.bytes().await?).into_owned())
     }
@@ -159,7 +161,7 @@ impl Clone for Blob {
     }
 }
 
-/// Two Blobs are equal if their bytes are: objects have no identity here.
+/// Compares bytes and media types, since without a browser, objects have no identity.
 impl PartialEq for Blob {
     fn eq(&self, other: &Self) -> bool {
         self.bytes.as_slice() == other.bytes.as_slice() && self.media_type == other.media_type

@@ -1,4 +1,4 @@
-//! Bytes that are shared instead of copied.
+//! Shared bytes: clones and slices copy nothing.
 
 use std::ops::Range;
 use std::rc::Rc;

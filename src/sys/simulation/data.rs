@@ -1,4 +1,4 @@
-//! What a message carries, as the page has it.
+//! The data of a received message.
 
 use std::rc::Rc;
 
@@ -17,8 +17,10 @@ pub enum Data {
 }
 
 impl Data {
-    /// The bytes of the page's memory that it holds. For text its UTF-16 units, as its bytes are not known before it is decoded;
-    /// for a Blob 0.
+    /// Returns the number of bytes in the page's memory:
+    ///
+    /// - for text the number of UTF-16 units, since the number of bytes is unknown before decoding
+    /// - for a Blob 0
     pub fn len(&self) -> u64 {
         match self {
             Self::Text(text) if text.is_ascii() => text.len() as u64,
@@ -28,7 +30,7 @@ impl Data {
         }
     }
 
-    /// Copies text and bytes into memory. It is never `None`, as what no browser delivers is not simulated.
+    /// Copies text and bytes into memory. Never returns `None`: the simulation delivers only data that browsers deliver.
     ///
     /// # Errors
     ///
@@ -42,7 +44,7 @@ impl Data {
         })
     }
 
-    /// An `undefined` in the place of the object of JavaScript.
+    /// Returns `undefined` in place of the browser's own object.
     pub fn into_raw(self) -> Option<RawMessage> {
         let undefined = JsValue::UNDEFINED;
         Some(match self {
@@ -59,7 +61,7 @@ impl std::fmt::Debug for Data {
     }
 }
 
-/// Whether there is memory for so many bytes.
+/// Checks whether there is memory for `len` bytes.
 pub fn room_for(len: u64) -> Result<(), Error> {
     let limit = current().map_or(u64::MAX, |page| page.memory_limit.get());
     if len > limit { Err(Error::OutOfMemory(len)) } else { Ok(()) }

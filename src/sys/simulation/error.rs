@@ -1,10 +1,10 @@
-//! [`Error`] → JavaScript, where there is none.
+//! Converts [`Error`]s into JavaScript values, on a host without JavaScript.
 
 use wasm_bindgen::JsValue;
 
 use crate::{Error, SendError};
 
-/// `undefined`, as no other object can be made without a browser. It lets functions that `#[wasm_bindgen]` exports be
+/// Returns `undefined`, the only value that exists without a browser. Thus functions that `#[wasm_bindgen]` exports can be
 /// compiled and called on the host.
 impl From<Error> for JsValue {
     fn from(_: Error) -> Self {

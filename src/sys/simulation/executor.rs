@@ -1,4 +1,4 @@
-//! Tasks, polled in the order in which they were woken, as microtasks are.
+//! Polls tasks in the order in which they were woken, like microtasks.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,12 +19,12 @@ pub struct Executor {
 }
 
 struct Task {
-    /// `None` while it is polled.
+    /// `None` while the task is polled.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
     waker: Arc<TaskWaker>,
 }
 
-/// The tasks to poll. A waker may be sent to other threads, hence the lock.
+/// The tasks to poll. Behind a lock, since a waker may be sent to other threads.
 #[derive(Default)]
 struct Woken(Mutex<VecDeque<u64>>);
 
@@ -46,7 +46,7 @@ pub struct TaskWaker {
 }
 
 impl TaskWaker {
-    /// Lets the next wake count again. Called before the task is polled.
+    /// Resets the waker. Called before the task is polled.
     pub fn polled(&self) {
         self.is_woken.store(false, Ordering::SeqCst);
     }
@@ -64,12 +64,12 @@ impl Wake for TaskWaker {
     }
 }
 
-/// What was polled.
+/// What [`Executor::poll_next`] has polled.
 #[derive(Debug, PartialEq)]
 pub enum Polled {
-    /// A task, which was polled.
+    /// A task.
     Task,
-    /// The future of [`Executor::root`], which its owner has to poll.
+    /// Nothing yet: the owner has to poll the future of [`Executor::root`].
     Root,
     Nothing,
 }
@@ -85,8 +85,8 @@ impl Executor {
         waker.wake();
     }
 
-    /// Returns the waker of the main future, which need not be `'static`: its owner polls it when [`poll_next`](Self::poll_next)
-    /// says so.
+    /// Returns the waker of the main future. This future need not be `'static`: its owner polls it when
+    /// [`poll_next`](Self::poll_next) returns [`Polled::Root`].
     pub fn root(&self) -> Arc<TaskWaker> {
         self.waker(ROOT)
     }
@@ -126,7 +126,7 @@ impl Executor {
         self.polls.get()
     }
 
-    /// Drops all tasks, including those that are spawned by dropping them.
+    /// Drops all tasks, including tasks that are spawned while others are dropped.
     pub fn clear(&self) {
         loop {
             let tasks = take(&mut *self.tasks.borrow_mut());

@@ -1,11 +1,11 @@
-//! The bytes of frames, as a browser reads them. <https://www.rfc-editor.org/rfc/rfc6455#section-5.2>
+//! Decodes the bytes of frames like a browser: [RFC 6455, 5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2).
 
 use std::mem::take;
 
 use super::page::Engine;
 use super::wire::{Close, Frame};
 
-/// How a browser interprets the next bytes.
+/// What a browser reads from the next bytes.
 pub enum Read {
     Frame(Frame),
     Breach,
@@ -29,7 +29,7 @@ const PONG: u8 = 10;
 #[derive(Default)]
 pub struct Reader {
     bytes: Vec<u8>,
-    /// The fragments of a message so far, and the opcode of the first.
+    /// The opcode and the payload of the message whose fragments are arriving.
     parts: Option<(u8, Vec<u8>)>,
     is_closed: bool,
 }
@@ -39,7 +39,7 @@ impl Reader {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Returns what comes next, if all of its bytes have arrived.
+    /// Returns the next frame or breach, if all of its bytes have arrived.
     pub fn next(&mut self, engine: Engine) -> Option<Read> {
         loop {
             let (header, len) = match parse(&self.bytes, engine)? {
@@ -55,10 +55,10 @@ impl Reader {
         }
     }
 
-    /// Returns what a frame completes: nothing for a pong or a fragment.
+    /// Returns the message or control frame that a frame completes; `None` for a pong, and for a fragment that is not the last.
     fn read(&mut self, Header { is_last, opcode, payload }: Header, engine: Engine) -> Result<Option<Read>, Breach> {
         if self.is_closed {
-            // Firefox does not read its payload.
+            // Firefox ignores frames after the Close frame.
             return if engine == Engine::Firefox { Ok(None) } else { Err(Breach) };
         }
         match opcode {
@@ -89,7 +89,7 @@ impl Reader {
 #[derive(Debug)]
 struct Breach;
 
-/// Decodes the frame at the beginning of some bytes. Returns it with its length; `None` if bytes are missing.
+/// Decodes the frame at the beginning of `bytes`. Returns the frame and its length; `None` if bytes are missing.
 fn parse(bytes: &[u8], engine: Engine) -> Option<Result<(Header, usize), Breach>> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (opcode, is_last, is_masked) = (first & 0x0f, first & 0x80 != 0, second & 0x80 != 0);
@@ -122,7 +122,7 @@ fn message(opcode: u8, bytes: Vec<u8>) -> Result<Frame, Breach> {
     String::from_utf8(bytes).map(|text| Frame::Text(text.into())).map_err(|_| Breach)
 }
 
-/// Decodes a Close frame. Firefox accepts codes that must not be sent, and takes a half code for none.
+/// Decodes a Close frame. Firefox accepts codes that must not be sent, and ignores half a code.
 fn close(payload: &[u8], engine: Engine) -> Result<Close, Breach> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         let is_breach = !payload.is_empty() && engine == Engine::Chromium;

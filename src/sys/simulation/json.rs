@@ -1,4 +1,4 @@
-//! JSON by the browser, of which there is none here.
+//! The browser's own JSON, on a host without a browser: every call fails.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,4 +1,4 @@
-//! A simulated browser and its world, in memory, on the host: everything from one seed.
+//! A simulated browser, network and servers, in memory, on the host. One seed makes all random decisions.
 //!
 //! ```text
 //! the code under test ─▶ Socket ─▶ Wire ─▶ Inbox ─▶ a peer
@@ -6,8 +6,12 @@
 //!          └─── tasks ◀── Page ◀─────┴────────────────┘
 //! ```
 //!
-//! `page` has the event loop, the clock and the seed. `socket` behaves as browsers do by `tests/cases.md`. `wire` is the network,
-//! and `server` its other end. Outside of a page, as on a server that renders pages, nothing works and nothing panics.
+//! - `page` has the event loop, the clock and the seed.
+//! - `socket` behaves like the sockets of browsers, as `tests/cases.md` describes them.
+//! - `wire` is the network.
+//! - `server` is the other end of the network.
+//!
+//! Outside of a page, as on a server that renders pages, connecting fails, tasks and timers do not run, and nothing panics.
 
 mod alarm;
 mod blob;

@@ -1,8 +1,10 @@
-//! A simulated page: its event loop, its clock, and the world around it.
+//! A simulated page: its event loop, its clock, and the networks and peers around it.
 //!
-//! There are two kinds of events. *World events* are those of networks and peers: they happen at their time, whatever the page
-//! does. *Tasks* belong to the page: the event loop runs them one by one, with microtasks after each. Tasks of one source run in
-//! order; the seed decides which source is next, because browsers are free to choose.
+//! There are two kinds of events:
+//!
+//! - *World events* of networks and peers happen at their time, even if the page is busy or frozen.
+//! - *Tasks* belong to the page: the event loop runs them one by one, with microtasks after each. Tasks of one source run in
+//!   order. The seed decides which source is next, because browsers are free to choose.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -26,7 +28,7 @@ use crate::Message;
 /// use wasm_websocket::testing::{Engine, Page};
 /// use wasm_websocket::WebSocketStream;
 ///
-/// /// What a page sees of a server that ignores subprotocols.
+/// /// Returns whether a page can connect to a server that ignores subprotocols.
 /// fn is_open(engine: Engine) -> bool {
 ///     let page = Page::new().engine(engine);
 ///     page.serve("wss://example.com/chat", async |handshake| {
@@ -68,23 +70,23 @@ type Throws = Box<dyn Fn(&Message) -> bool>;
 /// An event that happens at some time.
 enum Scheduled {
     World(Action),
-    /// A timeout of the page, which hidden and frozen pages delay: when it was set, and when it is due.
+    /// A timeout of the page: when it was set, and when it is due. Hidden and frozen pages delay it.
     Timeout(Duration, Duration, Action),
 }
 
 pub struct Page {
     pub executor: Executor,
-    /// The tasks of the peers, which no page delays.
+    /// The tasks of the peers, which the page does not delay.
     pub world: Executor,
     pub engine: Cell<Engine>,
     pub servers: Servers,
-    /// The milliseconds by which JavaScript's `Date` is ahead of the simulation's own time.
+    /// The number of milliseconds by which JavaScript's `Date` is ahead of the simulated time.
     clock_offset: Cell<i64>,
     now: Cell<Duration>,
     random: Cell<u64>,
     scheduled: RefCell<BTreeMap<(Duration, u64), Scheduled>>,
     ready: RefCell<Vec<(Source, VecDeque<Action>)>>,
-    /// The callbacks that are left of the current task: one for each listener, with microtasks after each.
+    /// The remaining callbacks of the current task: one for each listener, with microtasks after each.
     callbacks: RefCell<VecDeque<Action>>,
     last_id: Cell<u64>,
     is_hidden: Cell<bool>,
@@ -92,7 +94,7 @@ pub struct Page {
     /// Whether timers are held back.
     is_held: Cell<bool>,
     pub is_offline: Cell<bool>,
-    /// Timeouts that were due while the page was frozen, or timers were held.
+    /// Timeouts that were due while the page was frozen or its timers were held back.
     overdue: RefCell<VecDeque<Action>>,
     pub listeners: RefCell<Vec<Listening>>,
     pub live_listeners: Cell<usize>,
@@ -100,10 +102,10 @@ pub struct Page {
     /// Decides for which messages the browser's `send` throws.
     pub throws: RefCell<Option<Throws>>,
     pub memory_limit: Cell<u64>,
-    /// The payload bytes that sockets of this page took and that have not left it, even if they never will.
+    /// The number of payload bytes that sockets of this page have accepted and that have not left it, even if they never will.
     pub unsent: Cell<u64>,
     tasks_run: Cell<u64>,
-    /// The number of moments: within a task, no time passes for the page.
+    /// The number of the current moment. A page sees a change of the network only in the next moment.
     moment: Cell<u64>,
     /// The number of tasks and polls since the page last waited.
     busy: Cell<u64>,
@@ -129,13 +131,13 @@ pub fn current() -> Option<Rc<Page>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
-/// 2026-01-01, because some code takes an early time for a wrong one.
+/// 2026-01-01, because some code treats an early time as wrong.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
-/// The number of tasks and polls without a wait, above which a page counts as hanging.
+/// The number of tasks and polls without a wait above which a page counts as hanging.
 const BUSY: u64 = 200_000;
-/// The number of steps without a wake of the main future, above which it counts as waiting for ever.
+/// The number of steps without a wake of the main future above which the future counts as waiting for ever.
 const IDLE: u64 = 2_000_000;
-/// The longest time that a task takes.
+/// The longest time that a task takes, in nanoseconds.
 const TASK: u64 = 40_000;
 /// The interval in which timers of a hidden page fire. After five minutes Chromium delays chained timers further, but the
 /// simulation's only timers, [`Alarm`](super::Alarm)s, are never chained: each fires in its own turn.
@@ -172,11 +174,11 @@ impl Page {
         })
     }
 
-    /// Runs a future until it resolves, and everything else with it.
+    /// Runs the page and the world until a future resolves.
     ///
     /// # Panics
     ///
-    /// Panics if nothing can wake the future any more, or if the page never waits.
+    /// Panics if nothing can wake the future any more, or if the page never becomes idle.
     pub fn run<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
         let _entered = Entered::new(Rc::clone(self));
         let root = self.executor.root();
@@ -237,14 +239,14 @@ impl Page {
         self.scheduled.borrow().first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Runs all events that are due, and shows them to the page. Returns whether there were any.
+    /// Runs all events that are due, and begins the next moment, in which the page sees them. Returns whether there were any.
     fn next_moment(self: &Rc<Self>) -> bool {
         let has_happened = self.happen();
         self.moment.set(self.moment.get() + 1);
         has_happened
     }
 
-    /// Blocks the page for some time: none of its tasks run, and the world goes on.
+    /// Blocks the page for a time: none of its tasks run, and world events still happen.
     pub fn block(self: &Rc<Self>, time: Duration) {
         let end = self.now.get().saturating_add(time);
         while let Some(next) = self.next_time().filter(|next| *next <= end) {
@@ -306,7 +308,7 @@ impl Page {
         self.callbacks.borrow_mut().push_back(Box::new(callback));
     }
 
-    /// Runs a task of a source that the seed chooses, if there is any.
+    /// Runs a task of a source that the seed chooses. Returns whether there was one.
     fn run_task(self: &Rc<Self>) -> bool {
         if self.is_frozen.get() {
             return false;
@@ -358,7 +360,7 @@ impl Page {
 
     pub fn cancel(&self, ScheduledId(id): ScheduledId) {
         let mut scheduled = self.scheduled.borrow_mut();
-        // A delayed timeout has another time than it was set for, and is in another list.
+        // Found by its id: a delayed timeout is at another time than it was set for.
         let key = scheduled.keys().find(|(_, other)| *other == id).copied();
         let cancelled = key.and_then(|key| scheduled.remove(&key));
         drop(scheduled);
@@ -375,14 +377,14 @@ impl Page {
         self.now.get()
     }
 
-    /// Returns the time since 1970, by the device's clock, which may be set.
+    /// Returns the time since 1970, of the device's clock, which may be set.
     pub fn clock(&self) -> Duration {
         let offset = Duration::from_millis(self.clock_offset.get().unsigned_abs());
         let time = EPOCH + self.now.get();
         if self.clock_offset.get() < 0 { time.saturating_sub(offset) } else { time + offset }
     }
 
-    /// Sets the device's clock forward or back.
+    /// Sets the device's clock forward or back by a number of milliseconds.
     pub fn set_clock(&self, milliseconds: i64) {
         self.clock_offset.set(self.clock_offset.get().saturating_add(milliseconds));
     }
@@ -430,7 +432,7 @@ impl Page {
         self.fire_overdue();
     }
 
-    /// Ends all connections, as a browser that has kept the page and not its connections. The page learns of it when it runs again.
+    /// Ends all connections, like a browser that keeps a page in its cache without them. The page sees it when it runs again.
     pub fn end_connections(&self) {
         // One message that had arrived may still be delivered.
         for (source, tasks) in &mut *self.ready.borrow_mut() {
@@ -444,7 +446,7 @@ impl Page {
         }
     }
 
-    /// Holds timers back, or releases them.
+    /// Holds back timers, or releases them.
     pub fn set_held(&self, held: bool) {
         self.is_held.set(held);
         self.fire_overdue();
@@ -476,7 +478,7 @@ impl Page {
         );
     }
 
-    /// Drops all scheduled events, which may hold the page itself.
+    /// Drops all events, tasks and sockets, which may hold a reference to the page.
     fn leave(&self) {
         drop(self.scheduled.take());
         drop(self.ready.take());
@@ -525,7 +527,7 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // Inside of the page, because tasks hold its timers and sockets.
+        // While the page is still current, because dropping tasks drops its timers and sockets.
         self.page.executor.clear();
         self.page.world.clear();
         self.page.leave();

@@ -1,4 +1,4 @@
-//! The servers of the simulated world, and their ends of connections.
+//! The simulated servers, and their ends of connections.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +10,7 @@ use super::page::{Engine, Page};
 use super::socket::Inner;
 use super::wire::{Frame, Network, Wire};
 
-/// The servers of a page's world.
+/// The servers to which a page can connect.
 #[derive(Default)]
 pub struct Servers {
     by_url: RefCell<BTreeMap<String, Weak<Listening>>>,
@@ -55,7 +55,7 @@ impl Servers {
     }
 }
 
-/// A URL without its query, which names the server.
+/// Returns a URL without user and password, which do not belong to the server's address.
 fn without_credentials(url: &str) -> String {
     let mut parts: Vec<_> = url.split('/').collect();
     if let Some((_, host)) = parts.get(2).and_then(|authority| authority.rsplit_once('@')) {
@@ -90,7 +90,7 @@ pub struct Handshake {
     url: String,
     protocols: Vec<String>,
     is_answered: bool,
-    /// Whether there is a server, which speaks no TLS.
+    /// Whether the server exists, but without TLS.
     is_tls_missing: bool,
 }
 
@@ -106,7 +106,7 @@ impl Handshake {
         }
     }
 
-    /// Fails: no server listens at the URL, or it speaks no TLS.
+    /// Refuses the connection, since no server listens at the URL, or only one without TLS.
     fn find_nobody(mut self, servers: &Servers) {
         self.is_tls_missing = servers.at(&self.url.replacen("wss:", "ws:", 1)).is_some();
     }
@@ -119,7 +119,7 @@ impl Handshake {
         &self.protocols
     }
 
-    /// Accepts. Returns `None` if the page has given up.
+    /// Accepts the connection. Returns `None` if the page is gone.
     pub fn accept(mut self, protocol: Option<String>) -> Option<Rc<Wire>> {
         self.is_answered = true;
         let (page, client) = (self.page.upgrade()?, self.client.upgrade()?);
@@ -139,7 +139,7 @@ impl Drop for Handshake {
         let (false, Some(page), Some(client)) = (self.is_answered, self.page.upgrade(), self.client.upgrade()) else {
             return;
         };
-        // Firefox reports a failed TLS handshake.
+        // Firefox reports a failed TLS handshake as code 1015.
         let code = if self.is_tls_missing && client.engine() == Engine::Firefox { 1015 } else { 1006 };
         page.after(page.servers.network.get().delay, move || client.fail(code));
     }
@@ -149,9 +149,9 @@ impl Drop for Handshake {
 #[derive(Default)]
 pub struct Inbox {
     frames: RefCell<VecDeque<Frame>>,
-    /// The number of bytes that were not taken yet, including those in flight.
+    /// The number of bytes that the peer has not read yet, including bytes in flight.
     unread: Cell<u64>,
-    /// Whether anything has arrived, even a part of a message.
+    /// Whether anything has arrived, even only a part of a message.
     has_begun: Cell<bool>,
     is_reading: Cell<bool>,
     is_stalled: Cell<bool>,
@@ -161,9 +161,9 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Returns the number of bytes for which there is room, with sockets that buffer `capacity` bytes.
+    /// Returns the number of bytes for which there is room, if TCP buffers `window` bytes.
     pub fn room(&self, window: u64) -> u64 {
-        // A peer that waits for a message takes its bytes as they arrive, without a limit.
+        // A peer that waits for a message reads its bytes as they arrive, without a limit.
         if self.is_reading.get() { u64::MAX } else { window.saturating_sub(self.unread.get()) }
     }
 
@@ -172,13 +172,14 @@ impl Inbox {
         self.unread.set(self.unread.get() + bytes);
     }
 
-    /// Adds a frame that has arrived.
+    /// Notes that bytes have arrived, even if only a part of a message.
     pub fn begins(&self) {
         if !self.has_begun.replace(true) {
             self.wake();
         }
     }
 
+    /// Adds a frame that has arrived.
     pub fn push(&self, frame: Frame) {
         self.has_begun.set(true);
         self.frames.borrow_mut().push_back(frame);
@@ -202,7 +203,7 @@ impl Inbox {
         self.is_reading.set(true);
     }
 
-    /// Ends the connection. What has arrived can still be read.
+    /// Ends the connection. Frames that have arrived can still be read.
     pub fn end(&self) {
         self.is_ended.set(true);
         self.wake();
@@ -229,7 +230,7 @@ impl Inbox {
         self.wait(context)
     }
 
-    /// Waits until anything has arrived, even a part of a message, or the connection has ended.
+    /// Waits until anything has arrived, even only a part of a message, or the connection has ended.
     pub fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.has_begun.get() || self.is_ended.get() { Poll::Ready(()) } else { self.wait(context) }
     }

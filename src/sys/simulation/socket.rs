@@ -1,4 +1,4 @@
-//! The browser's socket, as `tests/cases.md` says that it behaves.
+//! The browser's socket, with the behaviour that `tests/cases.md` describes.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,13 +17,13 @@ use crate::{BinaryType, CloseEvent, Error, Message, ReadyState};
 
 /// A handle of the browser's `WebSocket`.
 pub struct Socket {
-    /// None for one that was not made in a page.
+    /// `None` if the socket was not created in a page.
     inner: Option<Rc<Inner>>,
-    /// `undefined`.
+    /// The value `undefined`.
     raw: web_sys::WebSocket,
 }
 
-/// The object itself, which the page keeps until it is closed, whether anybody has a handle or not.
+/// The browser's object, which the page keeps until the socket is closed, even without a handle.
 pub struct Inner {
     id: u64,
     page: Rc<Page>,
@@ -34,19 +34,19 @@ pub struct Inner {
     binary_type: Cell<BinaryType>,
     listeners: RefCell<Vec<Rc<Registered>>>,
     wire: RefCell<Option<Rc<Wire>>>,
-    /// The bytes that count as buffered and will never be sent.
+    /// The number of bytes that count as buffered and will never be sent.
     discarded: Cell<u64>,
-    /// The peer's Close frame has arrived, though no task has told so yet.
+    /// Whether the peer's Close frame has arrived, even if no task has told the page yet.
     is_peer_closing: Cell<bool>,
-    /// Closed while it connected, or given up.
+    /// Whether the socket was closed while it was connecting, or the handshake has timed out.
     is_given_up: Cell<bool>,
-    /// What waits to be read, by streams.
+    /// The messages that wait to be read; `None` over events.
     unread: Option<Unread>,
-    /// Whether the page has begun to close, after which it gets no message.
+    /// Whether the page has begun to close, after which it receives no message.
     is_closed_here: Cell<bool>,
-    /// By streams, the browser may have dropped messages when the peer closed.
+    /// Whether the browser may have dropped messages when the peer closed; only over streams.
     may_have_dropped: Cell<bool>,
-    /// The browser ends it, and nothing more is heard of its peer.
+    /// Whether the browser is ending the connection, so that nothing more arrives from the peer.
     is_cut_off: Cell<bool>,
 }
 
@@ -78,7 +78,7 @@ enum Event {
     Message(Cell<Option<Frame>>, BinaryType),
     Error,
     Close(CloseEvent),
-    /// By streams, something was sent, or the state has changed.
+    /// A message was sent, or the state has changed; only over streams.
     #[cfg(feature = "streams")]
     Sent,
 }
@@ -128,7 +128,7 @@ impl Socket {
         Self::connect(url, protocols, None)
     }
 
-    /// Connects by events, or, with what waits to be read, by streams.
+    /// Starts to connect, over streams if there is an `unread`, else over events.
     pub fn connect(url: &str, protocols: &[String], unread: Option<Unread>) -> Result<Self, Error> {
         let Some(page) = current() else { return Err(Error::Unsupported) };
         let url = super::url::resolve(url, page.engine.get()).ok_or_else(|| Error::InvalidUrl(url.to_owned()))?;
@@ -173,7 +173,7 @@ impl Socket {
         &self.raw
     }
 
-    /// An `undefined`, as nothing of JavaScript can be cloned here.
+    /// Returns `undefined`, since no JavaScript object can be cloned here.
     pub fn to_raw(&self) -> web_sys::WebSocket {
         undefined()
     }
@@ -262,7 +262,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Closes the socket when it has opened, or after so many milliseconds, whether there is a handle still or not.
+    /// Closes the socket when it has opened, or after a number of milliseconds, even without a handle.
     pub fn close_when_open(&self, milliseconds: u32) {
         let Some(inner) = &self.inner else { return };
         let close = |inner: &Rc<Inner>| {
@@ -344,23 +344,24 @@ impl Inner {
         self.unread.as_ref()
     }
 
-    /// How many more bytes may come, with sockets that hold so many. By events the browser takes what comes.
+    /// Returns the number of bytes for which there is room, if TCP buffers `window` bytes. Over events, the browser accepts
+    /// everything.
     pub fn room(&self, window: u64) -> u64 {
         self.unread.as_ref().map_or(u64::MAX, |unread| unread.room(window))
     }
 
-    /// So many bytes are on their way to the page.
+    /// Counts bytes in flight to the page.
     pub fn bytes_come(&self, bytes: u64) {
         self.unread.iter().for_each(|unread| unread.comes(bytes));
     }
 
-    /// Lets bytes move that had no room.
+    /// Moves bytes for which there was no room before.
     pub fn resume_wire(&self) {
         let wire = self.wire.borrow().clone();
         wire.iter().for_each(Wire::resume);
     }
 
-    /// Some of what was sent has left. By streams the page is told.
+    /// Tells the page that bytes have left; only over streams.
     pub fn has_sent(self: &Rc<Self>) {
         #[cfg(feature = "streams")]
         if self.unread.is_some() {
@@ -369,7 +370,7 @@ impl Inner {
         }
     }
 
-    /// Does something with the page in its turn: by streams, when all before it was read.
+    /// Queues a task for the page. Over streams it runs when everything before it was read.
     fn queue_in_order(self: &Rc<Self>, bytes: u64, task: impl FnOnce() + 'static) {
         match &self.unread {
             Some(unread) => {
@@ -380,7 +381,7 @@ impl Inner {
         }
     }
 
-    /// How many sockets there may be in the browser.
+    /// Returns the highest number of sockets that the browser allows.
     fn most_sockets(&self) -> usize {
         match self.engine() {
             Engine::Chromium => 255,
@@ -388,7 +389,7 @@ impl Inner {
         }
     }
 
-    /// The socket has not got its answer yet, and wants one.
+    /// Returns whether the socket waits for the answer to its handshake.
     pub fn is_waiting(&self) -> bool {
         self.state.get() == ReadyState::Connecting
     }
@@ -404,19 +405,19 @@ impl Inner {
     fn send(self: &Rc<Self>, frame: Frame) {
         self.page.unsent.set(self.page.unsent.get() + frame.len());
         let wire = self.wire.borrow().clone();
-        // What is sent after the closing has begun is counted, and nothing else: also if the page cannot know of it yet.
+        // Once either side has begun to close, messages are only counted, even if the page cannot know of the peer's close yet.
         let is_discarded = self.state.get() != ReadyState::Open || self.is_peer_closing.get();
         match wire.filter(|_| !is_discarded) {
             Some(wire) => wire.send_up(frame),
             None => {
                 self.discard(frame.len());
-                // By streams, the browser refuses it.
+                // Over streams, the browser refuses the message, which tells the page that the peer has begun to close.
                 self.unread.iter().for_each(|_| self.queue(self.begins_to_close()));
             }
         }
     }
 
-    /// The page learns that the peer has begun to close.
+    /// Returns a task that tells the page that the peer has begun to close.
     fn begins_to_close(self: &Rc<Self>) -> impl FnOnce() + use<> {
         let socket = Rc::clone(self);
         move || {
@@ -445,13 +446,13 @@ impl Inner {
             }
             ReadyState::Closing | ReadyState::Closed => {}
         }
-        // What the peer has sent before its Close frame is read, whoever wants it.
+        // The browser reads and discards the messages before the peer's Close frame.
         self.unread.iter().for_each(Unread::abandon);
         self.read();
         self.resume_wire();
     }
 
-    /// Browsers give up a peer that does not answer the handshake.
+    /// Ends the attempt after the browser's own timeout for the handshake.
     fn give_up_connecting_later(self: &Rc<Self>) {
         let patience = match self.engine() {
             Engine::Chromium => 240,
@@ -459,7 +460,7 @@ impl Inner {
         };
         let socket = Rc::downgrade(self);
         self.page.after(Duration::from_secs(patience), move || {
-            // A frozen page has not heard of an answer that has arrived.
+            // In a frozen page, the socket is still connecting when the answer has arrived.
             let is_unanswered = |socket: &Rc<Self>| socket.is_waiting() && socket.wire.borrow().is_none();
             if let Some(socket) = socket.upgrade().filter(is_unanswered) {
                 socket.is_given_up.set(true);
@@ -468,7 +469,7 @@ impl Inner {
         });
     }
 
-    /// Browsers give up a peer that does not answer the Close frame.
+    /// Ends the connection after the browser's own timeout for the peer's Close frame.
     fn give_up_later(self: &Rc<Self>) {
         let patience = match self.engine() {
             Engine::Chromium => 60,
@@ -483,14 +484,14 @@ impl Inner {
         });
     }
 
-    /// The server has accepted, with a subprotocol or without.
+    /// Opens the connection that the server has accepted, with a subprotocol or without.
     pub fn opens(self: &Rc<Self>, wire: Rc<Wire>, protocol: Option<String>) {
         let (offered, is_firefox) = (&self.protocols, self.engine() == Engine::Firefox);
         let is_right = match &protocol {
             Some(protocol) => offered.contains(protocol) || offered.is_empty() && is_firefox,
             None => offered.is_empty() || is_firefox,
         };
-        // The browser may have ended it while it was connecting.
+        // The browser may have ended the socket while it was connecting.
         if !is_right || self.is_given_up.get() || self.state.get() == ReadyState::Closed {
             wire.break_off(false);
             return self.fail(1006);
@@ -509,17 +510,17 @@ impl Inner {
         });
     }
 
-    /// The connection cannot be opened.
+    /// Ends the socket, since the connection cannot be opened.
     pub fn fail(self: &Rc<Self>, code: u16) {
         let socket = Rc::clone(self);
         self.queue(move || socket.end(CloseEvent { code, reason: String::new(), was_clean: false }, true));
     }
 
-    /// A frame of the peer has arrived.
+    /// Receives a frame from the peer.
     pub fn receive(self: &Rc<Self>, frame: Frame) {
         let (socket, bytes) = (Rc::clone(self), frame.len());
         self.queue_in_order(bytes, move || {
-            // By streams, messages are read also when the peer is known to close.
+            // Over streams, messages are also read after the page knows that the peer is closing.
             let is_read = socket.unread.is_some() && socket.state.get() == ReadyState::Closing;
             if socket.state.get() == ReadyState::Open || is_read && !socket.is_closed_here.get() {
                 let binary_type = socket.binary_type.get();
@@ -528,30 +529,30 @@ impl Inner {
         });
     }
 
-    /// The peer's Close frame has arrived. The page is told in a task.
+    /// Handles the peer's Close frame. A task tells the page.
     pub fn peer_closes(self: &Rc<Self>, discarded: u64) {
         self.is_peer_closing.set(true);
         self.discard(discarded);
         let drops = self.unread.is_some() && self.page.random_below(2) == 0;
         self.may_have_dropped.set(self.unread.as_ref().is_some_and(|unread| unread.close(drops)));
-        // By streams, those who wait to send are told at once.
+        // Over streams, waiting senders are told at once.
         if self.unread.is_some() && self.buffered_amount() > 0 {
             self.queue(self.begins_to_close());
         }
         self.queue_in_order(0, self.begins_to_close());
     }
 
-    /// The connection has ended with both Close frames.
+    /// Ends the socket after both Close frames.
     pub fn has_closed(self: &Rc<Self>, code: u16, reason: String) {
         let socket = Rc::clone(self);
         let was_clean = !self.may_have_dropped.get();
         self.queue_in_order(0, move || socket.leave_wire(false, CloseEvent { code, reason, was_clean }, false));
     }
 
-    /// The connection has broken, or the peer has broken the protocol.
+    /// Ends the socket, since the connection was lost, or the peer has violated the protocol.
     pub fn is_lost(self: &Rc<Self>, is_breach: bool) {
         let (socket, is_chromium) = (Rc::clone(self), self.engine() == Engine::Chromium);
-        // What was unsent stays counted, but not always: Chromium may forget it.
+        // Unsent bytes still count as buffered, except that Chromium may forget them.
         let forgets = is_chromium && self.unread.is_none() && self.page.random_below(2) == 0;
         self.unread.iter().for_each(Unread::clear);
         self.queue(move || {
@@ -560,7 +561,7 @@ impl Inner {
         });
     }
 
-    /// The browser ends the connection, and tells the page after a delay. What was unsent stays counted.
+    /// Ends the connection on behalf of the browser, and tells the page after a delay. Unsent bytes still count as buffered.
     pub fn is_ended_by_browser(self: &Rc<Self>, delay: Duration) {
         self.is_cut_off.set(true);
         let socket = Rc::clone(self);
@@ -570,7 +571,7 @@ impl Inner {
             page.queue(
                 Source::Socket(id),
                 Box::new(move || {
-                    // Also if the server has accepted meanwhile.
+                    // The server may have accepted meanwhile.
                     socket.wire.borrow().iter().for_each(|wire| wire.leave(1001));
                     let event = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
                     socket.leave_wire(false, event, true);
@@ -583,7 +584,7 @@ impl Inner {
         let unsent = self.buffered_amount();
         self.wire.take();
         self.discarded.set(if forgets { 0 } else { unsent });
-        // Closed before it opened, it has failed, whatever has arrived by then.
+        // A socket that was closed before it opened has failed, even if a Close frame has arrived.
         let event = if self.is_given_up.get() {
             CloseEvent { code: 1006, reason: String::new(), was_clean: false }
         } else {
@@ -601,7 +602,7 @@ impl Inner {
             self.dispatch(Event::Error);
         }
         self.dispatch(Event::Close(event));
-        // The ones that were added for good.
+        // Drops the listeners that have no handle, which `close_when_open` has added.
         let socket = Rc::clone(self);
         self.page.call_back(move || {
             let gone = socket.listeners.take();
@@ -611,7 +612,7 @@ impl Inner {
         });
     }
 
-    /// A Blob that was sent cannot be read: the browser fails the connection.
+    /// Fails the connection, as browsers do if a Blob that was sent cannot be read.
     fn cannot_read(self: &Rc<Self>) {
         self.wire.borrow().iter().for_each(|wire| wire.give_up());
         self.is_lost(false);
@@ -623,7 +624,7 @@ impl Inner {
         }
     }
 
-    /// Calls those who listen now, each in a callback of its own; not those who have ceased to by then.
+    /// Calls the current listeners, each in a callback of its own, except listeners that are removed before their callback.
     fn dispatch(self: &Rc<Self>, event: Event) {
         let event = Rc::new(event);
         let listeners = self.listeners.borrow().clone();

@@ -1,4 +1,4 @@
-//! What a socket by streams does otherwise: it reads when it is asked to.
+//! A socket over streams, whose messages arrive only when the page reads.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,28 +12,28 @@ use crate::Error;
 
 type Action = Box<dyn FnOnce()>;
 
-/// What has arrived at a socket by streams, in its order, and waits to be read.
+/// The messages and ends that have arrived at a socket over streams and wait to be read, in order.
 #[derive(Default)]
 pub struct Unread {
     waiting: RefCell<VecDeque<(u64, Action)>>,
-    /// The bytes that have arrived, or are on their way, and were not read.
+    /// The number of bytes that were not read yet, including bytes in flight.
     bytes: Cell<u64>,
     is_paused: Cell<bool>,
-    /// Whether something was read that the page has not got yet.
+    /// Whether the task that delivers the last read has not run yet.
     is_reading: Cell<bool>,
-    /// Whether all is read, whoever wants it.
+    /// Whether everything is read, even if the page does not want it.
     is_abandoned: Cell<bool>,
 }
 
 impl Unread {
-    /// How many more bytes may come, with sockets that hold so many.
+    /// Returns the number of bytes for which there is room, if TCP buffers `window` bytes.
     pub fn room(&self, window: u64) -> u64 {
-        // One that waits for a message takes its bytes as they come, however many they are.
+        // A page that waits for a message reads its bytes as they arrive, without a limit.
         let waits = !self.is_paused.get() && !self.is_reading.get() && self.waiting.borrow().is_empty();
         if waits || self.is_abandoned.get() { u64::MAX } else { window.saturating_sub(self.bytes.get()) }
     }
 
-    /// So many bytes are on their way.
+    /// Counts bytes in flight.
     pub fn comes(&self, bytes: u64) {
         self.bytes.set(self.bytes.get() + bytes);
     }
@@ -42,9 +42,9 @@ impl Unread {
         self.waiting.borrow_mut().push_back((bytes, Box::new(action)));
     }
 
-    /// The peer's Close frame has come. If nobody reads, Chromium drops what was not read but for one message.
+    /// Handles the peer's Close frame. If reading is paused, Chromium may drop all unread messages but one.
     ///
-    /// Returns whether it may have, which those who stopped reading can tell.
+    /// Returns whether messages may have been dropped: the page knows only whether it has paused reading.
     pub fn close(&self, drops: bool) -> bool {
         if drops && self.is_paused.get() {
             self.waiting.borrow_mut().truncate(1);
@@ -52,18 +52,18 @@ impl Unread {
         self.is_paused.get()
     }
 
-    /// The connection was lost, and with it what was not read.
+    /// Drops everything unread, since the connection was lost.
     pub fn clear(&self) {
         drop(self.waiting.take());
     }
 
-    /// Reads all that comes, whoever wants it.
+    /// Reads everything from now on, even if the page does not want it.
     pub fn abandon(&self) {
         self.is_abandoned.set(true);
         self.is_paused.set(false);
     }
 
-    /// What is read next, if it is to be.
+    /// Takes what is read next; `None` if reading is paused, or if nothing has arrived.
     fn next(&self) -> Option<Action> {
         if self.is_paused.get() || self.is_reading.get() {
             return None;
@@ -76,13 +76,13 @@ impl Unread {
 }
 
 impl Inner {
-    /// Reads on, one thing in each task.
+    /// Reads everything that has arrived, with a task for each message.
     pub fn read(self: &Rc<Self>) {
         let Some(action) = self.unread().and_then(Unread::next) else { return };
         let socket = Rc::clone(self);
         self.queue(move || {
             action();
-            // After the listeners, which may stop it.
+            // After the listeners, which may pause reading.
             let page = socket.page();
             page.call_back(move || {
                 socket.unread().iter().for_each(|unread| unread.is_reading.set(false));
@@ -112,7 +112,7 @@ pub use super::socket::Listener as StreamListener;
 
 #[cfg(feature = "streams")]
 impl StreamSocket {
-    /// Whether the browser has this transport.
+    /// Returns whether the browser has this transport.
     pub fn is_supported() -> bool {
         current().is_some_and(|page| page.engine.get() == Engine::Chromium)
     }
@@ -125,7 +125,7 @@ impl StreamSocket {
         }
     }
 
-    /// Stops to read, so that the peer has to wait, or goes on.
+    /// Pauses reading, so that the peer has to wait, or resumes it.
     pub fn set_paused(&self, is_paused: bool) {
         if let Some(inner) = self.inner() {
             inner.set_paused(is_paused);

@@ -2,7 +2,7 @@
 
 use super::page::{Source, current};
 
-/// Does something in the next turn of the event loop. Outside of a page there is none.
+/// Runs an action in the next turn of the event loop. Does nothing outside of a page, where there is no event loop.
 pub fn in_next_turn(action: impl FnOnce() + 'static) {
     if let Some(page) = current() {
         page.queue(Source::Turn, Box::new(action));

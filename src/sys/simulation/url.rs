@@ -1,4 +1,4 @@
-//! URLs, as the constructor of the browser's socket takes them.
+//! Parses URLs like the constructor of the browser's socket.
 
 use super::page::Engine;
 
@@ -6,7 +6,7 @@ use super::page::Engine;
 #[cfg(feature = "testing")]
 const PAGE: &str = "http://127.0.0.1/";
 
-/// The URL of a socket, normalised. None for what is no URL for a WebSocket.
+/// Returns the URL of a socket, normalised; `None` if it is not a URL for a WebSocket.
 #[cfg(feature = "testing")]
 pub fn resolve(input: &str, engine: Engine) -> Option<String> {
     /// Stands for a space in a host.
@@ -30,7 +30,7 @@ fn parse(input: &str) -> Option<String> {
     url.fragment().is_none().then(|| url.into())
 }
 
-/// Without the feature there are no pages, and nobody asks.
+/// Never called without the feature `testing`, since there are no pages.
 #[cfg(not(feature = "testing"))]
 pub fn resolve(_input: &str, _engine: Engine) -> Option<String> {
     None

@@ -1,11 +1,14 @@
-//! Reasons to think that a connection could be made now, or that one is lost.
+//! Events that suggest that connecting may succeed now, or that a connection may be lost.
 
 use std::rc::Rc;
 
 use super::page::{Page, PageEvent, current};
 
-/// Calls a closure when the network has come back, and when the page is shown or comes back from the browser's cache, for
-/// as long as it lives.
+/// Calls a closure until it is dropped:
+///
+/// - when the network comes back
+/// - when the page is shown
+/// - when the page comes back from the browser's cache
 #[must_use = "nothing is called when this is dropped"]
 pub struct WakeUps(Option<(Rc<Page>, [u64; 3])>);
 

@@ -1,4 +1,4 @@
-//! A connection over the network, between the browser's socket and a peer: frames, bandwidth, delay, and how it breaks.
+//! A connection between the browser's socket and a peer: frames, bandwidth, delay and faults of the network.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ pub struct Network {
     pub bandwidth: u64,
     /// The latency of each byte. Default: 5 milliseconds.
     pub delay: Duration,
-    /// The number of bytes that sockets buffer for a peer that does not read. Default: 128 KiB.
+    /// The number of bytes that TCP buffers for a peer that does not read. Default: 128 KiB.
     pub window: u64,
 }
 
@@ -67,7 +67,7 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// Returns the number of payload bytes, which are what browsers count.
+    /// Returns the number of payload bytes. Browsers count only these as buffered.
     pub fn len(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
@@ -84,11 +84,12 @@ enum Direction {
     Down,
 }
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Default)]
 struct Pipe {
-    /// The frames that are not on the wire yet, and the number of bytes that are left of the first.
+    /// The frames that are not completely on the wire.
     waiting: VecDeque<Frame>,
+    /// The number of remaining bytes of the first of these frames.
     left: u64,
     unsent: u64,
     is_pumping: bool,
@@ -140,13 +141,13 @@ pub struct Wire {
     is_silent: Cell<bool>,
     /// Whether each end knows that the connection has ended.
     is_ended: Cell<bool>,
-    /// The Close frames that the page and the peer have sent.
+    /// Whether the page has sent a Close frame, and the Close frame that the peer has sent.
     page_closed: Cell<bool>,
     peer_closed: RefCell<Option<Close>>,
     /// Whether the page's Close frame is on the wire, and whether the peer's has arrived.
     is_page_closed: Cell<bool>,
     has_peer_closed: Cell<bool>,
-    /// The bytes that went out during the current task. The page sees them later.
+    /// A moment, and the number of bytes that left in it. To the page they count as unsent until the next moment.
     untold: Cell<(u64, u64)>,
     reader: RefCell<Reader>,
 }
@@ -159,7 +160,7 @@ const LONGEST_END: Duration = Duration::from_secs(2);
 
 impl Wire {
     pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
-        // After the answer to the handshake.
+        // Messages arrive after the answer to the handshake.
         let down = Pipe { last_arrival: page.elapsed() + network.delay, ..Pipe::default() };
         Rc::new(Self {
             page: Rc::downgrade(page),
@@ -224,7 +225,7 @@ impl Wire {
         self.start(Direction::Down);
     }
 
-    /// Starts to move bytes, if they do not move yet.
+    /// Moves bytes again after a pause.
     pub fn resume(self: &Rc<Self>) {
         self.start(Direction::Up);
         self.start(Direction::Down);
@@ -239,7 +240,7 @@ impl Wire {
         let Some(page) = self.page.upgrade().filter(|_| !pipe.is_pumping && !pipe.waiting.is_empty()) else { return };
         pipe.is_pumping = true;
         let wire = Rc::clone(self);
-        // Never at once: the number of unsent bytes falls only between tasks.
+        // Not before the current task ends: the number of unsent bytes falls only between tasks.
         page.after(Duration::ZERO, move || wire.pump(direction));
     }
 
@@ -284,7 +285,7 @@ impl Wire {
             let wire = Rc::clone(self);
             page.after(arrival - page.elapsed(), move || wire.arrive(direction, frame));
         }
-        // Without room, sending goes on when the peer reads.
+        // Without room, sending continues when the peer reads.
         if !pipe.waiting.is_empty() && room > 0 && network.bandwidth > 0 {
             pipe.is_pumping = true;
             let wire = Rc::clone(self);
@@ -292,7 +293,7 @@ impl Wire {
         }
     }
 
-    /// Counts bytes of the page that went out.
+    /// Counts bytes that have left the page.
     fn bytes_come(self: &Rc<Self>, page: &Page, bytes: u64) {
         self.inbox.comes(bytes);
         if bytes > 0 {
@@ -301,7 +302,7 @@ impl Wire {
         }
     }
 
-    /// Waits a short time for the peer to end TCP, once both Close frames have arrived.
+    /// Ends the connection a short time after both Close frames, if the peer does not end TCP first.
     fn wait_for_end(self: &Rc<Self>, page: &Page) {
         if self.is_page_closed.get() && self.has_peer_closed.get() {
             let wire = Rc::clone(self);
@@ -354,7 +355,7 @@ impl Wire {
         }
     }
 
-    /// The peer's Close frame has arrived. It may be an answer.
+    /// Handles the peer's Close frame, which may be an answer to the page's.
     fn peer_closes(self: &Rc<Self>, client: &Rc<Inner>, close: Close) {
         self.peer_closed.borrow_mut().get_or_insert_with(|| close.clone());
         self.has_peer_closed.set(true);
@@ -371,7 +372,7 @@ impl Wire {
         self.send_up(Frame::Close(close.map(|(code, _)| (code, String::new()))));
     }
 
-    /// The peer has violated the protocol: the browser sends a Close frame and ends the connection.
+    /// Ends the connection with a Close frame, since the peer has violated the protocol.
     fn fail(self: &Rc<Self>, client: &Rc<Inner>) {
         if !self.is_ended.get() {
             self.leave(1002);
@@ -379,7 +380,7 @@ impl Wire {
         }
     }
 
-    /// The browser sends a Close frame and ends the connection at once.
+    /// Sends a Close frame on behalf of the browser, and ends the connection at once.
     pub fn leave(self: &Rc<Self>, code: u16) {
         let Some(page) = self.page.upgrade().filter(|_| !self.is_ended.replace(true)) else { return };
         let wire = Rc::clone(self);
@@ -389,12 +390,13 @@ impl Wire {
         });
     }
 
-    /// The peer receives the page's Close frame: it answers, unless it has sent one, and ends the connection.
+    /// Answers the page's Close frame on behalf of the peer, and ends the connection. Does nothing if the peer has sent a Close
+    /// frame before.
     pub fn answer_close(self: &Rc<Self>, close: Option<(u16, String)>) {
         if self.peer_closed.borrow().is_none() {
             self.send_down(Frame::Close(close));
             let wire = Rc::clone(self);
-            // The connection ends after the answer.
+            // The connection ends when the answer has arrived.
             self.after_down(move || wire.finish());
         }
     }
@@ -411,7 +413,7 @@ impl Wire {
         }
     }
 
-    /// Both Close frames have arrived: TCP ends cleanly.
+    /// Ends TCP cleanly, after both Close frames.
     fn finish(self: &Rc<Self>) {
         if self.is_ended.replace(true) {
             return;
@@ -424,7 +426,8 @@ impl Wire {
         self.inbox.end();
     }
 
-    /// TCP ends without a closing handshake. What the peer has sent before arrives, unless it was reset.
+    /// Ends TCP without a closing handshake. If `in_order`, messages that the peer has sent before still arrive; else TCP is
+    /// reset at once.
     pub fn break_off(self: &Rc<Self>, in_order: bool) {
         if self.is_ended.get() {
             return;
@@ -449,7 +452,7 @@ impl Wire {
         self.is_silent.set(true);
     }
 
-    /// The browser gives up the connection.
+    /// Ends the connection on behalf of the browser, which has given it up.
     pub fn give_up(&self) {
         self.is_ended.set(true);
         self.inbox.end();

@@ -1,4 +1,4 @@
-//! Timers outside of the page, which nothing delays.
+//! Timers outside of the page, which are never delayed.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};

@@ -1,4 +1,4 @@
-//! The browser's `WebSocketStream` and what belongs to it, which `web_sys` has as unstable only.
+//! The browser's `WebSocketStream` and its streams, which `web_sys` has only as unstable APIs.
 
 use js_sys::{Function, Object};
 use wasm_bindgen::prelude::*;
@@ -21,11 +21,11 @@ extern "C" {
     /// A promise of anything.
     pub type Pending;
 
-    /// What this returns is of no use, since neither function throws.
+    /// The binding ignores the promise that `then` returns, since neither function throws.
     #[wasm_bindgen(method)]
     pub fn then(this: &Pending, fulfilled: &Function, rejected: &Function);
 
-    /// What `opened` resolves with.
+    /// The value with which `opened` resolves.
     pub type Opened;
 
     #[wasm_bindgen(method, getter)]
@@ -40,7 +40,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = getReader)]
     pub fn get_reader(this: &Readable) -> Reader;
 
-    /// In place of `pipeTo`, whose promise would have to be handled.
+    /// Used instead of `pipeTo`, whose promise needs a handler.
     #[wasm_bindgen(method, catch, js_name = pipeThrough)]
     pub fn pipe_through(this: &Readable, pair: &Dictionary) -> Result<JsValue, JsValue>;
 
@@ -53,7 +53,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = releaseLock)]
     pub fn release_lock(this: &Reader);
 
-    /// What `read` resolves with. There is a value unless the stream is done.
+    /// The value with which `read` resolves. Its `value` is `undefined` when the stream has ended.
     pub type Chunk;
 
     #[wasm_bindgen(method, getter)]
@@ -71,7 +71,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = write)]
     pub fn write_text(this: &Writer, text: &str) -> Pending;
 
-    /// A view of wasm memory.
+    /// Writes a view of wasm memory.
     #[wasm_bindgen(method, js_name = write)]
     pub fn write_bytes(this: &Writer, bytes: &[u8]) -> Pending;
 
@@ -102,18 +102,18 @@ extern "C" {
     #[wasm_bindgen(method, js_name = arrayBuffer)]
     pub fn array_buffer(this: &Blob) -> Pending;
 
-    /// A function that calls another one with this as the first argument.
+    /// Returns a function that calls `function` with `first` as the first argument.
     #[wasm_bindgen(js_namespace = ["Function", "prototype", "bind"], js_name = call)]
     pub fn bind(function: &JsValue, this: &JsValue, first: u32) -> Function;
 
-    /// `Uint8Array` over a part of a buffer. It throws for a buffer that was given away.
+    /// `Uint8Array` over a part of a buffer. Its constructor throws for a buffer that was transferred.
     #[wasm_bindgen(js_name = Uint8Array)]
     pub type Part;
 
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue, byte_offset: u32, len: u32) -> Result<Part, JsValue>;
 
-    /// A copy in a buffer of its own.
+    /// Returns a copy in a new buffer.
     #[wasm_bindgen(method)]
     pub fn slice(this: &Part) -> JsValue;
 }

@@ -1,7 +1,7 @@
-//! From promises back to the socket that waits for them.
+//! Forwards promises that resolve to the socket that waits for them.
 //!
-//! A promise cannot be told to forget whom it calls. So it calls one closure, which lives for as long as the page and knows
-//! by a number whom that was for, and whether there is one still: a socket that was dropped leaves no closure behind.
+//! The callback of a promise cannot be removed. So all promises call one closure, which lives as long as the page, with a
+//! number that identifies the socket. A dropped socket leaves no closure behind: calls with its number are ignored.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::bindings;
 use super::inner::Inner;
 
-/// What a promise has to say.
+/// Which promise has resolved, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Call {
     Opened,
@@ -40,7 +40,7 @@ const CALLS: [Call; 10] = [
     Call::BlobRead,
     Call::BlobNotRead,
 ];
-/// The bits of a number that say which call it is.
+/// The number of low bits that hold the `Call`; the others hold the id of the socket.
 const BITS: u32 = 4;
 
 type Dispatcher = Closure<dyn Fn(u32, JsValue)>;
@@ -50,13 +50,13 @@ thread_local! {
     static DISPATCHER: Dispatcher = Dispatcher::own_assert_unwind_safe(dispatch);
 }
 
-/// The sockets that promises may call, in the order of their numbers.
+/// The sockets that promises may call, each with its id.
 struct Sockets {
     by_id: Vec<(u32, Weak<Inner>)>,
     last_id: u32,
 }
 
-/// A socket's place among those that promises may call. Dropping it gives the place up.
+/// A socket's entry in `SOCKETS`. Dropping it removes the entry.
 #[derive(Debug)]
 pub struct Place(u32);
 
@@ -72,11 +72,11 @@ impl Place {
         Self(SOCKETS.try_with(add).unwrap_or_default())
     }
 
-    /// A function for a promise to call.
+    /// Returns the function that a promise calls.
     pub fn function(&self, call: Call) -> Function {
         let number = self.0 << BITS | call as u32;
         let bind = |dispatcher: &Dispatcher| bindings::bind(dispatcher.as_ref(), &JsValue::UNDEFINED, number);
-        // It is gone only when the thread ends.
+        // The dispatcher is destroyed only when the thread ends.
         DISPATCHER.try_with(bind).unwrap_or_else(|_| JsValue::UNDEFINED.unchecked_into())
     }
 }

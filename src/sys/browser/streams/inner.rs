@@ -1,4 +1,4 @@
-//! What a socket and the promises that it waits for have in common.
+//! The state that a socket shares with the promises that it waits for.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
@@ -18,10 +18,10 @@ use crate::{BinaryType, CloseEvent, ReadyState};
 
 type Hears = Box<dyn FnMut(Event)>;
 
-/// The closure that hears the events.
+/// The closure that receives the events.
 #[derive(Default)]
 pub struct Slot {
-    /// Taken out while it runs, since it may drop itself.
+    /// Taken out while it runs, since it may drop its own listener.
     closure: Cell<Option<Hears>>,
     is_listening: Cell<bool>,
 }
@@ -55,30 +55,30 @@ pub struct Inner {
     pub binary_type: Cell<BinaryType>,
     pub on_event: Slot,
     open: OnceCell<Open>,
-    /// Whether no more is to be read for now.
+    /// Whether reading is paused.
     is_paused: Cell<bool>,
-    /// Whether the reader was asked for a message that it has not given yet.
+    /// Whether a `read` is pending.
     is_asked: Cell<bool>,
-    /// Whether the reader has given all, or nobody wants what it would give.
+    /// Whether the reader has delivered everything, or what it would deliver is no longer wanted.
     has_read_all: Cell<bool>,
-    /// How the connection ended, until that is told.
+    /// How the connection ended; `None` before, and after the listener was called.
     end: Cell<Option<CloseEvent>>,
     /// Whether the browser may have dropped messages at the end.
     may_have_dropped: Cell<bool>,
-    /// Whether reading goes on since this turn of the event loop.
+    /// Whether reading was resumed in this turn of the event loop.
     goes_on: Cell<bool>,
-    /// Whether all that is left is to be read, however much waits.
+    /// Whether to read all remaining messages, even if the receive queue is full.
     reads_all: Cell<bool>,
     outbox: RefCell<Outbox>,
-    /// Whether this page has begun to close, after which no message is wanted.
+    /// Whether this page has begun to close, after which received messages are dropped.
     is_closed_here: Cell<bool>,
-    /// What to close with when everything was sent.
+    /// The close code and reason, for when everything is sent.
     closing: RefCell<Option<Dictionary>>,
-    /// Itself, while it is closing and something is still to be sent: nobody else may have it by then.
+    /// A reference to itself while it is closing with unsent messages, since its handle may already be dropped.
     until_sent: Cell<Option<Rc<Inner>>>,
 }
 
-/// What there is of an open connection.
+/// The parts of an open connection.
 pub struct Open {
     reader: Reader,
     readable: Readable,
@@ -117,7 +117,7 @@ impl Inner {
         inner
     }
 
-    /// What promises call.
+    /// Handles a promise that has resolved.
     pub fn called(self: &Rc<Self>, call: Call, value: JsValue) {
         match call {
             Call::Opened => self.opened(value.unchecked_ref()),
@@ -127,7 +127,7 @@ impl Inner {
             Call::Written | Call::NotWritten => self.written(call == Call::Written),
             Call::BlobRead => self.blob_read(&value),
             Call::BlobNotRead => self.fail(),
-            // What follows is told by `closed`.
+            // The promise `closed` reports the end.
             Call::NotOpened | Call::NotRead => {}
         }
     }
@@ -159,7 +159,7 @@ impl Inner {
         }
     }
 
-    /// The connection has ended. If it was in order, the messages before the end come first.
+    /// Handles the end of the connection. If it was clean, the messages before the end are read first.
     fn closed(self: &Rc<Self>, event: CloseEvent) {
         if self.state.get() == ReadyState::Closed {
             return;
@@ -169,7 +169,7 @@ impl Inner {
         if is_read {
             self.end();
         } else {
-            // Nobody has asked for what was left: Chromium 156 drops all of that but one message, and calls it a clean close.
+            // Without a pending `read`, Chromium 156 drops all remaining messages but one, and reports a clean close.
             if !self.is_asked.get() {
                 self.may_have_dropped.set(true);
             }
@@ -177,7 +177,7 @@ impl Inner {
         }
     }
 
-    /// Reads on to the end, however much waits.
+    /// Reads all remaining messages, even if the receive queue is full.
     fn read_all(self: &Rc<Self>) {
         self.reads_all.set(true);
         self.set_paused(false);
@@ -193,14 +193,14 @@ impl Inner {
         }
     }
 
-    /// The browser would fail the connection. This API has no means to, so it is closed, and heard of no more.
+    /// Closes the connection, and reports its loss at once. A `WebSocket` would fail the connection, which this API cannot do.
     fn fail(self: &Rc<Self>) {
         self.outbox.borrow_mut().give_up();
         self.close_now(&Dictionary::new());
         self.closed(close_event(&JsValue::UNDEFINED));
     }
 
-    /// Stops to read, or goes on.
+    /// Pauses or resumes reading.
     pub fn set_paused(self: &Rc<Self>, is_paused: bool) {
         let is_paused = is_paused && !self.reads_all.get();
         if self.is_paused.replace(is_paused) && !is_paused {
@@ -215,7 +215,7 @@ impl Inner {
         self.ask();
     }
 
-    /// Asks for the next message, unless that was done before.
+    /// Asks for the next message, unless a `read` is pending.
     fn ask(&self) {
         let Some(open) = self.open.get() else { return };
         if !self.is_paused.get() && !self.has_read_all.get() && !self.is_asked.replace(true) {
@@ -239,18 +239,18 @@ impl Inner {
         self.ask();
     }
 
-    /// The peer has begun to close, or has answered.
+    /// Handles the end of the readable stream: the peer has begun to close, or has answered a close.
     fn has_read_all(&self) {
         self.has_read_all.set(true);
         self.cannot_send();
-        // It has done so while nobody asked, or else there would have been a turn in which nothing came.
+        // The stream has ended in the turn in which reading was resumed, so it ended while reading was paused.
         if self.goes_on.get() {
             self.may_have_dropped.set(true);
         }
         self.end();
     }
 
-    /// The peer has begun to close: nothing more can be sent. What it has sent before may be unread.
+    /// Stops sending, since the peer has begun to close. Messages that it has sent before may be unread.
     fn cannot_send(&self) {
         if self.state.get() == ReadyState::Open {
             self.state.set(ReadyState::Closing);
@@ -258,7 +258,7 @@ impl Inner {
         }
     }
 
-    /// Hands a chunk to the writer, or lets it wait for the Blobs before it.
+    /// Hands a chunk to the writer, or queues it behind the Blobs before it.
     pub fn send(&self, chunk: JsValue, len: u64) {
         let mut outbox = self.outbox.borrow_mut();
         if outbox.is_waiting() {
@@ -269,17 +269,17 @@ impl Inner {
         self.write(len, |writer| writer.write(&chunk));
     }
 
-    /// Whether the writer has nothing to do, so that it looks at what it gets at once.
+    /// Returns whether the writer is idle, so that it reads the next chunk before `write` returns.
     pub fn is_idle(&self) -> bool {
         self.outbox.borrow().is_idle()
     }
 
-    /// Whether messages wait for a Blob to be read.
+    /// Returns whether messages wait for a Blob to be read.
     pub fn is_waiting(&self) -> bool {
         self.outbox.borrow().is_waiting()
     }
 
-    /// Hands a message of so many bytes to the writer.
+    /// Hands a message of `len` bytes to the writer.
     pub fn write(&self, len: u64, write: impl FnOnce(&Writer) -> Pending) {
         let Some(open) = self.open.get() else { return };
         self.outbox.borrow_mut().write(len);
@@ -287,7 +287,7 @@ impl Inner {
         write(&open.writer).then(fulfilled, rejected);
     }
 
-    /// Sends a Blob, which is read first.
+    /// Reads a Blob, then sends its bytes.
     pub fn send_blob(&self, blob: &JsValue, len: u64) {
         let is_first = self.outbox.borrow_mut().wait(Part::Blob(blob.clone()), len);
         if is_first {
@@ -335,7 +335,7 @@ impl Inner {
         }
     }
 
-    /// Begins to close. What was sent goes out first.
+    /// Closes the connection after all unsent messages.
     pub fn close(self: &Rc<Self>, info: Dictionary) {
         match self.state.get() {
             ReadyState::Connecting => {
@@ -345,7 +345,7 @@ impl Inner {
             ReadyState::Open => {
                 self.state.set(ReadyState::Closing);
                 self.is_closed_here.set(true);
-                // Chromium 156 crashes if messages wait in the stream while it is closed.
+                // Chromium 156 crashes if a stream is closed while messages wait in it.
                 if self.outbox.borrow().is_empty() {
                     self.close_now(&info);
                 } else {
@@ -353,19 +353,19 @@ impl Inner {
                     self.until_sent.set(Some(Rc::clone(self)));
                 }
             }
-            // The peer was first: the end comes behind what it has sent before.
+            // The peer has begun to close: the end comes after the messages that it has sent before.
             ReadyState::Closing => self.read_all(),
             ReadyState::Closed => {}
         }
     }
 
     fn close_now(&self, info: &Dictionary) {
-        // The code and the reason were checked.
+        // The code and the reason were checked, so it does not throw.
         let _ = self.stream.close(info);
         self.discard();
     }
 
-    /// Lets the browser read, for nobody, what the peer has sent before its Close frame, which comes only then.
+    /// Makes the browser read and discard the messages before the peer's Close frame, since it reaches that frame only then.
     fn discard(&self) {
         let Some(open) = self.open.get() else { return };
         if !self.has_read_all.replace(true) {
@@ -380,7 +380,7 @@ impl Inner {
         }
     }
 
-    /// Leaves both streams to whoever wants them.
+    /// Unlocks both streams for their new owner.
     pub fn release(&self) {
         if let Some(open) = self.open.get() {
             self.has_read_all.set(true);
@@ -390,7 +390,7 @@ impl Inner {
     }
 }
 
-/// What `closed` has to say: why the connection was closed, or an error with a code perhaps.
+/// Converts the value of `closed`: the close code and reason, or an error that may have a close code.
 fn close_event(value: &JsValue) -> CloseEvent {
     let code = if value.is_object() { reflect::number(value, "closeCode") } else { f64::NAN };
     let reason = if value.is_object() { reflect::text(value, "reason") } else { String::new() };

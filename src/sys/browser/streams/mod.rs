@@ -1,4 +1,5 @@
-//! The transport over the browser's own `WebSocketStream`: a readable and a writable stream, by which the peer has to wait.
+//! The transport over the browser's own `WebSocketStream`: a readable and a writable stream with backpressure, which makes the
+//! peer wait.
 //!
 //! ```text
 //! promises ─▶ dispatch ─▶ inner ─▶ the listeners of the connection
@@ -6,8 +7,8 @@
 //!     reader, writer ◀─────┘ └── outbox ◀── socket
 //! ```
 //!
-//! To those above it is one more socket with the events of the other one. What it has of its own: it can be told to stop
-//! reading, and it tells when something was sent, so that nobody need ask.
+//! The module has the same interface as the other transport, and two more features: reading can be paused, and an event tells
+//! when a message was sent, so that senders need not ask.
 
 mod bindings;
 mod dispatch;

@@ -1,22 +1,22 @@
-//! What was sent and has not been taken by the browser's writer.
+//! Messages that were sent, and that the browser's writer has not finished.
 
 use std::collections::VecDeque;
 
 use wasm_bindgen::JsValue;
 
-/// The messages that are on their way to the network, and those that wait for a Blob to be read, since they come after it.
+/// The messages that the writer has, and those that wait for a Blob before them to be read.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// The lengths of the messages that the writer has, oldest first.
+    /// The lengths of the messages that the writer has not finished, oldest first.
     written: VecDeque<u64>,
-    /// The first one is a Blob that is being read, unless there is none.
+    /// The messages that wait. The first is always a Blob that is being read.
     waiting: VecDeque<(Part, u64)>,
     unsent: u64,
-    /// Whether the writer has ever finished a message. Until then it may not have begun to take any.
+    /// Whether the writer has finished a message. Before that it may not have started.
     is_started: bool,
 }
 
-/// A message that waits.
+/// A message that waits for a Blob to be read.
 #[derive(Debug)]
 pub enum Part {
     Blob(JsValue),
@@ -24,7 +24,7 @@ pub enum Part {
 }
 
 impl Outbox {
-    /// The bytes that have not left this page, as far as it knows.
+    /// Returns the number of bytes that have not left this page, as far as it knows.
     pub fn unsent(&self) -> u64 {
         self.unsent
     }
@@ -33,48 +33,48 @@ impl Outbox {
         self.written.is_empty() && self.waiting.is_empty()
     }
 
-    /// Whether the writer looks at a message before `write` returns, and keeps nothing of it.
+    /// Returns whether the writer reads the next message before `write` returns, and keeps no reference to its bytes.
     pub fn is_idle(&self) -> bool {
         self.is_started && self.is_empty()
     }
 
-    /// Whether messages wait for a Blob.
+    /// Returns whether messages wait for a Blob.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// The writer has got a message of so many bytes.
+    /// Counts a message of `len` bytes that the writer gets.
     pub fn write(&mut self, len: u64) {
         self.unsent += len;
         self.written.push_back(len);
     }
 
-    /// A message waits. Returns whether it is the first one that does.
+    /// Queues a message. Returns whether it is the only one that waits.
     pub fn wait(&mut self, part: Part, len: u64) -> bool {
         self.unsent += len;
         self.waiting.push_back((part, len));
         self.waiting.len() == 1
     }
 
-    /// The writer has finished its oldest message.
+    /// Removes the oldest message, which the writer has finished.
     pub fn written(&mut self) {
         self.is_started = true;
         self.unsent -= self.written.pop_front().unwrap_or_default();
     }
 
-    /// The writer has refused its oldest message, which stays counted.
+    /// Removes the oldest message, which the writer has refused. It still counts as unsent.
     pub fn refused(&mut self) {
         self.written.pop_front();
     }
 
-    /// The Blob was read: removes it, and returns its length.
+    /// Removes the Blob that was read, and returns its length.
     pub fn blob_read(&mut self) -> u64 {
         let len = self.waiting.pop_front().map_or(0, |(_, len)| len);
         self.unsent -= len;
         len
     }
 
-    /// The next message that need not wait any more, or the Blob that is to be read next.
+    /// Returns the next message that no longer waits, or the Blob to be read next.
     pub fn next(&mut self) -> Option<Result<(JsValue, u64), JsValue>> {
         match self.waiting.front()? {
             (Part::Blob(blob), _) => Some(Err(blob.clone())),
@@ -87,7 +87,7 @@ impl Outbox {
         }
     }
 
-    /// Nothing more will be sent. What was not stays counted.
+    /// Removes all messages, since nothing more can be sent. They still count as unsent.
     pub fn give_up(&mut self) {
         self.written.clear();
         self.waiting.clear();

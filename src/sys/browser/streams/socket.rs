@@ -13,11 +13,11 @@ use super::bindings::{AbortController, Dictionary, Part, WebSocketStream};
 use super::inner::Inner;
 use crate::{BinaryType, Error, ReadyState};
 
-/// The browser's `WebSocketStream`. What was sent goes out, and the connection is closed, also when this is dropped meanwhile.
+/// The browser's `WebSocketStream`. If it is dropped while it closes, unsent messages are still sent before the close.
 pub struct StreamSocket(Rc<Inner>);
 
 impl StreamSocket {
-    /// Whether the browser has this transport.
+    /// Returns whether the browser has this transport.
     pub fn is_supported() -> bool {
         reflect::get(&js_sys::global(), CLASS).is_some()
     }
@@ -35,7 +35,7 @@ impl StreamSocket {
         }
     }
 
-    /// The browser's own object, which is none of this type.
+    /// Returns the browser's own object, whose real type is not `WebSocket`.
     pub fn as_raw(&self) -> &web_sys::WebSocket {
         self.stream().unchecked_ref()
     }
@@ -78,7 +78,7 @@ impl StreamSocket {
         self.0.binary_type.set(binary_type);
     }
 
-    /// Stops to read, so that the peer has to wait, or goes on.
+    /// Pauses reading, so that the peer has to wait, or resumes it.
     pub fn set_paused(&self, is_paused: bool) {
         self.0.set_paused(is_paused);
     }
@@ -93,7 +93,7 @@ impl StreamSocket {
     }
 
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<u64, Error> {
-        // What waits in the stream is copied, as wasm memory changes meanwhile; and browsers refuse a view of shared memory.
+        // Bytes that wait in the stream are copied: wasm memory changes meanwhile. Browsers refuse views of shared memory.
         if cfg!(target_feature = "atomics") || !self.0.is_idle() {
             self.0.send(Uint8Array::new_from_slice(bytes).into(), bytes.len() as u64);
         } else {
@@ -112,10 +112,10 @@ impl StreamSocket {
         self.send_view(image.unchecked_ref::<bindings::ImageData>().data().unchecked_ref())
     }
 
-    /// Sends text, a buffer or a Blob. Anything else would be sent as text.
+    /// Sends text, a buffer or a Blob. The browser would send other objects as text.
     pub fn send_object(&self, object: &JsValue) -> Result<u64, Error> {
         if let Some(text) = object.dyn_ref::<JsString>() {
-            // In UTF-16 units, since its bytes are not known.
+            // In UTF-16 units, since the number of bytes is unknown.
             let len = text.length().into();
             self.0.send(object.clone(), len);
             return Ok(len);
@@ -126,7 +126,7 @@ impl StreamSocket {
         }
     }
 
-    /// Sends the bytes that a view shows.
+    /// Sends the bytes of a view.
     pub fn send_view(&self, view: &Object) -> Result<u64, Error> {
         if let Some(copy) = copy_of_shared(view) {
             let len = copy.length().into();
@@ -137,7 +137,7 @@ impl StreamSocket {
         self.send_copy(&view.buffer(), view.byte_offset(), view.byte_length())
     }
 
-    /// Sends a copy, since the page may change what has to wait.
+    /// Sends a copy, since the page may change the buffer while the message waits.
     fn send_copy(&self, buffer: &JsValue, byte_offset: u32, len: u32) -> Result<u64, Error> {
         let part = Part::new(buffer, byte_offset, len).map_err(error::thrown)?;
         self.0.send(part.slice(), len.into());
@@ -156,7 +156,7 @@ impl StreamSocket {
         Ok(())
     }
 
-    /// Listens to all events, which one at a time can.
+    /// Listens to all events, instead of the previous listener.
     pub fn on_event(&self, closure: impl FnMut(Event) + 'static) -> StreamListener {
         self.0.on_event.set(closure);
         StreamListener(Rc::downgrade(&self.0))
@@ -177,7 +177,7 @@ impl Drop for StreamListener {
     }
 }
 
-// What they hold is changed in one step, and no foreign code runs meanwhile.
+// Their state changes in one step, in which no other code runs.
 impl UnwindSafe for StreamSocket {}
 impl RefUnwindSafe for StreamSocket {}
 impl UnwindSafe for StreamListener {}
