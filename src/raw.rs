@@ -22,12 +22,12 @@ impl WebSocket {
         Self::from_socket(RawSocket::from_raw(raw))
     }
 
-    /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
+    /// Returns the browser's own socket. Dropping the wrapper closes the socket, even if other code refers to it.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }
 
-    /// Returns the browser's own socket without closing it, and removes all listeners. To other handles the socket is closed.
+    /// Returns the browser's own socket without closing it, and removes all listeners. Other handles then see a closed socket.
     pub fn into_raw(self) -> js::WebSocket {
         self.remove_listeners();
         self.socket().give_away()
@@ -37,8 +37,8 @@ impl WebSocket {
 impl WebSocketStream {
     /// Wraps the browser's own socket, and resolves when it is open. Dropping the wrapper closes the socket.
     ///
-    /// Earlier messages are not replayed. Of the options, the limits, the timeouts and `needs_protocol` apply. The socket keeps its
-    /// [`BinaryType`](crate::BinaryType), which is `Blob` for a new one.
+    /// Earlier messages are not replayed. Only the limits, the timeouts and `needs_protocol` of the options apply. The socket
+    /// keeps its [`BinaryType`](crate::BinaryType), which is `Blob` for a new socket.
     ///
     /// # Errors
     ///
@@ -69,11 +69,11 @@ impl WebSocketStream {
         Connecting::new(socket, options)
     }
 
-    /// Returns the browser's own socket. It is closed when this is dropped, even if other code refers to it.
+    /// Returns the browser's own socket. Dropping the wrapper closes the socket, even if other code refers to it.
     ///
-    /// A message that is sent on it directly does not wait for room, and other senders notice its bytes only after some time.
+    /// A message that other code sends on the socket does not wait for room, and senders notice its bytes only after some time.
     ///
-    /// Over `Transport::Streams` it is a `WebSocketStream` of the browser: cast it by `unchecked_ref`.
+    /// Over `Transport::Streams` the object is a `WebSocketStream` of the browser: cast it with `unchecked_ref`.
     pub fn as_raw(&self) -> &js::WebSocket {
         self.socket().as_raw()
     }

@@ -78,16 +78,16 @@ pub struct WeakWebSocket {
 }
 
 struct Inner {
-    // Dropped before the socket is closed, so that no event of the closing comes.
+    // Dropped before the socket, whose closing therefore calls no listener.
     listeners: RefCell<Vec<(u64, Listener)>>,
     last_id: Cell<u64>,
-    /// It was closed while it connected, and so will never open.
+    /// Whether the socket was closed while it was connecting, so that it will never open.
     is_given_up: Cell<bool>,
     socket: RawSocket,
 }
 
 impl Inner {
-    /// The page is about to close the socket.
+    /// Notes that the page closes the socket. Called before the close.
     fn closes(&self) {
         if self.socket.ready_state() == ReadyState::Connecting {
             self.is_given_up.set(true);
@@ -95,7 +95,7 @@ impl Inner {
     }
 }
 
-/// A guard that removes a listener when it is dropped: what [`WebSocket::on_open`] and its siblings return.
+/// A guard that removes a listener when it is dropped: what [`WebSocket::on_open`] and the other `on_` methods return.
 ///
 /// `let _ = socket.on_open(…)` drops the guard at once: give it a name, or [`forget`](Self::forget) it. A guard does not keep
 /// the socket alive.
@@ -141,7 +141,7 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    /// The same errors as [`new`](Self::new), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
     pub fn with_options(url: &str, options: &Options) -> Result<Self, Error> {
         Ok(Self::from_socket(options.events_socket(url)?))
     }
@@ -160,7 +160,7 @@ impl WebSocket {
         WeakWebSocket { inner: Rc::downgrade(&self.inner) }
     }
 
-    /// Removes all listeners. What the closures hold is dropped with them, and may be a guard of this same socket.
+    /// Removes all listeners. No borrow is held, since dropping a closure may drop a guard of this socket.
     pub(crate) fn remove_listeners(&self) {
         drop(self.inner.listeners.take());
     }
@@ -174,7 +174,7 @@ impl WebSocket {
     /// Calls `callback` with each message.
     ///
     /// A message that does not fit into wasm memory, or whose buffer the page has transferred, is skipped; a
-    /// [`WebSocketStream`](crate::WebSocketStream) yields an error for it. With [`BinaryType::Blob`] bytes take no wasm memory.
+    /// [`WebSocketStream`](crate::WebSocketStream) yields an error for it. With [`BinaryType::Blob`] bytes use no wasm memory.
     pub fn on_message(&self, mut callback: impl FnMut(Message) + 'static) -> ListenerGuard {
         self.listen(self.inner.socket.on_message(move |data| {
             if let Some(Ok(message)) = data.decode() {
@@ -186,9 +186,12 @@ impl WebSocket {
     /// Calls `callback` when the connection has failed, at most once: with [`Error::ConnectFailed`], or with
     /// [`Error::ConnectionLost`] if it was open before.
     ///
-    /// Browsers hide the cause from pages. A `close` event follows, except for a connection that the browser blocks: in Chromium
-    /// by the page's content security policy, in WebKit by port, or `ws:` on an `https:` page. In Chromium, an open connection
-    /// that breaks without a protocol violation fires only a `close` event.
+    /// Browsers hide the cause from pages. A `close` event follows, except for a connection that the browser blocks:
+    ///
+    /// - Chromium blocks connections that the page's content security policy forbids.
+    /// - WebKit blocks some ports, and `ws:` on an `https:` page.
+    ///
+    /// In Chromium, an open connection that breaks without a protocol violation fires only a `close` event.
     ///
     /// # Examples
     ///
@@ -205,7 +208,7 @@ impl WebSocket {
     /// ```
     pub fn on_error(&self, callback: impl FnOnce(Error) + 'static) -> ListenerGuard {
         let socket = &self.inner.socket;
-        // When the event comes the socket is closed in any case, so what it was must be known before.
+        // The socket is always closed when the event fires, so whether it was open must be known before.
         let is_past = socket.ready_state() != ReadyState::Connecting;
         let was_open = Rc::new(Cell::new(is_past && !self.inner.is_given_up.get()));
         let opened = Rc::clone(&was_open);
@@ -229,7 +232,7 @@ impl WebSocket {
 
     /// Sends a message.
     ///
-    /// Returns when the message was handed to the browser. Whether the peer has received it, only the peer can tell. It never
+    /// Returns when the message was handed to the browser; only the peer can tell whether it has received the message. It never
     /// waits: the browser buffers what the network does not take, and [`buffered_amount`](Self::buffered_amount) counts it.
     ///
     /// # Errors
@@ -245,7 +248,7 @@ impl WebSocket {
     /// ```no_run
     /// use wasm_websocket::WebSocket;
     ///
-    /// /// Called when the user submits a text. What the browser would silently discard comes back into the input.
+    /// /// Called when the user submits a text. A text that cannot be sent returns to the input.
     /// fn submit(socket: &WebSocket, text: String, set_input: impl Fn(String), show: impl Fn(String)) {
     ///     if let Err(unsent) = socket.send(text) {
     ///         show(unsent.to_string()); // for instance: "the connection is closed, not open; connect again"
@@ -354,7 +357,7 @@ impl WebSocket {
     }
 }
 
-/// For an event that comes at most once. What the closure holds is freed when it has been called.
+/// Wraps a closure for an event that fires at most once. The closure is dropped when it has been called.
 fn once<T>(closure: impl FnOnce(T)) -> impl FnMut(T) {
     let mut closure = Some(closure);
     move |argument| {
@@ -383,14 +386,14 @@ impl Drop for ListenerGuard {
         let Some(inner) = self.inner.upgrade() else { return };
         let mut listeners = inner.listeners.borrow_mut();
         let removed = listeners.iter().position(|(id, _)| *id == self.id).map(|index| listeners.remove(index));
-        // What the closure holds is dropped with it, and may be a guard of this same socket.
+        // The borrow ends first, since dropping the closure may drop a guard of this socket.
         drop(listeners);
         drop(removed);
     }
 }
 
-// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: no closure runs, and
-// none is dropped, while the list of listeners is borrowed.
+// With `panic=unwind`, wasm-bindgen requires these of all values in an exported `async fn`. They hold: no closure runs and no
+// closure is dropped while the list of listeners is borrowed.
 impl UnwindSafe for Inner {}
 impl RefUnwindSafe for Inner {}
 impl UnwindSafe for ListenerGuard {}

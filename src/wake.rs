@@ -2,13 +2,13 @@
 
 use std::task::Waker;
 
-/// Wakes each task. Where panics unwind, the others are woken even if one waker panics. The caller must hold no borrow.
+/// Wakes each task. Where panics unwind, the other tasks are woken even if a waker panics. The caller must hold no borrow.
 pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
     let mut rest = Rest(wakers.into_iter());
     rest.0.by_ref().for_each(Waker::wake);
 }
 
-/// The wakers that are left.
+/// The remaining wakers.
 struct Rest<I: Iterator<Item = Waker>>(I);
 
 #[cfg(panic = "unwind")]
@@ -18,7 +18,7 @@ impl<I: Iterator<Item = Waker>> Drop for Rest<I> {
     }
 }
 
-/// Runs an action when it is dropped, and so also if the code in between panics.
+/// Runs an action when it is dropped, even if the code before panics.
 pub(crate) struct Finally<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Finally<F> {

@@ -48,8 +48,10 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::UnreadableBlob`], for instance if the file that it stands for has changed, or with
-    /// [`Error::OutOfMemory`].
+    /// The stream ends with one of these errors:
+    ///
+    /// - [`Error::UnreadableBlob`], for instance if the file has changed,
+    /// - [`Error::OutOfMemory`].
     ///
     /// # Examples
     ///
@@ -93,7 +95,7 @@ impl FusedStream for Chunks {
     }
 }
 
-// Nothing else refers to the chunk that is being read.
+// No other code refers to the chunk that is being read.
 impl UnwindSafe for Chunks {}
 impl RefUnwindSafe for Chunks {}
 

@@ -1,4 +1,4 @@
-//! From the browser to you.
+//! Receiving: from the browser to the app.
 
 mod chunks;
 pub(crate) mod queue;

@@ -1,4 +1,4 @@
-//! The receive queue: messages that have arrived and were not yet taken, and then the end.
+//! The receive queue: messages that have arrived and that the reader has not taken, followed by the end.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -9,7 +9,7 @@ use super::waking::{Waking, When};
 use crate::Overflow;
 use crate::sys::Data;
 
-/// The limits of the queue, and what happens to a message beyond them.
+/// The limits of the queue, and what happens to a message that exceeds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     pub bytes: u64,
@@ -38,11 +38,11 @@ pub(crate) struct Queue<T> {
     end: Option<End>,
     reader: Option<Waker>,
     waking: Waking,
-    /// Whether the reader is to be woken in the next turn, and has taken nothing since that was decided.
+    /// Whether the next turn wakes the reader. Reset when the reader takes from the queue.
     is_gathering: bool,
     /// Whether the reader waits for a turn of the event loop, not for messages.
     is_paused: bool,
-    /// The number of messages that may still be taken before a pause.
+    /// The number of messages that the reader may take before the next pause.
     until_pause: usize,
 }
 
@@ -52,8 +52,8 @@ enum End {
     /// Messages may be missing.
     Loss,
     Clean,
-    /// The reader was told. Only then is the stream terminated: `select!` does not poll a terminated stream, so an earlier
-    /// answer would hide the end from it.
+    /// The reader has seen the end. Only then is the stream terminated: `select!` does not poll a terminated stream, so it would
+    /// miss the end if the stream were terminated earlier.
     Told,
 }
 
@@ -69,7 +69,7 @@ pub(crate) enum Wake {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Taken<T> {
     Message(T),
-    /// Messages may be missing here, at the end of the queue: once.
+    /// Messages may be missing at the end of the queue. Returned once.
     Loss,
     /// The queue has ended.
     End,
@@ -79,11 +79,12 @@ pub(crate) enum Taken<T> {
     Pause,
 }
 
-/// The bounds for the number of messages between two pauses, which is a [`PART`] of the queued messages.
+/// The lower and upper bound of the number of messages between two pauses.
 ///
-/// Pauses keep a fast reader from freezing the page. During a pause browsers may deliver far more than the lower bound, so a
-/// long queue is taken in larger steps.
+/// Pauses keep a fast reader from freezing the page. During a pause browsers may deliver far more messages than the lower bound,
+/// so the reader takes more of a long queue at once.
 const AT_ONCE: (usize, usize) = (128, 1024);
+/// Between the bounds, the reader takes one message in so many of the queue before it pauses.
 const PART: usize = 16;
 
 impl<T: Len> Queue<T> {
@@ -133,13 +134,13 @@ impl<T: Len> Queue<T> {
         Ok(self.wake())
     }
 
-    /// Returns whether there is room for a message of this many bytes. An empty queue has room for any message.
+    /// Returns whether there is room for a message of `bytes` bytes. An empty queue has room for any message.
     fn has_room(&self, bytes: u64) -> bool {
         self.messages.len() < self.limit.messages
             && (self.messages.is_empty() || self.bytes.saturating_add(bytes) <= self.limit.bytes)
     }
 
-    /// Returns the rest of the limits: at least one message.
+    /// Returns the unused part of the limits, with at least one message.
     pub fn room(&self) -> Limit {
         let Limit { bytes, messages, overflow } = self.limit;
         let messages = messages.saturating_sub(self.messages.len()).max(1);
@@ -165,12 +166,12 @@ impl<T: Len> Queue<T> {
         Some(message)
     }
 
-    /// How the reader is to be woken, if it waits and was not told so before.
+    /// Returns how to wake the reader; `None` if it does not wait, or if a wake is pending.
     fn wake(&mut self) -> Option<Wake> {
         if self.reader.is_none() || self.is_paused || (self.is_gathering && !self.is_half_full()) {
             return None;
         }
-        // What a turn gathers must not be too much.
+        // A half full queue does not wait for the next turn, in which more messages might overflow it.
         if self.is_gathering || self.is_half_full() || self.waking.when() == When::Now {
             return self.reader.take().map(Wake::Now);
         }
@@ -178,7 +179,7 @@ impl<T: Len> Queue<T> {
         Some(Wake::NextTurn)
     }
 
-    /// The reader, if it was to be woken in this turn.
+    /// Returns the waker of the reader if this turn has to wake it.
     pub fn turn(&mut self) -> Option<Waker> {
         if self.is_gathering || self.is_paused { self.reader.take() } else { None }
     }
@@ -188,19 +189,19 @@ impl<T: Len> Queue<T> {
         self.reader.take()
     }
 
-    /// Ends the queue after what it holds, and tells if messages may be missing. The first end is the one that counts.
+    /// Ends the queue after its last message. `is_loss` says whether messages may be missing. Only the first call has an effect.
     #[must_use = "the reader waits until it is woken"]
     pub fn end(&mut self, is_loss: bool) -> Option<Waker> {
         self.end.get_or_insert(if is_loss { End::Loss } else { End::Clean });
         self.reader.take()
     }
 
-    /// Whether the reader has been told of the end.
+    /// Returns whether the reader has seen the end.
     pub fn is_over(&self) -> bool {
         matches!(self.end, Some(End::Told))
     }
 
-    /// Whether messages are missing between others.
+    /// Returns whether messages are missing between others.
     pub fn has_gap(&self) -> bool {
         self.dropped > 0 && self.limit.overflow != Overflow::Close
     }
@@ -210,7 +211,7 @@ impl<T: Len> Queue<T> {
         self.dropped
     }
 
-    /// Drops all messages, now and later, since there is no reader any more.
+    /// Drops all queued and later messages, since there is no reader any more.
     #[must_use = "it must be dropped when no borrow is held"]
     pub fn discard(&mut self) -> Option<Waker> {
         self.messages = VecDeque::new();
@@ -224,7 +225,7 @@ impl<T: Len> Queue<T> {
         std::mem::take(&mut self.messages)
     }
 
-    /// Takes the next message, or what follows the last.
+    /// Takes the next message, or the end.
     pub fn take(&mut self) -> Taken<T> {
         if std::mem::take(&mut self.is_gathering) {
             self.waking.gathered(self.messages.len());
@@ -249,13 +250,13 @@ impl<T: Len> Queue<T> {
         taken
     }
 
-    /// Keeps the reader's waker until there is something to take, and gives back the last one, to be dropped when no
-    /// borrow is held: what it drops may be a handle of this.
+    /// Keeps the reader's waker until the queue has a message or an end. Returns the previous waker, which the caller drops when
+    /// no borrow is held: dropping a waker may drop a handle of this connection.
     pub fn wait(&mut self, waker: &Waker) -> Option<Waker> {
         self.reader.replace(waker.clone())
     }
 }
 
-/// There was no room for a message, which has ended the queue. The reader is to be woken.
+/// The queue has overflowed and ended. Holds the waker of the reader, which the caller wakes.
 #[derive(Debug)]
 pub(crate) struct Overfull(pub Option<Waker>);

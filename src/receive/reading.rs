@@ -1,4 +1,4 @@
-//! Pauses the browser's reading while the receive queue is full, where a transport can.
+//! Pauses the browser's reading while the receive queue is full, over transports that can be paused.
 
 use std::cell::Cell;
 
@@ -6,9 +6,9 @@ use super::queue::Limit;
 use crate::sys::RawSocket;
 use crate::{Options, Overflow, Transport};
 
-/// Whether a connection, or the one that is live, is read from.
+/// Whether the browser reads from a connection; for a `Reconnecting`, from its current connection.
 pub(crate) struct Reading {
-    /// The bytes in the queue from which nothing more is read; `None` if everything is read.
+    /// The number of queued bytes at which reading pauses; `None` if reading never pauses.
     read_ahead: Option<u64>,
     is_paused: Cell<bool>,
 }
@@ -17,13 +17,13 @@ pub(crate) struct Reading {
 #[derive(Clone, Copy)]
 pub(crate) struct ReadAhead {
     pub bytes: u64,
-    /// Whether the bound is half of these bytes, and half of the limit of messages.
+    /// Whether the bound is half of `bytes`, and half of the limit of messages.
     pub is_half: bool,
 }
 
 impl Reading {
-    /// For connections over a transport that is available. Returns the limit of the queue, too: where the browser stops reading,
-    /// nothing overflows.
+    /// Creates the state for connections over a transport that is available. Also returns the limit of the queue: if reading
+    /// pauses, the queue does not overflow.
     pub fn of(transport: Transport, options: &Options) -> (Self, Limit) {
         let mut limit = options.receive_limit;
         let mut read_ahead = None;
@@ -34,13 +34,13 @@ impl Reading {
         (Self { read_ahead, is_paused: Cell::new(false) }, limit)
     }
 
-    /// Begins anew with another connection, which is read from.
+    /// Resets the state for a new connection, and reads from it.
     pub fn start_over(&self, socket: &RawSocket) {
         self.is_paused.set(false);
         socket.set_paused(false);
     }
 
-    /// Returns whether the browser does not read now.
+    /// Returns whether reading is paused.
     pub fn is_paused(&self) -> bool {
         self.is_paused.get()
     }

@@ -1,4 +1,4 @@
-//! The half of a connection that receives.
+//! The receiving half of a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -75,8 +75,8 @@ impl Receiver {
 
     /// Returns the next message as the browser delivered it, without a copy into wasm memory.
     ///
-    /// For messages that are passed to another function of the browser, such as a decoder or `JSON.parse`. Dropping the future
-    /// loses nothing.
+    /// Use it for messages that are passed to another function of the browser, such as a decoder or `JSON.parse`. Dropping the
+    /// future loses no message.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// As for [`Sender::closed`](crate::Sender::closed).
+    /// The same errors as [`Sender::closed`](crate::Sender::closed).
     pub fn closed(&self) -> Closed {
         Closed::of(&self.connection)
     }

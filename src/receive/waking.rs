@@ -1,8 +1,8 @@
 //! Decides when a reader is woken.
 //!
-//! Waking a task costs more than everything else that is done for a small message. A reader that is woken in the next turn of
-//! the event loop takes all messages that have arrived meanwhile, for one wake. But a turn has a price, too, which is lost if no
-//! further message arrives. How many messages the last turns have gathered tells which way is cheaper.
+//! Waking a task costs more than all other work for a small message. A reader that is woken in the next turn of the event loop
+//! takes all messages that have arrived meanwhile, for one wake. But a turn has a cost, too, which is wasted if no further
+//! message arrives. The number of messages that the last turns have gathered decides which way is cheaper.
 
 /// When to wake a waiting reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +13,10 @@ pub(crate) enum When {
     NextTurn,
 }
 
-/// Wakes at once by default, and in the next turn for as long as turns gather enough messages.
+/// Decides to wake at once by default, and in the next turn while turns gather enough messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waking {
-    /// The number of wakes at once before a turn is tried. `None` while turns gather enough.
+    /// The number of wakes at once before the next trial of a turn; `None` while turns gather enough.
     until_trial: Option<u32>,
     /// The number of wakes at once before the trial after that.
     interval: u32,
@@ -24,7 +24,7 @@ pub(crate) struct Waking {
 
 const SHORTEST_INTERVAL: u32 = 16;
 const LONGEST_INTERVAL: u32 = 1024;
-/// The number of messages that a turn must gather to be worth its price.
+/// The number of messages that a turn must gather to be worth its cost.
 const WORTH_A_TURN: usize = 3;
 
 impl Waking {
@@ -43,7 +43,7 @@ impl Waking {
         }
     }
 
-    /// Learns how many messages a turn has gathered.
+    /// Adapts to the number of messages that a turn has gathered.
     pub fn gathered(&mut self, messages: usize) {
         if messages >= WORTH_A_TURN {
             (self.until_trial, self.interval) = (None, SHORTEST_INTERVAL);

@@ -13,10 +13,10 @@ use crate::sys::Alarm;
 use crate::wake::wake_each;
 use crate::{CloseEvent, Error, Options, ReadyState};
 
-/// The line of one socket: senders wait for their turn, flushes for the buffer to be empty, and others for the end.
+/// The line of one socket: senders wait for their turn, flushes for an empty buffer, and other tasks for the end.
 ///
-/// The first sender waits when more than the high water mark is unsent, until at most the low water mark is. The others wait
-/// behind it in the order in which they began to.
+/// When more than the high water mark is unsent, the first sender waits until at most the low water mark is unsent. The other
+/// senders wait behind it, in the order in which they began to wait.
 pub(crate) struct Line {
     high_water_mark: u64,
     low_water_mark: u64,
@@ -24,30 +24,32 @@ pub(crate) struct Line {
     look: Option<Look>,
     /// The number of looks that found fewer unsent bytes than the look before.
     falls: u64,
-    /// Whether the next turn looks because a message has arrived.
+    /// Whether the next turn looks at the socket because a message has arrived.
     is_hinted: bool,
     pace: Pace,
 }
 
-/// The next look at the socket, and the amount that the last look found.
+/// The next look at the socket, and the number of unsent bytes that the last look found.
 ///
-/// No event tells that `bufferedAmount` has fallen, so it is polled: in the next [`TURNS`] turns of the event loop, then after 4,
-/// 8, 16, 32 and every further 50 ms, and from the beginning when it has fallen.
+/// Browsers fire no event when `bufferedAmount` falls, so it is polled: in the next [`TURNS`] turns of the event loop, then after
+/// 4, 8, 16, 32 and every further 50 ms. When it has fallen, polling starts over.
 struct Look {
-    /// None for a look in the next turn of the event loop.
+    /// `None` for a look in the next turn of the event loop.
     _alarm: Option<Alarm>,
-    /// The number of looks before this one that found no fewer bytes than the look before.
+    /// The number of successive looks before this one that found no progress.
     step: u32,
     amount: u64,
 }
 
-/// Where the network takes megabytes in a millisecond, a timer would be most of what sending takes.
+/// The number of looks in turns before timers are set. If the network takes megabytes in a millisecond, most of the time of
+/// sending would be spent waiting for timers.
 const TURNS: u32 = 16;
-/// In milliseconds.
+/// The delay of the first timer, in milliseconds.
 const SHORTEST_DELAY: u32 = 4;
+/// The longest delay of a timer, in milliseconds.
 const LONGEST_DELAY: u32 = 50;
 
-/// Returns the milliseconds before a look; 0 for the next turn.
+/// Returns the delay of a look in milliseconds; 0 for the next turn.
 fn delay(step: u32) -> u32 {
     if step < TURNS { 0 } else { (SHORTEST_DELAY << (step - TURNS).min(4)).min(LONGEST_DELAY) }
 }
@@ -57,7 +59,7 @@ fn delay(step: u32) -> u32 {
 pub(crate) struct Wait(Option<(Rc<Connection>, u64)>);
 
 impl Connection {
-    /// Returns whether a sender that has no place may send: no sender waits, and at most the high water mark is unsent.
+    /// Returns whether a sender without a place may send: no sender waits, and at most the high water mark is unsent.
     pub fn has_room(self: &Rc<Self>) -> bool {
         let is_waited_in = self.line().places.has_sender();
         !is_waited_in && self.socket().has_at_most(self.highest())
@@ -65,7 +67,7 @@ impl Connection {
 
     /// Resolves when it is the caller's turn to send, or with the state of a socket that is not open.
     ///
-    /// The caller keeps its place until `wait` is dropped, so that its message goes out before the next sender's turn.
+    /// The caller keeps its place until `wait` is dropped, so that it sends its message before the next sender's turn.
     pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         let state = self.socket().ready_state();
         if state != ReadyState::Open {
@@ -76,7 +78,7 @@ impl Connection {
         let whose = line.places.turn(wait.id());
         let low_water_mark = (line.places.wants_room() && whose != Whose::Missed).then_some(line.low_water_mark);
         drop(line);
-        // Without the borrow, as a page may have replaced `bufferedAmount` by code that sends.
+        // No borrow is held here, since the page may have replaced `bufferedAmount` with code that sends.
         let most = low_water_mark.unwrap_or_else(|| self.highest());
         if whose != Whose::Anothers && self.socket().has_at_most(most) {
             if whose == Whose::Own {
@@ -91,7 +93,7 @@ impl Connection {
     /// Resolves when the buffer is empty, or with the state of a socket that ended before the buffer was seen empty.
     pub fn poll_empty(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         let result = match self.socket().look() {
-            // The state comes first: after the end `bufferedAmount` does not fall, or, in Chromium, is 0 with everything unsent.
+            // The state first: after the end, `bufferedAmount` does not fall, and in Chromium it may be 0 with everything unsent.
             (ReadyState::Open, 0) => Ok(()),
             (ReadyState::Open, _) => {
                 self.enter(context, wait, WaitsFor::EmptyBuffer);
@@ -104,14 +106,15 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    /// Returns the unsent bytes, and the number of looks that found fewer than before: other senders may have added some.
+    /// Returns the number of unsent bytes, and the number of looks that found fewer unsent bytes than the look before. The first
+    /// number alone does not show progress, since other senders may have added bytes.
     pub fn progress(&self) -> (u64, u64) {
         (self.socket().buffered_amount(), self.line().falls)
     }
 
-    /// Looks in the next turn of the event loop if anybody waits, because a message has arrived.
+    /// Looks at the socket in the next turn of the event loop if a task waits, because a message has arrived.
     ///
-    /// The message may answer what has just left, and in hidden tabs timers fire late.
+    /// The message may be the answer to a message that has just left, and in hidden tabs timers fire late.
     pub fn hint(self: &Rc<Self>) {
         let mut line = self.line();
         line.is_hinted = line.places.is_waited_in();
@@ -121,7 +124,7 @@ impl Connection {
         }
     }
 
-    /// Runs in a turn of the event loop, and looks if that was asked for.
+    /// Runs in a turn of the event loop, and looks at the socket if this was asked for.
     pub fn look_in_turn(self: &Rc<Self>) {
         let mut line = self.line();
         let is_hinted = take(&mut line.is_hinted);
@@ -137,7 +140,7 @@ impl Connection {
         self.socket().transport() == crate::Transport::Streams
     }
 
-    /// Looks if anybody waits, because something was sent.
+    /// Looks at the socket if a task waits, because a message has left the browser.
     #[cfg(feature = "streams")]
     pub fn look_now(self: &Rc<Self>) {
         let is_waited_in = self.line().places.is_waited_in();
@@ -156,8 +159,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Wakes the tasks that wait for `last` or for anything before it, because the socket is not open any more. An executor may
-    /// poll them before this returns, so the caller must hold no borrow.
+    /// Wakes the tasks that wait for `last` or for a variant before it, because the socket is no longer open. An executor may
+    /// poll them before this function returns, so the caller must hold no borrow.
     pub fn release(&self, last: WaitsFor) {
         let mut line = self.line();
         line.look = None;
@@ -166,11 +169,11 @@ impl Connection {
         self.wake_called();
     }
 
-    /// Returns how much may be unsent for a sender that does not wait.
+    /// Returns the number of unsent bytes up to which a sender need not wait.
     fn highest(self: &Rc<Self>) -> u64 {
         let mut line = self.line();
         let factor = line.pace.factor();
-        // While the mark is raised nobody may wait, and so nobody may look: whether timers still fire late is found out here.
+        // While the mark is raised, it may be that no task waits and no look is due. This look finds out if timers still fire late.
         if factor > 1 && line.look.is_none() {
             line.look = Some(self.look_at(TURNS, self.socket().most_unsent()));
         }
@@ -183,7 +186,7 @@ impl Connection {
         let mut line = self.line();
         let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
         if waits_for < WaitsFor::End && is_first {
-            // The check just before has found this amount.
+            // The check before has just updated this number.
             line.look = Some(self.look_at(0, self.socket().most_unsent()));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
@@ -194,7 +197,7 @@ impl Connection {
         }
     }
 
-    /// Gives up a place. If it was its turn, the next sender is called.
+    /// Gives up a place. If it was this sender's turn, calls the next sender.
     fn leave(self: &Rc<Self>, id: u64) {
         let mut line = self.line();
         let (was_called, waker) = line.places.leave(id);
@@ -209,7 +212,7 @@ impl Connection {
         self.wake_called();
     }
 
-    /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
+    /// Calls the first sender, and checks in the next turn of the event loop whether it was polled.
     fn call(self: &Rc<Self>, line: &mut Line, amount: u64) {
         if line.places.call() && line.look.as_ref().is_none_or(|look| delay(look.step) > 0) {
             line.look = Some(self.look_at(0, amount));
@@ -221,8 +224,8 @@ impl Connection {
         wake_each(iter::from_fn(|| self.line().places.take_called()));
     }
 
-    /// Looks at the socket and wakes the tasks that can go on. `late_by` is how many milliseconds the look is late; `None` after
-    /// a hint.
+    /// Looks at the socket and wakes the tasks that can continue. `late_by` is the number of milliseconds by which the look is
+    /// late; `None` after a hint.
     fn look(self: &Rc<Self>, late_by: Option<f64>) {
         let (state, amount) = self.socket().look();
         if state != ReadyState::Open {
@@ -258,7 +261,7 @@ impl Connection {
                 self.ask_for_turn();
                 None
             }
-            // By streams the socket tells.
+            // Over streams, an event of the socket wakes senders.
             #[cfg(feature = "streams")]
             _ if self.is_by_streams() => None,
             delay => {
@@ -272,7 +275,7 @@ impl Connection {
 
 impl Line {
     pub fn new(options: &Options) -> Self {
-        // The factor must not overflow.
+        // The product with the factor must not overflow.
         let high_water_mark = options.high_water_mark.min(u64::MAX / LARGEST_FACTOR);
         Self {
             high_water_mark,
@@ -287,7 +290,7 @@ impl Line {
 }
 
 impl Wait {
-    /// Returns the number of the place; 0 for no place.
+    /// Returns the id of the place; 0 without a place.
     fn id(&self) -> u64 {
         self.0.as_ref().map_or(0, |(_, id)| *id)
     }
@@ -301,22 +304,22 @@ impl Drop for Wait {
     }
 }
 
-// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: the line is changed in
-// one step, and no foreign code runs meanwhile.
+// With `panic=unwind`, wasm-bindgen requires these of all values in an exported `async fn`. They hold: the line changes in one
+// step, in which no other code runs.
 impl UnwindSafe for Wait {}
 impl RefUnwindSafe for Wait {}
 
 /// The factor by which the high water mark is raised while timers fire late, as in hidden tabs.
 ///
-/// Hidden tabs run timers once a second, so at most one high water mark of bytes would be sent per second. If a late look finds
-/// the buffer empty, the mark was too low, and is doubled.
+/// In hidden tabs timers fire once a second, so at most one high water mark of bytes would be sent per second. If a late look
+/// finds the buffer empty, the mark was too low, and the factor doubles.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     factor: u64,
 }
 
 const LARGEST_FACTOR: u64 = 64;
-/// In milliseconds: longer than a busy page delays a timer.
+/// The lateness from which timers count as late, in milliseconds: longer than a busy page delays a timer.
 const LATE: f64 = 500.0;
 
 impl Default for Pace {
@@ -326,10 +329,10 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a look: its delay, by how many milliseconds it was late, the unsent bytes, and whether a sender waited.
+    /// Adapts to a look: its delay, the milliseconds by which it was late, the unsent bytes, and whether a sender waited.
     pub fn learn(&mut self, delay: u32, late_by: f64, amount: u64, is_waited_for: bool) {
         if delay == 0 {
-            // The look came by a turn, which tells nothing about timers.
+            // The look was in a turn, which says nothing about timers.
         } else if late_by < LATE {
             self.factor = 1;
         } else if is_waited_for && amount == 0 {

@@ -10,15 +10,15 @@ use super::places::{Places, WaitsFor, Whose};
 use crate::sys::in_next_turn;
 use crate::wake::wake_each;
 
-/// Senders go in the order in which they began to wait, however large their messages are.
+/// The waiting senders. They send in the order in which they began to wait, however large their messages are.
 #[derive(Default)]
 pub(crate) struct Line {
     places: RefCell<Places>,
-    /// Whether the next turn of the event loop looks for a sender that has missed its turn.
+    /// Whether the next turn of the event loop checks for a sender that has missed its turn.
     is_watched: Cell<bool>,
 }
 
-/// The place of a sender. Its turn lasts until this is dropped, so that its message goes out before the next sender's turn.
+/// The place of a sender. Its turn lasts until this is dropped, so that it sends its message before the next sender's turn.
 #[derive(Default)]
 pub(crate) struct Turn(Option<(Rc<Line>, u64)>);
 
@@ -33,7 +33,7 @@ impl Line {
         self.places.borrow_mut().wants_room()
     }
 
-    /// Resolves when it is the caller's turn and there is room, which is asked for only then.
+    /// Resolves when it is the caller's turn and there is room. Calls `has_room` only if it is the caller's turn.
     pub fn poll(self: &Rc<Self>, context: &Context<'_>, turn: &mut Turn, has_room: impl FnOnce() -> bool) -> Poll<()> {
         let whose = self.places.borrow_mut().turn(turn.id());
         if whose != Whose::Anothers && has_room() {
@@ -50,7 +50,7 @@ impl Line {
         Poll::Pending
     }
 
-    /// Calls the first sender, and checks in the next turn of the event loop whether it has come.
+    /// Calls the first sender, and checks in the next turn of the event loop whether it was polled.
     pub fn call(self: &Rc<Self>) {
         if self.places.borrow_mut().call() && !self.is_watched.replace(true) {
             let line = Rc::downgrade(self);
@@ -66,7 +66,7 @@ impl Line {
         self.wake_called();
     }
 
-    /// Lets all go on: no message is accepted any more.
+    /// Wakes all senders, since no message is accepted any more.
     pub fn release(&self) {
         self.places.borrow_mut().release(WaitsFor::End);
         self.wake_called();
@@ -78,7 +78,7 @@ impl Line {
 }
 
 impl Turn {
-    /// The number of the place in the line; 0 for no place.
+    /// Returns the id of the place; 0 without a place.
     fn id(&self) -> u64 {
         self.0.as_ref().map_or(0, |(_, id)| *id)
     }
@@ -95,6 +95,6 @@ impl Drop for Turn {
     }
 }
 
-// The line is changed in one step, and no foreign code runs meanwhile.
+// The line changes in one step, in which no other code runs.
 impl UnwindSafe for Line {}
 impl RefUnwindSafe for Line {}

@@ -1,4 +1,4 @@
-//! From you to the browser.
+//! Sending: from the app to the browser.
 
 pub(crate) mod backpressure;
 pub(crate) mod line;

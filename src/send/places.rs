@@ -2,10 +2,10 @@
 
 use std::task::Waker;
 
-/// The places of one line: senders wait for their turn, flushes for the buffer to be empty, and others for the end.
+/// The places of one line: senders wait for their turn, flushes for an empty buffer, and other tasks for the end.
 ///
-/// The first sender is *called* when it is its turn. A sender that is not polled by the next turn of the event loop has *missed*
-/// its turn: it no longer holds up the others, and may still send when it is polled.
+/// The first sender is *called* when it is its turn. A called sender that is not polled by the next turn of the event loop has
+/// *missed* its turn: it no longer holds up the others, and may still send when it is polled.
 #[derive(Default)]
 pub(crate) struct Places {
     places: Vec<Place>,
@@ -15,22 +15,22 @@ pub(crate) struct Places {
 struct Place {
     id: u64,
     waits_for: WaitsFor,
-    /// `None` once the task was woken.
+    /// `None` after the task was woken.
     waker: Option<Waker>,
 }
 
-/// In the order in which [`Places::release`] lets them go on.
+/// What a task waits for, in the order in which [`Places::release`] wakes.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) enum WaitsFor {
     /// A flush that waits.
     EmptyBuffer,
-    /// A sender that waits: the first one for room, the others for the senders before them.
+    /// A sender that waits: the first sender for room, the others for the senders before them.
     Turn,
-    /// A sender whose turn it is, and which was not polled yet.
+    /// A sender that was called, and that has not left its place.
     Call,
     /// A task that waits for the end.
     End,
-    /// A sender that has missed its turn, or a flush that is done. It holds up nobody.
+    /// A sender that has missed its turn, or a flush that is done. It does not hold up others.
     Nothing,
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum Whose {
 }
 
 impl Places {
-    /// Returns whose turn it is, or will be next, from the view of the owner of a place; 0 is no place.
+    /// Returns whose turn it is, or will be next, from the view of the owner of a place. An `id` of 0 means no place.
     pub fn turn(&mut self, id: u64) -> Whose {
         if self.find(id).is_some_and(|own| own.waits_for == WaitsFor::Nothing) {
             return Whose::Missed;
@@ -54,8 +54,8 @@ impl Places {
         if self.first().is_none_or(|first| first.id == id) { Whose::Own } else { Whose::Anothers }
     }
 
-    /// Takes a place, or keeps it. Returns its number, and the last waker, which the caller drops when no borrow is held: it may
-    /// drop a task that has a place here.
+    /// Takes a place, or keeps it. Returns its id, and the previous waker, which the caller drops when no borrow is held:
+    /// dropping a waker may drop a task that has a place here.
     #[must_use = "the place is kept until it is left"]
     pub fn enter(&mut self, id: u64, waits_for: WaitsFor, waker: Waker) -> (u64, Option<Waker>) {
         if let Some(own) = self.find(id) {
@@ -67,14 +67,14 @@ impl Places {
         (self.last_id, None)
     }
 
-    /// The owner of a place was polled in its turn.
+    /// Notes that a sender was polled in its turn.
     pub fn comes(&mut self, id: u64) {
         if let Some(own) = self.find(id) {
             own.waits_for = WaitsFor::Call;
         }
     }
 
-    /// Gives up a place. Returns whether it was its turn, and its waker, which the caller drops when no borrow is held.
+    /// Gives up a place. Returns whether it was called, and its waker, which the caller drops when no borrow is held.
     #[must_use = "if it was its turn, it is the next one's"]
     pub fn leave(&mut self, id: u64) -> (bool, Option<Waker>) {
         let Some(own) = self.find(id) else { return (false, None) };
@@ -88,19 +88,19 @@ impl Places {
         self.first().map(|first| first.waits_for = WaitsFor::Call).is_some()
     }
 
-    /// Lets the called sender miss its turn. Returns whether a sender was called.
+    /// Marks a called sender that is still there as having missed its turn. Returns whether there was one.
     pub fn miss(&mut self) -> bool {
         let missed = self.first().filter(|first| first.waits_for == WaitsFor::Call);
         missed.map(|missed| missed.waits_for = WaitsFor::Nothing).is_some()
     }
 
-    /// Lets all tasks go on that wait for this, or for what comes before it.
+    /// Releases all tasks that wait for `last` or for a variant before it.
     pub fn release(&mut self, last: WaitsFor) {
         let waiting = self.places.iter_mut().filter(|place| place.waits_for <= last);
         waiting.for_each(|place| place.waits_for = WaitsFor::Nothing);
     }
 
-    /// Takes the waker of a task that can go on, which the caller wakes when no borrow is held.
+    /// Takes the waker of a task that can continue, which the caller wakes when no borrow is held.
     pub fn take_called(&mut self) -> Option<Waker> {
         let is_called = |place: &&mut Place| matches!(place.waits_for, WaitsFor::Call | WaitsFor::Nothing);
         self.places.iter_mut().filter(is_called).find_map(|place| place.waker.take())
@@ -116,7 +116,7 @@ impl Places {
         self.first().is_some_and(|first| first.waits_for == WaitsFor::Turn)
     }
 
-    /// Returns whether any task waits for something else than the end, so that somebody must look at the socket.
+    /// Returns whether a task waits for anything but the end, so that looks at the socket are needed.
     pub fn is_waited_in(&self) -> bool {
         self.places.iter().any(|place| place.waits_for < WaitsFor::End)
     }

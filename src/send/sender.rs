@@ -1,4 +1,4 @@
-//! The half of a connection that sends.
+//! The sending half of a connection.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -18,8 +18,8 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 /// A clone is another handle of the same connection, for another task. The connection is closed when all senders, the
 /// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped; messages that were sent go out first.
 ///
-/// `send`, `flush` and `close` take `&mut self`, so that a call means them even if [`SinkExt`] is imported, which has methods of
-/// the same names. Its `flush` waits for nothing.
+/// `send`, `flush` and `close` take `&mut self`, so that calls resolve to them even if [`SinkExt`] is imported. It has methods of
+/// the same names, and its `flush` waits for nothing.
 ///
 /// [`SinkExt`]: https://docs.rs/futures-util/latest/futures_util/sink/trait.SinkExt.html
 ///
@@ -47,12 +47,12 @@ pub struct Sender {
     sink: Option<Box<SinkState>>,
 }
 
-/// How far the methods of [`Sink`] have come.
+/// The state of the methods of [`Sink`].
 #[derive(Default)]
 struct SinkState {
     room: Wait,
     flush: Wait,
-    /// What the flush before a close has found.
+    /// The result of the flush before a close.
     flushed: Option<Result<(), ReadyState>>,
     closing: Option<Closing>,
 }
@@ -96,7 +96,7 @@ impl Sender {
     ///     let sending = std::pin::pin!(sender.send(draft)); // by reference: the caller keeps the draft
     ///     match select(sending, cancelled).await {
     ///         Either::Left((sent, _)) => Ok(sent.map(|()| true)?),
-    ///         Either::Right(_) => Ok(false), // nothing of it was sent
+    ///         Either::Right(_) => Ok(false), // the draft was not sent
     ///     }
     /// }
     /// ```
@@ -119,7 +119,7 @@ impl Sender {
     /// # Errors
     ///
     /// - [`Error::Full`] if more than the high water mark is unsent, or if other senders wait,
-    /// - otherwise as for [`send`](Self::send).
+    /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
     ///
@@ -137,7 +137,7 @@ impl Sender {
     /// }
     /// ```
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
-        // The state first: the buffer of a closed socket stays full, or looks empty.
+        // The state first: `bufferedAmount` of a closed socket does not fall, or is 0 at once.
         match self.ready_state() {
             ReadyState::Open if self.connection.has_room() => self.socket().send_while_open(message),
             ReadyState::Open => Err(SendError { message, error: Error::Full }),
@@ -153,7 +153,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] or [`Error::Overflow`], as for [`send`](Self::send).
+    /// [`Error::NotOpen`] or [`Error::Overflow`], like [`send`](Self::send).
     ///
     /// # Examples
     ///
@@ -182,8 +182,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost: bytes were unsent when the
-    /// open connection was last looked at, or a message was sent after that.
+    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost: the last check of the
+    /// open connection found unsent bytes, or a message was sent after it.
     ///
     /// # Examples
     ///
@@ -270,7 +270,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close). After [`Error::InvalidCloseCode`] and [`Error::ReasonTooLong`] the connection stays open.
+    /// - [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; the connection then stays open.
+    /// - Otherwise the same errors as [`close`](Self::close).
     pub fn close_with<C, R>(
         &self,
         code: C,
@@ -390,7 +391,7 @@ impl Sink<Message> for Sender {
         let Self { connection, sink } = &mut *self;
         let wait = &mut sink.get_or_insert_default().room;
         let room = ready!(connection.poll_room(context, wait));
-        // It is unknown whether a message follows.
+        // The place is given up, since it is unknown whether a message follows.
         *wait = Wait::default();
         Poll::Ready(room.map_err(|state| connection.refusal(state)))
     }

@@ -1,6 +1,6 @@
-//! The sink of a connection: that of its sending half.
+//! The sink of a connection, which is the sink of its sending half.
 
-/// Implements `Sink<Message>` for a type by its field `sender`. It takes the imports of where it is used.
+/// Implements `Sink<Message>` for a type with a field `sender`. The module that calls it imports the types.
 macro_rules! sink_of_sender {
     ($(#[$documentation:meta])* $type:ty) => {
         $(#[$documentation])*

@@ -47,7 +47,7 @@ pub struct Slices {
 /// ```no_run
 /// use wasm_websocket::Progress;
 ///
-/// /// How much of a file has left the browser. `sent` alone would run ahead of a slow network.
+/// /// Returns how much of a file has left the browser. `sent` also counts bytes that are still buffered.
 /// fn percent(progress: Progress) -> u64 {
 ///     100 * progress.sent.saturating_sub(progress.buffered) / progress.total
 /// }
@@ -65,7 +65,7 @@ pub struct Progress {
 
 impl Slices {
     pub(crate) fn new(sender: Sender, blob: Blob, len: u64) -> Self {
-        // Empty slices would never come to an end.
+        // At least one byte for each slice: a stream of empty slices would never end.
         let total = blob.len();
         Self { sender, blob, total, len: len.max(1), wait: Wait::default(), sent: 0, has_failed: false }
     }
@@ -91,7 +91,7 @@ impl Stream for Slices {
         let room = room.map_err(|state| sender.connection().refusal(state));
         let progress = room.and_then(|()| self.send_next());
         self.has_failed = progress.is_err();
-        // The next slice waits behind the senders that wait now.
+        // Gives up the place: the next slice waits behind the senders that already wait.
         self.wait = Wait::default();
         Poll::Ready(Some(progress))
     }

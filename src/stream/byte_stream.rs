@@ -48,7 +48,7 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 #[must_use = "the connection is closed when this is dropped"]
 pub struct ByteStream {
     stream: WebSocketStream,
-    /// The current message, and how many bytes of it were read.
+    /// The current message. `read` is the number of its bytes that were read.
     chunk: Vec<u8>,
     read: usize,
     /// A Blob that had arrived before the conversion into a byte stream.
@@ -57,7 +57,7 @@ pub struct ByteStream {
     failure: Option<Error>,
 }
 
-/// The maximum bytes of a sent message.
+/// The largest size of a sent message, in bytes.
 const LARGEST_MESSAGE: usize = 256 << 10;
 
 impl ByteStream {
@@ -74,7 +74,7 @@ impl ByteStream {
     /// Returns the connection, to continue with messages. Its binary type is now [`BinaryType::ArrayBuffer`].
     ///
     /// The unread bytes of the current message are lost, and so is the rest of a Blob that is being read. To keep the unread bytes,
-    /// take them by [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) first.
+    /// take them with [`poll_fill_buf`](AsyncBufRead::poll_fill_buf) first.
     ///
     /// # Examples
     ///
@@ -87,7 +87,7 @@ impl ByteStream {
     ///     let mut bytes = stream.into_byte_stream();
     ///     bytes.write_all(b"CONNECT chat\n").await?;
     ///     let mut answer = [0; 3];
-    ///     bytes.read_exact(&mut answer).await?; // "OK\n", and no byte of what follows
+    ///     bytes.read_exact(&mut answer).await?; // "OK\n", a message of its own
     ///     Ok(bytes.into_inner())
     /// }
     /// ```

@@ -28,7 +28,7 @@ use crate::{Error, Options, ReadyState, WebSocketStream};
 ///     show(format!("connecting to {} …", connecting.url()));
 ///     match select(connecting, cancelled).await {
 ///         Either::Left((connected, _)) => Some(connected),
-///         Either::Right(_) => None, // what is dropped here is closed
+///         Either::Right(_) => None, // drops the future, which closes the connection
 ///     }
 /// }
 /// ```
@@ -68,7 +68,8 @@ impl Connecting {
 
     /// Ends the attempt.
     ///
-    /// Awaiting it then fails with [`Error::ConnectFailed`]. If the connection had opened before, the result is a stream that ends.
+    /// Awaiting the future then fails with [`Error::ConnectFailed`]. If the connection was already open, the future resolves with
+    /// a stream that ends.
     pub fn close(&self) {
         if let Some(connection) = self.connection() {
             connection.close();
@@ -99,7 +100,7 @@ fn opened(connection: Handle, needs_protocol: bool) -> Result<WebSocketStream, E
         if !needs_protocol || !socket.protocol().is_empty() {
             return Ok(WebSocketStream::new(connection));
         }
-        // The standard has the browser fail such a connection, as Chromium does, and as if it had never been open.
+        // By the standard the browser fails such a connection before it opens, as Chromium does. Otherwise it is closed here.
         socket.close();
     }
     let url = socket.url();

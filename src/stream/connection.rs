@@ -1,4 +1,4 @@
-//! One connection, as its handles share it.
+//! One connection, shared by its handles.
 
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -20,14 +20,14 @@ use crate::types::close;
 use crate::wake::Finally;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState};
 
-/// A handle of a connection. The connection is closed when the last one is dropped.
+/// A handle of a connection. The connection is closed when the last handle is dropped.
 ///
-/// What waits for the connection, or for an event of it, has it as well, but does not keep it open.
+/// Waits and listeners hold the [`Connection`] itself, which does not keep it open.
 pub(crate) struct Handle(Rc<Connection>);
 
-/// A connection, as its handles and its listener share it.
+/// A connection, shared by its handles and its listener.
 ///
-/// Who waits to send, or for the end, is in the [`Line`], which has its methods beside it.
+/// The tasks that wait to send or for the end are in the [`Line`]. The methods for them are in the module of `Line`.
 pub(crate) struct Connection {
     handles: Cell<usize>,
     listener: Cell<Option<Listener>>,
@@ -38,7 +38,7 @@ pub(crate) struct Connection {
     is_opened: Cell<bool>,
     end: OnceCell<End>,
     queue: RefCell<Queue<Data>>,
-    /// Takes messages instead of the queue, once there is one.
+    /// Receives messages instead of the queue, once it is set.
     inlet: OnceCell<Box<dyn Fn(Data)>>,
     is_closed_here: Cell<bool>,
     is_turn_asked_for: Cell<bool>,
@@ -109,7 +109,7 @@ impl Connection {
         self.result()?.ok()
     }
 
-    // These two borrow in one place each, which holds the code and the text for a panic that never comes.
+    // `queue` and `line` borrow in one place each, so that the code of the panic, which never happens, exists only once.
     pub fn queue(&self) -> RefMut<'_, Queue<Data>> {
         self.queue.borrow_mut()
     }
@@ -138,7 +138,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Why nothing can be sent on a socket in this state.
+    /// Returns why nothing can be sent on a socket in this state.
     pub fn refusal(&self, state: ReadyState) -> Error {
         match self.ended() {
             Some(End::Overflow) => Error::Overflow,
@@ -146,27 +146,27 @@ impl Connection {
         }
     }
 
-    /// Whether this page has closed the connection before the peer did, as far as it could know.
+    /// Returns whether this page has closed the connection before it knew of a close by the peer.
     pub fn is_closed_here(&self) -> bool {
         self.is_closed_here.get()
     }
 
-    /// Hands messages to `inlet` instead of the queue from now on. Returns the queued ones.
+    /// Passes messages to `inlet` instead of the queue from now on. Returns the queued messages.
     pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> VecDeque<Data> {
         let _ = self.inlet.set(Box::new(inlet));
         self.queue().drain()
     }
 
-    /// Lets the browser read, or not, after the queue has changed.
+    /// Pauses or resumes the browser's reading after the queue has changed.
     pub fn pace_reading(&self) {
         #[cfg(feature = "streams")]
         self.reading.pace(&self.socket, |read_ahead| self.queue().is_full(read_ahead));
     }
 
-    /// Resolves when the connection has opened, or has ended before that, for instance by the timeout. One task at most
-    /// waits here, in the place of the later reader.
+    /// Resolves when the connection has opened, or has ended before, for instance by the timeout. At most one task waits here,
+    /// and uses the reader's waker.
     pub fn poll_opened(self: &Rc<Self>, context: &Context<'_>, alarm: &mut Option<Alarm>) -> Poll<()> {
-        // A server may accept and close at once: that connection was open.
+        // If a server accepts and closes at once, the connection counts as opened.
         if self.is_opened() || self.ended().is_some() {
             return Poll::Ready(());
         }
@@ -178,7 +178,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Takes the next message, or waits for one.
+    /// Takes the next message, or registers the waker.
     pub fn poll_take(self: &Rc<Self>, context: &Context<'_>) -> Taken<Data> {
         let taken = self.queue().take();
         if matches!(taken, Taken::Empty | Taken::Pause) {
@@ -193,17 +193,17 @@ impl Connection {
 
     fn wait_for_message(&self, context: &Context<'_>) {
         let last = self.queue().wait(context.waker());
-        // When no borrow is held: what it drops may be a handle of this.
+        // Dropped when no borrow is held, since dropping a waker may drop a handle of this connection.
         drop(last);
     }
 
-    /// Ends the connection for all of its handles, for this reason, and removes the listener.
+    /// Ends the connection for all its handles, and removes the listener.
     pub fn end(&self, reason: End) {
         self.listener.take();
         self.ends(reason);
     }
 
-    /// This page is about to close the connection.
+    /// Notes that this page closes the connection. Called before the close.
     fn closes(&self) {
         if self.socket.ready_state() == ReadyState::Open {
             self.is_closed_here.set(true);
@@ -238,8 +238,8 @@ impl Connection {
                 let waiting = self.queue().take_reader();
                 wake(waiting);
             }
-            // By the standard a `close` event follows, which says more. For a connection that they block, browsers fire only this
-            // event: Chromium if the page's policy forbids it, WebKit for a port, or `ws:` on a page of `https:`.
+            // By the standard a `close` event follows, which says more. For a connection that the browser blocks, only this event
+            // fires: in Chromium if the page's policy forbids it, in WebKit for some ports and for `ws:` on an `https:` page.
             Event::Failed if self.is_opened() => {}
             Event::Failed => self.ends(End::Failed),
             Event::Closed(event) => self.ends(End::Closed(event)),
@@ -268,19 +268,19 @@ impl Connection {
     fn turn(self: &Rc<Self>) {
         self.is_turn_asked_for.set(false);
         let reader = self.queue().turn();
-        // Also if waking a sender panics.
+        // The reader is woken even if waking a sender panics.
         let _reader = Finally::new(|| wake(reader));
         self.look_in_turn();
     }
 
-    /// Only the first end counts.
+    /// Records the end and wakes all tasks. Only the first end is kept.
     fn ends(&self, end: End) {
         if self.ended().is_none() {
             trace!(DEBUG, url = %crate::types::redact::PublicUrl(&self.socket.url()), ?end, "ended");
         }
         let end = self.end.get_or_init(|| end);
         let reader = self.queue().end(end.is_loss());
-        // Also if waking one of the others panics.
+        // The reader is woken even if waking another task panics.
         let _reader = Finally::new(|| wake(reader));
         self.release(WaitsFor::End);
     }
@@ -306,15 +306,15 @@ impl Drop for Handle {
         let others = self.handles.get() - 1;
         self.handles.set(others);
         if others == 0 {
-            // First of all the listener, so that no event of the closing comes.
+            // Removes the listener before the close, so that no event of the close reaches it.
             self.end(End::Dropped);
             self.socket.leave();
         }
     }
 }
 
-// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: nothing here runs
-// foreign code while it holds a borrow or is half changed.
+// With `panic=unwind`, wasm-bindgen requires these of all values in an exported `async fn`. They hold: no other code runs while
+// the connection is borrowed or partly changed.
 impl UnwindSafe for Connection {}
 impl RefUnwindSafe for Connection {}
 

@@ -1,4 +1,4 @@
-//! How a connection ends, and waiting for that.
+//! How a connection ends, and waiting for the end.
 
 use std::fmt;
 use std::future::Future;
@@ -61,7 +61,7 @@ impl End {
 /// use wasm_bindgen_futures::spawn_local;
 /// use wasm_websocket::WebSocketStream;
 ///
-/// /// Shows how the connection ends, whichever part of the app holds it.
+/// /// Shows how the connection ends, even if another part of the app owns it.
 /// fn watch(stream: &WebSocketStream, show: impl Fn(String) + 'static) {
 ///     let closed = stream.closed(); // does not keep the connection open
 ///     spawn_local(async move {
@@ -99,10 +99,10 @@ impl fmt::Debug for Closed {
     }
 }
 
-/// A wait for the end, of limited time once nothing moves any more.
+/// A wait for the end, which times out when no unsent bytes leave any more.
 pub(crate) struct Closing {
     timer: Timer,
-    /// What was unsent and how much had moved when the timer was set.
+    /// The [`progress`](Connection::progress) of the connection when the timer was set.
     progress: (u64, u64),
     wait: Wait,
 }
@@ -113,7 +113,7 @@ impl Closing {
         Self { timer, progress: connection.progress(), wait: Wait::default() }
     }
 
-    /// Resolves when the connection has ended, or is given up.
+    /// Resolves when the connection has ended or has timed out.
     pub fn poll(&mut self, context: &mut Context<'_>, connection: &Rc<Connection>) -> Poll<Result<CloseEvent, Error>> {
         loop {
             let ended = connection.poll_ended(context, &mut self.wait);

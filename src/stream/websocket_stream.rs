@@ -151,7 +151,7 @@ impl WebSocketStream {
     /// Sends a message, waiting while more than [`high_water_mark`](Options::high_water_mark) bytes are unsent. See
     /// [`Sender::send`].
     ///
-    /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep it.
+    /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep the message.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl WebSocketStream {
     /// # Errors
     ///
     /// - [`Error::Full`] if more than the high water mark is unsent, or if other senders wait,
-    /// - otherwise as for [`send`](Self::send).
+    /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
     pub fn try_send<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
@@ -180,7 +180,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] or [`Error::Overflow`], as for [`send`](Self::send).
+    /// [`Error::NotOpen`] or [`Error::Overflow`], like [`send`](Self::send).
     pub async fn ready(&self) -> Result<(), Error> {
         self.sender.ready().await
     }
@@ -225,7 +225,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends with it.
+    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends with this error.
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.sender.close()
     }
@@ -234,7 +234,8 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close). After [`Error::InvalidCloseCode`] and [`Error::ReasonTooLong`] the connection stays open.
+    /// - [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; the connection then stays open.
+    /// - Otherwise the same errors as [`close`](Self::close).
     pub fn close_with<C, R>(
         &self,
         code: C,
@@ -251,7 +252,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// As for [`Sender::closed`].
+    /// The same errors as [`Sender::closed`].
     pub fn closed(&self) -> Closed {
         self.sender.closed()
     }
@@ -319,7 +320,7 @@ impl FusedStream for WebSocketStream {
 }
 
 sink_of_sender! {
-    /// Works as the [`Sink`] of [`Sender`].
+    /// Works like the [`Sink`] of [`Sender`].
     WebSocketStream
 }
 

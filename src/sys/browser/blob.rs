@@ -133,7 +133,7 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// The same as those of [`bytes`](Self::bytes).
+    /// The same errors as [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         let text: JsString = self.binding().text().await.map_err(unreadable)?;
         copy::text(&text, text.length().into()).unwrap_or_else(|| Ok(String::new()))

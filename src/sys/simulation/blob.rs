@@ -140,7 +140,7 @@ impl Blob {
     ///
     /// # Errors
     ///
-    /// The same as those of [`bytes`](Self::bytes).
+    /// The same errors as [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
         Ok(String::from_utf8_lossy(&self.bytes().await?).into_owned())
     }
