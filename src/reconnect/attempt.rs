@@ -17,7 +17,7 @@ use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, T
 ///
 /// # Examples
 ///
-/// With [`WhenLost::Resend`](crate::WhenLost::Resend), a server that counts can have each message exactly once:
+/// With [`WhenLost::Resend`](crate::WhenLost::Resend), a server that counts messages receives each message exactly once:
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
@@ -28,7 +28,7 @@ use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, T
 ///     stream.send("last?").await?; // the number of the last message that it has received
 ///     let last = stream.try_next().await?.ok_or("there was no answer")?;
 ///     attempt.confirm(last.as_text().unwrap_or_default().parse()?);
-///     Ok(()) // the messages after that one are sent again now, and then what is queued
+///     Ok(()) // now the messages after the last one are sent again, and then the queued ones
 /// });
 /// ```
 pub struct Attempt {
@@ -53,7 +53,7 @@ impl Attempt {
     ///
     /// let options = ReconnectOptions::new().on_open(async |stream, attempt| {
     ///     if *attempt.cause() != Cause::Requested {
-    ///         stream.send("missed?").await?; // what others have said while there was no connection
+    ///         stream.send("missed?").await?; // asks for the messages since the connection was lost
     ///     }
     ///     Ok(())
     /// });
@@ -67,10 +67,10 @@ impl Attempt {
         self.shared.upgrade().map(|shared| shared.in_doubt()).unwrap_or_default()
     }
 
-    /// Takes the messages in doubt, for instance to send some of them again on this connection, before anything queued. See
+    /// Takes the messages in doubt, for instance to send some of them again on this connection before queued messages. See
     /// [`Reconnecting::take_in_doubt`](crate::Reconnecting::take_in_doubt).
     ///
-    /// The messages are then removed from the list, even if the preamble fails: the next attempt does not get them.
+    /// The next attempt does not get these messages, even if the preamble fails.
     ///
     /// # Examples
     ///
@@ -91,8 +91,8 @@ impl Attempt {
     }
 
     /// With [`WhenLost::Resend`](crate::WhenLost::Resend), confirms that the peer has received the messages in doubt up to this number,
-    /// so that they are not sent again. With [`WhenLost::Report`](crate::WhenLost::Report) it does nothing. Returns how many messages
-    /// this confirms. See [`Reconnecting::confirm`](crate::Reconnecting::confirm).
+    /// so that they are not sent again. With [`WhenLost::Report`](crate::WhenLost::Report) it does nothing. Returns the number of
+    /// messages that this confirms. See [`Reconnecting::confirm`](crate::Reconnecting::confirm).
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared.upgrade().map(|shared| shared.confirm(number)).unwrap_or_default()
     }
@@ -125,7 +125,7 @@ pub(crate) async fn attempt(
     options: Rc<ReconnectOptions>,
 ) -> Result<WebSocketStream, Signal> {
     if begin.generation > 1 {
-        // At most one attempt in a turn, however fast attempts fail and whatever the caller commands: otherwise the page freezes.
+        // At most one attempt in a turn. Otherwise attempts that fail at once would freeze the page.
         Timer::new(Duration::ZERO).await;
     }
     let timeout = options.connection.connect_timeout;
@@ -137,9 +137,9 @@ pub(crate) async fn attempt(
     let mut connection = options.connection.clone();
     connection.protocols = protocols.unwrap_or(connection.protocols);
     if let Some(shared) = shared.upgrade() {
-        // Messages that the preamble leaves are added to the queued ones.
+        // Messages that the preamble does not receive are added to the inbox.
         connection.receive_limit = shared.inbox.borrow().room();
-        // That of the inbox is another one where it does not overflow.
+        // The inbox may have another overflow policy, since it does not overflow if reading can be paused.
         #[cfg(feature = "streams")]
         {
             connection.receive_limit.overflow = options.connection.receive_limit.overflow;
@@ -158,7 +158,7 @@ pub(crate) async fn attempt(
     }
     match (prepared, end, opened) {
         (Some(Ok(Some(Ok(())))), _, Some(stream)) => Ok(stream),
-        // A close by the peer is the cause of what the preamble makes of it, and says more.
+        // A close by the peer makes the preamble fail, and says more than the error of the preamble.
         (_, Some(end), _) => Err(options.ended(end)),
         (Some(Ok(Some(Err(error)))), ..) => Err(error.into()),
         (Some(Err(error)), ..) => Err(error.into()),
@@ -166,7 +166,7 @@ pub(crate) async fn attempt(
     }
 }
 
-/// Runs the preamble. Resolves with `None` if the connection ends before that.
+/// Runs the preamble. Resolves with `None` if the connection ends before the preamble does.
 async fn prepare(
     options: &ReconnectOptions,
     stream: &mut WebSocketStream,

@@ -13,7 +13,7 @@ use std::time::Duration;
 ///   a message must have been received after those 10 seconds;
 /// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume).
 ///
-/// So the delays also grow for a server that accepts connections and closes them at once.
+/// Thus the delays also grow for a server that accepts connections and closes them at once.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use std::time::Duration;
 /// use wasm_websocket::reconnect::Backoff;
 /// use wasm_websocket::ReconnectOptions;
 ///
-/// // A dashboard on a local network, which gives up when the device is switched off.
+/// // A dashboard on a local network. It gives up if the device is switched off for ten minutes.
 /// let backoff = Backoff::new().cap(Duration::from_secs(5)).max_elapsed(Duration::from_secs(600));
 /// let options = ReconnectOptions::new().backoff(backoff);
 /// ```
@@ -73,7 +73,8 @@ impl Backoff {
         self
     }
 
-    /// Sets how many attempts in a row may fail, including the first, before it gives up. Default: no limit.
+    /// Sets the number of attempts in a row that may fail, including the first, before the connection is closed for good.
+    /// Default: no limit.
     ///
     /// An attempt has also failed if its connection ended within 10 seconds. Zero counts as one: the first attempt is always made.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
@@ -81,17 +82,17 @@ impl Backoff {
         self
     }
 
-    /// Sets the total time of attempts and delays after which it gives up. Default: no limit.
+    /// Sets the total time of attempts and delays after which the connection is closed for good. Default: no limit.
     ///
-    /// The time that the device sleeps does not count: a delay counts as it was chosen, and an attempt counts at most its
-    /// timeout.
+    /// The time for which the device sleeps does not count: a delay counts with its planned length, and an attempt with at most
+    /// its timeout.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 }
 
-/// What has been tried since the last good connection.
+/// The attempts and delays since the last good connection.
 #[derive(Debug)]
 pub(crate) struct Retries {
     backoff: Backoff,
@@ -105,7 +106,7 @@ impl Retries {
         Self { backoff, attempts: 0, delays: 0, elapsed: Duration::ZERO }
     }
 
-    /// Counts an attempt, and gives its number, from 1.
+    /// Counts an attempt, and returns its number, from 1.
     pub fn attempt(&mut self) -> u32 {
         self.attempts = self.attempts.saturating_add(1);
         self.attempts
@@ -116,7 +117,7 @@ impl Retries {
         self.elapsed = self.elapsed.saturating_add(time);
     }
 
-    /// The delay before the next attempt, by a random number from 0 to 1. `None` to give up.
+    /// Returns the delay before the next attempt; `None` to give up. `random` is from 0 to 1.
     pub fn next_delay(&mut self, random: f64) -> Option<Duration> {
         let Backoff { base, cap, floor, max_attempts, max_elapsed } = self.backoff;
         if self.attempts >= max_attempts || self.elapsed >= max_elapsed {
@@ -129,20 +130,20 @@ impl Retries {
         Some(delay)
     }
 
-    /// Counts from zero again.
+    /// Starts counting from zero again.
     pub fn reset(&mut self) {
         (self.attempts, self.delays, self.elapsed) = (0, 0, Duration::ZERO);
     }
 }
 
-/// A random part of the longest delay in whole milliseconds, by a number from 0 to 1. By any other number, it is 0 or the
+/// Returns a random part of the longest delay, in whole milliseconds. `random` is from 0 to 1; any other number gives 0 or the
 /// longest delay.
 pub(crate) fn jitter(longest: Duration, random: f64) -> Duration {
     Duration::from_millis((longest.as_secs_f64() * 1000.0 * random) as u64).min(longest)
 }
 
-/// Random numbers from 0 to 1 that follow from a seed, itself from 0 to 1. Unlike `Math.random`, which a page can replace, they
-/// call no foreign code.
+/// Returns a generator of random numbers from 0 to 1. The seed is from 0 to 1, too. Unlike `Math.random`, which a page can
+/// replace, the generator runs no other code.
 pub(crate) fn random_from(seed: f64) -> impl FnMut() -> f64 {
     // SplitMix64.
     let mut state = seed.to_bits();

@@ -1,8 +1,8 @@
-//! Deadlines by a clock that may be set, and that goes on while the device sleeps.
+//! Deadlines on a clock that may be set, and that continues while the device sleeps.
 
 use std::time::Duration;
 
-/// The end of a delay. Times are since 1970, by the clock.
+/// The end of a delay. All times are since 1970, on this clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deadline {
     armed_at: Duration,
@@ -14,18 +14,18 @@ impl Deadline {
         Self { armed_at: now, delay }
     }
 
-    /// Returns the deadline, no later than by its delay from now, so that a clock that is set back does not postpone it for long.
+    /// Returns the deadline, at most its delay from now, so that setting the clock back does not postpone it for long.
     pub fn as_of(&mut self, now: Duration) -> Self {
         self.armed_at = self.armed_at.min(now);
         *self
     }
 
-    /// How long until it is due.
+    /// Returns the time until the deadline.
     pub fn remaining(self, now: Duration) -> Duration {
         self.due_at().saturating_sub(now)
     }
 
-    /// How long it has been due. `None` while it is not.
+    /// Returns the time since the deadline; `None` before it.
     pub fn late_by(self, now: Duration) -> Option<Duration> {
         now.checked_sub(self.due_at())
     }

@@ -1,4 +1,4 @@
-//! The driver: runs the actions of the machine, and tells it the events.
+//! The driver: runs the actions of the machine, and passes events to it.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::sys::{Timer, WakeUps, now};
 use crate::trace::trace;
 use crate::{AfterClose, Cause, CloseEvent, Error, ReconnectOptions, State, WebSocketStream};
 
-/// Drives one connection that comes back. Dropping it drops everything that is of the browser.
+/// Drives one connection that comes back. Dropping the driver drops the connection, the timer and all listeners.
 pub(crate) struct Driver {
     shared: Rc<Shared>,
     options: Rc<ReconnectOptions>,
@@ -25,7 +25,7 @@ pub(crate) struct Driver {
     /// The places of the driver in the connection's line: for room, and for the end.
     room: Wait,
     end: Wait,
-    /// A timer, and what it was set for.
+    /// The timer, and the deadline for which it is set.
     timer: Option<(Deadline, Timer)>,
     _wake_ups: WakeUps,
 }
@@ -47,7 +47,7 @@ impl Driver {
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let last = self.shared.task.replace(Some(context.waker().clone()));
         drop(last);
-        // Events come first: they may be older than the timer that has fired.
+        // Events first: they may be older than the timer that has fired.
         loop {
             self.poll_attempt(context);
             self.poll_end(context);
@@ -71,7 +71,7 @@ impl Driver {
         }
     }
 
-    /// Uses an open connection from now on.
+    /// Makes an open connection the current one.
     fn adopt(&self, stream: WebSocketStream, generation: u64) {
         let (shared, receives) = (&self.shared, Rc::downgrade(&self.shared));
         let queued = stream.connection().divert(move |data| {
@@ -97,7 +97,7 @@ impl Driver {
         self.shared.handle(Event::Connection(link.generation, signal));
     }
 
-    /// Hands over pending messages while there is room, and then lets waiting senders have room.
+    /// Hands over pending messages while there is room, and then calls a waiting sender.
     fn hand_over(&mut self, context: &mut Context<'_>) {
         let mut has_sent = false;
         while self.is_pending() {
@@ -108,7 +108,7 @@ impl Driver {
             has_sent = true;
         }
         if !self.is_pending() {
-            // The next sender in the connection's line has its turn.
+            // Gives the turn to the next sender in the connection's line.
             self.room = Wait::default();
         }
         if has_sent {
@@ -117,7 +117,7 @@ impl Driver {
         self.shared.poll_line(context);
     }
 
-    /// Returns whether a message is to be handed over to a connection that is open.
+    /// Returns whether a message is pending and a connection is open.
     fn is_pending(&self) -> bool {
         let machine = self.shared.machine.borrow();
         machine.is_open() && machine.outbox.is_pending()
@@ -157,7 +157,7 @@ impl Driver {
     fn ping(&self) {
         let (Some(heartbeat), Some(link)) = (&self.options.heartbeat, self.shared.link()) else { return };
         let handed = self.shared.machine.borrow().outbox.handed_over();
-        // A connection that is closing refuses the ping; its end follows.
+        // A connection that is closing refuses the ping. The event of its end follows.
         if link.send(&heartbeat.ping).is_ok() {
             self.shared.machine.borrow_mut().outbox.pinged(handed);
         }
@@ -170,7 +170,7 @@ impl Driver {
         told.into_iter().for_each(Waker::wake);
     }
 
-    /// Finishes: the connection is closed for good.
+    /// Ends the stream and all waits, since the connection is closed for good.
     fn finish(&self, cause: Cause, closing: Option<Result<CloseEvent, Error>>) {
         let end = match (closing, &cause) {
             (Some(end), _) => end.map(Some),
@@ -178,7 +178,7 @@ impl Driver {
             (None, Cause::Closed(event)) => Ok(Some(event.clone())),
             (None, Cause::Failed(error)) => Err(error.clone()),
         };
-        // There was none.
+        // Set only once, since the machine returns this action once.
         let _set = self.shared.end.set(end);
         let reader = self.shared.inbox.borrow_mut().end(cause.into_error());
         reader.into_iter().for_each(Waker::wake);
@@ -208,7 +208,7 @@ impl Drop for Driver {
         self.disconnect();
         let told = self.shared.announcer.borrow_mut().end();
         told.into_iter().for_each(Waker::wake);
-        // So that the task ends.
+        // Polls the task once more, so that it ends.
         self.shared.wake();
     }
 }

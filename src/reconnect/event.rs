@@ -1,4 +1,4 @@
-//! What goes into the machine, and what comes out.
+//! The events and commands that the machine handles, and the actions that it returns.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::backoff::Backoff;
 use super::heartbeat::{Flow, Timing};
 use crate::{AfterClose, Cause, CloseEvent, Error, State};
 
-/// What is set once.
+/// The options of the machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub backoff: Backoff,
@@ -15,14 +15,14 @@ pub(crate) struct Settings {
     pub close_timeout: Duration,
 }
 
-/// What happens.
+/// An event that the machine handles.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// To the connection of this generation, or in the attempt to make it.
+    /// A signal of the connection with this generation, or of the attempt to open it.
     Connection(u64, Signal),
     /// The network has come back, or the page was shown.
     WakeUp,
-    /// It cannot go on, for this reason.
+    /// An error closes the connection for good.
     Failed(Error),
     /// Time has passed.
     Tick,
@@ -44,31 +44,31 @@ pub(crate) enum Command {
     Close,
 }
 
-/// When something happens: the time since 1970, and how much of what was sent has left by then.
+/// The time of an event since 1970, and the bytes that were handed over and that have left by then.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moment {
     pub now: Duration,
     pub flow: Flow,
 }
 
-/// What is to be done, in this order.
+/// An action for the driver. Actions run in the order in which the machine returns them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
-    /// Begin an attempt.
+    /// Begins an attempt.
     Connect(Begin),
-    /// Drop the attempt or the connection, without waiting.
+    /// Drops the attempt or the connection, without waiting.
     Disconnect,
     Ping,
     Tell(State),
-    /// It is over, for this cause. With what the closing gave, if the caller has closed.
+    /// Ends, for this cause. Has the result of the closing handshake if the caller has closed an open connection.
     End(Cause, Option<Result<CloseEvent, Error>>),
 }
 
-/// An attempt to begin.
+/// The attempt that [`Action::Connect`] begins.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Begin {
     pub generation: u64,
-    /// Its number since the last good connection, from 1.
+    /// The number of the attempt since the last good connection, from 1.
     pub number: u32,
     pub cause: Cause,
 }

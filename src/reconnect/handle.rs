@@ -1,4 +1,4 @@
-//! What all handles of a connection that comes back hold: the shared state, and the driver.
+//! The shared state and the driver of a connection that comes back, which all its handles hold.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use super::target::Provider;
 use crate::sys::{has_event_loop, spawn};
 use crate::{Error, ReconnectOptions};
 
-/// It is dropped with the last handle, and then nothing of the connection is left.
+/// The owner of the driver, dropped with the last public handle. Then nothing of the connection is left.
 pub(crate) struct Handle {
     pub shared: Rc<Shared>,
     /// `None` while the driver runs, and after the end.
@@ -21,7 +21,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Begins to connect, in a task of its own.
+    /// Begins to connect, in a new task.
     pub fn new(options: ReconnectOptions, provider: Rc<dyn Provider>) -> Rc<Self> {
         let shared = Rc::new(Shared::new(&options));
         let mut driver = Driver::new(Rc::clone(&shared), options, provider);
@@ -39,7 +39,7 @@ impl Handle {
 
     /// Polls the driver. Resolves when nothing is left to drive.
     fn poll(this: &Weak<Self>, context: &mut Context<'_>) -> Poll<()> {
-        // Taken, as the caller's own code may drop the last handle meanwhile.
+        // Taken out, since the caller's code, which the driver runs, may drop the last handle.
         let driver = this.upgrade().and_then(|handle| handle.driver.take());
         let Some(mut driver) = driver else { return Poll::Ready(()) };
         let polled = driver.poll(context);
@@ -51,6 +51,6 @@ impl Handle {
     }
 }
 
-// With `panic=unwind`, as for `Shared`: the driver is taken while it runs.
+// With `panic=unwind`, like `Shared`: the driver is taken out while it runs.
 impl UnwindSafe for Handle {}
 impl RefUnwindSafe for Handle {}

@@ -9,11 +9,12 @@ use crate::Message;
 
 /// A ping message, and how to recognise its answer: pages cannot send the protocol's own pings.
 ///
-/// Sends a ping every 25 seconds. If no message at all is received for 10 seconds after it, the peer counts as dead, and the
-/// connection is dropped. While bytes that were sent before the ping still go out, the timeout starts over.
+/// Sends a ping every 25 seconds. If no message at all is received for 10 seconds after a ping, the peer counts as dead, and the
+/// connection is dropped. While bytes that were sent before the ping are still leaving, the timeout starts over.
 ///
-/// Being hidden, frozen or asleep does not end a connection. After a wake-up, or when the timer for the answer was late, the peer
-/// is pinged again, with a new timeout. If all timers are late, the third unanswered ping in a row ends the connection.
+/// A connection does not end because the page is hidden or frozen or the device sleeps. After a wake-up, or if the timer for the
+/// answer was late, another ping is sent, with a new timeout. If all timers are late, the third unanswered ping in a row ends the
+/// connection.
 ///
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping. So the server must answer each ping at
 /// most once, and no other message may look like an answer. The stream does not yield answers.
@@ -80,15 +81,16 @@ pub(crate) struct Pulse {
 #[derive(Debug)]
 struct Waiting {
     deadline: Deadline,
-    /// Whether only the last part of the timeout is left.
+    /// Whether the deadline is the end of the last part of the timeout.
     is_last_part: bool,
-    /// How many pings in a row were sent because of late timers.
+    /// The number of pings in a row that were sent because of late timers.
     pings: u32,
-    /// If the ping is behind other bytes: those that had left when it was last looked at, and those before it.
+    /// Set while the ping is behind other bytes: the number of bytes that had left at the last look, and the number before the
+    /// ping.
     behind: Option<(u64, u64)>,
 }
 
-/// The bytes that were handed over on a connection, and those of them that the browser still holds.
+/// The number of bytes that were handed over on a connection, and the number of bytes that the browser still buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Flow {
     pub handed: u64,
@@ -101,7 +103,7 @@ impl Flow {
     }
 }
 
-/// What a heartbeat wants done.
+/// The decision of a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Beat {
     Nothing,
@@ -109,12 +111,12 @@ pub(crate) enum Beat {
     Dead,
 }
 
-/// A timer that is later than this may have been held back together with the answer.
+/// The lateness from which the browser may have held back a timer together with the answer.
 const LATE: Duration = Duration::from_millis(500);
-/// The last part of a timeout, before which the clock is looked at, too: where a page was frozen for nearly the whole timeout,
-/// browsers may fire a timer before they deliver an answer that came long ago.
+/// The last part of a timeout, which begins with a look of its own at the clock. If a page was frozen for nearly the whole
+/// timeout, browsers may fire the timer before they deliver an answer that arrived long ago.
 const LAST_PART: Duration = Duration::from_secs(1);
-/// Unanswered pings that are proof, however late the timers.
+/// The number of unanswered pings that prove that the peer is dead, however late timers are.
 const PROOF: u32 = 3;
 
 impl Pulse {
@@ -122,12 +124,12 @@ impl Pulse {
         Self { timing, next: Deadline::after(timing.interval, now), waiting: None }
     }
 
-    /// Something was received: the peer lives.
+    /// Notes that a message was received: the peer is alive.
     pub fn received(&mut self) {
         self.waiting = None;
     }
 
-    /// Looks at the clock.
+    /// Looks at the clock, and decides what to do.
     pub fn look(&mut self, now: Duration, flow: Flow) -> Beat {
         let Some(waiting) = &mut self.waiting else {
             return if self.next.late_by(now).is_some() { self.ping(now, flow, 1) } else { Beat::Nothing };
@@ -151,15 +153,15 @@ impl Pulse {
         }
     }
 
-    /// Pings at once, with a new timeout: the device may have slept, and an answer to the last ping may still be unread. A ping
-    /// that has only just been sent is enough, as several events tell of one wake-up.
+    /// Pings at once, with a new timeout: the device may have slept, and an answer to the last ping may still be unread. If a ping
+    /// has just been sent, no further ping is needed, since several events report a single wake-up.
     pub fn probe(&mut self, now: Duration, flow: Flow) -> Beat {
         let just_sent = self.timing.first_part().saturating_sub(self.timing.timeout / 10);
         let is_sent = |sent: &mut Waiting| !sent.is_last_part && sent.deadline.as_of(now).remaining(now) > just_sent;
         if self.waiting.as_mut().is_some_and(is_sent) { Beat::Nothing } else { self.ping(now, flow, 1) }
     }
 
-    /// Returns when to look next.
+    /// Returns the time of the next look.
     pub fn deadline(&mut self, now: Duration) -> Deadline {
         self.waiting.as_mut().map_or(&mut self.next, |waiting| &mut waiting.deadline).as_of(now)
     }

@@ -1,4 +1,4 @@
-//! The receive queue of all connections, in order, and its end.
+//! The receive queue for all connections, in order, and its end.
 
 use std::task::Waker;
 
@@ -17,7 +17,7 @@ pub(crate) struct Inbox<T> {
     has_ended: bool,
     /// The last item, after the messages.
     error: Option<Error>,
-    /// Whether the reader was told that there is nothing more.
+    /// Whether the reader has seen the end.
     is_over: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Next<T> {
     Pause,
 }
 
-/// A received message, decoded if it was looked at before.
+/// A received message, decoded if the heartbeat had to look at it.
 pub(crate) struct Item {
     pub content: Content,
     pub len: u64,
@@ -46,7 +46,7 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Returns the message; `None` for what no browser delivers.
+    /// Returns the message; `None` for data that no browser delivers.
     pub fn decode(self) -> Option<Result<Message, Error>> {
         match self {
             Self::Data(data) => data.decode(),
@@ -81,7 +81,7 @@ impl<T: Len> Inbox<T> {
         self.dropped_before + self.queue.dropped()
     }
 
-    /// Returns what is left of the limits.
+    /// Returns the unused part of the limits.
     pub fn room(&self) -> Limit {
         self.queue.room()
     }
@@ -92,12 +92,12 @@ impl<T: Len> Inbox<T> {
         self.queue.is_full(read_ahead)
     }
 
-    /// The reader, if it was to be woken in this turn.
+    /// Returns the waker of the reader if this turn has to wake it.
     pub fn turn(&mut self) -> Option<Waker> {
         self.queue.turn()
     }
 
-    /// Ends the inbox after its messages, and after an error if there is one. Only the first end counts.
+    /// Ends the inbox after its messages, and after an error if there is one. Only the first call has an effect.
     #[must_use = "the reader waits until it is woken"]
     pub fn end(&mut self, error: Option<Error>) -> Option<Waker> {
         if !self.has_ended {
@@ -113,18 +113,18 @@ impl<T: Len> Inbox<T> {
         self.queue.discard()
     }
 
-    /// Whether the reader was told that there is nothing more.
+    /// Returns whether the reader has seen the end.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// Drops all messages, and all later ones.
+    /// Drops all queued and later messages.
     #[must_use = "it must be dropped when no borrow is held"]
     pub fn discard(&mut self) -> Option<Waker> {
         self.queue.discard()
     }
 
-    /// Takes the next message, or what follows the last one.
+    /// Takes the next message, the error or the end.
     pub fn take(&mut self) -> Next<T> {
         match self.queue.take() {
             Taken::Message(message) => Next::Message(message),
@@ -140,7 +140,8 @@ impl<T: Len> Inbox<T> {
         }
     }
 
-    /// Keeps the reader's waker until there is something to take. Returns the last one, to be dropped when no borrow is held.
+    /// Keeps the reader's waker until there is a message or an end. Returns the previous waker, which the caller drops when no
+    /// borrow is held.
     pub fn wait(&mut self, waker: &Waker) -> Option<Waker> {
         self.queue.wait(waker)
     }

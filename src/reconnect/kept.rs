@@ -1,4 +1,4 @@
-//! Messages that are kept up to a bound.
+//! Collections of messages with a bound.
 
 use std::collections::VecDeque;
 
@@ -67,13 +67,13 @@ impl<M> Pending<M> {
     }
 }
 
-/// The newest messages up to a bound, in the order of their numbers, and a count of the forgotten ones.
+/// The newest messages up to a bound, in the order of their numbers, and the number of forgotten messages.
 #[derive(Debug)]
 pub(crate) struct Ring<M> {
-    /// The message is `None` if it was larger than the bound.
+    /// The kept messages; `None` for a message that was larger than the bound.
     kept: VecDeque<Numbered<Option<M>>>,
     bytes: u64,
-    /// The number of forgotten messages, all before the first kept one.
+    /// The number of forgotten messages, all before the first kept message.
     forgotten: u64,
     keep: Keep,
 }
@@ -88,8 +88,8 @@ impl<M> Ring<M> {
         self.forgotten + self.kept.len() as u64
     }
 
-    /// Returns the number of messages up to a number. If no kept message has such a number it is 0, since the numbers of the
-    /// forgotten ones are unknown.
+    /// Returns how many messages have a number up to `number`. Returns 0 if no kept message has such a number, since the numbers
+    /// of forgotten messages are unknown.
     pub fn count_up_to(&self, number: u64) -> u64 {
         match self.kept.partition_point(|kept| kept.number <= number) {
             0 => 0,
@@ -97,7 +97,8 @@ impl<M> Ring<M> {
         }
     }
 
-    /// Adds a message, and forgets the oldest ones that exceed the bound. A message that alone exceeds it is only counted.
+    /// Adds a message, and forgets the oldest messages that exceed the bound. A message that alone exceeds the bound is only
+    /// counted.
     pub fn push(&mut self, message: Numbered<M>) {
         let Numbered { number, message, bytes } = message;
         let (message, bytes) = if bytes > self.keep.bytes { (None, 0) } else { (Some(message), bytes) };
@@ -111,7 +112,7 @@ impl<M> Ring<M> {
         self.forgotten += 1;
     }
 
-    /// Adds a message where its number belongs. One that alone exceeds the bound is only counted.
+    /// Adds a message in the order of its number. A message that alone exceeds the bound is only counted.
     pub fn insert(&mut self, message: Numbered<M>) {
         let Numbered { number, message, bytes } = message;
         if bytes > self.keep.bytes {
@@ -123,27 +124,27 @@ impl<M> Ring<M> {
         self.forget_excess();
     }
 
-    /// Removes the oldest message that is kept.
+    /// Removes the oldest kept message.
     pub fn pop(&mut self) -> Option<Numbered<M>> {
         let Numbered { number, message, bytes } = self.pop_kept()?;
         Some(Numbered { number, message: message?, bytes })
     }
 
-    /// Removes the oldest `count` messages, first the forgotten ones.
+    /// Removes the oldest `count` messages, forgotten messages first.
     pub fn remove(&mut self, count: u64) {
         let forgotten = count.min(self.forgotten);
         self.forgotten -= forgotten;
         (forgotten..count).for_each(|_| drop(self.pop_kept()));
     }
 
-    /// Removes the kept messages up to a number. Returns how many.
+    /// Removes the kept messages up to a number. Returns how many were removed.
     pub fn remove_kept_up_to(&mut self, number: u64) -> u64 {
         let kept = self.kept.partition_point(|kept| kept.number <= number);
         (0..kept).for_each(|_| drop(self.pop_kept()));
         kept as u64
     }
 
-    /// Adds all messages of another one, which is left empty. Those that are not kept are only counted.
+    /// Moves all messages of another ring into this one. Messages that are not kept are only counted.
     pub fn append(&mut self, other: &mut Self) {
         self.forgotten += std::mem::take(&mut other.forgotten);
         while let Some(Numbered { number, message, bytes }) = other.pop_kept() {
@@ -164,7 +165,7 @@ impl<M> Ring<M> {
         self.kept.iter().filter_map(|kept| Some((kept.number, kept.message.as_ref()?)))
     }
 
-    /// Takes the kept messages with their numbers, and resets the count of the forgotten ones.
+    /// Takes the kept messages with their numbers, and resets the number of forgotten messages.
     pub fn take(&mut self) -> Vec<(u64, M)> {
         (self.bytes, self.forgotten) = (0, 0);
         let kept = std::mem::take(&mut self.kept).into_iter();

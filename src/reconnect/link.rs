@@ -1,4 +1,4 @@
-//! The one connection that is live.
+//! The current connection.
 
 use std::cell::Cell;
 use std::task::{Context, Poll};
@@ -11,13 +11,13 @@ use crate::stream::end::End;
 use crate::sys::RawSocket;
 use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
 
-/// A connection in use. Dropping it closes it, and nothing more is heard of it.
+/// The current connection. Dropping the link closes the connection without waiting, and removes its listeners.
 pub(crate) struct Link {
-    /// Of the attempt that made it. Another one may have begun since.
+    /// The generation of the attempt that opened this connection. Another attempt may have begun since.
     pub generation: u64,
     sender: Sender,
     _receiver: Receiver,
-    /// The bytes that were handed over, as far as they had not left when the preamble was done.
+    /// The number of bytes that were handed over, including bytes of the preamble that were unsent when it ended.
     handed: Cell<u64>,
     unsent: Cell<u64>,
 }
@@ -42,35 +42,35 @@ impl Link {
         self.sender.ready_state() == ReadyState::Open
     }
 
-    /// Whether a message may be handed over without waiting.
+    /// Returns whether a message may be handed over without waiting.
     pub fn has_room(&self) -> bool {
         self.connection().has_room()
     }
 
-    /// Hands a message over to the browser, whether there is room or not.
+    /// Hands a message over to the browser, even if there is no room.
     pub fn send(&self, message: &Message) -> Result<(), Error> {
         self.sender.socket().send(message)?;
         self.handed.set(self.handed.get() + message.len());
         Ok(())
     }
 
-    /// Resolves when there is room for a message, or with its state when the connection is not open.
+    /// Resolves when there is room for a message, or with the state of the connection if it is not open.
     pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.connection().poll_room(context, wait)
     }
 
-    /// Resolves when the browser's buffer is empty, or with its state when the connection is not open.
+    /// Resolves when the browser's buffer is empty, or with the state of the connection if it is not open.
     pub fn poll_empty(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.connection().poll_empty(context, wait)
     }
 
-    /// Resolves when the connection has ended. What it received before has been passed on by then.
+    /// Resolves when the connection has ended. All messages that it has received were passed on before.
     pub fn poll_ended(&self, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<CloseEvent, Error>> {
         self.connection().poll_ended(context, wait)
     }
 
     pub fn flow(&self) -> Flow {
-        // In the `close` event of a connection that was reset, Chromium has set `bufferedAmount` to 0, though nothing left.
+        // In the `close` event of a connection that was reset, `bufferedAmount` is 0 in Chromium, though no byte has left.
         if self.sender.ready_state() != ReadyState::Closed {
             self.unsent.set(self.sender.buffered_amount());
         }
@@ -80,7 +80,7 @@ impl Link {
     /// Begins to close.
     pub fn close(&self, frame: Option<(CloseCode, CloseReason)>) {
         match frame {
-            // Both were checked.
+            // The code and the reason were checked, so it does not fail.
             Some((code, reason)) => drop(self.connection().close_with(code, reason)),
             None => self.connection().close(),
         }
@@ -89,7 +89,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Slices that the preamble sends are a handle of the connection, too.
+        // Closed explicitly, since `Slices` of the preamble may still be a handle of the connection.
         self.connection().end(End::Dropped);
         self.connection().socket().close();
     }

@@ -1,4 +1,5 @@
-//! Decides what is done when. It knows no browser: events and the time go in, actions come out.
+//! Decides when to connect, ping, close and give up. The machine is independent of the browser: it handles events with their
+//! time, and returns actions.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,13 +23,13 @@ enum Phase {
         pulse: Option<Pulse>,
         /// Whether a message was received after the connection had become a good one.
         is_proven: bool,
-        /// An end before this time is a consequence of the last wake-up.
+        /// A connection that ends before this time was lost while the page was frozen.
         woken: Option<Deadline>,
     },
     Waiting {
         until: Deadline,
         cause: Cause,
-        /// Whether waking up ends it.
+        /// Whether a wake-up shortens the delay.
         can_wake: bool,
     },
     Closing {
@@ -50,28 +51,28 @@ pub(crate) struct Machine<M> {
     actions: VecDeque<Action>,
 }
 
-/// A connection that was open for this long is a good one.
+/// The time after which an open connection counts as good.
 const GOOD: Duration = Duration::from_secs(10);
-/// The longest random delay after an event that lets many clients reconnect at the same time.
+/// The longest random delay after an event on which many clients reconnect at the same time.
 const SPREAD: Duration = Duration::from_millis(500);
-/// How long after a wake-up an end counts as its consequence: Chromium ends the connections of a frozen page, and tells so some
-/// milliseconds after the wake-up.
+/// The time after a wake-up in which an end counts as its consequence: Chromium ends the connections of a frozen page, and
+/// reports it some milliseconds after the wake-up.
 const WAKING: Duration = Duration::from_secs(1);
-/// How long the closing handshake may take before another connection replaces this one.
+/// The timeout of the closing handshake of a connection that is being replaced.
 const REPLACING: Duration = Duration::from_millis(500);
 
 impl<M> Machine<M> {
-    /// Creates a machine. `random` returns numbers from 0 to 1, and must not call foreign code.
+    /// Creates a machine. `random` returns numbers from 0 to 1, and must not run code of the page or the caller.
     pub fn new(settings: Settings, outbox: Outbox<M>, random: impl FnMut() -> f64 + 'static) -> Self {
         let retries = Retries::new(settings.backoff.clone());
         let (phase, random, actions) = (Phase::New, Box::new(random), VecDeque::new());
         Self { outbox, settings, phase, generation: 0, retries, random, actions }
     }
 
-    /// Handles an event. [`next_action`](Self::next_action) returns what is to be done about it.
+    /// Handles an event. [`next_action`](Self::next_action) then returns the actions.
     pub fn handle(&mut self, event: Event, at: Moment) {
         match event {
-            // From a connection that was replaced.
+            // A signal of a connection that was replaced.
             Event::Connection(generation, _) if generation != self.generation => {}
             Event::Connection(_, signal) => self.signal(signal, at),
             Event::WakeUp => self.wake_up(at),
@@ -82,8 +83,8 @@ impl<M> Machine<M> {
         self.look(at);
     }
 
-    /// Handles a command of the caller. Returns whether to begin to close: at once, since otherwise messages that the caller sends
-    /// meanwhile would go out before the close.
+    /// Handles a command of the caller. Returns whether to close now. The caller must do so at once, since messages that it sends
+    /// later must not go out before the close.
     #[must_use = "the caller has said to close now"]
     pub fn command(&mut self, command: Command, at: Moment) -> bool {
         let was_closing = self.is_closing();
@@ -97,7 +98,7 @@ impl<M> Machine<M> {
         matches!(self.phase, Phase::Closing { .. })
     }
 
-    /// The page does not read what the peer sends, so its silence tells nothing.
+    /// Resets the wait for an answer: reading is paused, so the silence of the peer means nothing.
     #[cfg(feature = "streams")]
     pub fn is_unheard(&mut self) {
         if let Phase::Open { pulse: Some(pulse), .. } = &mut self.phase {
@@ -113,7 +114,7 @@ impl<M> Machine<M> {
         !self.actions.is_empty()
     }
 
-    /// Returns when the clock must be looked at.
+    /// Returns the time of the next look at the clock.
     pub fn deadline(&mut self, now: Duration) -> Option<Deadline> {
         match &mut self.phase {
             Phase::Open { good, pulse, woken, .. } => {
@@ -131,12 +132,12 @@ impl<M> Machine<M> {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    /// Returns whether messages of the connection with this generation are passed on.
+    /// Returns whether messages of the connection with this generation are passed to the reader.
     pub fn is_live(&self, generation: u64) -> bool {
         generation == self.generation && matches!(self.phase, Phase::Open { .. } | Phase::Closing { .. })
     }
 
-    /// Returns why no message is accepted any more; `None` while messages are.
+    /// Returns why no message is accepted any more; `None` while messages are accepted.
     pub fn refusal(&self) -> Option<Error> {
         match self.phase {
             Phase::Closing { then: Command::Close, .. } => Some(Error::NotOpen(ReadyState::Closing)),
@@ -154,7 +155,7 @@ impl<M> Machine<M> {
         self.generation
     }
 
-    /// Notes whether the browser has accepted the message in hand. Returns whether the next one may follow.
+    /// Notes whether the browser has accepted the message in hand. Returns whether the next message may follow.
     pub fn handed(&mut self, message: M, taken: Result<(), Error>) -> bool {
         match self.outbox.handed(message, taken) {
             Handed::Over => return true,
@@ -195,7 +196,7 @@ impl<M> Machine<M> {
 
     fn obey(&mut self, command: Command, at: Moment) {
         match (command, &self.phase) {
-            // A close is final.
+            // After a close, commands have no effect.
             (_, Phase::Closed | Phase::Closing { then: Command::Close, .. }) => {}
             (Command::Resume, Phase::Open { .. }) => {}
             (_, Phase::Closing { then, .. }) if *then == command => {}
@@ -271,7 +272,7 @@ impl<M> Machine<M> {
         }
     }
 
-    /// Connects because the caller asked for it, and counts attempts from zero again.
+    /// Connects because the caller asked for it, and starts counting attempts from zero again.
     fn start(&mut self, now: Duration) {
         self.retries.reset();
         self.connect(Cause::Requested, now);
@@ -319,7 +320,7 @@ impl<M> Machine<M> {
         }
     }
 
-    /// Begins the closing handshake, or sets another command to follow the handshake that was begun.
+    /// Begins the closing handshake. If it has begun before, sets the command that follows it.
     fn close(&mut self, then: Command, at: Moment) {
         let timeout = match then {
             Command::Resume | Command::ReconnectNow => self.settings.close_timeout.min(REPLACING),
@@ -347,7 +348,7 @@ impl<M> Machine<M> {
     /// Closes for good because of an error.
     fn fail(&mut self, error: Error) {
         match self.phase {
-            // The caller's close is completed.
+            // A close by the caller continues.
             Phase::Closed | Phase::Closing { then: Command::Close, .. } => {}
             _ => {
                 self.disconnect();

@@ -1,9 +1,9 @@
 //! Connections that come back: [`Reconnecting`], its options, states and counts.
 
-// `machine` decides what is done when, and knows no browser. `driver` does what it decides. Handles and driver meet in `shared`:
+// `machine` makes the decisions, independently of the browser. `driver` runs its actions. Handles and driver share `shared`:
 //
-// a connection ─▶ receiving ─▶ inbox ──▶ reconnecting ─▶ you
-// a connection ◀─ sending ◀─── outbox ◀─ sender ◀─────── you
+// a connection ─▶ receiving ─▶ inbox ──▶ reconnecting ─▶ the app
+// a connection ◀─ sending ◀─── outbox ◀─ sender ◀─────── the app
 
 mod attempt;
 mod driver;

@@ -94,7 +94,7 @@ impl ReconnectOptions {
     ///
     /// [`connect_timeout`](Options::connect_timeout) limits a whole attempt: getting the URL, connecting, and the preamble.
     /// [`receive_limit`](Options::receive_limit) holds for all connections together; with
-    /// [`Overflow::Close`](crate::Overflow::Close), exceeding it closes for good.
+    /// [`Overflow::Close`](crate::Overflow::Close), exceeding the limit closes for good.
     ///
     /// # Examples
     ///
@@ -102,7 +102,7 @@ impl ReconnectOptions {
     /// use std::time::Duration;
     /// use wasm_websocket::{Options, ReconnectOptions};
     ///
-    /// // Give each attempt up after five seconds: in a train, the next one may already succeed.
+    /// // Give up each attempt after five seconds: in a train, the next attempt may already succeed.
     /// let connection = Options::new().connect_timeout(Duration::from_secs(5)).protocols(["chat.v2"]);
     /// let options = ReconnectOptions::new().connection(connection);
     /// ```
@@ -127,8 +127,8 @@ impl ReconnectOptions {
 
     /// Sets how many bytes are queued while there is no connection. Default: 1 MiB.
     ///
-    /// There is room while the queue is below this limit and that of [`queue_limit_messages`](Self::queue_limit_messages); the
-    /// message that fills it may be of any size.
+    /// There is room while the queue is below this limit and below [`queue_limit_messages`](Self::queue_limit_messages). The
+    /// message that fills the queue may be of any size.
     ///
     /// # Examples
     ///
@@ -168,8 +168,8 @@ impl ReconnectOptions {
 
     /// Sets how many bytes of unconfirmed messages are kept, to be returned or sent again when they are in doubt. Default: 1 MiB.
     ///
-    /// The newest messages are kept. The others are only counted, and so is a message larger than the limit. The same limits
-    /// hold for messages in doubt.
+    /// The newest messages are kept. Older messages, and messages larger than the limit, are only counted. The same limits hold
+    /// for messages in doubt.
     ///
     /// # Examples
     ///
@@ -177,7 +177,7 @@ impl ReconnectOptions {
     /// use wasm_websocket::ReconnectOptions;
     /// use wasm_websocket::reconnect::WhenLost;
     ///
-    /// // Photos of 2 MB: by default, none would be kept to be sent again.
+    /// // Photos of 2 MB, which the default limit would not keep.
     /// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).unconfirmed_limit(50 << 20);
     /// ```
     pub fn unconfirmed_limit(mut self, bytes: u64) -> Self {
@@ -193,12 +193,12 @@ impl ReconnectOptions {
 
     /// Sets what follows when the peer closes or a connection is lost. Default: [`AfterClose::of`].
     ///
-    /// `decide` is not called after the caller's own close. Failed attempts are repeated, except those that would fail again for the
-    /// same reason:
+    /// `decide` is not called after the caller's own close. Failed attempts are repeated, except attempts that would fail again for
+    /// the same reason:
     ///
     /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
     ///   [`Error::Unsupported`] and [`Error::Thrown`],
-    /// - an error of the provider or the preamble that is the [last](AttemptError::last).
+    /// - an error of the provider or the preamble that [`AttemptError::last`] has created.
     pub fn after_close(mut self, decide: impl Fn(&CloseEvent) -> AfterClose + 'static) -> Self {
         self.after_close = Rc::new(decide);
         self
@@ -206,10 +206,10 @@ impl ReconnectOptions {
 
     /// Sets a preamble, which runs on each connection as soon as it is open, before queued messages are sent. Default: none.
     ///
-    /// For instance to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause
-    /// and the messages in doubt. It may receive messages; the stream yields the messages that it does not receive. Its time is part of
-    /// the attempt's timeout. If it fails, the attempt has failed. If the peer closes meanwhile, the preamble is dropped, and
-    /// [`after_close`](Self::after_close) decides.
+    /// Use it to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause and the
+    /// messages in doubt. The preamble may receive messages; the stream yields the messages that the preamble does not receive. Its
+    /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed. If the peer closes meanwhile, the
+    /// preamble is dropped, and [`after_close`](Self::after_close) decides.
     ///
     /// # Examples
     ///
@@ -247,7 +247,7 @@ impl ReconnectOptions {
         }
     }
 
-    /// The end of a connection that the caller has not closed, and what follows.
+    /// Returns the signal for the end of a connection that the caller has not closed, with what follows.
     pub(crate) fn ended(&self, end: Result<CloseEvent, Error>) -> Signal {
         let after = match &end {
             Ok(event) => (self.after_close)(event),

@@ -1,4 +1,4 @@
-//! The account of all messages that were given to be sent: each is in exactly one place.
+//! The account of all messages that the app has sent: each message is in exactly one state.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ use crate::{Error, Message, WhenFull, WhenLost};
 /// let chat = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/chat"));
 /// chat.send("hello").await?;
 ///
-/// // When the user leaves: may a message not have arrived?
+/// // When the user leaves the page, some messages may not have arrived.
 /// let Counts { queued, unconfirmed, in_doubt, .. } = chat.counts();
 /// let asks_before_leaving = queued + unconfirmed + in_doubt > 0;
 /// # assert!(asks_before_leaving);
@@ -32,7 +32,7 @@ use crate::{Error, Message, WhenFull, WhenLost};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Not sent: an error handed the message back, or the browser threw when a queued message was handed over, which
+    /// Not sent: an error has returned the message, or the browser threw when a queued message was handed over, which
     /// [`State::Rejected`](crate::State::Rejected) reports.
     pub rejected: u64,
     /// Queued: waiting for a connection, or for room in it.
@@ -73,7 +73,7 @@ pub struct Counts {
 /// shop.send("order 1").await?;
 /// while let Some(state) = states.next().await {
 ///     if let State::InDoubt { .. } = state {
-///         // The connection was lost. Ordering again could order twice, so ask what the server has.
+///         // The connection was lost. Sending the order again could order twice, so ask the server first.
 ///         let InDoubt { messages, .. } = shop.take_in_doubt();
 ///         messages.iter().filter_map(|(_, order)| order.as_text()).for_each(&mut ask_server);
 /// #       break;
@@ -87,22 +87,22 @@ pub struct Counts {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InDoubt {
-    /// How many there are.
+    /// The number of messages in doubt, kept or not.
     pub count: u64,
     /// The messages that were [kept](crate::ReconnectOptions::unconfirmed_limit), in the order of the numbers that
     /// [`send`](crate::reconnect::ReconnectingSender::send) gave them.
     pub messages: Vec<(u64, Message)>,
 }
 
-/// The pending messages, and those that were handed over.
+/// The pending messages, and the messages that were handed over.
 #[derive(Debug)]
 pub(crate) struct Outbox<M> {
     queue: Pending<M>,
     when_full: WhenFull,
     when_lost: WhenLost,
-    /// Handed over on this connection, and not confirmed.
+    /// Messages that were handed over on this connection and are not confirmed.
     unconfirmed: Ring<M>,
-    /// In doubt, and neither taken by the caller nor sent again.
+    /// Messages in doubt that the caller has not taken and that were not sent again.
     doubtful: Ring<M>,
     in_hand: Option<InHand>,
     last_number: u64,
@@ -113,7 +113,7 @@ pub(crate) struct Outbox<M> {
     counts: Counts,
 }
 
-/// The message that is being handed to the browser. That may run code of the page, which may call this crate again.
+/// The message that is being handed to the browser. Meanwhile code of the page may run, which may call this crate again.
 #[derive(Clone, Copy, Debug)]
 struct InHand {
     number: u64,
@@ -127,18 +127,18 @@ struct InHand {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Handed {
     Over,
-    /// The connection is not open: it is pending again.
+    /// The connection is not open: the message is pending again.
     Back,
-    /// The connection has ended meanwhile.
+    /// The connection has ended meanwhile: the message is in doubt.
     InDoubt,
-    /// The browser threw.
+    /// The browser threw: the message is not sent.
     Rejected {
         number: u64,
         error: Error,
     },
 }
 
-/// The number of pings whose answers are awaited. Forgetting the last ones confirms fewer messages, never more.
+/// The largest number of pings whose answers are awaited. Ignoring further pings confirms fewer messages, never more.
 const MOST_PINGS: usize = 64;
 
 impl<M> Outbox<M> {
@@ -167,12 +167,12 @@ impl<M> Outbox<M> {
         self.when_full
     }
 
-    /// Returns whether a message may be queued, possibly by dropping another one.
+    /// Returns whether a message may be queued, possibly by dropping another message.
     pub fn has_room(&self) -> bool {
         self.when_full == WhenFull::DropOldest || self.queue.has_room()
     }
 
-    /// Returns whether a message is to be handed over, or is being handed over.
+    /// Returns whether a message waits to be handed over, or is being handed over.
     pub fn is_pending(&self) -> bool {
         self.in_hand.is_some() || !self.queue.is_empty() || self.resends()
     }
@@ -185,7 +185,7 @@ impl<M> Outbox<M> {
         self.counts.rejected += 1;
     }
 
-    /// Queues a message, and returns its number. Without room the oldest message is dropped, which may be this one.
+    /// Queues a message, and returns its number. Without room, drops the oldest messages, and this message if there is still none.
     pub fn push(&mut self, message: M, bytes: u64) -> u64 {
         while !self.queue.has_room() && self.queue.pop().is_some() {
             self.counts.dropped += 1;
@@ -204,14 +204,15 @@ impl<M> Outbox<M> {
         self.last_number
     }
 
-    /// Takes a new message in hand without queueing it, and returns its number. Only for when nothing is pending.
+    /// Takes a new message in hand without queueing it, and returns its number. The caller has checked that nothing is pending.
     pub fn take_in_hand(&mut self, bytes: u64) -> u64 {
         let number = self.next_number();
         self.in_hand = Some(InHand { number, bytes, is_in_doubt: false, is_lost: false });
         number
     }
 
-    /// Takes the oldest pending message in hand: a message in doubt if those are sent again, otherwise the front of the queue.
+    /// Takes the oldest pending message in hand: the first message in doubt if these are sent again, otherwise the front of the
+    /// queue.
     pub fn take_next(&mut self) -> Option<M> {
         if self.in_hand.is_some() {
             return None;
@@ -258,7 +259,7 @@ impl<M> Outbox<M> {
         }
     }
 
-    /// Notes that the browser has refused the message in hand, which is returned to the caller.
+    /// Notes that the browser has refused the message in hand, which an error returns to the caller.
     pub fn refused(&mut self) {
         self.in_hand = None;
         self.reject();
@@ -269,14 +270,14 @@ impl<M> Outbox<M> {
         self.handed
     }
 
-    /// Notes that a ping was handed over, after this many messages.
+    /// Notes that a ping was handed over after this number of messages.
     pub fn pinged(&mut self, after: u64) {
         if self.pings.len() < MOST_PINGS {
             self.pings.push_back(after);
         }
     }
 
-    /// Returns whether a ping was not answered yet.
+    /// Returns whether a ping is unanswered.
     pub fn awaits_pong(&self) -> bool {
         !self.pings.is_empty()
     }
@@ -289,10 +290,10 @@ impl<M> Outbox<M> {
         }
     }
 
-    /// Confirms the message with this number, and all that were handed over before it on the same connection. Returns how many
-    /// messages that confirms.
+    /// Confirms the message with this number, and all messages that were handed over before it on the same connection. Returns the
+    /// number of messages that this confirms.
     ///
-    /// Messages in doubt are confirmed only if they are sent again, because then all messages go out in the order of their numbers.
+    /// Messages in doubt are confirmed only if they are sent again, because only then messages go out in the order of their numbers.
     pub fn confirm_up_to(&mut self, number: u64) -> u64 {
         let confirmed = self.confirm(self.unconfirmed.count_up_to(number));
         if !self.resends() {
@@ -311,7 +312,7 @@ impl<M> Outbox<M> {
         confirmed
     }
 
-    /// Handles the end of the connection. Returns how many messages are in doubt because of it.
+    /// Handles the end of the connection. Returns the number of messages that are in doubt because of it.
     pub fn lose(&mut self) -> u64 {
         let lost = self.unconfirmed.count();
         self.doubtful.append(&mut self.unconfirmed);
@@ -324,7 +325,7 @@ impl<M> Outbox<M> {
         lost
     }
 
-    /// Takes the kept messages in doubt, and the count of all. They are not sent again.
+    /// Takes the kept messages in doubt, which are then not sent again, and returns the count of all.
     pub fn take_in_doubt(&mut self) -> (u64, Vec<(u64, M)>) {
         (self.doubtful.count(), self.doubtful.take())
     }

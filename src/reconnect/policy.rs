@@ -1,4 +1,4 @@
-//! What the caller decides in advance about a close, a lost connection and a full queue.
+//! Policies for a close, a lost connection and a full queue.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ use crate::{CloseEvent, Error};
 pub enum AfterClose {
     /// Connects again, after the delay of the [`Backoff`](crate::Backoff).
     Retry,
-    /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), so that clients do not reconnect all at once.
-    /// The wait is not shortened when the network comes back or the page is shown.
+    /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), so that clients do not reconnect all at
+    /// once. A wake-up, such as the page being shown, does not shorten the wait.
     RetryAfter(Duration),
     /// Closes for good.
     Stop,
@@ -67,7 +67,7 @@ impl AfterClose {
         }
     }
 
-    /// What follows an attempt or a connection that has failed.
+    /// Returns what follows an attempt or a connection that has failed.
     pub(crate) fn of_failure(error: &Error) -> Self {
         match error {
             Error::InvalidUrl(_)
@@ -81,7 +81,7 @@ impl AfterClose {
         }
     }
 
-    /// How much to add to the delay of the backoff. `None` to stop.
+    /// Returns the time to add to the delay of the backoff; `None` to stop.
     pub(crate) fn delay(self) -> Option<Duration> {
         match self {
             Self::Retry => Some(Duration::ZERO),
@@ -107,7 +107,7 @@ impl AfterClose {
 ///     .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong"))) // confirms what has arrived
 ///     .when_lost(WhenLost::Resend);
 ///
-/// // A light switch: pressing it twice is worse than not at all.
+/// // A light switch: switching twice is worse than not at all.
 /// let switch = ReconnectOptions::new().when_lost(WhenLost::Report);
 /// ```
 #[non_exhaustive]
@@ -119,9 +119,9 @@ pub enum WhenLost {
     Report,
     /// Reports them, and sends them again on the next connection: at least once, in order.
     ///
-    /// They go out in the order of their numbers, after the preamble and before everything queued. The server must tolerate
+    /// They go out in the order of their numbers, after the preamble and before queued messages. The server must tolerate
     /// duplicates, for instance by ignoring a message whose id it has seen. Only messages that were
-    /// [kept](crate::ReconnectOptions::unconfirmed_limit) can be sent again. Without a heartbeat or acknowledgements nothing is
+    /// [kept](crate::ReconnectOptions::unconfirmed_limit) can be sent again. Without a heartbeat or acknowledgements no message is
     /// ever confirmed, so every kept message is sent again after each loss.
     Resend,
 }

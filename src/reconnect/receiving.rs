@@ -1,4 +1,4 @@
-//! What is received on any connection, on its way to the reader.
+//! Receiving: from the current connection to the reader.
 
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -14,7 +14,7 @@ impl Shared {
     /// Passes all messages to `inlet` from now on.
     #[cfg(feature = "session")]
     pub fn set_inlet(&self, inlet: impl Fn(Result<Message, Error>) + 'static) {
-        // There was none.
+        // Called only once, so there is no inlet yet.
         let _set = self.inlet.set(Box::new(inlet));
     }
 
@@ -33,7 +33,7 @@ impl Shared {
             Some(heartbeat) => match data.decode() {
                 Some(Ok(message)) if (heartbeat.is_pong)(&message) => return self.lives(generation, true),
                 Some(decoded) => Content::Decoded(decoded),
-                // No browser delivers this.
+                // Data that no browser delivers is dropped.
                 None => return,
             },
         };
@@ -45,7 +45,7 @@ impl Shared {
         self.push(Item { content, len });
     }
 
-    /// The peer lives.
+    /// Notes that the peer is alive.
     fn lives(&self, generation: u64, is_pong: bool) {
         if self.heartbeat.is_none() {
             return;
@@ -81,7 +81,7 @@ impl Shared {
         }
     }
 
-    /// Takes the next message, or waits for one.
+    /// Takes the next message, or registers the waker.
     pub fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
             let mut inbox = self.inbox.borrow_mut();
@@ -95,7 +95,7 @@ impl Shared {
                             return Poll::Ready(Some(Err(error)));
                         }
                         Some(decoded) => return Poll::Ready(Some(decoded)),
-                        // No browser delivers this.
+                        // Data that no browser delivers is dropped.
                         None => {}
                     }
                 }
@@ -116,21 +116,21 @@ impl Shared {
         }
     }
 
-    /// Ends the stream after an error that the reader got.
+    /// Ends the stream after an error that the reader has taken.
     fn cut(&self, error: Error) {
         let waiting = self.inbox.borrow_mut().cut();
         drop(waiting);
         self.fail(error);
     }
 
-    /// The reader is gone: drops all messages, and all later ones.
+    /// Drops all queued and later messages, since the reader was dropped.
     pub fn discard(&self) {
         let waiting = self.inbox.borrow_mut().discard();
         drop(waiting);
         self.pace_reading();
     }
 
-    /// Lets the browser read, or not, after the inbox has changed.
+    /// Pauses or resumes the browser's reading after the inbox has changed.
     pub fn pace_reading(&self) {
         #[cfg(feature = "streams")]
         if let Some(link) = self.link() {

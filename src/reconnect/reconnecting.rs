@@ -1,4 +1,4 @@
-//! The connection that comes back, for those who use it.
+//! The connection that comes back: its public type.
 
 use std::fmt;
 use std::future::Future;
@@ -19,10 +19,15 @@ use crate::{
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
-/// When the connection is lost or cannot be made, it connects again after the delay of the [`Backoff`](crate::Backoff). It connects
-/// within half a second when the network comes back or the page is shown, and also after a connection that is lost in the second
-/// after that: browsers show a frozen page first, and then report that its connections are lost. It runs in a task of its own,
-/// whether it is polled or not. Dropping this and all its [`sender`](Self::sender)s closes it.
+/// When the connection is lost or cannot be opened, it connects again after the delay of the [`Backoff`](crate::Backoff). It
+/// connects within half a second
+///
+/// - when the network comes back or the page is shown,
+/// - if the connection is lost within a second after that: browsers show a frozen page first, and then report that its
+///   connections are lost.
+///
+/// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` and all its [`sender`](Self::sender)s closes
+/// the connection for good.
 ///
 /// There is never more than one connection in use. A connection that was given up is closed in the background: browsers take up to
 /// a second to close a socket that is connecting, and longer if its peer does not answer.
@@ -39,17 +44,17 @@ use crate::{
 /// If the connection ends before that, the message is *in doubt*: the peer may have received it or not. A completed closing
 /// handshake confirms nothing, since a page cannot tell the peer's answer from a Close frame that crossed its own.
 ///
-/// [`states`](Self::states) reports messages in doubt, and [`WhenLost`](crate::WhenLost) decides what happens to them: by
-/// default nothing, and [`take_in_doubt`](Self::take_in_doubt) returns them. They can also be sent again, in order, before
-/// anything queued.
+/// [`states`](Self::states) reports messages in doubt, and [`WhenLost`](crate::WhenLost) decides what happens to them. By default
+/// they are not sent again, and [`take_in_doubt`](Self::take_in_doubt) returns them. They can also be sent again, in order, before
+/// queued messages.
 ///
 /// # What was received
 ///
 /// The stream yields the messages of all connections in order. Messages that had not arrived when their connection was lost are not
-/// received later. The stream ends when it is closed for good. If it gave up, the last item is an `Err` with the reason; after a close
-/// by the caller, or a clean close by the peer, there is no `Err`.
+/// received later. The stream ends when the connection is closed for good. If no further attempt is made, the last item is an `Err`
+/// with the reason; after a close by the caller, or a clean close by the peer, there is no `Err`.
 ///
-/// These also close it for good, with the error as the last item:
+/// These also close the connection for good, with the error as the last item:
 ///
 /// - a message that does not fit into wasm memory, or whose buffer the page has transferred,
 /// - a receive queue that overflows, with [`Overflow::Close`](crate::Overflow::Close), which is the default.
@@ -65,7 +70,7 @@ use crate::{
 ///     let options = ReconnectOptions::new()
 ///         .on_open(async move |stream, _| Ok(stream.send(token()).await?))
 ///         .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")))
-///         .when_lost(WhenLost::Resend); // this server ignores what it receives twice
+///         .when_lost(WhenLost::Resend); // this server ignores duplicates
 ///     let mut chat = Reconnecting::new(options, async || Ok("wss://example.com/chat"));
 ///     let _ = chat.send("hello").await; // queued until there is a connection
 ///     while let Some(message) = chat.try_next().await? {
@@ -98,7 +103,7 @@ impl Reconnecting {
         self.sender.clone()
     }
 
-    /// Converts the connection into a stream of `In` and a sink of `Out`, by a [codec](crate::codec) such as `Json`.
+    /// Converts the connection into a stream of `In` and a sink of `Out`, with a [codec](crate::codec) such as `Json`.
     /// [`get_ref`](Typed::get_ref) returns the connection for everything else.
     ///
     /// [`Typed::send`] queues a value if there is no connection, as [`send`](Self::send) does. There is no `split`: other tasks
@@ -129,7 +134,7 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// As there. The error returns the message.
+    /// The same errors as [`ReconnectingSender::send`]. The error returns the message.
     pub async fn send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.sender.send(message).await
     }
@@ -138,7 +143,7 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// As there. The error returns the message.
+    /// The same errors as [`ReconnectingSender::try_send`]. The error returns the message.
     ///
     /// # Examples
     ///
@@ -146,7 +151,7 @@ impl Reconnecting {
     /// use wasm_websocket::Reconnecting;
     /// use wasm_websocket::reconnect::State;
     ///
-    /// /// Called when the user submits a text, where nothing can be awaited.
+    /// /// Called when the user submits a text, in an event handler that cannot await.
     /// fn submit(chat: &Reconnecting, text: String, show: impl Fn(&str)) {
     ///     match chat.try_send(text) {
     ///         Ok(_) if chat.state() == State::Open => show("sent"),
@@ -163,14 +168,14 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if it is closed for good and messages are still queued.
+    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued.
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use wasm_websocket::{Error, Reconnecting};
     ///
-    /// /// Saves before the page is left, even if there is no connection now.
+    /// /// Saves before the user leaves the page, even if there is no connection now.
     /// async fn save_and_leave(editor: &Reconnecting, draft: &str, leave: impl Fn()) -> Result<(), Error> {
     ///     editor.send(draft).await?;
     ///     editor.flush().await?; // `close` alone does not wait for a connection
@@ -187,7 +192,7 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same errors as [`ReconnectingSender::close`].
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
         self.sender.close()
     }
@@ -196,7 +201,8 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// As there, and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    /// - [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; the connection then stays open.
+    /// - Otherwise the same errors as [`ReconnectingSender::close`].
     pub fn close_with<C, R>(
         &self,
         code: C,
@@ -209,18 +215,18 @@ impl Reconnecting {
         self.sender.close_with(code, reason)
     }
 
-    /// Waits until it is closed for good. See [`ReconnectingSender::closed`].
+    /// Waits until the connection is closed for good. See [`ReconnectingSender::closed`].
     ///
     /// # Errors
     ///
-    /// The error for which it gave up, or [`Error::CloseTimeout`].
+    /// The error that closed the connection for good, or [`Error::CloseTimeout`].
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use wasm_websocket::Reconnecting;
     ///
-    /// /// Offers to reload the page when no further attempt is made, for instance after `Backoff::max_elapsed`.
+    /// /// Offers to reload the page if no further attempt is made, for instance after `Backoff::max_elapsed`.
     /// async fn offer_reload(feed: &Reconnecting, show: impl Fn(String)) {
     ///     match feed.closed().await {
     ///         Ok(_) => {} // closed by this page, or cleanly by the server
@@ -250,14 +256,14 @@ impl Reconnecting {
         self.sender.reconnect_now();
     }
 
-    /// Closes the connection, and stays without one until [`resume`](Self::resume). See [`ReconnectingSender::pause`].
+    /// Closes the connection until [`resume`](Self::resume). See [`ReconnectingSender::pause`].
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use wasm_websocket::Reconnecting;
     ///
-    /// /// Called on `visibilitychange`: a dashboard that nobody sees needs no data.
+    /// /// Called on `visibilitychange`: a hidden dashboard needs no data.
     /// fn visibility_changed(dashboard: &Reconnecting, is_hidden: bool) {
     ///     if is_hidden { dashboard.pause() } else { dashboard.resume() }
     /// }
@@ -276,7 +282,7 @@ impl Reconnecting {
         self.sender.state()
     }
 
-    /// Returns a stream of the current state, all later states, and reports of messages in doubt or rejected.
+    /// Returns a stream of the current state, all later states, and reports of messages that are in doubt or rejected.
     pub fn states(&self) -> States {
         self.sender.states()
     }
@@ -292,7 +298,8 @@ impl Reconnecting {
         self.sender.counts()
     }
 
-    /// Confirms that the peer has received the message with this number, and all before it. See [`ReconnectingSender::confirm`].
+    /// Confirms that the peer has received the message with this number, and all messages before it. See
+    /// [`ReconnectingSender::confirm`].
     ///
     /// # Examples
     ///
@@ -349,7 +356,7 @@ impl Reconnecting {
     /// ```no_run
     /// use wasm_websocket::Reconnecting;
     ///
-    /// /// Called on `pagehide`: keeps what was never sent for the next visit.
+    /// /// Called on `pagehide`: stores the queued messages for the next visit.
     /// fn keep(chat: &Reconnecting, store: impl Fn(&str)) {
     ///     for message in chat.take_queued() {
     ///         store(message.as_text().unwrap_or_default());
@@ -382,7 +389,7 @@ impl FusedStream for Reconnecting {
 }
 
 sink_of_sender! {
-    /// As for [`ReconnectingSender`].
+    /// Works like the [`Sink`] of [`ReconnectingSender`].
     Reconnecting
 }
 

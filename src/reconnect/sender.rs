@@ -31,7 +31,7 @@ use crate::{
 /// # fn on_click(_: &str, _: impl Fn() + 'static) {}
 /// let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/feed"));
 /// let sender = feed.sender();
-/// on_click("try now", move || sender.reconnect_now()); // while another task takes what `feed` receives
+/// on_click("try now", move || sender.reconnect_now()); // while another task receives from `feed`
 /// ```
 #[must_use = "the connection is closed when its last handle is dropped"]
 pub struct ReconnectingSender {
@@ -39,7 +39,7 @@ pub struct ReconnectingSender {
     sink: SinkState,
 }
 
-/// The progress of the methods of [`Sink`].
+/// The state of the methods of [`Sink`].
 #[derive(Default)]
 struct SinkState {
     room: Turn,
@@ -56,26 +56,29 @@ impl ReconnectingSender {
         &self.handle.shared
     }
 
-    /// Converts the handle into a sink of `Out`, by a codec.
+    /// Converts the handle into a sink of `Out`, with a codec.
     pub fn typed<Out, C>(self) -> Typed<Self, Out, (), C> {
         Typed::new(self)
     }
 
     /// Sends a message, or queues it if there is no connection, and returns its number.
     ///
-    /// It resolves when the message was handed over to the browser or is queued. Numbers begin with 1 and increase in the order
-    /// in which messages go out. While a connection is open, it waits as long as more than
-    /// [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent. While there is none, it waits only if the queue is
-    /// full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. Senders are served in the order in which they began to
-    /// wait. Dropping the future before it resolves sends nothing and drops the message.
+    /// Resolves when the message was handed over to the browser or is queued. Numbers begin with 1 and increase in the order in
+    /// which messages go out.
+    ///
+    /// - While a connection is open, it waits while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
+    /// - While there is no connection, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
+    ///
+    /// Senders are served in the order in which they began to wait. Dropping the future before it resolves sends nothing and drops
+    /// the message.
     ///
     /// A message may be queued, so a browser object is kept as a [`Blob`](crate::Blob). The browser copies the bytes of a buffer
-    /// or an image when this is called, outside wasm memory. A file is not copied.
+    /// or an image outside wasm memory during the call. A file is not copied.
     ///
     /// # Errors
     ///
     /// - [`Error::Full`] if there is no connection and the queue is full,
-    /// - [`Error::NotOpen`] if it is closed for good,
+    /// - [`Error::NotOpen`] if the connection is closed for good,
     /// - [`Error::Thrown`] if the browser throws. If it throws for a queued message, [`State::Rejected`](crate::State::Rejected)
     ///   reports it.
     ///
@@ -95,8 +98,10 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if more than the high water mark is unsent, if the queue is full, or if others wait to send; otherwise as
-    /// for [`send`](Self::send). The error returns the message.
+    /// - [`Error::Full`] if more than the high water mark is unsent, if the queue is full, or if other senders wait,
+    /// - otherwise the same errors as [`send`](Self::send).
+    ///
+    /// The error returns the message.
     pub fn try_send(&self, message: impl Payload) -> Result<u64, SendError<Message>> {
         self.shared().try_send(message.into_message(), false)
     }
@@ -105,30 +110,31 @@ impl ReconnectingSender {
     ///
     /// While a message is queued, it waits for a connection. It does not wait for
     ///
-    /// - confirmations: an unconfirmed message that has gone to the network counts as flushed,
+    /// - confirmations: an unconfirmed message that has left the browser counts as flushed,
     /// - messages in doubt, unless they are [sent again](crate::WhenLost::Resend),
     /// - the unsent bytes of a connection that is closing.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if it is closed for good and messages are still queued.
+    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued.
     pub async fn flush(&self) -> Result<(), Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await
     }
 
-    /// Closes for good, without a code, and waits for the peer's answer. The closing begins with the call.
+    /// Closes for good, without a code, and waits for the peer's answer. The call itself begins to close.
     ///
-    /// While a connection is open, queued messages go out first. While there is none, they stay queued and can be
-    /// [taken back](Self::take_queued), and it resolves with `None`. To wait until they were sent, call
-    /// [`flush`](Self::flush) first, or close it as a [`Sink`]. Messages that have arrived are still in the stream. Dropping
-    /// the future does not stop the closing.
+    /// - While a connection is open, queued messages go out first.
+    /// - While there is no connection, messages stay queued and can be [taken back](Self::take_queued), and the future resolves with
+    ///   `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a [`Sink`].
+    ///
+    /// Messages that have arrived are still in the stream. Dropping the future does not stop the closing.
     ///
     /// # Errors
     ///
     /// - [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
     ///   [`Options::close_timeout`](crate::Options::close_timeout),
-    /// - the error for which it was closed for good before.
+    /// - the error that closed the connection for good before.
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
         self.shared().close(None);
         self.closed()
@@ -138,7 +144,8 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// As for [`close`](Self::close), and [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`], which close nothing.
+    /// - [`Error::InvalidCloseCode`] or [`Error::ReasonTooLong`]; the connection then stays open.
+    /// - Otherwise the same errors as [`close`](Self::close).
     pub fn close_with<C, R>(
         &self,
         code: C,
@@ -156,11 +163,11 @@ impl ReconnectingSender {
         }
     }
 
-    /// Waits until it is closed for good, and returns the event that ended the last connection, if there was one.
+    /// Waits until the connection is closed for good, and returns the close event of the last connection, if there was a connection.
     ///
     /// # Errors
     ///
-    /// The error for which it gave up, or [`Error::CloseTimeout`].
+    /// The error that closed the connection for good, or [`Error::CloseTimeout`].
     pub async fn closed(&self) -> Result<Option<CloseEvent>, Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_end(context, &mut patience)).await
@@ -168,17 +175,17 @@ impl ReconnectingSender {
 
     /// Connects at once, and starts counting attempts anew.
     ///
-    /// - An open connection is replaced: queued messages go out, and it is closed. If the peer has not answered within half a
-    ///   second, the next connection does not wait for it, and the browser completes the closing in the background. Its
-    ///   unconfirmed messages are in doubt.
-    /// - An attempt that is under way is given up, and begun again.
-    /// - After a [`pause`](Self::pause) it connects, as by [`resume`](Self::resume).
-    /// - While it is closing for good, or closed, nothing happens.
+    /// - Replaces an open connection: sends queued messages and closes it. If the peer does not answer within half a second, the
+    ///   next connection does not wait for it, and the browser completes the closing in the background. Unconfirmed messages are
+    ///   in doubt.
+    /// - Gives up an attempt that is under way, and begins another attempt.
+    /// - Connects after a [`pause`](Self::pause), like [`resume`](Self::resume).
+    /// - Does nothing while the connection is closing for good, or closed.
     pub fn reconnect_now(&self) {
         self.shared().command(Command::ReconnectNow);
     }
 
-    /// Closes the connection, and stays without one until [`resume`](Self::resume), for instance while the page is hidden.
+    /// Closes the connection until [`resume`](Self::resume), for instance while the page is hidden.
     ///
     /// Queued messages go out first; later ones are queued. Unconfirmed messages are in doubt.
     pub fn pause(&self) {
@@ -195,7 +202,7 @@ impl ReconnectingSender {
         self.shared().announcer.borrow().state().clone()
     }
 
-    /// Returns a stream of the current state, all later states, and reports of messages in doubt or rejected.
+    /// Returns a stream of the current state, all later states, and reports of messages that are in doubt or rejected.
     pub fn states(&self) -> States {
         self.shared().announcer.borrow_mut().listen()
     }
@@ -212,7 +219,7 @@ impl ReconnectingSender {
     }
 
     /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the same
-    /// connection. Returns how many messages this confirms. For protocols that acknowledge messages.
+    /// connection. Returns the number of messages that this confirms. For protocols that acknowledge messages.
     ///
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
@@ -225,8 +232,8 @@ impl ReconnectingSender {
 
     /// Takes the messages in doubt: returns the kept messages, and the count of all.
     ///
-    /// Taken messages are not sent again, except by the caller. If the peer can recognise duplicates, sending them again is safe; if
-    /// not, ask the peer first.
+    /// Only the caller can send taken messages again. If the peer recognises duplicates, sending them again is safe; if not, ask the
+    /// peer first.
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared().take_in_doubt()
     }
@@ -237,7 +244,7 @@ impl ReconnectingSender {
     }
 }
 
-/// Another handle of the same connection.
+/// A clone is another handle of the same connection.
 impl Clone for ReconnectingSender {
     fn clone(&self) -> Self {
         Self::new(Rc::clone(&self.handle))
@@ -250,12 +257,12 @@ impl AsRef<Self> for ReconnectingSender {
     }
 }
 
-/// Sends and closes as the methods of the same names do, with [`Error`] instead of a message handed back.
+/// Sends and closes like the methods of the same names. Errors do not return the message.
 ///
-/// A flush waits until everything queued was handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed` and the
+/// A flush waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed` and the
 /// method [`send`](ReconnectingSender::send) do not. Closing flushes first, and waits for a connection to do so; it fails
 ///
-/// - with [`Error::NotOpen`] if something queued was not handed over,
+/// - with [`Error::NotOpen`] if queued messages were not handed over,
 /// - with [`Error::Unclean`] if the last connection ended without a closing handshake.
 impl Sink<Message> for ReconnectingSender {
     type Error = Error;
@@ -263,7 +270,7 @@ impl Sink<Message> for ReconnectingSender {
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, sink } = &mut *self;
         let room = ready!(handle.shared.poll_room(context, &mut sink.room));
-        // It is unknown whether a message follows.
+        // The place is given up, since it is unknown whether a message follows.
         sink.room = Turn::default();
         Poll::Ready(room)
     }
@@ -291,15 +298,16 @@ impl Sink<Message> for ReconnectingSender {
     }
 }
 
-/// Over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], messages have numbers.
+/// Methods over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], which number messages.
 impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
-    /// Sends a value as [`ReconnectingSender::send`] does, and returns its number, for
-    /// [`confirm`](ReconnectingSender::confirm).
+    /// Sends a value like [`ReconnectingSender::send`], and returns its number, for [`confirm`](ReconnectingSender::confirm).
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`ReconnectingSender::send`]. The error returns
-    /// the value.
+    /// - [`Error::Encode`] for a value that the codec cannot encode,
+    /// - otherwise the same errors as [`ReconnectingSender::send`].
+    ///
+    /// The error returns the value.
     pub async fn send_numbered<T: Borrow<Out>>(&self, value: T) -> Result<u64, SendError<T>> {
         let sent = match C::encode(value.borrow()) {
             Ok(message) => self.get_ref().as_ref().send(message).await.map_err(Error::from),
@@ -308,12 +316,14 @@ impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C>
         sent.map_err(|error| SendError { message: value, error })
     }
 
-    /// Sends or queues a value without waiting, as [`ReconnectingSender::try_send`] does, and returns its number.
+    /// Sends or queues a value without waiting, like [`ReconnectingSender::try_send`], and returns its number.
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`ReconnectingSender::try_send`]. The error
-    /// returns the value.
+    /// - [`Error::Encode`] for a value that the codec cannot encode,
+    /// - otherwise the same errors as [`ReconnectingSender::try_send`].
+    ///
+    /// The error returns the value.
     pub fn try_send<T: Borrow<Out>>(&self, value: T) -> Result<u64, SendError<T>> {
         let sent = C::encode(value.borrow()).and_then(|message| Ok(self.get_ref().as_ref().try_send(message)?));
         sent.map_err(|error| SendError { message: value, error })

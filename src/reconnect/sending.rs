@@ -1,13 +1,13 @@
-//! What is to be sent, on its way to a connection.
+//! Sending: from the app to the current connection.
 
 use super::link::Link;
 use super::shared::Shared;
 use crate::{Error, InDoubt, Message, SendError};
 
 impl Shared {
-    /// Hands a message over or queues it, and returns its number. Otherwise the error returns the message.
+    /// Hands a message over or queues it, and returns its number. The error returns the message.
     ///
-    /// A sender that has waited has its turn. Others go behind all senders that wait.
+    /// `is_its_turn` is for a sender that has waited. Other senders must not overtake the waiting senders.
     pub fn try_send(&self, message: Message, is_its_turn: bool) -> Result<u64, SendError<Message>> {
         let (len, link) = (message.len(), self.open_link());
         let has_room = is_its_turn || link.as_ref().is_some_and(|link| link.has_room());
@@ -38,7 +38,7 @@ impl Shared {
         Err(SendError { message, error: refused })
     }
 
-    /// Hands over a message that is in hand. One on which the browser throws is handed back.
+    /// Hands over the message in hand. If the browser throws, the error returns the message.
     fn hand_over(&self, link: &Link, message: Message, number: u64) -> Result<u64, SendError<Message>> {
         let taken = link.send(&message);
         let mut machine = self.machine.borrow_mut();
@@ -50,7 +50,7 @@ impl Shared {
         Ok(number)
     }
 
-    /// Hands over the oldest pending message. Returns whether there was one, and it is not pending any more.
+    /// Hands over the oldest pending message. Returns whether there was one that is no longer pending.
     pub fn hand_over_next(&self) -> bool {
         let Some(link) = self.link() else { return false };
         let message = self.machine.borrow_mut().outbox.take_next();
@@ -59,7 +59,7 @@ impl Shared {
         self.machine.borrow_mut().handed(message, taken)
     }
 
-    /// Hands over all that is pending, whether there is room or not.
+    /// Hands over all pending messages, even if there is no room.
     pub fn hand_over_all(&self) {
         while self.hand_over_next() {}
     }
@@ -70,21 +70,21 @@ impl Shared {
         let was_pending = machine.outbox.is_pending();
         let confirmed = machine.outbox.confirm_up_to(number);
         drop(machine);
-        // Messages in doubt that were to be sent again.
+        // Messages in doubt that would have been sent again may be confirmed.
         if was_pending {
             self.has_less_pending();
         }
         confirmed
     }
 
-    /// Takes back what is queued.
+    /// Takes back the queued messages.
     pub fn take_queued(&self) -> Vec<Message> {
         let queued = self.machine.borrow_mut().outbox.take_queued();
         self.has_less_pending();
         queued
     }
 
-    /// A copy of the messages in doubt.
+    /// Returns a copy of the messages in doubt.
     pub fn in_doubt(&self) -> InDoubt {
         let (count, messages) = self.machine.borrow().outbox.in_doubt();
         InDoubt { count, messages }
@@ -96,7 +96,7 @@ impl Shared {
         InDoubt { count, messages }
     }
 
-    /// Perhaps nothing is pending any more, or the queue has room.
+    /// Wakes all waiting tasks, since the queue may have room, or nothing may be pending any more.
     fn has_less_pending(&self) {
         self.notify.wake_all();
         self.wake();

@@ -1,4 +1,4 @@
-//! What the handles of a connection that comes back share with its driver.
+//! The state that the handles of a connection that comes back share with its driver.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -26,25 +26,25 @@ use crate::{Cause, CloseCode, CloseEvent, CloseReason, Error, Message, Reconnect
 #[cfg(feature = "session")]
 type Inlet = Box<dyn Fn(Result<Message, Error>)>;
 
-/// What the handles of a connection that comes back share with its driver.
+/// The state that the handles of a connection that comes back share with its driver.
 ///
-/// More of its methods are in `receiving`, `sending` and `waiting`. The borrows of its cells are never held while foreign code
-/// runs. Foreign is the caller's code, wakers included, and the browser's functions, which a page can replace.
+/// More of its methods are in `receiving`, `sending` and `waiting`. No borrow of its cells is held while other code runs: the
+/// caller's code, wakers, and the browser's functions, which a page can replace.
 pub(crate) struct Shared {
     pub machine: RefCell<Machine<Message>>,
-    /// The connection that is live, which the driver sets.
+    /// The current connection, which the driver sets.
     pub link: RefCell<Option<Rc<Link>>>,
     pub inbox: RefCell<Inbox<Item>>,
     pub announcer: RefCell<Announcer>,
     pub heartbeat: Option<Heartbeat>,
-    /// How it ended, once it has.
+    /// How the connection was closed for good; empty before.
     pub end: OnceCell<Result<Option<CloseEvent>, Error>>,
-    /// Wakes those who wait for a flush, or for the end.
+    /// Wakes the tasks that wait for a flush or for the end.
     pub notify: Notify,
-    /// Those who wait for room, and where the driver waits for it in their place.
+    /// The senders that wait for room. `room` is the place of the driver in the connection's line, where it waits for them.
     pub line: Rc<Line>,
     pub room: Cell<Wait>,
-    /// Takes what is received instead of the inbox, once there is one.
+    /// Receives messages instead of the inbox, once it is set.
     #[cfg(feature = "session")]
     pub inlet: OnceCell<Inlet>,
     #[cfg(feature = "streams")]
@@ -82,7 +82,7 @@ impl Shared {
         }
     }
 
-    /// Lets the driver run.
+    /// Wakes the task of the driver.
     pub fn wake(&self) {
         let task = self.task.borrow().clone();
         if let Some(task) = task {
@@ -90,12 +90,12 @@ impl Shared {
         }
     }
 
-    /// The connection that is live.
+    /// Returns the current connection.
     pub fn link(&self) -> Option<Rc<Link>> {
         self.link.borrow().clone()
     }
 
-    /// The connection that is live, if messages may be handed over to it.
+    /// Returns the current connection, if messages may be handed over to it.
     pub fn open_link(&self) -> Option<Rc<Link>> {
         self.link().filter(|link| self.machine.borrow().is_open() && link.is_open())
     }
@@ -110,7 +110,7 @@ impl Shared {
         self.obey(command, None);
     }
 
-    /// Closes for good, with a code and a reason if there are any.
+    /// Closes for good, with an optional code and reason.
     pub fn close(&self, frame: Option<(CloseCode, CloseReason)>) {
         self.obey(Command::Close, frame);
     }
@@ -121,7 +121,7 @@ impl Shared {
         self.wake();
     }
 
-    /// Runs a command. A close begins before this returns, so that later messages do not go out with it.
+    /// Runs a command. Closing begins before this function returns, so that later messages do not go out before the close.
     fn obey(&self, command: Command, frame: Option<(CloseCode, CloseReason)>) {
         if self.with_machine(|machine, at| machine.command(command, at)) {
             self.hand_over_all();
@@ -137,7 +137,7 @@ impl Shared {
         let flow = self.link().map_or(Flow::default(), |link| link.flow());
         let at = Moment { now: now(), flow };
         let mut machine = self.machine.borrow_mut();
-        // An answer to the heartbeat is not read either.
+        // While reading is paused, an answer to the heartbeat is not read, either.
         #[cfg(feature = "streams")]
         if self.reading.is_paused() {
             machine.is_unheard();
@@ -146,7 +146,7 @@ impl Shared {
     }
 }
 
-// With `panic=unwind`, wasm-bindgen demands these of what an exported `async fn` holds. They are true: what runs the caller's
-// code holds no borrow.
+// With `panic=unwind`, wasm-bindgen requires these of all values in an exported `async fn`. They hold: no borrow is held while
+// the caller's code runs.
 impl UnwindSafe for Shared {}
 impl RefUnwindSafe for Shared {}

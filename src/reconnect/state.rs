@@ -54,26 +54,26 @@ pub enum State {
     },
     /// The connection is open, and the preamble has finished.
     Open,
-    /// A connection has ended, and it is unknown whether the peer received these messages.
+    /// A connection has ended, and it is unknown whether the peer has received these messages.
     ///
     /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns them. With
     /// [`WhenLost::Resend`](crate::WhenLost::Resend) they are sent again.
     InDoubt {
-        /// How many messages the connection has left in doubt.
+        /// The number of messages that are in doubt because of this connection.
         messages: u64,
     },
     /// The browser threw when a queued message was handed over. The message is dropped, and counted as
     /// [rejected](crate::Counts::rejected). A message in doubt that was to be sent again stays in doubt.
     Rejected {
-        /// The number that [`send`](crate::Reconnecting::send) gave it.
+        /// The number that [`send`](crate::Reconnecting::send) has returned for the message.
         number: u64,
-        /// What the browser threw.
+        /// The exception of the browser.
         error: Error,
     },
     /// Waiting before the next attempt.
     Waiting {
-        /// The time until the next attempt. If the network comes back or the page is shown, this state comes once more, with a
-        /// shorter delay.
+        /// The time until the next attempt. If the network comes back or the page is shown, the state is reported once more, with
+        /// a shorter delay.
         delay: Duration,
         /// Why there is no connection.
         cause: Cause,
@@ -113,7 +113,7 @@ impl fmt::Display for State {
 /// use wasm_websocket::reconnect::Cause;
 /// use wasm_websocket::{CloseEvent, Error};
 ///
-/// /// What the user can do about it.
+/// /// Returns what the user can do.
 /// fn advice(cause: &Cause) -> Option<&'static str> {
 ///     match cause {
 ///         Cause::Closed(event) if event.code == 3000 => Some("Log in again."),
@@ -131,14 +131,14 @@ impl fmt::Display for State {
 pub enum Cause {
     /// The caller asked for it, or it is the first attempt.
     Requested,
-    /// The connection was closed by the peer, or lost: then the event is not clean.
+    /// The peer closed the connection, or the connection was lost, in which case `was_clean` is false.
     Closed(CloseEvent),
     /// The attempt or the connection failed.
     Failed(Error),
 }
 
 impl Cause {
-    /// The last item of the stream. None if the caller closed, or the peer closed cleanly.
+    /// Returns the last item of the stream; `None` if the caller closed, or the peer closed cleanly.
     pub(crate) fn into_error(self) -> Option<Error> {
         match self {
             Self::Requested => None,
@@ -163,7 +163,7 @@ impl fmt::Display for Cause {
 /// [`states`](crate::Reconnecting::states).
 ///
 /// Begins with the current state, and ends after [`State::Closed`] or when all handles are dropped. It does not keep the connection
-/// open. States that are not taken are queued: the last 256.
+/// open. States are queued until they are taken, up to the last 256.
 ///
 /// # Examples
 ///
@@ -193,7 +193,7 @@ struct Told {
     reader: Option<Waker>,
 }
 
-/// The current state, and who listens.
+/// The current state, and its listeners.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     state: State,
@@ -224,7 +224,7 @@ impl Announcer {
     #[must_use = "they wait until they are woken"]
     pub fn tell(&mut self, state: State) -> Vec<Waker> {
         let is_over = matches!(state, State::Closed { .. });
-        // The first attempt was told already, or is begun again.
+        // Not reported twice: the first state is that of the first attempt, which may also be begun again.
         let is_first = |state: &State| matches!(state, State::Connecting { attempt: 1, cause: Cause::Requested });
         if is_first(&state) && is_first(&self.state) {
             return Vec::new();
@@ -241,13 +241,13 @@ impl Announcer {
         })
     }
 
-    /// There will be no more.
+    /// Ends all streams of states.
     #[must_use = "they wait until they are woken"]
     pub fn end(&mut self) -> Vec<Waker> {
         self.each(|told| told.is_over = true)
     }
 
-    /// How many places there are, of listeners that are left or gone.
+    /// Returns the number of places, for existing and for dropped listeners.
     #[cfg(test)]
     pub fn places(&self) -> usize {
         self.listening.len()
@@ -289,6 +289,6 @@ impl FusedStream for States {
     }
 }
 
-// It is changed in one step, and no foreign code runs meanwhile.
+// The state changes in one step, in which no other code runs.
 impl UnwindSafe for States {}
 impl RefUnwindSafe for States {}

@@ -1,4 +1,4 @@
-//! The target of an attempt, or why there is none.
+//! The target of an attempt, and the error of a provider or a preamble.
 
 use std::fmt;
 
@@ -34,14 +34,14 @@ impl Target {
         Self { url: url.into(), protocols: None }
     }
 
-    /// Sets the subprotocols to offer instead, in order of preference.
+    /// Sets the subprotocols to offer instead of the options' subprotocols, in order of preference.
     pub fn protocols<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.protocols = Some(protocols.into_iter().map(Into::into).collect());
         self
     }
 }
 
-/// Without what may be secret: the query of the URL, and the subprotocols.
+/// Hides possible secrets: the query of the URL, and the subprotocols.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
@@ -65,9 +65,9 @@ impl From<String> for Target {
 
 /// The error of a provider or a preamble.
 ///
-/// `?` converts any error, and text. The attempt then fails, and the next one follows after the delay of the
-/// [`Backoff`](crate::Backoff). After [`last`](Self::last), no attempt follows. States and the stream report the error as
-/// [`Error::Attempt`](crate::Error::Attempt).
+/// `?` converts any error, and text. The attempt then fails, and the next attempt follows after the delay of the
+/// [`Backoff`](crate::Backoff). After an error that [`last`](Self::last) creates, no attempt follows. States and the stream report
+/// the error as [`Error::Attempt`](crate::Error::Attempt).
 ///
 /// # Examples
 ///
@@ -95,14 +95,14 @@ impl AttemptError {
     }
 }
 
-// It is not `Display` itself, since it could then not be converted from everything that is.
+// `AttemptError` is not `Display`, since it could then not be converted from every type that is.
 impl<E: fmt::Display> From<E> for AttemptError {
     fn from(error: E) -> Self {
         Self { message: error.to_string(), after: AfterClose::Retry }
     }
 }
 
-/// Gives the target of each attempt.
+/// Returns the target of each attempt.
 pub(crate) trait Provider {
     fn target(&self) -> BoxFuture<'_, Result<Target, AttemptError>>;
 }

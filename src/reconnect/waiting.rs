@@ -1,4 +1,4 @@
-//! Waiting for a connection that comes back: for room in it, for a flush, and for the end.
+//! Waiting on a connection that comes back: for room, for a flush, and for the end.
 
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,7 @@ use crate::send::backpressure::Wait;
 use crate::send::line;
 use crate::{CloseEvent, Error, Message, ReadyState, WhenFull};
 
-/// A task that waits: for a change, and for the buffer of the current connection to be empty.
+/// A task that waits for a change, and for an empty buffer of the current connection.
 #[derive(Default)]
 pub(crate) struct Patience {
     /// The place in the line of the connection with this generation.
@@ -19,7 +19,7 @@ pub(crate) struct Patience {
     waiter: Waiter,
 }
 
-/// The place of a sender in the line. When the last one is given up, the driver waits for room no longer.
+/// The place of a sender in the line. When the last sender gives up its place, the driver stops waiting for room.
 #[derive(Default)]
 pub(crate) struct Turn {
     place: line::Turn,
@@ -27,7 +27,7 @@ pub(crate) struct Turn {
 }
 
 impl Shared {
-    /// Resolves when it is the caller's turn to send, or with the error because of which it cannot.
+    /// Resolves when it is the caller's turn to send, or with the error if it cannot send.
     pub fn poll_room(self: &Rc<Self>, context: &Context<'_>, turn: &mut Turn) -> Poll<Result<(), Error>> {
         if let Some(refusal) = self.look(Machine::refusal) {
             *turn = Turn::default();
@@ -42,7 +42,7 @@ impl Shared {
                 }
                 return room;
             }
-            // It is the first: the driver waits for room in its place.
+            // This is the first sender: the driver waits for room on its behalf.
             Some(_) => self.wake(),
             None => {}
         }
@@ -52,7 +52,7 @@ impl Shared {
 
     /// Calls the first sender when there is room, or all senders when no message is accepted any more.
     ///
-    /// Only the driver waits for room in a connection, since a sender may never be polled again.
+    /// Only the driver waits for room in the connection, since a sender may never be polled again.
     pub fn poll_line(self: &Rc<Self>, context: &mut Context<'_>) {
         if self.look(Machine::refusal).is_some() {
             return self.line.release();
@@ -67,10 +67,10 @@ impl Shared {
         }
     }
 
-    /// Returns whether the first sender can send. `has_room` asks the connection.
+    /// Resolves if the first sender can send. `has_room` asks the connection.
     fn room(&self, has_room: impl FnOnce(&Link) -> bool) -> Poll<Result<(), Error>> {
         if let Some(link) = self.open_link() {
-            // What is pending goes first.
+            // Pending messages go first.
             let can_send = !self.look(|machine| machine.outbox.is_pending()) && has_room(&link);
             return if can_send { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
@@ -81,7 +81,7 @@ impl Shared {
         }
     }
 
-    /// Resolves when nothing is pending: everything was handed over.
+    /// Resolves when all pending messages were handed over.
     pub fn poll_handed_over(&self, context: &Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
         match self.look(|machine| (machine.outbox.is_pending(), machine.is_closed())) {
             (false, _) => Poll::Ready(Ok(())),
@@ -90,17 +90,17 @@ impl Shared {
         }
     }
 
-    /// Resolves when nothing is pending, and the browser's buffer is empty.
+    /// Resolves when no message is pending, and the browser's buffer is empty.
     pub fn poll_flush(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Result<(), Error>> {
         ready!(self.poll_handed_over(context, patience))?;
         if self.look(Machine::is_open) && self.poll_empty(context, patience).is_pending() {
             return self.wait(context, patience);
         }
-        // What had not left before a connection ended is in doubt, as `State::InDoubt` reports.
+        // Messages that had not left before the connection ended are in doubt, which `State::InDoubt` reports.
         Poll::Ready(Ok(()))
     }
 
-    /// Resolves when it is closed for good.
+    /// Resolves when the connection is closed for good.
     pub fn poll_end(&self, context: &Context<'_>, patience: &mut Patience) -> Poll<Result<Option<CloseEvent>, Error>> {
         if let Some(end) = self.end.get() {
             return Poll::Ready(end.clone());
