@@ -82,7 +82,7 @@ pub trait Encode<T: ?Sized> {
     fn encode(value: &T) -> Result<Message, Error>;
 }
 
-/// Decodes messages into values of `T`. [`Encode`] has an example.
+/// Decodes messages into values of `T`. For an example of a codec, see [`Encode`].
 ///
 /// # Examples
 ///

@@ -8,7 +8,7 @@ use crate::Error;
 /// The code of a connection that ended, or could not be opened, without a closing handshake.
 pub(crate) const ABNORMAL: u16 = 1006;
 
-/// The code with which Firefox tells that the TLS handshake has failed.
+/// The code with which Firefox reports that the TLS handshake has failed.
 pub(crate) const TLS: u16 = 1015;
 
 /// Why a connection ended: the browser's [`CloseEvent`].
@@ -73,13 +73,13 @@ impl CloseEvent {
         })
     }
 
-    /// An error if the connection ended without a closing handshake.
+    /// Returns an error if the connection ended without a closing handshake.
     pub(crate) fn checked(self) -> Result<(), Error> {
         if self.was_clean { Ok(()) } else { Err(Error::Unclean(self)) }
     }
 }
 
-/// So that code which has only room for an error can say how a connection ended, a clean end too.
+/// Lets code that can only return an error report how a connection ended, even cleanly.
 impl std::error::Error for CloseEvent {}
 
 impl fmt::Display for CloseEvent {

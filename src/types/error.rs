@@ -21,11 +21,11 @@ use crate::{CloseEvent, Message, ReadyState};
 /// ```
 /// use wasm_websocket::Error;
 ///
-/// /// What the user can do.
+/// /// Returns what the user can do.
 /// fn advice(error: &Error) -> &'static str {
 ///     match error {
 ///         Error::ConnectFailed { .. } | Error::ConnectTimeout { .. } | Error::Unclean(_) => "Check the network.",
-///         Error::Security { .. } => "Open this page by https.",
+///         Error::Security { .. } => "Open this page with https.",
 ///         Error::OutOfMemory(_) => "Close other tabs.",
 ///         _ => "Reload the page.",
 ///     }
@@ -51,11 +51,11 @@ pub enum Error {
     Security {
         /// The URL.
         url: String,
-        /// The browser's message. Texts omit it, since it may contain the whole URL.
+        /// The browser's message. `Display` and `Debug` omit it, since it may contain the whole URL.
         message: String,
     },
     /// There is no `WebSocket` in this environment, for instance on a server that renders pages, or no `WebSocketStream` for a
-    /// connection by `Transport::Streams`.
+    /// connection over `Transport::Streams`.
     Unsupported,
     /// The connection could not be opened.
     ///
@@ -97,7 +97,7 @@ pub enum Error {
     /// - the queue of a [`Reconnecting`](crate::Reconnecting) is full,
     /// - the replay buffer of a `Session` is full.
     Full,
-    /// The receive queue has overflowed, and the connection was closed, as [`Overflow::Close`](crate::Overflow::Close) says.
+    /// The receive queue has overflowed, and [`Overflow::Close`](crate::Overflow::Close) has closed the connection.
     Overflow,
     /// Bytes may be missing at the end of a [`ByteStream`](crate::ByteStream): this page closed the connection before its peer
     /// did, and browsers discard messages that arrive after that.
@@ -107,7 +107,7 @@ pub enum Error {
     /// All handles of the connection were dropped, and with them the listeners for its end.
     Dropped,
     /// An attempt of a [`Reconnecting`](crate::Reconnecting) failed: its provider returned no URL, or its preamble returned an
-    /// error. The text is that of the [`AttemptError`](crate::reconnect::AttemptError).
+    /// error. Holds the text of the [`AttemptError`](crate::reconnect::AttemptError).
     Attempt(String),
     /// The peer did not answer the [`Heartbeat`](crate::reconnect::Heartbeat) within this time.
     HeartbeatTimeout(Duration),
@@ -240,7 +240,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// What a text names.
+/// The datum in the text of an error.
 enum Datum<'a> {
     Nothing,
     Url(&'a str),
@@ -250,7 +250,7 @@ enum Datum<'a> {
     Close(&'a CloseEvent),
 }
 
-/// Far less code than a `write!` for each text, which pages would have to download.
+/// Writes a text with a datum. A `write!` for each text would be far more code for pages to download.
 fn write_text(f: &mut fmt::Formatter<'_>, before: &str, datum: Datum<'_>, after: &str) -> fmt::Result {
     f.write_str(before)?;
     match datum {
@@ -264,7 +264,7 @@ fn write_text(f: &mut fmt::Formatter<'_>, before: &str, datum: Datum<'_>, after:
     f.write_str(after)
 }
 
-/// By less code than what can also pad a number.
+/// Writes a number. The standard formatting, which can also pad numbers, is more code.
 pub(crate) fn write_number(f: &mut fmt::Formatter<'_>, number: u64) -> fmt::Result {
     if number >= 10 {
         write_number(f, number / 10)?;
@@ -272,7 +272,7 @@ pub(crate) fn write_number(f: &mut fmt::Formatter<'_>, number: u64) -> fmt::Resu
     f.write_char(char::from(b'0' + (number % 10) as u8))
 }
 
-/// The variant and its text, as in `Overflow(the receive queue …)`.
+/// Shows the variant and its text, such as `Overflow(the receive queue …)`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({self})", self.variant())
@@ -315,7 +315,8 @@ impl Error {
     }
 }
 
-/// Texts show milliseconds: the code that formats a `Duration` is large, and every page would download it.
+/// Returns whole milliseconds. Texts show these, since the code that formats a `Duration` is large, and every page would
+/// download it.
 pub(crate) fn milliseconds(duration: &Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
@@ -330,8 +331,8 @@ impl From<Infallible> for Error {
 
 /// A message that could not be sent, and why.
 ///
-/// `?` turns it into an [`Error`] or a `JsValue`, and drops the message. Where an error must be `'static`, as for `anyhow`
-/// and `Box<dyn Error>`, and the message was borrowed, write `.map_err(Error::from)?`.
+/// `?` converts it into an [`Error`] or a `JsValue`, and drops the message. If the message was borrowed and the error must be
+/// `'static`, as for `anyhow` and `Box<dyn Error>`, write `.map_err(Error::from)?`.
 ///
 /// # Examples
 ///
@@ -352,7 +353,7 @@ pub struct SendError<T> {
     pub error: Error,
 }
 
-/// Without the message, which may be large, secret, or of a type that has no `Debug`.
+/// Omits the message, which may be large, secret, or of a type that has no `Debug`.
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendError").field("error", &self.error).finish_non_exhaustive()
@@ -375,7 +376,7 @@ impl<T> From<SendError<T>> for Error {
 
 /// An error of a [`Typed`](crate::Typed) stream: a message that could not be decoded, or an error of the connection.
 ///
-/// `?` turns it into an [`Error`], and drops the message.
+/// `?` converts it into an [`Error`], and drops the message.
 ///
 /// # Examples
 ///
@@ -386,13 +387,13 @@ impl<T> From<SendError<T>> for Error {
 /// # fn log(text: String) { assert!(text.ends_with(r#": Some(Text("12 apples"))"#), "{text}") }
 /// let received: Result<u32, ReceiveError> = Json::decode("12 apples".into());
 /// if let Err(ReceiveError { message, error }) = received {
-///     log(format!("{error}: {message:?}")); // the message helps whoever has to repair the server
+///     log(format!("{error}: {message:?}")); // the message helps to find the fault in the server
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
-    /// The message that could not be decoded; `None` for an error of the connection, which is not always its end:
-    /// [`Error::OutOfMemory`] and [`Error::Thrown`] replace one message.
+    /// The message that could not be decoded; `None` for an error of the connection. After [`Error::OutOfMemory`] and
+    /// [`Error::Thrown`], which replace a message, the stream continues.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,

@@ -21,7 +21,7 @@ use crate::{BinaryType, Connecting, Error};
 /// # async fn example() -> Result<(), wasm_websocket::Error> {
 /// let options = Options::new().protocols(["chat.v2", "chat.v1"]).binary_type(BinaryType::Blob);
 /// let stream = options.connect("wss://example.com/chat").await?;
-/// let is_new = stream.protocol() == "chat.v2"; // what the server selected
+/// let is_new = stream.protocol() == "chat.v2"; // the subprotocol that the server selected
 /// # Ok(())
 /// # }
 /// ```
@@ -115,7 +115,7 @@ impl Options {
 
     /// Sets the subprotocols to offer, in order of preference. Default: none.
     ///
-    /// If the server selects none of them, the standard and Chromium fail the connection; Firefox opens it, with an empty
+    /// If the server selects none of them, Chromium fails the connection, as the standard says. Firefox opens it, with an empty
     /// [`protocol`](crate::WebSocketStream::protocol), unless [`needs_protocol`](Self::needs_protocol) is set.
     ///
     /// # Examples
@@ -123,7 +123,7 @@ impl Options {
     /// ```no_run
     /// use wasm_websocket::{Error, Options, WebSocketStream};
     ///
-    /// /// Connects to servers of two versions. Each selects the first one that it knows.
+    /// /// Connects to servers of two versions. Each server selects the first subprotocol that it knows.
     /// async fn connect(url: &str) -> Result<(WebSocketStream, bool), Error> {
     ///     let stream = Options::new().protocols(["chat.v2", "chat.v1"]).connect(url).await?;
     ///     let has_reactions = stream.protocol() == "chat.v2";
@@ -150,7 +150,7 @@ impl Options {
     /// # });
     /// # page.run(async {
     ///
-    /// // An old server ignores subprotocols. Firefox would open the connection, and messages would be misunderstood.
+    /// // An old server ignores subprotocols. Firefox would open the connection, and the server would misunderstand messages.
     /// let options = Options::new().protocols(["chat.v2"]).needs_protocol(true);
     /// let connected = options.connect("wss://example.com/chat").await;
     /// assert!(matches!(connected, Err(Error::ConnectFailed { .. })));
@@ -169,16 +169,18 @@ impl Options {
 
     /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`](crate::WebSocketStream) wait. Default: 1 MiB.
     ///
-    /// The default keeps a fast network busy. Browsers fire no event when bytes have left, so waiting senders look at the unsent bytes
-    /// by timers. In hidden tabs timers fire late, so the mark rises meanwhile: each late timer that finds the buffer empty doubles it,
-    /// up to 64 times the configured value, until timers fire in time again. A [`WebSocket`](crate::WebSocket) never waits.
+    /// The default keeps a fast network busy. A [`WebSocket`](crate::WebSocket) never waits.
+    ///
+    /// Browsers fire no event when bytes have left, so timers check the number of unsent bytes while senders wait. In hidden tabs
+    /// timers fire late, so the mark is raised: each late timer that finds the buffer empty doubles the mark, up to 64 times the
+    /// configured value. When timers fire in time again, the configured value applies again.
     ///
     /// # Examples
     ///
     /// ```
     /// use wasm_websocket::Options;
     ///
-    /// // A game: senders wait early, so that the newest move is not behind a second of old ones.
+    /// // A game: senders wait early, so that the newest move does not wait behind old moves.
     /// let game = Options::new().high_water_mark(16 << 10).low_water_mark(4 << 10);
     ///
     /// // An upload: much is buffered, so that a fast network never idles.
@@ -199,11 +201,11 @@ impl Options {
 
     /// Sets the maximum size of the receive queue of a [`WebSocketStream`](crate::WebSocketStream), in bytes. Default: 64 MiB.
     ///
-    /// [`overflow`](Self::overflow) decides what happens to a message that exceeds it. An empty queue accepts a message of any
-    /// size. A [`WebSocket`](crate::WebSocket) has no queue.
+    /// [`overflow`](Self::overflow) decides what happens to a message that exceeds the limit. An empty queue accepts a message of
+    /// any size. A [`WebSocket`](crate::WebSocket) has no queue.
     ///
     /// - Binary messages count by their bytes.
-    /// - Text counts by its length in UTF-16 units, since its bytes are unknown until it is taken.
+    /// - Text counts by its length in UTF-16 units, since the number of bytes is unknown until the text is decoded.
     /// - Blobs count as messages without bytes, since their bytes are not in the page's memory.
     ///
     /// # Examples
@@ -216,7 +218,7 @@ impl Options {
     /// async fn follow(feed: &str, show: impl AsyncFn(Message)) -> Result<(), Error> {
     ///     let mut stream = Options::new().receive_limit(4 << 20).connect(feed).await?;
     ///     while let Some(message) = stream.try_next().await? {
-    ///         show(message).await; // if this is too slow, the stream ends with `Error::Overflow`
+    ///         show(message).await; // if it is too slow, the stream ends with `Error::Overflow`
     ///     }
     ///     Ok(())
     /// }
@@ -256,7 +258,7 @@ impl Options {
     /// # async fn chat(_: WebSocketStream) {}
     /// # async fn chat_by_polling() {}
     /// # async fn example() -> Result<(), Error> {
-    /// // Some proxies swallow WebSockets: after three seconds, use plain HTTP instead.
+    /// // Some proxies never answer the handshake: after three seconds, use plain HTTP instead.
     /// let options = Options::new().connect_timeout(Duration::from_secs(3));
     /// match options.connect("wss://example.com/chat").await {
     ///     Ok(stream) => chat(stream).await,
@@ -273,10 +275,11 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// The time starts over whenever unsent bytes leave, so that a slow upload is completed. It runs only while the future is
-    /// polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself. With [`Duration::MAX`] only the
-    /// browser ends the wait, after 20 to 60 seconds. With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser
-    /// completes the closing by itself.
+    /// The timeout starts over whenever unsent bytes leave, so that a slow upload is completed. It applies only while the future is
+    /// polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
+    ///
+    /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
+    /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.
     ///
     /// # Examples
     ///
@@ -289,7 +292,7 @@ impl Options {
     /// let mut stream = options.connect("wss://example.com/game").await?;
     /// stream.send("leave").await?;
     /// match stream.close().await {
-    ///     Ok(_) | Err(Error::CloseTimeout(_)) => {} // players who leave do not wait longer for a silent server
+    ///     Ok(_) | Err(Error::CloseTimeout(_)) => {} // do not wait longer for a silent server
     ///     Err(error) => return Err(error),
     /// }
     /// # Ok(())
@@ -302,8 +305,8 @@ impl Options {
 
     /// Sets the browser's interface that the connection uses. Default: [`Transport::Events`].
     ///
-    /// Needs the feature `streams`. A [`WebSocket`](crate::WebSocket) always uses events: with [`Transport::Streams`] it fails
-    /// with [`Error::Unsupported`].
+    /// Needs the feature `streams`. A [`WebSocket`](crate::WebSocket) always uses events: with [`Transport::Streams`], creating it
+    /// fails with [`Error::Unsupported`].
     ///
     /// # Examples
     ///
@@ -314,7 +317,7 @@ impl Options {
     /// async fn follow(feed: &str, show: impl AsyncFn(Message)) -> Result<(), Error> {
     ///     let mut stream = Options::new().transport(Transport::Best).read_ahead(256 << 10).connect(feed).await?;
     ///     while let Some(message) = stream.try_next().await? {
-    ///         show(message).await; // while this is slow, the server has to wait, where the browser can do that
+    ///         show(message).await; // while it is slow, the server has to wait, in browsers that have `Streams`
     ///     }
     ///     Ok(())
     /// }
@@ -328,19 +331,19 @@ impl Options {
     /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 1 MiB.
     ///
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
-    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken.
-    /// Meanwhile messages fill the buffers of the browser and of both operating systems; then the peer has to wait. When the
-    /// connection closes, the messages in these buffers are read at once, and the queue may hold more.
+    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken. Meanwhile
+    /// messages fill the buffers of the browser and of both operating systems; then the peer has to wait. When the connection
+    /// closes, the messages in these buffers are read at once, and the queue may exceed the limits.
     ///
-    /// It applies with [`Overflow::Close`], which then never closes: the queue does not overflow. With the other policies the
-    /// browser does not stop reading, and [`receive_limit`](Self::receive_limit) applies.
+    /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
+    /// - With the other policies reading does not stop, and [`receive_limit`](Self::receive_limit) applies.
     ///
     /// # Examples
     ///
     /// ```
     /// use wasm_websocket::{Options, Transport};
     ///
-    /// // Each message is a picture of about 200 KB that takes a second to analyse: hold two, and let the server wait.
+    /// // Each message is a picture of about 200 KB that takes a second to analyse: queue two, and let the server wait.
     /// let options = Options::new().transport(Transport::Best).read_ahead(400_000);
     /// ```
     #[cfg(feature = "streams")]
@@ -360,7 +363,7 @@ impl Options {
         Ok(socket)
     }
 
-    /// Starts to connect by events, whatever is asked for, unless only streams are.
+    /// Starts to connect over events. Fails if the options ask for `Transport::Streams`.
     pub(crate) fn events_socket(&self, url: &str) -> Result<RawSocket, Error> {
         #[cfg(feature = "streams")]
         if self.transport == Transport::Streams {
@@ -381,7 +384,7 @@ impl Options {
     }
 }
 
-/// With the number of subprotocols alone, since one may be a secret token.
+/// Shows only the number of subprotocols, since a subprotocol may be a secret token.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

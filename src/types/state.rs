@@ -11,7 +11,7 @@ use std::fmt;
 /// ```no_run
 /// use wasm_websocket::{ReadyState, WebSocket};
 ///
-/// /// The label of the button below the chat.
+/// /// Returns the label of the button below the chat.
 /// fn label(socket: &WebSocket) -> &'static str {
 ///     match socket.ready_state() {
 ///         ReadyState::Connecting => "Connecting …",
@@ -61,7 +61,7 @@ impl fmt::Display for ReadyState {
 /// use futures_util::TryStreamExt;
 /// use wasm_websocket::{BinaryType, Error, Message, Options};
 ///
-/// /// Shows photos, for instance by `URL.createObjectURL`. Their bytes never enter wasm memory.
+/// /// Shows photos, for instance with `URL.createObjectURL`. Their bytes never enter wasm memory.
 /// async fn show_photos(url: &str, show: impl Fn(&web_sys::Blob)) -> Result<(), Error> {
 ///     let mut photos = Options::new().binary_type(BinaryType::Blob).connect(url).await?;
 ///     while let Some(message) = photos.try_next().await? {

@@ -1,4 +1,4 @@
-//! The interface of the browser by which a connection is made.
+//! The browser's interface that a connection uses.
 
 /// The browser's interface that a connection uses, for [`Options::transport`](crate::Options::transport).
 ///
@@ -18,8 +18,8 @@
 ///
 /// - **The tab crashes** if the connection is lost while a message waits in the browser to be sent. A message waits when the
 ///   network is slower than the page, as during an upload.
-/// - If the peer closes while it has to wait, the browser drops messages that it holds. The stream then ends with
-///   [`Error::Unclean`](crate::Error::Unclean), even if none was dropped. Let the page close, or use a last message as the end.
+/// - If the peer closes while it has to wait, the browser drops messages that it has buffered. The stream then ends with
+///   [`Error::Unclean`](crate::Error::Unclean), even if no message was dropped. Let the page close, or mark the last message.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@
 ///
 /// async fn follow(feed: &str) -> Result<WebSocketStream, Error> {
 ///     let mut stream = Options::new().transport(Transport::Best).connect(feed).await?;
-///     // Only with `Streams` does the server wait for a slow page. Elsewhere, ask it for less.
+///     // Over `Streams`, the server has to wait for a slow page. Otherwise, ask it for a lower rate.
 ///     let rate = if stream.transport() == Transport::Streams { "rate: full" } else { "rate: 10 per second" };
 ///     stream.send(rate).await?;
 ///     Ok(stream)
@@ -40,9 +40,9 @@ pub enum Transport {
     /// The browser's `WebSocket`, and its events.
     #[default]
     Events,
-    /// The browser's [`WebSocketStream`](https://developer.mozilla.org/en-US/docs/Web/API/WebSocketStream). Where there is none,
-    /// connecting fails with [`Error::Unsupported`](crate::Error::Unsupported).
+    /// The browser's [`WebSocketStream`](https://developer.mozilla.org/en-US/docs/Web/API/WebSocketStream). In a browser without
+    /// it, connecting fails with [`Error::Unsupported`](crate::Error::Unsupported).
     Streams,
-    /// `Streams` where the browser has it, and `Events` elsewhere.
+    /// `Streams` if the browser has it, otherwise `Events`.
     Best,
 }
