@@ -1,4 +1,4 @@
-//! The suite in a simulated page, as in Chromium and as in Firefox.
+//! Runs the suite in simulated pages, like Chromium's and like Firefox's.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[macro_use]
@@ -7,5 +7,5 @@ mod suite;
 #[path = "simulation/peers/mod.rs"]
 mod peers;
 
-/// What the suite connects by.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;

@@ -1,4 +1,4 @@
-//! The suite in a simulated page, as in Chromium, by the transport over its `WebSocketStream`.
+//! Runs the suite in simulated pages like Chromium's, over its `WebSocketStream`.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[macro_use]
@@ -10,5 +10,5 @@ mod by_streams;
 #[path = "simulation/peers/mod.rs"]
 mod peers;
 
-/// What the suite connects by.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Streams;

@@ -1,7 +1,7 @@
 use super::test;
 use crate::send::backpressure::Pace;
 
-/// The factor after looks that were this many milliseconds late and found this many unsent bytes.
+/// Returns the factor after `looks`: by how many milliseconds each was late, and how many unsent bytes it found.
 fn factor(looks: &[(f64, u64)]) -> u64 {
     let mut pace = Pace::default();
     for &(late_by, amount) in looks {
@@ -28,7 +28,7 @@ fn the_mark_is_not_raised_while_bytes_are_unsent() {
 #[test]
 fn a_look_in_time_lowers_the_mark_again() {
     assert_eq!(factor(&[(1000.0, 0), (1000.0, 0), (2.0, 0)]), 1);
-    // A busy page is late, too, but not that late.
+    // Timers of a busy page are also late, but by less.
     assert_eq!(factor(&[(499.0, 0)]), 1);
     assert_eq!(factor(&[(500.0, 0)]), 2);
 }

@@ -23,7 +23,7 @@ fn a_reason_has_at_most_123_bytes() {
 }
 
 #[test]
-fn a_reason_is_cut_between_two_characters() {
+fn a_reason_is_truncated_between_two_characters() {
     for start in 0..4 {
         let long = format!("{}{}", "x".repeat(start), "𝄞".repeat(40));
         let cut = CloseReason::truncated(&long);
@@ -33,7 +33,7 @@ fn a_reason_is_cut_between_two_characters() {
 }
 
 #[test]
-fn a_close_event_is_told_with_its_meaning() {
+fn a_close_event_is_shown_with_its_meaning() {
     let tell = |code, reason: &str| CloseEvent { code, reason: reason.into(), was_clean: true }.to_string();
     assert_eq!(tell(1006, ""), "1006 (abnormal closure)");
     assert_eq!(tell(4001, "bye"), "4001: bye");

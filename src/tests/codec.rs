@@ -1,4 +1,4 @@
-//! The codecs that need no browser.
+//! The codecs that do not need a browser.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -60,7 +60,7 @@ proptest! {
     }
 }
 
-/// The error returns the message, and says why.
+/// Checks that decoding fails with an error that has the message and a reason.
 fn assert_undecodable<C: Decode<Value>>(message: Message) {
     let error = C::decode(message.clone()).expect_err("it was decoded");
     assert_eq!(error.message, Some(message));
@@ -94,7 +94,7 @@ fn values_that_are_nested_too_deep_are_errors() {
 
 #[test]
 fn a_false_length_allocates_nothing() {
-    // The length of a sequence of 2^62 elements, and no element.
+    // The length says 2^62 elements, but there are none.
     let bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
     let decoded: Result<Vec<u64>, _> = Postcard::decode(Message::from(&bytes[..]));
     assert!(decoded.is_err());
@@ -106,7 +106,7 @@ fn values_that_the_format_cannot_hold_are_errors() {
     assert_eq!(Json::encode(&value), Err(Error::Encode("key must be a string".into())));
 }
 
-/// A number in every place where one may be.
+/// A number in every place where JSON can have one.
 #[derive(Debug, Serialize)]
 enum Number {
     Plain(f64),
@@ -171,7 +171,7 @@ fn numbers_that_are_not_finite_are_errors_in_every_place() {
     assert!(matches!(Json::encode(&f32::NAN), Err(Error::Encode(_))));
 }
 
-/// What is no number passes as serde_json writes it.
+/// Values that are not numbers, to be written like serde_json writes them.
 #[derive(Debug, Serialize)]
 struct Others<'a> {
     integers: (i8, i16, i32, i64, i128, u8, u16, u32, u64, u128),

@@ -9,7 +9,7 @@ fn close(code: u16) -> CloseEvent {
 }
 
 #[test]
-fn an_end_that_may_have_lost_messages_says_so() {
+fn an_end_reports_whether_messages_may_be_lost() {
     let timeout = Duration::from_secs(5);
     let ends = [
         (End::Closed(close(1000)), None),
@@ -23,7 +23,7 @@ fn an_end_that_may_have_lost_messages_says_so() {
     }
 }
 
-/// What waits for the end of a connection in a page.
+/// Tasks that wait for the end of a connection in a page.
 #[cfg(not(target_arch = "wasm32"))]
 mod waiting {
     use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How connections end, in the simulated page: a possible loss is always an error.
+//! Ends of connections in the simulated page: a possible loss is always an error.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn connect(page: &Page, options: &Options) -> (WebSocketStream, Peer) {
     (stream.unwrap(), peer)
 }
 
-/// Receives and answers the Close frame, until the connection ends.
+/// Receives messages and answers the Close frame, until the connection ends.
 async fn read_on(mut peer: Peer) -> Vec<Message> {
     let mut received = Vec::new();
     while let Some(message) = peer.receive().await {
@@ -33,7 +33,7 @@ fn event(code: u16, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: String::new(), was_clean }
 }
 
-/// All that a stream has, to its end and beyond: an error is the last item.
+/// Takes all items of a stream, and checks that it stays ended. Returns the number of messages and the error, the last item.
 async fn items(receiver: &mut Receiver) -> (usize, Option<Error>) {
     let (mut messages, mut error) = (0, None);
     while let Some(item) = receiver.next().await {
@@ -125,14 +125,14 @@ fn an_overflow_is_an_error_for_every_handle() {
         assert_eq!(items(&mut receiver).await, (3, Some(Error::Overflow)));
         peer.set_stalled(false);
         read_on(peer).await;
-        // The end of the socket changes nothing.
+        // The later end of the socket has no effect.
         page.sleep(Duration::from_millis(50)).await;
         assert_eq!(sender.ready_state(), ReadyState::Closed);
         assert_eq!((receiver.closed().await, receiver.close_event()), (Err(Error::Overflow), None));
     });
 }
 
-/// The length of what can be read, and the kind of error with which that ends.
+/// Reads to the end. Returns the number of bytes, and the kind of the error if reading fails.
 async fn read_all(stream: WebSocketStream) -> (usize, Option<ErrorKind>) {
     let mut bytes = stream.into_byte_stream();
     let mut read = Vec::new();
@@ -230,7 +230,7 @@ fn a_socket_that_never_opened_has_not_lost_its_connection() {
 }
 
 #[test]
-fn a_close_waits_for_an_upload_that_moves() {
+fn a_close_waits_for_an_upload_that_progresses() {
     in_pages(async |page| {
         for as_sink in [true, false] {
             page.set_network(Network { bandwidth: 400_000, ..Network::default() });
@@ -269,7 +269,7 @@ fn a_close_times_out_if_no_unsent_bytes_leave() {
 }
 
 #[test]
-fn a_sink_that_closes_waits_for_what_others_send_meanwhile() {
+fn a_closing_sink_waits_for_messages_that_others_send_meanwhile() {
     in_pages(async |page| {
         page.set_network(Network { bandwidth: 400_000, ..Network::default() });
         let (stream, peer) = connect(page, &Options::new()).await;
@@ -307,7 +307,7 @@ fn a_cancelled_close_of_the_sink_does_not_shorten_the_next() {
 }
 
 #[test]
-fn a_sink_that_closes_loses_nothing_that_arrives_while_it_flushes() {
+fn a_closing_sink_loses_no_message_that_arrives_while_it_flushes() {
     in_pages(async |page| {
         page.set_network(Network { bandwidth: 400_000, ..Network::default() });
         let (stream, mut peer) = connect(page, &Options::new()).await;

@@ -34,7 +34,7 @@ fn errors_are_plain_data_and_name_the_datum() {
     check(Error::Unclean(lost), "1006 (abnormal closure): the connection ended without a closing handshake");
 }
 
-/// Every error that holds a URL or a subprotocol.
+/// Returns all errors that hold a URL or a subprotocol.
 fn with_secrets(url: &str, protocol: &str) -> [Error; 7] {
     let (url, message) = (|| url.to_owned(), format!("refused to connect to '{url}'"));
     [
@@ -85,7 +85,7 @@ fn a_bad_subprotocol_is_kept_for_code_to_compare() {
 }
 
 #[test]
-fn a_send_error_hands_the_message_back_and_hides_it_from_debug() {
+fn a_send_error_returns_the_message_and_hides_it_from_debug() {
     let unsent = SendError { message: "secret", error: Error::Unsupported };
     assert!(!format!("{unsent:?}").contains("secret"));
     assert_eq!(unsent.to_string(), Error::Unsupported.to_string());

@@ -1,4 +1,4 @@
-//! The pure stages, tested on the host and in browsers from one source.
+//! Tests of the pure stages, on the host and in browsers.
 
 #[cfg(not(target_arch = "wasm32"))]
 use core::prelude::v1::test;
@@ -46,7 +46,7 @@ fn in_pages(test: impl AsyncFn(&crate::testing::Page)) {
     }
 }
 
-/// A waker that counts how often it wakes.
+/// A waker that counts its wakes.
 #[derive(Default)]
 struct Count(std::sync::atomic::AtomicUsize);
 

@@ -23,7 +23,7 @@ fn its_debug_text_is_not_empty() {
     assert_eq!(format!("{:?}", Notify::default()), "Notify { .. }");
 }
 
-/// Where panics unwind.
+/// Tests for targets where panics unwind.
 #[cfg(not(target_arch = "wasm32"))]
 mod panics {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,7 +58,7 @@ mod panics {
     }
 
     #[test]
-    fn the_end_of_a_connection_wakes_everyone_even_if_one_wake_panics() {
+    fn the_end_of_a_connection_wakes_all_tasks_even_if_one_wake_panics() {
         let (page, url) = (Page::new(), "ws://example.com/sink");
         let server = page.server(url);
         page.run(async {

@@ -1,4 +1,4 @@
-//! Outside of a page, as on a server that renders pages: nothing works, and nothing panics.
+//! Outside of a page, as on a server that renders pages: every operation fails without a panic.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -28,7 +28,7 @@ fn there_is_no_websocket() {
 }
 
 #[test]
-fn reconnecting_asks_for_no_url() {
+fn outside_of_a_page_the_provider_is_not_called() {
     let asked = Rc::new(Cell::new(0));
     let counted = asked.clone();
     let mut feed = Reconnecting::new(ReconnectOptions::new(), async move || {
@@ -54,12 +54,12 @@ fn blobs_hold_their_bytes() {
 }
 
 #[test]
-fn values_of_javascript_cannot_be_made() {
+fn javascript_values_cannot_be_created() {
     assert_eq!(JsJson::encode(&7), Err(Error::Unsupported));
     let undecodable = <JsJson as Decode<u8>>::decode("7".into()).unwrap_err();
     assert_eq!(undecodable.error, Error::Decode("there is no JavaScript in this environment".into()));
     assert_eq!(undecodable.message, Some("7".into()));
-    // They are `undefined`, which cannot be checked here.
+    // Both values are `undefined`, which cannot be checked here.
     drop((JsValue::from(Error::Full), JsValue::from(SendError { message: (), error: Error::Full })));
 }
 

@@ -7,7 +7,7 @@ fn check(protocols: &[&str]) -> Result<(), Error> {
 }
 
 #[test]
-fn tokens_are_protocols() {
+fn tokens_are_accepted() {
     for protocol in ["chat", "chat.v2", "!#$%&'*+-.^_`|~", "0"] {
         assert_eq!(check(&[protocol]), Ok(()), "{protocol}");
     }
@@ -27,6 +27,6 @@ fn separators_controls_and_non_ascii_are_refused() {
 #[test]
 fn a_protocol_named_twice_is_refused() {
     assert_eq!(check(&["a", "b", "a"]), Err(Error::DuplicateProtocol("a".into())));
-    // Browsers differ in whether these are duplicates; the standard says that they are.
+    // By the standard these are duplicates. Browsers differ.
     assert_eq!(check(&["b", "a", "A"]), Err(Error::DuplicateProtocol("A".into())));
 }

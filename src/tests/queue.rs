@@ -7,7 +7,7 @@ use crate::receive::queue::{Len, Limit, Queue, Taken, Wake};
 use crate::receive::reading::ReadAhead;
 use crate::receive::waking::When;
 
-/// A number, and how many bytes it is to have.
+/// A number, and a length in bytes.
 type Message = (u32, u64);
 
 impl Len for Message {
@@ -24,7 +24,7 @@ fn queue() -> Queue<Message> {
     limited(0, 0, Overflow::Unbounded)
 }
 
-/// Pushes messages of one byte each, and gives those that are then in the queue.
+/// Pushes messages of one byte each, and returns the messages that are then in the queue.
 fn pushed(queue: &mut Queue<Message>, messages: impl IntoIterator<Item = u32>) -> Vec<u32> {
     messages.into_iter().for_each(|message| drop(queue.push((message, 1)).unwrap()));
     taken(queue)
@@ -42,7 +42,7 @@ fn taken(queue: &mut Queue<Message>) -> Vec<u32> {
 }
 
 #[test]
-fn messages_come_in_their_order() {
+fn messages_are_taken_in_order() {
     let queue = &mut queue();
     assert_eq!(pushed(queue, [1, 2, 3]), [1, 2, 3]);
     assert_eq!(pushed(queue, [4]), [4]);
@@ -60,7 +60,7 @@ fn queued_messages_survive_the_end_and_nothing_follows_it() {
 }
 
 #[test]
-fn an_overflow_comes_once_after_the_messages_and_before_the_end() {
+fn an_overflow_is_yielded_once_after_the_messages_and_before_the_end() {
     let queue = &mut limited(1, 1, Overflow::Close);
     let _ = queue.push((1, 1));
     assert!(queue.push((2, 1)).is_err());
@@ -71,7 +71,7 @@ fn an_overflow_comes_once_after_the_messages_and_before_the_end() {
 }
 
 #[test]
-fn a_loss_comes_once_and_last_and_the_first_end_counts() {
+fn a_loss_is_yielded_once_and_last_and_the_first_end_counts() {
     let queue = &mut queue();
     let _ = queue.push((1, 1));
     let _ = queue.end(true);
@@ -121,7 +121,7 @@ fn the_queue_holds_no_more_than_its_limit() {
 }
 
 #[test]
-fn what_is_taken_makes_room() {
+fn taking_a_message_makes_room() {
     let queue = &mut limited(3, 3, Overflow::DropNewest);
     assert_eq!(pushed(queue, 0..4), [0, 1, 2]);
     assert_eq!(pushed(queue, 4..8), [4, 5, 6]);
@@ -136,7 +136,7 @@ fn empty_messages_are_messages() {
 }
 
 #[test]
-fn no_more_of_the_oldest_are_dropped_than_needed() {
+fn no_more_messages_are_dropped_than_needed() {
     let queue = &mut limited(10, 100, Overflow::DropOldest);
     for (message, bytes) in [(1, 4), (2, 4), (3, 9)] {
         let _ = queue.push((message, bytes));
@@ -193,13 +193,13 @@ fn a_longer_queue_yields_more_messages_before_a_pause() {
     }
     assert_eq!(runs[..4], [128, 1024, 1024, 1024]);
     assert_eq!(runs[runs.len() - 3..runs.len() - 1], [128, 128]);
-    // The next ones begin with a short run again.
+    // The next messages begin with a short run again.
     (0..200).for_each(|message| drop(queue.push((message, 1))));
     let first = (0..200).take_while(|_| queue.take() != Taken::Pause).count();
     assert_eq!(first, 128);
 }
 
-/// Lets messages arrive, as many at a time as are given, at a reader that waits for each time. Tells when it was woken.
+/// Lets `arriving` messages arrive at a waiting reader, a number of times. Returns when the reader was woken.
 fn wakes(queue: &mut Queue<Message>, arriving: usize, times: usize) -> Vec<When> {
     let mut wakes = Vec::new();
     for _ in 0..times {
@@ -220,14 +220,14 @@ fn wakes(queue: &mut Queue<Message>, arriving: usize, times: usize) -> Vec<When>
 fn a_waiting_reader_is_woken_when_the_queue_is_half_full() {
     for (bytes, messages) in [(1000, 16), (16, 1000)] {
         let queue = &mut limited(bytes, messages, Overflow::Close);
-        // Turns have paid.
+        // Turns have gathered enough messages.
         assert_eq!(wakes(queue, 5, 20).last(), Some(&When::NextTurn));
         let _ = queue.wait(Waker::noop());
         let woken: Vec<_> = (0..16).map(|message| queue.push((message, 1)).unwrap()).collect();
         assert!(matches!(woken[0], Some(Wake::NextTurn)));
         assert!(woken[1..8].iter().all(Option::is_none));
         assert!(matches!(woken[8], Some(Wake::Now(_))), "it is half full");
-        // The turn has nobody left to wake.
+        // The turn has no reader left to wake.
         assert!(queue.turn().is_none());
         assert_eq!(taken(queue).len(), 16);
     }
@@ -247,13 +247,13 @@ fn a_reader_is_woken_in_turns_while_they_gather_messages() {
     let first = wakes(queue, 5, 40);
     assert!(first[..16].iter().all(|when| *when == When::Now), "{first:?}");
     assert!(first[16..].iter().all(|when| *when == When::NextTurn), "{first:?}");
-    // One that gathers nothing is enough to stop it.
+    // After a single turn that gathers nothing, the reader is woken at once again.
     let then = wakes(queue, 1, 5);
     assert_eq!(then, [When::NextTurn, When::Now, When::Now, When::Now, When::Now]);
 }
 
 #[test]
-fn turns_that_gather_nothing_are_tried_less_and_less_often() {
+fn turns_that_gather_nothing_are_tried_less_often() {
     let tried = |wakes: Vec<When>| wakes.into_iter().filter(|when| *when == When::NextTurn).count();
     let queue = &mut queue();
     assert_eq!(tried(wakes(queue, 1, 100)), 3); // after 16, 16 and 32 more
@@ -261,7 +261,7 @@ fn turns_that_gather_nothing_are_tried_less_and_less_often() {
 }
 
 #[test]
-fn reading_stops_at_a_bound_and_goes_on_at_half_of_it() {
+fn reading_pauses_at_a_bound_and_resumes_at_half_of_it() {
     let is_full = |bytes: u64, messages: u32| {
         let mut queue = limited(0, 9, Overflow::Unbounded);
         (1..=messages).for_each(|number| drop(queue.push((number, if number == 1 { bytes } else { 0 })).unwrap()));
@@ -272,6 +272,6 @@ fn reading_stops_at_a_bound_and_goes_on_at_half_of_it() {
         [3, 4, 8, 9].map(|messages| is_full(0, messages)),
         [[false; 2], [false, true], [false, true], [true; 2]]
     );
-    // Otherwise a page with a bound of 0 would read nothing, for ever.
+    // Otherwise a page with a bound of 0 would never read a message.
     assert!(!limited(0, 0, Overflow::Unbounded).is_full(ReadAhead { bytes: 0, is_half: false }));
 }

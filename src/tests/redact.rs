@@ -43,7 +43,7 @@ fn user_and_password_are_left_out() {
     check("wss://user:sec@ret@example.com", "wss://…@example.com");
     check("wss://:secret@example.com", "wss://:…@example.com");
     check("//:secret@example.com", "//:…@example.com");
-    // What browsers take for two slashes.
+    // Browsers accept all of these for two slashes.
     for slashes in ["", "/", "///", "\\\\", "/\\", "\t//", "/\n/"] {
         check(&format!("wss:{slashes}ü:secret@example.com"), &format!("wss:{slashes}…@example.com"));
     }

@@ -1,4 +1,4 @@
-//! Senders that wait, in the simulated page. What was sent in which order, the peer knows.
+//! Senders that wait, in the simulated page. The peer checks the order of messages.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -20,7 +20,7 @@ use crate::{Blob, Error, Message, Options, ReadyState, Receiver, Sender, WebSock
 const URL: &str = "ws://example.com/";
 const KIB: usize = 1 << 10;
 
-/// A connection on which senders wait above 64 KiB, for 16 KiB.
+/// Connects with a high water mark of 64 KiB and a low water mark of 16 KiB.
 async fn connect(page: &Page, bandwidth: u64) -> (WebSocketStream, Peer) {
     page.set_network(Network { bandwidth, ..Network::default() });
     let server = page.server(URL);
@@ -29,12 +29,12 @@ async fn connect(page: &Page, bandwidth: u64) -> (WebSocketStream, Peer) {
     (stream.unwrap(), peer)
 }
 
-/// A message of this many bytes, with a name.
+/// Returns a message of `len` bytes with a name.
 fn message(name: u8, len: usize) -> Vec<u8> {
     vec![name; len]
 }
 
-/// The names of the messages that a peer receives, until the connection ends.
+/// Returns the list to which the peer adds the names of the messages that it receives, until the connection ends.
 fn names(page: &Page, mut peer: Peer) -> Rc<RefCell<Vec<u8>>> {
     let names = Rc::<RefCell<Vec<u8>>>::default();
     let received = Rc::clone(&names);
@@ -46,7 +46,7 @@ fn names(page: &Page, mut peer: Peer) -> Rc<RefCell<Vec<u8>>> {
     names
 }
 
-/// Sends more than the high water mark, so that whoever comes next waits.
+/// Sends more than the high water mark, so that the next sender waits.
 fn fill(sender: &Sender) {
     while sender.try_send(message(b'.', 8 * KIB)).is_ok() {}
 }
@@ -59,7 +59,7 @@ async fn in_time<F: Future>(page: &Page, seconds: u64, future: F) -> Option<F::O
 }
 
 #[test]
-fn sending_by_the_sink_is_not_slower_after_a_wait() {
+fn sending_through_the_sink_is_not_slower_after_a_wait() {
     in_pages(async |page| {
         let (mut stream, mut peer) = connect(page, 1_000_000).await;
         page.spawn(async move { while peer.receive().await.is_some() {} });
@@ -80,7 +80,7 @@ fn sending_by_the_sink_is_not_slower_after_a_wait() {
 }
 
 #[test]
-fn as_a_sink_and_as_a_byte_stream_it_flushes_at_once() {
+fn sinks_and_byte_streams_flush_at_once() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, 1_000_000).await;
         peer.set_stalled(true);
@@ -97,7 +97,7 @@ fn as_a_sink_and_as_a_byte_stream_it_flushes_at_once() {
 }
 
 #[test]
-fn a_flush_includes_what_is_sent_before_it_is_polled_again() {
+fn a_flush_includes_messages_that_are_sent_before_it_is_polled_again() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let _names = names(page, peer);
@@ -106,7 +106,7 @@ fn a_flush_includes_what_is_sent_before_it_is_polled_again() {
         let other = sender.clone();
         let mut flushing = pin!(sender.flush());
         assert!(poll!(&mut flushing).is_pending());
-        // It was woken, but is not polled.
+        // The flush was woken, but is not polled.
         page.sleep(Duration::from_millis(500)).await;
         assert_eq!(other.buffered_amount(), 0);
         fill(&other);
@@ -161,7 +161,7 @@ fn try_send_is_full_while_others_wait() {
     });
 }
 
-/// Sends one message, in one of the ways that wait.
+/// Sends a message in one of the ways that wait.
 async fn send_somehow(mut sender: Sender, name: u8) {
     let message = message(name, 20 * KIB);
     match name % 4 {
@@ -190,7 +190,7 @@ fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
 }
 
 #[test]
-fn readiness_comes_in_the_order_of_the_line_and_passes_on_if_it_is_not_used() {
+fn ready_resolves_in_the_order_of_the_line_and_reserves_nothing() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let _names = names(page, peer);
@@ -207,14 +207,14 @@ fn readiness_comes_in_the_order_of_the_line_and_passes_on_if_it_is_not_used() {
 }
 
 #[test]
-fn a_sender_that_gives_up_lets_the_next_one_go_on() {
+fn a_sender_that_gives_up_lets_the_next_sender_continue() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;
         let names = names(page, peer);
         let (sender, _receiver) = stream.split();
         for round in 0..5 {
             fill(&sender);
-            // Two thirds give up, each at another time: while it waits, when it is called, or never.
+            // Two thirds of the senders give up, each at another time: while they wait, or when they are called.
             let patience =
                 |name: u8| Duration::from_micros(if name % 3 == 0 { 1 << 30 } else { u64::from(name) * 2_500 });
             let sends = (0..30).map(|name| {
@@ -231,7 +231,7 @@ fn a_sender_that_gives_up_lets_the_next_one_go_on() {
 }
 
 #[test]
-fn a_sender_that_finds_room_before_it_is_called_lets_the_next_one_go_on() {
+fn a_sender_that_finds_room_before_it_is_called_lets_the_next_sender_continue() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 100_000).await;
         let (sender, _receiver) = stream.split();
@@ -253,7 +253,7 @@ fn a_sender_that_finds_room_before_it_is_called_lets_the_next_one_go_on() {
     });
 }
 
-/// A connection to a peer that reads nothing, with more unsent bytes than the high water mark.
+/// Returns a connection to a peer that reads nothing, with more unsent bytes than the high water mark.
 async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
     let (stream, mut peer) = connect(page, 100_000_000).await;
     peer.set_network(Network { bandwidth: 100_000_000, delay: Duration::from_millis(1), ..Network::default() });
@@ -263,7 +263,7 @@ async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
     (sender, receiver, peer)
 }
 
-/// Waits until looks come every 50 ms, and the next one is 45 ms away.
+/// Waits until looks follow every 50 ms, and the next look is 45 ms away.
 async fn looks_become_rare(page: &Page) {
     page.sleep(Duration::from_millis(4 + 8 + 16 + 32 + 18 * 50 + 5)).await;
 }
@@ -278,19 +278,19 @@ fn looks_become_rare_while_nothing_leaves() {
                 page.sleep(Duration::from_millis(1)).await;
             }
         };
-        // A poll each millisecond is no reason to look.
+        // A poll each millisecond does not cause looks.
         let looks = match select(pin!(sender.flush()), pin!(ticks)).await {
             Either::Left(_) => panic!("it is flushed"),
             Either::Right(_) => page.turns() - begun,
         };
-        // In 16 turns, at most twice, as the network takes a little at first; then after 4, 8, 16 and 32 ms, and up to 18 times
-        // after 50 ms: each of these is a timer and a turn.
+        // The looks are in 16 turns, at most twice, since the network takes a few bytes at first; then after 4, 8, 16 and 32 ms,
+        // and up to 18 times after 50 ms. Each of the latter is a timer and a turn.
         assert!((16 + 40..2 * 16 + 50).contains(&looks), "{looks} turns");
     });
 }
 
 #[test]
-fn nobody_looks_when_nobody_waits() {
+fn without_a_waiting_task_there_are_no_looks() {
     in_pages(async |page| {
         let (mut sender, _receiver, mut peer) = stalled(page).await;
         looks_become_rare(page).await;
@@ -306,7 +306,7 @@ fn nobody_looks_when_nobody_waits() {
 
 #[cfg(feature = "streams")]
 #[test]
-fn by_streams_nobody_looks_though_somebody_waits() {
+fn over_streams_there_are_no_looks_while_a_task_waits() {
     in_pages(async |page| {
         let server = page.server(URL);
         let options = Options::new().transport(Transport::Best).high_water_mark(64 << 10);
@@ -365,7 +365,7 @@ fn a_sender_that_is_not_polled_when_a_message_arrives_blocks_others_for_at_most_
         sender.send(message(b'x', 1)).await.unwrap();
         let sent = page.elapsed();
         page.sleep(Duration::from_secs(1)).await;
-        // It may be sent before the answer comes, if a look was due.
+        // The message may be sent before the answer arrives, if a look was due.
         let late_by = sent.saturating_sub(answered.get());
         assert!(late_by < Duration::from_millis(1), "{late_by:?}");
     });
@@ -388,7 +388,7 @@ fn a_woken_sender_that_is_not_polled_does_not_block_others() {
             let sent = in_time(page, 1, send_somehow(sender.clone(), name)).await;
             assert!(sent.is_some(), "{name} waits for ever");
         }
-        // It has missed its turn, and needs no other.
+        // It has missed its turn, but can send without another.
         sender.clone().flush().await.unwrap();
         fill(&sender);
         let mut waits = sender.clone();
@@ -402,13 +402,13 @@ fn a_woken_sender_that_is_not_polled_does_not_block_others() {
         sender.clone().flush().await.unwrap();
         page.sleep(Duration::from_millis(50)).await;
         assert!(names.borrow().ends_with(b"sw"), "{:?}", names.borrow());
-        // Nobody waits for tasks that may never be polled.
+        // No timer is left for tasks that may never be polled.
         drop(sleepy);
         assert_eq!(page.leftovers().timers, 0);
     });
 }
 
-/// Counts how often a future is polled.
+/// Counts the polls of a future.
 async fn counted<F: Future>(polls: &Cell<usize>, future: F) -> F::Output {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
@@ -419,7 +419,7 @@ async fn counted<F: Future>(polls: &Cell<usize>, future: F) -> F::Output {
 }
 
 #[test]
-fn messages_that_arrive_wake_no_sender_that_cannot_go_on() {
+fn messages_that_arrive_wake_no_sender_that_cannot_continue() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, 12_500_000).await;
         let (sender, mut receiver) = stream.split();
@@ -444,7 +444,7 @@ fn messages_that_arrive_wake_no_sender_that_cannot_go_on() {
 }
 
 #[test]
-fn in_a_hidden_page_an_answer_lets_the_next_one_go_on() {
+fn in_a_hidden_page_an_answer_lets_the_next_sender_continue() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, 12_500_000).await;
         page.hide();
@@ -456,7 +456,7 @@ fn in_a_hidden_page_an_answer_lets_the_next_one_go_on() {
         });
         let (mut sender, mut receiver) = stream.split();
         let begun = page.elapsed();
-        // In a task of its own, so that what it receives does not poll the sender.
+        // In a task of its own, so that received messages do not poll the sender.
         page.spawn(async move { while receiver.next().await.is_some() {} });
         for _ in 0..100 {
             sender.send(vec![0; 100 * KIB]).await.unwrap();
@@ -465,7 +465,7 @@ fn in_a_hidden_page_an_answer_lets_the_next_one_go_on() {
     });
 }
 
-/// How many bytes can be sent without a wait.
+/// Returns the number of bytes that can be sent without waiting.
 fn room(sender: &Sender) -> u64 {
     while sender.try_send(vec![0; KIB]).is_ok() {}
     sender.buffered_amount()
@@ -483,7 +483,7 @@ fn the_mark_that_a_hidden_page_has_raised_falls_when_it_is_shown() {
         }
         assert!(room(&sender) > 128 << 10, "it was not raised");
         page.show();
-        // From now on it tries alone.
+        // No sender waits from now on.
         for _ in 0..100 {
             page.sleep(Duration::from_millis(10)).await;
             let _ = sender.try_send("x");

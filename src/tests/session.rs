@@ -1,5 +1,4 @@
-//! What a session tells about servers that refuse, vanish or speak something else. The properties test it with good
-//! ones.
+//! Sessions with servers that refuse, vanish or do not speak the protocol. The properties test correct servers.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -49,7 +48,7 @@ fn refuse(page: &Page, code: u16) {
     });
 }
 
-/// Welcomes one client, and sends what else there is to send.
+/// Welcomes a client, and sends it more frames.
 async fn one_client(page: &Page, max: u64, frames: &[&str]) -> Peer {
     let server = page.server(URL);
     let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
@@ -59,7 +58,7 @@ async fn one_client(page: &Page, max: u64, frames: &[&str]) -> Peer {
     peer
 }
 
-/// The loss, which is the last item, and the texts in it.
+/// Takes items until the loss. Returns its cause, and its messages with whether they were transmitted.
 async fn lost(session: &mut Session) -> (LostCause, Vec<(Message, bool)>) {
     let lost = session.next().await.expect("a loss").expect_err("a loss");
     assert_eq!(session.next().await, None);
@@ -99,14 +98,14 @@ fn credentials_that_fail_for_good_lose_the_session() {
 }
 
 #[test]
-fn a_server_without_sessions_is_not_asked_again() {
+fn a_server_without_sessions_is_not_tried_again() {
     in_pages(async |page| {
         page.serve(URL, async move |handshake| {
             let Some(mut peer) = handshake.accept_with("chat") else { return };
             assert_eq!(peer.receive().await, None, "something was sent to a server that does not know it");
         });
         let mut session = Session::new(SessionOptions::new(), async || {
-            Ok(crate::Target::new(URL).protocols(["chat"])) // offered after that of sessions
+            Ok(crate::Target::new(URL).protocols(["chat"])) // offered after the subprotocol of sessions
         });
         let (cause, _) = lost(&mut session).await;
         assert!(matches!(cause, LostCause::Stopped(Cause::Failed(Error::Attempt(_)))), "{cause:?}");
@@ -127,7 +126,7 @@ fn hello_has_the_credentials_and_the_protocol() {
 }
 
 #[test]
-fn a_message_is_acknowledged_when_the_next_one_is_asked_for() {
+fn a_message_is_acknowledged_when_the_next_is_polled_for() {
     in_pages(async |page| {
         let mut session = session(SessionOptions::new());
         let mut peer = one_client(page, 1000, &[":one", ":two"]).await;
@@ -140,7 +139,7 @@ fn a_message_is_acknowledged_when_the_next_one_is_asked_for() {
 }
 
 #[test]
-fn a_message_is_acknowledged_when_the_page_says_so_if_that_was_chosen() {
+fn explicit_acknowledgements_are_sent_when_the_page_calls_processed() {
     in_pages(async |page| {
         let mut session = session(SessionOptions::new().explicit());
         let mut peer = one_client(page, 1000, &[":one", ":two"]).await;
@@ -159,7 +158,7 @@ fn ack(processed: u64, offset: u64) -> Message {
 }
 
 #[test]
-fn what_the_server_does_not_accept_is_handed_back() {
+fn a_message_that_the_server_does_not_accept_is_returned() {
     in_pages(async |page| {
         let session = session(SessionOptions::new());
         let _peer = one_client(page, 5, &[]).await;
@@ -275,7 +274,7 @@ fn a_sink_waits_for_some_room() {
 }
 
 #[test]
-fn values_wait_for_room_by_whatever_handle_they_are_sent() {
+fn values_wait_for_room_on_every_handle() {
     in_pages(async |page| {
         let session = session(SessionOptions::new().replay(10));
         let send = |value: &'static str| {
@@ -298,7 +297,7 @@ fn values_wait_for_room_by_whatever_handle_they_are_sent() {
     });
 }
 
-/// A session that is complete, as its server is not: the connection vanishes before the last ACK.
+/// Returns a session that is complete for the client but not for the server: the connection vanishes before the last ACK.
 async fn complete_without_last_ack(page: &Page) -> Session {
     let mut session = session(SessionOptions::new());
     let mut peer = one_client(page, 1000, &["E{\"code\":1000}"]).await;
@@ -311,7 +310,7 @@ async fn complete_without_last_ack(page: &Page) -> Session {
     session
 }
 
-/// Resumes a session on the next connections, and closes them if it is to.
+/// Resumes a session on the next connections, and closes these if `closes`. Returns their number.
 fn resume_all(page: &Page, closes: bool) -> Rc<Cell<usize>> {
     let connections = Rc::new(Cell::new(0));
     let count = Rc::clone(&connections);
@@ -331,7 +330,7 @@ fn resume_all(page: &Page, closes: bool) -> Rc<Cell<usize>> {
     connections
 }
 
-/// How long a complete session goes on.
+/// Returns the time until a complete session is closed.
 async fn goes_on(page: &Page, session: &Session) -> Duration {
     let began = page.elapsed();
     let mut states = session.states();
@@ -366,7 +365,7 @@ fn a_last_ack_is_sent_again_after_the_page_was_frozen() {
 }
 
 #[test]
-fn a_complete_session_does_not_ask_for_ever_whether_its_server_knows() {
+fn a_complete_session_does_not_wait_for_ever_for_the_answer_to_its_last_ack() {
     in_pages(async |page| {
         let session = complete_without_last_ack(page).await;
         let connections = resume_all(page, false);
@@ -377,7 +376,7 @@ fn a_complete_session_does_not_ask_for_ever_whether_its_server_knows() {
 }
 
 #[test]
-fn where_there_is_no_browser_it_is_lost_at_once() {
+fn without_a_browser_a_session_is_lost_at_once() {
     let mut session = session(SessionOptions::new());
     let context = &mut Context::from_waker(Waker::noop());
     let Poll::Ready(Some(Err(lost))) = session.poll_next_unpin(context) else { panic!("it is not lost") };
@@ -405,7 +404,7 @@ fn a_busy_page_wakes_the_reader_once_for_several_messages() {
         pages.set(pages.get() + 1);
         let mut session = session(SessionOptions::new());
         let peer = one_client(page, 1000, &[":message"; MESSAGES]).await;
-        // All of them wait when the page hears of the first one.
+        // All messages are queued when the page receives the first.
         page.block(SECOND);
         let mut taken = 0;
         poll_fn(|context| {
@@ -419,6 +418,6 @@ fn a_busy_page_wakes_the_reader_once_for_several_messages() {
         .await;
         drop(peer);
     });
-    // A task of a message may come before the turn or after it, so that most turns gather few messages in the simulation.
+    // The task of a message may run before or after the turn, so most turns gather few messages in the simulation.
     assert!(polls.get() < pages.get() * MESSAGES, "{} polls in {} pages", polls.get(), pages.get());
 }

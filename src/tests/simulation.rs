@@ -1,4 +1,4 @@
-//! The simulated page itself.
+//! Tests of the simulated page itself.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -30,7 +30,7 @@ fn messages_go_both_ways() {
 }
 
 #[test]
-fn where_no_server_listens_connections_fail() {
+fn connecting_fails_if_no_server_listens() {
     let url = "ws://example.com/nobody";
     let error = Page::new().run(async { WebSocketStream::connect(url).await }).unwrap_err();
     assert_eq!(error, Error::ConnectFailed { url: url.into(), code: 1006 });
@@ -102,7 +102,7 @@ fn on_a_network_that_becomes_faster_a_connection_opens_before_it_closes() {
 }
 
 #[test]
-fn what_never_left_the_page_counts_as_unsent() {
+fn bytes_that_never_left_the_page_count_as_unsent() {
     let page = Page::new();
     let server = page.server("ws://example.com/");
     page.run(async {
@@ -136,7 +136,7 @@ fn a_future_that_nothing_wakes_is_reported_even_if_timers_go_on() {
 }
 
 #[test]
-fn a_peer_that_closes_and_leaves_ends_the_connection_whatever_it_has_not_read() {
+fn a_peer_that_closes_and_leaves_ends_the_connection_despite_unread_messages() {
     let page = Page::new();
     let server = page.server("ws://example.com/");
     page.run(async {
@@ -175,7 +175,7 @@ fn a_page_that_is_resumed_may_have_lost_its_connections() {
 }
 
 #[test]
-fn timers_of_a_hidden_page_are_as_late_as_the_engine_has_them() {
+fn timers_of_a_hidden_page_are_as_late_as_in_the_engine() {
     for (engine, late_by) in [(Engine::Chromium, 550), (Engine::Firefox, 950)] {
         let page = Page::new().engine(engine);
         page.run(async {
@@ -195,7 +195,7 @@ fn timers_of_a_page_that_is_hidden_for_long_are_at_most_a_second_late() {
         let page = Page::new().engine(engine);
         page.run(async {
             page.hide();
-            // Each is set when the last one has fired, and yet is not chained for the browser.
+            // Each timer is set after the last one has fired, but from another task, so browsers do not count it as chained.
             while page.elapsed() < Duration::from_secs(600) {
                 let begin = page.elapsed();
                 Timer::new(Duration::from_millis(50)).await;
@@ -222,7 +222,7 @@ fn browsers_give_up_a_server_that_never_answers() {
 }
 
 #[test]
-fn peers_go_on_while_the_page_is_busy() {
+fn peers_continue_while_the_page_is_busy() {
     let page = Page::new();
     page.serve("ws://example.com/", async |handshake| {
         let Some(mut peer) = handshake.accept() else { return };
@@ -235,7 +235,7 @@ fn peers_go_on_while_the_page_is_busy() {
         stream.try_send("one").unwrap();
         let begin = page.elapsed();
         page.block(Duration::from_secs(1));
-        // `bufferedAmount` shows what left during a task only in a later one.
+        // `bufferedAmount` does not fall within a task, even if bytes have left.
         assert_eq!(stream.buffered_amount(), 3);
         assert_eq!(stream.next().await, Some(Ok("one".into())));
         assert!(page.elapsed() - begin < Duration::from_millis(1001));
@@ -244,7 +244,7 @@ fn peers_go_on_while_the_page_is_busy() {
 }
 
 #[test]
-fn a_socket_that_was_closed_before_it_opened_has_failed_whatever_has_arrived() {
+fn a_socket_that_was_closed_before_it_opened_has_failed_even_if_a_close_frame_has_arrived() {
     let page = Page::new();
     page.serve("ws://example.com/", async |handshake| handshake.accept().into_iter().for_each(|mut peer| peer.close()));
     page.run(async {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::test;
 use crate::{CloseEvent, Error, ReadyState};
 
-/// Every error, with the data that docs/troubleshooting.md has.
+/// Returns every error, with the data in docs/troubleshooting.md.
 fn errors() -> Vec<Error> {
     let url = || "wss://example.com/chat".to_owned();
     let abnormal = CloseEvent { code: 1006, reason: String::new(), was_clean: false };

@@ -1,4 +1,4 @@
-//! The events for `tracing`.
+//! Tests of the events for `tracing`.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tracing::{Event, Metadata, Subscriber, subscriber};
 use crate::testing::Page;
 use crate::{Options, ReconnectOptions, Reconnecting};
 
-/// Collects the events of this crate, a line each.
+/// Collects the events of this crate, one per line.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<String>>);
 
@@ -44,7 +44,7 @@ impl Visit for Fields<'_> {
 }
 
 #[test]
-fn a_connection_tells_how_it_goes_and_no_secrets() {
+fn events_of_a_connection_hold_no_secrets() {
     let lines = Lines::default();
     let page = Page::new();
     let server = page.server("wss://example.com/feed");

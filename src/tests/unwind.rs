@@ -14,7 +14,7 @@ fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 fn assert_future_unwind_safe<F: Future + UnwindSafe>(_future: F) {}
 
 #[test]
-fn what_users_hold_is_unwind_safe() {
+fn public_types_are_unwind_safe() {
     assert_unwind_safe::<WebSocket>();
     assert_unwind_safe::<ListenerGuard>();
     assert_unwind_safe::<(WebSocketStream, Sender, Receiver, Closed)>();

@@ -1,4 +1,4 @@
-//! Runs each test in simulated pages, and implements what tests do to a page.
+//! Runs each test in simulated pages, and implements the actions of tests on a page.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -26,25 +26,25 @@ macro_rules! browser_test {
     };
 }
 
-/// The timeout of a test, in the time of its page.
+/// The timeout of a test, in simulated time.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// How long a browser keeps dropped sockets whose peer never answers.
+/// The time for which a browser keeps dropped sockets whose peer never answers.
 const LONGEST_END: Duration = Duration::from_secs(70);
 
 thread_local!(static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) });
 
-/// The page of the test that this thread runs.
+/// Returns the page of the test that this thread runs.
 pub fn page() -> Page {
     PAGE.with_borrow(|page| page.clone().expect("this is called in a test"))
 }
 
-/// The value of an environment variable, or a default.
+/// Returns the value of an environment variable, or a default.
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     env::var(name).map_or(otherwise, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
 }
 
-/// The engines to run as: those whose name contains `TEST_ENGINE`.
+/// Returns the engines to simulate, whose names contain `TEST_ENGINE`.
 fn engines() -> impl Iterator<Item = Engine> {
     let wanted = env::var("TEST_ENGINE").unwrap_or_default();
     // Firefox has no streams.
@@ -66,7 +66,7 @@ pub fn guarded<F: Future<Output = ()>>(test: impl Fn() -> F) {
     }
 }
 
-/// Says where a test has failed.
+/// Prints the engine and the seed if a test fails.
 struct Running {
     engine: Engine,
     seed: u64,
@@ -85,12 +85,12 @@ async fn run(test: impl Future<Output = ()>) {
     if let Either::Right(_) = select(pin!(test), pin!(page().sleep(PATIENCE))).await {
         panic!("the test hangs");
     }
-    // What the test has dropped may still be called by events that are on their way.
+    // Events in flight may still call code for objects that the test has dropped.
     page().sleep(LONGEST_END).await;
     assert_eq!(page().leftovers(), Leftovers::default());
 }
 
-/// Waits for some milliseconds, to see that nothing happens: that cannot be awaited.
+/// Waits for some milliseconds, to check that nothing happens, which cannot be awaited.
 pub async fn turn(milliseconds: u32) {
     page().sleep(Duration::from_millis(milliseconds.into())).await;
 }
@@ -100,20 +100,20 @@ pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 
-/// Does nothing: there is no garbage.
+/// Does nothing, since there is no garbage.
 pub fn collect_garbage() {}
 
-/// Keeps the event loop busy for some milliseconds, so that what arrives meanwhile waits.
+/// Keeps the event loop busy for some milliseconds, so that events that arrive meanwhile wait.
 pub fn block(milliseconds: f64) {
     page().block(Duration::from_secs_f64(milliseconds / 1000.0));
 }
 
-/// Resolves when the messages in flight have arrived, whether they are taken or not.
+/// Resolves when the messages in flight have arrived, even if the reader does not take them.
 pub fn arrival(_stream: &WebSocketStream, _messages: u32) -> impl Future<Output = ()> + use<> {
     turn(2000)
 }
 
-/// Nothing is to be watched for [`arrival`].
+/// Does nothing, since [`arrival`] does not need it here.
 pub fn watch_reads() {}
 
 /// Runs the tasks that were woken, before the next task of the event loop.
@@ -133,18 +133,18 @@ pub async fn microtasks() {
 pub struct Clock(Cell<i64>);
 
 impl Clock {
-    /// Sets it forward, or back, by milliseconds.
+    /// Sets the clock forward or back by milliseconds.
     pub fn set_forward(milliseconds: i32) -> Self {
         page().set_clock(milliseconds.into());
         Self(Cell::new(milliseconds.into()))
     }
 
-    /// Leaves it as it is, since nothing is late here.
+    /// Leaves the clock as it is, since simulated timers are not late.
     pub fn stopped() -> Self {
         Self::set_forward(0)
     }
 
-    /// Sets it forward.
+    /// Sets the clock forward.
     pub fn advance(&self, time: Duration) {
         let milliseconds = time.as_millis() as i64;
         page().set_clock(milliseconds);
@@ -158,7 +158,7 @@ impl Drop for Clock {
     }
 }
 
-/// Keeps all timers from firing, until it is dropped.
+/// Holds back all timers until it is dropped.
 pub struct NoTimers;
 
 impl NoTimers {
@@ -167,7 +167,7 @@ impl NoTimers {
         Self
     }
 
-    /// Resolves when somebody has set a timer.
+    /// Resolves when a timer was set.
     pub async fn wanted(&self) {
         while page().leftovers().timers == 0 {
             turn(1).await;
@@ -181,14 +181,14 @@ impl Drop for NoTimers {
     }
 }
 
-/// A number that is unique among tests.
+/// Returns a number that is unique among tests.
 pub fn random() -> f64 {
     thread_local!(static LAST: Cell<f64> = const { Cell::new(0.0) });
     LAST.set(LAST.get() + 1.0);
     LAST.get()
 }
 
-/// A short hash in the place of SHA-256.
+/// A short hash in place of SHA-256.
 pub struct Digest(u64);
 
 impl Default for Digest {
@@ -198,7 +198,7 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// As FNV-1a does it.
+    /// Adds bytes to the hash, by FNV-1a.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     }
@@ -210,38 +210,38 @@ impl fmt::Display for Digest {
     }
 }
 
-/// A Blob that cannot be read any more: the file that it stands for has been removed.
+/// Returns a Blob that cannot be read any more, since its file was removed.
 pub async fn unreadable_blob() -> Option<Blob> {
     Some(testing::unreadable_blob(9))
 }
 
-/// The origin of the page, and the path of what relative URLs are relative to.
+/// Returns the origin of the page, and the path against which relative URLs are resolved.
 pub fn location() -> (String, String) {
     ("http://127.0.0.1".into(), "/".into())
 }
 
-/// Whether the browser itself refuses two subprotocols, of which one is bad. The simulation looks at none.
+/// Returns whether the browser itself refuses two subprotocols, of which one is invalid. The simulation validates none.
 pub fn browser_refuses(_protocols: [&str; 2]) -> bool {
     true
 }
 
-/// Runs a future beside the test.
+/// Spawns a task beside the test.
 pub fn spawn_local(future: impl Future<Output = ()> + 'static) {
     page().spawn(future);
 }
 
-/// The state of the only socket that there is, also when its handle has gone.
+/// Returns the state of the page's only socket, even after its handle was dropped.
 pub fn state_of(_socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
     let page = page();
     move || page.sockets().last().copied().unwrap_or(ReadyState::Closed)
 }
 
-/// A Blob whose file is gone.
+/// Returns a Blob whose file was removed.
 pub fn blob_that_fails() -> Blob {
     testing::unreadable_blob(3)
 }
 
-/// One Blob of many.
+/// Returns a Blob with the bytes of several Blobs.
 pub async fn blob_of(blobs: impl Iterator<Item = Blob>) -> Blob {
     let mut bytes = Vec::new();
     for blob in blobs {
@@ -250,31 +250,31 @@ pub async fn blob_of(blobs: impl Iterator<Item = Blob>) -> Blob {
     Blob::new(&bytes, "")
 }
 
-/// The hash that the simulated peers report instead of SHA-256.
+/// Returns the hash that the simulated peers report instead of SHA-256.
 pub async fn sha256(blob: &Blob) -> String {
     let mut digest = Digest::default();
     digest.update(&blob.bytes().await.unwrap());
     digest.to_string()
 }
 
-/// The number of turns of the event loop during an action. No time passes in a turn.
+/// Returns the number of turns of the event loop during an action, and the longest turn in milliseconds, which is 0 here.
 pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
     let before = page().turns();
     done.await;
     ((page().turns() - before) as u32, 0.0)
 }
 
-/// There is no wasm memory here.
+/// Returns 0, since there is no wasm memory here.
 pub fn memory_size() -> usize {
     0
 }
 
-/// The browser's `bufferedAmount`.
+/// Returns the browser's `bufferedAmount`.
 pub fn browsers_amount(socket: &WebSocket) -> u64 {
     socket.buffered_amount()
 }
 
-/// Stops the task for a while, as a request of another kind does.
+/// Stops the task for a while, like a synchronous request in a browser.
 pub fn stop_task() {
     block(50.0);
 }
@@ -284,13 +284,13 @@ pub fn dispatch(name: &str) {
     match name {
         "online" => page().come_online(),
         "pageshow" => page().restore(),
-        // The simulated network takes no notice.
+        // The simulation ignores this event.
         "offline" => {}
         _ => panic!("{name} is not simulated"),
     }
 }
 
-/// Whether this has a document, which can be shown and hidden.
+/// Returns whether the page has a document, which can be shown and hidden.
 pub fn has_document() -> bool {
     true
 }
@@ -300,12 +300,12 @@ pub fn set_hidden(is_hidden: bool) {
     if is_hidden { page().hide() } else { page().show() }
 }
 
-/// The time, in milliseconds, by a clock that nobody sets.
+/// Returns the time in milliseconds, of a clock that cannot be set.
 pub fn now() -> f64 {
     page().elapsed().as_secs_f64() * 1000.0
 }
 
-/// Whether this is WebKit.
+/// Returns whether the browser is WebKit.
 pub fn is_webkit() -> bool {
     false
 }
@@ -315,7 +315,7 @@ pub fn log(text: &str) {
     println!("{text}");
 }
 
-/// What is left in the page, without the browser's own sockets, which close later.
+/// The objects that are left in the page, without the browser's own sockets, which close later.
 #[derive(Debug, PartialEq)]
 pub struct Live(Leftovers);
 

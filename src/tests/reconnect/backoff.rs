@@ -27,7 +27,7 @@ fn no_delay_is_shorter_than_the_floor() {
     assert_eq!(delays(Backoff::new().cap(ms(10)), 1.0, 2), [100; 2]);
 }
 
-// Pages may put another function in the place of `Math.random`.
+// A page may have replaced `Math.random`.
 #[test]
 fn a_delay_stays_within_its_bounds_whatever_the_random_number() {
     for random in [0.0, 1.0, -1.0, 2.0, f64::NAN, f64::INFINITY] {

@@ -11,7 +11,7 @@ fn pulse() -> Pulse {
     Pulse::new(TIMING, START)
 }
 
-/// Looks at these seconds. Returns those at which it pinged, and those at which the peer was dead.
+/// Looks at the clock at these seconds. Returns the seconds of pings, and the second at which the peer counted as dead.
 fn beats(pulse: &mut Pulse, looks: impl IntoIterator<Item = u64>) -> (Vec<u64>, Option<u64>) {
     let mut pings = Vec::new();
     for at in looks {
@@ -32,7 +32,7 @@ fn a_silent_peer_is_dead_after_one_ping() {
 }
 
 #[test]
-fn any_message_shows_that_the_peer_lives() {
+fn any_message_shows_that_the_peer_is_alive() {
     let pulse = &mut pulse();
     assert_eq!(beats(pulse, 1..35), (vec![25], None));
     pulse.received();
@@ -43,12 +43,12 @@ fn any_message_shows_that_the_peer_lives() {
 #[test]
 fn late_timers_make_it_ping_again() {
     let pulse = &mut pulse();
-    // A hidden page, whose timers come once a minute: the peer answers each time.
+    // In a hidden page timers fire once a minute. The peer answers each time.
     for minute in (60..600).step_by(60) {
         assert_eq!(beats(pulse, [minute]), (vec![minute], None));
         pulse.received();
     }
-    // It does not any more.
+    // The peer does not answer any more.
     assert_eq!(beats(pulse, (600..2000).step_by(60)), (vec![600, 660, 720], Some(780)));
 }
 
@@ -57,7 +57,7 @@ fn late_timers_make_it_ping_again() {
 fn after_sleep_one_ping_is_enough() {
     let pulse = &mut pulse();
     assert_eq!(beats(pulse, 1..30), (vec![25], None));
-    // Ten minutes of sleep: the wait was over while nothing could be received.
+    // After ten minutes of sleep the timeout is over, but no message could be received meanwhile.
     assert_eq!(beats(pulse, 630..700), (vec![630], Some(640)));
 }
 
@@ -71,7 +71,7 @@ fn a_timer_that_is_late_by_half_a_second_is_no_proof() {
     }
 }
 
-// Browsers may then fire a timer before they deliver an answer that has arrived in time.
+// After a freeze, browsers may fire a timer before they deliver an answer that arrived in time.
 #[test]
 fn a_page_that_was_frozen_until_the_timeout_has_time_to_read_the_answer() {
     let pulse = &mut pulse();
@@ -82,12 +82,12 @@ fn a_page_that_was_frozen_until_the_timeout_has_time_to_read_the_answer() {
 }
 
 #[test]
-fn a_wake_up_pings_again_before_a_verdict() {
+fn a_wake_up_pings_again_before_the_peer_counts_as_dead() {
     let pulse = &mut pulse();
     assert_eq!(beats(pulse, [25]), (vec![25], None));
-    // The page was frozen since, and is shown when the deadline has just passed: an answer may be unread.
+    // The page was frozen since then, and is shown just after the deadline: an answer may be unread.
     assert_eq!(pulse.probe(START + seconds(36), IDLE), Beat::Ping);
-    // Or when it has nearly passed.
+    // The same just before the deadline.
     assert_eq!(pulse.look(START + seconds(45), IDLE), Beat::Nothing);
     assert_eq!(pulse.probe(START + ms(45_999), IDLE), Beat::Ping);
     assert_eq!(pulse.look(START + seconds(46), IDLE), Beat::Nothing);
@@ -106,18 +106,18 @@ fn several_events_of_one_wake_up_ping_once() {
 
 // L21
 #[test]
-fn a_clock_that_is_set_does_no_harm() {
-    // An hour ahead: it asks, and waits for the answer by the new time.
+fn a_clock_that_is_set_does_not_postpone_pings_and_timeouts() {
+    // The clock is set an hour ahead: it pings, and waits for the answer on the new clock.
     let ahead = &mut pulse();
     assert_eq!(beats(ahead, 1..30), (vec![25], None));
     assert_eq!(beats(ahead, 3630..3700), (vec![3630], Some(3640)));
-    // An hour back: it waits once more, and not for an hour.
+    // The clock is set an hour back: it waits one more interval, not an hour.
     let back = &mut Pulse::new(TIMING, START + seconds(3600));
     assert_eq!(beats(back, 1..100), (vec![26], Some(36)));
 }
 
 #[test]
-fn the_timeout_starts_over_while_bytes_before_the_ping_go_out() {
+fn the_timeout_starts_over_while_bytes_before_the_ping_leave() {
     let pulse = &mut pulse();
     let flow = |unsent| Flow { handed: 1000, unsent };
     let mut look = |at, unsent| {
@@ -130,7 +130,7 @@ fn the_timeout_starts_over_while_bytes_before_the_ping_go_out() {
     assert_eq!(look(35, 500), Beat::Nothing);
     assert_eq!(look(44, 1), Beat::Nothing);
     assert_eq!(look(52, 0), Beat::Nothing);
-    // Now it has left, and has the usual timeout.
+    // Now the ping has left, and the usual timeout begins.
     assert_eq!(look(53, 0), Beat::Nothing);
     assert_eq!(look(62, 0), Beat::Nothing);
     assert_eq!(look(63, 0), Beat::Dead);
@@ -155,7 +155,7 @@ fn bytes_that_follow_the_ping_do_not_extend_its_timeout() {
             pulse.look(now, Flow { handed, unsent })
         };
         assert_eq!(look(pulse, 25, 1000, unsent), Beat::Ping);
-        // Exactly what was before the ping has left by now, and then more of what followed.
+        // Now exactly the bytes before the ping have left, and then bytes that followed it.
         let sent = if unsent > 0 { 34 } else { 25 };
         assert_eq!(look(pulse, sent, 3000, 2000), Beat::Nothing);
         assert_eq!(look(pulse, sent + 9, 3000, 1000), Beat::Nothing);

@@ -34,7 +34,7 @@ fn an_error_is_the_last_item() {
 }
 
 #[test]
-fn an_overflow_is_told_once() {
+fn an_overflow_is_reported_once() {
     let inbox = &mut inbox(Overflow::Close);
     push(inbox, &[1, 2, 3, 4, 5]);
     let _ = inbox.end(Some(Error::Overflow));

@@ -7,14 +7,14 @@ fn numbered(number: u64, bytes: u64) -> Numbered<u64> {
     Numbered { number, message: number * 10, bytes }
 }
 
-/// A ring with messages of these numbers and bytes.
+/// Returns a ring with messages of these numbers and bytes.
 fn ring(messages: &[(u64, u64)]) -> Ring<u64> {
     let mut ring = Ring::new(KEEP);
     messages.iter().for_each(|(number, bytes)| ring.push(numbered(*number, *bytes)));
     ring
 }
 
-/// How many there are, and the numbers of those that are kept.
+/// Returns the number of messages, and the numbers of the kept messages.
 fn held(ring: &Ring<u64>) -> (u64, Vec<u64>) {
     (ring.count(), ring.iter().map(|(number, _)| number).collect())
 }
@@ -107,7 +107,7 @@ fn appended_messages_come_before_or_after() {
         let [mut one, mut other] = [one, other].map(|numbers| ring(&numbers.map(|number| (number, 5))));
         one.append(&mut other);
         assert_eq!((held(&one), held(&other)), ((4, vec![3, 4]), (0, vec![])));
-        // Neither counts bytes that it does not have.
+        // The emptied ring counts no bytes.
         other.push(numbered(5, 10));
         assert_eq!(held(&other), (1, vec![5]));
         one.push(numbered(6, 5));

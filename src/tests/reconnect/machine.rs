@@ -10,12 +10,12 @@ use crate::{AfterClose, Backoff, Cause, CloseEvent, Error, ReadyState, State, Wh
 
 const START: Duration = Duration::from_secs(1_800_000_000);
 
-/// A machine, its clock, and the middle of all random numbers.
+/// A machine and its clock. Every random number is 0.5.
 struct Test {
     machine: Machine<u32>,
     now: Duration,
     unsent: u64,
-    /// Whether the last command was one to begin to close.
+    /// Whether the last command has begun to close.
     begins_to_close: bool,
 }
 
@@ -47,7 +47,7 @@ impl Test {
         Self::with(Backoff::new())
     }
 
-    /// With a connection that is open.
+    /// Returns a machine with an open connection.
     fn open() -> Self {
         let mut test = Self::new();
         let _ = test.signal(Signal::Opened);
@@ -76,7 +76,7 @@ impl Test {
         self.actions()
     }
 
-    /// Lets time pass and looks at the clock then.
+    /// Lets time pass, then looks at the clock.
     fn after(&mut self, time: Duration) -> Vec<Action> {
         self.now += time;
         self.handle(Event::Tick)
@@ -95,7 +95,7 @@ impl Test {
         assert!(self.machine.handed(1, Ok(())));
     }
 
-    /// The delay of the wait that a signal leads to.
+    /// Returns the delay after a signal.
     fn delay(&mut self, signal: Signal) -> Duration {
         match self.signal(signal).pop() {
             Some(Action::Tell(State::Waiting { delay, .. })) => delay,
@@ -103,7 +103,7 @@ impl Test {
         }
     }
 
-    /// The number of the attempt that is made after a delay.
+    /// Returns the number of the attempt after a delay.
     fn attempt(&mut self, delay: Duration) -> u32 {
         assert!(self.after(delay - ms(1)).is_empty());
         match self.after(ms(1)).pop() {
@@ -130,7 +130,7 @@ fn the_delays_between_attempts_grow() {
 }
 
 #[test]
-fn a_server_that_accepts_and_closes_is_not_hammered() {
+fn delays_grow_for_a_server_that_accepts_and_closes() {
     let mut test = Test::new();
     for expected in [500, 1000, 2000, 4000] {
         let _ = test.signal(Signal::Opened);
@@ -168,7 +168,7 @@ fn only_the_current_connection_is_live() {
     assert!(!test.machine.is_live(1));
 }
 
-// A proxy with an idle timeout, before a page that receives nothing.
+// As behind a proxy with an idle timeout, in a page that receives nothing.
 #[test]
 fn attempts_are_counted_from_zero_after_each_good_connection() {
     let mut test = Test::with(Backoff::new().max_attempts(3));
@@ -200,7 +200,7 @@ fn a_peer_that_never_answers_makes_no_good_connection() {
 }
 
 #[test]
-fn it_gives_up_when_the_budget_is_spent() {
+fn after_max_attempts_the_connection_is_closed_for_good() {
     let mut test = Test::with(Backoff::new().max_attempts(2));
     let delay = test.delay(failed());
     let _ = test.attempt(delay);
@@ -267,7 +267,7 @@ fn a_close_that_is_not_answered_times_out() {
 }
 
 #[test]
-fn the_close_timeout_starts_over_while_bytes_go_out() {
+fn the_close_timeout_starts_over_while_bytes_leave() {
     let mut test = Test::open();
     test.unsent = 100;
     let _ = test.command(Command::Close);
@@ -323,7 +323,7 @@ fn the_caller_may_delay_a_retry() {
     let mut test = Test::open();
     let after = AfterClose::RetryAfter(seconds(30));
     assert_eq!(test.delay(Signal::Ended(Ok(close(1000)), after)), ms(30_500));
-    // Nor does waking up end this delay.
+    // A wake-up does not shorten this delay.
     assert!(test.handle(Event::WakeUp).is_empty());
     assert_eq!(test.attempt(ms(30_500)), 2);
 }
@@ -347,12 +347,12 @@ fn the_network_coming_back_ends_the_wait_once() {
     }
     assert_eq!(test.delay(failed()), seconds(15));
     assert_eq!(tells(test.handle(Event::WakeUp)).len(), 1);
-    // It flaps.
+    // The network comes and goes.
     for _ in 0..10 {
         assert!(test.handle(Event::WakeUp).is_empty());
     }
     assert_eq!(test.attempt(ms(250)), 8);
-    // Nor is an attempt that is under way disturbed.
+    // An attempt that is under way continues.
     assert!(test.handle(Event::WakeUp).is_empty());
 }
 
@@ -369,7 +369,7 @@ fn an_attempt_that_was_begun_without_a_network_is_repeated_soon() {
     assert_eq!(test.delay(failed()), seconds(15));
 }
 
-// L09, L22: what the browser ended while the page was frozen, it tells after the wake-up.
+// L09, L22: the browser reports connections that it ended while the page was frozen after the wake-up.
 #[test]
 fn a_connection_that_ends_within_a_second_of_a_wake_up_comes_back_at_once() {
     for (after, delay) in [(0, ms(250)), (999, ms(250)), (1000, seconds(30))] {
@@ -521,13 +521,13 @@ fn reconnecting_waits_half_a_second_for_the_last_connection() {
     for before in [None, Some(Command::Pause)] {
         for command in [Command::ReconnectNow, Command::Resume] {
             let mut test = Test::open();
-            // More is no reason to wait longer.
+            // More unsent bytes do not extend the wait.
             test.unsent = 100;
             let _ = test.command(before.unwrap_or(Command::ReconnectNow));
             let _ = test.command(command);
             test.unsent = 50;
             assert!(test.after(ms(499)).is_empty());
-            // Asked again, it waits no longer.
+            // Another command does not extend the wait.
             assert!(test.command(command).is_empty());
             assert!(matches!(test.after(ms(1))[..], [Action::Disconnect, Action::Connect(_), _]));
         }

@@ -1,4 +1,4 @@
-//! The pure parts of connections that come and go, with a clock of the tests.
+//! Tests of the pure parts of connections that come back, with a clock that the tests set.
 
 mod backoff;
 mod heartbeat;

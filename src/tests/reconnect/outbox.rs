@@ -12,21 +12,21 @@ fn outbox(when_full: WhenFull) -> Outbox<u32> {
     outbox_with(when_full, WhenLost::Report)
 }
 
-/// Hands over a message that was not queued, and gives its number.
+/// Hands over a message that was not queued, and returns its number.
 fn hand_over(outbox: &mut Outbox<u32>, message: u32, bytes: u64) -> u64 {
     let number = outbox.take_in_hand(bytes);
     assert_eq!(outbox.handed(message, Ok(())), Handed::Over);
     number
 }
 
-/// With so many messages of one byte handed over.
+/// Returns an outbox that has handed over this number of messages of one byte.
 fn handed(messages: u32, when_lost: WhenLost) -> Outbox<u32> {
     let mut outbox = outbox_with(WhenFull::Reject, when_lost);
     (0..messages).for_each(|message| assert_ne!(hand_over(&mut outbox, message, 1), 0));
     outbox
 }
 
-/// Hands over all that is pending.
+/// Hands over all pending messages.
 fn hand_over_all(outbox: &mut Outbox<u32>) -> Vec<u32> {
     let next = || {
         let message = outbox.take_next()?;
@@ -70,7 +70,7 @@ fn without_any_room_the_new_message_is_dropped() {
 }
 
 #[test]
-fn a_pong_confirms_what_was_sent_before_its_ping() {
+fn a_pong_confirms_messages_that_were_sent_before_its_ping() {
     let outbox = &mut handed(2, WhenLost::Report);
     outbox.pinged(outbox.handed_over());
     hand_over(outbox, 2, 1);
@@ -78,21 +78,21 @@ fn a_pong_confirms_what_was_sent_before_its_ping() {
     outbox.ponged();
     assert_eq!(outbox.counts(), Counts { confirmed: 2, unconfirmed: 1, ..Counts::default() });
     outbox.ponged();
-    // An answer without a ping.
+    // The second answer has no ping.
     hand_over(outbox, 3, 1);
     outbox.ponged();
     assert_eq!(outbox.counts(), Counts { confirmed: 3, unconfirmed: 1, ..Counts::default() });
 }
 
 #[test]
-fn what_the_caller_confirms_a_pong_does_not_confirm_again() {
+fn a_pong_does_not_confirm_again_what_the_caller_has_confirmed() {
     let outbox = &mut handed(3, WhenLost::Report);
     outbox.pinged(outbox.handed_over());
     assert_eq!(outbox.confirm_up_to(2), 2);
     assert_eq!(hand_over(outbox, 3, 1), 4);
     outbox.ponged();
     assert_eq!(outbox.counts(), Counts { confirmed: 3, unconfirmed: 1, ..Counts::default() });
-    // Nor the other way round, whichever arrives first.
+    // The caller does not confirm again what an answer has confirmed, in either order.
     assert_eq!(outbox.confirm_up_to(3), 0);
     assert_eq!(outbox.confirm_up_to(9), 1);
 }
@@ -190,7 +190,7 @@ fn messages_in_doubt_that_are_taken_are_not_sent_again() {
 }
 
 #[test]
-fn messages_in_doubt_that_the_peer_has_are_confirmed_and_not_sent_again() {
+fn messages_in_doubt_that_the_peer_has_received_are_confirmed_and_not_sent_again() {
     let outbox = &mut handed(3, WhenLost::Resend);
     outbox.lose();
     assert_eq!((outbox.confirm_up_to(2), outbox.confirm_up_to(2)), (2, 0));
@@ -250,7 +250,7 @@ fn while_one_message_is_in_hand_no_other_is_taken() {
     let outbox = &mut outbox(WhenFull::Reject);
     let number = outbox.take_in_hand(1);
     assert!(outbox.is_pending());
-    // Code of the page that runs meanwhile sends another one.
+    // Code of the page that runs meanwhile sends another message.
     assert!(outbox.push(1, 1) > number);
     assert_eq!(outbox.take_next(), None);
     assert_eq!(outbox.counts(), Counts { queued: 2, ..Counts::default() });

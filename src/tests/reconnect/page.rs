@@ -1,4 +1,4 @@
-//! Connections that come and go, in a simulated page.
+//! Connections that come back, in a simulated page.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -39,7 +39,7 @@ async fn open(options: ReconnectOptions, server: &Server) -> (Reconnecting, Peer
     (feed, peer)
 }
 
-/// Waits for a state. Returns it after all states before it.
+/// Waits for a state. Returns all states before it, and the state.
 async fn until(states: &mut States, is_it: impl Fn(&State) -> bool) -> Vec<State> {
     let mut seen = Vec::new();
     loop {
@@ -63,7 +63,7 @@ fn heartbeat() -> Heartbeat {
     Heartbeat::new("ping", |message| message.as_text() == Some("pong"))
 }
 
-/// The messages that a peer receives until the connection ends. It answers pings, and leaves them out.
+/// Receives until the connection ends, and answers pings. Returns the messages without the pings.
 async fn serve(peer: &mut Peer) -> Vec<String> {
     let mut received = Vec::new();
     while let Some(message) = peer.receive().await {
@@ -76,7 +76,7 @@ async fn serve(peer: &mut Peer) -> Vec<String> {
 }
 
 #[test]
-fn messages_of_a_lost_connection_all_come_whatever_is_in_doubt() {
+fn received_messages_of_a_lost_connection_are_yielded() {
     let (page, server) = page();
     page.run(async {
         let (mut feed, mut peer) = open(ReconnectOptions::new(), &server).await;
@@ -97,7 +97,7 @@ fn messages_of_a_lost_connection_all_come_whatever_is_in_doubt() {
 }
 
 #[test]
-fn messages_that_arrive_during_a_preamble_all_come() {
+fn messages_that_arrive_during_a_preamble_are_yielded() {
     let (page, server) = page();
     let world = page.clone();
     let options = ReconnectOptions::new().on_open(async move |_, _| {
@@ -113,7 +113,7 @@ fn messages_that_arrive_during_a_preamble_all_come() {
     });
 }
 
-// The driver waits for the end, too, in the line of a connection, where places have numbers.
+// The driver also waits for the end, in the line of the connection, where each place has an id.
 #[test]
 fn a_preamble_may_leave_a_wait_for_the_end_of_any_connection() {
     let (page, server) = page();
@@ -140,7 +140,7 @@ fn a_preamble_may_leave_a_wait_for_the_end_of_any_connection() {
     });
 }
 
-// Its Close frame has arrived, and its event was not yet dispatched.
+// The peer's Close frame has arrived, but its event was not yet dispatched.
 #[test]
 fn a_close_that_crosses_the_peers_own_confirms_nothing() {
     let (page, server) = page();
@@ -159,7 +159,7 @@ fn a_close_that_crosses_the_peers_own_confirms_nothing() {
 }
 
 #[test]
-fn closing_as_a_sink_waits_for_a_connection_and_sends_what_is_queued() {
+fn closing_as_a_sink_waits_for_a_connection_and_sends_queued_messages() {
     let (page, server) = page();
     page.run(async {
         let feed = connect(ReconnectOptions::new());
@@ -174,7 +174,7 @@ fn closing_as_a_sink_waits_for_a_connection_and_sends_what_is_queued() {
 }
 
 #[test]
-fn closing_as_a_sink_fails_if_something_queued_is_lost() {
+fn closing_as_a_sink_fails_if_a_queued_message_is_lost() {
     let (page, _server) = page();
     page.run(async {
         let feed = connect(ReconnectOptions::new());
@@ -189,7 +189,7 @@ fn closing_as_a_sink_fails_if_something_queued_is_lost() {
 }
 
 #[test]
-fn closing_as_a_sink_succeeds_without_a_connection_and_anything_queued() {
+fn closing_as_a_sink_succeeds_without_a_connection_if_nothing_is_queued() {
     let (page, _server) = page();
     page.run(async {
         let mut feed = connect(ReconnectOptions::new());
@@ -198,7 +198,7 @@ fn closing_as_a_sink_succeeds_without_a_connection_and_anything_queued() {
     });
 }
 
-// The time for the peer's answer begins when nothing is unsent.
+// The timeout for the peer's answer begins when no byte is unsent.
 #[test]
 fn a_close_behind_a_slow_upload_is_awaited() {
     let (page, server) = page();
@@ -241,7 +241,7 @@ fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
             }
             let send = |number| (number, Box::pin(feed.send(vec![number; 500_000])));
             let mut sending: Vec<_> = (0..20).map(send).collect();
-            // A few are taken at once, and the others wait. One waits no longer. Another one comes.
+            // A few messages are accepted at once, and the other senders wait. One of these gives up, and another one comes.
             sending.retain_mut(|(number, sending)| sending.now_or_never().is_none() && *number != 7);
             sending.push(send(20));
             let sending = sending.into_iter().rev().map(|(_, sending)| sending);
@@ -268,7 +268,7 @@ fn a_sender_that_does_not_wait_goes_behind_those_that_do() {
         let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
         let refused = Rc::new(Cell::new(0));
         let (counted, impatient, world) = (refused.clone(), feed.sender(), page.clone());
-        // It tries each millisecond.
+        // The task tries each millisecond.
         page.spawn(async move {
             loop {
                 if let Err(unsent) = impatient.try_send(vec![1; 100_000]) {
@@ -340,7 +340,7 @@ fn a_sink_that_is_no_longer_polled_does_not_block_others() {
             for expected in ["one", "two"] {
                 assert_eq!(peer.receive().await, Some(expected.into()));
             }
-            // It has missed its turn, and needs no other. A new sender does not wait for those that may never be polled.
+            // It has missed its turn, but can send without another. New senders do not wait for tasks that may never be polled.
             feed.try_send("three").unwrap();
             sleepy.await.unwrap();
             for expected in ["three", "sleepy"] {
@@ -518,7 +518,7 @@ fn the_receive_limit_includes_the_preamble_and_dropped_messages_are_counted() {
     {
         let (page, server) = page();
         let world = page.clone();
-        // A preamble that takes its messages too late.
+        // A preamble that receives its messages too late.
         let options = ReconnectOptions::new()
             .connection(Options::new().receive_limit(1000).receive_limit_messages(10).overflow(overflow))
             .on_open(async move |stream, attempt| {
@@ -581,7 +581,7 @@ fn a_preamble_receives_though_the_receive_queue_is_full() {
     }
 }
 
-// They are a handle of the connection, which would keep it open.
+// `Slices` are a handle of the connection, which would keep it open.
 #[test]
 fn slices_that_a_preamble_has_begun_end_with_the_connection() {
     let (page, server) = page();
@@ -603,13 +603,13 @@ fn slices_that_a_preamble_has_begun_end_with_the_connection() {
 
 #[cfg(feature = "streams")]
 #[test]
-fn a_peer_waits_for_a_page_that_reads_nothing_on_each_connection_by_streams() {
+fn over_streams_a_peer_waits_on_each_connection_for_a_page_that_reads_nothing() {
     let (page, server) = page();
     let connection = Options::new().transport(Transport::Streams).read_ahead(10_000);
     page.run(async {
         let (feed, peer) = open(ReconnectOptions::new().connection(connection), &server).await;
         let mut peer = waits(&page, peer).await;
-        // What the second one sends follows what is queued of the first.
+        // Messages of the second connection follow the queued messages of the first.
         peer.reset();
         peer = server.accept().await;
         until(&mut feed.states(), |state| *state == State::Open).await;
@@ -617,7 +617,7 @@ fn a_peer_waits_for_a_page_that_reads_nothing_on_each_connection_by_streams() {
     });
 }
 
-/// Whether a peer that sends 1 MB has to wait.
+/// Checks that a peer that sends 1 MB has to wait.
 #[cfg(feature = "streams")]
 async fn waits(page: &Page, mut peer: Peer) -> Peer {
     (0..1000).for_each(|number| peer.send(format!("{number:1000}")));
@@ -629,7 +629,7 @@ async fn waits(page: &Page, mut peer: Peer) -> Peer {
     peer
 }
 
-// Messages that the peer is known to have are not sent again.
+// Confirmed messages are not sent again.
 #[test]
 fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() {
     let (page, server) = page();
@@ -652,7 +652,7 @@ fn a_flush_does_not_wait_for_messages_that_are_confirmed_without_a_connection() 
     });
 }
 
-// Only the preamble reads them.
+// Only the preamble reads messages.
 #[test]
 fn a_preamble_receives_all_messages_though_only_a_sender_is_left() {
     let (page, server) = page();
@@ -679,7 +679,7 @@ fn a_preamble_receives_all_messages_though_only_a_sender_is_left() {
 }
 
 #[test]
-fn too_many_messages_close_for_good_and_say_so_last() {
+fn an_overflow_closes_for_good_with_an_error_as_the_last_item() {
     let (page, server) = page();
     let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000).receive_limit_messages(10));
     page.run(async {
@@ -724,7 +724,7 @@ fn a_page_that_was_frozen_keeps_its_connection() {
             if is_hidden {
                 page.hide();
             }
-            // From when the ping has arrived, until about the time by which its answer must be read.
+            // Frozen from the arrival of the ping until about the timeout for its answer.
             assert_eq!(peer.receive().await, Some("ping".into()));
             page.freeze();
             peer.send("pong");
@@ -739,7 +739,7 @@ fn a_page_that_was_frozen_keeps_its_connection() {
     }
 }
 
-// The page learns that it was restored before it learns that its connections have ended.
+// The page is told that it was restored before it is told that its connections have ended.
 #[test]
 fn a_connection_that_a_frozen_page_has_lost_comes_back_at_once() {
     for seed in 0..20 {
@@ -761,7 +761,7 @@ fn a_connection_that_a_frozen_page_has_lost_comes_back_at_once() {
     }
 }
 
-// A timer that was set for the same time by the clock fires too late.
+// A timer that was set for the same time on the old clock would fire too late.
 #[test]
 fn a_wait_that_a_wake_up_shortens_ends_in_time_though_the_clock_was_set() {
     let run = |ahead: i64| {
@@ -857,7 +857,7 @@ fn a_message_on_which_the_browser_throws_does_not_block_the_queue() {
         assert_eq!(peer.receive().await, Some("good".into()));
         let seen = until(&mut states, |state| matches!(state, State::Rejected { .. })).await;
         assert!(matches!(seen.last(), Some(State::Rejected { number: 1, error: Error::Thrown { .. } })), "{seen:?}");
-        // One that is not queued is handed back.
+        // For a message that is not queued, the error returns it.
         let unsent = feed.send("bad").await.unwrap_err();
         assert!(matches!(unsent.error, Error::Thrown { .. }));
         assert_eq!(unsent.message, "bad".into());
@@ -891,7 +891,7 @@ fn a_page_that_sends_inside_of_send_keeps_every_message() {
         let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
         let sender = Rc::new(feed.sender());
         let own = Rc::downgrade(&sender);
-        // Code of the page that wraps the browser's function, and reports what is sent by the same connection.
+        // Code of the page wraps the browser's `send`, and reports each message over the same connection.
         page.throw_on_send(move |message| {
             let is_first = message.as_text().is_some_and(|text| !text.starts_with("sent"));
             if let (true, Some(sender)) = (is_first, own.upgrade()) {
@@ -900,7 +900,7 @@ fn a_page_that_sends_inside_of_send_keeps_every_message() {
             false
         });
         assert_eq!(feed.send("one").await, Ok(1));
-        // This one has waited, and it is still its turn.
+        // This sender has waited, and it is still its turn.
         assert_eq!(feed.send("two").await, Ok(3));
         for expected in ["one", "sent 1", "two"] {
             assert_eq!(peer.receive().await, Some(expected.into()));
@@ -924,7 +924,7 @@ fn reconnecting_now_does_not_wait_for_a_peer_that_has_vanished() {
 }
 
 #[test]
-fn a_flush_waits_until_nothing_is_unsent_on_whatever_connection_it_is_sent() {
+fn a_flush_waits_until_nothing_is_unsent_even_on_another_connection() {
     let (page, server) = page();
     page.set_network(Network { bandwidth: 1_000_000, ..Network::default() });
     page.run(async {
@@ -933,7 +933,7 @@ fn a_flush_waits_until_nothing_is_unsent_on_whatever_connection_it_is_sent() {
         let flushing = async { feed.flush().await.map(|()| (page.unsent(), page.elapsed() > ms(700))) };
         assert_eq!(join(flushing, peer.receive()).await.0, Ok((0, true)));
         feed.confirm(1);
-        // The next one is sent again, in the middle of a flush.
+        // The next message is sent again during a flush.
         feed.send(vec![0; 900_000]).await.unwrap();
         let flushing = async { feed.flush().await.map(|()| page.unsent()) };
         let serving = async {
@@ -946,7 +946,7 @@ fn a_flush_waits_until_nothing_is_unsent_on_whatever_connection_it_is_sent() {
         };
         let (flushed, (unsent, received, _next)) = join(flushing, serving).await;
         assert!(unsent > 200_000, "{unsent}");
-        // What was lost with the first connection counts for ever.
+        // Bytes that were unsent at the end of the first connection still count.
         assert_eq!((flushed, received), (Ok(unsent), Some(900_000)));
     });
 }
@@ -962,7 +962,7 @@ fn a_message_that_arrives_wakes_the_driver_only_when_there_is_something_to_do() 
         (0..100).for_each(|_| peer.send("x"));
         page.sleep(seconds(5)).await;
         assert!(page.polls() - polls < 10, "{} polls", page.polls() - polls);
-        // The ping is due, and only a message tells the time.
+        // The ping is due, and a message makes the machine look at the clock.
         page.sleep(seconds(10)).await;
         peer.send("y");
         assert_eq!(peer.receive().await, Some("ping".into()));
@@ -1044,7 +1044,7 @@ fn typed_messages_have_numbers() {
 }
 
 #[test]
-fn what_was_unsent_at_the_end_counts_as_unsent() {
+fn bytes_that_are_unsent_at_the_end_still_count_as_unsent() {
     for seed in 0..20 {
         let page = Page::with_seed(seed);
         let server = page.server(URL);
@@ -1117,9 +1117,9 @@ fn nothing_is_left_of_a_dropped_reconnecting() {
     }
 }
 
-// A close confirms nothing, and what is in doubt could only be sent again on another connection.
+// A close confirms nothing, and messages in doubt could only be sent again on another connection.
 #[test]
-fn closing_as_a_sink_succeeds_though_what_was_sent_is_unconfirmed() {
+fn closing_as_a_sink_succeeds_though_messages_are_unconfirmed() {
     for when_lost in [WhenLost::Report, WhenLost::Resend] {
         let (page, server) = page();
         page.run(async {
@@ -1186,7 +1186,7 @@ fn messages_without_a_reader_are_dropped() {
 }
 
 #[test]
-fn only_the_answer_to_a_ping_is_kept_from_the_caller() {
+fn the_stream_yields_all_messages_but_the_answer_to_a_ping() {
     let (page, server) = page();
     page.run(async {
         let (mut feed, mut peer) = open(ReconnectOptions::new().heartbeat(heartbeat()), &server).await;
@@ -1215,7 +1215,7 @@ fn the_first_attempt_begins_at_once() {
     });
 }
 
-// It waits for an empty buffer only while a connection is open.
+// A flush waits for an empty buffer only while a connection is open.
 #[test]
 fn a_flush_leaves_the_line_of_a_connection_that_has_ended() {
     let (page, server) = page();

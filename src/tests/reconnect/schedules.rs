@@ -30,7 +30,7 @@ enum Step {
     TakeQueued,
     WakeUp,
     Command(Command),
-    /// A late event of a connection that is gone.
+    /// A late event of an earlier connection.
     Late(Signal, u64),
 }
 
@@ -127,7 +127,7 @@ proptest! {
         for step in steps {
             take(&mut world, step);
         }
-        // Whatever has happened, it can be closed.
+        // A close works in every state.
         world.command(Command::Close);
         world.pass(seconds(10));
         prop_assert!(world.is_ended);

@@ -14,7 +14,7 @@ fn a_dropped_listener_leaves_no_place() {
 }
 
 #[test]
-fn states_end_after_closed_and_say_so() {
+fn states_end_after_closed() {
     let mut announcer = Announcer::new(State::Open);
     let mut states = announcer.listen();
     drop(announcer.tell(State::Closed { cause: Cause::Requested }));
@@ -27,7 +27,7 @@ fn states_end_after_closed_and_say_so() {
 }
 
 #[test]
-fn reports_are_told_and_change_no_state() {
+fn reports_are_yielded_and_do_not_change_the_state() {
     let mut announcer = Announcer::new(State::Open);
     let mut states = announcer.listen();
     let reports =

@@ -1,5 +1,5 @@
-//! A world for the machine: a browser, a network, a clock, a caller, and a peer. The peer knows what its application has
-//! received, and every account is compared with that.
+//! A world for the machine: a browser, a network, a clock, a caller, and a peer. The test compares every account with the
+//! messages that the peer's application has received.
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -18,16 +18,16 @@ pub const FLOOR: u64 = 100;
 pub const CAP: u64 = 30_000;
 pub const RETRY_AFTER: u64 = 40_000;
 
-/// What the page has sent.
+/// A frame that the page has sent.
 enum Frame {
     Message(u32),
     Ping,
 }
 
-/// What the peer has sent.
+/// A frame that the peer has sent.
 enum Answer {
     Pong,
-    /// The peer's application has received this message.
+    /// An acknowledgement: the peer's application has received this message.
     Received(u32),
     Other,
 }
@@ -36,10 +36,10 @@ struct Connection {
     generation: u64,
     handed: Vec<u32>,
     to_peer: VecDeque<Frame>,
-    /// The last message that the peer has received on it.
+    /// The last message that the peer has received on this connection.
     last_received: Option<u32>,
     to_page: VecDeque<Answer>,
-    /// Whether the peer's Close frame has arrived, while its event is not yet dispatched.
+    /// Whether the peer's Close frame has arrived, but its event was not yet dispatched.
     is_closing: bool,
 }
 
@@ -47,11 +47,11 @@ pub struct World {
     pub machine: Machine<u32>,
     pub now: Duration,
     when_lost: WhenLost,
-    /// How many messages the network takes.
+    /// The number of messages that the network takes.
     room: usize,
     attempt: Option<u64>,
     connection: Option<Connection>,
-    /// The number that each message was given; 0 for one that was rejected.
+    /// The number that each message has received; 0 for a rejected message.
     numbers: Vec<u64>,
     rejected: BTreeSet<u32>,
     handed: BTreeSet<u32>,
@@ -63,7 +63,7 @@ pub struct World {
     pub states: Vec<State>,
     pub is_ended: bool,
     woken: bool,
-    /// When the page last had a wake-up with this connection.
+    /// The time of the last wake-up with this connection.
     woken_at: Option<Duration>,
     pub attempts: usize,
 }
@@ -119,13 +119,13 @@ impl World {
         self.woken &= self.attempt.is_some();
     }
 
-    /// Signals an event of the current connection, or of one this many generations ago.
+    /// Signals an event of the current connection, or of a connection `ago` generations earlier.
     pub fn signal(&mut self, signal: Signal, ago: u64) {
         let generation = self.machine.generation().saturating_sub(ago);
         self.handle(Event::Connection(generation, signal));
     }
 
-    /// The attempt succeeds, if there is one.
+    /// Lets the attempt succeed, if there is one.
     pub fn open(&mut self) {
         if let Some(generation) = self.attempt.take() {
             self.connection = Some(Connection {
@@ -147,12 +147,12 @@ impl World {
         }
     }
 
-    /// The peer's Close frame arrives, or one that answers. Its event comes later.
+    /// Lets a Close frame of the peer arrive, which may be an answer. Its event follows later.
     pub fn peer_closes(&mut self) {
         self.connection.iter_mut().for_each(|connection| connection.is_closing = true);
     }
 
-    /// The connection ends, if there is one: whatever the code, bytes on the way to the peer may be lost.
+    /// Ends the connection, if there is one. With any code, frames in flight to the peer may be lost.
     pub fn end(&mut self, code: u16, was_clean: bool) {
         if self.connection.is_some() {
             let event = CloseEvent { code, reason: String::new(), was_clean };
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    /// So many frames reach the peer.
+    /// Delivers a number of frames to the peer.
     pub fn deliver(&mut self, frames: usize) {
         let Some(connection) = &mut self.connection else { return };
         for _ in 0..frames {
@@ -179,14 +179,14 @@ impl World {
         self.check();
     }
 
-    /// The peer says something: what it has received last, if it is asked for that.
+    /// Lets the peer send: an acknowledgement of its last message, or another message.
     pub fn say(&mut self, is_acknowledgement: bool) {
         let Some(connection) = &mut self.connection else { return };
         let acknowledged = connection.last_received.filter(|_| is_acknowledgement);
         connection.to_page.push_back(acknowledged.map_or(Answer::Other, Answer::Received));
     }
 
-    /// The page receives what the peer has said.
+    /// Lets the page receive a frame of the peer.
     pub fn receive(&mut self) {
         let answer = self.connection.as_mut().and_then(|connection| connection.to_page.pop_front());
         let Some(answer) = answer else { return };
@@ -196,7 +196,7 @@ impl World {
         }
     }
 
-    /// The caller reads an acknowledgement, maybe one of a connection that is gone.
+    /// Lets the caller read an acknowledgement, which may belong to an earlier connection.
     pub fn confirm(&mut self) {
         if let Some(message) = self.unread.pop_front() {
             self.machine.outbox.confirm_up_to(self.numbers[message as usize]);
@@ -221,13 +221,13 @@ impl World {
         self.check();
     }
 
-    /// How many messages the network takes from now on.
+    /// Sets the number of messages that the network takes from now on.
     pub fn set_room(&mut self, room: usize) {
         self.room = room;
         self.handle(Event::Tick);
     }
 
-    /// As a handle does it.
+    /// Sends a message like a handle.
     pub fn send(&mut self) {
         let message = self.numbers.len() as u32;
         let is_open = self.connection.as_ref().is_some_and(|connection| !connection.is_closing);
@@ -261,7 +261,7 @@ impl World {
         self.handle(Event::Tick);
     }
 
-    /// Lets time pass, looking at the clock whenever something is due.
+    /// Lets time pass, and looks at the clock at each deadline.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(remaining) = self.remaining().filter(|remaining| self.now + *remaining <= end) {
@@ -276,7 +276,7 @@ impl World {
         Some(self.machine.deadline(self.now)?.remaining(self.now))
     }
 
-    /// Lets time pass during which nothing runs.
+    /// Lets time pass in which no code runs.
     pub fn sleep(&mut self, time: Duration) {
         self.now += time;
         self.handle(Event::Tick);
@@ -348,7 +348,7 @@ impl World {
 
     fn told(&mut self, state: State) {
         if let State::Waiting { delay, .. } = &state {
-            // Once woken, it may come sooner.
+            // After a wake-up the delay may be shorter.
             let has_just_woken = self.woken_at.take().is_some_and(|at| self.now - at < seconds(1));
             let floor = if std::mem::take(&mut self.woken) || has_just_woken { 0 } else { FLOOR };
             assert!((ms(floor)..=ms(CAP + RETRY_AFTER)).contains(delay), "{delay:?}");
@@ -356,7 +356,7 @@ impl World {
         self.states.push(state);
     }
 
-    /// The browser takes a message.
+    /// Lets the browser accept a message.
     fn hand(&mut self, message: u32) {
         let connection = self.connection.as_mut().expect("it is handed over to nobody");
         assert_eq!(connection.generation, self.machine.generation());
@@ -368,13 +368,13 @@ impl World {
         assert!(is_new || self.when_lost == WhenLost::Resend, "{message} is sent again");
     }
 
-    /// The messages for which it is unknown whether the peer has them.
+    /// Returns the messages of which it is unknown whether the peer has received them.
     fn in_doubt(&self) -> BTreeSet<u32> {
         let (_, kept) = self.machine.outbox.in_doubt();
         kept.into_iter().map(|(_, message)| message).chain(self.given_up.iter().copied()).collect()
     }
 
-    /// Every message is in exactly one place, and it is the right one.
+    /// Checks that every message is in exactly one state, and in the right one.
     fn check(&mut self) {
         let Counts { rejected, queued, dropped, taken_back, unconfirmed, confirmed, in_doubt } =
             self.machine.outbox.counts();
@@ -385,7 +385,7 @@ impl World {
         assert!(queued <= 5, "{queued} are queued");
         let doubtful = self.in_doubt();
         assert_eq!(in_doubt, doubtful.len() as u64);
-        // The unconfirmed ones are the last that were handed over.
+        // The unconfirmed messages are the last that were handed over.
         let on_this = self.connection.as_ref().map_or(&[][..], |connection| &connection.handed);
         let unconfirmed = on_this.len() - unconfirmed as usize;
         let is_confirmed = |message: &&u32| !doubtful.contains(message) && !on_this[unconfirmed..].contains(message);
@@ -401,7 +401,7 @@ impl World {
         }
     }
 
-    /// The peer has received everything, if messages are sent again and nothing is on the way.
+    /// Checks that the peer has received every message, if messages are sent again and none is in flight.
     fn check_received(&self) {
         let Some(connection) = &self.connection else { return };
         let is_settled = self.machine.is_open() && !self.machine.outbox.is_pending() && connection.to_peer.is_empty();
@@ -412,7 +412,7 @@ impl World {
     }
 }
 
-/// Whether the browser throws on this message.
+/// Returns whether the browser throws for this message.
 fn throws(message: u32) -> bool {
     message % 7 == 5
 }

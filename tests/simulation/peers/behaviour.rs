@@ -1,4 +1,4 @@
-//! What a peer does with a connection, as `tests/server/src/behaviour.rs` and `fault.rs` have it.
+//! What a peer does with a connection, like `tests/server/src/behaviour.rs` and `fault.rs`.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -15,7 +15,7 @@ use wasm_websocket::testing::{Page, Peer};
 use super::count::Counted;
 use crate::suite::guard::Digest;
 
-/// The bytes that the socket of a flood takes before that has to wait.
+/// The number of bytes that the socket of a flood accepts before the flood has to wait.
 const SOCKET: u64 = 64 << 10;
 
 /// An accepted connection.
@@ -30,7 +30,7 @@ impl Connection {
         Self { page, peer, counted }
     }
 
-    /// The next message; none when there will be no more.
+    /// Returns the next message; `None` after the last.
     pub async fn receive(&mut self) -> Option<Message> {
         let message = self.peer.receive().await;
         if message.is_some() {
@@ -52,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// Sends a greeting, and then echoes.
+    /// Sends a greeting, then echoes.
     pub async fn greet(&mut self, greeting: String) {
         self.send(greeting);
         self.echo().await;
@@ -63,7 +63,7 @@ impl Connection {
         self.close(1000, "").await;
     }
 
-    /// Closes at once. 1005 stands for a Close frame without a code.
+    /// Closes at once. A `code` of 1005 means a Close frame without a code.
     pub async fn close(mut self, code: u16, reason: &str) {
         if code == 1005 {
             self.peer.close();
@@ -83,20 +83,20 @@ impl Connection {
         self.echo().await;
     }
 
-    /// Reads nothing for some time, and then acts as a sink.
+    /// Reads nothing for a time, then acts as a sink.
     pub async fn late(&mut self, time: Duration) {
         self.page.sleep(time).await;
         self.sink().await;
     }
 
-    /// Reads nothing, and closes some time after the first message.
+    /// Reads nothing, and closes a time after the first message.
     pub async fn quit(mut self, time: Duration) {
         self.peer.readable().await;
         self.page.sleep(time).await;
         self.close(4000, "enough").await;
     }
 
-    /// Never reads and never answers. Some time after the first message it resets the connection.
+    /// Never reads and never answers. Resets the connection a time after the first message.
     pub async fn stall(mut self, time: Duration) {
         self.peer.readable().await;
         self.page.sleep(time).await;
@@ -113,7 +113,7 @@ impl Connection {
         self.peer.reset();
     }
 
-    /// Sends `count` binary messages of `size` bytes as its sockets take them, and closes. Each begins with its number.
+    /// Sends `count` binary messages of `size` bytes as fast as the socket accepts them, and closes. Each begins with its number.
     pub async fn flood(mut self, count: u32, size: usize, sent: Rc<Cell<u64>>) {
         for number in 0..count {
             while self.peer.unsent() > SOCKET && !self.peer.is_ended() {
@@ -127,7 +127,7 @@ impl Connection {
         self.close(1000, "").await;
     }
 
-    /// Consumes messages. The text `report` is not counted, but answered with a report of the messages before it.
+    /// Consumes messages. Does not count the text `report`, but answers it with a report of the messages before it.
     pub async fn sink(&mut self) {
         let (mut digest, mut count, mut bytes) = (Digest::default(), 0, 0);
         while let Some(message) = self.receive().await {
@@ -142,7 +142,7 @@ impl Connection {
         }
     }
 
-    /// Sends a count, now and whenever it changes.
+    /// Sends a count now and whenever it changes.
     pub async fn tell(&mut self, mut counts: UnboundedReceiver<String>) {
         loop {
             let count = match select(pin!(self.peer.receive()), counts.next()).await {
@@ -170,14 +170,14 @@ impl Connection {
         self.peer.send_raw(b"\x81\x7e\x03\xe8It was a dark and stor");
     }
 
-    /// Reads, and never answers. After `time` it resets the connection.
+    /// Reads, and never answers. Resets the connection after `time`.
     pub async fn half_open(mut self, time: Duration) {
         let sleep = self.page.sleep(time);
         let _ = select(pin!(self.peer.drain()), sleep).await;
         self.peer.reset();
     }
 
-    /// Echoes until this many bytes have arrived in messages, and then resets the connection. The last message is not echoed.
+    /// Echoes until messages with this number of bytes have arrived, then resets the connection. Does not echo the last message.
     pub async fn reset_after(mut self, bytes: u64) {
         let mut received = 0;
         while received < bytes {

@@ -1,5 +1,5 @@
-//! Faults by a schedule that a seed determines, and a record of the messages that arrived, as
-//! `tests/server/src/chaos.rs` has it.
+//! Faults by a schedule that a seed determines, and a record of the messages that arrived, like
+//! `tests/server/src/chaos.rs`.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use wasm_websocket::testing::Handshake;
 use super::Server;
 use super::behaviour::Connection;
 
-/// The faults, each named for the path on which it always strikes.
+/// The faults, each named like the path on which it always happens.
 const FAULTS: [&str; 13] = [
     "/fault/refuse",
     "/handshake/reset",
@@ -28,7 +28,7 @@ const FAULTS: [&str; 13] = [
     "/fault/half-open",
 ];
 
-/// How long a scheduled fault lets the client wait.
+/// The time for which a scheduled fault makes the client wait.
 const DELAY: Duration = Duration::from_millis(200);
 
 /// The record of the connections with one key.
@@ -50,7 +50,7 @@ impl Chaos {
         change(self.0.borrow_mut().entry(key.to_owned()).or_default())
     }
 
-    /// The fault of a key's next connection, and the number of messages before it. Each 13 connections have all 13 faults.
+    /// Returns the fault of a key's next connection, and the number of messages before it. Every 13 connections have all 13 faults.
     fn plan(&self, seed: u64, key: &str) -> (&'static str, usize) {
         self.record(key, |record| {
             record.connections += 1;
@@ -69,13 +69,13 @@ impl Chaos {
         self.record(key, |record| *record.struck.entry(fault).or_default() += 1);
     }
 
-    /// The record of a key, as JSON.
+    /// Returns the record of a key, as JSON.
     pub fn report(&self, key: &str) -> String {
         self.record(key, |record| serde_json::to_string(record).unwrap())
     }
 }
 
-/// Another number, which shows nothing of the first (SplitMix64).
+/// Returns a hash of a number (SplitMix64).
 fn mixed(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -104,7 +104,7 @@ impl Server {
             }
             connection.send(message);
         }
-        // A reset overtakes what was sent before, so it waits for a sign that the client has got that.
+        // A reset overtakes messages that were sent before, so it waits for a sign that the client has received them.
         if fault == "/reset" {
             connection.receive().await?;
         }

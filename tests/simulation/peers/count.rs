@@ -1,4 +1,4 @@
-//! Counts connections and their messages, by a key, as `tests/server/src/count.rs` does.
+//! Counts connections and their messages by key, like `tests/server/src/count.rs`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,14 +28,14 @@ impl fmt::Display for Count {
 pub struct Counts(Rc<RefCell<BTreeMap<String, Count>>>);
 
 impl Counts {
-    /// Counts a connection for as long as what this returns lives.
+    /// Counts a connection until the returned value is dropped.
     pub fn open(&self, key: &str) -> Counted {
         let counted = Counted { counts: self.clone(), key: key.to_owned() };
         counted.change(|count| count.open += 1);
         counted
     }
 
-    /// The count of a key, now and whenever it changes.
+    /// Returns a stream of the count of a key: the current count, and each change.
     pub fn watch(&self, key: &str) -> UnboundedReceiver<String> {
         let (watch, changes) = unbounded();
         let mut counts = self.0.borrow_mut();

@@ -1,4 +1,4 @@
-//! The simulated peers: URL path → behaviour, as `tests/server/src/routes.rs` has it.
+//! The simulated peers: URL path → behaviour, like `tests/server/src/routes.rs`.
 
 mod behaviour;
 mod chaos;
@@ -19,10 +19,10 @@ use behaviour::Connection;
 use chaos::Chaos;
 use count::Counts;
 
-/// How long an idle peer waits for the end of the client: longer than any test waits for a peer.
+/// The time for which an idle peer waits for the end of the client: longer than any test waits for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
 
-/// Serves all paths in a page.
+/// Serves all paths to a page.
 pub fn serve(page: &Page) {
     let server = Server {
         page: page.clone(),
@@ -36,18 +36,18 @@ pub fn serve(page: &Page) {
     });
 }
 
-/// What the connections in one page share.
+/// The state that all connections of a page share.
 struct Server {
     page: Page,
     counts: Counts,
     resets: Resets,
     chaos: Chaos,
-    /// The bytes that floods have sent, by their keys.
+    /// The number of bytes that floods have sent, by key.
     floods: RefCell<HashMap<String, Rc<Cell<u64>>>>,
 }
 
 impl Server {
-    /// Answers a handshake. It returns `None` if the page has gone.
+    /// Answers a handshake. Returns `None` if the page is gone.
     async fn answer(&self, handshake: Handshake) -> Option<()> {
         let url = handshake.url().to_owned();
         let path = url.split('?').next().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Server {
             }
             ["chaos", seed, key] => self.chaos(handshake, number(seed), key).await?,
             ["chaos-report", key] => self.accept(handshake)?.greet_and_close(self.chaos.report(key)).await,
-            // A page cannot tell one refusal from another: `/status`, `/handshake`, `/fault/refuse`, and what is not here.
+            // A page cannot distinguish refusals: `/status`, `/handshake`, `/fault/refuse`, and unknown paths.
             _ => handshake.refuse(),
         }
         Some(())
@@ -107,7 +107,7 @@ impl Server {
         self.accept_with(handshake, None)
     }
 
-    /// Accepts a handshake, with a subprotocol or without.
+    /// Accepts a handshake, with or without a subprotocol.
     fn accept_with(&self, handshake: Handshake, protocol: Option<&str>) -> Option<Connection> {
         let (path, query) = handshake.url().split_once('?').unwrap_or((handshake.url(), ""));
         let counted = self.counts.open(if query.is_empty() { path } else { query });
@@ -118,7 +118,7 @@ impl Server {
         Some(Connection::new(self.page.clone(), peer, counted))
     }
 
-    /// Sends what the handshake had: in the simulation, its subprotocols. It selects the first one.
+    /// Sends the headers of the handshake, which in the simulation are only its subprotocols. Selects the first subprotocol.
     async fn headers(&self, handshake: Handshake) -> Option<()> {
         let offered = handshake.protocols().to_vec();
         let lines = if offered.is_empty() {
@@ -131,12 +131,12 @@ impl Server {
     }
 }
 
-/// The keys whose connections are to be reset, and the tasks that wait for them.
+/// The tasks that wait for a key to be announced, to reset their connections.
 #[derive(Default)]
 struct Resets(RefCell<Vec<(String, oneshot::Sender<()>)>>);
 
 impl Resets {
-    /// Resolves when this key is announced, from now on.
+    /// Returns a future that resolves when this key is next announced.
     fn told(&self, key: &str) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         self.0.borrow_mut().push((key.to_owned(), tell));
@@ -144,7 +144,7 @@ impl Resets {
     }
 
     fn tell(&self, key: &str) {
-        // What is dropped is told, too.
+        // Dropping a channel resolves its receiver, too.
         self.0.borrow_mut().retain(|(waiting, _)| waiting != key);
     }
 }
@@ -157,7 +157,7 @@ fn ms(text: &str) -> Duration {
     Duration::from_millis(number(text))
 }
 
-/// A part of a path without its percent encoding.
+/// Returns a part of a path without its percent encoding.
 fn decoded(part: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = part;
