@@ -1,4 +1,4 @@
-//! What the program has handed over and received on one connection, checked against what the peer knows.
+//! The account of one connection: messages that the program has handed over and received, checked against the peer's.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -18,7 +18,7 @@ use crate::seeds::note;
 use crate::waiting::Waiting;
 use crate::world::World;
 
-/// How often the unsent bytes are sampled while a connection closes.
+/// The interval between samples of the unsent bytes while a connection closes.
 const SAMPLE: Duration = Duration::from_millis(25);
 
 /// The account of one connection.
@@ -26,20 +26,20 @@ pub struct Account {
     pub world: Rc<World>,
     pub conversation: Rc<Conversation>,
     last_number: Cell<u32>,
-    /// The numbers of the messages that were handed over, in that order.
+    /// The numbers of the messages that were handed over, in order.
     handed_over: RefCell<Vec<u32>>,
     high_water_mark: u64,
     is_by_streams: bool,
-    /// When something was sent first after the page had been hidden or frozen so many times.
+    /// A number of times that the page was hidden or frozen, and the time of the first message after the last of them.
     sent_since: Cell<(u64, Duration)>,
     pub waiting: Waiting,
-    /// The code with which the program has begun to close: 1005 if it gave none.
+    /// The code with which the program has begun to close; 1005 without a code.
     pub close: Cell<Option<u16>>,
-    /// A sink is being closed: without a code, once it has flushed. Another handle may close meanwhile.
+    /// Whether a sink is being closed: without a code, after a flush. Another handle may close meanwhile.
     pub sink_closes: Cell<bool>,
-    /// When the end was told, and how.
+    /// The time and the result with which `closed` has resolved.
     pub end: RefCell<Option<(Duration, Result<CloseEvent, Error>)>>,
-    /// What the calls of `close` gave.
+    /// The results of the calls of `close`.
     pub closings: RefCell<Vec<Result<CloseEvent, Error>>>,
     pub reading: Reading,
 }
@@ -64,7 +64,7 @@ impl Account {
         })
     }
 
-    /// The next message to send, and its number.
+    /// Returns the next message to send, and its number.
     pub fn write(&self, letter: Letter) -> (u32, Message) {
         let number = self.next_number();
         (number, self.conversation.dialect.message(number, letter))
@@ -75,11 +75,11 @@ impl Account {
         self.last_number.get()
     }
 
-    /// A message of this many bytes was handed over. Must be called in the same step, so that the order is right.
+    /// Notes that a message of `len` bytes was handed over. Must be called in the same step, so that the order is right.
     ///
     /// # Panics
     ///
-    /// If there was no room for it.
+    /// Panics if there was no room for the message.
     pub fn handed_over(&self, number: u32, len: u64) {
         let page = &self.world.page;
         note(page, || format!("page: {number} is handed over"));
@@ -89,7 +89,7 @@ impl Account {
         self.handed_over.borrow_mut().push(number);
     }
 
-    /// Whether the high water mark is not raised, as in hidden tabs: so far, or any more.
+    /// Returns whether the high water mark has its configured value: it was never raised, or has fallen again.
     fn is_mark_low(&self) -> bool {
         let (page, undisturbed) = (&self.world.page, self.world.undisturbed());
         let (since, at) = self.sent_since.get();
@@ -100,15 +100,15 @@ impl Account {
         since == 0 || page.elapsed() >= at + Duration::from_millis(100)
     }
 
-    /// How many messages were handed over.
+    /// Returns the number of messages that were handed over.
     pub fn handed_over_so_far(&self) -> u64 {
         self.handed_over.borrow().len() as u64
     }
 }
 
-/// How it ends.
+/// The end of the connection.
 impl Account {
-    /// The program begins to close, with a code. Only the first code counts.
+    /// Notes that the program begins to close with a code. Only the first code counts.
     pub fn closes(&self, code: u16) {
         if self.end().is_none() && self.close.get().is_none() {
             self.close.set(Some(code));
@@ -116,7 +116,7 @@ impl Account {
         self.world.changed();
     }
 
-    /// Waits until a sink has closed, and checks that it says so only if everything was sent.
+    /// Waits until a sink has closed, and checks that it returns no error only if everything was sent.
     pub async fn close_sink<E>(&self, close: impl Future<Output = Result<(), E>>) -> Result<(), E> {
         self.sink_closes.set(true);
         self.world.changed();
@@ -127,7 +127,7 @@ impl Account {
         closed
     }
 
-    /// Hears how the connection ends.
+    /// Notes how the connection ends.
     pub fn watch(self: &Rc<Self>, closed: Closed) {
         let account = Rc::clone(self);
         self.world.spawn(async move {
@@ -162,7 +162,7 @@ impl Account {
         }
     }
 
-    /// Ends the program, which waits for a peer that neither reads nor ends the connection.
+    /// Ends a program that waits for a peer that neither reads nor ends the connection.
     pub fn give_up_when_stuck(&self) {
         let (world, conversation) = (Rc::clone(&self.world), Rc::clone(&self.conversation));
         self.world.spawn(async move {
@@ -178,7 +178,7 @@ impl Account {
         self.end.borrow().as_ref().map(|(_, end)| end.clone())
     }
 
-    /// Checks everything when all handles were dropped.
+    /// Checks the account when all handles were dropped.
     pub async fn check(&self) {
         self.world.end();
         assert!(self.world.settle().await, "the peer does not come to an end");
@@ -187,7 +187,7 @@ impl Account {
         self.world.nothing_is_left().await;
     }
 
-    /// Checks what the peer has received, when its application has read all that it reads.
+    /// Checks the messages that the peer has received, when its application reads no more.
     fn check_received(&self) {
         if self.conversation.dialect == Dialect::Bytes {
             return;
@@ -201,7 +201,7 @@ impl Account {
         }
     }
 
-    /// Checks how the connection has ended, by what both sides have said.
+    /// Checks the end of the connection against the closes of both sides.
     fn check_end(&self) {
         for closing in &*self.closings.borrow() {
             assert_eq!(Some(closing), self.end().as_ref(), "a close gives something else than `closed`");
@@ -226,7 +226,7 @@ impl Account {
                 "a clean end by {event}, but the peer closed with {peer:?}, and the page with {page:?}"
             );
         } else {
-            // By streams, the browser may drop what nobody has read when the peer closes.
+            // Over streams, the browser may drop unread messages when the peer closes.
             let may_miss = self.is_by_streams && Some(event.code) == peer;
             assert!(may_miss || event.code == 1006, "{event}");
             let is_lost = self.conversation.is_broken.get() || self.conversation.is_stuck.get();
@@ -235,7 +235,7 @@ impl Account {
     }
 }
 
-/// Connects to a peer, which must succeed or fail as it answers.
+/// Connects to a peer, and checks that this succeeds or fails according to the peer's answer.
 pub async fn connect(
     account: &Account,
     url: &str,
@@ -252,9 +252,9 @@ pub async fn connect(
     let is_cut = account.conversation.is_broken.get() || account.world.was_offline.get() || account.world.was_cut.get();
     let is_failed = matches!(peer.answer, Answer::Refuse) || is_cut;
     let is_expected = match error {
-        // Firefox itself gives up a peer that does not answer, after the 20 seconds that are our default, too.
+        // Firefox itself gives up a peer that does not answer after 20 seconds, which is also this crate's default.
         Error::ConnectFailed { .. } => is_failed || matches!(peer.answer, Answer::Ignore),
-        // A page that was frozen for so long may see its timer first.
+        // In a page that was frozen meanwhile, the timer may fire first.
         Error::ConnectTimeout { .. } => !is_failed || is_cut || !account.world.was_undisturbed_since(begun),
         _ => false,
     };

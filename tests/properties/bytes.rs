@@ -32,7 +32,7 @@ struct Plan {
     is_closed: bool,
 }
 
-/// What the task does, with a time limit.
+/// A step of the task.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     #[proptest(weight = 6)]
@@ -86,7 +86,7 @@ struct Task {
     written: Rc<Cell<u64>>,
     read: u64,
     has_little_memory: bool,
-    /// What reading gave last, if it was the end.
+    /// The result of the last read, if it was the end.
     end: Option<Result<(), String>>,
 }
 
@@ -94,7 +94,7 @@ impl Task {
     async fn run(mut self, plan: &Plan) {
         let world = Rc::clone(&self.account.world);
         for (step, limit) in plan.steps.clone() {
-            // The peer may have nothing more to send.
+            // A read has a time limit, since the peer may have nothing more to send.
             let limit = if matches!(step, Step::Read(_)) { limit.or(Some(2000)) } else { limit };
             note(&world.page, || format!("page: {step:?} within {limit:?}"));
             let done = world.until_end(world.within(limit, self.step(step))).await;

@@ -1,4 +1,4 @@
-//! How messages have numbers, so that each is unique.
+//! Messages with numbers, in several formats, so that each message is unique.
 
 use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::{Decode, Encode, Json, Postcard};
@@ -6,38 +6,38 @@ use wasm_websocket::{Blob, Error, Message};
 
 use crate::plan::{Kind, Letter};
 
-/// How messages look.
+/// The format of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Dialect {
     /// A number in digits, and padding.
     #[default]
     Plain,
-    /// A [`Value`] by a codec.
+    /// A [`Value`] in a codec's format.
     Json,
     Postcard,
     /// Parts of a stream of bytes, without numbers.
     Bytes,
 }
 
-/// What is sent as a value of a type.
+/// A value to send over a typed connection.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Value {
     pub number: u32,
     padding: String,
-    /// Some are no numbers in JSON. It is nested, so that codecs must look inside.
+    /// May be NaN or infinite, which JSON does not have. Nested, so that codecs must check inside of a value.
     ratio: Option<f64>,
 }
 
-/// The digits of a number.
+/// The number of digits of a number.
 pub const DIGITS: usize = 8;
 
 impl Value {
-    /// One that every codec can encode.
+    /// Returns a value that every codec can encode.
     pub fn new(number: u32, letter: Letter) -> Self {
         Self { number, padding: "x".repeat(letter.len as usize), ratio: Some(f64::from(number) / 4.0) }
     }
 
-    /// One that JSON may not have.
+    /// Returns a value that JSON may be unable to encode.
     pub fn any(number: u32, letter: Letter) -> Self {
         let ratio = match letter.len % 16 {
             1 => f64::NAN,
@@ -47,7 +47,7 @@ impl Value {
         Self { ratio: Some(ratio), ..Self::new(number, letter) }
     }
 
-    /// Its number, if it has come as it was sent.
+    /// Returns the number of a received value, and checks that the value is unchanged.
     pub fn check(&self) -> u32 {
         let is_same = self.ratio.is_some_and(|ratio| ratio == f64::from(self.number) / 4.0 || !ratio.is_finite());
         assert!(is_same && is_padding(self.padding.as_bytes()), "value {} has changed on its way", self.number);
@@ -56,14 +56,14 @@ impl Value {
 }
 
 impl Dialect {
-    /// The message with a number. A few are not of the dialect.
+    /// Returns the message with a number. A few messages are not in the dialect.
     pub fn message(self, number: u32, letter: Letter) -> Message {
         let (value, is_garbage) = (Value::new(number, letter), letter.len % 8 == 7);
         let text = || numbered(number, letter.len as usize);
         let encoded = match self {
             Self::Json if !is_garbage => Json::encode(&value),
             Self::Postcard if !is_garbage => Postcard::encode(&value),
-            // As bytes it might be a value by chance.
+            // As text, since random bytes might decode to a value.
             Self::Postcard => Ok(Message::Text(text())),
             Self::Plain | Self::Json | Self::Bytes => Err(Error::Unsupported),
         };
@@ -76,7 +76,7 @@ impl Dialect {
         }
     }
 
-    /// The number of a message. A Blob must have been read before.
+    /// Returns the number of a message. A Blob must have been read before.
     pub fn number_of(self, message: &Message) -> u32 {
         let value: Option<Value> = match self {
             Self::Plain | Self::Bytes => None,
@@ -106,14 +106,14 @@ fn is_padding(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == b'x')
 }
 
-/// A text of some bytes that begins with a number.
+/// Returns a text of `len` bytes that begins with a number.
 pub fn numbered(number: u32, len: usize) -> String {
     let mut text = format!("{number:0DIGITS$}");
     text.extend(std::iter::repeat_n('x', len.saturating_sub(DIGITS)));
     text
 }
 
-/// A message with the bytes of a stream that begin somewhere, or a text that does not belong there.
+/// Returns a message with the bytes of a stream from `begin` on, or a text, which does not belong in a byte stream.
 pub fn part(begin: u64, letter: Letter) -> Message {
     match letter.kind {
         Kind::Text if letter.len % 8 == 7 => "text".into(),
@@ -121,17 +121,17 @@ pub fn part(begin: u64, letter: Letter) -> Message {
     }
 }
 
-/// The bytes of a stream that begin somewhere: others everywhere.
+/// Returns the bytes of a stream from `begin` on. They differ by position.
 pub fn bytes(begin: u64, len: usize) -> Vec<u8> {
     (begin..begin + len as u64).map(|index| (index.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
-/// The message, as bytes if it is a Blob, in a page that has memory.
+/// Converts a Blob into bytes, in a page that has enough memory. Returns other messages unchanged.
 pub async fn read(message: Message) -> Message {
     try_read(message).await.expect("there is memory")
 }
 
-/// The message, as bytes if it is a Blob.
+/// Converts a Blob into bytes. Returns other messages unchanged.
 pub async fn try_read(message: Message) -> Result<Message, Error> {
     match message {
         Message::Blob(blob) => Ok(Message::Binary(blob.bytes().await?)),

@@ -1,4 +1,4 @@
-//! A socket with listeners: their closures send, close, add and drop listeners, and drop the socket itself.
+//! A socket with listeners, whose closures send, close, add and drop listeners, and drop the socket itself.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ struct Plan {
     is_closed: bool,
 }
 
-/// A listener and what it does when it is called. A message listener does so from its `from`-th message on.
+/// A listener and its acts when it is called. A message listener acts from its `from`-th message on.
 #[derive(Arbitrary, Clone, Debug)]
 struct Listen {
     kind: Kind,
@@ -64,7 +64,7 @@ enum Act {
     DropSocket,
 }
 
-/// A limit, since a closure may add a listener for each message.
+/// The largest number of listeners, since a closure may add a listener for each message.
 const MOST_LISTENERS: usize = 20;
 
 const URL: &str = "ws://example.com/events";
@@ -84,7 +84,7 @@ async fn run(world: Rc<World>, plan: Plan) {
     program.watch();
     plan.listeners.iter().for_each(|listen| program.listen(listen.clone()));
     for (delay, acts) in plan.steps {
-        // With no delay even the first event may be still to come.
+        // Without a delay, the step may run before the first event.
         if delay > 0 {
             world.pause(delay).await;
         }
@@ -100,7 +100,7 @@ async fn run(world: Rc<World>, plan: Plan) {
     program.check_messages(plan.memory.is_empty()).await;
 }
 
-/// What the closures share.
+/// The state that the closures share.
 struct Program {
     account: Rc<Account>,
     socket: RefCell<Option<Rc<WebSocket>>>,
@@ -131,7 +131,7 @@ impl Program {
         self.socket.borrow().is_none()
     }
 
-    /// Attaches the first listeners, which tell the others how far the socket has come.
+    /// Attaches the first listeners, which note the state of the socket for the others.
     fn watch(self: &Rc<Self>) {
         let socket = self.socket.borrow().clone().expect("it was just made");
         let program = Rc::downgrade(self);
@@ -258,8 +258,8 @@ impl Program {
         }
     }
 
-    /// Checks that each listener has received the messages that the peer sent while it listened, in order, except those for which
-    /// there was no memory.
+    /// Checks that each listener has received the messages that the peer sent while it listened, in order, except messages that
+    /// did not fit into memory.
     async fn check_messages(&self, had_memory: bool) {
         let messages = self.messages.take();
         let sent = self.account.conversation.sent.get();

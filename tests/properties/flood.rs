@@ -1,4 +1,4 @@
-//! A peer that sends more than the page takes: by streams it has to wait, and nothing is lost.
+//! A peer that sends more than the page reads: over streams it has to wait, and no message is lost.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,21 +20,21 @@ use crate::world::{World, WorldPlan};
 struct Plan {
     world: WorldPlan,
     options: OptionsPlan,
-    /// What the peer sends, over and over.
+    /// The messages that the peer sends repeatedly.
     #[proptest(strategy = "vec(any::<Letter>(), 1..6)")]
     letters: Vec<Letter>,
-    /// How many messages the page takes, and for how many milliseconds it takes none then.
+    /// The number of messages that the page takes, and the milliseconds for which it then takes none.
     #[proptest(strategy = "vec((0..60_u8, delay()), 0..12)")]
     reader: Vec<(u8, u32)>,
 }
 
 const URL: &str = "ws://example.com/flood";
-/// The bytes that the peer's own socket takes before its application has to wait.
+/// The number of bytes that the peer's own socket accepts before its application has to wait.
 const SOCKET: u64 = 16 << 10;
-/// The bytes of all messages: more than all that may wait.
+/// The number of bytes of all messages: more than the queue, the sockets and the network hold.
 const FLOOD: u64 = 400_000;
 const NETWORK: Network = Network { bandwidth: 2_000_000, delay: Duration::from_millis(5), window: 32 << 10 };
-/// The most bytes that the sockets of both sides and the network hold for a page that does not read.
+/// The largest number of bytes that the sockets of both sides and the network hold for a page that does not read.
 const SOCKETS: u64 = SOCKET + NETWORK.window + 2_000_000 / 1000 * 6;
 const LARGEST: u64 = 40_000;
 
@@ -52,7 +52,7 @@ async fn run(world: Rc<World>, plan: Plan) {
         flood(&world, peer, &letters, &count).await;
     });
     let read_ahead = plan.options.read_ahead % 20_000;
-    // With `Overflow::Close` a connection by streams does not overflow.
+    // With `Overflow::Close`, a connection over streams does not overflow.
     let options = Options::from(&plan.options).transport(Transport::Streams).overflow(Overflow::Close);
     let options = options.read_ahead(read_ahead).binary_type(BinaryType::ArrayBuffer);
     let mut stream = match options.connect(URL).await {
@@ -77,7 +77,7 @@ async fn run(world: Rc<World>, plan: Plan) {
             assert_eq!(Dialect::Plain.number_of(&message), number, "a message is missing");
             taken.set(taken.get() + message.len());
             check();
-            // The last step takes all.
+            // The last step takes all messages.
             left -= u8::from(messages < u8::MAX);
         }
         world.pause(pause).await;
@@ -90,11 +90,11 @@ async fn run(world: Rc<World>, plan: Plan) {
     world.nothing_is_left().await;
 }
 
-/// Sends until the page closes, as an application that waits while its socket is full.
+/// Sends until the page closes, like an application that waits while its socket is full.
 async fn flood(world: &Rc<World>, mut peer: Peer, letters: &[Letter], handed: &Cell<u64>) {
     let _running = world.running();
     peer.set_network(NETWORK);
-    // What it sends before the page has its answer would be on its way together.
+    // Messages that are sent before the page has the answer to its handshake would be in flight together.
     world.page.sleep(milliseconds(100)).await;
     let mut number = 0;
     while handed.get() < FLOOD && !peer.is_ended() {
@@ -103,7 +103,7 @@ async fn flood(world: &Rc<World>, mut peer: Peer, letters: &[Letter], handed: &C
             continue;
         }
         let Letter { len, kind } = letters[number as usize % letters.len()];
-        // Large ones, since all that may wait must be filled.
+        // The messages are large, since they must fill the queue, the sockets and the network.
         let message = Dialect::Plain.message(number + 1, Letter { len: len.max(500), kind });
         number += 1;
         handed.set(handed.get() + message.len());

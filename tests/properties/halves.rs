@@ -34,15 +34,15 @@ struct Plan {
     finally: Finally,
 }
 
-/// What a sender does.
+/// A step of a sender.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Send {
-    /// Something that waits, for no longer than this.
+    /// Waits for something, with a time limit.
     #[proptest(weight = 10)]
     Await(Await, #[proptest(strategy = "limit()")] Option<u32>),
     #[proptest(weight = 3)]
     Try(Letter),
-    /// Goes on with a clone instead.
+    /// Continues with a clone instead.
     Clone,
     #[proptest(weight = 2)]
     Pause(#[proptest(strategy = "delay()")] u32),
@@ -52,7 +52,7 @@ enum Send {
 enum Await {
     #[proptest(weight = 6)]
     Send(Letter),
-    /// By the sink, without a flush.
+    /// Sends through the sink, without a flush.
     #[proptest(weight = 4)]
     Feed(Letter),
     #[proptest(weight = 2)]
@@ -74,16 +74,16 @@ struct Cut {
     len: u16,
     #[proptest(strategy = "8..3000_u16")]
     last_len: u16,
-    /// Each wait for a slice is cancelled after a millisecond, and begun again.
+    /// Whether each wait for a slice is cancelled after a millisecond, and begun again.
     is_hasty: bool,
 }
 
-/// What the reader does, before it reads to the end.
+/// A step of the reader, before it reads to the end.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Read {
     #[proptest(weight = 4)]
     Next(#[proptest(strategy = "1..40_u8")] u8, #[proptest(strategy = "limit()")] Option<u32>),
-    /// The same, as the browser delivered them.
+    /// The same with raw messages.
     Raw(#[proptest(strategy = "1..40_u8")] u8, #[proptest(strategy = "limit()")] Option<u32>),
     #[proptest(weight = 4)]
     Pause(#[proptest(strategy = "delay()")] u32),
@@ -119,7 +119,7 @@ async fn use_them(account: &Rc<Account>, sender: Sender, receiver: Receiver, pla
     let world = &account.world;
     account.watch(sender.closed());
     world.limit_memory(&plan.memory);
-    // They count by themselves, as the peer runs on.
+    // The senders have a count of their own, since the peer continues to run.
     let running = Rc::new(RefCell::new(plan.senders.len()));
     for steps in plan.senders.clone() {
         let (account, sender, running) = (Rc::clone(account), sender.clone(), Rc::clone(&running));
@@ -149,7 +149,7 @@ async fn use_them(account: &Rc<Account>, sender: Sender, receiver: Receiver, pla
 
 async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
     let world = &account.world;
-    // The place of its sink in the line.
+    // The place of the sink in the line.
     let mut place = Cell::new(None);
     for step in steps {
         match step {
@@ -179,7 +179,7 @@ async fn send(account: &Rc<Account>, mut sender: Sender, steps: Vec<Send>) {
     }
 }
 
-/// Checks that a sender fails with the overflow once the queue has overflowed.
+/// Checks that a sender fails with `Error::Overflow` once the queue has overflowed.
 fn is_told_of_overflow(sender: &Sender, error: &Error) {
     let has_overflowed = sender.closed().now_or_never() == Some(Err(Error::Overflow));
     assert!(!(has_overflowed && matches!(error, Error::NotOpen(_))), "{error}, though the queue has overflowed");
@@ -286,7 +286,7 @@ async fn read(account: &Rc<Account>, mut receiver: Receiver, steps: Vec<Read>) {
     while next(account, &mut receiver, None).await == Some(true) {}
 }
 
-/// Takes the next message. False if there is none any more; none if there is none in time.
+/// Takes the next message. Returns false after the end, and `None` if no message arrives in time.
 async fn next(account: &Account, receiver: &mut Receiver, limit: Option<u32>) -> Option<bool> {
     let world = &account.world;
     let is_over = account.reading.is_over();

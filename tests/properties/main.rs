@@ -1,7 +1,7 @@
-//! Random programs in random pages, against random peers: the promises hold in every order of events.
+//! Random programs in random pages, against random peers: the properties hold in every order of events.
 //!
-//! Everything of a run comes from one seed: the program, the page, the network and the peer. The oracle is the peer: what its
-//! application has received and sent, never what the crate says of itself.
+//! One seed determines the program, the page, the network and the peer of a run. The oracle is the peer: the messages that its
+//! application has received and sent, never the crate's own account.
 //!
 //! ```text
 //! seeds ─▶ a plan ─▶ world: the page    ─▶ halves · sink · bytes · events · flood · reconnecting · session: the programs

@@ -1,4 +1,4 @@
-//! The peer of a plan, and what its application knows: the oracle.
+//! The peer of a plan, and the account of its application: the oracle.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::plan::{Letter, Line, delay, milliseconds, peer_code, time};
 use crate::seeds::note;
 use crate::world::World;
 
-/// How a server answers a handshake, and what its application does then.
+/// How a server answers a handshake, and the steps of its application after that.
 #[derive(Arbitrary, Clone, Debug)]
 pub struct PeerPlan {
     pub answer: Answer,
@@ -29,11 +29,11 @@ pub struct PeerPlan {
 pub enum Answer {
     #[proptest(weight = 12)]
     Accept,
-    /// After so many milliseconds.
+    /// Accepts after a number of milliseconds.
     #[proptest(weight = 2)]
     AcceptLate(#[proptest(strategy = "delay()")] u32),
     Refuse,
-    /// There is no answer.
+    /// Does not answer.
     Ignore,
 }
 
@@ -43,26 +43,26 @@ pub enum Step {
     Send(Letter),
     #[proptest(weight = 2)]
     Flood(#[proptest(strategy = "1..400_u32")] u32),
-    /// Receives so many messages, for no more than so many milliseconds.
+    /// Receives a number of messages, for at most a number of milliseconds.
     #[proptest(weight = 2)]
     Receive(#[proptest(strategy = "1..8_u8")] u8, #[proptest(strategy = "delay()")] u32),
     Pass(#[proptest(strategy = "delay()")] u32),
-    /// Receives for so many milliseconds.
+    /// Receives for a number of milliseconds.
     Linger(#[proptest(strategy = "time()")] u32),
     Stall(#[proptest(strategy = "delay()")] u32),
     Network(Line),
 }
 
-/// How it ends.
+/// The end of the conversation.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Then {
-    /// The peer receives until the page closes.
+    /// Receives until the page closes.
     #[proptest(weight = 6)]
     Receive,
     /// The same over a slow network.
     #[proptest(weight = 2)]
     ReceiveSlowly(#[proptest(strategy = "Line::slow()")] Line),
-    /// It closes, with a code or without, and receives what comes before the answer, or nothing.
+    /// Closes, with or without a code. Then receives messages until the answer, or none.
     #[proptest(weight = 4)]
     Close(#[proptest(strategy = "peer_code()")] Option<u16>, bool),
     Reset,
@@ -72,56 +72,56 @@ pub enum Then {
 }
 
 impl PeerPlan {
-    /// A peer that accepts, and receives until the page closes.
+    /// A peer that accepts and receives until the page closes.
     pub const BENIGN: Self = Self { answer: Answer::Accept, steps: Vec::new(), then: Then::Receive };
 }
 
-/// A heartbeat, and its answer.
+/// The ping of a heartbeat. `PONG` is its answer.
 pub const PING: &str = "ping";
 pub const PONG: &str = "pong";
 
-/// One connection, as the application of the peer has it.
+/// One connection from the view of the peer's application.
 #[derive(Default)]
 pub struct Conversation {
     pub dialect: Dialect,
-    /// It reads all the time, and answers pings, unless it stalls.
+    /// Whether it always reads and answers pings, unless it stalls.
     pub is_attentive: bool,
-    /// The number of the first message that it sends. The others follow.
+    /// The number of the first message that it sends. The numbers of the others follow.
     pub first: u32,
     pub sent: Cell<u32>,
-    /// Which of those are text.
+    /// Which of the sent messages are text.
     pub are_texts: RefCell<Vec<bool>>,
-    /// The bytes of those that are bytes.
+    /// The number of bytes in the sent messages that are bytes.
     pub sent_bytes: Cell<u64>,
     pub received: RefCell<Vec<Message>>,
     pub received_at: Cell<Duration>,
-    /// The code with which it has begun to close: 1005 if it gave none.
+    /// The code with which it has begun to close; 1005 without a code.
     pub close: Cell<Option<u16>>,
-    /// It has broken the connection off, or the network has.
+    /// Whether the peer or the network has broken the connection.
     pub is_broken: Rc<Cell<bool>>,
-    /// When it has begun to close.
+    /// The time at which it has begun to close.
     pub closed_at: Cell<Option<Duration>>,
-    /// It did not read for a while, or for ever.
+    /// Whether it has stopped reading, for a time or for ever.
     pub has_stalled: Cell<bool>,
-    /// It neither reads nor ends the connection.
+    /// Whether it neither reads nor ends the connection.
     pub is_stuck: Cell<bool>,
-    /// It has received all that came before the end.
+    /// Whether it has received everything that arrived before the end.
     pub has_read_all: Cell<bool>,
 }
 
 impl Conversation {
-    /// The numbers of the messages that it has received.
+    /// Returns the numbers of the messages that it has received.
     pub fn numbers(&self) -> Vec<u32> {
         self.received.borrow().iter().map(|message| self.dialect.number_of(message)).collect()
     }
 
-    /// Whether it has received everything, as neither it nor the network has ended the connection before.
+    /// Returns whether it has received everything, since neither it nor the network has ended the connection before.
     pub fn is_whole(&self) -> bool {
         let is_cut = self.close.get().is_some() || self.is_broken.get() || self.is_stuck.get();
         self.has_read_all.get() && !is_cut
     }
 
-    /// Takes part in the conversation of each connection that is opened.
+    /// Serves each connection with a conversation of its own.
     pub fn serve_each(world: &Rc<World>, url: &str, open: impl Fn(&str) -> (Rc<Self>, PeerPlan) + 'static) {
         let weak = Rc::downgrade(world);
         world.page.serve(url, async move |handshake| {
@@ -132,7 +132,7 @@ impl Conversation {
         });
     }
 
-    /// Takes part in it, as the server of a page that makes one connection.
+    /// Serves a page that opens one connection with this conversation.
     pub fn serve(self: Rc<Self>, world: &Rc<World>, url: &str, plan: &PeerPlan) {
         let (weak, plan) = (Rc::downgrade(world), plan.clone());
         world.are_broken.borrow_mut().push(Rc::clone(&self.is_broken));
@@ -176,7 +176,7 @@ impl Conversation {
         }
         note(&world.page, || format!("peer: {:?}", plan.then));
         match plan.then {
-            // A browser gives up what takes longer than a minute after the page has closed or left.
+            // A browser ends connections that take longer than a minute to close.
             Then::ReceiveSlowly(line) if self.is_attentive => peer.set_network(line.into()),
             Then::Receive | Then::ReceiveSlowly(_) => peer.set_network(Network::default()),
             Then::Close(code, reads) => {
@@ -262,7 +262,7 @@ impl Conversation {
         self.sent.set(self.sent.get() + 1);
     }
 
-    /// Receives one message. False if there is none any more.
+    /// Receives one message. Returns false after the end.
     async fn receive(&self, world: &World, peer: &mut Peer) -> bool {
         let Some(message) = peer.receive().await else {
             self.has_read_all.set(true);

@@ -1,4 +1,4 @@
-//! What random values are like: small ones for the most part, so that limits are met often and failures can be made small.
+//! Distributions of random values: mostly small, so that limits are reached often and failures can be shrunk.
 
 use std::time::Duration;
 
@@ -11,27 +11,27 @@ use wasm_websocket::{BinaryType, Options, Overflow, Transport};
 use crate::dialect::DIGITS;
 use crate::world::WorldPlan;
 
-/// Milliseconds to wait.
+/// A delay in milliseconds.
 pub fn delay() -> impl Strategy<Value = u32> {
     prop_oneof![4 => 0..3_u32, 4 => 0..80_u32, 1 => 0..3000_u32]
 }
 
-/// Milliseconds for which something goes on: mostly short, and sometimes longer than any timeout.
+/// A duration in milliseconds: mostly short, and sometimes longer than any timeout.
 pub fn time() -> impl Strategy<Value = u32> {
     prop_oneof![6 => delay(), 1 => 0..40_000_u32]
 }
 
-/// A time limit for something that waits, mostly none.
+/// A time limit for a wait in milliseconds; mostly none.
 pub fn limit() -> impl Strategy<Value = Option<u32>> {
     prop_oneof![5 => Just(None), 1 => Just(Some(0)), 1 => delay().prop_map(Some)]
 }
 
-/// How long a close waits for the peer, in milliseconds.
+/// The timeout of a close, in milliseconds.
 pub fn close_timeout() -> impl Strategy<Value = u32> {
     prop_oneof![3 => Just(5000_u32), 1 => 100..1000_u32]
 }
 
-/// Limits of memory in bytes, each for a number of milliseconds: mostly none.
+/// Limits of memory in bytes, each for a number of milliseconds; mostly none.
 pub fn memory() -> impl Strategy<Value = Vec<(u64, u32)>> {
     prop_oneof![3 => Just(Vec::new()), 1 => vec((0..5000_u64, delay()), 1..4)]
 }
@@ -40,7 +40,7 @@ pub fn milliseconds(milliseconds: u32) -> Duration {
     Duration::from_millis(milliseconds.into())
 }
 
-/// A message, which will have a number.
+/// The length and the kind of a message, which gets a number when it is sent.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Letter {
     #[proptest(strategy = "len()")]
@@ -63,7 +63,7 @@ impl Letter {
     pub const SMALLEST: Self = Self { len: DIGITS as u32, kind: Kind::Text };
 }
 
-/// What the network is like.
+/// The properties of a network.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Line {
     #[proptest(strategy = "prop_oneof![3 => Just(12_500_000_u64), 2 => 20_000..1_000_000_u64]")]
@@ -75,7 +75,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// A network that takes seconds for an upload.
+    /// Returns networks that take seconds for an upload.
     pub fn slow() -> impl Strategy<Value = Self> {
         (20_000..60_000_u64).prop_map(|bandwidth| Self { bandwidth, delay: 5, window: 8192 })
     }
@@ -87,7 +87,7 @@ impl From<Line> for Network {
     }
 }
 
-/// Where engines differ.
+/// The engine that the page simulates.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Browser {
     Chromium,
@@ -112,12 +112,12 @@ pub fn peer_code() -> impl Strategy<Value = Option<u16>> {
     ]
 }
 
-/// A code and a reason with which a page closes, of which some are none.
+/// A code with which a page closes; `None` for no code. 1006 is invalid.
 pub fn page_code() -> impl Strategy<Value = Option<u16>> {
     prop_oneof![4 => Just(None), 2 => Just(Some(1000)), 2 => (3000..3003_u16).prop_map(Some), 1 => Just(Some(1006))]
 }
 
-/// The options of a connection: with limits so small that they are met.
+/// The options of a connection, with limits that are small enough to be reached.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct OptionsPlan {
     #[proptest(strategy = "prop_oneof![1 => Just(1_u64 << 20), 3 => 0..8192_u64]")]
@@ -126,13 +126,13 @@ pub struct OptionsPlan {
     low_water_mark: u64,
     #[proptest(strategy = "overflow()")]
     pub overflow: Overflow,
-    /// Bytes and messages; `None` for the defaults.
+    /// The receive limits in bytes and messages; `None` for the defaults.
     #[proptest(strategy = "prop_oneof![Just(None), (0..20_000_u64, 0..50_usize).prop_map(Some)]")]
     receive_limit: Option<(u64, usize)>,
     are_blobs: bool,
-    /// Whether the connection is by streams, where the page has them.
+    /// Whether the connection is over streams, if the page has them.
     pub is_by_streams: bool,
-    /// The bytes at which such a connection stops reading.
+    /// The number of bytes at which such a connection stops reading.
     #[proptest(strategy = "prop_oneof![1 => Just(1_u64 << 20), 3 => 0..20_000_u64]")]
     pub read_ahead: u64,
 }
@@ -147,12 +147,12 @@ fn overflow() -> impl Strategy<Value = Overflow> {
 }
 
 impl OptionsPlan {
-    /// The same for a socket that never makes a sender wait.
+    /// Returns the options of a socket on which senders never wait.
     pub fn without_waiting(self) -> Self {
         Self { high_water_mark: u64::MAX, ..self }
     }
 
-    /// The maximum number of queued messages. When a connection ends, everything unread is read, however much it is.
+    /// Returns the largest number of queued messages. When a connection ends, all unread messages are read, beyond the limit.
     pub fn most_messages(&self, world: &WorldPlan) -> usize {
         if self.may_stop_reading(world) {
             usize::MAX
@@ -161,7 +161,7 @@ impl OptionsPlan {
         }
     }
 
-    /// Whether the page may have stopped reading before a Close frame, which it then does not know of.
+    /// Returns whether the page may have stopped reading before a Close frame, so that it does not know of the close.
     pub fn may_stop_reading(&self, world: &WorldPlan) -> bool {
         let is_small = self.receive_limit.is_some() || self.read_ahead < 1 << 20;
         self.is_by_streams && world.has_streams() && self.overflow == Overflow::Close && is_small

@@ -1,4 +1,4 @@
-//! What a program receives on one connection, checked against what the peer has sent.
+//! The messages that a program receives on one connection, checked against the messages that the peer has sent.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,15 +10,15 @@ use crate::dialect::try_read;
 use crate::peer::Conversation;
 use crate::seeds::note;
 
-/// What the program has received.
+/// The account of received messages.
 pub struct Reading {
     conversation: Rc<Conversation>,
     pub overflow: Overflow,
-    /// The number of the next message, of those that are not lost.
+    /// The lowest number that the next message can have.
     next: Cell<u32>,
-    /// The messages that were taken, or of which an error told.
+    /// The number of messages that were taken, or that an error has replaced.
     taken: Cell<u32>,
-    /// The error that is the last item.
+    /// The error that was the last item.
     last_error: RefCell<Option<Error>>,
     is_over: Cell<bool>,
 }
@@ -35,12 +35,12 @@ impl Reading {
         }
     }
 
-    /// A message was received. A Blob must have been read before.
+    /// Notes a received message. A Blob must have been read before.
     pub fn received(&self, message: &Message) {
         self.received_number(self.conversation.dialect.number_of(message));
     }
 
-    /// The message of a number was received.
+    /// Notes a received message by its number.
     pub fn received_number(&self, number: u32) {
         let next = self.next.replace(number + 1);
         assert!(number >= next, "message {number} is received after {}", next - 1);
@@ -49,7 +49,7 @@ impl Reading {
         self.take();
     }
 
-    /// A message was received whose number cannot be read, such as an object of JavaScript.
+    /// Notes a received message whose number cannot be read, such as a raw message.
     pub fn received_unread(&self, is_text: bool) {
         let next = self.next.get();
         if self.is_lossless() {
@@ -86,7 +86,7 @@ impl Reading {
         self.is_over.get()
     }
 
-    /// The error with which the messages end.
+    /// Returns the error that was the last item.
     pub fn last_error(&self) -> Option<Error> {
         self.last_error.borrow().clone()
     }
@@ -97,7 +97,7 @@ impl Reading {
 }
 
 impl Account {
-    /// There was an error instead of a message.
+    /// Notes an error that was yielded instead of a message.
     pub fn failed(&self, error: Error) {
         if let Error::OutOfMemory(bytes) = error {
             assert!(bytes > self.world.memory.get(), "there is memory for {bytes} bytes");
@@ -105,7 +105,7 @@ impl Account {
         self.reading.failed(error);
     }
 
-    /// A message was received, whose bytes are still to be read if it is a Blob.
+    /// Notes a received message, after reading it if it is a Blob.
     pub async fn received(&self, message: Message) {
         match try_read(message).await {
             Ok(message) => self.reading.received(&message),
@@ -113,7 +113,7 @@ impl Account {
         }
     }
 
-    /// The stream has ended. So many messages were dropped.
+    /// Notes the end of the stream, with the number of dropped messages.
     pub fn ended(&self, dropped: u64) {
         note(&self.world.page, || "page: the stream ends".into());
         let reading = &self.reading;
@@ -123,11 +123,11 @@ impl Account {
         if reading.last_error.borrow().is_some() || self.close.get().is_some() || self.sink_closes.get() {
             return;
         }
-        // The task that waits for the end may be woken after this one.
+        // The task that waits for the end may be woken after this task.
         let end = self.end();
         let is_clean = matches!(end, None | Some(Ok(CloseEvent { was_clean: true, .. })));
         assert!(is_clean, "the stream ends as if the end were clean: {end:?}");
-        // Everything that the peer had sent before its Close was received, or is counted as dropped.
+        // Every message that the peer has sent before its Close frame was received, or is counted as dropped.
         assert_eq!(taken + dropped, sent, "messages are lost, and the stream ends as if none were");
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a property for one seed after the other, and shrinks the first program for which it fails.
+//! Runs a property for a range of seeds, and shrinks the first program for which it fails.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -19,7 +19,7 @@ const SEEDS: u64 = 500;
 ///
 /// # Panics
 ///
-/// With the seed, the smallest plan that fails and what happened then, if the property does not hold.
+/// Panics if the property does not hold, with the seed, the smallest plan that fails, and what happened in it.
 pub fn hold<P: Arbitrary>(check: impl Fn(&P) + Copy) {
     let (first, count) = (number("PROPERTIES_SEED").unwrap_or(0), number("PROPERTIES_SEEDS").unwrap_or(SEEDS));
     let began = Instant::now();
@@ -37,7 +37,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} is {value:?}, which is no number")))
 }
 
-/// The property that is checked, by the name of its test.
+/// Returns the name of the property, which is the name of its test.
 fn property() -> String {
     thread::current().name().unwrap_or("main").to_owned()
 }
@@ -75,7 +75,7 @@ fn report<P: Debug>(seed: u64, plan: &P, reason: &str, check: impl Fn(&P) + Copy
     )
 }
 
-/// Where more happens than this, it is the beginning that is reported.
+/// The largest number of notes in a report. Later notes are left out.
 const MOST_NOTES: usize = 500;
 
 thread_local! {
@@ -92,7 +92,7 @@ pub fn note(page: &Page, what: impl FnOnce() -> String) {
     });
 }
 
-/// Runs something whose panics are caught, and which need not be printed.
+/// Runs a closure without printing its panics, which are caught.
 fn quietly<T>(run: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

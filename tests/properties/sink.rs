@@ -1,4 +1,4 @@
-//! A connection as one sink and stream, of messages or of values of a type, or its halves as such, used by one task.
+//! A connection as a sink and stream, of messages or of typed values, or as two typed halves, used by one task.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -34,19 +34,19 @@ struct Plan {
     finally: Finally,
 }
 
-/// What the task does, with a time limit.
+/// A step of the task.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     #[proptest(weight = 4)]
     Feed(Letter),
     #[proptest(weight = 4)]
     Send(Letter),
-    /// By the method of the type, not as a sink.
+    /// Sends with the method of the type, not as a sink.
     SendOwn(Letter),
     Flush,
     #[proptest(weight = 2)]
     Next(#[proptest(strategy = "1..40_u8")] u8),
-    /// Sends, and receives all that comes meanwhile.
+    /// Sends, and receives all messages that arrive meanwhile.
     #[proptest(weight = 4)]
     Both(Letter),
     #[proptest(weight = 2)]
@@ -70,7 +70,7 @@ trait Face: Sink<Self::Out, Error = Error> + Stream<Item = Self::Item_> + Unpin 
     fn out(number: u32, message: Message, letter: Letter) -> Self::Out;
     fn len(out: &Self::Out) -> u64;
     fn item(item: Self::Item_) -> Item;
-    /// Sends by the method of the type, which hands back what it could not send.
+    /// Sends with the method of the type, whose error returns the message.
     fn send_own(&mut self, out: Self::Out) -> impl Future<Output = Result<(), SendError<Self::Out>>>;
     fn close_now(&mut self) -> impl Future<Output = Result<CloseEvent, Error>>;
     fn dropped_so_far(&self) -> u64;
@@ -152,7 +152,7 @@ fn decoded(item: Result<Value, ReceiveError>) -> Item {
     }
 }
 
-/// The halves of a connection, each of them typed.
+/// The typed halves of a connection.
 struct Halves<C> {
     sender: Typed<Sender, Value, (), C>,
     receiver: Typed<Receiver, (), Value, C>,
@@ -271,7 +271,7 @@ impl<F: Face> Task<F> {
     async fn run(mut self, plan: &Plan) {
         let world = Rc::clone(&self.account.world);
         for (step, limit) in plan.steps.clone() {
-            // The peer may have nothing more to send.
+            // Receiving has a time limit, since the peer may have nothing more to send.
             let limit = if matches!(step, Step::Next(_)) { limit.or(Some(2000)) } else { limit };
             note(&world.page, || format!("page: {step:?} within {limit:?}"));
             let done = world.until_end(world.within(limit, self.step(step))).await;
@@ -343,7 +343,7 @@ impl<F: Face> Task<F> {
         account.close_sink(SinkExt::close(face)).await
     }
 
-    /// Takes the next message. False if there is none any more.
+    /// Takes the next message. Returns false after the end.
     async fn next(&mut self) -> bool {
         self.read().await;
         let Self { account, face, .. } = self;
@@ -356,7 +356,7 @@ impl<F: Face> Task<F> {
         true
     }
 
-    /// Something was received. A Blob that is still to be read when this is dropped is read later.
+    /// Handles a received item. If the future is dropped while it reads a Blob, the Blob is read later.
     async fn received(&mut self, item: F::Item_) {
         match F::item(item) {
             Item::Message(message) => {
@@ -375,7 +375,7 @@ impl<F: Face> Task<F> {
         }
     }
 
-    /// As `select!` in a loop does.
+    /// Sends and receives like `select!` in a loop.
     async fn both(&mut self, letter: Letter) -> Result<(), Error> {
         self.read().await;
         let (number, message) = self.account.write(letter);

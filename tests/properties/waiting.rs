@@ -1,4 +1,4 @@
-//! Waiting for a connection: in order, no longer than needed, and without needless wakes.
+//! Checks that waits are served in order, end in time, and are not woken needlessly.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -14,13 +14,13 @@ use futures_util::future::{Either, select};
 
 use crate::account::Account;
 
-/// Those who wait for a connection.
+/// The tasks that wait on a connection.
 #[derive(Default)]
 pub struct Waiting {
-    /// Those who wait to send, in the order in which they began to.
+    /// The places of the senders that wait, in the order in which they began to wait.
     line: RefCell<BTreeSet<u64>>,
     last_place: Cell<u64>,
-    /// All who wait for anything.
+    /// The number of tasks that wait for anything.
     count: Cell<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Waiting {
         self.last_place.get()
     }
 
-    /// Stands in the line until it is dropped.
+    /// Takes a place in the line until the returned value is dropped.
     fn stand_at(&self, place: u64) -> Defer<impl Fn()> {
         self.line.borrow_mut().insert(place);
         Defer(move || {
@@ -41,11 +41,11 @@ impl Waiting {
 
 /// The longest interval between looks at an open socket in a visible page.
 const LONGEST_LOOK: Duration = Duration::from_millis(51);
-/// How often it is looked at, at most.
+/// The shortest interval between looks with timers.
 const SHORTEST_LOOK: Duration = Duration::from_millis(4);
 
 impl Account {
-    /// Waits for something that the end of the connection ends at once.
+    /// Waits for a future, and checks that the end of the connection resolves it at once.
     pub async fn wait<F: Future>(&self, what: &str, future: F) -> F::Output {
         let page = &self.world.page;
         let began = page.elapsed();
@@ -59,7 +59,7 @@ impl Account {
         output
     }
 
-    /// Waits for what looks at the socket wake, and checks that nothing else wakes it.
+    /// Waits for a future that looks at the socket wake, and checks that it is not woken more often.
     pub async fn look<F: Future>(&self, future: F) -> F::Output {
         let page = &self.world.page;
         let (began, handed_over) = (page.elapsed(), self.handed_over_so_far());
@@ -69,7 +69,7 @@ impl Account {
             future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(counting))))
         })
         .await;
-        // After each message that is handed over, it looks in the next turn of the event loop.
+        // After each message that is handed over, a look follows in the next turn of the event loop.
         let timed = ((page.elapsed() - began).as_nanos() / SHORTEST_LOOK.as_nanos()) as u64;
         let looks = 3 + timed + self.handed_over_so_far() - handed_over;
         let wakes = wakes.load(Ordering::SeqCst);
@@ -77,16 +77,16 @@ impl Account {
         output
     }
 
-    /// Lets somebody send, behind all who wait already.
+    /// Waits for a send behind all senders that already wait.
     ///
     /// # Panics
     ///
-    /// If what was sent has overtaken another.
+    /// Panics if the sender has overtaken another.
     pub async fn in_turn<T, E>(&self, send: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.in_turn_of(&Cell::new(None), send).await
     }
 
-    /// The same for a sink, which keeps its place when a future that waited for it is dropped.
+    /// Like [`in_turn`](Self::in_turn), for a sink, which keeps its place when a future that waited for room is dropped.
     pub async fn in_turn_of<T, E>(
         &self,
         kept: &Cell<Option<u64>>,
@@ -111,17 +111,17 @@ impl Account {
         sent
     }
 
-    /// Checks that nobody waits who began to wait before.
+    /// Checks that no sender waits that began to wait earlier.
     pub fn is_first(&self, place: u64) {
         let first = self.waiting.line.borrow().first().copied();
         assert!(first.is_none_or(|first| first >= place), "a sender has overtaken one that waits");
     }
 
-    /// Waits until everything that was sent has left.
+    /// Waits for a flush.
     ///
     /// # Panics
     ///
-    /// If it has not, or if that was said late.
+    /// Panics if the flush resolves before everything has left, or late.
     pub async fn flush<E>(&self, flush: impl Future<Output = Result<(), E>>) -> Result<(), E> {
         let page = &self.world.page;
         let (began, undisturbed, is_alone) = (page.elapsed(), self.world.undisturbed(), self.waiting.count.get() == 1);
@@ -145,7 +145,7 @@ impl Account {
             let (waited, late) = (emptied - began, page.elapsed() - emptied);
             let limit = match waited {
                 Duration::ZERO => Duration::ZERO,
-                // It looks after 4, 8, 16, 32 and then every 50 ms, unless it does for another already.
+                // Looks follow after 4, 8, 16, 32 and then every 50 ms, unless another task has begun to wait before.
                 _ if is_alone => (waited + Duration::from_millis(5)).min(LONGEST_LOOK),
                 _ => LONGEST_LOOK,
             };
@@ -155,12 +155,12 @@ impl Account {
     }
 }
 
-/// A sink that buffers nothing is flushed at once.
+/// Checks that a sink that buffers nothing flushes at once.
 pub fn flush_at_once<E>(flush: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     flush.now_or_never().expect("the sink has nothing to wait for")
 }
 
-/// Does something when it is dropped.
+/// Runs a closure when it is dropped.
 struct Defer<F: Fn()>(F);
 
 impl<F: Fn()> Drop for Defer<F> {
@@ -169,7 +169,7 @@ impl<F: Fn()> Drop for Defer<F> {
     }
 }
 
-/// Counts how often a future is woken.
+/// Counts the wakes of a future.
 struct Counting {
     waker: Waker,
     wakes: Arc<AtomicU64>,

@@ -1,4 +1,4 @@
-//! The page of a plan: what it is like, what happens to it, and the tasks that run in it.
+//! The page of a plan: its properties, what happens to it, and the tasks that run in it.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -15,7 +15,7 @@ use wasm_websocket::testing::{Network, Page};
 use crate::plan::{Browser, Line, delay, milliseconds, time};
 use crate::seeds::note;
 
-/// What the page and its network are like, and what happens to them.
+/// The page and its network, and what happens to them.
 #[derive(Arbitrary, Clone, Debug)]
 pub struct WorldPlan {
     seed: u64,
@@ -26,66 +26,66 @@ pub struct WorldPlan {
 }
 
 impl WorldPlan {
-    /// Whether the page has the transport by streams.
+    /// Returns whether the page has the transport over streams.
     pub fn has_streams(&self) -> bool {
         matches!(self.browser, Browser::Chromium)
     }
 }
 
-/// Something that happens to the page.
+/// An event that happens to the page.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Happening {
     Hide,
     Show,
-    /// For so many milliseconds.
+    /// The page is frozen for a number of milliseconds.
     Freeze(#[proptest(strategy = "time()")] u32),
-    /// The page is frozen for so many milliseconds as soon as the peer has received a ping, if there are any.
+    /// The page is frozen for a number of milliseconds when the peer has received a ping, if there are pings.
     FreezeWhenPinged(#[proptest(strategy = "1000..14_000_u32")] u32),
-    /// The page is frozen for so many milliseconds, and comes back without its connections.
+    /// The page is frozen for a number of milliseconds, and is resumed without its connections.
     Lose(#[proptest(strategy = "time()")] u32),
-    /// There is no network for so many milliseconds.
+    /// There is no network for a number of milliseconds.
     Offline(#[proptest(strategy = "delay()")] u32),
     Online,
     Restore,
     #[proptest(weight = 2)]
     Network(Line),
     SetClock(#[proptest(strategy = "-20_000..20_000_i64")] i64),
-    /// Time passes while the page is as it is.
+    /// A number of milliseconds passes in the current state of the page.
     Pass(#[proptest(strategy = "1..600_u32")] u32),
 }
 
-/// A page and what is known about it.
+/// A page, and its history.
 pub struct World {
     pub page: Page,
     is_hidden: Cell<bool>,
     is_frozen: Cell<bool>,
-    /// How often the page was hidden or frozen, or its clock set.
+    /// The number of times that the page was hidden or frozen, or its clock set.
     disturbances: Cell<u64>,
-    /// When it last was, or was shown or resumed again.
+    /// The time of the last such event, or of the last time that the page was shown or resumed.
     disturbed_at: Cell<Option<Duration>>,
-    /// How often the page was told that it could have a network again.
+    /// The number of wake-ups.
     pub wake_ups: Cell<u64>,
-    /// When the page was told that last.
+    /// The time of the last wake-up.
     pub woken_at: Cell<Option<Duration>>,
     pub was_offline: Cell<bool>,
-    /// The page has lost its connections.
+    /// Whether the page has lost its connections.
     pub was_cut: Cell<bool>,
-    /// To be set when the page loses its connections: whether each of them is broken.
+    /// A flag of each connection, which is set when the page loses its connections.
     pub are_broken: RefCell<Vec<Rc<Cell<bool>>>>,
     pub clock_was_set: Cell<bool>,
-    /// Whether a heartbeat pings, and how often a peer has received that.
+    /// Whether a heartbeat pings. `pings` counts the pings that a peer has received.
     pub has_pings: Cell<bool>,
     pub pings: Cell<u64>,
     /// The memory limit in bytes: a larger message is [`OutOfMemory`](wasm_websocket::Error::OutOfMemory).
     pub memory: Cell<u64>,
     running: Cell<usize>,
-    /// Those who wait for something of this, which is looked at anew whenever it changes.
+    /// The tasks that wait for a condition, woken whenever something changes.
     waiting: RefCell<Vec<Waker>>,
     is_calm: Cell<bool>,
     is_over: Cell<bool>,
 }
 
-/// More milliseconds than anything takes once nothing more happens to the page.
+/// Longer than any task takes after the last event of the page, in milliseconds.
 const PATIENCE: u32 = 400_000;
 /// The longest interval of a heartbeat, in milliseconds.
 pub const LONGEST_INTERVAL: u32 = 30_000;
@@ -196,7 +196,7 @@ impl World {
         self.changed();
     }
 
-    /// The page is told that it could have a network again.
+    /// Notes a wake-up.
     fn wakes(&self) {
         self.woken_at.set(Some(self.page.elapsed()));
     }
@@ -213,13 +213,13 @@ impl World {
         if hidden { self.page.hide() } else { self.page.show() }
     }
 
-    /// A number that changes when the page is hidden or frozen, or its clock set. None while it is hidden or frozen.
+    /// Returns a number that changes when the page is hidden or frozen, or its clock set; `None` while it is hidden or frozen.
     pub fn undisturbed(&self) -> Option<u64> {
         let is_disturbed = self.is_hidden.get() || self.is_frozen.get();
         (!is_disturbed).then(|| self.disturbances.get())
     }
 
-    /// Limits the memory for messages: to so many bytes for so many milliseconds, one limit after the other.
+    /// Limits the memory for messages: each limit in bytes applies for a number of milliseconds.
     pub fn limit_memory(self: &Rc<Self>, limits: &[(u64, u32)]) {
         let (world, limits) = (Rc::clone(self), limits.to_vec());
         self.spawn(async move {
@@ -235,7 +235,7 @@ impl World {
         });
     }
 
-    /// Whether the page was not hidden or frozen, nor its clock set, since a time.
+    /// Returns whether the page was neither hidden nor frozen, nor its clock set, since a time.
     pub fn was_undisturbed_since(&self, time: Duration) -> bool {
         self.undisturbed().is_some() && self.disturbed_at.get().is_none_or(|at| at < time)
     }
@@ -245,7 +245,7 @@ impl World {
         self.disturbed_at.set(Some(self.page.elapsed()));
     }
 
-    /// Runs a task of the program. [`settle`](Self::settle) waits for it.
+    /// Spawns a task of the program. [`settle`](Self::settle) waits for it.
     pub fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
         let running = self.running();
         self.page.spawn(async move {
@@ -254,31 +254,31 @@ impl World {
         });
     }
 
-    /// Lets [`settle`](Self::settle) wait until it is dropped.
+    /// Returns a value that makes [`settle`](Self::settle) wait until it is dropped.
     pub fn running(self: &Rc<Self>) -> Running {
         self.running.set(self.running.get() + 1);
         Running(Rc::clone(self))
     }
 
-    /// Waits until all tasks of the program have ended. False if they do not.
+    /// Waits until all tasks of the program have ended. Returns false if they do not end.
     pub async fn settle(&self) -> bool {
         self.in_calm(|| self.running.get() == 0).await
     }
 
-    /// Waits until something of this has become true. False if it has not long after all that happens to the page.
+    /// Waits until a condition holds. Returns false if it does not hold long after the last event of the page.
     pub async fn in_calm(&self, is_true: impl Fn() -> bool) -> bool {
         self.until(|| self.is_calm.get() || is_true()).await;
         let limit = pin!(self.page.sleep(milliseconds(PATIENCE)));
         matches!(select(pin!(self.until(is_true)), limit).await, Either::Left(_))
     }
 
-    /// Waits as code of the page does: a frozen page does not go on.
+    /// Waits like code of the page, which does not run while the page is frozen.
     pub async fn pause(&self, delay: u32) {
         self.page.sleep(milliseconds(delay)).await;
         self.until(|| !self.is_frozen.get()).await;
     }
 
-    /// Resolves with what a future gives, or with nothing if it is dropped after so many milliseconds.
+    /// Resolves with the output of a future, or with `None` at the time limit, in milliseconds.
     pub async fn within<F: Future>(&self, limit: Option<u32>, future: F) -> Option<F::Output> {
         let Some(limit) = limit else { return Some(future.await) };
         match select(pin!(future), pin!(self.pause(limit))).await {
@@ -297,7 +297,7 @@ impl World {
         self.is_over.get()
     }
 
-    /// The same as [`within`](Self::within), with the end of the program as the limit.
+    /// Like [`within`](Self::within), with the end of the program as the limit.
     pub async fn until_end<F: Future>(&self, future: F) -> Option<F::Output> {
         match select(pin!(future), pin!(self.until(|| self.is_over.get()))).await {
             Either::Left((output, _)) => Some(output),
@@ -305,7 +305,7 @@ impl World {
         }
     }
 
-    /// Resolves when something of this has become true.
+    /// Resolves when a condition holds.
     pub async fn until(&self, is_true: impl Fn() -> bool) {
         poll_fn(|context| {
             if is_true() {
@@ -317,12 +317,12 @@ impl World {
         .await
     }
 
-    /// Something has changed that a task may wait for.
+    /// Makes all waiting tasks check their conditions again.
     pub fn changed(&self) {
         self.waiting.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Checks that nothing is left when everything was dropped.
+    /// Checks that the page holds nothing after everything was dropped.
     pub async fn nothing_is_left(&self) {
         // Browsers give up a silent peer after a minute.
         self.page.sleep(milliseconds(61_000)).await;
@@ -330,7 +330,7 @@ impl World {
     }
 }
 
-/// Something that runs in the page or in the world.
+/// A task that runs in the page or in the world.
 pub struct Running(Rc<World>);
 
 impl Drop for Running {

@@ -1,4 +1,4 @@
-//! Where each message that was given to be sent is, by what the peers know.
+//! The state of each sent message, checked against the messages that the peers have received.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +14,9 @@ use crate::peer::Conversation;
 /// The account of all messages.
 pub struct Book {
     options: ReconnectPlan,
-    /// The messages that were taken, in that order, with the numbers that the crate gave them, if it told.
+    /// The messages that the crate has accepted, in order, with their numbers if it has returned them.
     taken: RefCell<Vec<(u32, Option<u64>)>>,
-    /// Their lengths, in the same order.
+    /// The lengths of these messages, in the same order.
     lens: RefCell<Vec<u64>>,
     last_id: Cell<u32>,
     rejected: Cell<u64>,
@@ -25,9 +25,9 @@ pub struct Book {
     pub thrown: RefCell<BTreeSet<u32>>,
     taken_back: RefCell<BTreeSet<u32>>,
     in_doubt: RefCell<BTreeSet<u32>>,
-    /// More messages were in doubt than were returned.
+    /// Whether more messages were in doubt than `take_in_doubt` has returned.
     is_more_in_doubt: Cell<bool>,
-    /// By the number of the attempt that opened the connection.
+    /// The conversations, by the number of the attempt that opened the connection.
     pub conversations: RefCell<BTreeMap<u32, Rc<Conversation>>>,
 }
 
@@ -62,7 +62,7 @@ impl Book {
         Rc::clone(&self.conversations.borrow()[&attempt])
     }
 
-    /// A message was handed over or queued. Must be called in the same step, so that the order is right.
+    /// Notes that a message was handed over or queued. Must be called in the same step, so that the order is right.
     pub fn took(&self, id: u32, number: Option<u64>, len: u32) {
         let mut taken = self.taken.borrow_mut();
         let last = taken.iter().rev().find_map(|(_, number)| *number);
@@ -75,12 +75,12 @@ impl Book {
         self.rejected.set(self.rejected.get() + 1);
     }
 
-    /// Messages were taken back from the queue.
+    /// Notes messages that were taken back from the queue.
     pub fn took_back(&self, messages: &[Message]) {
         self.taken_back.borrow_mut().extend(messages.iter().map(id_of));
     }
 
-    /// Messages in doubt were taken.
+    /// Notes messages in doubt that were taken.
     pub fn took_in_doubt(&self, in_doubt: &InDoubt) {
         let kept = in_doubt.messages.len() as u64;
         assert!(kept <= in_doubt.count, "{kept} messages are given back, of {} in doubt", in_doubt.count);
@@ -100,7 +100,7 @@ impl Book {
         }
     }
 
-    /// Whether all messages that may be in doubt fit into what is kept.
+    /// Returns whether all messages that may be in doubt fit into the limit of kept messages.
     fn are_all_kept(&self) -> bool {
         let (taken, lens, gone) = (self.taken.borrow(), self.lens.borrow(), self.in_doubt.borrow());
         let rest = taken.iter().zip(&*lens).filter(|((id, _), _)| !gone.contains(id));
@@ -108,14 +108,14 @@ impl Book {
         bytes <= self.options.unconfirmed.0 && messages <= self.options.unconfirmed.1
     }
 
-    /// The number of the last message that the peer of a connection has received, if the crate told it.
+    /// Returns the number of the last message that the peer of a connection has received, if the crate has returned the number.
     pub fn last_received(&self, conversation: &Conversation) -> Option<u64> {
         let ids: Vec<_> = conversation.received.borrow().iter().map(id_of).collect();
         let last = ids.into_iter().rfind(|id| *id < PREAMBLE)?;
         self.taken.borrow().iter().find(|(id, _)| *id == last)?.1
     }
 
-    /// Checks the counts, which must be right at any time.
+    /// Checks the counts, which must be right at all times.
     pub fn check_counts(&self, counts: &Counts) {
         let Counts { rejected, queued, dropped, taken_back, unconfirmed, confirmed, in_doubt, .. } = *counts;
         let sum = rejected + queued + dropped + taken_back + unconfirmed + confirmed + in_doubt;
@@ -127,14 +127,14 @@ impl Book {
         assert!(confirmed <= received, "{confirmed} messages are confirmed, and {received} were received");
     }
 
-    /// The messages that any peer has received.
+    /// Returns the messages that any of the peers has received.
     fn received(&self) -> BTreeSet<u32> {
         let conversations = self.conversations.borrow();
         let all = conversations.values().flat_map(|conversation| ids(conversation));
         all.filter(|id| *id < PREAMBLE).collect()
     }
 
-    /// Checks what the peers have received: only accepted messages, in order, and by default once.
+    /// Checks that the peers have received only accepted messages, in order, and by default once.
     pub fn check_received(&self) {
         let order: BTreeMap<_, _> = self.taken.borrow().iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
         let mut last = None;
@@ -160,7 +160,7 @@ impl Book {
         assert_eq!(is_received(&self.thrown.borrow()), None, "the browser threw, and it was received");
     }
 
-    /// Checks where each message is, when the connection is closed for good and everything was taken that can be.
+    /// Checks the state of each message, when the connection is closed for good and all queued and doubtful messages were taken.
     pub fn check_fates(&self, counts: &Counts) {
         self.check_counts(counts);
         assert_eq!((counts.queued, counts.unconfirmed), (0, 0), "it is over, and {counts:?}");
@@ -179,7 +179,7 @@ impl Book {
         }
     }
 
-    /// Checks that each message was received, or taken back, or was too large to be kept, or too old.
+    /// Checks that each message was received or returned, or was too large or too old to be kept.
     fn check_kept(&self) {
         if self.options.when_full == WhenFull::DropOldest {
             return;
@@ -197,7 +197,7 @@ impl Book {
         }
     }
 
-    /// Checks that the peer of the last connection has received what was taken, but not what is elsewhere by now.
+    /// Checks that the peers have received all accepted messages, except messages in `before`, thrown or taken back.
     pub fn check_sent_again(&self, before: &BTreeSet<u32>) {
         if self.options.when_lost == WhenLost::Report || self.is_more_in_doubt.get() {
             return;
@@ -212,7 +212,7 @@ impl Book {
         }
     }
 
-    /// The messages in doubt that were taken so far.
+    /// Returns the messages in doubt that were taken so far.
     pub fn in_doubt(&self) -> BTreeSet<u32> {
         self.in_doubt.borrow().clone()
     }

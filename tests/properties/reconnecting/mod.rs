@@ -1,8 +1,8 @@
-//! Connections that come and go: senders and their clones, commands, heartbeats, preambles, and the reader.
+//! Connections that come back: senders and their clones, commands, heartbeats, preambles, and the reader.
 //!
 //! ```text
-//! plan ─▶ setup ─▶ program ─▶ book:  where each message is, by what the peers have received
-//!                          └▶ story: what the states tell, by what has happened
+//! plan ─▶ setup ─▶ program ─▶ book:  checks the state of each message against what the peers have received
+//!                          └▶ story: checks the reported states against what has happened
 //! ```
 
 mod book;

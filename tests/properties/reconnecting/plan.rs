@@ -1,4 +1,4 @@
-//! What is random about connections that come and go.
+//! Random plans for connections that come back.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ pub struct Plan {
     pub world: WorldPlan,
     pub connection: OptionsPlan,
     pub options: ReconnectPlan,
-    /// What the provider does, for each attempt.
+    /// The provider's act in each attempt.
     #[proptest(strategy = "vec(any::<Provide>(), 0..4)")]
     pub provider: Vec<Provide>,
     #[proptest(strategy = "vec(any::<Prepare>(), 0..5)")]
     pub preambles: Vec<Prepare>,
-    /// The peers of the first connections. Those of all others accept and receive.
+    /// The peers of the first connections. The peers of all others accept and receive.
     #[proptest(strategy = "vec(any::<PeerPlan>(), 0..4)")]
     pub peers: Vec<PeerPlan>,
     /// Whether the browser throws on some messages.
@@ -32,7 +32,7 @@ pub struct Plan {
     pub senders: Vec<Vec<Step>>,
     #[proptest(strategy = "vec(any::<Read>(), 0..4)")]
     pub reader: Vec<Read>,
-    /// Nothing is read before the preambles of so many connections are done.
+    /// The number of preambles that finish before the reader starts.
     #[proptest(strategy = "prop_oneof![2 => Just(0), 1 => 1..4_usize]")]
     pub read_after: usize,
     pub finally: Finally,
@@ -40,7 +40,7 @@ pub struct Plan {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct ReconnectPlan {
-    /// Bytes and messages.
+    /// A limit in bytes and messages.
     #[proptest(strategy = "prop_oneof![2 => Just((1_u64 << 20, 1024_usize)), 3 => (1..4000_u64, 1..6_usize)]")]
     pub queue: (u64, usize),
     #[proptest(strategy = "prop_oneof![Just(WhenFull::Reject), Just(WhenFull::Wait), Just(WhenFull::DropOldest)]")]
@@ -58,7 +58,7 @@ pub struct ReconnectPlan {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct BackoffPlan {
-    /// Milliseconds.
+    /// The base of the delays, in milliseconds, like `cap` and `floor`.
     #[proptest(strategy = "prop_oneof![Just(0_u32), Just(1000), 0..3000_u32]")]
     pub base: u32,
     #[proptest(strategy = "prop_oneof![Just(30_000_u32), 0..3000_u32]")]
@@ -87,7 +87,7 @@ impl From<BackoffPlan> for Backoff {
     }
 }
 
-/// What follows a close.
+/// What follows a close of the peer.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum After {
     Default,
@@ -109,32 +109,32 @@ impl After {
     }
 }
 
-/// What the provider does in an attempt.
+/// An act of the provider in an attempt.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Provide {
     #[proptest(weight = 6)]
     Url,
-    /// After so many milliseconds.
+    /// Returns the URL after a number of milliseconds.
     Late(#[proptest(strategy = "delay()")] u32),
     #[proptest(weight = 2)]
     Fail,
-    /// So many attempts fail.
+    /// Fails in a number of attempts.
     FailOften(#[proptest(strategy = "1..300_u32")] u32),
     FailLate(#[proptest(strategy = "delay()")] u32),
     Hang,
 }
 
-/// What the preamble of a connection does.
+/// An act of the preamble of a connection.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Prepare {
     #[proptest(weight = 2)]
     Nothing,
     #[proptest(weight = 2)]
     Send(Letter),
-    /// Sends so many bytes.
+    /// Sends a message of this number of bytes.
     #[proptest(weight = 2)]
     Upload(#[proptest(strategy = "40_000..400_000_u32")] u32),
-    /// Receives a number of messages, with a timeout for each, after so many milliseconds.
+    /// Receives a number of messages, with a timeout for each, after a number of milliseconds.
     #[proptest(weight = 4)]
     Receive(
         #[proptest(strategy = "prop_oneof![delay(), 20..3000_u32]")] u32,
@@ -144,16 +144,16 @@ pub enum Prepare {
     Pause(#[proptest(strategy = "delay()")] u32),
     Fail,
     Hang,
-    /// Confirms what the peer of the last connection has received.
+    /// Confirms the messages that the peer of the last connection has received.
     #[proptest(weight = 2)]
     Confirm,
     TakeInDoubt,
 }
 
-/// What a sender does.
+/// A step of a sender.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Step {
-    /// Something that waits, for no longer than this.
+    /// Waits for something, with a time limit.
     #[proptest(weight = 20)]
     Await(Await, #[proptest(strategy = "limit()")] Option<u32>),
     #[proptest(weight = 8)]
@@ -167,7 +167,7 @@ pub enum Step {
     PauseAll,
     #[proptest(weight = 2)]
     Resume,
-    /// Confirms what the peers have received.
+    /// Confirms the messages that the peers have received.
     #[proptest(weight = 4)]
     Confirm,
     #[proptest(weight = 2)]
@@ -179,7 +179,7 @@ pub enum Step {
 pub enum Await {
     #[proptest(weight = 8)]
     Send(Letter),
-    /// By the sink, without a flush.
+    /// Sends through the sink, without a flush.
     #[proptest(weight = 6)]
     Feed(Letter),
     #[proptest(weight = 2)]
@@ -188,7 +188,7 @@ pub enum Await {
     FlushSink,
 }
 
-/// What the reader does, before it reads to the end.
+/// A step of the reader, before it reads to the end.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Read {
     #[proptest(weight = 4)]

@@ -1,4 +1,4 @@
-//! What the program does with a connection that comes back.
+//! The program that uses a connection that comes back.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -41,10 +41,10 @@ pub async fn run(setup: &Rc<Setup>) {
     finish(setup, sender, &is_reading).await;
 }
 
-/// Waits until something is true, and replaces connections that are stuck or paused.
+/// Waits until a condition holds, and replaces connections that are stuck or paused.
 async fn until(setup: &Setup, sender: &ReconnectingSender, what: &str, is_true: impl Fn() -> bool) {
     let world = &setup.world;
-    // One for each connection that may be stuck, and for each pause.
+    // One round for each connection that may be stuck, and for each pause.
     let pauses = setup.plan.senders.iter().flatten().filter(|step| matches!(step, Step::PauseAll)).count();
     for _ in 0..=setup.plan.peers.len() + pauses {
         if world.in_calm(&is_true).await {
@@ -100,7 +100,7 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
     };
     note(&world.page, || format!("page: is closed: {closed:?}"));
     assert!(world.in_calm(|| !is_reading.get()).await, "the reader waits after the end");
-    // The states are heard, too.
+    // The stream of states also reports the end.
     assert!(world.in_calm(|| setup.story.cause().is_some()).await, "the end is not told as a state");
     let queued = sender.take_queued();
     book.took_back(&queued);
@@ -109,7 +109,7 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
     setup.story.check_in_doubt(&sender.counts());
 }
 
-/// Waits until everything has left, which it must, as all later peers receive.
+/// Waits until everything has left, which must happen, since all later peers receive.
 async fn flush(setup: &Rc<Setup>, sender: &ReconnectingSender) {
     let done = Rc::new(Cell::new(false));
     let (flushing, told, world) = (sender.clone(), Rc::clone(&done), Rc::clone(&setup.world));
@@ -117,7 +117,7 @@ async fn flush(setup: &Rc<Setup>, sender: &ReconnectingSender) {
     setup.world.spawn(async move {
         let flushed = flushing.flush().await;
         note(&world.page, || format!("page: the last flush: {flushed:?}"));
-        // What is in doubt and is sent again waits, too.
+        // Messages in doubt that are sent again are pending, too.
         let (counts, when_lost) = (flushing.counts(), plan.options.when_lost);
         let is_pending = counts.queued > 0 || (when_lost == WhenLost::Resend && counts.in_doubt > 0);
         match flushed {
@@ -146,11 +146,11 @@ async fn close(setup: &Setup, sender: &ReconnectingSender, code: Option<u16>) ->
 struct Sender {
     setup: Rc<Setup>,
     sender: ReconnectingSender,
-    /// The place of the sink, which it keeps when a future that waited for it is dropped.
+    /// The place of the sink, which the sink keeps when a future that waited for room is dropped.
     place: Option<Place>,
 }
 
-/// Somebody waits for room, for as long as this lives.
+/// Counts a sender that waits for room, until it is dropped.
 struct Place(Rc<Cell<usize>>);
 
 impl Place {
@@ -216,7 +216,7 @@ impl Sender {
         }
     }
 
-    /// An empty queue is not full, unless a connection is open or others wait.
+    /// Checks that `Error::Full` is justified: the queue is not empty, or a connection is open, or other senders wait.
     fn is_full(&self, error: &Error) {
         let is_open = self.setup.world.page.sockets().contains(&ReadyState::Open);
         let is_empty = self.sender.counts().queued == 0 && !is_open && self.setup.waiting.get() == 0;
@@ -252,7 +252,7 @@ impl Sender {
             }
             Await::Flush => {
                 self.sender.flush().await?;
-                // What was unsent at the end of a connection counts for ever.
+                // Bytes that were unsent at the end of a connection still count.
                 let page = &self.setup.world.page;
                 let is_first = self.setup.attempts.get() <= 1 && page.sockets() == [ReadyState::Open];
                 assert!(!is_first || page.unsent() == 0, "it is flushed, and something is unsent");
@@ -276,7 +276,7 @@ impl Sender {
         }
     }
 
-    /// It connects again within half a second, whatever it is doing.
+    /// Calls `reconnect_now`, and checks that it connects within half a second, in every state.
     fn reconnect_now(&self) {
         let setup = Rc::clone(&self.setup);
         let (attempts, undisturbed, command) =
@@ -314,7 +314,7 @@ async fn read_all(setup: &Setup, mut feed: Reconnecting, steps: Vec<Read>) {
     }
     while next(setup, &mut feed, None).await == Some(true) {}
     if !setup.reading.is_over() {
-        // The program has ended, and the stream has not.
+        // The program has ended before the stream.
         return;
     }
     if setup.story.cause().is_none() && !world.is_over() {
@@ -327,7 +327,7 @@ async fn read_all(setup: &Setup, mut feed: Reconnecting, steps: Vec<Read>) {
     }
 }
 
-/// Takes the next message. False if there is none any more; none if there is none in time.
+/// Takes the next message. Returns false after the end, and `None` if no message arrives in time.
 async fn next(setup: &Setup, feed: &mut Reconnecting, limit: Option<u32>) -> Option<bool> {
     let world = &setup.world;
     let received = world.until_end(world.within(limit, feed.next())).await??;

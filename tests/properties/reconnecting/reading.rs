@@ -1,4 +1,4 @@
-//! What is received on all connections, checked against what their peers have sent.
+//! The messages that were received on all connections, checked against the messages that their peers have sent.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,30 +10,30 @@ use super::book::{Book, EACH};
 use crate::dialect::Dialect;
 use crate::peer::PONG;
 
-/// What was received, and by whom.
+/// The account of messages that the stream and the preambles have received.
 pub struct Reading {
     book: Rc<Book>,
     overflow: Overflow,
     most: usize,
-    /// The last message that the stream gave.
+    /// The last message that the stream has yielded.
     last: Cell<Option<u32>>,
-    /// How many messages of each connection were received, and the last of them.
+    /// The number of messages that were received of each connection, and the last of them.
     taken: RefCell<BTreeMap<u32, (u32, u32)>>,
-    /// The messages that were received in this turn of the event loop.
+    /// A turn of the event loop, and the number of messages that were received in it.
     at_once: Cell<(u64, usize)>,
     prepared: Cell<Prepared>,
     last_error: RefCell<Option<Error>>,
     is_over: Cell<bool>,
 }
 
-/// What the last preamble has received.
+/// The messages that the last preamble has received.
 #[derive(Clone, Copy, Default)]
 struct Prepared {
     connection: u32,
-    /// In this turn of the event loop, and in any.
+    /// A turn of the event loop, and the number of messages that were received in it. `most_at_once` is the largest of these.
     at_once: (u64, usize),
     most_at_once: usize,
-    /// The messages of earlier connections that the stream gave since.
+    /// The number of messages of earlier connections that the stream has yielded since.
     behind: usize,
 }
 
@@ -56,14 +56,14 @@ impl Reading {
         matches!(self.overflow, Overflow::Close | Overflow::Unbounded)
     }
 
-    /// The stream gave a message. A Blob must have been read before.
+    /// Notes a message that the stream has yielded. A Blob must have been read before.
     pub fn received(&self, message: &Message) {
         let number = self.receives(message);
         let mut prepared = self.prepared.get();
         if number / EACH < prepared.connection && prepared.most_at_once > 0 {
             prepared.behind += 1;
             self.prepared.set(prepared);
-            // A preamble can always receive one.
+            // A preamble can always receive one message.
             let queued = prepared.most_at_once - 1 + prepared.behind;
             self.is_in_bounds(queued, "were queued for a preamble and for the stream");
         }
@@ -72,7 +72,8 @@ impl Reading {
         }
     }
 
-    /// A preamble received a message, or the stream did. A preamble may receive before the stream gives what came earlier.
+    /// Notes a message that the stream or a preamble has received, and returns its number. A preamble may receive messages before
+    /// the stream yields earlier ones.
     pub fn receives(&self, message: &Message) -> u32 {
         assert!(!self.is_over.get(), "something is received after the end");
         assert_eq!(*self.last_error.borrow(), None, "something is received after the last error");
@@ -93,14 +94,15 @@ impl Reading {
         number
     }
 
-    /// So many messages wait at the most: no more can be taken in one turn of the event loop, which this is the number of.
+    /// Notes a message that was taken in this turn of the event loop, and checks that not more were queued than the limit: only
+    /// queued messages can be taken in one turn.
     pub fn is_limited(&self, turn: u64) {
         self.at_once.set(counted(self.at_once.get(), turn));
         self.is_in_bounds(self.at_once.get().1, "were queued");
     }
 
-    /// The preamble of a connection received a message. What it receives in one turn of the event loop was queued, and so was
-    /// what the stream gives later of earlier connections.
+    /// Notes a message that the preamble of a connection has received. The messages that it receives in one turn of the event
+    /// loop were queued, together with messages of earlier connections that the stream yields later.
     pub fn is_prepared_with(&self, connection: u32, turn: u64) {
         let mut prepared = self.prepared.get();
         if prepared.connection != connection {
@@ -126,7 +128,7 @@ impl Reading {
         self.is_over.set(true);
     }
 
-    /// Whether the stream has ended.
+    /// Returns whether the stream has ended.
     pub fn is_over(&self) -> bool {
         self.is_over.get()
     }
@@ -135,7 +137,7 @@ impl Reading {
         self.last_error.borrow().clone()
     }
 
-    /// Checks that everything was received that the peers had sent before they closed these connections.
+    /// Checks that every message was received that the peers have sent before they closed these connections.
     pub fn check_complete(&self, closed: &[u32], dropped: u64) {
         if self.is_lossless() && dropped == 0 {
             for connection in closed {
@@ -155,7 +157,7 @@ impl Reading {
     }
 }
 
-/// Counts what happens in one turn of the event loop.
+/// Counts events in one turn of the event loop.
 fn counted((last, count): (u64, usize), turn: u64) -> (u64, usize) {
     (turn, if last == turn { count + 1 } else { 1 })
 }

@@ -1,4 +1,4 @@
-//! A connection that comes back, with all that the plan says about it.
+//! A connection that comes back, with the provider, the preambles and the peers of its plan.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,22 +19,22 @@ use crate::world::World;
 
 const URL: &str = "ws://example.com/feed";
 
-/// What belongs to one run.
+/// The state of one run.
 pub struct Setup {
     pub world: Rc<World>,
     pub plan: Rc<Plan>,
     pub book: Rc<Book>,
     pub reading: Reading,
     pub story: Story,
-    /// How often the provider was asked, and in which turn of the event loop the last time.
+    /// The number of calls of the provider. `last_turn` is the turn of the event loop of the last call.
     pub attempts: Cell<u32>,
     last_turn: Cell<Option<u64>>,
-    /// How many attempts are still to fail.
+    /// The number of attempts that still fail.
     failures: Cell<u32>,
     opened: Cell<usize>,
-    /// How many preambles are done.
+    /// The number of preambles that have finished.
     pub prepared: Cell<usize>,
-    /// How many wait for room, or have a sink that did and keeps its place.
+    /// The number of senders that wait for room, including sinks that keep their place.
     pub waiting: Rc<Cell<usize>>,
     last_preamble_id: Cell<u32>,
     provided: RefCell<Vec<Provide>>,
@@ -64,7 +64,7 @@ impl Setup {
         if plan.throws {
             let book = Rc::clone(&setup.book);
             world.page.throw_on_send(move |message| {
-                // Blobs are of a preamble.
+                // Only preambles send Blobs.
                 let has_number = message.as_text() != Some(PING) && !matches!(message, Message::Blob(_));
                 let id = if has_number { Dialect::Plain.number_of(message) } else { 0 };
                 let throws = id < PREAMBLE && id % 4 == 3;
@@ -77,7 +77,7 @@ impl Setup {
         setup
     }
 
-    /// Serves each connection by a peer of the plan, in this order.
+    /// Serves each connection with a peer of the plan, in order.
     fn serve(self: &Rc<Self>) {
         let (book, peers) = (Rc::clone(&self.book), self.plan.peers.clone());
         Conversation::serve_each(&self.world, URL, move |url| {
@@ -112,7 +112,7 @@ impl Setup {
         Reconnecting::new(chosen, async move || provider.provide().await)
     }
 
-    /// The provider has a URL for all attempts that follow.
+    /// Makes the provider return a URL in all later attempts.
     pub fn provides_from_now_on(&self) {
         self.failures.set(0);
         self.provided.borrow_mut().clear();
@@ -133,7 +133,7 @@ impl Setup {
         let provide = self.provided.borrow_mut().pop().unwrap_or(Provide::Url);
         note(page, || format!("page: {provide:?}"));
         match provide {
-            // A network of this world may refuse at once, however often. Others take some time.
+            // In this world, attempts can fail without any time passing. A delay makes sure that time passes.
             Provide::Url if attempt > 1000 => self.world.pause(1).await,
             Provide::Url => {}
             Provide::Late(delay) => self.world.pause(delay).await,
@@ -165,7 +165,7 @@ impl Setup {
             Prepare::Receive(delay, messages, limit) => {
                 self.world.pause(delay).await;
                 for _ in 0..messages {
-                    // What it drops while it reads a Blob is lost with it.
+                    // If the preamble is dropped while it reads a Blob, the Blob is lost.
                     let Some(Some(message)) = self.world.within(Some(limit), stream.next()).await else { break };
                     let message = message?;
                     self.reading.is_prepared_with(connection, page.turns());
@@ -200,13 +200,13 @@ impl Setup {
         Ok(stream.send(Dialect::Plain.message(self.last_preamble_id.get(), letter)).await?)
     }
 
-    /// Whether the peer of the last connection has received everything that was sent on it.
+    /// Returns whether the peer of the last connection has received everything that was sent on it.
     pub fn is_last_whole(&self) -> bool {
         self.book.conversations.borrow().values().next_back().is_some_and(|last| last.is_whole())
     }
 }
 
-/// The number of an attempt, which is in its URL.
+/// Returns the number of an attempt from its URL.
 fn attempt_of(url: &str) -> u32 {
     url.rsplit('?').next().and_then(|number| number.parse().ok()).expect("every URL has the number of its attempt")
 }

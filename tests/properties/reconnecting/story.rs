@@ -1,4 +1,4 @@
-//! What the states of a connection that comes back tell, checked against what has happened.
+//! The states that a connection that comes back reports, checked against what has happened.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,38 +14,38 @@ use crate::plan::milliseconds;
 use crate::seeds::note;
 use crate::world::World;
 
-/// The states so far, and what must follow.
+/// The states so far, and the expected next ones.
 pub struct Story {
     world: Rc<World>,
     plan: Rc<Plan>,
     book: Rc<Book>,
     last: RefCell<Told>,
-    /// The connection whose preamble runs, the one whose preamble is done, and the one that is in use.
+    /// The connection whose preamble runs, the connection whose preamble has finished, and the current connection.
     preparing: Cell<Option<u32>>,
     prepared: Cell<Option<u32>>,
     live: Cell<Option<u32>>,
-    /// The number of the last attempt since the last good connection, and of the one that must follow, if that is known.
+    /// The number of the last attempt since the last good connection, and the number of the next attempt, if it is known.
     attempt: Cell<u32>,
     next: Cell<Option<u32>>,
-    /// How many waits there were since attempts are counted.
+    /// The number of delays since counting started.
     waits: Cell<u32>,
-    /// How often the program has commanded something.
+    /// The number of commands of the program.
     commands: Cell<u64>,
-    /// The connections that their peers have closed while they were in use.
+    /// The connections that the peers have closed while they were in use.
     pub closed: RefCell<Vec<u32>>,
     in_doubt: Cell<u64>,
 }
 
-/// A state, and when it was told.
+/// A state, and the time at which it was reported.
 struct Told {
     state: Option<State>,
     at: Duration,
 }
 
-/// A connection that was open for so long is a good one, give or take what timers do.
+/// The time after which a connection counts as good, within `SLACK`.
 const GOOD: Duration = Duration::from_secs(10);
 const SLACK: Duration = Duration::from_millis(100);
-/// A connection that is lost within this time after a wake-up comes back within the other.
+/// A connection that is lost within `WAKING` after a wake-up comes back within `SPREAD`.
 const WAKING: Duration = Duration::from_secs(1);
 const SPREAD: Duration = Duration::from_millis(500);
 
@@ -68,7 +68,7 @@ impl Story {
         }
     }
 
-    /// Listens to the end.
+    /// Checks all states until the end.
     pub async fn listen(&self, mut states: States) {
         while let Some(state) = states.next().await {
             note(&self.world.page, || format!("page: state {state:?}"));
@@ -83,23 +83,23 @@ impl Story {
         }
     }
 
-    /// The program commands something.
+    /// Notes a command of the program. Returns the number of commands.
     pub fn commands(&self) -> u64 {
         self.commands.set(self.commands.get() + 1);
         self.commands.get()
     }
 
-    /// How often the program has commanded something.
+    /// Returns the number of commands of the program.
     pub fn commanded(&self) -> u64 {
         self.commands.get()
     }
 
-    /// An attempt begins, and so no other one goes on. A state that is the same as the last one is not told again.
+    /// Notes that an attempt begins, which ends every other attempt. A state that equals the last state is not reported again.
     pub fn begins(&self) {
         self.preparing.set(None);
     }
 
-    /// A connection is open, and its preamble begins.
+    /// Notes that a connection is open and its preamble begins.
     pub fn opens(&self, connection: u32, attempt: &Attempt) {
         self.preparing.set(Some(connection));
         assert!(attempt.number() >= 1);
@@ -131,7 +131,7 @@ impl Story {
 
     fn connects(&self, attempt: u32, cause: &Cause, last: &Told) {
         let next = self.next.take();
-        // A command may follow before its predecessor's state is heard.
+        // A command may follow before the state of the last command was taken.
         let next = if *cause == Cause::Requested { Some(1) } else { next };
         assert_eq!(attempt, next.unwrap_or(attempt), "this attempt has a wrong number");
         if *cause == Cause::Requested {
@@ -149,7 +149,7 @@ impl Story {
         self.attempt.set(attempt);
     }
 
-    /// A connection, or the attempt to make it, is over.
+    /// Checks the end of a connection, or of an attempt.
     fn ends(&self, cause: &Cause, last: &Told) {
         let page = &self.world.page;
         match (&last.state, cause) {
@@ -183,7 +183,7 @@ impl Story {
         });
     }
 
-    /// The peer counts as dead, and must be.
+    /// Checks that a peer that counts as dead is dead.
     fn is_dead(&self) {
         let Some(live) = self.live.get() else { return };
         let conversation = self.book.conversation(live);
@@ -202,7 +202,7 @@ impl Story {
         self.waits.set(if self.next.get() == Some(1) { 1 } else { self.waits.get() + 1 });
         let more = if matches!(cause, Cause::Closed(_)) { after.delay() } else { Duration::ZERO };
         let doubled = milliseconds(plan.base).saturating_mul(1 << (self.waits.get() - 1).min(20));
-        // Or it is not known whether it counts from zero.
+        // Otherwise it is unknown whether counting has started over.
         let longest = if self.next.get().is_some() { doubled } else { Duration::MAX };
         let longest = longest.min(milliseconds(plan.cap)).max(milliseconds(plan.floor)) + more;
         assert!(delay <= longest, "the delay of {delay:?} is more than {longest:?}");
@@ -215,7 +215,7 @@ impl Story {
         assert!(is_woken || delay >= shortest, "the delay of {delay:?} is less than {shortest:?}");
     }
 
-    /// Whether the connection was open when the page was told that it could have a network again, within the last second.
+    /// Returns whether the connection was open at a wake-up within the last second.
     fn is_wakened(&self, last: &Told) -> bool {
         let Some(woken_at) = self.world.woken_at.get() else { return false };
         let ago = self.world.page.elapsed() - woken_at;
@@ -223,7 +223,7 @@ impl Story {
         is_open && (Duration::from_millis(1)..WAKING - SLACK).contains(&ago) && !self.world.clock_was_set.get()
     }
 
-    /// It is closed for good, with a cause.
+    /// Checks that it is closed for good for this cause.
     fn gives_up(&self, cause: &Cause) {
         let is_retried = match cause {
             Cause::Closed(event) => {
@@ -245,7 +245,7 @@ impl Story {
         }
     }
 
-    /// The cause of the final close.
+    /// Returns the cause for which it was closed for good.
     pub fn cause(&self) -> Option<Cause> {
         match &self.last.borrow().state {
             Some(State::Closed { cause }) => Some(cause.clone()),
@@ -253,7 +253,7 @@ impl Story {
         }
     }
 
-    /// Checks how it was told to have ended, by `closed` and by the stream.
+    /// Checks that `closed` and the stream report the same end as the states.
     pub fn check_end(&self, closed: &Result<Option<CloseEvent>, Error>, last_error: &Option<Error>) {
         let expected = match self.cause().expect("the end is told as a state") {
             Cause::Requested => None,
@@ -271,7 +271,7 @@ impl Story {
         }
     }
 
-    /// Checks that everything in doubt was told.
+    /// Checks that all messages in doubt were reported.
     pub fn check_in_doubt(&self, counts: &Counts) {
         if self.plan.options.when_lost == WhenLost::Report {
             assert_eq!(self.in_doubt.get(), counts.in_doubt, "so many messages were told to be in doubt");

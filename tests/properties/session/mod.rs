@@ -1,7 +1,7 @@
-//! Sessions: connections that are cut at any moment, pages that are frozen, and servers that forget.
+//! Sessions: connections that are lost at any moment, pages that are frozen, and servers that forget.
 //!
-//! What the application of the server has processed is what the application of the client has sent, exactly once and in order,
-//! and the other way round; or it is told once that it may not be.
+//! The application of the server processes the messages that the application of the client has sent, exactly once and in order,
+//! and the other way round. Otherwise the client gets one report of a loss.
 
 mod plan;
 mod program;
@@ -31,12 +31,12 @@ async fn run(world: Rc<World>, plan: Rc<Plan>) {
     assert!(world.settle().await, "the peers do not come to an end");
     check_up(&book, &host);
     check_down(&book, &host, &plan);
-    // A complete session waits so long for a server that does not answer its last ACK.
+    // A complete session waits for up to this time for a server that does not answer its last ACK.
     world.page.sleep(milliseconds(30_000)).await;
     world.nothing_is_left().await;
 }
 
-/// What the client has sent.
+/// Checks the messages that the client has sent.
 fn check_up(book: &Book, host: &Host) {
     let logs = host.logs.borrow();
     let processed: Vec<u32> = logs.iter().flat_map(|log| log.processed.borrow().clone()).collect();
@@ -57,12 +57,12 @@ fn check_up(book: &Book, host: &Host) {
     assert!(processed.iter().all(|number| *number <= book.sent.get()), "what was refused is processed");
     let is_lost_at_the_end = logs.last().is_none_or(|log| !log.has_ended.get());
     let closed = book.closed.borrow().clone().expect("it has closed");
-    // The server may have processed the end, and forgotten it before this was told.
+    // The server may have processed the end and forgotten the session before it reported this.
     assert!(closed.is_err() || !is_lost_at_the_end || logs.iter().any(|log| log.has_ended.get()), "{closed:?}");
     assert!(closed.is_ok() || book.losses.get() > 0, "{closed:?} without a loss");
 }
 
-/// What the server has sent.
+/// Checks the messages that the server has sent.
 fn check_down(book: &Book, host: &Host, plan: &Plan) {
     for taken in book.taken.borrow().iter() {
         let all: Vec<_> = (1..=taken.len() as u32).collect();

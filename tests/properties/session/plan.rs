@@ -1,4 +1,4 @@
-//! What a session does, and what happens to its connections.
+//! Random plans for sessions, and for what happens to their connections.
 
 use proptest::collection::vec;
 use proptest_derive::Arbitrary;
@@ -11,20 +11,20 @@ pub struct Plan {
     pub world: WorldPlan,
     pub client: End,
     pub server: End,
-    /// What the application of the client sends, each message after so many milliseconds.
+    /// The messages of the client's application, each after a number of milliseconds.
     #[proptest(strategy = "vec((delay(), proptest::prelude::any::<(Letter, Way)>()), 0..12)")]
     pub up: Vec<(u32, (Letter, Way))>,
-    /// The server's to each session.
+    /// The messages of the server's application to each session.
     #[proptest(strategy = "vec((delay(), proptest::prelude::any::<Letter>()), 0..12)")]
     pub down: Vec<(u32, Letter)>,
-    /// What happens to one connection after the other. All later ones are left alone.
+    /// The faults of the first connections. Later connections have no faults.
     #[proptest(strategy = "vec(proptest::prelude::any::<Fault>(), 0..6)")]
     pub faults: Vec<Fault>,
     pub connection: OptionsPlan,
     pub is_explicit: bool,
 }
 
-/// By what a message is sent.
+/// The way in which a message is sent.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Way {
     Method,
@@ -32,7 +32,7 @@ pub enum Way {
     Sink,
 }
 
-/// The limits of one end, so small that they are met, and how slowly its application reads.
+/// The limits of one end, small enough to be reached, and the delays of its application.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct End {
     #[proptest(strategy = "0..6000_u64")]
@@ -48,7 +48,7 @@ pub struct End {
 pub struct Fault {
     pub when: When,
     pub how: How,
-    /// The server has forgotten all sessions when the next connection comes.
+    /// Whether the server forgets all sessions before the next connection.
     #[proptest(strategy = "proptest::bool::weighted(0.15)")]
     pub forgets: bool,
 }
@@ -60,13 +60,13 @@ pub enum When {
     /// HELLO is accepted, and WELCOME is not sent.
     #[proptest(weight = 2)]
     BeforeWelcome,
-    /// After so many frames of the client.
+    /// After a number of frames of the client.
     #[proptest(weight = 4)]
     Received(#[proptest(strategy = "1..12_u32")] u32),
-    /// After so many frames of the server.
+    /// After a number of frames of the server.
     #[proptest(weight = 4)]
     Sent(#[proptest(strategy = "1..12_u32")] u32),
-    /// After so many milliseconds.
+    /// After a number of milliseconds.
     #[proptest(weight = 2)]
     After(#[proptest(strategy = "delay()")] u32),
 }
@@ -75,7 +75,7 @@ pub enum When {
 pub enum How {
     Reset,
     Leave,
-    /// Nothing comes through any more, without an event.
+    /// The connection becomes half-open: nothing arrives any more, without an event.
     Vanish,
     Close(#[proptest(strategy = "code()")] u16),
 }

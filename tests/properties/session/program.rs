@@ -1,4 +1,4 @@
-//! What the application of the client does, and what it learns.
+//! The application of the client, and its account.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,15 +17,15 @@ use crate::plan::milliseconds;
 use crate::seeds::note;
 use crate::world::World;
 
-/// What the client knows.
+/// The account of the client.
 #[derive(Default)]
 pub struct Book {
-    /// The numbers of what was taken from each session, the oldest first.
+    /// The numbers of the messages that were taken from each session, oldest session first.
     pub taken: RefCell<Vec<Vec<u32>>>,
-    /// What was lost, in this order: numbers and whether they were transmitted.
+    /// The numbers of the lost messages, in order, with whether they were transmitted.
     pub lost: RefCell<Vec<(u32, bool)>>,
     pub losses: Cell<u32>,
-    /// Whether the receipt of a number has said that it was processed.
+    /// For each number, whether its receipt says that the message was processed.
     pub receipts: RefCell<BTreeMap<u32, bool>>,
     pub sent: Cell<u32>,
     pub refused: RefCell<Vec<u32>>,
@@ -44,7 +44,7 @@ pub async fn run(world: &Rc<World>, plan: &Rc<Plan>, host: &Host) -> Rc<Book> {
     world.spawn(async move { send_all(&sending_in, &sends, &sending, sender).await });
     world.spawn(async move { read_all(&reading_in, &reads, &reading, session).await });
     let is_done = || book.has_ended.get() && book.closed.borrow().is_some();
-    // One for each connection that nobody but the heartbeat finds dead.
+    // One round for each connection that only the heartbeat detects as dead.
     for _ in 0..=plan.faults.len() {
         if world.in_calm(is_done).await {
             break;
@@ -101,7 +101,7 @@ async fn send_all(world: &Rc<World>, plan: &Plan, book: &Rc<Book>, sender: Sessi
     world.changed();
 }
 
-/// Sends a message, and returns what resolves when it is processed. The error of the method has the message.
+/// Sends a message, and returns a future that resolves when the message is processed. The error returns the message.
 async fn send(
     sender: &SessionSender,
     way: Way,
@@ -118,7 +118,7 @@ async fn send(
             drop(handle);
             let sender = sender.clone();
             let mut acknowledged = async move { sender.acknowledged().await }.boxed_local();
-            // It begins now, when this message is the last one.
+            // Polled now, while this message is the last one.
             Ok(match poll_immediate(&mut acknowledged).await {
                 Some(result) => ready(result).boxed_local(),
                 None => acknowledged,
@@ -153,7 +153,7 @@ async fn read_all(world: &Rc<World>, plan: &Plan, book: &Book, mut session: Sess
     assert_eq!(session.next().await, None, "it ends twice");
     book.has_ended.set(true);
     world.changed();
-    // The last ACK goes out with it.
+    // Dropping the session sends the last ACK.
 }
 
 fn check_counts(book: &Book, sender: &SessionSender) {

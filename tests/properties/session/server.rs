@@ -1,5 +1,5 @@
-//! A server of sessions in the world of a page, by the server's end of the machine. What its application has processed is the
-//! oracle.
+//! A server of sessions in the world of a page, on the server's end of the session machine. The messages that its application has
+//! processed are the oracle.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -32,14 +32,14 @@ impl Payload for Body {
     }
 }
 
-/// What the application of the server has done in one session.
+/// The account of the server's application in one session.
 #[derive(Default)]
 pub struct Log {
-    /// The numbers of what it has processed, in this order.
+    /// The numbers of the messages that it has processed, in order.
     pub processed: RefCell<Vec<u32>>,
-    /// How many messages it has sent.
+    /// The number of messages that it has sent.
     pub sent: Cell<usize>,
-    /// How many of those are acknowledged.
+    /// The number of sent messages that are acknowledged.
     pub acknowledged: Cell<u64>,
     pub has_ended: Cell<bool>,
     pub is_complete: Cell<bool>,
@@ -51,7 +51,7 @@ pub struct Host {
     world: Rc<World>,
     plan: Rc<Plan>,
     sessions: RefCell<BTreeMap<String, Entry>>,
-    /// Of each session, the oldest first.
+    /// The account of each session, oldest first.
     pub logs: RefCell<Vec<Rc<Log>>>,
     pub connections: Cell<usize>,
     tokens: Cell<u64>,
@@ -62,7 +62,7 @@ struct Entry {
     log: Rc<Log>,
 }
 
-/// Not a hash, but different for each token of a test.
+/// Returns a value that differs for each token of a test. It is not a hash.
 fn digest(token: &str) -> Digest {
     let mut digest = [0; 32];
     token.bytes().take(32).enumerate().for_each(|(index, byte)| digest[index] = byte);
@@ -115,7 +115,7 @@ impl Host {
         self.converse(peer, fault).await;
     }
 
-    /// Forgets everything, as a process that is started again without a store.
+    /// Forgets everything, like a server that restarts without a store.
     fn forget(&self) {
         note(&self.world.page, || "server: forgets".into());
         for (_, entry) in std::mem::take(&mut *self.sessions.borrow_mut()) {
@@ -216,12 +216,12 @@ impl Host {
         self.sessions.borrow_mut().get_mut(name).map(look)
     }
 
-    /// Resolves when the connection has ended, or is to end, with the code of a close by the session.
+    /// Resolves when the connection has ended or has to end. Returns the code if the session closes it.
     async fn go_on(&self, peer: &mut Peer, name: &str, connection: Connection, when: Option<When>) -> Option<u16> {
         let (mut received, mut sent) = (0, 0);
         let mut next_step = self.world.page.elapsed();
         loop {
-            // What the machine says after that is for the newer connection, which may have come unnoticed by this one.
+            // Later frames of the machine are for the newer connection, of which this task may not have been told.
             if self.with(name, |entry| entry.server.connection())?.is_some_and(|live| live != connection) {
                 return Some(code::SUPERSEDED);
             }
@@ -261,7 +261,7 @@ impl Host {
         }
     }
 
-    /// One step of the application. Gives how long it takes.
+    /// Runs one step of the application. Returns the milliseconds that it takes.
     fn work(&self, Entry { server, log }: &mut Entry) -> u32 {
         if server.is_fresh() {
             return 1;

@@ -50,7 +50,7 @@ impl Chaos {
         change(self.0.borrow_mut().entry(key.to_owned()).or_default())
     }
 
-    /// Returns the fault of a key's next connection, and the number of messages before it. Every 13 connections have all 13 faults.
+    /// Returns the fault of a key's next connection, and the number of messages before it. 13 connections have all 13 faults.
     fn plan(&self, seed: u64, key: &str) -> (&'static str, usize) {
         self.record(key, |record| {
             record.connections += 1;
