@@ -84,7 +84,7 @@ pub(crate) enum Taken<T> {
 /// Pauses keep a fast reader from freezing the page. During a pause browsers may deliver far more messages than the lower bound,
 /// so the reader takes more of a long queue at once.
 const AT_ONCE: (usize, usize) = (128, 1024);
-/// Between the bounds, the reader takes one message in so many of the queue before it pauses.
+/// Within these bounds, the reader takes one sixteenth of the queued messages between two pauses.
 const PART: usize = 16;
 
 impl<T: Len> Queue<T> {

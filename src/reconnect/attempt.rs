@@ -90,9 +90,10 @@ impl Attempt {
         self.shared.upgrade().map(|shared| shared.take_in_doubt()).unwrap_or_default()
     }
 
-    /// With [`WhenLost::Resend`](crate::WhenLost::Resend), confirms that the peer has received the messages in doubt up to this number,
-    /// so that they are not sent again. With [`WhenLost::Report`](crate::WhenLost::Report) it does nothing. Returns the number of
-    /// messages that this confirms. See [`Reconnecting::confirm`](crate::Reconnecting::confirm).
+    /// Confirms that the peer has received the messages in doubt up to this number, so that they are not sent again. Returns the
+    /// number of messages that this confirms. See [`Reconnecting::confirm`](crate::Reconnecting::confirm).
+    ///
+    /// Only for [`WhenLost::Resend`](crate::WhenLost::Resend): with [`WhenLost::Report`](crate::WhenLost::Report) it does nothing.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared.upgrade().map(|shared| shared.confirm(number)).unwrap_or_default()
     }

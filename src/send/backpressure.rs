@@ -173,7 +173,7 @@ impl Connection {
     fn highest(self: &Rc<Self>) -> u64 {
         let mut line = self.line();
         let factor = line.pace.factor();
-        // While the mark is raised, it may be that no task waits and no look is due. This look finds out if timers still fire late.
+        // While the mark is raised, possibly no task waits and no look is due. This look finds out if timers still fire late.
         if factor > 1 && line.look.is_none() {
             line.look = Some(self.look_at(TURNS, self.socket().most_unsent()));
         }

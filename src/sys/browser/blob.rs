@@ -25,7 +25,7 @@ use crate::Error;
 /// # async fn example(message: Message, mut backup: WebSocketStream) -> Result<(), wasm_websocket::Error> {
 /// if let Message::Blob(blob) = message {
 ///     backup.send(&blob).await?; // its bytes do not enter wasm memory
-///     let header = blob.slice(..16).bytes().await?; // reads only 16 bytes, also of a gigabyte
+///     let header = blob.slice(..16).bytes().await?; // reads only 16 bytes, even of a gigabyte
 /// }
 /// # Ok(())
 /// # }

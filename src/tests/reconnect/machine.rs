@@ -369,7 +369,7 @@ fn an_attempt_that_was_begun_without_a_network_is_repeated_soon() {
     assert_eq!(test.delay(failed()), seconds(15));
 }
 
-// L09, L22: the browser reports connections that it ended while the page was frozen after the wake-up.
+// L09, L22: after the wake-up, the browser reports connections that it ended while the page was frozen.
 #[test]
 fn a_connection_that_ends_within_a_second_of_a_wake_up_comes_back_at_once() {
     for (after, delay) in [(0, ms(250)), (999, ms(250)), (1000, seconds(30))] {

@@ -21,7 +21,7 @@ extern "C" {
     /// A promise of anything.
     pub type Pending;
 
-    /// The binding ignores the promise that `then` returns, since neither function throws.
+    /// Calls one of the functions when the promise settles. Ignores the promise that `then` returns, since neither function throws.
     #[wasm_bindgen(method)]
     pub fn then(this: &Pending, fulfilled: &Function, rejected: &Function);
 
@@ -40,7 +40,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = getReader)]
     pub fn get_reader(this: &Readable) -> Reader;
 
-    /// Used instead of `pipeTo`, whose promise needs a handler.
+    /// Pipes the stream through a pair of streams. Used instead of `pipeTo`, whose promise needs a handler.
     #[wasm_bindgen(method, catch, js_name = pipeThrough)]
     pub fn pipe_through(this: &Readable, pair: &Dictionary) -> Result<JsValue, JsValue>;
 
