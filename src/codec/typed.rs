@@ -85,20 +85,18 @@ impl<S, Out, In, C> Typed<S, Out, In, C> {
         Self { inner, reading: None, types: PhantomData }
     }
 
-    /// Returns a reference to the wrapped connection, for instance to ask for its close event.
+    /// Returns a reference to the wrapped connection, for instance to ask how many messages were dropped.
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use futures_util::StreamExt;
-    /// use wasm_websocket::{Typed, WebSocketStream, codec::Json};
+    /// use wasm_websocket::{Receiver, Typed, codec::Json};
     ///
-    /// async fn prices(mut prices: Typed<WebSocketStream, (), f64, Json>, show: impl Fn(String)) {
+    /// /// Shows the newest price, and how many were skipped because the page was busy: for a queue with `Overflow::DropOldest`.
+    /// async fn prices(mut prices: Typed<Receiver, (), f64, Json>, show: impl Fn(f64, u64)) {
     ///     while let Some(Ok(price)) = prices.next().await {
-    ///         show(price.to_string());
-    ///     }
-    ///     if let Some(event) = prices.get_ref().close_event() {
-    ///         show(format!("closed: {event}")); // for instance "1001 (going away): restart"
+    ///         show(price, prices.get_ref().dropped());
     ///     }
     /// }
     /// ```
@@ -154,7 +152,7 @@ impl<S, Out, In, C> Typed<S, Out, In, C> {
 }
 
 /// What a typed connection and its typed sending half have in common.
-macro_rules! closing {
+macro_rules! sending {
     ($($half:ty)*) => { $(
         impl<Out, In, C> Typed<$half, Out, In, C> {
             /// Sends a value, or a reference to one, without waiting.
@@ -210,20 +208,52 @@ macro_rules! closing {
             {
                 self.inner.close_with(code, reason)
             }
+        }
+    )* };
+}
 
+sending! { WebSocketStream Sender }
+
+/// What a typed connection and both of its typed halves have in common.
+macro_rules! ending {
+    ($($half:ty)*) => { $(
+        impl<Out, In, C> Typed<$half, Out, In, C> {
             /// Waits until the connection has ended, and returns the close event. See [`Sender::closed`].
             ///
             /// # Errors
             ///
             /// As for [`Sender::closed`].
+            ///
+            /// # Examples
+            ///
+            /// ```no_run
+            /// use wasm_bindgen_futures::spawn_local;
+            /// use wasm_websocket::{Receiver, Typed, codec::Json};
+            ///
+            /// /// Shows the end of the connection at once, also while messages are still queued.
+            /// fn watch(prices: &Typed<Receiver, (), f64, Json>, show: impl Fn(String) + 'static) {
+            ///     let closed = prices.closed();
+            ///     spawn_local(async move {
+            ///         if let Ok(event) = closed.await {
+            ///             show(event.to_string()); // for instance "1001 (going away): restart"
+            ///         }
+            ///     });
+            /// }
+            /// ```
             pub fn closed(&self) -> Closed {
                 self.inner.closed()
+            }
+
+            /// Returns the close event; `None` until the connection has ended, and after [`Error::CloseTimeout`] and
+            /// [`Error::Overflow`].
+            pub fn close_event(&self) -> Option<CloseEvent> {
+                self.inner.close_event()
             }
         }
     )* };
 }
 
-closing! { WebSocketStream Sender }
+ending! { WebSocketStream Sender Receiver }
 
 /// The sending half of a [`Typed`] connection.
 type TypedSender<Out, C> = Typed<Sender, Out, (), C>;

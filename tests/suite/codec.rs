@@ -130,9 +130,10 @@ async fn a_typed_connection_is_split_and_closed_like_the_one_it_wraps() {
     other.send(vec![2]).await.unwrap();
     assert_eq!(receiver.next().await, Some(Ok(vec![2])));
     drop(other);
-    let (mut sender, closed) = (sender, receiver.get_ref().closed());
+    let (mut sender, closed) = (sender, receiver.closed());
     assert_eq!(sender.close_with(4001, "over").await.map(|event| event.code), Ok(4001));
     assert_eq!(closed.await, sender.closed().await);
+    assert_eq!(receiver.close_event().map(|event| event.code), Some(4001));
     let unsent = sender.try_send(vec![3]).unwrap_err();
     assert_eq!((unsent.message, unsent.error), (vec![3], Error::NotOpen(ReadyState::Closed)));
     assert_eq!(sender.close().await.map(|event| event.code), Ok(4001));
@@ -159,7 +160,7 @@ async fn the_connections_errors_come_through() {
     }
     let few = Options::new().receive_limit(1 << 20).receive_limit_messages(1);
     let mut typed = connect_with("/flood/2/4", &few).await.typed::<Vec<u8>, Vec<u8>, Binary>();
-    assert_eq!(typed.get_ref().closed().await, Err(Error::Overflow));
+    assert_eq!(typed.closed().await, Err(Error::Overflow));
     assert_eq!(typed.next().await, Some(Ok(vec![0; 4])));
     assert_eq!(typed.next().await, Some(Err(ReceiveError { message: None, error: Error::Overflow })));
     assert_eq!(typed.next().await, None);
@@ -189,5 +190,5 @@ async fn a_typed_sink_is_a_sink() {
     assert_eq!(typed.next().await, Some(Ok(vec![2])));
     SinkExt::close(&mut typed).await.unwrap();
     assert_eq!(typed.next().await, None);
-    assert!(typed.into_inner().close_event().unwrap().was_clean);
+    assert!(typed.close_event().unwrap().was_clean);
 }

@@ -139,7 +139,7 @@ async fn talk(url: &str, mut to_say: UnboundedReceiver<Said>, mut tell: impl FnM
             heard = chat.next() => match heard {
                 Some(Ok(said)) => tell(News::Heard(said)),
                 Some(Err(bad)) => tell(News::Problem(bad.error)),
-                None => return chat.get_ref().closed().await,
+                None => return chat.closed().await,
             },
         }
     }

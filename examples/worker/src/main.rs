@@ -73,7 +73,7 @@ async fn listen(
     while let Some(said) = heard.next().await {
         hear(said);
     }
-    heard.get_ref().closed().await
+    heard.closed().await
 }
 
 /// Sends a line of the page.

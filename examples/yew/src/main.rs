@@ -159,7 +159,7 @@ async fn listen(
     while let Some(said) = heard.next().await {
         hear(said);
     }
-    heard.get_ref().closed().await
+    heard.closed().await
 }
 
 #[cfg(test)]
