@@ -66,9 +66,12 @@ export function checkSupport(): void {
   );
 }
 
-/** Returns the URL of the wasm. The cache of Vite 7's server has a copy of the package without the wasm, so the URL is the package's. */
-function beside(url: URL): URL {
-  return new URL(url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1"));
+/**
+ * Returns the URL of the wasm. The cache of Vite 7's server has a copy of the package without the wasm, so the URL is the package's.
+ * In a bundle of Next.js the URL is relative to the server, and cannot be parsed without a base.
+ */
+function beside(url: URL): string {
+  return url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1");
 }
 
 async function compile(source: WasmSource): Promise<WebAssembly.Module> {
