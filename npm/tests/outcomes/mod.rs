@@ -1,6 +1,6 @@
 //! What came of the tests of a page.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use wasm_websocket_browser::{Page, with_page_at};
 
@@ -32,11 +32,12 @@ pub async fn passes(url: &str) -> Result<()> {
 /// What came of the tests of a page. Drivers let no script run for as long as all of them take.
 async fn outcomes(page: &Page) -> Result<Vec<Value>> {
     const WAIT: &str = "const later = new Promise(resolve => setTimeout(() => resolve(null), 5000));
-        return await Promise.race([globalThis.outcomes, later]);";
-    loop {
+        return await Promise.race([globalThis.outcomes ?? later, later]);";
+    for _ in 0..60 {
         let outcomes = page.run(WAIT).await?;
         if outcomes != Value::Null {
             return Ok(serde_json::from_value(outcomes)?);
         }
     }
+    bail!("the page has no outcomes after 5 minutes")
 }
