@@ -17,7 +17,7 @@ pub struct Options {
     /// Also tests the package, in Chromium and in Firefox.
     #[arg(long)]
     test: bool,
-    /// Tests the package in other environments, too: bundlers, Node.js 22, Deno, Bun, vitest and React;
+    /// Tests the package in other environments, too: bundlers, Next.js, Node.js 22, Deno, Bun, vitest and React;
     /// and builds its documentation.
     #[arg(long)]
     environments: bool,
@@ -184,13 +184,14 @@ fn test_environments(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser])
     let (sources, work) = (crate::root().join("npm"), page::target_folder().join("npm"));
     let (folder, site) = (shell.create_dir(work.join("environments"))?, work.join("site"));
     let tests = sources.join("tests/environments");
-    let files =
-        shell.read_dir(&tests)?.into_iter().chain([sources.join("tests/app/node.js"), sources.join("README.md")]);
-    files.filter(|file| file.is_file()).try_for_each(|file| shell.copy_file(file, &folder))?;
-    shell.create_dir(folder.join("vitest"))?;
-    shell.copy_file(tests.join("vitest/echo.test.js"), folder.join("vitest"))?;
+    for part in ["", "vitest", "next", "next/app"] {
+        let (files, copies) = (shell.read_dir(tests.join(part))?, shell.create_dir(folder.join(part))?);
+        files.into_iter().filter(|file| file.is_file()).try_for_each(|file| shell.copy_file(file, &copies))?;
+    }
+    ["tests/app/node.js", "README.md"].iter().try_for_each(|file| shell.copy_file(sources.join(file), &folder))?;
     install_with_package(shell, &tests.join("package-lock.json"), &folder, &archive)?;
     build_documentation(shell, &work, &archive)?;
+    let _no_telemetry = shell.push_env("NEXT_TELEMETRY_DISABLED", "1");
     let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
     step("testing the npm package in other environments", || {
         let (_here, address) = (shell.push_dir(&folder), &server.address);

@@ -90,7 +90,7 @@ fn package_pages(
     tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
         let pages = tests.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
-        // Vite's development server is tested once: two would share a folder.
+        // Development servers are tested once: two would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
         run_captured(shell, browser, "page", pages.env(variable, folder))
     })

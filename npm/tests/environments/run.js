@@ -13,7 +13,7 @@ const vitest = [node22, join("node_modules", "vitest", "vitest.mjs"), "run", "--
 
 function run(what, [program, ...given], env = {}) {
   const begin = Date.now();
-  const { status, stdout, stderr, error } = spawnSync(program, given, { env: { ...process.env, ...env }, encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr, error } = spawnSync(program, given, { env: { ...process.env, ...env }, encoding: "utf8", timeout: 180_000 });
   console.log(`${status === 0 ? "ok    " : "FAILED"} ${what}: ${Date.now() - begin} ms`);
   if (status === 0) return;
   console.log(error ?? "", stdout, stderr);
@@ -37,6 +37,12 @@ bundle("parcel", (out) => [bin("parcel"), "build", "app.html", `--dist-dir=${out
 bundle("esbuild", (out) => [...esbuild, "with-preload.js", "--loader:.wasm=file", `--outfile=${out}/app.js`]);
 bundle("esbuild-unconfigured", (out) => [...esbuild, "without-preload.js", `--outfile=${out}/app.js`]);
 bundle("react", (out) => [...esbuild, "react.tsx", "--loader:.wasm=file", "--jsx=automatic", `--outfile=${out}/app.js`]);
+
+// The server of Next.js serves its app itself. The caches of earlier builds may have an earlier build of the package.
+for (const app of ["next", "next-webpack"]) rmSync(join(app, ".next"), { recursive: true, force: true });
+cpSync("next", "next-webpack", { recursive: true });
+run("building by Next.js with Turbopack", [bin("next"), "build", "next", "--turbopack"]);
+run("building by Next.js with webpack", [bin("next"), "build", "next-webpack", "--webpack"]);
 
 const socket = `ws://${server}`;
 run("types of React and of schemas", [bin("tsc"), "--project", "."]);
