@@ -5,13 +5,13 @@
 use std::env::consts::EXE_EXTENSION;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::browser::Browser;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{page, setup, wasm_bindgen};
+use crate::{chats, page, setup, wasm_bindgen};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -36,6 +36,9 @@ pub struct Options {
     /// Measures the codecs, rather than connections.
     #[arg(long)]
     codecs: bool,
+    /// Weighs the chats of `examples/`, over this crate and over a socket written by hand, rather than anything else.
+    #[arg(long)]
+    chats: bool,
     /// Measures only the exact counts, not times, and fails if they exceed `bench/limits.toml`.
     #[arg(long)]
     counts: bool,
@@ -57,6 +60,7 @@ pub fn counts(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Res
         load: false,
         flood: false,
         codecs: false,
+        chats: false,
         counts: true,
     };
     measure(shell, toolchain, browsers, &options)
@@ -71,10 +75,15 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
         "no browser {}; use chromium or firefox",
         options.browser.as_deref().unwrap_or_default()
     );
-    let page = step("building the bench's page", || build_page(shell, toolchain))?;
-    let apps = page.join("apps");
-    if options.counts || options.is_all() {
-        step("building the minimal apps", || build_apps(shell, toolchain, options, &apps))?;
+    let page = page::target_folder().join("bench/page");
+    if options.chats {
+        let optimiser = Optimiser::find(shell).context("weighing the chats needs Node.js and npm")?;
+        chats::build(shell, toolchain, &optimiser, &page.join("chats"))?;
+    } else {
+        step("building the bench's page", || build_page(shell, toolchain, &page))?;
+        if options.counts || options.is_all() {
+            step("building the minimal apps", || build_apps(shell, toolchain, options, &page.join("apps")))?;
+        }
     }
     step("building the bench's driver", || {
         let build = ["build", "--quiet", "--profile=xtask", "--package=wasm-websocket-bench-driver"];
@@ -99,6 +108,7 @@ impl Options {
         arguments.extend(self.load.then(|| "--load".into()));
         arguments.extend(self.flood.then(|| "--flood".into()));
         arguments.extend(self.codecs.then(|| "--codecs".into()));
+        arguments.extend(self.chats.then(|| "--chats".into()));
         arguments.extend(self.counts.then(|| "--counts".into()));
         arguments.extend(self.is_all().then(|| "--out=bench".into()));
         arguments
@@ -115,14 +125,13 @@ impl Options {
     }
 }
 
-fn build_page(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
-    let page = page::target_folder().join("bench/page");
+fn build_page(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
     build(shell, toolchain, &["--profile=bench", "--package=wasm-websocket-bench"])?;
-    wasm_bindgen::bind(&module("wasm_websocket_bench"), &page)?;
+    wasm_bindgen::bind(&module("wasm_websocket_bench"), page)?;
     for file in shell.read_dir("bench/page")? {
-        shell.copy_file(file, &page)?;
+        shell.copy_file(file, page)?;
     }
-    Ok(page)
+    Ok(())
 }
 
 /// An app per crate, of those that are measured, so that it shows what each costs, and its features.
@@ -160,7 +169,7 @@ fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &
         build(shell, toolchain, &[&package[..], &["--features", features]].concat())?;
         wasm_bindgen::bind(&module("wasm_websocket_minimal"), &plain)?;
         if let Some(optimiser) = &optimiser {
-            optimiser.run(shell, &plain, &folder.join(app).join("optimised"))?;
+            optimiser.run(shell, &plain, &folder.join(app).join("optimised"), "wasm_websocket_minimal")?;
         }
     }
     Ok(())
@@ -176,7 +185,7 @@ fn module(name: &str) -> PathBuf {
 }
 
 /// What npm has for making modules and their glue smaller.
-struct Optimiser {
+pub struct Optimiser {
     programs: PathBuf,
 }
 
@@ -197,10 +206,11 @@ impl Optimiser {
         Some(Self { programs })
     }
 
-    fn run(&self, shell: &Shell, from: &Path, to: &Path) -> Result<()> {
+    /// Optimises the module `name` in the folder `from`, and its glue.
+    pub fn run(&self, shell: &Shell, from: &Path, to: &Path, name: &str) -> Result<()> {
         shell.create_dir(to)?;
         let [wasm_opt, terser] = ["wasm-opt", "terser"].map(|name| self.programs.join(name));
-        let [wasm, glue] = ["wasm_websocket_minimal_bg.wasm", "wasm_websocket_minimal.js"];
+        let [wasm, glue] = [format!("{name}_bg.wasm"), format!("{name}.js")];
         cmd!(shell, "{wasm_opt} -Oz --converge {from}/{wasm} --output {to}/{wasm}").run()?;
         Ok(cmd!(shell, "{terser} --module --compress --mangle --output {to}/{glue} -- {from}/{glue}").run()?)
     }

@@ -14,6 +14,7 @@ mod api;
 mod axe;
 mod bench;
 mod browser;
+mod chats;
 mod ci;
 mod conformance;
 mod demo;

@@ -62,6 +62,9 @@ struct Options {
     /// Measures the codecs, rather than connections.
     #[arg(long)]
     codecs: bool,
+    /// Weighs the chats, rather than anything else.
+    #[arg(long)]
+    chats: bool,
     /// The folder to write the results to. Otherwise they are only printed.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -73,6 +76,9 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Options::parse();
+    if options.chats {
+        return weigh_chats(&options);
+    }
     let results = if options.codecs { measure_codecs(&options).await? } else { measure(&options).await? };
     println!("{}", markdown::all(&results, &options.command));
     if let Some(folder) = &options.out {
@@ -113,6 +119,12 @@ async fn measure(options: &Options) -> Result<Results> {
     Ok(results)
 }
 
+fn weigh_chats(options: &Options) -> Result<()> {
+    let text = markdown::chats(&size::chats(&options.page.join("chats"))?, &options.command);
+    println!("{text}");
+    options.out.as_ref().map_or(Ok(()), |folder| write_file(folder, "CHATS.md", text))
+}
+
 async fn measure_codecs(options: &Options) -> Result<Results> {
     let sizes = size::all(&options.page.join("apps"))?;
     let plan = Plan::codecs(options.rounds, &sizes);
@@ -126,13 +138,14 @@ async fn measure_codecs(options: &Options) -> Result<Results> {
 }
 
 fn write(folder: &Path, results: &Results, options: &Options) -> Result<()> {
-    let write = |name: &str, text: String| {
-        let file = folder.join(name);
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
-    };
     if options.codecs {
-        return write("CODECS.md", markdown::codecs(results, &options.command));
+        return write_file(folder, "CODECS.md", markdown::codecs(results, &options.command));
     }
-    write("RESULTS.md", markdown::file(results, &options.command))?;
+    write_file(folder, "RESULTS.md", markdown::file(results, &options.command))?;
     plot::write(&folder.join("results.svg"), results)
+}
+
+fn write_file(folder: &Path, name: &str, text: String) -> Result<()> {
+    let file = folder.join(name);
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use crate::plan::{FLOOD, JAVASCRIPT};
 use crate::results::{Clock, Count, Results, Run, in_place};
+use crate::size::Chat;
 
 /// All tables.
 pub fn all(results: &Results, command: &str) -> String {
@@ -36,6 +37,25 @@ pub fn file(results: &Results, command: &str) -> String {
 pub fn codecs(results: &Results, command: &str) -> String {
     format!("# What codecs cost\n\n{CODECS}\n{}", all(results, command))
 }
+
+/// What the chats weigh.
+pub fn chats(chats: &[Chat], command: &str) -> String {
+    let mut text = format!("# What a chat weighs\n\n{CHATS}\n`{command}`, {}.\n\n", OffsetDateTime::now_utc().date());
+    header(&mut text, &["by hand", "over this crate", "more"]);
+    for chat in chats {
+        let more = chat.over_the_crate as i64 - chat.by_hand as i64;
+        let percent = 100.0 * more as f64 / chat.by_hand as f64;
+        let cells = [chat.by_hand.to_string(), chat.over_the_crate.to_string(), format!("{more} ({percent:.0} %)")];
+        row(&mut text, iter::once(chat.name.clone()).chain(cells));
+    }
+    text
+}
+
+const CHATS: &str = "\
+Bytes by brotli of the wasm and the JavaScript of the chats in `examples/`, by wasm-opt -Oz and terser, or by Vite. By hand means over
+`bench/by-hand`: a socket with callbacks, a queue and JSON, and none of what this crate adds. The chat with Leptos is over a session, which
+loses nothing, also when the server is killed; by hand it loses whatever a lost connection has not delivered.
+";
 
 const CODECS: &str = "\
 From a value to what JavaScript would send, a string or a buffer, and back. A record has five fields, and about 100 bytes of

@@ -55,6 +55,48 @@ fn weigh(folder: &Path, app: String, name: String, is_optimised: bool) -> Result
     })
 }
 
+/// The bytes of a chat's wasm and JavaScript, each file compressed by itself by brotli.
+pub struct Chat {
+    /// The framework.
+    pub name: String,
+    pub over_the_crate: usize,
+    pub by_hand: usize,
+}
+
+/// Weighs every chat below a folder: `NAME/crate` and `NAME/by-hand`.
+pub fn chats(folder: &Path) -> Result<Vec<Chat>> {
+    let mut chats = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let chat = entry?;
+        let name = chat.file_name().to_string_lossy().into_owned();
+        let [over_the_crate, by_hand] = ["crate", "by-hand"].map(|variant| downloaded(&chat.path().join(variant)));
+        chats.push(Chat { name, over_the_crate: over_the_crate?, by_hand: by_hand? });
+    }
+    chats.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(chats)
+}
+
+/// The compressed bytes of what a page downloads from a folder: of the JavaScript, and of the wasm that it names. Vite also writes what the
+/// chat never asks for, such as the module of the other transport.
+fn downloaded(folder: &Path) -> Result<usize> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let path = entry?.path();
+            let list = if path.is_dir() { &mut folders } else { &mut files };
+            list.push(path);
+        }
+    }
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is = |path: &Path, extension: &str| path.extension().is_some_and(|other| other == extension);
+    files.retain(|path| !name(path).contains("-streams"));
+    let scripts = files.iter().filter(|path| is(path, "js")).map(fs::read).collect::<Result<Vec<_>, _>>()?;
+    let texts: Vec<_> = scripts.iter().map(|script| String::from_utf8_lossy(script)).collect();
+    let named = files.iter().filter(|path| is(path, "wasm") && texts.iter().any(|text| text.contains(&name(path))));
+    let modules = named.map(fs::read).collect::<Result<Vec<_>, _>>()?;
+    scripts.iter().chain(&modules).map(|file| brotli(file)).sum()
+}
+
 fn file(folder: &Path, extension: &str) -> Result<PathBuf> {
     let files = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
     let mut files = files.filter(|file| file.extension().is_some_and(|other| other == extension));
