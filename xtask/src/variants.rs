@@ -1,4 +1,4 @@
-//! Tests the crate in builds that need a standard library of their own: with shared memory, and with unwinding panics.
+//! Tests the crate in a build that needs a standard library of its own: with shared memory and with unwinding panics.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
@@ -9,27 +9,15 @@ use crate::server::Server;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
 
-/// A build variant of some users.
-struct Variant {
-    name: &'static str,
-    rustflags: &'static str,
-    std: &'static str,
-}
+/// With shared memory, as for threads, browsers refuse every view of wasm memory. With panics that unwind, wasm-bindgen requires closures
+/// and futures to be unwind-safe. Some users have one of these, some the other: neither changes what the other one does, so one build
+/// tests both.
+const RUSTFLAGS: &str = "-Ctarget-feature=+atomics,+bulk-memory -Clink-arg=--shared-memory -Clink-arg=--import-memory \
+                         -Clink-arg=--max-memory=1073741824 -Clink-arg=--export=__wasm_init_tls \
+                         -Clink-arg=--export=__tls_size -Clink-arg=--export=__tls_align \
+                         -Clink-arg=--export=__tls_base -Cpanic=unwind";
 
-const VARIANTS: &[Variant] = &[
-    // wasm threads. Browsers then refuse every view of wasm memory.
-    Variant {
-        name: "shared memory",
-        rustflags: "-Ctarget-feature=+atomics,+bulk-memory -Clink-arg=--shared-memory -Clink-arg=--import-memory \
-                    -Clink-arg=--max-memory=1073741824 -Clink-arg=--export=__wasm_init_tls \
-                    -Clink-arg=--export=__tls_size -Clink-arg=--export=__tls_align -Clink-arg=--export=__tls_base",
-        std: "-Zbuild-std=std,panic_abort",
-    },
-    // wasm-bindgen then requires closures and futures to be unwind-safe.
-    Variant { name: "unwinding panics", rustflags: "-Cpanic=unwind", std: "-Zbuild-std=std,panic_unwind,panic_abort" },
-];
-
-/// Runs the suite in a window of a browser, for each variant.
+/// Runs the suite in a window of a browser.
 pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     if !toolchain.is_distribution() {
         // The distribution's was installed with its source.
@@ -37,16 +25,13 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Bro
     }
     let scratch = shell.create_temp_dir()?;
     let runner = browser.runner_config()?;
-    for variant in VARIANTS {
-        step(&format!("testing with {}", variant.name), || {
-            let folder = page::target_folder().join(variant.name.replace(' ', "-"));
-            let cargo = toolchain.cargo(shell).args(["test", "--config", &runner, "--target", TARGET, "--test=web"]);
-            let cargo = cargo.arg(variant.std).arg("--target-dir").arg(folder);
-            // `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP.
-            let cargo = cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", variant.rustflags);
-            let cargo = cargo.env("TEST_SERVER", &server.address).env("TMPDIR", scratch.path());
-            Ok(browser.choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "600").run()?)
-        })?;
-    }
-    Ok(())
+    step("testing with shared memory and unwinding panics", || {
+        let folder = page::target_folder().join("shared-memory");
+        let cargo = toolchain.cargo(shell).args(["test", "--config", &runner, "--target", TARGET, "--test=web"]);
+        let cargo = cargo.arg("-Zbuild-std=std,panic_unwind,panic_abort").arg("--target-dir").arg(folder);
+        // `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP.
+        let cargo = cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", RUSTFLAGS);
+        let cargo = cargo.env("TEST_SERVER", &server.address).env("TMPDIR", scratch.path());
+        Ok(browser.choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "600").run()?)
+    })
 }
