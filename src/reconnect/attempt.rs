@@ -17,17 +17,24 @@ use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, T
 ///
 /// # Examples
 ///
-/// With [`WhenLost::Resend`](crate::WhenLost::Resend), a server that counts messages receives each message exactly once:
+/// With [`WhenLost::Resend`](crate::WhenLost::Resend), a server that remembers the last id of each client processes each message
+/// exactly once. Ids are part of the messages: the numbers of this crate have gaps, and begin anew with each `Reconnecting`.
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
 /// use wasm_websocket::reconnect::WhenLost;
-/// use wasm_websocket::ReconnectOptions;
+/// use wasm_websocket::{Message, ReconnectOptions};
 ///
-/// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).on_open(async |stream, attempt| {
-///     stream.send("last?").await?; // the number of the last message that it has received
-///     let last = stream.try_next().await?.ok_or("there was no answer")?;
-///     attempt.confirm(last.as_text().unwrap_or_default().parse()?);
+/// # fn id(_: &Message) -> u64 { 0 }
+/// # let client = "5c3e09";
+/// // `client` is a new random name for each `Reconnecting`.
+/// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).on_open(async move |stream, attempt| {
+///     stream.send(format!("resume {client}")).await?;
+///     let answer = stream.try_next().await?.ok_or("there was no answer")?;
+///     let last: u64 = answer.as_text().unwrap_or_default().parse()?; // the last id that the server has
+///     if let Some((number, _)) = attempt.in_doubt().messages.iter().rfind(|(_, message)| id(message) <= last) {
+///         attempt.confirm(*number);
+///     }
 ///     Ok(()) // now the messages after the last one are sent again, and then the queued ones
 /// });
 /// ```

@@ -63,8 +63,10 @@ impl ReconnectingSender {
 
     /// Sends a message, or queues it if there is no connection, and returns its number.
     ///
-    /// Resolves when the message was handed over to the browser or is queued. Numbers begin with 1 and increase in the order in
-    /// which messages go out.
+    /// Resolves when the message was handed over to the browser or is queued. Numbers begin with 1 in each
+    /// [`Reconnecting`](crate::Reconnecting), and increase in the order in which messages go out. Messages that are dropped, taken
+    /// back or rejected leave gaps, so a number is not a count of what the peer has received: if the peer reports how far it has
+    /// come, put an id of your own into each message.
     ///
     /// - While a connection is open, it waits while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     /// - While there is no connection, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
