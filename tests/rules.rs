@@ -79,6 +79,17 @@ fn the_readme_has_the_session_as_it_is_tested() {
     assert!(texts.concat().lines().count() < 60, "they are longer than is said");
 }
 
+#[test]
+fn the_recipes_have_the_code_that_is_tested() {
+    let recipes = fs::read_to_string("docs/recipes.md").unwrap();
+    for file in ["src/tests/reconnect/exactly_once.rs", "src/tests/reconnect/requests.rs"] {
+        let text = fs::read_to_string(file).unwrap();
+        let (_, tested) = text.split_once("// The recipe:\n").unwrap();
+        let (tested, _) = tested.split_once("// Its test:\n").unwrap();
+        assert!(recipes.contains(tested.trim_end()), "docs/recipes.md has other code than {file}");
+    }
+}
+
 /// The lines of a Markdown file that are not code.
 fn prose(path: &Path) -> Vec<String> {
     let mut is_code = false;

@@ -15,6 +15,8 @@ mod exactly_once;
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod page;
+#[cfg(not(target_arch = "wasm32"))]
+mod requests;
 // The generator of schedules does not run in browsers.
 #[cfg(not(target_arch = "wasm32"))]
 mod schedules;
