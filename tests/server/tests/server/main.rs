@@ -1,5 +1,6 @@
 //! What the tests of the crate rely on: the server does what its paths say, and no client brings it down.
 
+mod board;
 mod chat;
 mod faults;
 mod node;
