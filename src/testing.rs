@@ -200,7 +200,7 @@ impl Page {
         self.0.block(time);
     }
 
-    /// Returns the time since the page was opened.
+    /// Returns the time since the page was opened. It includes the [delay](Network::delay) of the network.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
@@ -641,6 +641,9 @@ impl Peer {
     }
 
     /// Receives and ignores everything, including Close frames, until the connection has ended.
+    ///
+    /// No Close frame is answered, so a page that closes waits for its timeout, and the connection ends when the browser gives up,
+    /// after 60 seconds. To answer, call [`receive`](Self::receive) until it returns `None`.
     pub async fn drain(&mut self) {
         while self.next().await.is_some() {}
     }
@@ -707,7 +710,7 @@ impl Peer {
         self.wire.send_down(Frame::Close(Some((code, reason.to_owned()))));
     }
 
-    /// Resets the connection at once, as when the server's process is killed.
+    /// Resets the connection, as when the server's process is killed. The page learns of it after the delay of the network.
     ///
     /// # Examples
     ///
@@ -759,6 +762,9 @@ impl Peer {
     }
 
     /// Drops everything from now on, in both directions, without an event: a half-open connection.
+    ///
+    /// Bytes in flight are lost, too: for what was sent to arrive, wait with [`Page::sleep`] first. A later close or
+    /// [`reset`](Self::reset) does not reach the page.
     ///
     /// # Examples
     ///
