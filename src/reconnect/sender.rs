@@ -216,6 +216,9 @@ impl ReconnectingSender {
     }
 
     /// Returns the number of sent messages in each state.
+    ///
+    /// Counts also change without a new [`State`], for instance when a ping is answered. A display reads them after each `send`,
+    /// and by a timer.
     pub fn counts(&self) -> Counts {
         self.shared().machine.borrow().outbox.counts()
     }

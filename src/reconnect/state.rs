@@ -19,8 +19,8 @@ use crate::{CloseEvent, Error};
 /// [`InDoubt`](Self::InDoubt) and [`Rejected`](Self::Rejected) are reports: only [`states`](crate::Reconnecting::states)
 /// yields them, and they do not change the state.
 ///
-/// `Display` shows a state as text, such as `open`, `connecting, attempt 3` or
-/// `waiting 850 ms: the connection ended: 1006 (abnormal closure)`.
+/// `Display` shows a state as text for developers, such as `open`, `connecting, attempt 3` or
+/// `waiting 850 ms: the connection ended: 1006 (abnormal closure)`. The text of a failed attempt has the URL, without its query.
 ///
 /// # Examples
 ///
@@ -28,19 +28,20 @@ use crate::{CloseEvent, Error};
 /// use std::time::Duration;
 /// use wasm_websocket::reconnect::{Cause, State};
 ///
-/// /// The status line of an app.
-/// fn status(state: &State) -> String {
-///     match state {
+/// /// The status line of an app; `None` leaves it as it is.
+/// fn status(state: &State) -> Option<String> {
+///     Some(match state {
 ///         State::Open => "Connected".into(),
 ///         State::Waiting { delay, .. } => format!("Offline, next attempt in {} s", delay.as_secs()),
-///         State::InDoubt { messages } => format!("{messages} messages may not have arrived"),
-///         State::Closed { cause } => format!("Disconnected: {cause}"),
+///         State::Closed { .. } => "Disconnected".into(),
+///         State::InDoubt { .. } | State::Rejected { .. } => return None, // reports
 ///         _ => "Connecting …".into(),
-///     }
+///     })
 /// }
 ///
 /// let waiting = State::Waiting { delay: Duration::from_secs(4), cause: Cause::Requested };
-/// assert_eq!(status(&waiting), "Offline, next attempt in 4 s");
+/// assert_eq!(status(&waiting).as_deref(), Some("Offline, next attempt in 4 s"));
+/// assert_eq!(status(&State::InDoubt { messages: 2 }), None);
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
