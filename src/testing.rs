@@ -735,7 +735,8 @@ impl Peer {
         self.wire.break_off(false);
     }
 
-    /// Stops or resumes reading. While the server does not read, the network takes only what fits into the sockets.
+    /// Stops or resumes reading. While the server does not read, the network takes only what fits into the sockets, and
+    /// [`receive`](Self::receive) and [`drain`](Self::drain) wait, even if messages have arrived.
     ///
     /// # Examples
     ///

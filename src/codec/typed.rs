@@ -186,7 +186,7 @@ macro_rules! sending {
             ///
             /// # Errors
             ///
-            /// [`Error::CloseTimeout`] if the peer does not answer in time.
+            /// The same errors as [`Sender::close`].
             pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
                 self.inner.close()
             }

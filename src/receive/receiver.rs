@@ -30,8 +30,9 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 ///
 /// Browsers discard messages that arrive after this page has called `close`.
 ///
-/// The stream yields to the event loop after 128 messages in a row, or up to 1024 if very many are queued, so that the page
-/// stays responsive. So `now_or_never` may return `None` although messages are queued.
+/// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more than
+/// 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024.
+/// So `now_or_never` may return `None` although messages are queued.
 ///
 /// Dropping the receiver discards all queued and later messages; senders keep working. The connection is closed when the senders are
 /// dropped, too.

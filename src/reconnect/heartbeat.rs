@@ -12,9 +12,9 @@ use crate::Message;
 /// Sends a ping every 25 seconds. If no message at all is received for 10 seconds after a ping, the peer counts as dead, and the
 /// connection is dropped. While bytes that were sent before the ping are still leaving, the timeout starts over.
 ///
-/// A connection does not end because the page is hidden or frozen or the device sleeps. After a wake-up, or if the timer for the
-/// answer was late, another ping is sent, with a new timeout. If all timers are late, the third unanswered ping in a row ends the
-/// connection.
+/// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network comes
+/// back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end the
+/// connection; three unanswered pings in a row do.
 ///
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping. So the server must answer each ping at
 /// most once, and no other message may look like an answer. The stream does not yield answers.

@@ -301,8 +301,8 @@ impl Reconnecting {
         self.sender.counts()
     }
 
-    /// Confirms that the peer has received the message with this number, and all messages before it. See
-    /// [`ReconnectingSender::confirm`].
+    /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the same
+    /// connection. See [`ReconnectingSender::confirm`].
     ///
     /// # Examples
     ///

@@ -189,7 +189,9 @@ impl ReconnectingSender {
 
     /// Closes the connection until [`resume`](Self::resume), for instance while the page is hidden.
     ///
-    /// Queued messages go out first; later ones are queued. Unconfirmed messages are in doubt.
+    /// If a connection is open, queued messages go out first. An attempt that is under way is given up. Messages that are sent during
+    /// the pause are queued. Unconfirmed messages are in doubt. A silent peer delays the pause by at most the
+    /// [`close_timeout`](crate::Options::close_timeout).
     pub fn pause(&self) {
         self.shared().command(Command::Pause);
     }
@@ -229,8 +231,8 @@ impl ReconnectingSender {
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
-    /// - Messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are confirmed together with the first kept message
-    ///   after them.
+    /// - Unconfirmed messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are confirmed together with the first
+    ///   kept message after them. Once they are in doubt, they are never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
@@ -262,13 +264,15 @@ impl AsRef<Self> for ReconnectingSender {
     }
 }
 
-/// Sends and closes like the methods of the same names. Errors do not return the message.
+/// Sends and closes. Errors do not return the message.
 ///
-/// A flush waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed` and the
-/// method [`send`](ReconnectingSender::send) do not. Closing flushes first, and waits for a connection to do so; it fails
+/// A flush of the sink waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed`
+/// and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also waits until the
+/// messages have left the browser. Closing flushes first, and waits for a connection to do so; it fails
 ///
 /// - with [`Error::NotOpen`] if queued messages were not handed over,
-/// - with [`Error::Unclean`] if the last connection ended without a closing handshake.
+/// - with [`Error::Unclean`] if the last connection ended without a closing handshake,
+/// - otherwise with the same errors as [`close`](ReconnectingSender::close).
 impl Sink<Message> for ReconnectingSender {
     type Error = Error;
 

@@ -147,9 +147,9 @@ impl Sender {
 
     /// Waits until a message can be sent without waiting.
     ///
-    /// Resolves when all senders that began to wait earlier were served, and at most the high water mark is unsent. Once the mark was
-    /// exceeded, senders wait for the low water mark. It reserves nothing: another sender may use the room first, and
-    /// [`try_send`](Self::try_send) can fail with [`Error::Full`].
+    /// Resolves when all senders that began to wait earlier were served, and there is room. There is room while at most the high water
+    /// mark is unsent; after a sender had to wait, when at most the low water mark is unsent. It reserves nothing: another sender may
+    /// use the room first, and [`try_send`](Self::try_send) can fail with [`Error::Full`].
     ///
     /// # Errors
     ///
@@ -182,8 +182,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost: the last check of the
-    /// open connection found unsent bytes, or a message was sent after it.
+    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended, unless all messages are known to have left the browser
+    /// before.
     ///
     /// # Examples
     ///
@@ -377,13 +377,13 @@ impl Clone for Sender {
 /// [`flush`](Sender::flush) waits until the browser's buffer is empty.
 ///
 /// `poll_close` first waits as [`flush`](Sender::flush) does, while messages still arrive, and then closes the connection
-/// without a code. It fails
+/// without a code. The close timeout also limits the first wait, and starts over when unsent bytes have left. It fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
 ///   [`Options::close_timeout`](crate::Options::close_timeout),
 /// - with [`Error::Overflow`] if the receive queue has overflowed,
-/// - with [`Error::NotOpen`] if the connection ended before the flush, and some messages may be lost.
+/// - with [`Error::NotOpen`] if the connection began to close before all messages had left the browser.
 impl Sink<Message> for Sender {
     type Error = Error;
 

@@ -80,9 +80,10 @@ impl SessionSender {
     /// Sends a message, and returns its [`Receipt`].
     ///
     /// Resolves when the session has the message in its replay buffer: it transmits the message when there is a connection, and
-    /// again on later ones, until the peer has processed it. Waits while the
-    /// [replay buffer](crate::session::SessionOptions::replay) is full. Senders are served in the order in which they began to wait.
-    /// Dropping the future before it resolves sends nothing and drops the message.
+    /// again on later ones, until the peer has processed it. Waits until the message fits into the
+    /// [replay buffer](crate::session::SessionOptions::replay); a message that is larger than the whole buffer waits until the buffer is
+    /// empty. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
+    /// nothing and drops the message.
     ///
     /// The browser copies the bytes of a buffer or an image when this is called, outside wasm memory. A Blob or a file is not
     /// copied.
@@ -105,8 +106,8 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if the replay buffer is full, or if other senders wait; otherwise as for [`send`](Self::send). The error returns
-    /// the message.
+    /// [`Error::Full`] if the message does not fit into the replay buffer, or if other senders wait; otherwise as for
+    /// [`send`](Self::send). The error returns the message.
     pub fn try_send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
         let message = message.into_message();
         if self.core().is_waited_in() {

@@ -21,14 +21,15 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// - [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
 /// - [`Error::ClosedHere`] if this page closed the connection first, since browsers discard messages that arrive after that,
 /// - [`Error::Overflow`] if the receive queue has overflowed, even if [`Overflow`](crate::Overflow) only drops messages,
-/// - [`Error::UnexpectedText`] if a text message has arrived.
+/// - [`Error::UnexpectedText`] if a text message has arrived,
+/// - [`Error::OutOfMemory`], [`Error::Thrown`] or [`Error::UnreadableBlob`] if a message cannot be read.
 ///
-/// Its kind is `ConnectionAborted` for `Unclean` and `ClosedHere`, `TimedOut` for `CloseTimeout`, `InvalidData` for `UnexpectedText`,
-/// and `NotConnected` for writing to a connection that is not open.
+/// The kind of the `io::Error` is `ConnectionAborted` for `Unclean` and `ClosedHere`, `TimedOut` for `CloseTimeout`, `InvalidData` for
+/// `UnexpectedText`, and `Other` for all others. Writing to a connection that is not open fails with the kind `NotConnected`.
 ///
 /// Each write sends one message of at most 256 KiB, so wrap the stream in a `BufWriter` for small writes. Writing waits for room as
-/// [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here. Closing ends both directions, and waits
-/// for the peer as [`WebSocketStream::close`] does; bytes that had arrived before can still be read.
+/// [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here. Closing ends both directions, as
+/// the sink of [`Sender`](crate::Sender) does; bytes that had arrived before can still be read.
 ///
 /// # Examples
 ///

@@ -33,8 +33,8 @@ use crate::{
 ///
 /// Browsers discard messages that arrive after this page has called `close`.
 ///
-/// The stream yields to the event loop after 128 messages in a row, or up to 1024 if very many are queued, so that the page
-/// stays responsive.
+/// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more than
+/// 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024.
 ///
 /// Dropping it closes the connection; messages that were sent go out first. It stays in the thread that created it (`!Send`). To
 /// send and receive in different tasks, [`split`](Self::split) it.
@@ -225,7 +225,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::CloseTimeout`] if the peer does not answer within [`Options::close_timeout`]; the stream then ends with this error.
+    /// The same errors as [`Sender::close`]. After [`Error::CloseTimeout`] the stream ends with this error.
     pub fn close(&mut self) -> impl Future<Output = Result<CloseEvent, Error>> {
         self.sender.close()
     }

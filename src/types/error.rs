@@ -392,8 +392,8 @@ impl<T> From<SendError<T>> for Error {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
-    /// The message that could not be decoded; `None` for an error of the connection. After [`Error::OutOfMemory`] and
-    /// [`Error::Thrown`], which replace a message, the stream continues.
+    /// The message that could not be decoded; `None` for an error of the connection. [`Error::OutOfMemory`] and [`Error::Thrown`]
+    /// replace a message: a `WebSocketStream` then continues, and a `Reconnecting` is closed for good.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,

@@ -202,7 +202,7 @@ impl Options {
     /// Sets the maximum size of the receive queue of a [`WebSocketStream`](crate::WebSocketStream), in bytes. Default: 64 MiB.
     ///
     /// [`overflow`](Self::overflow) decides what happens to a message that exceeds the limit. An empty queue accepts a message of
-    /// any size. A [`WebSocket`](crate::WebSocket) has no queue.
+    /// any size, unless [`receive_limit_messages`](Self::receive_limit_messages) is zero. A [`WebSocket`](crate::WebSocket) has no queue.
     ///
     /// - Binary messages count by their bytes.
     /// - Text counts by its length in UTF-16 units, since the number of bytes is unknown until the text is decoded.
@@ -230,8 +230,8 @@ impl Options {
 
     /// Sets the maximum number of messages in the receive queue of a [`WebSocketStream`](crate::WebSocketStream). Default: 262,144.
     ///
-    /// The queue is full when this limit or [`receive_limit`](Self::receive_limit) is reached. Empty messages count, too. With
-    /// zero, the queue is always full.
+    /// [`overflow`](Self::overflow) decides what happens to a message that exceeds this limit or [`receive_limit`](Self::receive_limit).
+    /// Empty messages count, too. With zero, every message exceeds the limit.
     pub fn receive_limit_messages(mut self, messages: usize) -> Self {
         self.receive_limit.messages = messages;
         self
@@ -275,8 +275,8 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// The timeout starts over whenever unsent bytes leave, so that a slow upload is completed. It applies only while the future is
-    /// polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
+    /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It applies only while the
+    /// future is polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
     /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.
@@ -331,7 +331,7 @@ impl Options {
     /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 1 MiB.
     ///
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
-    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues when half of the queue was taken. Meanwhile
+    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile
     /// messages fill the buffers of the browser and of both operating systems; then the peer has to wait. When the connection
     /// closes, the messages in these buffers are read at once, and the queue may exceed the limits.
     ///
