@@ -20,7 +20,7 @@ use crate::{
 /// A connection that sends values of `Out` and yields values of `In`, by a codec: what [`WebSocketStream::typed`] returns.
 ///
 /// - As a [`Stream`] it decodes each message, in order. A message that cannot be decoded becomes an `Err` that holds the
-///   message, and the stream continues. A [`Blob`] is read first.
+///   message, and the stream continues. An error of the connection is an `Err` without a message. A [`Blob`] is read first.
 /// - As a [`Sink`] it encodes each value when the value is sent. Backpressure is that of the wrapped connection.
 ///
 /// # Examples
@@ -46,7 +46,7 @@ use crate::{
 ///     while let Some(received) = chat.next().await {
 ///         match received {
 ///             Ok(FromServer::Said { name, text }) => show(&format!("{name}: {text}")),
-///             Err(undecodable) => report(undecodable.error), // one bad message does not end a chat
+///             Err(bad) => report(bad.error), // a bad message, which does not end a chat; or, last, a lost connection
 ///         }
 ///     }
 ///     Ok(())
