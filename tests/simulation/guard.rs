@@ -326,10 +326,6 @@ impl Live {
         Self(leftovers)
     }
 
-    pub fn with_bytes_of(self, _other: &Self) -> Self {
-        self
-    }
-
     pub fn with_memory_of(self, _other: &Self) -> Self {
         self
     }

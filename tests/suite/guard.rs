@@ -374,14 +374,9 @@ impl Live {
         Self { bytes, blocks, objects, pages: memory_size() }
     }
 
-    /// The same, with the bytes of another.
-    pub fn with_bytes_of(self, other: &Self) -> Self {
-        Self { bytes: other.bytes, ..self }
-    }
-
     /// The same, with the bytes and the memory of another.
     pub fn with_memory_of(self, other: &Self) -> Self {
-        Self { pages: other.pages, ..self.with_bytes_of(other) }
+        Self { bytes: other.bytes, pages: other.pages, ..self }
     }
 }
 
