@@ -113,7 +113,9 @@ impl Page {
     ///
     /// # Panics
     ///
-    /// Panics if nothing can wake the future any more, or if the page never becomes idle. In a browser, such a page hangs.
+    /// Panics if nothing can wake the future any more, if only timers go on for a very long simulated time, or if the page never
+    /// becomes idle. In a browser, such a page hangs. A future that is woken for ever, for instance by heartbeats that it answers, is not
+    /// noticed.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }
