@@ -225,7 +225,7 @@ impl Announcer {
     #[must_use = "they wait until they are woken"]
     pub fn tell(&mut self, state: State) -> Vec<Waker> {
         let is_over = matches!(state, State::Closed { .. });
-        // Not reported twice: the first state is that of the first attempt, which may also be begun again.
+        // The first state is reported once, although the first attempt may begin again.
         let is_first = |state: &State| matches!(state, State::Connecting { attempt: 1, cause: Cause::Requested });
         if is_first(&state) && is_first(&self.state) {
             return Vec::new();

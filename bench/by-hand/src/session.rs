@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::socket::Connection;
+use crate::socket::{Connection, handle};
 use crate::{CloseEvent, Error, Receiver, Sender, Typed, WebSocketStream};
 
 #[derive(Default)]
@@ -109,24 +109,6 @@ impl Connection for RefCell<State> {
     fn poll_closed(&self, _context: &mut Context<'_>) -> Poll<CloseEvent> {
         Poll::Pending
     }
-}
-
-macro_rules! handle {
-    ($($handle:ty)*) => { $(
-        impl Connection for $handle {
-            fn send(&self, text: &str) -> Result<(), Error> {
-                self.0.send(text)
-            }
-
-            fn poll_text(&self, context: &mut Context<'_>) -> Poll<Option<String>> {
-                self.0.poll_text(context)
-            }
-
-            fn poll_closed(&self, context: &mut Context<'_>) -> Poll<CloseEvent> {
-                self.0.poll_closed(context)
-            }
-        }
-    )* };
 }
 
 handle! { Session SessionSender }

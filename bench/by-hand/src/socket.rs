@@ -40,7 +40,7 @@ pub enum Error {
     /// What the browser threw, or what serde_json said.
     Failed(String),
     NotConnected,
-    /// Never happens: what is lost here is lost without a word.
+    /// Never returned: this socket does not notice that messages are lost.
     #[cfg(feature = "session")]
     SessionLost,
 }
@@ -125,6 +125,7 @@ impl Connection for Shared {
     }
 }
 
+/// Implements `Connection` for handles, by what they share.
 macro_rules! handle {
     ($($handle:ty)*) => { $(
         impl Connection for $handle {
@@ -142,6 +143,9 @@ macro_rules! handle {
         }
     )* };
 }
+
+#[cfg(feature = "session")]
+pub(crate) use handle;
 
 handle! { WebSocketStream Sender Receiver }
 

@@ -25,7 +25,7 @@ pub struct SendError<T> {
     pub error: Error,
 }
 
-/// What came is no JSON of that type.
+/// The message is not JSON of that type.
 pub struct ReceiveError {
     pub error: Error,
 }
@@ -42,7 +42,7 @@ impl<S: Connection, Out: Serialize, In, C> Typed<S, Out, In, C> {
         text.and_then(|text| self.inner.send(&text)).map_err(|error| SendError { message: value, error })
     }
 
-    /// Nobody writes receipts by hand.
+    /// Sends a value. A hand-written socket has no receipts.
     #[cfg(feature = "session")]
     pub async fn send_for_receipt(&mut self, value: Out) -> Result<(), SendError<Out>> {
         self.send(value).await

@@ -54,7 +54,7 @@ pub fn chats(chats: &[Chat], command: &str) -> String {
 const CHATS: &str = "\
 Bytes by brotli of the wasm and the JavaScript of the chats in `examples/`, by wasm-opt -Oz and terser, or by Vite. By hand means over
 `bench/by-hand`: a socket with callbacks, a queue and JSON, and none of what this crate adds. The chat with Leptos is over a session, which
-loses nothing, also when the server is killed; by hand it loses whatever a lost connection has not delivered.
+loses no message, also when the server is killed; the hand-written one loses what a lost connection has not delivered.
 ";
 
 const CODECS: &str = "\
