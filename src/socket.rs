@@ -237,7 +237,7 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// - [`Error::NotOpen`] if the connection is not open; the browser's own
+    /// - [`Error::NotOpen`] if the connection is not open; on a closing or closed socket the browser's own
     ///   [`send`](https://websockets.spec.whatwg.org/#dom-websocket-send) discards the message without an error,
     /// - [`Error::Thrown`] for a buffer that browsers refuse, such as a resizable one.
     ///

@@ -108,8 +108,8 @@ impl Page {
 
     /// Runs a future until it resolves, and with it the rest of the page, servers and networks.
     ///
-    /// Spawned tasks that have not ended by then are dropped. Outside of a run there is no `WebSocket`:
-    /// connecting fails with [`Error::Unsupported`](crate::Error::Unsupported).
+    /// Spawned tasks, servers and connections end with the run: another run needs new ones. Outside of a run there is
+    /// no `WebSocket`: connecting fails with [`Error::Unsupported`](crate::Error::Unsupported).
     ///
     /// # Panics
     ///

@@ -26,8 +26,8 @@ use crate::{
 /// - if the connection is lost within a second after that: browsers show a frozen page first, and then report that its
 ///   connections are lost.
 ///
-/// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` and all its [`sender`](Self::sender)s closes
-/// the connection for good.
+/// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` discards all received messages,
+/// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good.
 ///
 /// There is never more than one connection in use. A connection that was given up is closed in the background: browsers take up to
 /// a second to close a socket that is connecting, and longer if its peer does not answer.

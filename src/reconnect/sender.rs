@@ -237,7 +237,8 @@ impl ReconnectingSender {
         self.shared().confirm(number)
     }
 
-    /// Takes the messages in doubt: returns the kept messages, and the count of all.
+    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls neither return nor
+    /// count them again.
     ///
     /// Only the caller can send taken messages again. If the peer recognises duplicates, sending them again is safe; if not, ask the
     /// peer first.

@@ -182,8 +182,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended, unless all messages are known to have left the browser
-    /// before.
+    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection begins to close, or ends, before all messages are
+    /// known to have left the browser.
     ///
     /// # Examples
     ///

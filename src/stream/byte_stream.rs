@@ -25,7 +25,8 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// - [`Error::OutOfMemory`], [`Error::Thrown`] or [`Error::UnreadableBlob`] if a message cannot be read.
 ///
 /// The kind of the `io::Error` is `ConnectionAborted` for `Unclean` and `ClosedHere`, `TimedOut` for `CloseTimeout`, `InvalidData` for
-/// `UnexpectedText`, and `Other` for all others. Writing to a connection that is not open fails with the kind `NotConnected`.
+/// `UnexpectedText`, and `Other` for all others. Writing to a connection that is not open fails with the kind
+/// `NotConnected`, or with `Other` if the receive queue has overflowed.
 ///
 /// Each write sends one message of at most 256 KiB, so wrap the stream in a `BufWriter` for small writes. Writing waits for room as
 /// [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here. Closing ends both directions, as

@@ -189,7 +189,8 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection has ended and some messages may be lost.
+    /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection begins to close, or ends, before all messages are
+    /// known to have left the browser.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.sender.flush().await
     }
