@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::places::{Places, WaitsFor, Whose};
 use crate::stream::connection::Connection;
-use crate::sys::Alarm;
+use crate::sys::{Alarm, RawSocket};
 use crate::wake::wake_each;
 use crate::{CloseEvent, Error, Options, ReadyState};
 
@@ -52,6 +52,27 @@ const LONGEST_DELAY: u32 = 50;
 /// Returns the delay of a look in milliseconds; 0 for the next turn.
 fn delay(step: u32) -> u32 {
     if step < TURNS { 0 } else { (SHORTEST_DELAY << (step - TURNS).min(4)).min(LONGEST_DELAY) }
+}
+
+#[cfg(feature = "streams")]
+fn is_by_streams(socket: &RawSocket) -> bool {
+    socket.transport() == crate::Transport::Streams
+}
+
+#[cfg(not(feature = "streams"))]
+fn is_by_streams(_: &RawSocket) -> bool {
+    false
+}
+
+/// Returns the largest high and low water marks of a socket.
+fn largest_marks(socket: &RawSocket) -> (u64, u64) {
+    if is_by_streams(socket) {
+        // A message that waits behind another is copied. The network is as busy without it, since the browser asks for the next
+        // message as soon as it has buffered the last. Small messages wait in numbers that are worth a wake.
+        return (64 << 10, 16 << 10);
+    }
+    // The product with the factor must not overflow.
+    (u64::MAX / LARGEST_FACTOR, u64::MAX)
 }
 
 /// A place in the line. Dropping it gives up the place and the turn.
@@ -133,11 +154,6 @@ impl Connection {
         if is_hinted || late_by.is_some() {
             self.look(late_by);
         }
-    }
-
-    #[cfg(feature = "streams")]
-    fn is_by_streams(&self) -> bool {
-        self.socket().transport() == crate::Transport::Streams
     }
 
     /// Looks at the socket if a task waits, because a message has left the browser.
@@ -247,8 +263,7 @@ impl Connection {
         }
         if line.look.is_none() && line.places.is_waited_in() {
             let step = last.filter(|last| amount >= last.amount).map_or(0, |last| last.step + 1);
-            #[cfg(feature = "streams")]
-            let step = if self.is_by_streams() { TURNS } else { step };
+            let step = if is_by_streams(self.socket()) { TURNS } else { step };
             line.look = Some(self.look_at(step, amount));
         }
         drop(line);
@@ -262,8 +277,7 @@ impl Connection {
                 None
             }
             // Over streams, an event of the socket wakes senders.
-            #[cfg(feature = "streams")]
-            _ if self.is_by_streams() => None,
+            _ if is_by_streams(self.socket()) => None,
             delay => {
                 let this = Rc::clone(self);
                 Some(Alarm::new(Duration::from_millis(delay.into()), move |late_by| this.look(Some(late_by))))
@@ -274,12 +288,12 @@ impl Connection {
 }
 
 impl Line {
-    pub fn new(options: &Options) -> Self {
-        // The product with the factor must not overflow.
-        let high_water_mark = options.high_water_mark.min(u64::MAX / LARGEST_FACTOR);
+    pub fn new(options: &Options, socket: &RawSocket) -> Self {
+        let (largest_high, largest_low) = largest_marks(socket);
+        let high_water_mark = options.high_water_mark.min(largest_high);
         Self {
             high_water_mark,
-            low_water_mark: options.low_water_mark.min(high_water_mark),
+            low_water_mark: options.low_water_mark.min(high_water_mark).min(largest_low),
             places: Places::default(),
             look: None,
             falls: 0,

@@ -57,8 +57,8 @@ impl Handle {
         let this = Rc::new(Connection {
             handles: Cell::new(1),
             listener: Cell::new(None),
+            line: RefCell::new(Line::new(options, &socket)),
             socket,
-            line: RefCell::new(Line::new(options)),
             connect_timeout: options.connect_timeout,
             close_timeout: options.close_timeout,
             is_opened: Cell::new(is_opened),

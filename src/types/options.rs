@@ -175,6 +175,9 @@ impl Options {
     /// timers fire late, so the mark is raised: each late timer that finds the buffer empty doubles the mark, up to 64 times the
     /// configured value. When timers fire in time again, the configured value applies again.
     ///
+    /// Over `Transport::Streams`, a mark above 64 KiB counts as 64 KiB, since a message that waits behind another is copied, and
+    /// the network is as busy without it.
+    ///
     /// # Examples
     ///
     /// ```
@@ -193,7 +196,8 @@ impl Options {
 
     /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
-    /// A value above the high water mark counts as the high water mark.
+    /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 16 KiB counts as
+    /// 16 KiB.
     pub fn low_water_mark(mut self, bytes: u64) -> Self {
         self.low_water_mark = bytes;
         self

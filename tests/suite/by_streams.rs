@@ -97,6 +97,22 @@ async fn echoing(messages: u8, options: Options) -> WebSocketStream {
     stream
 }
 
+// A message that waits behind another would be copied, so the mark is 64 KiB, even if the options have a higher one.
+#[apply(browser_test)]
+async fn nothing_is_sent_behind_a_large_message() {
+    let mut stream = connect_with("/sink", &Options::new().high_water_mark(1 << 20)).await;
+    for _ in 0..65 {
+        assert_eq!(stream.send([0; 1 << 10]).now_or_never(), Some(Ok(())));
+    }
+    assert_eq!(stream.try_send("more").map_err(Error::from), Err(Error::Full));
+    stream.flush().await.unwrap();
+    assert_eq!(stream.send(vec![0; 1 << 20]).now_or_never(), Some(Ok(())));
+    assert_eq!(stream.try_send("behind it").map_err(Error::from), Err(Error::Full));
+    stream.send("behind it").await.unwrap();
+    assert!(stream.buffered_amount() <= (16 << 10) + 9, "{} bytes", stream.buffered_amount());
+    stream.close().await.unwrap();
+}
+
 // The bound is exact: the queue holds less than `read_ahead` and one message.
 #[apply(browser_test)]
 async fn no_more_is_read_than_read_ahead_and_a_message() {
