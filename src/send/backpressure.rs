@@ -15,11 +15,14 @@ use crate::{CloseEvent, Error, Options, ReadyState};
 
 /// The line of one socket: senders wait for their turn, flushes for an empty buffer, and other tasks for the end.
 ///
-/// When more than the high water mark is unsent, the first sender waits until at most the low water mark is unsent. The other
-/// senders wait behind it, in the order in which they began to wait.
+/// When more than the high water mark is unsent, the first sender waits until at most the low water mark is unsent, or until as many
+/// bytes have left as lie between both marks, and at most the high water mark is unsent. The other senders wait behind it, in the
+/// order in which they began to wait.
 pub(crate) struct Line {
     high_water_mark: u64,
     low_water_mark: u64,
+    /// The number of unsent bytes at which the first sender continues.
+    continues_at: u64,
     places: Places,
     look: Option<Look>,
     /// The number of looks that found fewer unsent bytes than the look before.
@@ -32,7 +35,7 @@ pub(crate) struct Line {
 /// The next look at the socket, and the number of unsent bytes that the last look found.
 ///
 /// Browsers fire no event when `bufferedAmount` falls, so it is polled: in the next [`TURNS`] turns of the event loop, then after
-/// 4, 8, 16, 32 and every further 50 ms. When it has fallen, polling starts over.
+/// 1, 2, 4, 8, 16, 32 and every further 50 ms. When it has fallen, polling starts over.
 struct Look {
     /// `None` for a look in the next turn of the event loop.
     _alarm: Option<Alarm>,
@@ -42,16 +45,17 @@ struct Look {
 }
 
 /// The number of looks in turns before timers are set. If the network takes megabytes in a millisecond, most of the time of
-/// sending would be spent waiting for timers.
-const TURNS: u32 = 16;
-/// The delay of the first timer, in milliseconds.
-const SHORTEST_DELAY: u32 = 4;
+/// sending would be spent waiting for timers. But a turn costs as much CPU time as sending a small message.
+const TURNS: u32 = 4;
+/// The delay of the first timer, in milliseconds. Browsers raise it to 4 ms only for timers that a chain of timers has set; this
+/// timer is set in a turn.
+const SHORTEST_DELAY: u32 = 1;
 /// The longest delay of a timer, in milliseconds.
 const LONGEST_DELAY: u32 = 50;
 
 /// Returns the delay of a look in milliseconds; 0 for the next turn.
 fn delay(step: u32) -> u32 {
-    if step < TURNS { 0 } else { (SHORTEST_DELAY << (step - TURNS).min(4)).min(LONGEST_DELAY) }
+    if step < TURNS { 0 } else { (SHORTEST_DELAY << (step - TURNS).min(6)).min(LONGEST_DELAY) }
 }
 
 #[cfg(feature = "streams")]
@@ -97,15 +101,18 @@ impl Connection {
         }
         let mut line = self.line();
         let whose = line.places.turn(wait.id());
-        let low_water_mark = (line.places.wants_room() && whose != Whose::Missed).then_some(line.low_water_mark);
+        let continues_at = (line.places.wants_room() && whose != Whose::Missed).then_some(line.continues_at);
         drop(line);
         // No borrow is held here, since the page may have replaced `bufferedAmount` with code that sends.
-        let most = low_water_mark.unwrap_or_else(|| self.highest());
+        let most = continues_at.unwrap_or_else(|| self.highest());
         if whose != Whose::Anothers && self.socket().has_at_most(most) {
             if whose == Whose::Own {
                 self.line().places.comes(wait.id());
             }
             return Poll::Ready(Ok(()));
+        }
+        if whose == Whose::Own && continues_at.is_none() {
+            self.line().waits_above(self.socket().most_unsent());
         }
         self.enter(context, wait, WaitsFor::Turn);
         Poll::Pending
@@ -254,7 +261,7 @@ impl Connection {
         if let (Some(late_by), Some(last)) = (late_by, &last) {
             line.pace.learn(delay(last.step), late_by, amount, is_draining);
         }
-        let is_free = if is_draining { amount <= line.low_water_mark } else { late_by.is_some() && line.places.miss() };
+        let is_free = if is_draining { amount <= line.continues_at } else { late_by.is_some() && line.places.miss() };
         if is_free {
             self.call(&mut line, amount);
         }
@@ -294,12 +301,20 @@ impl Line {
         Self {
             high_water_mark,
             low_water_mark: options.low_water_mark.min(high_water_mark).min(largest_low),
+            continues_at: 0,
             places: Places::default(),
             look: None,
             falls: 0,
             is_hinted: false,
             pace: Pace::default(),
         }
+    }
+
+    /// Notes that the first sender waits while `unsent` bytes are unsent. After a large message, waiting for the low water mark would
+    /// mean waiting until the network idles.
+    fn waits_above(&mut self, unsent: u64) {
+        let leaves = self.high_water_mark - self.low_water_mark;
+        self.continues_at = unsent.saturating_sub(leaves).clamp(self.low_water_mark, self.high_water_mark);
     }
 }
 

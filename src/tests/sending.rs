@@ -265,7 +265,7 @@ async fn stalled(page: &Page) -> (Sender, Receiver, Peer) {
 
 /// Waits until looks follow every 50 ms, and the next look is 45 ms away.
 async fn looks_become_rare(page: &Page) {
-    page.sleep(Duration::from_millis(4 + 8 + 16 + 32 + 18 * 50 + 5)).await;
+    page.sleep(Duration::from_millis(1 + 2 + 4 + 8 + 16 + 32 + 18 * 50 + 5)).await;
 }
 
 #[test]
@@ -283,9 +283,27 @@ fn looks_become_rare_while_nothing_leaves() {
             Either::Left(_) => panic!("it is flushed"),
             Either::Right(_) => page.turns() - begun,
         };
-        // The looks are in 16 turns, at most twice, since the network takes a few bytes at first; then after 4, 8, 16 and 32 ms,
+        // The looks are in 4 turns, a few times, since the network takes a few bytes at first; then after 1, 2, 4, 8, 16 and 32 ms,
         // and up to 18 times after 50 ms. Each of the latter is a timer and a turn.
-        assert!((16 + 40..2 * 16 + 50).contains(&looks), "{looks} turns");
+        assert!((4 + 40..4 * 4 + 50).contains(&looks), "{looks} turns");
+    });
+}
+
+#[test]
+fn after_a_large_message_senders_continue_before_the_network_idles() {
+    in_pages(async |page| {
+        let (mut stream, peer) = connect(page, 1_000_000).await;
+        let _names = names(page, peer);
+        // The marks are 64 KiB and 16 KiB.
+        for (len, continues_at) in [(65, 17), (100, 52), (1024, 64)] {
+            stream.try_send(message(b'.', len * KIB)).unwrap();
+            stream.ready().await.unwrap();
+            let unsent = stream.buffered_amount();
+            // In 16 ms, the longest time between two looks after progress, 16 kB leave.
+            let expected = (continues_at - 17) * KIB as u64..=continues_at * KIB as u64;
+            assert!(expected.contains(&unsent), "{unsent} bytes, after {len} KiB");
+            stream.flush().await.unwrap();
+        }
     });
 }
 

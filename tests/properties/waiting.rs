@@ -145,7 +145,7 @@ impl Account {
             let (waited, late) = (emptied - began, page.elapsed() - emptied);
             let limit = match waited {
                 Duration::ZERO => Duration::ZERO,
-                // Looks follow after 4, 8, 16, 32 and then every 50 ms, unless another task has begun to wait before.
+                // Looks follow after 1, 2, 4, 8, 16, 32 and then every 50 ms, unless another task has begun to wait before.
                 _ if is_alone => (waited + Duration::from_millis(5)).min(LONGEST_LOOK),
                 _ => LONGEST_LOOK,
             };
