@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every Rust file below a folder of this package, but for those below another.
+/// Returns the Rust files below a folder of this package, except those below another folder.
 fn files(folder: &str, without: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -25,7 +25,7 @@ fn files(folder: &str, without: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The lines of code, not of comments, in which a file has one of these words.
+/// Returns the lines of code, without comments, that contain one of the words.
 fn lines_with(path: &Path, words: &[&str]) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -36,7 +36,7 @@ fn lines_with(path: &Path, words: &[&str]) -> Vec<String> {
 fn only_sys_names_the_browsers_crates() {
     let found: Vec<_> = files("src", "src/sys")
         .into_iter()
-        // They name the test attribute, and a `JsValue` that no browser has made.
+        // These lines name the test attribute, and a `JsValue` that no browser has made.
         .filter(|path| !path.ends_with("src/tests/mod.rs") && !path.ends_with("src/tests/outside.rs"))
         .flat_map(|path| lines_with(&path, &["web_sys", "js_sys", "wasm_bindgen"]))
         .collect();
@@ -90,7 +90,7 @@ fn the_recipes_have_the_code_that_is_tested() {
     }
 }
 
-/// The lines of a Markdown file that are not code.
+/// Returns the lines of a Markdown file that are not code.
 fn prose(path: &Path) -> Vec<String> {
     let mut is_code = false;
     let text = fs::read_to_string(path).unwrap();
@@ -102,7 +102,7 @@ fn prose(path: &Path) -> Vec<String> {
     text.lines().filter(is_prose).map(String::from).collect()
 }
 
-/// The anchors that GitHub gives the headings of a Markdown file.
+/// Returns the anchors that GitHub gives to the headings of a Markdown file.
 fn anchors(path: &Path) -> Vec<String> {
     let headings = prose(path).into_iter().filter(|line| line.starts_with('#'));
     let words = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
@@ -111,7 +111,7 @@ fn anchors(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Whether the public API has a page of its documentation, such as `codec/trait.Encode.html#method.encode`.
+/// Returns whether the documentation of the public API has a page, such as `codec/trait.Encode.html#method.encode`.
 fn is_documented(page: &str) -> bool {
     let api = fs::read_to_string("tests/api.txt").unwrap();
     let (page, anchor) = page.split_once(".html").unwrap_or((page, ""));
@@ -119,7 +119,7 @@ fn is_documented(page: &str) -> bool {
     let Some((kind, name)) = item.split_once('.') else { return false };
     let modules = api.lines().filter(|line| defined_in(line) == Some(name) && line.contains(&format!("pub {kind} ")));
     let modules = modules.filter_map(|line| line.split("wasm_websocket::").nth(1)?.split_once(name));
-    // An item that is also exported from the root has its page where it is defined.
+    // The page of an item is where the item is defined, even if the root exports it, too.
     let defined = modules.map(|(module, _)| module.trim_end_matches("::")).max_by_key(|module| module.len());
     let member = anchor.split_once('.').map(|(_, member)| format!("::{name}::{member}"));
     let is_member = |line: &str, member: &str| {
@@ -162,7 +162,7 @@ fn links_between_texts_lead_somewhere() {
 
 #[test]
 fn every_browser_test_is_guarded() {
-    // A test of the guard itself cannot be; all others are by `#[apply(browser_test)]`.
+    // Tests of the guard itself cannot use it; all others use `#[apply(browser_test)]`.
     let found: Vec<_> = files("tests/suite", "tests/suite/guard.rs")
         .into_iter()
         .flat_map(|path| lines_with(&path, &["#[wasm_bindgen_test", "::wasm_bindgen_test]"]))
@@ -180,7 +180,7 @@ fn nothing_from_the_browser_can_panic() {
     assert_eq!(found, [""; 0]);
 }
 
-/// The name of the public type or trait that a line of code or of `tests/api.txt` defines.
+/// Returns the name of the public type or trait that a line of code or of `tests/api.txt` defines.
 fn defined_in(line: &str) -> Option<&str> {
     let line = line.trim_start().trim_start_matches("#[non_exhaustive] ");
     let path = ["pub struct ", "pub enum ", "pub trait "].iter().find_map(|kind| line.strip_prefix(kind))?;
@@ -188,12 +188,12 @@ fn defined_in(line: &str) -> Option<&str> {
     path.trim_end_matches(':').rsplit("::").next()
 }
 
-/// The types and traits of a file whose documentation has an example.
+/// Returns the types and traits of a file whose documentation has an example.
 fn documented(path: &Path) -> Vec<String> {
     let (mut found, mut has_example) = (Vec::new(), false);
     for line in fs::read_to_string(path).unwrap().lines().map(str::trim_start) {
         found.extend(defined_in(line).filter(|_| has_example).map(String::from));
-        // Attributes are between the documentation and what it documents.
+        // Attributes stand between the documentation and the item.
         has_example = line.starts_with("/// ```") || has_example && (line.starts_with("///") || line.starts_with('#'));
     }
     found
@@ -203,7 +203,7 @@ fn documented(path: &Path) -> Vec<String> {
 fn every_public_type_and_trait_has_an_example() {
     let api = fs::read_to_string("tests/api.txt").unwrap();
     let testing = fs::read_to_string("src/testing.rs").unwrap();
-    // `tests/api.txt` is that of wasm, without the module for tests.
+    // `tests/api.txt` is the API for wasm, which has no module for tests.
     let renamed =
         testing.lines().filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.rsplit("::").next());
     let public: Vec<_> = api.lines().chain(testing.lines()).filter_map(defined_in).chain(renamed).collect();
@@ -215,7 +215,7 @@ fn every_public_type_and_trait_has_an_example() {
     assert_eq!(without, [""; 0]);
 }
 
-/// The modules that a file names behind `prefix`, but for its own.
+/// Returns the modules that a file names behind `prefix`, without its own.
 fn modules_in(path: &Path, prefix: &str, own: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let names = text.split(prefix).skip(1).flat_map(|rest| match rest.strip_prefix('{') {
@@ -226,18 +226,18 @@ fn modules_in(path: &Path, prefix: &str, own: &str) -> Vec<String> {
     names.filter(|name| *name != own).map(String::from).collect()
 }
 
-/// Checks that the modules of a folder, which name each other behind `prefix`, are in no circle. The first of `known` names the
-/// second.
+/// Checks that the modules of a folder, which name each other behind `prefix`, are in no circle. As a check of the check, the first
+/// of `known` must name the second.
 fn know_each_other_one_way(folder: &str, prefix: &str, known: (&str, &str)) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    // A module in a folder belongs to the one that is named like the folder.
+    // A module in a folder belongs to the module with the name of the folder.
     let mut uses: Vec<(String, Vec<String>)> = Vec::new();
     for path in files(folder, "none") {
         let own = path.strip_prefix(&root).unwrap().iter().next().unwrap().to_str().unwrap().replace(".rs", "");
         uses.push((own.clone(), modules_in(&path, prefix, &own)));
     }
     assert!(uses.iter().any(|(own, used)| own == known.0 && used.iter().any(|name| name == known.1)), "{uses:?}");
-    // Whatever uses nothing that is left is taken away. In a circle each uses another.
+    // Removes modules that use no remaining module, until none can be removed. The rest contains a circle.
     loop {
         let left: Vec<_> = uses.iter().map(|(own, _)| own.clone()).collect();
         let before = uses.len();
@@ -258,7 +258,8 @@ fn the_modules_of_the_page_know_each_other_one_way() {
     know_each_other_one_way("www/src", "crate::", ("drawing", "link"));
 }
 
-// So what the handles share knows neither them nor the driver. Types that users see are named behind `crate`, and are no matter.
+// So the state that handles share does not know the handles or the driver. Public types are named behind `crate`, so they do not
+// count.
 #[test]
 fn the_modules_of_reconnect_know_each_other_one_way() {
     know_each_other_one_way("src/reconnect", "super::", ("driver", "shared"));
