@@ -207,7 +207,10 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return this.#core?.confirm(number) ?? 0;
   }
 
-  /** Takes the messages in doubt: returns the kept messages, and the count of all. They are not sent again. */
+  /**
+   * Takes the messages in doubt: returns the kept messages, and the count of all. They are not sent again, and later calls neither
+   * return nor count them again.
+   */
   takeInDoubt(): InDoubt {
     return this.#core === undefined ? { count: 0, messages: [] } : inDoubtOf(this.#core.takeInDoubt());
   }
