@@ -213,8 +213,11 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends meanwhile. The
-    /// browser ends the connection if it cannot read the file.
+    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends meanwhile.
+    ///
+    /// If the browser cannot read the file, for instance because the user has changed or deleted it, it ends the connection as if the
+    /// network had failed: the next slice fails with [`Error::NotOpen`], and the [`Receiver`](crate::Receiver) ends with
+    /// [`Error::Unclean`]. To tell the two apart, read a byte: `blob.slice(..1).bytes()` fails with [`Error::UnreadableBlob`].
     ///
     /// # Examples
     ///

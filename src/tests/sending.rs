@@ -14,7 +14,7 @@ use super::in_pages;
 #[cfg(feature = "streams")]
 use crate::Transport;
 use crate::codec::{Binary, Text};
-use crate::testing::{Network, Page, Peer};
+use crate::testing::{self, Network, Page, Peer};
 use crate::{Blob, Error, Message, Options, ReadyState, Receiver, Sender, WebSocketStream};
 
 const URL: &str = "ws://example.com/";
@@ -573,5 +573,25 @@ fn a_connection_that_has_opened_before_its_attempt_is_ended_is_a_stream_that_end
         assert_eq!(received, None);
         assert_eq!(stream.next().await, None);
         assert!(stream.close_event().unwrap().was_clean);
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_the_connection_and_reading_a_byte_tells_why() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let (stream, mut peer) = join!(WebSocketStream::connect(URL), server.accept());
+        let (mut stream, file) = (stream.unwrap(), testing::unreadable_blob(1 << 20));
+        let mut slices = stream.send_slices(file.clone(), 64 << 10);
+        let send = async {
+            while slices.try_next().await?.is_some() {
+                page.sleep(Duration::from_millis(20)).await;
+            }
+            Ok(())
+        };
+        let (sent, received) = join!(send, peer.receive());
+        assert_eq!((sent, received), (Err(Error::NotOpen(ReadyState::Closed)), None));
+        assert!(matches!(stream.next().await, Some(Err(Error::Unclean(_)))));
+        assert!(matches!(file.slice(..1).bytes().await, Err(Error::UnreadableBlob(_))));
     });
 }

@@ -137,6 +137,9 @@ pub enum Error {
     /// A codec could not decode a message, for this reason.
     Decode(String),
     /// The browser could not read a Blob, for instance because its file has changed or was deleted.
+    ///
+    /// Methods that read a Blob return it. If a Blob that is being sent cannot be read, the browser ends the connection instead, see
+    /// [`send_slices`](crate::Sender::send_slices).
     UnreadableBlob(String),
     /// The browser threw an error that has no variant of its own.
     Thrown {
