@@ -199,6 +199,9 @@ impl ReconnectOptions {
     /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
     ///   [`Error::Unsupported`] and [`Error::Thrown`],
     /// - an error of the provider or the preamble that [`AttemptError::last`] has created.
+    ///
+    /// A handshake that the server refuses, for instance with status 401, is such a failed attempt, since browsers hide the status: to
+    /// stop a page, a server accepts the connection and closes it with 3000.
     pub fn after_close(mut self, decide: impl Fn(&CloseEvent) -> AfterClose + 'static) -> Self {
         self.after_close = Rc::new(decide);
         self

@@ -240,6 +240,9 @@ impl Reconnecting {
 
     /// Connects at once, and starts counting attempts anew. See [`ReconnectingSender::reconnect_now`].
     ///
+    /// It does nothing after the connection was closed for good, as after an
+    /// [`AttemptError::last`](crate::reconnect::AttemptError::last), or a close with 3000 (unauthorized): make a new `Reconnecting`.
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -250,7 +253,7 @@ impl Reconnecting {
     /// let url = async || Ok(format!("wss://example.com/feed?token={}", token()));
     /// let feed = Reconnecting::new(ReconnectOptions::new(), url);
     /// let sender = feed.sender();
-    /// on_login(move || sender.reconnect_now()); // with the token of the user who has logged in
+    /// on_login(move || sender.reconnect_now()); // with the new token, unless it was closed for good
     /// ```
     pub fn reconnect_now(&self) {
         self.sender.reconnect_now();
@@ -331,7 +334,7 @@ impl Reconnecting {
         self.sender.confirm(number)
     }
 
-    /// Takes the messages in doubt. See [`ReconnectingSender::take_in_doubt`].
+    /// Takes the messages in doubt, also after the connection was closed for good. See [`ReconnectingSender::take_in_doubt`].
     ///
     /// # Examples
     ///
@@ -352,7 +355,7 @@ impl Reconnecting {
         self.sender.take_in_doubt()
     }
 
-    /// Takes back the queued messages, in order: they will not be sent.
+    /// Takes back the queued messages, in order: they will not be sent. It also works after the connection was closed for good.
     ///
     /// # Examples
     ///

@@ -182,7 +182,7 @@ impl ReconnectingSender {
     ///   in doubt.
     /// - Gives up an attempt that is under way, and begins another attempt.
     /// - Connects after a [`pause`](Self::pause), like [`resume`](Self::resume).
-    /// - Does nothing while the connection is closing for good, or closed.
+    /// - Does nothing while the connection is closing for good, or closed: make a new [`Reconnecting`](crate::Reconnecting).
     pub fn reconnect_now(&self) {
         self.shared().command(Command::ReconnectNow);
     }
@@ -240,13 +240,15 @@ impl ReconnectingSender {
     /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls neither return nor
     /// count them again.
     ///
+    /// It also works after the connection was closed for good, whatever the cause: unconfirmed messages are in doubt by then.
+    ///
     /// Only the caller can send taken messages again. If the peer recognises duplicates, sending them again is safe; if not, ask the
     /// peer first.
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared().take_in_doubt()
     }
 
-    /// Takes back the queued messages, in order: they will not be sent.
+    /// Takes back the queued messages, in order: they will not be sent. It also works after the connection was closed for good.
     pub fn take_queued(&self) -> Vec<Message> {
         self.shared().take_queued()
     }

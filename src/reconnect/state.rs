@@ -83,7 +83,10 @@ pub enum State {
     Closing,
     /// Paused by the caller.
     Paused,
-    /// Closed for good.
+    /// Closed for good. Unconfirmed messages have become messages in doubt.
+    ///
+    /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) and [`take_queued`](crate::Reconnecting::take_queued) still return
+    /// messages, whatever the cause. To send them, make a new `Reconnecting`.
     Closed {
         /// Why it is closed.
         cause: Cause,

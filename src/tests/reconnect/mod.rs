@@ -12,6 +12,8 @@ mod state;
 #[cfg(not(target_arch = "wasm32"))]
 mod exactly_once;
 #[cfg(not(target_arch = "wasm32"))]
+mod login;
+#[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod page;
