@@ -82,8 +82,8 @@ fn the_readme_has_the_session_as_it_is_tested() {
 #[test]
 fn the_recipes_have_the_code_that_is_tested() {
     let recipes = fs::read_to_string("docs/recipes.md").unwrap();
-    for file in ["src/tests/reconnect/exactly_once.rs", "src/tests/reconnect/requests.rs"] {
-        let text = fs::read_to_string(file).unwrap();
+    for file in ["board", "exactly_once", "login", "requests"].map(|name| format!("src/tests/reconnect/{name}.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
         let (_, tested) = text.split_once("// The recipe:\n").unwrap();
         let (tested, _) = tested.split_once("// Its test:\n").unwrap();
         assert!(recipes.contains(tested.trim_end()), "docs/recipes.md has other code than {file}");

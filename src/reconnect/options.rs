@@ -168,8 +168,17 @@ impl ReconnectOptions {
 
     /// Sets how many bytes of unconfirmed messages are kept, to be returned or sent again when they are in doubt. Default: 1 MiB.
     ///
-    /// The newest messages are kept. Older messages, and messages larger than the limit, are only counted. The same limits hold
-    /// for messages in doubt.
+    /// The newest messages are kept. Older messages, and messages larger than the limit, are only counted: they are not sent again.
+    /// The same limits hold for messages in doubt.
+    ///
+    /// After a reconnect, messages in doubt and the whole queue go out unconfirmed, so limits like those of the queue do not keep all.
+    /// These do:
+    ///
+    /// - `u64::MAX` and `usize::MAX`: all messages are kept until a heartbeat or [`confirm`](crate::Reconnecting::confirm) confirms
+    ///   them, over any number of connections,
+    /// - any limits, if you send, with [`try_send`](crate::Reconnecting::try_send), only while `queued + unconfirmed + in_doubt` of
+    ///   [`counts`](crate::Reconnecting::counts) is below [`unconfirmed_limit_messages`](Self::unconfirmed_limit_messages), and
+    ///   that many messages have no more bytes than this limit.
     ///
     /// # Examples
     ///
@@ -185,7 +194,7 @@ impl ReconnectOptions {
         self
     }
 
-    /// Sets how many unconfirmed messages are kept. Default: 1024.
+    /// Sets how many unconfirmed messages are kept. Default: 1024. See [`unconfirmed_limit`](Self::unconfirmed_limit).
     pub fn unconfirmed_limit_messages(mut self, messages: usize) -> Self {
         self.unconfirmed.messages = messages;
         self

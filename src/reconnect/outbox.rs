@@ -46,8 +46,14 @@ pub struct Counts {
     /// Received by the peer: confirmed by the answer to a heartbeat, or by `confirm`.
     pub confirmed: u64,
     /// In doubt: handed over on a connection that ended before the message was confirmed. With
-    /// [`WhenLost::Resend`](crate::WhenLost::Resend) a message counts here until it is handed over again. Messages that the caller has
-    /// taken with [`take_in_doubt`](crate::Reconnecting::take_in_doubt) still count.
+    /// [`WhenLost::Resend`](crate::WhenLost::Resend) a message counts here until it is handed over again, soon after the connection
+    /// is open.
+    ///
+    /// Even with `Resend`, these are never handed over again, and count here for ever:
+    ///
+    /// - messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit), which may be lost,
+    /// - messages that the caller has taken with [`take_in_doubt`](crate::Reconnecting::take_in_doubt),
+    /// - messages for which the browser threw when they were handed over again.
     pub in_doubt: u64,
 }
 
@@ -90,7 +96,7 @@ pub struct InDoubt {
     /// The number of messages in doubt, kept or not.
     pub count: u64,
     /// The messages that were [kept](crate::ReconnectOptions::unconfirmed_limit), in the order of the numbers that
-    /// [`send`](crate::reconnect::ReconnectingSender::send) gave them.
+    /// [`send`](crate::reconnect::ReconnectingSender::send) gave them. They can be fewer than `count`.
     pub messages: Vec<(u64, Message)>,
 }
 

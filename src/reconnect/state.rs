@@ -57,8 +57,8 @@ pub enum State {
     Open,
     /// A connection has ended, and it is unknown whether the peer has received these messages.
     ///
-    /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns them. With
-    /// [`WhenLost::Resend`](crate::WhenLost::Resend) they are sent again.
+    /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns those that were
+    /// [kept](crate::ReconnectOptions::unconfirmed_limit). With [`WhenLost::Resend`](crate::WhenLost::Resend) these are sent again.
     InDoubt {
         /// The number of messages that are in doubt because of this connection.
         messages: u64,

@@ -10,6 +10,8 @@ mod policy;
 mod state;
 
 #[cfg(not(target_arch = "wasm32"))]
+mod board;
+#[cfg(not(target_arch = "wasm32"))]
 mod exactly_once;
 #[cfg(not(target_arch = "wasm32"))]
 mod login;
