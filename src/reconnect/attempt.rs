@@ -18,7 +18,8 @@ use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, T
 /// # Examples
 ///
 /// With [`WhenLost::Resend`](crate::WhenLost::Resend), a server that remembers the last id of each client processes each message
-/// exactly once. Ids are part of the messages: the numbers of this crate have gaps, and begin anew with each `Reconnecting`.
+/// exactly once. Ids are part of the messages: the numbers of this crate have gaps, and begin anew with each `Reconnecting`. A new
+/// `Reconnecting` that sends messages of an old one again keeps its name and continues its ids.
 ///
 /// ```no_run
 /// use futures_util::TryStreamExt;
@@ -27,7 +28,7 @@ use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, T
 ///
 /// # fn id(_: &Message) -> u64 { 0 }
 /// # let client = "5c3e09";
-/// // `client` is a new random name for each `Reconnecting`.
+/// // `client` is the random name of a sequence of ids: a new name when ids begin anew, as after a reload.
 /// let options = ReconnectOptions::new().when_lost(WhenLost::Resend).on_open(async move |stream, attempt| {
 ///     stream.send(format!("resume {client}")).await?;
 ///     let answer = stream.try_next().await?.ok_or("there was no answer")?;

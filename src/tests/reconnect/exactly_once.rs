@@ -24,7 +24,7 @@ fn id(message: &Message) -> u64 {
     id.and_then(|id| id.parse().ok()).unwrap_or(0)
 }
 
-/// `client` is a new random name for each `Reconnecting`, also after a reload: ids begin anew.
+/// `client` is the random name of a sequence of ids: a new name when ids begin anew, as after a reload.
 fn options(client: String) -> ReconnectOptions {
     ReconnectOptions::new()
         .heartbeat(Heartbeat::new("ping", |message| message.as_text() == Some("pong")))
