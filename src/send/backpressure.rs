@@ -20,8 +20,10 @@ use crate::{CloseEvent, Error, Options, ReadyState};
 /// order in which they began to wait.
 pub(crate) struct Line {
     high_water_mark: u64,
-    low_water_mark: u64,
-    /// The number of unsent bytes at which the first sender continues.
+    /// The number of bytes between both marks.
+    between_marks: u64,
+    /// The number of unsent bytes at which the first sender continues. After a large message this is more than the low water mark:
+    /// the network would idle before that many are left.
     continues_at: u64,
     places: Places,
     look: Option<Look>,
@@ -110,9 +112,6 @@ impl Connection {
                 self.line().places.comes(wait.id());
             }
             return Poll::Ready(Ok(()));
-        }
-        if whose == Whose::Own && continues_at.is_none() {
-            self.line().waits_above(self.socket().most_unsent());
         }
         self.enter(context, wait, WaitsFor::Turn);
         Poll::Pending
@@ -210,7 +209,9 @@ impl Connection {
         let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
         if waits_for < WaitsFor::End && is_first {
             // The check before has just updated this number.
-            line.look = Some(self.look_at(0, self.socket().most_unsent()));
+            let unsent = self.socket().most_unsent();
+            line.continues_at = unsent.saturating_sub(line.between_marks).min(line.high_water_mark);
+            line.look = Some(self.look_at(0, unsent));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
         drop(line);
@@ -300,7 +301,7 @@ impl Line {
         let high_water_mark = options.high_water_mark.min(largest_high);
         Self {
             high_water_mark,
-            low_water_mark: options.low_water_mark.min(high_water_mark).min(largest_low),
+            between_marks: high_water_mark - options.low_water_mark.min(high_water_mark).min(largest_low),
             continues_at: 0,
             places: Places::default(),
             look: None,
@@ -308,13 +309,6 @@ impl Line {
             is_hinted: false,
             pace: Pace::default(),
         }
-    }
-
-    /// Notes that the first sender waits while `unsent` bytes are unsent. After a large message, waiting for the low water mark would
-    /// mean waiting until the network idles.
-    fn waits_above(&mut self, unsent: u64) {
-        let leaves = self.high_water_mark - self.low_water_mark;
-        self.continues_at = unsent.saturating_sub(leaves).clamp(self.low_water_mark, self.high_water_mark);
     }
 }
 
