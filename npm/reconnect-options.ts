@@ -199,7 +199,10 @@ export interface ReconnectOptions extends Options {
   queueLimit?: QueueLimit | undefined;
   /**
    * How many unconfirmed messages are kept, to be returned or sent again: the newest ones. The others are only counted, and so is a
-   * message larger than the limit.
+   * message larger than the limit: they are not sent again.
+   *
+   * After a reconnect, messages in doubt and the whole queue go out unconfirmed, so limits like those of the queue do not keep all:
+   * `{ bytes: Infinity, messages: Infinity }` does.
    */
   unconfirmedLimit?: KeepLimit | undefined;
   /**

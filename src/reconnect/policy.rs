@@ -123,6 +123,9 @@ pub enum WhenLost {
     /// duplicates, for instance by ignoring a message whose id it has seen. Only messages that were
     /// [kept](crate::ReconnectOptions::unconfirmed_limit) can be sent again. Without a heartbeat or acknowledgements no message is
     /// ever confirmed, so every kept message is sent again after each loss.
+    ///
+    /// A message that ends each connection, such as a file that the browser cannot read, is sent again for ever. Read a byte of a
+    /// file before you send it: `blob.slice(..1).bytes()`.
     Resend,
 }
 
