@@ -19,7 +19,8 @@
 //!   `WebSocket`, as on a server that renders pages, the error is [`Error::Unsupported`].
 //! - Dropping the last handle removes the listeners and closes the socket.
 //!
-//! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`.
+//! Handles stay in the thread that made them. In Leptos that means `StoredValue::new_local`, or with server rendering
+//! `RwSignal::new(None::<SendWrapper<Sender>>)`, set in an effect.
 //!
 //! # Features
 //!

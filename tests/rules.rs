@@ -90,6 +90,19 @@ fn the_recipes_have_the_code_that_is_tested() {
     }
 }
 
+#[test]
+fn the_frameworks_have_the_components_that_are_tested() {
+    let unindented = |text: &str| text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+    let documentation = unindented(&fs::read_to_string("docs/frameworks.md").unwrap());
+    let [feed, reconnecting] =
+        ["feed", "reconnecting"].map(|name| fs::read_to_string(format!("examples/leptos-ssr/src/{name}.rs")).unwrap());
+    let (_, reconnecting) = reconnecting.split_once("// The example:\n").unwrap();
+    let (reconnecting, _) = reconnecting.split_once("// Its end.\n").unwrap();
+    for tested in [feed.as_str(), reconnecting.trim_end()] {
+        assert!(documentation.contains(&unindented(tested)), "docs/frameworks.md has other code than {tested}");
+    }
+}
+
 /// Returns the lines of a Markdown file that are not code.
 fn prose(path: &Path) -> Vec<String> {
     let mut is_code = false;

@@ -56,6 +56,9 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
         if let Some(tests) = on_the_host(shell, &toolchain, &names) {
             step("testing on the host", || Ok(tests.run()?))?;
         }
+        if names.contains(&LEPTOS) {
+            step("testing server rendering", || Ok(on_a_server(shell, &toolchain).run()?))?;
+        }
         if let Some(clippy) = cargo(shell, &toolchain, "clippy", &names) {
             step("linting", || Ok(clippy.args(["--", "-Dwarnings"]).run()?))?;
         }
@@ -132,9 +135,17 @@ fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> O
     for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
 }
 
+/// The test of the examples for server rendering, whose Leptos has other features than that of the chat.
+fn on_a_server<'a>(shell: &'a Shell, toolchain: &Toolchain) -> Cmd<'a> {
+    toolchain.cargo(shell).args(["test", "--quiet", "--package=leptos-ssr"]).arg("--manifest-path").arg(manifest())
+}
+
 /// One command for all examples in Rust, if there are any: built alone, each would build its dependencies with other features.
 fn for_all<'a>(command: Cmd<'a>, names: &[&str]) -> Option<Cmd<'a>> {
     let packages: Vec<_> = crates(names).map(|name| format!("--package={}", package(name))).collect();
-    let manifest = crate::root().join("examples/Cargo.toml");
-    (!packages.is_empty()).then(|| command.arg("--manifest-path").arg(manifest).args(packages))
+    (!packages.is_empty()).then(|| command.arg("--manifest-path").arg(manifest()).args(packages))
+}
+
+fn manifest() -> PathBuf {
+    crate::root().join("examples/Cargo.toml")
 }

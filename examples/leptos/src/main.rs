@@ -61,7 +61,7 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
     let problem = RwSignal::new(String::new());
     let has_ended = RwSignal::new(false);
     let text = RwSignal::new(String::new());
-    // The sender is not `Send`, so its storage is local.
+    // The sender is not `Send`, so its storage is local. A page that is also rendered on a server: see `docs/frameworks.md`.
     let sender = StoredValue::new_local(session.sender());
 
     let hear = move |said| match said {
