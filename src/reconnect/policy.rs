@@ -131,6 +131,9 @@ pub enum WhenLost {
 
 /// What happens to a message while the queue is full because there is no connection.
 ///
+/// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. Calls that wait for room when the
+/// connection is lost go on like new calls.
+///
 /// # Examples
 ///
 /// ```

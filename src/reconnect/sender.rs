@@ -71,6 +71,10 @@ impl ReconnectingSender {
     /// - While a connection is open, it waits while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     /// - While there is no connection, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
     ///
+    /// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. If the connection is lost while
+    /// a call waits, the call goes on like a new call: it queues the message, and [`WhenFull`](crate::WhenFull) decides if the queue is
+    /// full.
+    ///
     /// Senders are served in the order in which they began to wait. Dropping the future before it resolves sends nothing and drops
     /// the message.
     ///

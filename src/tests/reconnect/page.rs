@@ -1157,6 +1157,59 @@ fn a_sink_rejects_messages_when_the_queue_is_full() {
 }
 
 #[test]
+fn during_the_preamble_messages_are_queued_or_rejected() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new().queue_limit_messages(1).on_open(async |stream, _| {
+        stream.next().await;
+        Ok(())
+    });
+    page.run(async {
+        let feed = connect(options);
+        let mut peer = server.accept().await;
+        page.sleep(seconds(1)).await;
+        assert_eq!(feed.send("one").await, Ok(1));
+        assert_eq!(feed.send("two").await.unwrap_err().error, Error::Full);
+        assert_eq!(feed.counts().queued, 1);
+        peer.send("welcome");
+        assert_eq!(peer.receive().await, Some("one".into()));
+        assert_eq!(feed.send("three").await, Ok(2));
+    });
+}
+
+#[test]
+fn senders_that_wait_when_the_connection_is_lost_are_queued_or_rejected() {
+    let cases = [
+        (WhenFull::Reject, &[Ok(2), Err(Error::Full)][..]),
+        (WhenFull::Wait, &[Ok(2)]),
+        (WhenFull::DropOldest, &[Ok(2), Ok(3)]),
+    ];
+    for (when_full, expected) in cases {
+        let (page, server) = page();
+        page.run(async {
+            let options = ReconnectOptions::new().queue_limit_messages(1).when_full(when_full);
+            let (feed, mut peer) = open(options, &server).await;
+            peer.set_stalled(true);
+            feed.send(vec![0; 4 << 20]).await.unwrap();
+            let sent = Rc::new(RefCell::new(Vec::new()));
+            for text in ["one", "two"] {
+                let (sender, sent) = (feed.sender(), Rc::clone(&sent));
+                page.spawn(async move {
+                    let outcome = sender.send(text).await.map_err(|unsent| unsent.error);
+                    sent.borrow_mut().push(outcome);
+                });
+            }
+            page.sleep(seconds(1)).await;
+            assert_eq!(*sent.borrow(), []);
+            peer.reset();
+            waiting(&mut feed.states()).await;
+            page.sleep(ms(1)).await;
+            assert_eq!(*sent.borrow(), expected);
+            assert_eq!(feed.counts().queued, 1);
+        });
+    }
+}
+
+#[test]
 fn the_receive_limit_counts_bytes() {
     let (page, server) = page();
     let options = ReconnectOptions::new().connection(Options::new().receive_limit(1000));
