@@ -8,14 +8,14 @@ import { init, path, run, rust, socketUrl } from "./work.js";
 export async function measureCounts(plan) {
   const bytes = await (await fetch("wasm_websocket_bench_bg.wasm")).arrayBuffer();
   await init({ module_or_path: bytes });
-  const contenders = plan.contenders.filter((contender) => contender !== "javascript");
+  const contenders = plan.contenders.filter((contender) => !contender.startsWith("javascript"));
   for (const contender of contenders) {
     for (const work of plan.cases) {
       await post("/report", { kind: "count", contender, work: work.name, ...await perMessage(contender, work) });
     }
   }
   if (plan.sockets === 0) return;
-  for (const contender of plan.contenders) {
+  for (const contender of ["javascript", ...contenders]) {
     await post("/report", { kind: "idle", contender, ...await heldPerSocket(contender, plan.sockets / 10) });
   }
   for (const contender of contenders) {

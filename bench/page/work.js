@@ -1,6 +1,7 @@
 // Makes a contender do the work of one case.
 
 import * as javascript from "./javascript.js";
+import * as javascriptStreams from "./javascript-streams.js";
 import init, * as rust from "./wasm_websocket_bench.js";
 
 export { init, rust };
@@ -27,5 +28,6 @@ export function run(contender, work, count, mark) {
     return contender === "javascript" ? javascript.runCodec(...job) : rust.run_codec(contender, ...job);
   }
   const job = [socketUrl(path(contender, work)), work.job, payload(work), count, work.connections, mark];
-  return contender === "javascript" ? javascript.run(...job) : rust.run(contender, ...job);
+  if (contender === "javascript") return javascript.run(...job);
+  return contender === "javascript-streams" ? javascriptStreams.run(...job) : rust.run(contender, ...job);
 }

@@ -67,9 +67,10 @@ field and logs that of the answer; `wasm-websocket` is that without a codec.
 const METHOD: &str = "\
 In browsers that nothing is attached to: no WebDriver, no DevTools, since these make messages dearer. One page does
 everything, one thing at a time, in an order that is random in each round; the first round only warms up. The base is
-JavaScript written by hand. `receive` and `send` are as many messages as one side can hand over, `echo` has one message in
-flight. `web-sys-queue` and `web-sys-callback` are what one writes without a crate. Where ratios of single rounds lie far
-apart, the machine had other things to do.
+JavaScript written by hand; `javascript-streams` is the same over the browser's own `WebSocketStream`, which `wasm-websocket-streams` and
+`websocket-web` use. `receive` and `send` are as many messages as one side can hand over, `echo` has one message in flight.
+`web-sys-queue` and `web-sys-callback` are what one writes without a crate. Where ratios of single rounds lie far apart, the machine
+had other things to do.
 ";
 
 fn times(text: &mut String, run: &Run, clock: Clock) {

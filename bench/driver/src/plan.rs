@@ -50,6 +50,7 @@ pub struct Case {
 /// JavaScript, which all others are compared to, and those that the page knows.
 const CONTENDERS: &[&str] = &[
     JAVASCRIPT,
+    "javascript-streams",
     "wasm-websocket",
     "wasm-websocket-callback",
     "wasm-websocket-streams",

@@ -13,7 +13,7 @@ use crate::results::{Results, Run, Summary};
 /// Colours that are told apart by those, too, who do not see all colours; by Okabe and Ito.
 const COLOURS: &[&str] = &[
     "#d55e00", "#e69f00", "#f0e442", "#882255", "#332288", "#000000", "#999999", "#0072b2", "#56b4e9", "#009e73",
-    "#cc79a7",
+    "#cc79a7", "#117733",
 ];
 
 // All in pixels.
