@@ -211,7 +211,9 @@ impl Connection {
             // The check before has just updated this number.
             let unsent = self.socket().most_unsent();
             line.continues_at = unsent.saturating_sub(line.between_marks).min(line.high_water_mark);
-            line.look = Some(self.look_at(0, unsent));
+            // Over streams, nothing changes without an event.
+            let step = if is_by_streams(self.socket()) { TURNS } else { 0 };
+            line.look = Some(self.look_at(step, unsent));
         }
         let (id, last) = line.places.enter(wait.id(), waits_for, waker);
         drop(line);
