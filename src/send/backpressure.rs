@@ -15,15 +15,15 @@ use crate::{CloseEvent, Error, Options, ReadyState};
 
 /// The line of one socket: senders wait for their turn, flushes for an empty buffer, and other tasks for the end.
 ///
-/// When more than the high water mark is unsent, the first sender waits until at most the low water mark is unsent, or until as many
-/// bytes have left as lie between both marks, and at most the high water mark is unsent. The other senders wait behind it, in the
-/// order in which they began to wait.
+/// When more than the high water mark is unsent, the first sender waits until at most [`continues_at`](Self::continues_at) bytes are
+/// unsent. The other senders wait behind it, in the order in which they began to wait.
 pub(crate) struct Line {
     high_water_mark: u64,
     /// The number of bytes between both marks.
     between_marks: u64,
-    /// The number of unsent bytes at which the first sender continues. After a large message this is more than the low water mark:
-    /// the network would idle before that many are left.
+    /// The number of unsent bytes at which the first sender continues: when as many bytes have left as lie between both marks, but
+    /// not above the high water mark. After small messages this is the low water mark. After a large message it is more, since at the
+    /// low water mark the network would already idle.
     continues_at: u64,
     places: Places,
     look: Option<Look>,
@@ -47,7 +47,7 @@ struct Look {
 }
 
 /// The number of looks in turns before timers are set. If the network takes megabytes in a millisecond, most of the time of
-/// sending would be spent waiting for timers. But a turn costs as much CPU time as sending a small message.
+/// sending would be spent waiting for timers.
 const TURNS: u32 = 4;
 /// The delay of the first timer, in milliseconds. Browsers raise it to 4 ms only for timers that a chain of timers has set; this
 /// timer is set in a turn.

@@ -148,8 +148,8 @@ impl Sender {
     /// Waits until a message can be sent without waiting.
     ///
     /// Resolves when all senders that began to wait earlier were served, and there is room. There is room while at most the high water
-    /// mark is unsent; after a sender had to wait, when at most the low water mark is unsent. It reserves nothing: another sender may
-    /// use the room first, and [`try_send`](Self::try_send) can fail with [`Error::Full`].
+    /// mark is unsent; after a sender had to wait, see [`low_water_mark`](crate::Options::low_water_mark). It reserves nothing: another
+    /// sender may use the room first, and [`try_send`](Self::try_send) can fail with [`Error::Full`].
     ///
     /// # Errors
     ///

@@ -196,8 +196,8 @@ impl Options {
 
     /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
-    /// After a message that goes far above the high water mark they continue earlier, so that the network does not idle: when as many
-    /// bytes have left as lie between both marks, and at most the high water mark is unsent.
+    /// After a large message they continue earlier, so that the network does not idle: as soon as the bytes between both marks have left,
+    /// and at most the high water mark is unsent.
     ///
     /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 16 KiB counts as
     /// 16 KiB.

@@ -135,7 +135,7 @@ fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> O
     for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
 }
 
-/// The test of the examples for server rendering, whose Leptos has other features than that of the chat.
+/// Returns the command that tests server rendering. It builds one package, since Leptos needs other features for the chat.
 fn on_a_server<'a>(shell: &'a Shell, toolchain: &Toolchain) -> Cmd<'a> {
     toolchain.cargo(shell).args(["test", "--quiet", "--package=leptos-ssr"]).arg("--manifest-path").arg(manifest())
 }

@@ -76,17 +76,18 @@ fn strokes_of_several_lost_connections_are_sent_again() {
     });
 }
 
-/// Limits of four messages, for the queue and for unconfirmed messages.
-fn small() -> ReconnectOptions {
-    options().queue_limit_messages(4).unconfirmed_limit_messages(4)
+/// Connects with limits of four messages, for the queue and for unconfirmed messages.
+fn small_board(page: &Page) -> (Server, Reconnecting, States) {
+    let options = options().queue_limit_messages(4).unconfirmed_limit_messages(4);
+    let board = Reconnecting::new(options, async || Ok(URL));
+    let states = board.states();
+    (page.server(URL), board, states)
 }
 
 #[test]
 fn messages_that_are_not_kept_stay_in_doubt() {
     in_pages(async |page| {
-        let server = page.server(URL);
-        let board = Reconnecting::new(small(), async || Ok(URL));
-        let mut states = board.states();
+        let (server, board, mut states) = small_board(page);
         for round in 0..2 {
             (round * 4 + 1..=round * 4 + 4).for_each(|id| _ = board.try_send(stroke(id)).unwrap());
             lose(&server, &board, &mut states).await;
@@ -103,9 +104,7 @@ fn messages_that_are_not_kept_stay_in_doubt() {
 #[test]
 fn a_page_that_counts_what_is_not_confirmed_needs_no_more_than_the_limit() {
     in_pages(async |page| {
-        let server = page.server(URL);
-        let board = Reconnecting::new(small(), async || Ok(URL));
-        let mut states = board.states();
+        let (server, board, mut states) = small_board(page);
         let mut ids = 1..;
         let mut draw = || {
             while outstanding(board.counts()) < 4 {

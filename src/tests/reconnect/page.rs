@@ -1253,6 +1253,30 @@ fn the_stream_yields_all_messages_but_the_answer_to_a_ping() {
 }
 
 #[test]
+fn pings_begin_after_the_preamble_and_wait_for_the_last_answer() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new().heartbeat(heartbeat().interval(seconds(1))).on_open(async |stream, _| {
+        stream.next().await;
+        Ok(())
+    });
+    page.run(async {
+        let _feed = connect(options);
+        let mut peer = server.accept().await;
+        page.sleep(seconds(5)).await;
+        page.hide();
+        page.show();
+        page.sleep(seconds(5)).await;
+        assert_eq!(peer.receive().now_or_never(), None);
+        peer.send("welcome");
+        assert_eq!(peer.receive().await, Some("ping".into()));
+        page.sleep(seconds(5)).await;
+        assert_eq!(peer.receive().now_or_never(), None);
+        peer.send("pong");
+        assert_eq!(peer.receive().await, Some("ping".into()));
+    });
+}
+
+#[test]
 fn the_first_attempt_begins_at_once() {
     let page = Page::new();
     let begun = Rc::new(Cell::new(None));
