@@ -96,12 +96,13 @@ async fn an_overflow_closes_the_connection_and_every_handle_gets_the_error() {
     assert_eq!(stream.try_next().await, Ok(None));
 }
 
-// Text is decoded in one way up to 64 units, in another above, and in a third if it is not ASCII.
+// Text is decoded in one way up to 64 units and in another above. Text that is not ASCII is decoded in two further ways, up to 16 Ki
+// units and above.
 #[apply(browser_test)]
 async fn text_of_every_length_is_decoded() {
     let mut stream = connect("/echo").await;
     for character in ["a", "é", "€", "𝄞"] {
-        for count in [1, 31, 32, 33, 63, 64, 65, 100, 1000] {
+        for count in [1, 31, 32, 33, 63, 64, 65, 1000, (16 << 10) - 1, 16 << 10, (16 << 10) + 1] {
             for text in [
                 character.repeat(count),
                 format!("{}{character}", "a".repeat(count)),

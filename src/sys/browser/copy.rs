@@ -42,14 +42,16 @@ pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
         return value.as_string().map(Ok);
     }
     match LONG.try_with(|long| long.read(value, len)).ok()? {
-        Ok(bytes) => String::from_utf8(bytes).ok().map(Ok),
+        Ok(text) => text.map(Ok),
         Err(len) => Some(Err(Error::OutOfMemory(len))),
     }
 }
 
-/// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster. For longer text that is not ASCII,
-/// wasm-bindgen would reserve up to four times the bytes, and wasm memory never shrinks.
+/// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster than `TextEncoder`.
 const SHORT: u64 = 64;
+/// The length up to which wasm-bindgen copies text that is not ASCII, which is faster than `TextEncoder`. For longer text it would
+/// reserve up to four times the bytes, and wasm memory never shrinks.
+const MEDIUM: u64 = 16 << 10;
 
 thread_local! {
     static LONG: Long = const { Long { encoder: Cell::new(None), was_ascii: Cell::new(true) } };
@@ -63,15 +65,15 @@ struct Long {
 }
 
 impl Long {
-    /// Returns the text as UTF-8, or the number of bytes for which there is no memory.
-    fn read(&self, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
+    /// Returns the text, `None` if the value is not text, or the number of bytes for which there is no memory.
+    fn read(&self, value: &JsValue, len: u64) -> Result<Option<String>, u64> {
         let encoder = self.encoder.take().or_else(encoder).ok_or(len)?;
-        let bytes = self.encode(&encoder, value, len);
+        let text = self.read_with(&encoder, value, len);
         self.encoder.set(Some(encoder));
-        bytes
+        text
     }
 
-    fn encode(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Vec<u8>, u64> {
+    fn read_with(&self, encoder: &TextEncoder, value: &JsValue, len: u64) -> Result<Option<String>, u64> {
         // Browsers do not encode into shared memory.
         if self.was_ascii.get() && !cfg!(target_feature = "atomics") {
             // Each unit of ASCII is one byte, so the browser writes directly into the result.
@@ -79,19 +81,32 @@ impl Long {
             encoder.encode_into(value, &mut bytes);
             // If the text is not ASCII, the browser has written a character of several bytes, or has left zeros at the end.
             if bytes.is_ascii() && bytes.last() != Some(&0) {
-                return Ok(bytes);
+                return Ok(utf8(bytes));
             }
         }
-        // The number of bytes is known only after the browser has encoded the text into its own memory.
-        let encoded = encoder.encode(value).map_err(|_| len)?;
-        let byte_len = encoded.unchecked_ref::<bindings::Data>().length().map_err(|_| len)? as u64;
-        self.was_ascii.set(byte_len == len);
-        let mut bytes = zeros(byte_len).ok_or(byte_len)?;
-        let _ = bindings::copy(&mut bytes, &encoded);
-        Ok(bytes)
+        let text = if len <= MEDIUM {
+            // wasm-bindgen would abort the module if there were no memory.
+            zeros(4 * len).ok_or(len)?;
+            value.as_string()
+        } else {
+            // The number of bytes is known only after the browser has encoded the text into its own memory.
+            let encoded = encoder.encode(value).map_err(|_| len)?;
+            let byte_len = encoded.unchecked_ref::<bindings::Data>().length().map_err(|_| len)? as u64;
+            let mut bytes = zeros(byte_len).ok_or(byte_len)?;
+            let _ = bindings::copy(&mut bytes, &encoded);
+            utf8(bytes)
+        };
+        self.was_ascii.set(text.as_ref().is_some_and(|text| text.len() as u64 == len));
+        Ok(text)
     }
 }
 
 fn encoder() -> Option<TextEncoder> {
     reflect::construct("TextEncoder", "", None).ok()?.map(JsCast::unchecked_into)
+}
+
+// Not inlined, which makes the minimal app smaller.
+#[inline(never)]
+fn utf8(bytes: Vec<u8>) -> Option<String> {
+    String::from_utf8(bytes).ok()
 }

@@ -85,7 +85,10 @@ impl Data {
         match self.kind {
             Kind::Text => Some(copy::text(&value, self.len)?.map(Message::Text)),
             Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
-            Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(tagged(value, "[object Blob]")?)))),
+            // Of the objects without a length only a Blob can be sliced. Its tag would be one more import.
+            Kind::Blob => reflect::get(&value, "slice")
+                .is_some()
+                .then(|| Ok(Message::Blob(Blob::from_raw(value.unchecked_into())))),
             #[cfg(feature = "streams")]
             Kind::ToBlob => Some(Ok(Message::Blob(Blob::of_buffer(value.unchecked_ref())))),
         }
