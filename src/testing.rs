@@ -330,12 +330,12 @@ impl Page {
     /// Reconnects the page to the network and fires `online`.
     pub fn come_online(&self) {
         self.0.is_offline.set(false);
-        self.0.tell(PageEvent::Online);
+        self.0.emit(PageEvent::Online);
     }
 
     /// Fires `pageshow`, as when the page comes back from the browser's cache.
     pub fn restore(&self) {
-        self.0.tell(PageEvent::Restored);
+        self.0.emit(PageEvent::Restored);
     }
 
     /// Limits memory: a message of more than `bytes` fails with [`Error::OutOfMemory`](crate::Error::OutOfMemory).

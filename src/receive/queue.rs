@@ -54,7 +54,7 @@ enum End {
     Clean,
     /// The reader has seen the end. Only then is the stream terminated: `select!` does not poll a terminated stream, so it would
     /// miss the end if the stream were terminated earlier.
-    Told,
+    Seen,
 }
 
 /// When the caller wakes the reader.
@@ -198,7 +198,7 @@ impl<T: Len> Queue<T> {
 
     /// Returns whether the reader has seen the end.
     pub fn is_over(&self) -> bool {
-        matches!(self.end, Some(End::Told))
+        matches!(self.end, Some(End::Seen))
     }
 
     /// Returns whether messages are missing between others.
@@ -244,7 +244,7 @@ impl<T: Len> Queue<T> {
         let (taken, next) = match self.end.take() {
             None => return Taken::Empty,
             Some(End::Loss) => (Taken::Loss, End::Clean),
-            Some(End::Clean | End::Told) => (Taken::End, End::Told),
+            Some(End::Clean | End::Seen) => (Taken::End, End::Seen),
         };
         self.end = Some(next);
         taken

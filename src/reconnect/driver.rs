@@ -138,7 +138,7 @@ impl Driver {
                 }
                 Action::Disconnect => self.disconnect(),
                 Action::Ping => self.ping(),
-                Action::Tell(state) => self.tell(state),
+                Action::Announce(state) => self.announce(state),
                 Action::End(cause, closing) => self.finish(cause, closing),
             }
         }
@@ -164,10 +164,10 @@ impl Driver {
     }
 
     /// Sends a state to the listeners.
-    fn tell(&self, state: State) {
+    fn announce(&self, state: State) {
         trace!(INFO, %state, "reconnecting");
-        let told = self.shared.announcer.borrow_mut().tell(state);
-        told.into_iter().for_each(Waker::wake);
+        let wakers = self.shared.announcer.borrow_mut().announce(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Ends the stream and all waits, since the connection is closed for good.
@@ -206,8 +206,8 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.disconnect();
-        let told = self.shared.announcer.borrow_mut().end();
-        told.into_iter().for_each(Waker::wake);
+        let wakers = self.shared.announcer.borrow_mut().end();
+        wakers.into_iter().for_each(Waker::wake);
         // Polls the task once more, so that it ends.
         self.shared.wake();
     }

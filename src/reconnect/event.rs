@@ -59,7 +59,7 @@ pub(crate) enum Action {
     /// Drops the attempt or the connection, without waiting.
     Disconnect,
     Ping,
-    Tell(State),
+    Announce(State),
     /// Ends, for this cause. Has the result of the closing handshake if the caller has closed an open connection.
     End(Cause, Option<Result<CloseEvent, Error>>),
 }

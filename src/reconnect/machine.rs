@@ -100,7 +100,7 @@ impl<M> Machine<M> {
 
     /// Resets the wait for an answer: reading is paused, so the silence of the peer means nothing.
     #[cfg(feature = "streams")]
-    pub fn is_unheard(&mut self) {
+    pub fn reset_wait(&mut self) {
         if let Phase::Open { pulse: Some(pulse), .. } = &mut self.phase {
             pulse.received();
         }
@@ -160,11 +160,11 @@ impl<M> Machine<M> {
         match self.outbox.handed(message, taken) {
             Handed::Over => return true,
             Handed::Rejected { number, error } => {
-                self.tell(State::Rejected { number, error });
+                self.announce(State::Rejected { number, error });
                 return true;
             }
             Handed::Back => {}
-            Handed::InDoubt => self.tell(State::InDoubt { messages: 1 }),
+            Handed::InDoubt => self.announce(State::InDoubt { messages: 1 }),
         }
         false
     }
@@ -174,7 +174,7 @@ impl<M> Machine<M> {
             (Signal::Opened, Phase::Connecting { .. }) => {
                 let pulse = self.settings.heartbeat.map(|timing| Pulse::new(timing, at.now));
                 self.phase = Phase::Open { good: Deadline::after(GOOD, at.now), pulse, is_proven: false, woken: None };
-                self.tell(State::Open);
+                self.announce(State::Open);
             }
             (Signal::Received { is_pong }, phase) => {
                 if let Phase::Open { good, pulse, is_proven, .. } = phase {
@@ -227,7 +227,7 @@ impl<M> Machine<M> {
             Phase::Waiting { until, cause, can_wake: true } if until.late_by(at.now.saturating_add(soon)).is_none() => {
                 *until = Deadline::after(soon, at.now);
                 let cause = cause.clone();
-                self.tell(State::Waiting { delay: soon, cause });
+                self.announce(State::Waiting { delay: soon, cause });
             }
             Phase::Open { pulse, woken, .. } => {
                 *woken = Some(Deadline::after(WAKING, at.now));
@@ -283,7 +283,7 @@ impl<M> Machine<M> {
         self.phase = Phase::Connecting { since: now, is_woken: false };
         let number = self.retries.attempt();
         self.actions.push_back(Action::Connect(Begin { generation: self.generation, number, cause: cause.clone() }));
-        self.tell(State::Connecting { attempt: number, cause });
+        self.announce(State::Connecting { attempt: number, cause });
     }
 
     /// Handles the end of the connection, or of the attempt.
@@ -315,7 +315,7 @@ impl<M> Machine<M> {
             Some(delay) => {
                 let can_wake = after == AfterClose::Retry;
                 self.phase = Phase::Waiting { until: Deadline::after(delay, now), cause: cause.clone(), can_wake };
-                self.tell(State::Waiting { delay, cause });
+                self.announce(State::Waiting { delay, cause });
             }
         }
     }
@@ -329,7 +329,7 @@ impl<M> Machine<M> {
         let is_begun = self.is_closing();
         self.phase = Phase::Closing { then, deadline: Deadline::after(timeout, at.now), unsent: at.flow.unsent };
         if !is_begun {
-            self.tell(State::Closing);
+            self.announce(State::Closing);
         }
     }
 
@@ -359,7 +359,7 @@ impl<M> Machine<M> {
 
     fn pause(&mut self) {
         self.phase = Phase::Paused;
-        self.tell(State::Paused);
+        self.announce(State::Paused);
     }
 
     /// Drops the connection, or the attempt.
@@ -367,17 +367,17 @@ impl<M> Machine<M> {
         self.actions.push_back(Action::Disconnect);
         let messages = self.outbox.lose();
         if messages > 0 {
-            self.tell(State::InDoubt { messages });
+            self.announce(State::InDoubt { messages });
         }
     }
 
     fn end(&mut self, cause: Cause, closing: Option<Result<CloseEvent, Error>>) {
         self.phase = Phase::Closed;
-        self.tell(State::Closed { cause: cause.clone() });
+        self.announce(State::Closed { cause: cause.clone() });
         self.actions.push_back(Action::End(cause, closing));
     }
 
-    fn tell(&mut self, state: State) {
-        self.actions.push_back(Action::Tell(state));
+    fn announce(&mut self, state: State) {
+        self.actions.push_back(Action::Announce(state));
     }
 }

@@ -140,7 +140,7 @@ impl Shared {
         // While reading is paused, an answer to the heartbeat is not read, either.
         #[cfg(feature = "streams")]
         if self.reading.is_paused() {
-            machine.is_unheard();
+            machine.reset_wait();
         }
         handle(&mut machine, at)
     }

@@ -188,10 +188,10 @@ impl fmt::Display for Cause {
 /// ```
 #[derive(Debug)]
 #[must_use = "it does nothing unless it is polled"]
-pub struct States(Rc<RefCell<Told>>);
+pub struct States(Rc<RefCell<Subscription>>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Subscription {
     states: VecDeque<State>,
     is_over: bool,
     reader: Option<Waker>,
@@ -201,14 +201,14 @@ struct Told {
 #[derive(Debug)]
 pub(crate) struct Announcer {
     state: State,
-    listening: Vec<Weak<RefCell<Told>>>,
+    subscriptions: Vec<Weak<RefCell<Subscription>>>,
 }
 
 const MOST_KEPT: usize = 256;
 
 impl Announcer {
     pub fn new(state: State) -> Self {
-        Self { state, listening: Vec::new() }
+        Self { state, subscriptions: Vec::new() }
     }
 
     pub fn state(&self) -> &State {
@@ -217,16 +217,16 @@ impl Announcer {
 
     pub fn listen(&mut self) -> States {
         let is_over = matches!(self.state, State::Closed { .. });
-        let told = Told { states: [self.state.clone()].into(), is_over, reader: None };
-        let told = Rc::new(RefCell::new(told));
-        self.listening.retain(|told| told.strong_count() > 0);
-        self.listening.push(Rc::downgrade(&told));
-        States(told)
+        let subscription = Subscription { states: [self.state.clone()].into(), is_over, reader: None };
+        let subscription = Rc::new(RefCell::new(subscription));
+        self.subscriptions.retain(|subscription| subscription.strong_count() > 0);
+        self.subscriptions.push(Rc::downgrade(&subscription));
+        States(subscription)
     }
 
     /// Sends a state to the listeners. Returns their wakers, to be woken when no borrow is held.
     #[must_use = "they wait until they are woken"]
-    pub fn tell(&mut self, state: State) -> Vec<Waker> {
+    pub fn announce(&mut self, state: State) -> Vec<Waker> {
         let is_over = matches!(state, State::Closed { .. });
         // The first state is reported once, although the first attempt may begin again.
         let is_first = |state: &State| matches!(state, State::Connecting { attempt: 1, cause: Cause::Requested });
@@ -236,33 +236,33 @@ impl Announcer {
         if !matches!(state, State::InDoubt { .. } | State::Rejected { .. }) {
             self.state = state.clone();
         }
-        self.each(|told| {
-            if told.states.len() == MOST_KEPT {
-                told.states.pop_front();
+        self.each(|subscription| {
+            if subscription.states.len() == MOST_KEPT {
+                subscription.states.pop_front();
             }
-            told.states.push_back(state.clone());
-            told.is_over |= is_over;
+            subscription.states.push_back(state.clone());
+            subscription.is_over |= is_over;
         })
     }
 
     /// Ends all streams of states.
     #[must_use = "they wait until they are woken"]
     pub fn end(&mut self) -> Vec<Waker> {
-        self.each(|told| told.is_over = true)
+        self.each(|subscription| subscription.is_over = true)
     }
 
     /// Returns the number of places, for existing and for dropped listeners.
     #[cfg(test)]
     pub fn places(&self) -> usize {
-        self.listening.len()
+        self.subscriptions.len()
     }
 
-    fn each(&mut self, mut change: impl FnMut(&mut Told)) -> Vec<Waker> {
+    fn each(&mut self, mut change: impl FnMut(&mut Subscription)) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        for told in self.listening.iter().filter_map(Weak::upgrade) {
-            let mut told = told.borrow_mut();
-            change(&mut told);
-            wakers.extend(told.reader.take());
+        for subscription in self.subscriptions.iter().filter_map(Weak::upgrade) {
+            let mut subscription = subscription.borrow_mut();
+            change(&mut subscription);
+            wakers.extend(subscription.reader.take());
         }
         wakers
     }
@@ -272,15 +272,15 @@ impl Stream for States {
     type Item = State;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
-        let mut told = self.0.borrow_mut();
-        if let Some(state) = told.states.pop_front() {
+        let mut subscription = self.0.borrow_mut();
+        if let Some(state) = subscription.states.pop_front() {
             return Poll::Ready(Some(state));
         }
-        if told.is_over {
+        if subscription.is_over {
             return Poll::Ready(None);
         }
-        let last = told.reader.replace(context.waker().clone());
-        drop(told);
+        let last = subscription.reader.replace(context.waker().clone());
+        drop(subscription);
         drop(last);
         Poll::Pending
     }
@@ -288,8 +288,8 @@ impl Stream for States {
 
 impl FusedStream for States {
     fn is_terminated(&self) -> bool {
-        let told = self.0.borrow();
-        told.is_over && told.states.is_empty()
+        let subscription = self.0.borrow();
+        subscription.is_over && subscription.states.is_empty()
     }
 }
 

@@ -109,7 +109,7 @@ impl Connection {
         let most = continues_at.unwrap_or_else(|| self.highest());
         if whose != Whose::Anothers && self.socket().has_at_most(most) {
             if whose == Whose::Own {
-                self.line().places.comes(wait.id());
+                self.line().places.take_turn(wait.id());
             }
             return Poll::Ready(Ok(()));
         }

@@ -38,7 +38,7 @@ impl Line {
         let whose = self.places.borrow_mut().turn(turn.id());
         if whose != Whose::Anothers && has_room() {
             if whose == Whose::Own {
-                self.places.borrow_mut().comes(turn.id());
+                self.places.borrow_mut().take_turn(turn.id());
             }
             return Poll::Ready(());
         }

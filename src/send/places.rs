@@ -68,7 +68,7 @@ impl Places {
     }
 
     /// Notes that a sender was polled in its turn.
-    pub fn comes(&mut self, id: u64) {
+    pub fn take_turn(&mut self, id: u64) {
         if let Some(own) = self.find(id) {
             own.waits_for = WaitsFor::Call;
         }

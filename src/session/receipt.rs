@@ -32,7 +32,7 @@ use crate::Error;
 ///     Ok(())
 /// }
 /// ```
-#[must_use = "it only tells what becomes of the message; drop it if that does not matter"]
+#[must_use = "it only reports what happens to the message; drop it if that does not matter"]
 pub struct Receipt(Rc<Outcome>);
 
 #[derive(Default)]

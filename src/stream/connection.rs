@@ -70,8 +70,8 @@ impl Handle {
             #[cfg(feature = "streams")]
             reading,
         });
-        let hears = Rc::clone(&this);
-        this.listener.set(Some(this.socket.on_event(move |event| hears.hears(event))));
+        let connection = Rc::clone(&this);
+        this.listener.set(Some(this.socket.on_event(move |event| connection.handle_event(event))));
         Self(this)
     }
 }
@@ -101,7 +101,7 @@ impl Connection {
 
     /// Returns the close event or why there is none, once the connection has ended.
     pub fn result(&self) -> Option<Result<CloseEvent, Error>> {
-        self.ended().map(End::told)
+        self.ended().map(End::result)
     }
 
     /// Returns the close event, once there is one.
@@ -120,7 +120,7 @@ impl Connection {
 
     /// Begins to close, and ends all waits to send.
     pub fn close(&self) {
-        self.closes();
+        self.note_close();
         self.socket.close();
         self.release(WaitsFor::Call);
     }
@@ -132,7 +132,7 @@ impl Connection {
         R: TryInto<CloseReason, Error: Into<Error>>,
     {
         let (code, reason) = close::frame(code, reason)?;
-        self.closes();
+        self.note_close();
         self.socket.close_with(code, &reason)?;
         self.release(WaitsFor::Call);
         Ok(())
@@ -173,7 +173,7 @@ impl Connection {
         self.wait_for_message(context);
         alarm.get_or_insert_with(|| {
             let this = Rc::clone(self);
-            Alarm::new(self.connect_timeout, move |_| this.connects_too_long())
+            Alarm::new(self.connect_timeout, move |_| this.time_out())
         });
         Poll::Pending
     }
@@ -200,17 +200,17 @@ impl Connection {
     /// Ends the connection for all its handles, and removes the listener.
     pub fn end(&self, reason: End) {
         self.listener.take();
-        self.ends(reason);
+        self.record_end(reason);
     }
 
     /// Notes that this page closes the connection. Called before the close.
-    fn closes(&self) {
+    fn note_close(&self) {
         if self.socket.ready_state() == ReadyState::Open {
             self.is_closed_here.set(true);
         }
     }
 
-    fn received(self: &Rc<Self>, data: Data) {
+    fn receive(self: &Rc<Self>, data: Data) {
         self.hint();
         if let Some(inlet) = self.inlet.get() {
             return inlet(data);
@@ -223,15 +223,15 @@ impl Connection {
             Ok(Some(Wake::NextTurn)) => self.ask_for_turn(),
             Err(Overfull(reader)) => {
                 self.socket.close();
-                self.ends(End::Overflow);
+                self.record_end(End::Overflow);
                 wake(reader);
             }
         }
     }
 
-    fn hears(self: &Rc<Self>, event: Event) {
+    fn handle_event(self: &Rc<Self>, event: Event) {
         match event {
-            Event::Message(data) => self.received(data),
+            Event::Message(data) => self.receive(data),
             Event::Opened => {
                 trace!(DEBUG, url = %crate::types::redact::PublicUrl(&self.socket.url()), "open");
                 self.is_opened.set(true);
@@ -241,18 +241,18 @@ impl Connection {
             // By the standard a `close` event follows, which says more. For a connection that the browser blocks, only this event
             // fires: in Chromium if the page's policy forbids it, in WebKit for some ports and for `ws:` on an `https:` page.
             Event::Failed if self.is_opened() => {}
-            Event::Failed => self.ends(End::Failed),
-            Event::Closed(event) => self.ends(End::Closed(event)),
+            Event::Failed => self.record_end(End::Failed),
+            Event::Closed(event) => self.record_end(End::Closed(event)),
             #[cfg(feature = "streams")]
             Event::Sent => self.look_now(),
         }
     }
 
-    fn connects_too_long(&self) {
+    fn time_out(&self) {
         if !self.is_opened() {
             // Close now rather than let `Drop` wait for the handshake.
             self.socket.close();
-            self.ends(End::ConnectTimeout);
+            self.record_end(End::ConnectTimeout);
         }
     }
 
@@ -274,7 +274,7 @@ impl Connection {
     }
 
     /// Records the end and wakes all tasks. Only the first end is kept.
-    fn ends(&self, end: End) {
+    fn record_end(&self, end: End) {
         if self.ended().is_none() {
             trace!(DEBUG, url = %crate::types::redact::PublicUrl(&self.socket.url()), ?end, "ended");
         }

@@ -45,7 +45,7 @@ impl End {
     }
 
     /// Returns the close event, or why there is none.
-    pub fn told(&self) -> Result<CloseEvent, Error> {
+    pub fn result(&self) -> Result<CloseEvent, Error> {
         match self {
             Self::Closed(event) => Ok(event.clone()),
             other => Err(other.loss().unwrap_or(Error::Dropped)),

@@ -146,8 +146,8 @@ impl Socket {
     pub fn on_event(&self, mut closure: impl FnMut(Event) + 'static) -> Listener {
         let inspector = event::Inspector::default();
         let callback = callback(move |event: JsValue| {
-            let told = inspector.inspect(&event).map(Event::Message).or_else(|| event::change(event));
-            if let Some(event) = told {
+            let event = inspector.inspect(&event).map(Event::Message).or_else(|| event::change(event));
+            if let Some(event) = event {
                 closure(event);
             }
         });

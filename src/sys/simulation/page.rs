@@ -421,7 +421,7 @@ impl Page {
                 Scheduled::World(_) => ((at, id), scheduled),
             });
             self.scheduled.borrow_mut().extend(as_set);
-            self.tell(PageEvent::Shown);
+            self.emit(PageEvent::Shown);
         }
     }
 
@@ -460,7 +460,7 @@ impl Page {
     }
 
     /// Queues an event of the page.
-    pub fn tell(self: &Rc<Self>, event: PageEvent) {
+    pub fn emit(self: &Rc<Self>, event: PageEvent) {
         let page = Rc::clone(self);
         self.queue(
             Source::Page,

@@ -98,7 +98,7 @@ impl Test {
     /// Returns the delay after a signal.
     fn delay(&mut self, signal: Signal) -> Duration {
         match self.signal(signal).pop() {
-            Some(Action::Tell(State::Waiting { delay, .. })) => delay,
+            Some(Action::Announce(State::Waiting { delay, .. })) => delay,
             action => panic!("{action:?}"),
         }
     }
@@ -107,16 +107,16 @@ impl Test {
     fn attempt(&mut self, delay: Duration) -> u32 {
         assert!(self.after(delay - ms(1)).is_empty());
         match self.after(ms(1)).pop() {
-            Some(Action::Tell(State::Connecting { attempt, .. })) => attempt,
+            Some(Action::Announce(State::Connecting { attempt, .. })) => attempt,
             action => panic!("{action:?}"),
         }
     }
 }
 
-fn tells(actions: Vec<Action>) -> Vec<State> {
-    let tells =
-        actions.into_iter().filter_map(|action| if let Action::Tell(state) = action { Some(state) } else { None });
-    tells.collect()
+fn states(actions: Vec<Action>) -> Vec<State> {
+    let states =
+        actions.into_iter().filter_map(|action| if let Action::Announce(state) = action { Some(state) } else { None });
+    states.collect()
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn after_max_attempts_the_connection_is_closed_for_good() {
     let delay = test.delay(failed());
     let _ = test.attempt(delay);
     let cause = Cause::Failed(Error::Attempt("no".into()));
-    let closed = Action::Tell(State::Closed { cause: cause.clone() });
+    let closed = Action::Announce(State::Closed { cause: cause.clone() });
     assert_eq!(test.signal(failed()), [Action::Disconnect, closed, Action::End(cause, None)]);
     assert_eq!(test.machine.deadline(test.now), None);
 }
@@ -214,7 +214,7 @@ fn after_max_attempts_the_connection_is_closed_for_good() {
 fn a_final_close_is_not_retried() {
     let mut test = Test::open();
     let cause = Cause::Closed(close(1008));
-    assert_eq!(tells(test.signal(ended(1008))), [State::Closed { cause }]);
+    assert_eq!(states(test.signal(ended(1008))), [State::Closed { cause }]);
     assert!(test.after(seconds(1000)).is_empty());
     assert!(test.command(Command::ReconnectNow).is_empty());
 }
@@ -234,7 +234,7 @@ fn events_of_an_old_connection_are_ignored() {
 #[test]
 fn after_a_close_nothing_makes_it_connect() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::Close), [Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::Close), [Action::Announce(State::Closing)]);
     assert!(test.begins_to_close);
     test.does_not_connect();
     let end = Action::End(Cause::Requested, Some(Ok(close(1000))));
@@ -285,7 +285,7 @@ fn a_close_confirms_nothing() {
             let mut test = Test::open();
             test.hand_over();
             let _ = test.command(command);
-            assert!(tells(test.signal(ended(code))).contains(&State::InDoubt { messages: 1 }));
+            assert!(states(test.signal(ended(code))).contains(&State::InDoubt { messages: 1 }));
             let counts = test.machine.outbox.counts();
             assert_eq!((counts.confirmed, counts.in_doubt), (0, 1), "{code}");
         }
@@ -297,7 +297,7 @@ fn messages_in_doubt_are_reported_first() {
     let mut test = Test::open();
     test.hand_over();
     let actions = test.signal(ended(1006));
-    assert_eq!(actions[..2], [Action::Disconnect, Action::Tell(State::InDoubt { messages: 1 })]);
+    assert_eq!(actions[..2], [Action::Disconnect, Action::Announce(State::InDoubt { messages: 1 })]);
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_message_on_which_the_browser_throws_is_reported() {
     test.machine.outbox.push(1, 1);
     assert_eq!(test.machine.outbox.take_next(), Some(1));
     assert!(test.machine.handed(1, Err(Error::OutOfMemory(1))), "the next one follows");
-    assert_eq!(tells(test.handle(Event::Tick)), [State::Rejected { number: 1, error: Error::OutOfMemory(1) }]);
+    assert_eq!(states(test.handle(Event::Tick)), [State::Rejected { number: 1, error: Error::OutOfMemory(1) }]);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_message_that_is_lost_while_it_is_handed_over_is_reported() {
     test.machine.outbox.take_in_hand(1);
     let _ = test.signal(ended(1006));
     assert!(!test.machine.handed(1, Ok(())));
-    assert_eq!(tells(test.handle(Event::Tick)), [State::InDoubt { messages: 1 }]);
+    assert_eq!(states(test.handle(Event::Tick)), [State::InDoubt { messages: 1 }]);
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn the_network_coming_back_ends_the_wait_once() {
         let _ = test.attempt(delay);
     }
     assert_eq!(test.delay(failed()), seconds(15));
-    assert_eq!(tells(test.handle(Event::WakeUp)).len(), 1);
+    assert_eq!(states(test.handle(Event::WakeUp)).len(), 1);
     // The network comes and goes.
     for _ in 0..10 {
         assert!(test.handle(Event::WakeUp).is_empty());
@@ -404,7 +404,7 @@ fn after_sleep_a_dead_connection_is_found_by_one_probe() {
     assert!(test.after(ms(999)).is_empty());
     let actions = test.after(ms(1));
     let cause = Cause::Failed(Error::HeartbeatTimeout(seconds(10)));
-    assert_eq!(tells(actions), [State::Waiting { delay: ms(500), cause }]);
+    assert_eq!(states(actions), [State::Waiting { delay: ms(500), cause }]);
     assert_eq!(test.attempt(ms(500)), 2);
 }
 
@@ -446,12 +446,12 @@ fn sleep_does_not_count_towards_max_elapsed() {
 #[test]
 fn while_paused_it_waits_for_the_caller() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::Pause), [Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::Pause), [Action::Announce(State::Closing)]);
     assert!(test.begins_to_close);
-    assert_eq!(tells(test.signal(ended(1005))), [State::Paused]);
+    assert_eq!(states(test.signal(ended(1005))), [State::Paused]);
     assert!(test.handle(Event::WakeUp).is_empty());
     assert_eq!(test.machine.deadline(test.now), None);
-    assert_eq!(tells(test.command(Command::Resume)), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
+    assert_eq!(states(test.command(Command::Resume)), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn the_last_command_counts() {
     let _ = test.command(Command::Pause);
     let _ = test.command(Command::Resume);
     assert_eq!(test.machine.refusal(), None);
-    assert_eq!(tells(test.signal(ended(1005))), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
+    assert_eq!(states(test.signal(ended(1005))), [State::Connecting { attempt: 1, cause: Cause::Requested }]);
     let _ = test.command(Command::Pause);
     assert!(test.signal(Signal::Opened).is_empty());
     let _ = test.command(Command::ReconnectNow);
@@ -502,14 +502,14 @@ fn a_failure_does_not_end_the_callers_close() {
 fn a_close_goes_before_all_pending_actions() {
     let mut test = Test::open();
     test.machine.handle(Event::WakeUp, Moment { now: test.now, ..Moment::default() });
-    assert_eq!(test.command(Command::Pause), [Action::Ping, Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::Pause), [Action::Ping, Action::Announce(State::Closing)]);
     assert!(test.begins_to_close);
 }
 
 #[test]
 fn reconnecting_replaces_an_open_connection() {
     let mut test = Test::open();
-    assert_eq!(test.command(Command::ReconnectNow), [Action::Tell(State::Closing)]);
+    assert_eq!(test.command(Command::ReconnectNow), [Action::Announce(State::Closing)]);
     assert!(test.begins_to_close);
     let actions = test.signal(ended(1005));
     let begin = Begin { generation: test.machine.generation(), number: 1, cause: Cause::Requested };

@@ -17,7 +17,7 @@ fn a_dropped_listener_leaves_no_place() {
 fn states_end_after_closed() {
     let mut announcer = Announcer::new(State::Open);
     let mut states = announcer.listen();
-    drop(announcer.tell(State::Closed { cause: Cause::Requested }));
+    drop(announcer.announce(State::Closed { cause: Cause::Requested }));
     assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
     assert!(!states.is_terminated());
     let last = states.next().now_or_never().flatten();
@@ -32,7 +32,7 @@ fn reports_are_yielded_and_do_not_change_the_state() {
     let mut states = announcer.listen();
     let reports =
         [State::InDoubt { messages: 1 }, State::Rejected { number: 7, error: crate::Error::Full }, State::Paused];
-    reports.iter().for_each(|report| assert!(announcer.tell(report.clone()).is_empty()));
+    reports.iter().for_each(|report| assert!(announcer.announce(report.clone()).is_empty()));
     assert_eq!(*announcer.state(), State::Paused);
     let told = std::iter::from_fn(|| states.next().now_or_never()?);
     assert_eq!(told.collect::<Vec<_>>(), [&[State::Open], &reports[..]].concat());

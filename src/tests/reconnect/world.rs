@@ -341,7 +341,7 @@ impl World {
                 let connection = self.connection.as_mut().expect("a ping on no connection");
                 connection.to_peer.push_back(Frame::Ping);
             }
-            Action::Tell(state) => self.told(state),
+            Action::Announce(state) => self.told(state),
             Action::End(..) => self.is_ended = true,
         }
     }
