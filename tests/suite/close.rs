@@ -15,7 +15,7 @@ fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
     CloseEvent { code, reason: reason.into(), was_clean }
 }
 
-// C01, C02, C03, C09: as the peer echoes them.
+// C01, C02, C03, C09: the close event has the code and the reason that the peer echoes.
 #[apply(browser_test)]
 async fn close_yields_what_the_peer_answers() {
     assert_eq!(connect("/echo").await.close().await, Ok(event(1005, "", true)));
@@ -26,14 +26,14 @@ async fn close_yields_what_the_peer_answers() {
     assert_eq!(connect("/echo").await.close_with(typed.0, typed.1).await, Ok(event(1000, "typed", true)));
 }
 
-// C04, C05, C09, C10, C13, C14, C21: in every state, and the code is looked at first.
+// C04, C05, C09, C10, C13, C14, C21: they are errors in every state, and the code is checked before the reason.
 #[apply(browser_test)]
 async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
     let stream = connect("/echo").await;
     let mut closed = WebSocketStream::connect(&url("/echo")).await.unwrap();
     closed.close().await.unwrap();
     let closed = WebSocket::from_raw(closed.into_raw());
-    // Last, since browsers let the next one to the same host wait for it.
+    // This one connects last, since browsers let the next connection to the same host wait for it.
     let connecting = WebSocket::new(&url("/hang")).unwrap();
     for code in [0, 500, 999, 1001, 1005, 1006, 2999, 5000, 65535] {
         for reason in ["", &*"x".repeat(124)] {
@@ -52,7 +52,7 @@ async fn a_bad_code_or_reason_is_an_error_and_closes_nothing() {
     settled().await;
 }
 
-// C02, C03, C10, C12: without a code, the standard does not say what becomes of the reason; here there is no such call.
+// C02, C03, C10, C12: the standard does not say what happens to a reason without a code; this crate has no call for it.
 #[apply(browser_test)]
 async fn a_multi_byte_reason_arrives_whole() {
     let reason = "€".repeat(41);
@@ -80,10 +80,10 @@ async fn the_peers_code_and_reason_are_known() {
     }
 }
 
-// C17: before the Close frame, as the server sees it.
+// C17: the server receives all messages before the Close frame.
 #[apply(browser_test)]
 async fn what_was_sent_before_a_close_or_a_drop_arrives() {
-    // By streams, more would have to wait.
+    // Over streams, longer messages would have to wait, since the high water mark is at most 64 KiB.
     let len = if is_by_streams() { 1_000 } else { 10_000 };
     for is_dropped in [false, true] {
         let count = &mut Count::new().await;
@@ -100,7 +100,7 @@ async fn what_was_sent_before_a_close_or_a_drop_arrives() {
     }
 }
 
-// C28: the Close frames of both cross, and each is taken for the answer to the other.
+// C28: the Close frames of both sides cross, and each side takes the other's frame for the answer to its own.
 #[apply(browser_test)]
 async fn a_simultaneous_close_is_one_clean_close() {
     let mut stream = connect("/frames/close").await;
@@ -109,12 +109,12 @@ async fn a_simultaneous_close_is_one_clean_close() {
     assert_eq!(stream.close_event(), Some(event(4000, "", true)));
 }
 
-/// The last item of a stream whose connection was lost.
+/// Returns the error that a stream yields last when its connection was lost.
 fn lost() -> Error {
     Error::Unclean(event(1006, "", false))
 }
 
-// C26: those who only read are told, too, once.
+// C26: a task that only reads learns of the loss, too, and only once.
 #[apply(browser_test)]
 async fn a_connection_that_breaks_ends_with_1006() {
     for path in ["/reset", "/fin"] {
@@ -195,7 +195,7 @@ async fn dropping_a_connecting_future_closes_its_connection() {
     count.becomes(0).await;
 }
 
-// L02, N35: the browser gives up a silent peer after a second.
+// L02, N35: a dropped socket that is still connecting is closed after a second.
 #[apply(browser_test)]
 async fn a_dropped_connection_does_not_connect_for_ever() {
     let socket = WebSocket::new(&url("/hang")).unwrap();

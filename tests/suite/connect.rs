@@ -1,4 +1,4 @@
-//! Connecting, and failing to.
+//! Attempts to connect, and how they fail.
 
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
@@ -32,7 +32,7 @@ async fn a_connecting_has_a_url_and_a_state_and_can_be_closed() {
     assert_eq!(refused.await.unwrap_err(), Error::InvalidUrl("ftp://127.0.0.1/".into()));
 }
 
-// The best transport is what the browser has, which it tells.
+// The best transport is streams if the browser has them, otherwise events.
 #[apply(browser_test)]
 async fn the_best_transport_is_what_the_browser_has() {
     let by = |transport| Options::new().transport(transport).connect(&url("/echo"));
@@ -45,7 +45,7 @@ async fn the_best_transport_is_what_the_browser_has() {
     assert_eq!(WebSocketStream::connect(&url("/echo")).await.unwrap().transport(), Transport::Events);
 }
 
-// N01: save for the binary type, which is the crate's default, and not the browser's.
+// N01: only the binary type differs, since it is the crate's default and not the browser's.
 #[apply(browser_test)]
 async fn a_new_socket_is_connecting_and_empty() {
     for url in [url("/echo"), url("/echo").replace("ws:", "wss:")] {
@@ -74,7 +74,7 @@ async fn the_url_is_completed_by_the_browser() {
     check("wss://127.0.0.1:80/echo", "wss://127.0.0.1:80/echo");
 }
 
-// N03: current browsers take what is no URL for a path on the page's own server.
+// N03: current browsers resolve text that is no URL as a path on the page's own server.
 #[apply(browser_test)]
 async fn a_relative_url_is_completed_with_the_pages_own() {
     let (origin, base) = location();
@@ -95,7 +95,7 @@ async fn a_relative_url_is_completed_with_the_pages_own() {
             }
         };
         let url = socket.url();
-        // A worker's script is named with a query that an empty URL keeps.
+        // The URL of a worker's script has a query, and an empty relative URL keeps it.
         let url = if relative.is_empty() { url.split('?').next().unwrap() } else { &url };
         assert_eq!(url, page.clone() + path, "{relative:?}");
         socket.close();
@@ -158,14 +158,14 @@ async fn a_url_may_have_credentials() {
     assert!(stream.url().contains("//user:word@"), "{}", stream.url());
 }
 
-// N12: older browsers throw.
+// N12: older browsers throw a `SecurityError`.
 #[apply(browser_test)]
 async fn a_port_that_browsers_block_fails_the_connection() {
     let error = fail("ws://127.0.0.1:9/", &Options::new()).await;
     assert!(matches!(error, Error::ConnectFailed { .. } | Error::Security { .. }), "{error:?}");
 }
 
-/// What the server says that came with the handshake.
+/// Returns the headers of the handshake that the server has received.
 async fn headers(options: &Options) -> String {
     let Message::Text(headers) = next(&mut connect_with("/headers", options).await).await else { panic!("no headers") };
     headers
@@ -180,7 +180,7 @@ async fn without_protocols_there_is_no_header_for_them() {
     assert!(two.contains("sec-websocket-protocol: a, b\n"), "{two}");
 }
 
-// N17, N18, N21: the crate and the browser call the same protocols bad.
+// N17, N18, N21: the crate and the browser refuse the same protocols.
 #[apply(browser_test)]
 async fn an_invalid_protocol_is_an_error() {
     let is_token = |char: char| char.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(char);
@@ -203,7 +203,7 @@ async fn a_protocol_named_twice_is_an_error() {
     assert_eq!(error, Error::DuplicateProtocol("a".into()));
 }
 
-// N20: in every browser, also in those that would offer both.
+// N20: the crate refuses them in every browser, even where the browser would offer both.
 #[apply(browser_test)]
 async fn protocols_equal_but_for_case_are_duplicates() {
     let error = fail(&url("/protocol/chat.v2"), &Options::new().protocols(["chat.v2", "CHAT.V2"])).await;
@@ -226,13 +226,13 @@ async fn one_socket_too_many_fails_and_harms_none() {
     let last = sockets.last_mut().unwrap();
     last.send("still there?").await.unwrap();
     assert_eq!(next(last).await, "still there?".into());
-    // Or else there might be too many in the next test.
+    // Otherwise there might be too many sockets in the next test.
     drop(sockets);
     count.becomes(0).await;
 }
 
-// N25: nobody listens there, and the system gives no program this port by itself; nor does the server know TLS. How it
-// fails, in the same way for every cause: an error, then a close with 1006, each once.
+// N25: every cause leads to the same events: `error`, then `close` with 1006, each once. Nobody listens at port 65535, which the
+// system gives to no program by itself, and the server does not know TLS.
 #[apply(browser_test)]
 async fn a_failed_connection_fires_error_and_close() {
     let tls = url("/echo").replace("ws:", "wss:");
@@ -255,7 +255,7 @@ async fn a_failed_connection_fires_error_and_close() {
     }
 }
 
-// N26: nor is a redirection followed, which leads to the echo.
+// N26: redirects are not followed either; this redirect leads to the echo.
 #[apply(browser_test)]
 async fn a_refused_handshake_fails_the_connection() {
     for status in [200, 301, 401, 403, 404, 500] {
@@ -285,7 +285,7 @@ async fn the_selected_protocol_is_known() {
     assert_eq!(stream.protocol(), "chat.v2");
 }
 
-// N29: the standard wants one of those that were offered.
+// N29: by the standard, the server must select one of the offered protocols.
 #[apply(browser_test)]
 async fn a_server_that_selects_no_protocol_fails_the_connection() {
     match start_with(&url("/echo"), &Options::new().protocols(["chat.v1"])).await {
@@ -323,7 +323,7 @@ async fn a_server_that_selects_a_protocol_unasked_fails_the_connection() {
 }
 
 // N32
-#[cfg(target_arch = "wasm32")] // cookies are HTTP's
+#[cfg(target_arch = "wasm32")] // the simulation has no cookies
 #[apply(browser_test)]
 async fn cookies_are_sent_and_no_referer() {
     drop(connect("/cookie/taste=sweet").await);
@@ -332,7 +332,7 @@ async fn cookies_are_sent_and_no_referer() {
     assert!(!headers.contains("referer"), "{headers}");
 }
 
-// M01, M02: whatever else runs before the future is polled, and before the stream is.
+// M01, M02: messages may arrive before the future or the stream is polled.
 #[apply(browser_test)]
 async fn the_first_messages_are_not_lost() {
     let connecting = start(&url("/flood/3/4"));

@@ -1,4 +1,4 @@
-//! The events face: `WebSocket`, its listeners and their guards.
+//! Events: `WebSocket`, its listeners and their guards.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ pub enum Event {
     Close(CloseEvent),
 }
 
-/// Everything that happens to a socket, as a stream.
+/// Returns all events of a socket as a stream.
 pub fn events(socket: &WebSocket) -> impl Stream<Item = Event> + Unpin + use<> {
     let (open, receiver) = futures_channel::mpsc::unbounded();
     let (message, error, close) = (open.clone(), open.clone(), open.clone());
@@ -48,8 +48,7 @@ async fn events_come_in_their_order_with_rust_values() {
     assert_eq!(socket.ready_state(), ReadyState::Closed);
 }
 
-/// The events of a socket whose connection breaks while it is open. Chromium tells no error then, but for what breaks the
-/// protocol.
+/// Checks the events of a socket whose open connection breaks. Chromium fires `error` only if the peer violated the protocol.
 async fn assert_lost(events: &mut (impl Stream<Item = Event> + Unpin), path: &str) {
     let mut event = events.next().await;
     if event == Some(Event::Error(Error::ConnectionLost { url: url(path) })) {
@@ -62,7 +61,7 @@ async fn assert_lost(events: &mut (impl Stream<Item = Event> + Unpin), path: &st
     assert_eq!(event, Some(Event::Close(close)));
 }
 
-// C26, C29, C30: the error differs between a connection that was open and one that never opened.
+// C26, C29, C30: a connection that was open fails with another error than a connection that never opened.
 #[apply(browser_test)]
 async fn a_lost_connection_fires_error_and_close() {
     for path in ["/reset", "/frames/invalid-utf8"] {
@@ -79,7 +78,7 @@ async fn a_lost_connection_fires_error_and_close() {
     }
 }
 
-// C26, C30: the listener may have come when the connection was open already.
+// C26, C30: the error is the same for a listener that was added after the connection opened.
 #[apply(browser_test)]
 async fn a_late_error_listener_knows_that_the_socket_was_open() {
     let socket = WebSocket::new(&url("/frames/invalid-utf8")).unwrap();
@@ -116,7 +115,7 @@ async fn when_it_opens_state_protocol_and_extensions_are_final() {
     assert_eq!(look(&socket).1, "chat.v2");
 }
 
-// M04: what a message causes is done before the next one comes.
+// M04: tasks that a message wakes run before the next message.
 #[apply(browser_test)]
 async fn microtasks_run_between_messages() {
     let socket = WebSocket::new(&url("/flood/3/1")).unwrap();
@@ -135,7 +134,7 @@ async fn microtasks_run_between_messages() {
     assert_eq!(*heard.borrow(), ["message", "microtask"].repeat(3));
 }
 
-// M10, M11: also for what had arrived when it was changed.
+// M10, M11: the new type applies even to messages that arrived before the change.
 #[apply(browser_test)]
 async fn the_binary_type_applies_from_the_next_event() {
     let socket = WebSocket::new(&url("/flood/3/8")).unwrap();
@@ -154,7 +153,7 @@ async fn the_binary_type_applies_from_the_next_event() {
     assert_eq!(socket.binary_type(), BinaryType::Blob);
 }
 
-// M21, C18: what had arrived when a listener closed is discarded by the browser.
+// M21, C18: when a listener closes the socket, the browser discards messages that have arrived but were not dispatched.
 #[apply(browser_test)]
 async fn after_a_close_no_message_comes() {
     let socket = WebSocket::new(&url("/flood/100/4")).unwrap();
@@ -167,21 +166,21 @@ async fn after_a_close_no_message_comes() {
     assert!(matches!(events.next().await, Some(Event::Close(_))));
 }
 
-// M24: not even by the event that is being dispatched.
+// M24: this holds even for the event that is being dispatched.
 #[apply(browser_test)]
 async fn a_listener_removed_by_another_is_not_called() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
     let second = Rc::new(RefCell::new(None));
     let removes = second.clone();
     socket.on_open(move || drop(removes.take())).forget();
-    *second.borrow_mut() = Some(socket.on_open(|| panic!("it was removed")));
+    *second.borrow_mut() = Some(socket.on_open(|| panic!("a removed listener was called")));
     let mut events = events(&socket);
     assert_eq!(events.next().await, Some(Event::Open));
     socket.close();
     assert!(matches!(events.next().await, Some(Event::Close(_))));
 }
 
-// M25: a listener that is added in an event hears the next one.
+// M25: a listener that is added during an event hears the next event.
 #[apply(browser_test)]
 async fn a_callback_may_add_listeners() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
@@ -196,11 +195,11 @@ async fn a_callback_may_add_listeners() {
     assert_eq!(calls.next().await, Some("heard".into()));
 }
 
-/// The events of a socket that was closed with `code` while connecting.
+/// Checks the events of a socket that was closed with `code` while connecting.
 async fn assert_given_up(events: &mut (impl Stream<Item = Event> + Unpin), code: Option<u16>) {
     let mut event = events.next().await;
-    // In a worker of Firefox the handshake may have succeeded by then, in another process: `close` may come alone, or be
-    // clean, with the code that the server echoes.
+    // In a worker of Firefox the handshake may already have succeeded in another process. Then `close` may come without `error`,
+    // or be clean, with the code that the server echoes.
     let may_be_too_late = !has_document();
     if !(may_be_too_late && matches!(event, Some(Event::Close(_)))) {
         assert_eq!(event, Some(Event::Error(Error::ConnectFailed { url: url("/echo"), code: 1006 })));
@@ -211,7 +210,7 @@ async fn assert_given_up(events: &mut (impl Stream<Item = Event> + Unpin), code:
     assert!(is_too_late || close == CloseEvent { code: 1006, reason: String::new(), was_clean: false }, "{close:?}");
 }
 
-// C20, C19: no open, and nothing before the call has returned.
+// C20, C19: no `open` comes, and no event before the call returns.
 #[apply(browser_test)]
 async fn closing_while_connecting_fails_the_connection_later() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
@@ -224,7 +223,7 @@ async fn closing_while_connecting_fails_the_connection_later() {
     assert_eq!(events.next().await, None);
 }
 
-// C20: one who listens only then hears the same.
+// C20: listeners that are added after the call hear the same events.
 #[apply(browser_test)]
 async fn a_socket_that_was_closed_while_connecting_has_not_lost_a_connection() {
     for code in [None, Some(4001)] {
@@ -235,7 +234,7 @@ async fn a_socket_that_was_closed_while_connecting_has_not_lost_a_connection() {
     }
 }
 
-// C16, C19: nor does closing in a close listener cause another event.
+// C16, C19: closing again in a close listener causes no other event.
 #[apply(browser_test)]
 async fn however_often_it_is_closed_there_is_one_close_event() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
@@ -296,11 +295,11 @@ async fn a_callback_may_drop_its_guard_and_the_socket() {
         }
     };
     *guard.borrow_mut() = socket.borrow().as_ref().map(|socket| socket.on_open(callback));
-    let close = socket.borrow().as_ref().map(|socket| socket.on_close(|_| panic!("a call after the drop")));
-    // Once, and then the closure is gone with its sender.
+    let close = socket.borrow().as_ref().map(|socket| socket.on_close(|_| panic!("called after the drop")));
+    // The closure was called once, and then freed with its sender.
     assert_eq!((calls.next().await, calls.next().await), (Some(()), None));
     turn(50).await;
-    // The socket's alone: what the closures held is gone with them.
+    // Only the references of this test are left, since the closures were freed.
     assert_eq!((Rc::strong_count(&socket), Rc::strong_count(&guard)), (1, 1));
     drop(close);
 }

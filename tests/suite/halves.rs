@@ -27,7 +27,7 @@ async fn halves_work_in_tasks_of_their_own() {
     for number in 0..100 {
         assert_eq!(receiver.next().await, Some(Ok(vec![number].into())));
     }
-    // The sender is still there, and so is the connection.
+    // The sender still exists, so the connection is still open.
     let mut sender = is_done.await.unwrap();
     sender.send("more").await.unwrap();
     assert_eq!(receiver.next().await, Some(Ok("more".into())));
@@ -37,7 +37,7 @@ async fn halves_work_in_tasks_of_their_own() {
 #[apply(browser_test)]
 async fn without_its_receiver_a_connection_still_sends() {
     let count = &mut Count::new().await;
-    // Nor does its queue overflow.
+    // The echoes would exceed these limits if they were queued.
     let options = Options::new().receive_limit(1000).receive_limit_messages(2);
     let (mut sender, receiver) = connect_with(&count.path("/echo"), &options).await.split();
     drop(receiver);
@@ -45,7 +45,7 @@ async fn without_its_receiver_a_connection_still_sends() {
         sender.send([1; 1000]).await.unwrap();
     }
     sender.flush().await.unwrap();
-    // The echo.
+    // Meanwhile the echoes arrive.
     connect("/echo").await.close().await.unwrap();
     let end = CloseEvent { code: 4000, reason: "enough".into(), was_clean: true };
     assert_eq!(sender.close_with(4000, "enough").await, Ok(end));
@@ -115,7 +115,7 @@ async fn closed_says_how_the_peer_closed() {
     assert_eq!(stream.closed().await, Ok(CloseEvent { code: 4002, reason: "peer".into(), was_clean: true }));
 }
 
-/// How each wait ends on a connection whose buffer is full.
+/// Returns how each kind of wait ends on a connection whose buffer is full.
 async fn waits(path: &str) -> Vec<(&'static str, Result<(), Error>)> {
     let options = Options::new().high_water_mark(100_000).close_timeout(Duration::from_secs(40));
     let mut results = Vec::new();
@@ -144,18 +144,18 @@ async fn every_wait_ends_whatever_the_server_does() {
         for (name, result) in waits(path).await {
             match name {
                 "next" if path == "/stall/100" => assert!(matches!(result, Err(Error::Unclean(_))), "{result:?}"),
-                // Chromium calls a close unclean if something was unsent, though the peer's Close frame has come.
+                // Chromium calls a close unclean if messages were unsent, even if the peer's Close frame has arrived.
                 "next" if matches!(result, Err(Error::Unclean(_))) => {}
                 "closed" | "next" | "close" => assert_eq!(result, Ok(()), "{name} at {path}"),
-                // A server that closes reads on, and it may have read all before its Close frame is seen.
+                // A server that closes continues to read. It may have read everything before the page sees its Close frame.
                 _ if path == "/quit/100" && result.is_ok() => {}
                 _ if is_webkit() && result.is_ok() => {}
-                // The browser may still be closing.
+                // The state is `Closed`, or still `Closing`.
                 _ => assert!(matches!(result, Err(Error::NotOpen(_))), "{name} at {path}: {result:?}"),
             }
         }
     }
-    // On a connection that stalls for ever only a close ends, by its timeout.
+    // If the server stalls for ever, only `close` ends the connection, by its timeout.
     let options = Options::new().close_timeout(Duration::from_millis(100));
     let mut stream = connect_with("/stall", &options).await;
     stream.send(vec![0; 20 << 20]).await.unwrap();
@@ -163,7 +163,7 @@ async fn every_wait_ends_whatever_the_server_does() {
     assert_eq!(stream.closed().await, Err(Error::CloseTimeout(Duration::from_millis(100))));
 }
 
-// N26, N27, N34: nor does connecting wait for ever.
+// N26, N27, N34
 #[apply(browser_test)]
 async fn connecting_ends_whatever_the_server_does() {
     for (path, opens) in
@@ -174,7 +174,7 @@ async fn connecting_ends_whatever_the_server_does() {
                 assert!(opens, "{path}");
                 drop(stream.closed().await.unwrap());
             }
-            // A connection that breaks at once may never have opened for the browser.
+            // If a connection breaks at once, the browser may never have seen it open.
             Err(Error::ConnectFailed { .. }) => assert!(!opens || path == "/fault/reset-after/0", "{path}"),
             Err(error) => panic!("{path}: {error}"),
         }
@@ -185,11 +185,11 @@ async fn connecting_ends_whatever_the_server_does() {
     settled().await;
 }
 
-// S26: by the end itself, caused by either side, and not by the next look at the buffer.
+// S26: the end itself wakes the sender, whichever side causes it; the sender does not wait for the next look at the buffer.
 #[apply(browser_test)]
 async fn a_waiting_sender_is_woken_by_the_end() {
     let options = Options::new().high_water_mark(100_000).low_water_mark(0);
-    // How the peer ends it is left to the browser that does not crash.
+    // The peer ends the connection only where this does not crash the browser.
     let states = [ReadyState::Closing, ReadyState::Closed].into_iter().take(if crashes_with_unsent() { 1 } else { 2 });
     for state in states {
         let key = random();
@@ -198,9 +198,9 @@ async fn a_waiting_sender_is_woken_by_the_end() {
         let mut closer = sender.clone();
         let timers = NoTimers::new();
         let (wakes, woken) = futures_channel::oneshot::channel();
-        // In its own task, which nothing else wakes.
+        // Waits in a task of its own, which nothing else wakes.
         spawn_local(async move { drop(wakes.send((sender.ready().await, sender.buffered_amount()))) });
-        // Now it would look again by timer only. By streams it looks when it is told to.
+        // From now on, only a timer would make the sender look at the buffer again. Over streams it looks when it is told to.
         let waits = async { if is_by_streams() { microtasks().await } else { timers.wanted().await } };
         let woken = match select(woken, pin!(waits)).await {
             Either::Left((room, _)) => {
@@ -215,20 +215,20 @@ async fn a_waiting_sender_is_woken_by_the_end() {
             drop(connect(&format!("/fault/reset-now/{key}")).await);
         }
         match woken.await.unwrap() {
-            // By then everything may have gone, which no page can prevent.
+            // The browser may have sent everything before the end, which no page can prevent.
             (Ok(()), 0) => {}
             (end, _) => assert_eq!(end, Err(Error::NotOpen(state))),
         }
     }
 }
 
-// S26: a message from the peer causes a look at the buffer, too.
+// S26: a message from the peer makes the sender look at the buffer, too.
 #[apply(browser_test)]
 async fn a_waiting_sender_is_woken_by_a_message() {
     let (mut sender, mut receiver) = connect_with("/echo", &Options::new().high_water_mark(0)).await.split();
     let (sent, all_sent) = futures_channel::oneshot::channel();
     let receive = async {
-        // In its own task, which nothing else wakes.
+        // Sends in a task of its own, which nothing else wakes.
         spawn_local(async move {
             for _ in 0..100 {
                 sender.send(vec![0; 10_000]).await.unwrap();
@@ -244,7 +244,7 @@ async fn a_waiting_sender_is_woken_by_a_message() {
     drop(receive.await);
 }
 
-// L02: a future that is dropped takes back what it can, and loses nothing silently.
+// L02: a dropped future takes back a message that was not handed over, and loses nothing silently.
 #[apply(browser_test)]
 async fn a_dropped_send_sends_nothing() {
     let count = &mut Count::new().await;
@@ -305,7 +305,7 @@ async fn senders_are_served_in_the_order_in_which_they_began_to_wait() {
     assert_eq!(names, (0..20).collect::<Vec<_>>());
 }
 
-// A task that never ends must not keep the other from being dropped.
+// Once dropped, a future that never ends must not keep the connection open.
 #[apply(browser_test)]
 async fn a_future_that_waits_can_be_dropped_at_any_time() {
     let count = &mut Count::new().await;

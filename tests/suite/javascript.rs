@@ -1,4 +1,4 @@
-//! Cases about JavaScript and its memory, which the simulation does not have.
+//! Cases about JavaScript and wasm memory, which the simulation does not have.
 
 use futures_util::StreamExt;
 use js_sys::JsString;
@@ -25,7 +25,7 @@ async fn connect_result(url: &str) -> Result<(), Error> {
     Options::new().connect(url).await.map(drop)
 }
 
-// L16: the name of the context is what tells that this runs where there is neither.
+// L16: this also runs in workers, which have neither.
 #[apply(browser_test)]
 async fn it_needs_no_window_and_no_document() {
     let is_window = js("typeof window !== 'undefined' && typeof document !== 'undefined'");
@@ -35,7 +35,7 @@ async fn it_needs_no_window_and_no_document() {
     assert_eq!(events(&socket).next().await, Some(Event::Open));
 }
 
-// L19: no view of the memory that was before is used.
+// L19: after memory has grown, no view of the old memory is used.
 #[apply(browser_test)]
 async fn memory_may_grow_in_a_callback() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
@@ -59,10 +59,10 @@ async fn memory_may_grow_in_a_callback() {
     }
 }
 
-// M23: the closure that panics is called again for the next event, and others are not disturbed.
+// M23: the closure that panics is called again for the next event, and other closures are not affected.
 #[apply(browser_test)]
 async fn a_panic_in_a_callback_does_not_break_the_socket() {
-    // A panic that unwinds is thrown as an error with its message; one that aborts is a trap.
+    // A panic that unwinds is thrown as an error with its message; a panic that aborts is a trap.
     expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "RuntimeError" });
     let socket = WebSocket::new(&url("/echo")).unwrap();
     let (call, mut calls) = futures_channel::mpsc::unbounded();
@@ -83,8 +83,8 @@ async fn a_panic_in_a_callback_does_not_break_the_socket() {
     assert!(matches!(events.next().await, Some(Event::Close(_))));
 }
 
-/// Receives the text that a JavaScript expression makes, and returns its bytes, those by which the memory grew, and those
-/// that were allocated.
+/// Receives the text that a JavaScript expression makes. Returns three numbers of bytes: the length of the text, the growth of
+/// wasm memory, and what was allocated.
 async fn taken_by(stream: &mut WebSocketStream, text: &str) -> (usize, usize, usize) {
     let has_arrived = arrival(stream, 1);
     stream.send(js(text).unchecked_into::<JsString>()).await.unwrap();
@@ -94,7 +94,7 @@ async fn taken_by(stream: &mut WebSocketStream, text: &str) -> (usize, usize, us
     (len, (Live::now().pages - before) << 16, allocated() - allocated_before)
 }
 
-// Memory never shrinks, so even temporary memory for a text is taken for good.
+// Wasm memory never shrinks, so even temporary memory for a text is never given back.
 #[apply(browser_test)]
 async fn long_text_takes_the_memory_of_its_bytes() {
     const LITTLE: usize = 1 << 20;
@@ -110,7 +110,7 @@ async fn long_text_takes_the_memory_of_its_bytes() {
         let (len, grown, allocated) = taken_by(&mut stream, text).await;
         assert_eq!(len, expected, "{text}");
         assert!(grown <= len + LITTLE, "{text} takes {grown} bytes");
-        // After a text that was ASCII, the next one is tried as such.
+        // After an ASCII text, the next text is first tried as ASCII.
         assert!(allocated <= 2 * len + LITTLE, "{allocated} bytes are allocated for {text}");
     }
 }

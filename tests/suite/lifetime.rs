@@ -1,4 +1,4 @@
-//! Dropped sockets leave nothing.
+//! Dropped sockets leave nothing behind.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,8 +12,8 @@ use wasm_websocket::{ListenerGuard, Options, ReadyState, WebSocket};
 use super::guard::{Live, turn};
 use super::peer::{Count, connect, connect_with, next, start, url};
 
-/// Creates what is created once, when it is first needed, and then kept: the channel by which a wait asks for the event loop's
-/// next turn.
+/// Creates the object that is created when it is first needed, and then kept: the channel by which a waiting sender asks for
+/// the next turn of the event loop.
 pub async fn make_what_is_kept() {
     let mut stream = connect_with("/echo", &Options::new().high_water_mark(0)).await;
     stream.send("one").await.unwrap();
@@ -43,10 +43,10 @@ async fn drop_sockets(rounds: usize) {
         let mut count = Count::new().await;
         let path = count.path("/echo");
         let (url, brief) = (url(&path), url(&count.path("/flood/1/1")));
-        // Open, with a message on its way.
+        // Open, with a message in flight.
         let mut open = connect(&path).await;
         open.send("message").await.unwrap();
-        // Open, with a message that was not taken, and with one that was.
+        // Open, with one received message that was taken, and one that was not.
         let mut echoed = connect_with(&path, &Options::new().close_timeout(Duration::from_secs(9))).await;
         echoed.send(&vec![0; 1000]).await.unwrap();
         echoed.send("two").await.unwrap();
@@ -57,7 +57,7 @@ async fn drop_sockets(rounds: usize) {
         let mut closed = connect(&path).await;
         closed.close().await.unwrap();
         assert!(closed.next().await.is_none());
-        // From inside each of its own callbacks.
+        // Inside each of the socket's own callbacks.
         drop_inside(|socket, callback| socket.on_open(callback), &brief).await;
         drop_inside(
             |socket, callback| {
@@ -69,10 +69,10 @@ async fn drop_sockets(rounds: usize) {
         .await;
         drop_inside(|socket, callback| socket.on_error(|_| callback()), "ws://127.0.0.1:65535/").await;
         drop_inside(|socket, callback| socket.on_close(|_| callback()), &brief).await;
-        // With a guard that was dropped before.
+        // With a guard that was dropped before the socket.
         let socket = WebSocket::new(&url).unwrap();
         drop(socket.on_close(|_| {}));
-        // While it connects.
+        // While connecting.
         assert!(start(&url).now_or_never().is_none());
         drop((open, echoed, closing, socket));
         count.becomes(0).await;
@@ -81,7 +81,7 @@ async fn drop_sockets(rounds: usize) {
     turn(50).await;
 }
 
-/// A way to listen, with what drops the socket.
+/// Adds a listener for one kind of event. The listener calls the closure, which drops the socket.
 type Listen = fn(&WebSocket, Box<dyn FnOnce()>) -> ListenerGuard;
 
 /// Drops a socket from inside one of its own callbacks.
@@ -100,7 +100,7 @@ async fn drop_inside(listen: Listen, url: &str) {
 #[apply(browser_test)]
 async fn nothing_is_left_of_dropped_sockets() {
     make_what_is_kept().await;
-    // And the executor's queue.
+    // These rounds create the executor's queue, which is kept, too.
     drop_sockets(2).await;
     let before = Live::now();
     drop_sockets(4).await;
@@ -119,6 +119,6 @@ async fn a_constructor_that_throws_leaves_nothing() {
     for _ in 0..10 {
         throw().await;
     }
-    // Bytes and pages are those of the test's own log: in some builds wasm-bindgen writes there what was thrown.
+    // Bytes and pages are ignored: in some builds wasm-bindgen writes what was thrown to the test's own log.
     assert_eq!(Live::now().with_memory_of(&before), before);
 }
