@@ -1,13 +1,13 @@
-//! What happens when there is no more wasm memory. In a module of its own, since memory that has grown never shrinks: other
-//! tests look whether it does.
+//! What happens when wasm memory is full. These tests have a module of their own, since memory that has grown never shrinks, and
+//! other tests check that memory does not grow.
 #![cfg(target_arch = "wasm32")]
 
 #[macro_use]
 mod suite {
     #[macro_use]
-    #[allow(dead_code, reason = "these are the suite's")]
+    #[allow(dead_code, reason = "only the suite uses the other items")]
     pub mod guard;
-    #[allow(dead_code, reason = "these are the suite's")]
+    #[allow(dead_code, reason = "only the suite uses the other items")]
     pub mod peer;
 }
 
@@ -25,13 +25,13 @@ use suite::peer::{connect, next, url};
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
-/// Of the suite's connections.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;
 
-/// In bytes, and in UTF-16 units.
+/// The length of a large message, in bytes or in UTF-16 units.
 const LARGE: u64 = 4 << 20;
 
-/// Allocates memory until no MiB in one piece is left.
+/// Allocates memory until no free block of 1 MiB is left.
 fn fill_memory() -> Vec<Vec<u8>> {
     let (mut blocks, mut len) = (Vec::with_capacity(64), 1 << 30);
     while len >= 1 << 20 {
@@ -91,7 +91,7 @@ async fn a_blob_for_which_there_is_no_memory_can_be_read_in_chunks() {
 
 #[apply(browser_test)]
 async fn a_message_for_which_there_is_no_memory_is_seen_beside_a_heartbeat() {
-    // It always waits for an answer, so each message is decoded when it arrives.
+    // The heartbeat always waits for an answer, so each message is decoded when it arrives.
     let heartbeat = Heartbeat::new("ping", |_| false).interval(Duration::from_millis(10));
     let options = ReconnectOptions::new().heartbeat(heartbeat);
     let mut stream = Reconnecting::new(options, async || Ok(url("/echo")));

@@ -4,7 +4,7 @@
 #[macro_use]
 mod suite;
 
-/// What the suite connects by.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_service_worker);

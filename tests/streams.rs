@@ -1,4 +1,4 @@
-//! The suite in a window, by the transport over the browser's own `WebSocketStream`.
+//! The suite in a window, over streams: the browser's own `WebSocketStream`.
 #![cfg(target_arch = "wasm32")]
 
 #[macro_use]
@@ -7,7 +7,7 @@ mod suite;
 #[path = "suite/by_streams.rs"]
 mod by_streams;
 
-/// What the suite connects by.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Streams;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

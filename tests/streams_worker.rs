@@ -1,4 +1,4 @@
-//! What holds by streams alone, in a dedicated worker.
+//! The tests of what only connections over streams do, in a dedicated worker. `cargo xtask test` skips the rest of the suite.
 #![cfg(target_arch = "wasm32")]
 
 #[macro_use]
@@ -7,7 +7,7 @@ mod suite;
 #[path = "suite/by_streams.rs"]
 mod by_streams;
 
-/// What the suite connects by.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Streams;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

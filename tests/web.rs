@@ -4,11 +4,11 @@
 #[macro_use]
 mod suite;
 
-// Frames are a page's alone.
+// Only a window has frames.
 #[path = "suite/realm.rs"]
 mod realm;
 
-/// What the suite connects by.
+/// The transport of the suite.
 const TRANSPORT: wasm_websocket::Transport = wasm_websocket::Transport::Events;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

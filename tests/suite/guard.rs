@@ -16,7 +16,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wasm_bindgen::prelude::*;
 use wasm_websocket::{Blob, ReadyState, Transport, WebSocket, WebSocketStream};
 
-/// Makes an `async fn` a test that is guarded, and that needs the server.
+/// Makes an `async fn` a guarded test, which needs the server.
 macro_rules! browser_test {
     ($(#[$attribute:meta])* async fn $name:ident() $body:block) => {
         #[wasm_bindgen_test::wasm_bindgen_test]
@@ -31,24 +31,24 @@ macro_rules! browser_test {
 /// The timeout of a test, in milliseconds.
 const PATIENCE: u32 = if option_env!("TEST_LARGE").is_some() { 600_000 } else { 50_000 };
 
-/// Runs a test; panics if it hangs, or if anything was thrown meanwhile that nobody caught.
+/// Runs a test. Panics if the test hangs, or if there were uncaught errors or unhandled rejections meanwhile.
 pub async fn guarded(test: impl Future<Output = ()>) {
     let guard = Guard::new();
     if let Either::Right(_) = select(pin!(test), pin!(turn(PATIENCE))).await {
         panic!("the test hangs; uncaught so far: {:?}", guard.seen());
     }
-    // What the test has dropped may still be called by events that are on their way.
+    // Events in flight may still call code for objects that the test has dropped.
     turn(10).await;
     guard.assert_quiet();
 }
 
-/// Waits for some milliseconds, to see that nothing happens: that cannot be awaited.
+/// Waits for some milliseconds, to check that nothing happens, which cannot be awaited.
 pub async fn turn(milliseconds: u32) {
     let (over, is_over) = oneshot::channel::<()>();
     let mut over = Some(over);
     let callback = Closure::own_assert_unwind_safe(move || drop(over.take()));
     let _timeout = Timeout(setTimeout(&callback, milliseconds));
-    // It resolves when the sender is dropped.
+    // The receiver resolves when the callback drops the sender.
     let _ = is_over.await;
 }
 
@@ -67,10 +67,9 @@ extern "C" {
     fn clearTimeout(timeout: &JsValue);
 }
 
-/// Reports that this browser deviates from the standard in a case of `tests/cases.md`, for the conformance
-/// table.
+/// Reports that this browser deviates from the standard in a case of `tests/cases.md`, for the conformance table.
 ///
-/// A test that calls it has seen it, so what the table says is never older than the run.
+/// Tests call this only when they see the deviation, so the table is never older than the run.
 pub fn deviation(case: &str, what: &str) {
     log(&format!("deviation {case}: {what}"));
 }
@@ -83,34 +82,34 @@ extern "C" {
     fn eval(script: &str) -> JsValue;
 }
 
-/// Whether this is WebKit, which hands all that is sent to another process: soon its `bufferedAmount` is 0, and there is
-/// nothing to wait for.
+/// Returns whether the browser is WebKit. WebKit hands sent messages to another process: its `bufferedAmount` is soon 0, and
+/// senders have nothing to wait for.
 pub fn is_webkit() -> bool {
     let user_agent = js("navigator.userAgent").as_string().unwrap();
     user_agent.contains("AppleWebKit/") && !user_agent.contains("Chrome/")
 }
 
-/// Evaluates a JavaScript expression, for what has no binding.
+/// Evaluates a JavaScript expression, for objects and functions without a binding.
 pub fn js(expression: &str) -> JsValue {
     eval(&format!("({expression})"))
 }
 
-/// The function that an expression makes.
+/// Returns the function that a JavaScript expression evaluates to.
 pub fn js_function(expression: &str) -> Function {
     js(expression).unchecked_into()
 }
 
-/// Runs a future beside the test.
+/// Spawns a task beside the test.
 pub fn spawn_local(future: impl Future<Output = ()> + 'static) {
     js_sys::futures::spawn_local(future);
 }
 
-/// Makes browsers collect garbage, by buffers that nobody keeps. A page has no other means.
+/// Makes browsers collect garbage by allocating buffers that nobody keeps. A page has no other means.
 pub fn collect_garbage() {
     js("Array.from({ length: 32 }, () => new ArrayBuffer(8 << 20)).length");
 }
 
-/// Keeps the event loop busy for some milliseconds, so that what arrives meanwhile waits.
+/// Keeps the event loop busy for some milliseconds, so that events that arrive meanwhile wait.
 pub fn block(milliseconds: f64) {
     let end = js_sys::Date::now() + milliseconds;
     while js_sys::Date::now() < end {}
@@ -125,12 +124,12 @@ pub async fn microtasks() {
 pub struct Clock;
 
 impl Clock {
-    /// Sets it forward, or back, by milliseconds.
+    /// Sets the clock forward or back by milliseconds.
     pub fn set_forward(milliseconds: i32) -> Self {
         Self::set(&format!("t + {milliseconds}"))
     }
 
-    /// Sets it to an expression of the time `t` that it is, and of the time `begin` that it was when this was called.
+    /// Makes the clock show an expression of `t`, the current time, and of `begin`, the time of this call.
     fn set(time: &str) -> Self {
         js(&format!(
             "((now, begin) => Date.now = Object.assign(() => {{ const t = now(); return {time} }}, {{ now, advanced: 0 }}))
@@ -139,12 +138,12 @@ impl Clock {
         Self
     }
 
-    /// Stops it, so that nothing is late however busy the machine is.
+    /// Stops the clock, so that nothing is late however busy the machine is.
     pub fn stopped() -> Self {
         Self::set("begin + Date.now.advanced")
     }
 
-    /// Sets a stopped one forward.
+    /// Sets a stopped clock forward.
     pub fn advance(&self, time: Duration) {
         js(&format!("Date.now.advanced += {}", time.as_millis()));
     }
@@ -156,7 +155,7 @@ impl Drop for Clock {
     }
 }
 
-/// Keeps all timers from being set, until it is dropped.
+/// A guard: no timer can be set until it is dropped.
 pub struct NoTimers(JsValue);
 
 impl NoTimers {
@@ -168,7 +167,7 @@ impl NoTimers {
         })()"))
     }
 
-    /// Resolves when somebody wants a timer.
+    /// Resolves when code has tried to set a timer.
     pub async fn wanted(&self) {
         let wanted: Promise = Reflect::get(&self.0, &"wanted".into()).unwrap().unchecked_into();
         wanted.await.unwrap();
@@ -182,9 +181,9 @@ impl Drop for NoTimers {
     }
 }
 
-/// Resolves when this many more messages have arrived, whether they are taken or not.
+/// Resolves when this many more messages have arrived, even if the reader does not take them.
 pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = ()> + use<> {
-    // Its listener comes after that of the stream, which by then has queued the message.
+    // This listener is called after the stream's own, which has queued the message by then.
     let listen = "(socket, messages) => new Promise(resolve => {
         const listener = () => {
             if (--messages > 0) return;
@@ -193,7 +192,7 @@ pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = 
         };
         socket.addEventListener('message', listener);
     })";
-    // Streams have no events.
+    // Over streams there are no events, so this counts reads.
     let count = "(socket, messages) => new Promise(resolve => globalThis.hasRead = () => {
         if (--messages === 0) resolve();
     })";
@@ -202,7 +201,7 @@ pub fn arrival(stream: &WebSocketStream, messages: u32) -> impl Future<Output = 
     async { drop(arrived.unchecked_into::<Promise>().await.unwrap()) }
 }
 
-/// Counts what all streams read, for [`arrival`].
+/// Calls `hasRead` for each message that any stream reads, for [`arrival`].
 pub fn watch_reads() {
     js("globalThis.hasRead ??= (() => {
         const { prototype } = ReadableStreamDefaultReader, { read } = prototype;
@@ -215,7 +214,7 @@ pub fn watch_reads() {
     })()");
 }
 
-/// A Blob that cannot be read any more: the file that it stands for has been removed. None where there are no such files.
+/// Returns a Blob that cannot be read any more, since its file was removed; `None` where pages cannot create files.
 pub async fn unreadable_blob() -> Option<Blob> {
     let script = "(async () => {
         const folder = await navigator.storage.getDirectory();
@@ -231,20 +230,20 @@ pub async fn unreadable_blob() -> Option<Blob> {
     Some(Blob::from_raw(file.await.ok()?.unchecked_into()))
 }
 
-/// The origin of the page, and the path of what relative URLs are relative to, which for a worker is its script's.
+/// Returns the origin of the page, and the path against which relative URLs are resolved: in a worker, the path of its script.
 pub fn location() -> (String, String) {
     let part = |name: &str| js(&format!("globalThis.location.{name}")).as_string().unwrap();
     (part("origin"), part("pathname"))
 }
 
-/// Whether the browser itself refuses two subprotocols.
+/// Returns whether the browser itself refuses two subprotocols.
 pub fn browser_refuses(protocols: [&str; 2]) -> bool {
     let url = super::peer::url("/echo");
     let protocols = js_sys::Array::of2(&protocols[0].into(), &protocols[1].into());
     web_sys::WebSocket::new_with_str_sequence(&url, &protocols).is_err()
 }
 
-/// The state of a socket, also when its handle has gone.
+/// Returns the state of a socket, even after its handle was dropped.
 pub fn state_of(socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
     let socket = socket.as_raw().clone();
     move || match socket.ready_state() {
@@ -255,19 +254,21 @@ pub fn state_of(socket: &WebSocket) -> impl Fn() -> ReadyState + use<> {
     }
 }
 
-/// A Blob whose file looks as if it was removed.
+/// Returns a Blob that cannot be read, as if its file was removed.
 pub fn blob_that_fails() -> Blob {
     let blob = js("Object.assign(new Blob(['[1]']), { arrayBuffer: () => Promise.reject(new Error('gone')) })");
     Blob::from_raw(blob.into())
 }
 
-/// One Blob of many, by reference.
+/// Returns a Blob that consists of references to other Blobs.
 pub async fn blob_of(blobs: impl Iterator<Item = Blob>) -> Blob {
     let blobs: js_sys::Array = blobs.map(|blob| JsValue::from(blob.into_raw())).collect();
     Blob::from_raw(web_sys::Blob::new_with_blob_sequence(&blobs).unwrap())
 }
 
-/// The SHA-256 of a Blob. Of the one of 1 GiB, which the browser's own function would need in memory, it is known:
+/// Returns the SHA-256 of a Blob.
+///
+/// The browser's function needs all bytes in memory. For the Blob of 1 GiB, the hash is therefore a constant, made by
 /// `python3 -c "import hashlib; print(hashlib.sha256(b''.join(bytes([i]) * (64 << 20) for i in range(16))).hexdigest())"`
 pub async fn sha256(blob: &Blob) -> String {
     if blob.len() == 1 << 30 {
@@ -279,7 +280,7 @@ pub async fn sha256(blob: &Blob) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The number of turns of the event loop during an action, and the longest turn, in milliseconds.
+/// Returns the number of turns of the event loop during an action, and the longest turn in milliseconds.
 pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
     let next_turn = js_function(
         "() => new Promise(resolve => {
@@ -302,17 +303,17 @@ pub async fn turns(done: impl Future<Output = ()>) -> (u32, f64) {
     }
 }
 
-/// The pages of wasm memory.
+/// Returns the number of pages of wasm memory.
 pub fn memory_size() -> usize {
     std::arch::wasm32::memory_size(0)
 }
 
-/// The `bufferedAmount` of the browser's own object.
+/// Returns the `bufferedAmount` of the raw socket.
 pub fn browsers_amount(socket: &WebSocket) -> u64 {
     Reflect::get(socket.as_raw(), &"bufferedAmount".into()).unwrap().as_f64().unwrap() as u64
 }
 
-/// Has the browser stop the task for a request of another kind, where there are such requests.
+/// Stops the task with a synchronous `XMLHttpRequest`, where the browser has it.
 pub fn stop_task() {
     let request = "(() => { const r = new XMLHttpRequest(); r.open('GET', location.href, false); r.send(); })()";
     assert!(js("typeof XMLHttpRequest === 'undefined'").is_truthy() || js(request).is_undefined());
@@ -325,12 +326,12 @@ pub fn dispatch(name: &str) {
     global.dispatch_event(event.unchecked_ref()).unwrap();
 }
 
-/// Whether this has a document, which can be shown and hidden.
+/// Returns whether the page has a document, which can be shown and hidden.
 pub fn has_document() -> bool {
     js("typeof document").as_string().as_deref() != Some("undefined")
 }
 
-/// Hides the document from the script, or shows it.
+/// Makes the document look hidden or visible to scripts.
 pub fn set_hidden(is_hidden: bool) {
     let state = if is_hidden { "hidden" } else { "visible" };
     js(&format!("Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }})"));
@@ -340,12 +341,12 @@ pub fn set_hidden(is_hidden: bool) {
     }
 }
 
-/// The time, in milliseconds.
+/// Returns the time in milliseconds.
 pub fn now() -> f64 {
     js_sys::Date::now()
 }
 
-/// A number that is unique among tests.
+/// Returns a number that is unique among tests.
 pub fn random() -> f64 {
     js_sys::Math::random()
 }
@@ -353,9 +354,9 @@ pub fn random() -> f64 {
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The bytes and blocks that are allocated, the JavaScript objects that Rust holds, and the pages of the memory.
+/// The allocated bytes and blocks, the JavaScript objects that Rust holds, and the pages of wasm memory.
 ///
-/// What a listener calls is a block, so that listeners are counted, too.
+/// The closure of each listener is a block, so listeners are counted, too.
 #[derive(Debug, PartialEq)]
 pub struct Live {
     pub bytes: usize,
@@ -367,27 +368,27 @@ pub struct Live {
 impl Live {
     pub fn now() -> Self {
         let stats = ALLOCATOR.stats();
-        // Reallocations are counted as both, in both.
+        // The bytes include those by which reallocations grow and shrink blocks.
         let bytes = stats.bytes_allocated - stats.bytes_deallocated;
         let blocks = stats.allocations - stats.deallocations;
         let objects = wasm_bindgen::externref_heap_live_count();
         Self { bytes, blocks, objects, pages: memory_size() }
     }
 
-    /// The same, with the bytes and the memory of another.
+    /// Takes over the bytes and the pages of another value, so that a comparison with it ignores them.
     pub fn with_memory_of(self, other: &Self) -> Self {
         Self { bytes: other.bytes, pages: other.pages, ..self }
     }
 }
 
-/// The bytes that were allocated so far, whether they were freed or not.
+/// Returns the number of bytes that were allocated so far, whether they were freed or not.
 pub fn allocated() -> usize {
     ALLOCATOR.stats().bytes_allocated
 }
 
 type Listener = Closure<dyn FnMut(web_sys::Event)>;
 
-/// Listens to the events of the global scope by which a browser tells of what nobody caught.
+/// Listens to the events of the global scope that report uncaught errors and unhandled rejections.
 pub struct Guard {
     seen: Rc<RefCell<Vec<String>>>,
     listeners: [(&'static str, Listener); 2],
@@ -409,7 +410,7 @@ impl Guard {
         Self { seen, listeners }
     }
 
-    /// What nobody caught, so far.
+    /// Returns the uncaught errors and unhandled rejections so far.
     pub fn seen(&self) -> Vec<String> {
         self.seen.borrow().clone()
     }
@@ -418,7 +419,7 @@ impl Guard {
         let (mut seen, expected) = (self.seen(), EXPECTED.take());
         for expected in expected {
             let position = seen.iter().position(|seen| seen.contains(expected));
-            seen.remove(position.unwrap_or_else(|| panic!("{expected:?} was not thrown, but {seen:?}")));
+            seen.remove(position.unwrap_or_else(|| panic!("{expected:?} was not thrown, only {seen:?}")));
         }
         assert_eq!(seen, [""; 0], "nobody caught this");
     }
@@ -426,7 +427,7 @@ impl Guard {
 
 thread_local!(static EXPECTED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) });
 
-/// Expects something to be thrown in this test that nobody catches, once.
+/// Expects one uncaught error or unhandled rejection whose message contains `text` in this test.
 pub fn expect_uncaught(text: &'static str) {
     EXPECTED.with_borrow_mut(|expected| expected.push(text));
 }

@@ -1,4 +1,4 @@
-//! The suite: it runs in browsers, against the server in `tests/server`, and in the simulation, against the same paths.
+//! The suite. It runs in browsers, against the server in `tests/server`, and in the simulation, against peers with the same paths.
 //!
 //! Each test names its peer by the path of a URL: `connect("/close/4001/bye")`.
 
