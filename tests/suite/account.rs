@@ -1,4 +1,4 @@
-//! Messages that are given to a connection that comes back: where each of them ends up.
+//! What happens to the messages of a `Reconnecting`: they are queued, rejected, sent again, confirmed, or in doubt.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -106,7 +106,7 @@ async fn messages_in_doubt_are_sent_again_in_order_before_queued_ones() {
     let (path, next) = (url("/fin"), url("/echo"));
     let (attempts, opens) = (Cell::new(0), may_open.clone());
     let options = quick().when_lost(WhenLost::Resend).on_open(async |stream, attempt| {
-        // Not on the first connection, which ends with the first message.
+        // Sends nothing on the first connection, since its peer ends it at the first message.
         if attempt.in_doubt().count > 0 {
             stream.send(format!("{} in doubt", attempt.in_doubt().count)).await?;
         }
@@ -182,7 +182,7 @@ async fn the_caller_can_replace_a_connection() {
     }
     assert_eq!((feed.counts().in_doubt, feed.counts().unconfirmed), (1, 1));
     feed.close().await.unwrap();
-    // Between the two connections there was none.
+    // No connection was open between the two, so `ended` may first return the count of that moment.
     while count.ended().await != "2 received, closed with 1005" {}
 }
 

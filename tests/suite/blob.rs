@@ -1,4 +1,4 @@
-//! Blobs by themselves.
+//! Blobs without a connection.
 
 use macro_rules_attribute::apply;
 use wasm_websocket::{Blob, Message};
@@ -10,7 +10,7 @@ async fn a_blob_has_a_length_a_type_and_bytes() {
     assert_eq!(blob.bytes().await.unwrap(), "grün".as_bytes());
     assert_eq!(blob.text().await.unwrap(), "grün");
     assert_eq!(blob.slice(..).media_type(), "");
-    // The same object, not the same bytes.
+    // Blobs are equal if they are the same object; their bytes are not compared.
     assert!(blob == blob.clone() && blob != blob.slice(..));
     assert_eq!(Message::from(blob).len(), 5);
 }
@@ -25,7 +25,7 @@ async fn a_slice_is_clamped_to_the_length() {
     assert_eq!(text(blob.slice(..3)).await, "012");
     assert_eq!(text(blob.slice(7..)).await, "789");
     assert_eq!(text(blob.slice(7..=8)).await, "78");
-    #[expect(clippy::reversed_empty_ranges, reason = "what JavaScript would take from the end")]
+    #[expect(clippy::reversed_empty_ranges, reason = "the slice of a reversed range must be empty")]
     let reversed = blob.slice(5..2);
     assert!(reversed.is_empty());
 }

@@ -1,4 +1,4 @@
-//! What only a connection by streams does: the peer waits.
+//! What only connections over streams do: the peer waits for a slow receiver.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::suite::guard::{arrival, deviation, log, memory_size, now, random, tur
 use super::suite::large::IS_LARGE;
 use super::suite::peer::{Count, connect, connect_with, next, url};
 
-/// The bytes that a flood has sent, by its own count.
+/// Returns how many bytes of a flood the server has sent, by its own count.
 async fn sent(key: f64) -> u64 {
     let mut report = Options::new().connect(&url(&format!("/flood-report/{key}"))).await.unwrap();
     let Message::Text(report) = next(&mut report).await else { panic!("no report") };
@@ -21,7 +21,7 @@ async fn sent(key: f64) -> u64 {
     bytes.split([',', '}']).next().unwrap().parse().unwrap()
 }
 
-/// The bytes of an unread flood that the operating systems and the browser buffer: on loopback, some MB each way.
+/// The maximum number of unread bytes that the operating systems and the browser buffer: on loopback, each buffers some MB.
 const BUFFERS: u64 = 16 << 20;
 
 const CHUNK: usize = 64 << 10;
@@ -33,14 +33,14 @@ async fn a_flood_slows_down_to_its_reader() {
     const RATE: f64 = 1e6;
     let slow_for = if IS_LARGE { 20_000.0 } else { 3_000.0 };
     let key = random();
-    // More than is taken: if the peer closed meanwhile, Chromium would drop what it holds.
+    // The flood is longer than the test reads: if the peer closed meanwhile, Chromium would drop messages that it has buffered.
     let path = format!("/flood/{}/{CHUNK}?{key}", (1 << 30) / CHUNK);
     let mut stream = connect_with(&path, &Options::new().read_ahead(AHEAD)).await;
     let (pages, begin) = (memory_size(), now());
     let (mut taken, mut measured) = (0_usize, Vec::<(f64, u64, u64)>::new());
     let mut take = async |stream: &mut WebSocketStream| {
         let Some(Message::Binary(bytes)) = stream.try_next().await.unwrap() else { return false };
-        // Nothing is lost, and all is in order.
+        // No message is lost, and all messages are in order.
         assert_eq!(bytes[..4], ((taken / CHUNK) as u32).to_le_bytes());
         taken += bytes.len();
         true
@@ -58,7 +58,7 @@ async fn a_flood_slows_down_to_its_reader() {
             measured.push((at, sent, counted));
         }
     }
-    // From then on the buffers are full, so the peer sends as fast as messages are taken.
+    // The buffers were full between the last two measurements, so the peer sent as fast as the reader took messages.
     let [.., (from, sent_then, taken_then), (to, sent_now, taken_now)] = measured[..] else { panic!("{measured:?}") };
     log(&format!(
         "a reader of 1 MB/s: the server sent {} kB and the reader took {} kB in the last {:.0} ms, after {sent_then} bytes",
@@ -66,7 +66,7 @@ async fn a_flood_slows_down_to_its_reader() {
         (taken_now - taken_then) / 1000,
         to - from,
     ));
-    assert!(memory_size() <= pages + 64, "{} pages have become more", pages);
+    assert!(memory_size() <= pages + 64, "wasm memory has grown from {} pages", pages);
     for _ in counted as usize / CHUNK..FLOOD / CHUNK {
         assert!(take(&mut stream).await);
     }
@@ -88,7 +88,7 @@ async fn by_events_a_flood_does_not_wait_and_the_limit_holds() {
     assert_eq!(taken, 1 << 20);
 }
 
-/// A connection to a peer that echoes messages of 10 bytes, each of which begins with its number, and does not close.
+/// Connects to the echo, which does not close, and sends messages of 10 bytes, each of which begins with its number.
 async fn echoing(messages: u8, options: Options) -> WebSocketStream {
     let mut stream = connect_with("/echo", &options).await;
     for number in 0..messages {
@@ -97,7 +97,7 @@ async fn echoing(messages: u8, options: Options) -> WebSocketStream {
     stream
 }
 
-// A message that waits behind another would be copied, so the mark is 64 KiB, even if the options have a higher one.
+// A message that waits behind another is copied, so the high water mark is 64 KiB, even if the options have a higher one.
 #[apply(browser_test)]
 async fn nothing_is_sent_behind_a_large_message() {
     let mut stream = connect_with("/sink", &Options::new().high_water_mark(1 << 20)).await;
@@ -113,13 +113,13 @@ async fn nothing_is_sent_behind_a_large_message() {
     stream.close().await.unwrap();
 }
 
-// The bound is exact: the queue holds less than `read_ahead` and one message.
+// The bound is exact: the queue holds fewer bytes than `read_ahead` and one message together.
 #[apply(browser_test)]
 async fn no_more_is_read_than_read_ahead_and_a_message() {
     let mut stream = echoing(100, Options::new().read_ahead(35)).await;
     assert_eq!(stream.transport(), Transport::Streams);
     turn(200).await;
-    // These are taken without a turn of the event loop, in which more could come.
+    // These are taken within one turn of the event loop, so that no more messages can arrive.
     for number in 0..4 {
         assert_eq!(stream.next().now_or_never(), Some(Some(Ok(Message::Binary(vec![number; 10])))));
     }
@@ -130,7 +130,7 @@ async fn no_more_is_read_than_read_ahead_and_a_message() {
     assert!(stream.close().await.unwrap().was_clean);
 }
 
-// Messages arrive one by one even with a `read_ahead` of 0, and with a limit of one message.
+// With a `read_ahead` of 0, or a receive limit of one message, messages still arrive, one by one.
 #[apply(browser_test)]
 async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
     for options in [Options::new().read_ahead(0), Options::new().receive_limit_messages(1)] {
@@ -142,7 +142,7 @@ async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
     }
 }
 
-// M22: if the peer closes while nobody reads, Chromium drops what it holds. That is no clean end.
+// M22: if the peer closes while nobody reads, Chromium drops messages that it has buffered. Such an end is not clean.
 #[apply(browser_test)]
 async fn an_end_that_may_have_lost_messages_is_an_error() {
     for (path, pause) in [("/flood/100/10", 100), ("/flood/100/10000", 5), ("/flood/3/10", 100)] {
@@ -175,7 +175,7 @@ async fn a_policy_that_drops_keeps_reading() {
     assert_eq!((stream.next().await, stream.dropped()), (None, 99));
 }
 
-// C01, L01: the Close frame of the peer is behind what nobody reads.
+// C01, L01: the peer's Close frame comes after messages that nobody reads.
 #[apply(browser_test)]
 async fn a_close_does_not_wait_for_what_is_unread() {
     let count = &mut Count::new().await;
@@ -187,7 +187,7 @@ async fn a_close_does_not_wait_for_what_is_unread() {
             drop(stream);
         } else {
             assert!(stream.close().await.unwrap().was_clean);
-            // What had arrived before can still be taken.
+            // Messages that arrived before the close can still be taken.
             assert_eq!(next(&mut stream).await.len(), 10_000);
             assert_eq!(stream.next().await, None);
         }
@@ -195,7 +195,7 @@ async fn a_close_does_not_wait_for_what_is_unread() {
     }
 }
 
-// C26: nothing more can arrive on a lost connection.
+// C26: the loss is reported before the queue is read, since nothing more can arrive.
 #[apply(browser_test)]
 async fn a_loss_is_told_although_nobody_reads() {
     let key = random();
@@ -237,14 +237,14 @@ async fn a_reconnecting_makes_the_peer_wait_too() {
     assert_eq!(feed.dropped(), 0);
 }
 
-// `WebSocket` works by events only.
+// `WebSocket` connects over events only.
 #[apply(browser_test)]
 async fn a_socket_of_events_does_not_connect_by_streams() {
     let by = |transport| WebSocket::with_options(&url("/echo"), &Options::new().transport(transport)).map(drop);
     assert_eq!((by(Transport::Streams), by(Transport::Best)), (Err(Error::Unsupported), Ok(())));
 }
 
-// C20, N35: an attempt that is given up is aborted, which the server sees, and the next one need not wait for it.
+// C20, N35: a dropped attempt is aborted. The server sees this, and the next attempt need not wait.
 #[apply(browser_test)]
 async fn an_attempt_that_is_dropped_is_aborted() {
     let options = Options::new().transport(Transport::Streams);

@@ -1,4 +1,4 @@
-//! Values of your own types: encoded, echoed and decoded.
+//! Values of an application's own types: encoded, echoed and decoded.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -28,7 +28,7 @@ pub fn points() -> Vec<Point> {
     vec![point(0.0, i32::MIN, ""), point(1e300, i32::MAX, "\u{feff}"), tagged]
 }
 
-/// The echo of values; bytes come as Blobs.
+/// Checks that values come back from the echo, whether bytes arrive as `ArrayBuffer`s or as Blobs.
 pub async fn echoes<T: Debug + PartialEq, C: Encode<T> + Decode<T>>(values: Vec<T>) {
     for binary_type in [BinaryType::ArrayBuffer, BinaryType::Blob] {
         let stream = connect_with("/echo", &Options::new().binary_type(binary_type)).await;
@@ -51,27 +51,28 @@ async fn values_come_back_by_every_codec() {
     echoes::<_, Binary>(vec![vec![], vec![0, 255], vec![7; 100_000]]).await;
 }
 
-/// An echo that gets messages as they stand and decodes them.
+/// Sends a message to the echo without encoding it, and returns the decoded echo. Checks that the stream then continues.
 pub async fn decoded<T, C: Decode<T>>(message: impl Into<Message>) -> Result<T, ReceiveError> {
     let mut typed = connect("/echo").await.typed::<(), T, C>();
     typed.get_mut().send(message.into()).await.unwrap();
     typed.get_mut().send("").await.unwrap();
     let decoded = typed.next().await.unwrap();
     assert!(!typed.is_terminated());
-    assert!(typed.next().await.is_some(), "it does not go on");
+    assert!(typed.next().await.is_some(), "the stream does not continue");
     decoded
 }
 
 pub async fn assert_undecodable<C: Decode<Vec<u8>>>(message: impl Into<Message>) {
     let message = message.into();
-    let error = decoded::<_, C>(message.clone()).await.expect_err("it was decoded");
+    let error = decoded::<_, C>(message.clone()).await.expect_err("the message was decoded");
     assert_eq!(error.message, Some(message));
     assert!(matches!(error.error, Error::Decode(reason) if !reason.is_empty()));
 }
 
-/// Bytes that are not JSON.
+/// Texts that are not a JSON array of bytes.
 pub const BAD_TEXTS: [&str; 10] =
     ["", "[1,2", "[1,2]]", "[256]", "{}", "null", "[\"a\"]", "[1e999]", "\u{feff}[1]", "[01]"];
+/// Bytes that are not a JSON array of bytes.
 pub const BAD_BYTES: [&[u8]; 3] = [b"\xff", b"[1", b""];
 
 #[apply(browser_test)]
@@ -82,7 +83,7 @@ async fn messages_that_cannot_be_decoded_are_returned_and_the_stream_continues()
     for bytes in BAD_BYTES {
         assert_undecodable::<JsonBytes>(bytes).await;
     }
-    // A false length, too many bytes, and a number that never ends.
+    // The first length is too large, the second message has too many bytes, and the third length never ends.
     for bytes in [&[3, 1, 2][..], &[1, 2, 3], &[0xff; 20]] {
         assert_undecodable::<Postcard>(bytes).await;
     }
@@ -156,7 +157,7 @@ struct Empty {}
 #[apply(browser_test)]
 async fn the_connections_errors_come_through() {
     if is_by_streams() {
-        return; // nothing overflows
+        return; // over streams nothing overflows
     }
     let few = Options::new().receive_limit(1 << 20).receive_limit_messages(1);
     let mut typed = connect_with("/flood/2/4", &few).await.typed::<Vec<u8>, Vec<u8>, Binary>();

@@ -1,4 +1,4 @@
-//! Values by the browser's own JSON.
+//! Values that the browser's own JSON encodes and decodes.
 
 use futures_util::StreamExt;
 use js_sys::{JSON, Object, Reflect};
@@ -59,7 +59,7 @@ async fn javascript_values_stay_in_javascript() {
         let unsent = typed.send(Value(js(value))).await.expect_err(value);
         assert!(matches!(unsent.error, Error::Encode(reason) if !reason.is_empty()), "{value}");
     }
-    // A field named like a prototype changes no prototype.
+    // A field named `__proto__` changes no prototype.
     typed.get_mut().send(r#"{ "__proto__": { "polluted": true } }"#).await.unwrap();
     typed.next().await.unwrap().unwrap();
     assert!(Reflect::get(&Object::new(), &"polluted".into()).unwrap().is_undefined());
@@ -78,7 +78,7 @@ async fn integers_that_javascript_cannot_hold_are_errors() {
         assert_eq!(unsent.message, integer);
         assert!(decoded::<i64, JsJson>(integer.to_string()).await.is_err(), "{integer}");
     }
-    // The number between two that a float can hold.
+    // This number is between two numbers that a float can hold, so it is rounded.
     assert_eq!(decoded::<f64, JsJson>((LARGEST + 2).to_string()).await, Ok(9_007_199_254_740_992.0));
     assert!(matches!(JsJson::encode(&7_u128), Err(Error::Encode(_))));
     assert!(matches!(JsJson::encode(&7_i128), Err(Error::Encode(_))));
@@ -103,7 +103,7 @@ async fn numbers_that_json_cannot_hold_are_errors() {
     for number in ["NaN", "1 / 0", "[1, { a: [-1 / 0] }]", "{ toJSON: () => NaN }"] {
         assert!(matches!(encode(Some("a"), 1.5, number), Err(Error::Encode(_))), "{number}");
     }
-    // `null` is written where it is the right value.
+    // `null` is encoded where it is the right value.
     let nulls = r#"{"name":null,"number":1.5,"preserved":[null,{"a":null},"null"]}"#;
     assert_eq!(encode(None, 1.5, "[null, { a: null, b: undefined }, 'null']"), Ok(nulls.into()));
 }

@@ -1,4 +1,4 @@
-//! Tests with large numbers: smaller ones in `cargo xtask test`, and larger ones in `cargo xtask ci`, which sets `TEST_LARGE`.
+//! Tests with large numbers. `cargo xtask test` uses smaller numbers than `cargo xtask ci`, which sets `TEST_LARGE`.
 
 mod soak;
 
@@ -18,10 +18,10 @@ pub const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
 
 const SOCKETS: usize = if IS_LARGE { 10_000 } else { 200 };
 
-/// Opens and drops this many sockets, in steps below the limits of browsers: half of them streams, half with listeners.
+/// Opens and drops this many sockets, in steps below the limits of browsers: half are streams, and half have listeners.
 ///
-/// One after the other, since Chromium delays each the longer, the more of them connect at the same time; and for 10 ms
-/// in any case.
+/// The sockets connect one after the other, since Chromium delays each socket: for 10 ms in any case, and for longer the more
+/// sockets connect at the same time.
 async fn open_and_drop(sockets: usize, count: &mut Count) {
     let path = count.path("/echo");
     for step in 1..=sockets.div_ceil(100) {
@@ -32,22 +32,22 @@ async fn open_and_drop(sockets: usize, count: &mut Count) {
             let opened = Rc::new(Cell::new(Some(opened)));
             let failed = Rc::clone(&opened);
             socket.on_open(move || opened.take().unwrap().send(Ok(())).unwrap()).forget();
-            socket.on_message(|_| panic!("nobody sends")).forget();
-            // Otherwise the test would wait for a failed attempt until the runner's timeout.
+            socket.on_message(|_| panic!("the server sent a message")).forget();
+            // Without this listener, the test would wait for a failed attempt until the runner's timeout.
             let fail = move |error| match failed.take() {
                 Some(opened) => opened.send(Err(error)).unwrap(),
                 None => panic!("{error}"),
             };
             socket.on_error(fail).forget();
-            socket.on_close(|_| panic!("it was dropped")).forget();
+            socket.on_close(|_| panic!("a dropped socket called its listener")).forget();
             has_opened.await.unwrap().unwrap();
             open.push((socket, connect(&path).await));
         }
         count.becomes(100).await;
         drop(open);
         count.becomes(0).await;
-        // A tab of Chromium has two open files for each socket until it collects garbage. On a busy machine it had not done so
-        // when the files were as many as a process may have (20,000), and crashed.
+        // A tab of Chromium has two open files for each socket until it collects garbage. On a busy machine a tab reached the
+        // maximum of 20,000 files of a process before it had collected garbage, and crashed.
         if step % 10 == 0 {
             collect_garbage();
         }
@@ -78,7 +78,7 @@ async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     let pages = memory_size();
     drop(stream.closed().await);
     // Queued messages are not in wasm memory; the MiB is for the queue itself and for the tests.
-    assert!(memory_size() <= pages + 16, "{pages} pages have become more");
+    assert!(memory_size() <= pages + 16, "wasm memory has grown from {pages} pages");
     assert_eq!(stream.dropped(), (FLOOD - LIMIT) as u64);
     let mut expected = (FLOOD - LIMIT) as u32;
     let read = async {
@@ -89,14 +89,14 @@ async fn a_flood_at_a_reader_that_sleeps_is_bounded_and_counted() {
     };
     let (turns, longest) = turns(read).await;
     assert_eq!(expected, FLOOD as u32);
-    // It pauses after 1024 messages at the latest.
+    // The stream pauses for a turn after 1024 messages at the latest.
     assert!(turns >= LIMIT as u32 / 1024, "the page had {turns} turns, the longest of {longest} ms");
     log(&format!("a flood of {FLOOD}: while it was taken the page had {turns} turns, the longest of {longest} ms"));
 }
 
 const UPLOAD: u64 = if IS_LARGE { 1 << 30 } else { 8 << 20 };
 
-/// A Blob of 16 parts, each of which holds its number. It is made of references to 16 small ones.
+/// Returns a Blob of 16 parts, each filled with its number. The Blob consists of references to 16 small Blobs.
 async fn large_blob() -> Blob {
     let parts = (0..16_u8).flat_map(|number| {
         let part = Blob::new(&vec![number; 64 << 10], "");
@@ -110,7 +110,7 @@ async fn a_large_blob_goes_out_in_slices_of_bounded_memory() {
     const MARK: u64 = 512 << 10;
     const SLICE: u64 = 64 << 10;
     let blob = large_blob().await;
-    // Otherwise late looks would raise the mark.
+    // If the clock ran, late looks at the buffer would raise the high water mark.
     let _clock = Clock::stopped();
     let mut stream = connect_with("/sink", &Options::new().high_water_mark(MARK)).await;
     let pages = memory_size();

@@ -1,4 +1,4 @@
-//! Connections that break in every way, again and again, with traffic in both directions, and the counts of the messages.
+//! Connections that break in every way, again and again, with traffic in both directions: each message must be accounted for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ use crate::suite::guard::{Live, log, now, random, spawn_local, turn};
 use crate::suite::peer::{Count, connect, next, url};
 use crate::suite::reconnect::quick;
 
-/// How often it is disconnected. There are 13 ways, which the server takes in turns.
+/// The number of disconnections. The server disconnects in 13 ways, each of them once in 13 connections.
 const DISCONNECTIONS: usize = if IS_LARGE { 520 } else { 65 };
 
-/// What the caller knows.
+/// What the caller knows about its messages.
 #[derive(Default)]
 struct Account {
-    /// The numbers of the sent messages.
+    /// The sent messages, each with the number that `try_send` returned.
     numbers: BTreeMap<u32, u64>,
     rejected: u64,
     echoed: Vec<u32>,
@@ -34,7 +34,7 @@ fn number(message: &Message) -> u32 {
     message.as_text().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{message:?}"))
 }
 
-/// Sends numbers until it was disconnected this often, and then closes.
+/// Sends numbers until `most` disconnections have happened, and then closes.
 async fn send(feed: ReconnectingSender, account: &RefCell<Account>, most: usize) {
     let disconnections = Rc::new(Cell::new(0));
     let (counted, mut states) = (disconnections.clone(), feed.states());
@@ -59,18 +59,18 @@ async fn send(feed: ReconnectingSender, account: &RefCell<Account>, most: usize)
         }
         turn(1).await;
     }
-    // The connection may be one on which nobody answers that.
+    // The peer of the last connection may never answer the Close frame.
     let _ = feed.close().await;
 }
 
-/// Takes messages until the end.
+/// Receives and confirms echoes until the end.
 async fn receive(feed: &mut Reconnecting, account: &RefCell<Account>) {
     while let Some(item) = feed.next().await {
         let account = &mut account.borrow_mut();
         match item {
             Ok(echo) => {
                 let echo = number(&echo);
-                assert!(account.echoed.last().is_none_or(|last| *last < echo), "{echo} comes again, or too late");
+                assert!(account.echoed.last().is_none_or(|last| *last < echo), "{echo} came twice, or out of order");
                 account.echoed.push(echo);
                 feed.confirm(account.numbers[&echo]);
             }
@@ -79,7 +79,7 @@ async fn receive(feed: &mut Reconnecting, account: &RefCell<Account>) {
     }
 }
 
-/// What the server has received, and the ways in which it has disconnected.
+/// Returns the messages that the server has received, and the number of ways in which it has disconnected.
 async fn report(key: &str) -> (Vec<u32>, usize) {
     let Message::Text(report) = next(&mut connect(&format!("/chaos-report/{key}")).await).await else { panic!() };
     let Report { received, struck } = serde_json::from_str(&report).unwrap();
@@ -92,7 +92,8 @@ struct Report {
     struck: BTreeMap<String, usize>,
 }
 
-/// Is disconnected again and again, and compares what the caller knows with what the server knows.
+/// Sends and receives while the server disconnects again and again, and compares what the caller knows with what the server
+/// knows. Returns the counts, and how many messages the server has received.
 async fn soak(seed: u64, disconnections: usize) -> (Counts, usize) {
     let mut count = Count::new().await;
     let key = random().to_string();
@@ -121,45 +122,45 @@ async fn soak(seed: u64, disconnections: usize) -> (Counts, usize) {
     count.becomes(0).await;
     let (received, ways) = report(&key).await;
     if disconnections > 50 {
-        assert_eq!(ways, 13, "it was not disconnected in all ways");
+        assert_eq!(ways, 13, "the server has not disconnected in all ways");
     }
     account.into_inner().compare(counts, &queued, &received);
     (counts, received.len())
 }
 
 impl Account {
-    /// Compares it with the counts, and with what the server has received.
+    /// Compares the account with the counts, and with the messages that the server has received.
     fn compare(&self, counts: Counts, queued: &[u32], received: &[u32]) {
-        assert!(received.is_sorted_by(|one, next| one < next), "something was sent again");
+        assert!(received.is_sorted_by(|one, next| one < next), "a message was sent twice, or out of order");
         let sent: Vec<_> = self.numbers.keys().copied().collect();
         let is_in_doubt = |message: &u32| self.in_doubt.contains(message);
         let confirmed: Vec<_> =
             sent.iter().copied().filter(|sent| !is_in_doubt(sent) && !queued.contains(sent)).collect();
-        // Each message that was sent is in one place.
+        // Each sent message is in exactly one place.
         let places =
             (counts.rejected, counts.confirmed, counts.in_doubt, counts.queued, counts.unconfirmed, counts.dropped);
         let [confirmed_len, in_doubt, queued_len] =
             [&confirmed, &self.in_doubt, &queued.to_vec()].map(|all| all.len() as u64);
         assert_eq!(places, (self.rejected, confirmed_len, in_doubt, queued_len, 0, 0));
         assert_eq!(confirmed_len + in_doubt + queued_len, sent.len() as u64);
-        // The server has received all confirmed messages; all that it has received are confirmed or in doubt.
-        assert!(confirmed.iter().all(|message| received.contains(message)), "something was confirmed and is lost");
+        // The server has received all confirmed messages, and each message that it has received is confirmed or in doubt.
+        assert!(confirmed.iter().all(|message| received.contains(message)), "a confirmed message was lost");
         assert!(
             received.iter().all(|message| confirmed.contains(message) || is_in_doubt(message)),
-            "it came from nowhere"
+            "the server received a message that is neither confirmed nor in doubt"
         );
         assert!(self.echoed.iter().all(|echo| received.contains(echo)));
     }
 }
 
 #[apply(browser_test)]
-async fn nothing_is_lost_unseen_by_whatever_disconnects() {
+async fn every_message_is_accounted_for_however_connections_break() {
     let _ = soak(1, 26).await;
     let before = Live::now();
     let begin = now();
     let (counts, received) = soak(2, DISCONNECTIONS).await;
     turn(100).await;
-    // The highest number of objects varies from run to run, and wasm-bindgen's table never shrinks.
+    // The highest number of objects varies from run to run, and wasm-bindgen's table of objects never shrinks.
     assert_eq!(Live::now().with_memory_of(&before), before);
     let time = now() - begin;
     log(&format!("disconnected {DISCONNECTIONS} times in {time} ms: {counts:?}; the server has received {received}"));
