@@ -1,4 +1,4 @@
-//! JavaScript's own objects, sent and received.
+//! Sends and receives JavaScript's own objects.
 
 use futures_util::StreamExt;
 use js_sys::{ArrayBuffer, ArrayBufferOptions, JsString, Reflect, Uint8Array, Uint8ClampedArray};
@@ -10,7 +10,7 @@ use super::guard::{arrival, deviation, js, js_function};
 use super::peer::{connect, connect_with, is_by_streams, next};
 use super::send::assert_echo;
 
-// S02, S03, L18: the crate's other build, with shared memory, sends the same.
+// S02, S03, L18: the build with shared memory runs this test, too.
 #[apply(browser_test)]
 async fn every_object_that_a_browser_can_send_arrives() {
     let stream = &mut connect("/echo").await;
@@ -26,7 +26,7 @@ fn file(bytes: &[u8]) -> web_sys::File {
     web_sys::File::new_with_u8_array_sequence(&parts, "name.bin").unwrap()
 }
 
-/// Sends a part of a typed array: its second and third element.
+/// Sends the second and third element of typed arrays, and checks that only their bytes come back.
 macro_rules! assert_part {
     ($stream:ident, $buffer:ident: $($array:ident of $size:literal)*) => {$(
         let part = js_sys::$array::new(&$buffer).subarray(1, 3);
@@ -50,7 +50,7 @@ async fn only_the_bytes_of_a_view_are_sent() {
     }
 }
 
-// S13: text that stays in JavaScript may hold lone surrogates, which no Rust string can.
+// S13: a JavaScript string may contain lone surrogates; a Rust string cannot.
 #[apply(browser_test)]
 async fn javascript_text_is_sent_with_lone_surrogates_replaced() {
     let stream = &mut connect("/echo").await;
@@ -62,7 +62,7 @@ async fn javascript_text_is_sent_with_lone_surrogates_replaced() {
 async fn image_data_is_sent_as_its_pixels() {
     let stream = &mut connect("/echo").await;
     let pixels: Vec<u8> = (0..4 * 3 * 2).collect();
-    // By way of a copy: browsers refuse views of shared memory.
+    // This copies the pixels, since browsers refuse views of shared memory.
     let array = Uint8ClampedArray::new(&Uint8Array::new_from_slice(&pixels));
     let image = web_sys::ImageData::new_with_js_u8_clamped_array_and_sh(&array, 3, 2).unwrap();
     assert_echo(stream, &image, pixels).await;
@@ -84,7 +84,7 @@ async fn a_buffer_that_browsers_refuse_is_handed_back() {
     let mut stream = connect("/echo").await;
     let buffer = ArrayBuffer::new_with_options(8, &ArrayBufferOptions::new(16));
     if is_by_streams() {
-        // A copy is sent, whose length does not change.
+        // Over streams the crate sends a copy, whose length is fixed.
         return assert_echo(&mut stream, &buffer, vec![0; 8]).await;
     }
     let unsent = stream.send(&buffer).await.unwrap_err();
@@ -92,7 +92,7 @@ async fn a_buffer_that_browsers_refuse_is_handed_back() {
     assert_eq!(stream.buffered_amount(), 0);
 }
 
-// S10: it is copied, since browsers refuse it.
+// S10: the crate sends a copy, since browsers refuse the view.
 #[apply(browser_test)]
 async fn a_view_of_shared_memory_is_sent() {
     if js("typeof SharedArrayBuffer").as_string().unwrap() != "function" {
@@ -165,11 +165,11 @@ async fn a_message_can_be_taken_as_the_browser_delivered_it() {
 #[apply(browser_test)]
 async fn events_that_no_browser_fires_are_no_messages() {
     if is_by_streams() {
-        return; // there are no events
+        return; // streams fire no events
     }
     let unbounded = Options::new().receive_limit(0).receive_limit_messages(0).overflow(Overflow::Unbounded);
     let mut stream = connect_with("/echo", &unbounded).await;
-    // Two of them, as their lengths are added.
+    // `{ size: Infinity }` occurs twice: the sum of two such lengths must not overflow.
     for data in [
         "{ size: Infinity }",
         "null",
@@ -191,11 +191,11 @@ async fn events_that_no_browser_fires_are_no_messages() {
     assert_eq!(next(&mut stream).await, "end".into());
 }
 
-// A buffer that the page has transferred before it was decoded is an error in its place.
+// If the page transfers a buffer before the crate decodes it, there is an error in the place of the message.
 #[apply(browser_test)]
 async fn a_buffer_that_was_given_away_is_an_error() {
     if is_by_streams() {
-        return; // nobody else has the buffer
+        return; // only the crate has the buffer
     }
     let mut stream = connect("/echo").await;
     let thief = "socket => socket.addEventListener('message', event => {
@@ -212,7 +212,7 @@ async fn a_buffer_that_was_given_away_is_an_error() {
     assert_eq!(next(&mut stream).await.len(), 4);
 }
 
-// Each question is a call from wasm to JavaScript.
+// Each read of `size` is a call from wasm to JavaScript.
 #[apply(browser_test)]
 async fn a_blob_is_asked_for_its_length_once() {
     let count = "(() => {

@@ -7,7 +7,8 @@ use wasm_websocket::{BinaryType, Error, Message, Options, Overflow};
 use super::guard::arrival;
 use super::peer::{connect, connect_with, is_by_streams, next};
 
-/// What a slow reader gets of a flood of 100 numbered messages of 10 bytes, and how many were dropped.
+/// Receives a flood of 100 numbered messages of 10 bytes, but reads only when the connection has ended. Returns the numbers of the
+/// messages that it read, how many messages were dropped, and the error, if there was one.
 async fn left(bytes: u64, messages: usize, overflow: Overflow) -> (Vec<u8>, u64, Option<Error>) {
     let options = Options::new().receive_limit(bytes).receive_limit_messages(messages).overflow(overflow);
     let mut stream = connect_with("/flood/100/10", &options).await;
@@ -36,7 +37,7 @@ async fn overflowing_messages_are_dropped_and_counted_by_the_policy() {
     }
 }
 
-// M27: text has a length, too.
+// M27: the limit in bytes also applies to text.
 #[apply(browser_test)]
 async fn text_and_bytes_count_by_their_length() {
     let options = Options::new().receive_limit(100).receive_limit_messages(1000).overflow(Overflow::DropNewest);
@@ -52,7 +53,7 @@ async fn text_and_bytes_count_by_their_length() {
     assert_eq!((lengths, stream.dropped()), ([60, 40, 0], 2));
 }
 
-// M27: their bytes are not in the page's memory. By streams they are, until the Blob is taken.
+// M27: the bytes of a Blob are not in the page's memory. Over streams they are, until the Blob is taken.
 #[apply(browser_test)]
 async fn blobs_count_as_messages_without_bytes() {
     if is_by_streams() {
@@ -77,7 +78,7 @@ async fn blobs_count_as_messages_without_bytes() {
     assert_eq!(stream.dropped(), 1);
 }
 
-// By streams the peer waits, and nothing overflows.
+// Over streams the peer has to wait, so nothing overflows.
 #[apply(browser_test)]
 async fn an_overflow_closes_the_connection_and_every_handle_gets_the_error() {
     if is_by_streams() {

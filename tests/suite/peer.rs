@@ -5,34 +5,34 @@ use wasm_websocket::{Connecting, Error, Message, Options, Transport, WebSocketSt
 
 use super::guard::{random, watch_reads};
 
-/// The address of the server: `cargo xtask test` sets it; otherwise it is the server's default.
+/// The address of the server. `cargo xtask test` sets it; without that, it is the server's default.
 const SERVER: &str = match option_env!("TEST_SERVER") {
     Some(server) => server,
     None => "127.0.0.1:8765",
 };
 
-/// The URL of a path of the server.
+/// Returns the URL of a path of the server.
 pub fn url(path: &str) -> String {
     format!("ws://{SERVER}{path}")
 }
 
-/// A connection to a path of the server.
+/// Connects to a path of the server.
 pub async fn connect(path: &str) -> WebSocketStream {
     connect_with(path, &Options::new()).await
 }
 
-/// The same, with options.
+/// Connects to a path of the server, with options.
 pub async fn connect_with(path: &str, options: &Options) -> WebSocketStream {
     start_with(&url(path), options).await.unwrap()
 }
 
-/// Whether the suite connects by streams.
+/// Returns whether the suite connects over streams.
 pub fn is_by_streams() -> bool {
     crate::TRANSPORT == Transport::Streams
 }
 
-/// Whether the browser crashes if a connection is lost while a message waits to be sent, so that no test may do that: Chromium
-/// does by streams.
+/// Returns whether the browser crashes if a connection is lost while a message waits to be sent, as Chromium does over streams.
+/// No test may cause this there.
 pub fn crashes_with_unsent() -> bool {
     cfg!(target_arch = "wasm32") && is_by_streams()
 }
@@ -42,7 +42,7 @@ pub fn start(url: &str) -> Connecting {
     start_with(url, &Options::new())
 }
 
-/// The same, with options.
+/// Starts to connect to a URL, with options.
 pub fn start_with(url: &str, options: &Options) -> Connecting {
     if is_by_streams() {
         watch_reads();
@@ -50,18 +50,18 @@ pub fn start_with(url: &str, options: &Options) -> Connecting {
     options.clone().transport(crate::TRANSPORT).connect(url)
 }
 
-/// Waits until the browser lets others connect. In a worker, Firefox 153 now and then goes on with a connection that was
-/// closed while it connected, up to its own limit of 20 s, and until then lets no other one to the same server begin.
+/// Waits until the browser starts other connections. In a worker, Firefox 153 sometimes continues to connect after `close`, up to
+/// its own timeout of 20 s. Until then, it starts no other connection to the same server.
 pub async fn settled() {
     let patient = Options::new().connect_timeout(std::time::Duration::from_secs(60));
     drop(patient.connect(&url("/echo")).await);
 }
 
-/// Panics with advice if there is no server.
+/// Panics if there is no server, and says how to start it.
 #[cfg(target_arch = "wasm32")]
 pub async fn assert_up() {
     use std::cell::Cell;
-    // Checked once: browsers delay each further connection to a port at which nobody listens.
+    // Checks this only once: browsers delay each further connection to a port at which nobody listens.
     thread_local!(static IS_UP: Cell<Option<bool>> = const { Cell::new(None) });
     if IS_UP.get().is_none() {
         IS_UP.set(Some(WebSocketStream::connect(&url("/echo")).await.is_ok()));
@@ -69,12 +69,12 @@ pub async fn assert_up() {
     assert_eq!(IS_UP.get(), Some(true), "no test server at {SERVER}: start it with `cargo xtask server`");
 }
 
-/// The next message, which there must be.
+/// Returns the next message. Panics if there is none.
 pub async fn next(stream: &mut WebSocketStream) -> Message {
     stream.next().await.expect("the stream has ended").unwrap()
 }
 
-/// The server's count of the connections that one test has made, and of what came on them.
+/// The server's count of the connections that one test has made, and of the messages that arrived on them.
 pub struct Count {
     query: String,
     counts: WebSocketStream,
@@ -89,7 +89,7 @@ impl Count {
         count
     }
 
-    /// A path for a connection that is counted.
+    /// Returns a path whose connections are counted.
     pub fn path(&self, path: &str) -> String {
         format!("{path}?{}", self.query)
     }
@@ -99,7 +99,7 @@ impl Count {
         while !self.next().await.starts_with(&format!("{open} open, ")) {}
     }
 
-    /// Waits until no connection is open, and gives what was received on them, such as `2 received, closed with 1005`.
+    /// Waits until no connection is open. Returns what the server has received, such as `2 received, closed with 1005`.
     pub async fn ended(&mut self) -> String {
         loop {
             if let Some(received) = self.next().await.strip_prefix("0 open, ") {
@@ -114,7 +114,7 @@ impl Count {
     }
 }
 
-/// The error of a connection that must fail.
+/// Returns the error of a connection that must fail.
 pub async fn fail(url: &str, options: &Options) -> Error {
     start_with(url, options).await.expect_err("it connected")
 }

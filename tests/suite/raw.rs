@@ -1,4 +1,4 @@
-//! The browser's own sockets, in and out.
+//! Takes over and gives away the browser's own sockets and Blobs.
 
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
@@ -10,7 +10,7 @@ use wasm_websocket::{
 use super::guard::{js_function, turn};
 use super::peer::{Count, next, url};
 
-/// By events, whatever the rest of the suite connects by.
+/// Connects over events, whichever transport the rest of the suite uses.
 async fn connect(path: &str) -> WebSocketStream {
     WebSocketStream::connect(&url(path)).await.unwrap()
 }
@@ -20,7 +20,7 @@ async fn echoes(stream: &mut WebSocketStream) {
     assert_eq!(next(stream).await, "still there?".into());
 }
 
-// N01: the binary type is the browser's, and not the crate's.
+// N01: the binary type is the browser's default, not the crate's.
 #[apply(browser_test)]
 async fn a_raw_socket_that_connects_is_taken_over() {
     let raw = web_sys::WebSocket::new(&url("/echo")).unwrap();
@@ -65,7 +65,7 @@ async fn a_raw_socket_that_fails_or_is_closed_is_an_error() {
 #[apply(browser_test)]
 async fn giving_away_removes_the_listeners() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
-    socket.on_open(|| panic!("a listener of a socket that was given away")).forget();
+    socket.on_open(|| panic!("a listener was called after its socket was given away")).forget();
     let mut stream = WebSocketStream::from_raw(socket.into_raw(), &Options::new()).await.unwrap();
     echoes(&mut stream).await;
     drop(stream.close().await);
@@ -92,7 +92,7 @@ async fn a_raw_blob_goes_in_and_out() {
     assert_eq!(Blob::from(blob.as_raw().clone()), blob);
 }
 
-// M16: the crate has no name for it, since it is the URL's.
+// M16: the crate has no method for the origin, since the URL has the same one.
 #[apply(browser_test)]
 async fn the_origin_of_a_message_is_that_of_the_url() {
     let socket = WebSocket::new(&url("/flood/1/1")).unwrap();
@@ -106,14 +106,14 @@ async fn the_origin_of_a_message_is_that_of_the_url() {
     socket.as_raw().remove_event_listener_with_callback("message", listener).unwrap();
 }
 
-// C03, C04, C10, C14, C15: with all codes up to 5000, some above, and reasons around the longest. A closed socket checks them,
-// too.
+// C03, C04, C10, C14, C15: this tries all codes up to 5000, some larger ones, and reasons around the maximum length. A closed
+// socket checks them, too.
 #[apply(browser_test)]
 async fn the_browser_accepts_exactly_what_the_types_can_hold() {
     let mut stream = connect("/echo").await;
     stream.close().await.unwrap();
     let raw = stream.as_raw();
-    // Some of the larger codes only: Firefox takes long to throw.
+    // This tries only some of the larger codes, since Firefox takes long to throw.
     for code in (0..5001).chain((5001..=u16::MAX).step_by(89)).chain([u16::MAX]) {
         assert_eq!(CloseCode::new(code).is_some(), raw.close_with_code(code).is_ok(), "{code}");
     }
@@ -121,11 +121,11 @@ async fn the_browser_accepts_exactly_what_the_types_can_hold() {
         let taken = raw.close_with_code_and_reason(1000, &reason).is_ok();
         assert_eq!(CloseReason::try_from(&reason).is_ok(), taken, "{} bytes", reason.len());
     }
-    // What is good is ignored.
+    // A closed socket ignores valid arguments.
     assert_eq!(WebSocket::from_raw(stream.into_raw()).close_with(4000, "late"), Ok(()));
 }
 
-// L02: in every state, and what drops it may be a reference of JavaScript to the same.
+// L02: this drops a socket in every state, also through a second `WebSocket` for the same browser object.
 #[apply(browser_test)]
 async fn dropping_closes_in_every_state() {
     let raw_of = |socket: WebSocket| socket.as_raw().clone();
@@ -143,7 +143,7 @@ async fn dropping_closes_in_every_state() {
     }
 }
 
-// What is left of a connection that was given away has ended, and sends nothing on a socket that is another's.
+// After `into_raw`, the other handles of the connection have ended, and send nothing on the socket, which is no longer theirs.
 #[apply(browser_test)]
 async fn a_connection_that_was_given_away_has_ended() {
     let stream = connect("/echo").await;
@@ -157,7 +157,7 @@ async fn a_connection_that_was_given_away_has_ended() {
     raw.close().unwrap();
 }
 
-// A page may have replaced a property of the browser by code that uses the same connection.
+// A page may have replaced a property of the browser with code that uses the same connection.
 #[apply(browser_test)]
 async fn a_page_may_send_while_the_unsent_bytes_are_asked_for() {
     let options = Options::new().high_water_mark(0);
@@ -167,7 +167,7 @@ async fn a_page_may_send_while_the_unsent_bytes_are_asked_for() {
     sender.send("first").await.unwrap();
     let within = sender.clone();
     let ask = Closure::<dyn FnMut()>::own_assert_unwind_safe(move || within.try_send("within").unwrap());
-    // Sending asks again.
+    // Only the first read of `bufferedAmount` sends, since sending reads it again.
     let replace = js_function(
         "(socket, ask) => {
             const get = () => { const first = ask; ask = undefined; first?.(); return 0 };

@@ -1,5 +1,4 @@
-//! How a page affects its connections: frames and workers of the page that come and go, with the tests' own
-//! module in them.
+//! How a page affects its connections: the tests add frames and workers, run their own module in them, and remove them.
 
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_util::StreamExt;
@@ -11,16 +10,16 @@ use wasm_websocket::{BinaryType, Error, Message, Options, RawMessage, WebSocket,
 use crate::suite::guard::{deviation, is_webkit, js, js_function, turn};
 use crate::suite::peer::{Count, connect, next, url};
 
-/// What a frame or a worker calls.
+/// Runs an action by name. Frames and workers call this function.
 #[wasm_bindgen]
 pub fn in_realm(what: String, argument: String) -> Promise {
     js_sys::futures::future_to_promise(async move { Ok(run(&what, &argument).await.into()) })
 }
 
-/// What runs there, by name.
+/// Runs an action by name, and returns its answer.
 async fn run(what: &str, argument: &str) -> String {
     match what {
-        // Whether it connects, and keeps the connection.
+        // Answers whether it connects, and keeps the connection open.
         "connect" => match Options::new().connect(argument).await {
             Ok(stream) => {
                 std::mem::forget(stream);
@@ -28,7 +27,7 @@ async fn run(what: &str, argument: &str) -> String {
             }
             Err(error) => error.to_string(),
         },
-        // The URL as the browser has completed it.
+        // Answers with the URL as the browser completes it.
         "url" => match WebSocket::new(argument) {
             Ok(socket) => {
                 socket.close();
@@ -36,7 +35,7 @@ async fn run(what: &str, argument: &str) -> String {
             }
             Err(error) => error.to_string(),
         },
-        // How many messages come. The stream pauses for a turn now and then.
+        // Counts the messages that arrive. The stream pauses for a turn now and then.
         "receive" => {
             let stream = WebSocketStream::connect(argument).await.unwrap();
             stream.count().await.to_string()
@@ -53,7 +52,7 @@ async fn run(what: &str, argument: &str) -> String {
     }
 }
 
-/// The script of a frame or a worker: it takes the module and a name from the page, and answers with the result.
+/// The script of a frame or a worker. It receives the module, an action and its argument from the page, and posts the answer.
 const SCRIPT: &str = "addEventListener('message', async ({ data: [module, what, argument], source }) => {
     const { default: init, in_realm } = await import('ORIGIN/wasm-bindgen-test.js');
     await init({ module_or_path: module });
@@ -71,12 +70,12 @@ struct Realm {
     answers: UnboundedReceiver<String>,
     listener: Closure<dyn FnMut(web_sys::MessageEvent)>,
     listens_to: web_sys::EventTarget,
-    /// The method that ends it.
+    /// The name of the method of `target` that ends it.
     end: &'static str,
 }
 
 impl Realm {
-    /// A frame of this page with this in its head, in this encoding.
+    /// Adds a frame with this HTML in its head, in this encoding.
     async fn frame(head: &str, charset: &str) -> Self {
         let make = "(head, script, type) => {
             const html = new Blob(['<!doctype html>', head, '<script type=module>', script, '</script>'], { type });
@@ -90,7 +89,7 @@ impl Realm {
         Self::listen(js_sys::global().unchecked_into(), frame, "remove").await
     }
 
-    /// A worker whose script is a blob.
+    /// Starts a worker whose script is a blob.
     async fn worker() -> Self {
         let make =
             "(script, type) => new Worker(URL.createObjectURL(new Blob([script], { type })), { type: 'module' })";
@@ -101,7 +100,7 @@ impl Realm {
     async fn listen(listens_to: web_sys::EventTarget, target: JsValue, end: &'static str) -> Self {
         let (answer, answers) = unbounded();
         let listener = Closure::own_assert_unwind_safe(move |event: web_sys::MessageEvent| {
-            // Nothing else in the page sends strings.
+            // Nothing else in the page posts strings.
             if let Some(text) = event.data().as_string() {
                 answer.unbounded_send(text).unwrap();
             }
@@ -112,7 +111,7 @@ impl Realm {
         realm
     }
 
-    /// Runs something there, and gives its answer.
+    /// Runs an action in the frame or worker, and returns its answer.
     async fn run(&mut self, what: &str, argument: &str) -> String {
         self.start(what, argument);
         self.answers.next().await.unwrap()
@@ -149,7 +148,7 @@ async fn in_a_worker_made_of_a_blob_a_relative_url_is_an_error() {
     assert_eq!(worker.run("url", &url("/chat")).await, url("/chat"));
 }
 
-// N08: the query as well, which in links is in the page's own encoding.
+// N08: the query is in UTF-8, too, although in links it is in the page's own encoding.
 #[apply(browser_test)]
 async fn a_url_is_encoded_as_utf8_whatever_the_page_is() {
     let mut frame = Realm::frame("", "windows-1252").await;
@@ -170,7 +169,7 @@ async fn a_page_that_forbids_connections_fails_them() {
     }
 }
 
-// N15: an address of this machine, but none that browsers trust as they do 127.0.0.1.
+// N15: the address is one of this machine, but browsers do not trust it as they trust 127.0.0.1.
 #[apply(browser_test)]
 async fn a_page_that_upgrades_requests_upgrades_sockets() {
     if is_webkit() {
@@ -191,14 +190,14 @@ async fn a_page_that_upgrades_requests_upgrades_sockets() {
     }
 }
 
-// Whether it is missing or throws, the connection goes on.
+// The connection works whether `MessageChannel` is missing or throws.
 #[apply(browser_test)]
 async fn without_a_message_channel_turns_come_by_a_timer() {
     for head in [
         "<script>delete globalThis.MessageChannel</script>",
         "<script>MessageChannel = class { constructor() { throw Error() } }</script>",
         "<script>MessageChannel = 'nothing'</script>",
-        // As in Node, where a port keeps the process alive.
+        // The crate uses no port that has `unref`, as in Node, where a port keeps the process alive.
         "<script>MessagePort.prototype.unref = () => {}; MessagePort.prototype.postMessage = null</script>",
     ] {
         let mut frame = Realm::frame(head, "utf-8").await;
@@ -206,7 +205,7 @@ async fn without_a_message_channel_turns_come_by_a_timer() {
     }
 }
 
-// A socket of another frame delivers objects whose types are not those of this frame.
+// The objects that a socket of another frame delivers are instances of that frame's classes.
 #[apply(browser_test)]
 async fn the_socket_of_another_frame_can_be_taken_over() {
     let frame = Realm::frame("", "utf-8").await;
@@ -256,7 +255,7 @@ async fn a_frame_that_is_removed_in_its_own_callback_harms_nobody() {
     assert_eq!(next(&mut stream).await, Message::from("still there?"));
 }
 
-// L08: the page is a frame here, which makes no difference to the peer.
+// L08: this page is a frame, which makes no difference to the peer.
 #[apply(browser_test)]
 async fn the_peer_of_a_page_that_is_left_is_told_1001() {
     let count = &mut Count::new().await;

@@ -1,4 +1,4 @@
-//! Messages on their way in.
+//! Receiving messages.
 
 use futures_util::{StreamExt, TryStreamExt, stream::FusedStream};
 use macro_rules_attribute::apply;
@@ -7,7 +7,8 @@ use wasm_websocket::{BinaryType, Error, Message, Options, ReadyState, WebSocketS
 use super::guard::{arrival, deviation, unreadable_blob};
 use super::peer::{connect, connect_with, next};
 
-// M05, M06, M07, M13: empty, a NUL inside, beyond the basic plane, combining, a byte order mark.
+// M05, M06, M07, M13: the texts are empty, or have a NUL inside, characters beyond the basic plane, a combining character, or a
+// byte order mark.
 #[apply(browser_test)]
 async fn text_comes_as_it_was_sent() {
     let mut stream = connect("/echo").await;
@@ -15,13 +16,13 @@ async fn text_comes_as_it_was_sent() {
         stream.send(text).await.unwrap();
         assert_eq!(next(&mut stream).await, Message::Text(text.into()));
     }
-    // Whatever the binary type.
+    // The binary type does not affect text.
     stream.set_binary_type(BinaryType::Blob);
     stream.send("hello").await.unwrap();
     assert_eq!(next(&mut stream).await, "hello".into());
 }
 
-// M08, M17, S03: the lengths at which the frame's header changes.
+// M08, M17, S03: the lengths include those at which the header of a frame changes.
 #[apply(browser_test)]
 async fn bytes_come_as_they_were_sent() {
     let mut stream = connect("/echo").await;
@@ -32,7 +33,7 @@ async fn bytes_come_as_they_were_sent() {
     }
 }
 
-// M09, M14: though blobs are read later, order is wire order.
+// M09, M14: messages keep the order of the wire, although Blobs are read later.
 #[apply(browser_test)]
 async fn blobs_and_text_keep_their_order() {
     let mut stream = connect_with("/echo", &Options::new().binary_type(BinaryType::Blob)).await;
@@ -40,7 +41,7 @@ async fn blobs_and_text_keep_their_order() {
     stream.send(vec![1; 100_000]).await.unwrap();
     stream.send("between").await.unwrap();
     stream.send([2, 3]).await.unwrap();
-    // All are there before the first is taken.
+    // All messages have arrived before the first is taken.
     all.await;
 
     let Message::Blob(first) = next(&mut stream).await else { panic!("no blob") };
@@ -63,7 +64,7 @@ async fn the_binary_type_can_be_changed_at_any_time() {
     }
 }
 
-/// A connection on which the server sends these bytes next.
+/// Returns a connection on which the server sends the frames with this name next.
 async fn frames(name: &str) -> WebSocketStream {
     let mut stream = connect(&format!("/frames/{name}")).await;
     stream.send("now").await.unwrap();
@@ -76,7 +77,7 @@ async fn a_fragmented_message_is_one_message() {
     assert_eq!(next(&mut frames("fragmented").await).await, "Hello".into());
 }
 
-// M26: the server goes on when its ping was answered.
+// M26: the server sends `pong` when the browser has answered its ping.
 #[apply(browser_test)]
 async fn pings_are_answered_and_not_seen() {
     let mut stream = connect("/ping").await;
@@ -84,7 +85,7 @@ async fn pings_are_answered_and_not_seen() {
     assert_eq!(next(&mut stream).await, "pong".into());
 }
 
-// M19, C25: the page never sees it, unless the browser accepts it as a valid frame.
+// M19, C25: the page never sees the invalid frame, unless the browser accepts it as valid.
 #[apply(browser_test)]
 async fn a_protocol_violation_ends_the_connection() {
     for name in [
@@ -104,7 +105,7 @@ async fn a_protocol_violation_ends_the_connection() {
                 deviation("M19", "delivers a masked frame");
             }
             Ok(None) => {
-                assert!(["close-one-byte", "close-reserved-code"].contains(&name), "{name} is a clean close");
+                assert!(["close-one-byte", "close-reserved-code"].contains(&name), "a clean close by {name}");
                 let event = stream.close_event().unwrap();
                 deviation("C25", &format!("takes {name} for a clean close with {}", event.code));
                 assert_eq!((event.code, event.was_clean), (1005, true));
@@ -136,7 +137,7 @@ async fn data_after_a_close_frame_is_never_delivered() {
 #[apply(browser_test)]
 async fn all_messages_come_before_the_end_and_none_after_it() {
     let mut stream = connect("/flood/1000/64").await;
-    // All are there before the first is taken.
+    // All messages have arrived before the first is taken.
     stream.closed().await.unwrap();
     for number in 0..1000_u32 {
         let Message::Binary(bytes) = next(&mut stream).await else { panic!("no bytes") };

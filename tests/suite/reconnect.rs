@@ -1,4 +1,4 @@
-//! Connections that come back.
+//! Connections that reconnect.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -20,12 +20,12 @@ pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Options with which it reconnects at once.
+/// Returns options with a backoff of at most 20 ms.
 pub fn quick() -> ReconnectOptions {
     ReconnectOptions::new().backoff(Backoff::new().base(ms(10)).cap(ms(20)).floor(ms(1)))
 }
 
-/// Options with which it waits for ever, unless a wake-up ends the wait.
+/// Returns options with a backoff of at least an hour, so that only a wake-up ends the wait.
 pub fn slow() -> ReconnectOptions {
     ReconnectOptions::new().backoff(Backoff::new().floor(Duration::from_secs(3600)))
 }
@@ -41,7 +41,7 @@ pub fn connect(options: ReconnectOptions, paths: &[&str]) -> Reconnecting {
     })
 }
 
-/// Options whose every attempt fails until the cell is true.
+/// Returns a provider that fails every attempt until the cell is true.
 pub fn closed_until(may_open: &Rc<Cell<bool>>) -> impl AsyncFn() -> Result<String, AttemptError> + 'static {
     let may_open = Rc::clone(may_open);
     move || {
@@ -50,11 +50,11 @@ pub fn closed_until(may_open: &Rc<Cell<bool>>) -> impl AsyncFn() -> Result<Strin
     }
 }
 
-/// Waits for a state. Returns it after all states before it.
+/// Waits for a state. Returns all states up to and including it, in order.
 pub async fn until(states: &mut States, is_it: impl Fn(&State) -> bool) -> Vec<State> {
     let mut seen = Vec::new();
     loop {
-        let state = states.next().await.unwrap_or_else(|| panic!("it has ended: {seen:?}"));
+        let state = states.next().await.unwrap_or_else(|| panic!("the states have ended after {seen:?}"));
         let is_last = is_it(&state);
         seen.push(state);
         if is_last {
@@ -112,7 +112,7 @@ async fn it_asks_for_the_url_for_each_attempt_and_reports_its_states() {
     assert_eq!(seen, expected);
 }
 
-// Browsers differ in what `Best` is, so a `WebSocketStream` says what to expect.
+// Browsers differ in the transport that `Best` selects, so a `WebSocketStream` tells which one to expect.
 #[apply(browser_test)]
 async fn the_transport_is_that_of_the_connection() {
     for transport in [Transport::Events, crate::TRANSPORT, Transport::Best] {
@@ -271,10 +271,10 @@ async fn after_a_close_it_does_not_come_back() {
     feed.resume();
     turn(100).await;
     assert_eq!(feed.state(), State::Closed { cause: Cause::Requested });
-    // What had arrived before may still come.
+    // A message that arrived before the close may still be taken.
     assert!(matches!(feed.next().await, None | Some(Ok(_))));
     assert_eq!(feed.next().await, None);
-    // The peer's answer is no sign that it has read everything.
+    // The peer's Close frame does not confirm that it has read everything.
     assert_eq!((feed.counts().confirmed, feed.counts().in_doubt), (0, 1));
     let states: Vec<_> = feed.states().collect().await;
     assert_eq!(states, [State::Closed { cause: Cause::Requested }]);
@@ -291,7 +291,7 @@ async fn it_wakes_up_when_the_network_comes_back() {
         let seen = until(&mut states, |state| *state == State::Open).await;
         let connecting = seen.iter().filter(|state| matches!(state, State::Connecting { .. }));
         assert_eq!(connecting.count(), 1, "{seen:?}");
-        // A connection that works is left alone.
+        // These events do not affect a connection that works.
         dispatch("offline");
         dispatch(name);
         turn(50).await;
@@ -323,7 +323,7 @@ async fn while_paused_it_queues_messages() {
     assert_eq!(feed.counts().queued, 1);
     feed.resume();
     assert_eq!(feed.next().await, Some(Ok("meanwhile".into())));
-    // While it connects, too.
+    // It also pauses while it connects.
     feed.reconnect_now();
     until(&mut states, |state| matches!(state, State::Connecting { .. })).await;
     feed.pause();
@@ -332,7 +332,7 @@ async fn while_paused_it_queues_messages() {
     opened(&mut states).await;
 }
 
-/// With an echo as the peer, which answers every ping by itself.
+/// Returns a heartbeat for a peer that echoes: the echo of a ping is its answer.
 pub fn heartbeat(interval: u64, timeout: u64) -> Heartbeat {
     Heartbeat::new("ping", |message| message.as_text() == Some("ping")).interval(ms(interval)).timeout(ms(timeout))
 }
@@ -351,8 +351,8 @@ async fn a_peer_that_has_vanished_is_detected() {
     }
 }
 
-// The close of the first connection has arrived by the time that another one is asked for, with a code after which none would
-// follow.
+// The first connection closes with a code after which the crate does not reconnect. This close has already arrived when the caller
+// asks for another connection.
 #[apply(browser_test)]
 async fn the_end_of_one_connection_is_not_taken_for_the_end_of_the_next() {
     let sender = Rc::new(RefCell::new(None::<ReconnectingSender>));
@@ -377,7 +377,7 @@ async fn the_end_of_one_connection_is_not_taken_for_the_end_of_the_next() {
     opened(&mut feed.states()).await;
 }
 
-// L16: workers have no page that could be shown.
+// L16: a worker has no document that could be shown.
 #[apply(browser_test)]
 async fn it_wakes_up_when_the_page_is_shown() {
     if !has_document() {
@@ -386,7 +386,7 @@ async fn it_wakes_up_when_the_page_is_shown() {
     let feed = connect(slow(), &["/status/503", "/echo"]);
     let mut states = feed.states();
     until(&mut states, |state| matches!(state, State::Waiting { .. })).await;
-    // Hidden, it goes on to wait.
+    // It keeps waiting while the page is hidden.
     set_hidden(true);
     turn(50).await;
     assert!(states.next().now_or_never().is_none());
@@ -421,7 +421,7 @@ async fn late_timers_are_no_reason_to_drop_a_connection() {
     let clock = Clock::stopped();
     for number in 0..20 {
         feed.send(number.to_string()).await.unwrap();
-        // At the first look a ping is due. Before its answer can have arrived, its timeout is over.
+        // At the first wake-up a ping is due. At the second one its timeout is over, before its answer can have arrived.
         for _ in 0..2 {
             clock.advance(ms(600_000));
             feed.resume();
@@ -429,7 +429,7 @@ async fn late_timers_are_no_reason_to_drop_a_connection() {
         }
         assert_eq!(feed.next().await, Some(Ok(number.to_string().into())));
     }
-    // The answer to a ping confirms what was sent before it. The last answer may not have arrived yet.
+    // The answer to a ping confirms the messages that were sent before the ping. The last answer may not have arrived yet.
     assert!(feed.counts().confirmed >= 19, "{:?}", feed.counts());
     assert!(states.next().now_or_never().is_none());
 }
@@ -451,24 +451,24 @@ async fn a_clock_that_is_set_changes_nothing() {
     }
 }
 
-/// Drops one in each of its states, and from inside the caller's own code.
+/// Drops a `Reconnecting` in each of its states, and from inside its own provider.
 async fn drop_in_every_state(rounds: usize) {
     for _ in 0..rounds {
         let mut count = Count::new().await;
         let path = count.path("/echo");
-        // While it asks for the URL, connects, and does the preamble.
+        // These are dropped while they ask for the URL, connect, and run the preamble.
         drop(Reconnecting::new(quick(), async || Ok(pending::<String>().await)));
         let asking = Reconnecting::new(quick(), async || Ok(pending::<String>().await));
         let connecting = connect(quick(), &[&path]);
         let preparing = connect(quick().on_open(async |_, _| pending().await), &[&path]);
         count.becomes(2).await;
-        // Open, with messages that were not taken, a heartbeat, and a listener for its states.
+        // This one is dropped while it is open, with messages that were not taken, a heartbeat, and a stream of its states.
         let open = connect(quick().heartbeat(heartbeat(10, 60_000)), &[&path]);
         let mut states = open.states();
         opened(&mut states).await;
         open.send(vec![0; 1000]).await.unwrap();
         turn(30).await;
-        // Waiting, paused, closing and closed.
+        // These are dropped while they are waiting, paused, closing and closed.
         let waiting = connect(slow(), &["/status/503"]);
         until(&mut waiting.states(), |state| matches!(state, State::Waiting { .. })).await;
         waiting.send("queued").await.unwrap();
@@ -479,7 +479,7 @@ async fn drop_in_every_state(rounds: usize) {
         assert!(closing.close().now_or_never().is_none());
         let closed = connect(slow(), &[&path]);
         closed.close().await.unwrap();
-        // From inside its own provider.
+        // This one is dropped from inside its own provider.
         let inside = Rc::new(RefCell::new(None));
         let handle = inside.clone();
         *inside.borrow_mut() = Some(Reconnecting::new(quick(), move || {
@@ -491,7 +491,7 @@ async fn drop_in_every_state(rounds: usize) {
         count.becomes(0).await;
         assert_eq!(states.collect::<Vec<_>>().await, [State::Open; 0]);
     }
-    // Timers that are still set would fire, and closures that have run are freed in a later turn.
+    // In this time, timers that are still set would fire. Closures that have run are freed in a later turn.
     turn(100).await;
 }
 

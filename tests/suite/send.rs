@@ -1,4 +1,4 @@
-//! Messages on their way out.
+//! Sending messages.
 
 use std::borrow::Cow;
 use std::pin::pin;
@@ -20,7 +20,7 @@ pub async fn assert_echo(stream: &mut WebSocketStream, payload: impl Payload, ex
     assert_eq!(next(stream).await, expected.into());
 }
 
-// S02, S03, L18: the crate's other build, with shared memory, sends the same.
+// S02, S03, L18: the build with shared memory runs this test, too.
 #[apply(browser_test)]
 async fn everything_that_a_browser_can_send_arrives() {
     let stream = &mut connect("/echo").await;
@@ -54,7 +54,7 @@ async fn what_is_sent_after_a_blob_arrives_after_it() {
     assert_eq!(next(stream).await, "after".into());
 }
 
-// S05, S06, S17, S18, S21: in bytes of payload, at once, and never less in the same task.
+// S05, S06, S17, S18, S21: each message adds the bytes of its payload at once, and the amount never falls within the same task.
 #[apply(browser_test)]
 async fn the_buffered_amount_counts_bytes() {
     let mut stream = connect("/echo").await;
@@ -64,13 +64,13 @@ async fn the_buffered_amount_counts_bytes() {
         expected += len;
         assert_eq!(stream.buffered_amount(), expected);
     }
-    // Nor does a request of another kind change it, for which the browser stops the task. WebKit is left out: once, on a busy
-    // machine, this test did not end there.
+    // A synchronous request, for which the browser stops the task, does not change the amount, either. WebKit is left out: once, on
+    // a busy machine, this test did not end there.
     if !is_webkit() {
         stop_task();
     }
     assert_eq!(stream.buffered_amount(), expected);
-    // In a later task it falls.
+    // The amount falls in a later task.
     stream.flush().await.unwrap();
     assert_eq!(stream.buffered_amount(), 0);
 }
@@ -86,7 +86,7 @@ async fn sending_while_connecting_hands_the_message_back() {
     settled().await;
 }
 
-// S15: browsers take the message and discard it.
+// S15: browsers themselves would accept the message and discard it.
 #[apply(browser_test)]
 async fn sending_after_close_hands_the_message_back() {
     let mut stream = connect("/echo").await;
@@ -98,7 +98,7 @@ async fn sending_after_close_hands_the_message_back() {
     assert_eq!((unsent.message, unsent.error), ("late", Error::NotOpen(ReadyState::Closed)));
 }
 
-// S16: no page can know that the peer has closed already. It is what "handed over" means, and not "delivered".
+// S16: a page cannot know that the peer has already closed. So a message is "handed over", not "delivered".
 #[apply(browser_test)]
 async fn a_message_that_crosses_the_peers_close_is_accepted_and_lost() {
     let mut stream = connect("/frames/close").await;
@@ -107,7 +107,7 @@ async fn a_message_that_crosses_the_peers_close_is_accepted_and_lost() {
     assert_eq!(stream.ready_state(), ReadyState::Open);
     assert!(matches!(poll!(pin!(stream.send("too late"))), Poll::Ready(Ok(()))));
     assert!(stream.buffered_amount() >= 8, "{}", stream.buffered_amount());
-    // The message that crossed the close is lost, which WebKit may call unclean.
+    // The message that crossed the close is lost. WebKit may call such a close unclean.
     let event = match stream.next().await {
         Some(Err(Error::Unclean(event))) if is_webkit() => event,
         end => {
@@ -118,7 +118,7 @@ async fn a_message_that_crosses_the_peers_close_is_accepted_and_lost() {
     assert!(event.code == 4000 || !event.was_clean, "{event}");
 }
 
-/// A connection that was reset while nearly all of 20 MiB was unsent.
+/// Returns a connection that was reset while nearly all of 20 MiB was unsent.
 async fn lost() -> WebSocketStream {
     let mut stream = connect("/reset").await;
     stream.send(vec![0; 20 << 20]).await.unwrap();
@@ -126,7 +126,7 @@ async fn lost() -> WebSocketStream {
     stream
 }
 
-// S19: or it is forgotten, in Chromium most of the time.
+// S19: some browsers forget the unsent bytes instead: Chromium does most of the time.
 #[apply(browser_test)]
 async fn unsent_bytes_stay_counted_after_the_end() {
     if crashes_with_unsent() {
@@ -144,7 +144,7 @@ async fn unsent_bytes_stay_counted_after_the_end() {
     }
 }
 
-// S19, S27: whether it is still counted or not.
+// S19, S27: flush fails whether or not the browser still counts the unsent bytes.
 #[apply(browser_test)]
 async fn flush_fails_if_messages_are_lost() {
     if crashes_with_unsent() {
@@ -161,7 +161,7 @@ async fn flush_fails_if_messages_are_lost() {
     }
 }
 
-// S27: messages that had left before the end are not lost.
+// S27: messages that had left the page before the end are not lost.
 #[apply(browser_test)]
 async fn flush_succeeds_after_the_end_if_nothing_was_unsent() {
     let mut stream = connect("/close/1000").await;
@@ -180,13 +180,13 @@ async fn flush_succeeds_after_the_end_if_nothing_was_unsent() {
         drop(connect(&format!("/fault/reset-now/{key}")).await);
         assert!(!stream.closed().await.unwrap().was_clean);
         assert_eq!(stream.flush().await, Ok(()));
-        // Nobody looked at this one while it was open, so it may have lost what was sent.
+        // Nobody looked at the unsent bytes of this connection while it was open, so the message may be lost.
         other.closed().await.unwrap();
         assert_eq!(other.flush().await, Err(Error::NotOpen(ReadyState::Closed)));
     }
 }
 
-// S20: more than fits into 32 bits, of which the browser holds one copy, or none.
+// S20: the number of unsent bytes exceeds 32 bits. The browser holds at most one copy, since all messages are the same Blob.
 #[apply(browser_test)]
 async fn the_buffered_amount_has_64_bits() {
     let socket = WebSocket::new(&url("/stall/10000")).unwrap();
@@ -214,7 +214,7 @@ async fn many_messages_to_a_peer_that_reads_later_arrive() {
     assert!(report.starts_with(r#"{"count":50,"bytes":3276800,"#), "{report}");
 }
 
-// S24: no error tells of it in time; but nothing hangs, and a later message arrives or is an error.
+// S24: no error reports this in time. But nothing hangs, and a later message arrives or is an error.
 #[apply(browser_test)]
 async fn a_blob_that_cannot_be_read_does_not_hang_the_connection() {
     let Some(blob) = unreadable_blob().await else { return deviation("S24", "has no files to remove here") };
@@ -253,7 +253,7 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
     if crashes_with_unsent() {
         return;
     }
-    // Otherwise late looks would raise the mark.
+    // While the clock stands still, no timer counts as late. Late timers would raise the high water mark.
     let _clock = Clock::stopped();
     let key = random();
     let mut stream = connect_with(&format!("/fault/stall-by/{key}"), &Options::new().high_water_mark(100_000)).await;
@@ -266,12 +266,12 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
             }
         }
     };
-    // The server never reads, and resets the connection when this waits.
+    // The server never reads, and resets the connection while `send` waits.
     let (unsent, _) = join(send, connect(&format!("/fault/reset-now/{key}"))).await;
     assert_eq!((unsent.message, unsent.error), (&chunk, Error::NotOpen(ReadyState::Closed)));
 }
 
-// S26: a sink is not ready either.
+// S26: the `Sink` is not ready above the high water mark, either.
 #[apply(browser_test)]
 async fn the_sink_waits_above_the_high_water_mark() {
     if crashes_with_unsent() {
@@ -292,7 +292,7 @@ async fn the_sink_waits_above_the_high_water_mark() {
     assert_eq!(error, Error::NotOpen(ReadyState::Closed));
 }
 
-// S26, the other half: the sender continues when the peer has read.
+// S26: the sender continues when the peer has read.
 #[apply(browser_test)]
 async fn a_waiting_sender_goes_on_when_there_is_room() {
     let stream = &mut connect_with("/sink", &Options::new().high_water_mark(10_000).low_water_mark(0)).await;
@@ -304,7 +304,7 @@ async fn a_waiting_sender_goes_on_when_there_is_room() {
     assert!(report.starts_with(r#"{"count":50,"bytes":3276800,"#), "{report}");
 }
 
-// S18, S27, S28: the sink buffers nothing, so it waits for the network only when it is closed.
+// S18, S27, S28: the `Sink` has no queue of its own, so it waits for the network only when it is closed.
 #[apply(browser_test)]
 async fn the_sink_sends_flushes_and_closes() {
     let mut stream = connect("/echo").await;
@@ -312,7 +312,7 @@ async fn the_sink_sends_flushes_and_closes() {
     assert!(stream.buffered_amount() > 0);
     stream.flush().await.unwrap();
     assert_eq!(stream.buffered_amount(), 0);
-    // Nor does it wait because something else has waited before.
+    // Sending does not wait after `flush` has waited, either.
     for _ in 0..100 {
         assert!(matches!(poll!(SinkExt::send(&mut stream, "x".into())), Poll::Ready(Ok(()))));
     }

@@ -1,4 +1,4 @@
-//! Sessions, over connections that are lost again and again.
+//! Sessions whose connections are lost again and again.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use super::large::IS_LARGE;
 use super::peer::{connect, next, url};
 use super::reconnect::ms;
 
-/// The message of a number: a text, bytes or a Blob, some of them empty but for the number.
+/// Returns the message with a number: text, bytes or a Blob. Some messages contain only the number.
 fn message(number: u32) -> Message {
     let text = format!("{number} {}", "x".repeat((number * 37 % 500) as usize));
     match number % 3 {
@@ -26,7 +26,7 @@ fn message(number: u32) -> Message {
     }
 }
 
-/// The bytes of a message, and whether it is text.
+/// Returns whether a message is text, and its bytes.
 async fn content(message: Message) -> (bool, Vec<u8>) {
     match message {
         Message::Text(text) => (true, text.into_bytes()),
@@ -35,7 +35,8 @@ async fn content(message: Message) -> (bool, Vec<u8>) {
     }
 }
 
-/// A session with a path of the server, which reconnects soon, and the number of its attempts so far.
+/// Begins a session at a path of the server, which reconnects after a few milliseconds. Returns the session, and the number of its
+/// attempts so far.
 fn begin(path: &str) -> (Session, Rc<Cell<usize>>) {
     let (attempts, url) = (Rc::new(Cell::new(0)), url(path));
     let asked = Rc::clone(&attempts);
@@ -50,7 +51,7 @@ fn begin(path: &str) -> (Session, Rc<Cell<usize>>) {
     (session, attempts)
 }
 
-/// Takes the messages until the end, and checks that each comes once and in order. Returns their number.
+/// Takes all messages until the end, and checks that each arrives once and in order. Returns how many there were.
 async fn take_all(session: &mut Session) -> u32 {
     let mut taken = 0;
     while let Some(item) = session.next().await {
@@ -60,7 +61,7 @@ async fn take_all(session: &mut Session) -> u32 {
     taken
 }
 
-// A session survives its connections: 100 of them in a page, some in a worker.
+// A session survives the loss of its connections: 100 in a page, 5 in a worker.
 #[apply(browser_test)]
 async fn a_session_has_each_message_once_over_a_hundred_connections() {
     let (cuts, messages) = if has_document() { (100, 500) } else { (5, 50) };
@@ -75,16 +76,16 @@ async fn a_session_has_each_message_once_over_a_hundred_connections() {
     let ((), taken) = futures_util::join!(send_all, take_all(&mut session));
     assert_eq!(taken, messages);
     assert_eq!(session.peer_end(), Some((3000, "done".into())));
-    assert!(attempts.get() > cuts, "there were {} connections only", attempts.get());
+    assert!(attempts.get() > cuts, "there were only {} connections", attempts.get());
     let counts = session.counts();
     assert_eq!((counts.acknowledged, counts.lost, counts.taken), (messages.into(), 0, messages.into()));
     assert!(counts.transmitted > counts.acknowledged, "nothing was transmitted again: {counts:?}");
 }
 
-/// How often a session is disconnected. The server has 13 ways, each of which strikes once in 13 connections.
+/// How often a session is disconnected. The server has 13 faults, each of which strikes once in 13 connections.
 const DISCONNECTIONS: usize = if IS_LARGE { 1_000 } else { 26 };
 
-// Messages are processed once and in order, in both directions, whatever disconnects.
+// Messages are processed once and in order, in both directions, whichever fault disconnects.
 #[apply(browser_test)]
 async fn a_session_has_each_message_once_whatever_disconnects() {
     if !has_document() {
@@ -113,7 +114,7 @@ async fn a_session_has_each_message_once_whatever_disconnects() {
     log(&format!("a session of {DISCONNECTIONS} disconnections in {time} ms: {sent} messages each way: {counts:?}"));
 }
 
-/// How often the server has disconnected in each of its ways.
+/// Returns how often each fault of the server has struck.
 async fn report(key: &str) -> BTreeMap<String, usize> {
     let Message::Text(report) = next(&mut connect(&format!("/chaos-report/{key}")).await).await else { panic!() };
     serde_json::from_str::<Report>(&report).unwrap().struck
@@ -124,7 +125,7 @@ struct Report {
     struck: BTreeMap<String, usize>,
 }
 
-// The receipt comes when the peer has processed the message, over another connection too.
+// A receipt resolves when the peer has processed the message, even if that took another connection.
 #[apply(browser_test)]
 async fn a_receipt_tells_that_the_peer_has_processed_the_message() {
     let url = url("/session/echo/1");

@@ -1,4 +1,4 @@
-//! Blobs of any size, in slices and chunks, and connections as streams of bytes.
+//! Blobs of any size in slices and chunks, and connections as byte streams.
 
 use std::io::ErrorKind;
 use std::pin::pin;
@@ -24,7 +24,7 @@ async fn lines_are_read_from_bytes_and_messages_follow() {
         assert_eq!(line, expected);
     }
     assert_eq!(bytes.fill_buf().await.unwrap(), b"rest");
-    // Whatever the caller says, no more than the buffer is consumed.
+    // `consume` takes no more than the buffer holds, whatever the caller says.
     bytes.consume_unpin(usize::MAX);
     let mut stream = bytes.into_inner();
     stream.send("a message").await.unwrap();
@@ -86,7 +86,7 @@ async fn slices_are_cancelled_while_nothing_moves() {
     }
     drop(slices);
     assert!((1 << 20..40 << 20).contains(&handed_over), "{handed_over}");
-    // Nothing but the connection waits for the peer now, and that only for so long.
+    // Now only the connection waits for the peer, and only until the close timeout.
     assert_eq!(stream.try_send("more").unwrap_err().error, Error::Full);
     assert_eq!(stream.close().await, Err(Error::CloseTimeout(Duration::from_millis(50))));
 }
@@ -120,7 +120,7 @@ async fn bytes_are_echoed_whatever_the_messages_are() {
     drop((reader, writer));
     assert!(read == written, "other bytes came back");
     bytes.close().await.unwrap();
-    // Whether the peer was still sending is not known to a page that has closed first.
+    // A page that closes first does not know whether the peer was still sending.
     assert_eq!(bytes.read(&mut read).await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
     assert_eq!(bytes.write(b"late").await.unwrap_err().kind(), ErrorKind::NotConnected);
 }
@@ -132,7 +132,7 @@ async fn an_empty_message_is_not_the_end_of_the_bytes() {
     for message in [&b"ab"[..], b"", b"c"] {
         stream.send(message).await.unwrap();
     }
-    // Blobs that came before are read in their turn.
+    // Blobs that arrived before `into_byte_stream` are read in order, too.
     all.await;
     let mut bytes = stream.into_byte_stream();
     let mut read = [0; 3];
@@ -158,7 +158,7 @@ async fn text_and_a_lost_connection_are_errors_of_a_byte_stream() {
 #[apply(browser_test)]
 async fn bytes_that_may_be_missing_are_an_error_for_ever() {
     let read = &mut [0; 8];
-    // By streams nothing overflows.
+    // Over streams nothing overflows.
     if !is_by_streams() {
         let limited = Options::new().receive_limit(10).receive_limit_messages(1);
         let mut stream = connect_with("/echo", &limited).await;
