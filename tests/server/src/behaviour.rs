@@ -14,7 +14,7 @@ use crate::count::{self, Watch};
 use crate::sink::sink;
 use crate::upgrade::{self, WebSocket};
 
-/// Echoes messages, after `change`.
+/// Echoes messages, each as `change` returns it.
 pub async fn echo(socket: &mut WebSocket, change: fn(Message) -> Message) {
     while let Some(message) = receive(socket).await {
         if socket.send(change(message)).await.is_err() {
@@ -23,7 +23,7 @@ pub async fn echo(socket: &mut WebSocket, change: fn(Message) -> Message) {
     }
 }
 
-/// Flips one bit of a binary message, so that a comparison must notice it.
+/// Flips one bit of a binary message, which a comparison must notice.
 pub fn flip(message: Message) -> Message {
     let Message::Binary(bytes) = message else { return message };
     let mut bytes = Vec::from(bytes);
@@ -34,7 +34,7 @@ pub fn flip(message: Message) -> Message {
     Message::binary(bytes)
 }
 
-/// Closes at once. 1005 stands for a Close frame without a code, as it does in the browser.
+/// Closes at once. The code 1005 stands for a Close frame without a code, as it does in browsers.
 pub async fn close(mut socket: WebSocket, code: u16, reason: String) {
     let frame = (code != 1005).then(|| CloseFrame { code: code.into(), reason: reason.into() });
     let _ = socket.close(frame).await;
@@ -44,7 +44,7 @@ pub async fn close(mut socket: WebSocket, code: u16, reason: String) {
 
 /// Resets the TCP connection when the first byte comes.
 ///
-/// Not at once: a reset overtakes what was sent before, and the client would never see the handshake.
+/// It does not reset at once: a reset overtakes what was sent before, and the client would never see the handshake.
 pub async fn reset(mut stream: TcpStream, received: Vec<u8>) {
     something(&mut stream, received).await;
     let _ = stream.set_zero_linger();
@@ -109,31 +109,31 @@ pub async fn quit(stream: TcpStream, received: Vec<u8>, time: Duration) {
     close(socket, 4000, "enough".into()).await;
 }
 
-/// Never reads and never answers, not even a Close frame. Some time after the first byte it resets the connection, if
-/// there is one still.
+/// Never reads and never answers, not even a Close frame. Some time after the first byte, it resets the connection, if
+/// that is still open.
 pub async fn stall(stream: TcpStream, received: Vec<u8>, time: Duration) {
     begun(&stream, &received).await;
     let _ = tokio::time::timeout(time, client_gone(&stream)).await;
     let _ = stream.set_zero_linger();
 }
 
-/// Resolves when something has arrived, or the client is gone. It reads nothing.
+/// Resolves when something has arrived, or the client is gone. Reads nothing.
 ///
-/// The time begins then: a busy client may take longer than that to begin.
+/// The delay of a fault begins here, not when the connection opens: a busy client may need longer than the delay to begin.
 async fn begun(stream: &TcpStream, received: &[u8]) {
     if received.is_empty() {
         let _ = stream.peek(&mut [0]).await;
     }
 }
 
-/// Resolves when the client has closed its end of the connection. It reads nothing.
+/// Resolves when the client has closed its end of the connection. Reads nothing.
 pub async fn client_gone(stream: &TcpStream) {
     while stream.ready(Interest::READABLE).await.is_ok_and(|ready| !ready.is_read_closed()) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Sends the numbers from 0 as text, one each time that so many milliseconds have passed.
+/// Sends the numbers from 0 as text, one in each period.
 pub async fn ticks(mut socket: WebSocket, period: Duration) {
     let mut ticks = tokio::time::interval(period);
     for number in 0_u64.. {
@@ -144,7 +144,7 @@ pub async fn ticks(mut socket: WebSocket, period: Duration) {
     }
 }
 
-/// Tells the [`Count`](count::Count) of the connections that have this key, now and whenever it changes.
+/// Sends the [`Count`](count::Count) of the connections with this key, at once and after each change.
 pub async fn count(mut socket: WebSocket, key: String) {
     let mut watch = Watch::new(key);
     loop {
@@ -159,7 +159,7 @@ pub async fn count(mut socket: WebSocket, key: String) {
     }
 }
 
-/// The next text or binary message; none when there will be no more.
+/// Returns the next text or binary message; `None` when there will be no more.
 pub async fn receive(socket: &mut WebSocket) -> Option<Message> {
     loop {
         match socket.next().await? {
@@ -181,7 +181,7 @@ pub async fn receive(socket: &mut WebSocket) -> Option<Message> {
 
 /// Closes while the client is still sending.
 ///
-/// What it sends is read for a while: closing a TCP connection with unread data resets it, and the client would not see
+/// It reads what the client sends for a while: closing a TCP connection with unread data resets it, and the client would not see
 /// the Close frame.
 pub async fn refuse(socket: &mut WebSocket, frame: CloseFrame) {
     let _ = socket.close(Some(frame)).await;

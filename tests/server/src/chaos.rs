@@ -1,8 +1,8 @@
 //! Faults by a schedule that a seed determines, and a record of the messages that arrived.
 //!
-//! Each connection to `/chaos/{seed}/{key}` is the next of its key. It echoes some messages, and then a fault strikes. All
-//! connections after the first 1,000, or `?faults=` another number, only echo. What comes after the fault has struck is not
-//! recorded: nobody has received it.
+//! Each connection to `/chaos/{seed}/{key}` meets the next fault of its key's schedule: it echoes some messages, and then the fault
+//! strikes. After 1,000 connections, or another number that `?faults=` sets, all connections only echo. Messages that arrive after
+//! the fault are not recorded, since nobody has received them.
 //!
 //! `/chaos-report/{key}` sends one text and closes with 1000:
 //!
@@ -10,8 +10,8 @@
 //! { "connections": 2, "received": ["first", "second"], "unrecorded": 0, "struck": { "/close/1012": 1, "/fault/cut": 1 } }
 //! ```
 //!
-//! `/session/chaos/{seed}/{key}` applies the same schedule to connections of sessions that echo. There a fault strikes after as
-//! many frames, in both directions, as the schedule has messages; messages are not recorded.
+//! `/session/chaos/{seed}/{key}` applies the same schedule to connections of sessions that echo. There the schedule counts frames
+//! in both directions rather than messages, and messages are not recorded.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -34,18 +34,18 @@ use crate::upgrade::{self, WebSocket};
 /// The maximum number of connections with a fault, and the default number.
 const FAULTS: (usize, usize) = (100_000, 1_000);
 
-/// The most messages that one record may have, and the most bytes in all of them.
+/// The maximum number of messages in a record, and of bytes in all of them.
 const MAX_RECORD: (usize, usize) = (50_000, 4 << 20);
 
 /// What happens on one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Plan {
     fault: Fault,
-    /// Messages before the fault strikes.
+    /// The number of messages before the fault strikes.
     messages: usize,
 }
 
-/// What a seed determines. Each 13 connections have all 13 faults, in a random order.
+/// Returns the schedule that a seed determines. Each round of 13 connections has all 13 faults, in a random order.
 fn schedule(seed: u64) -> impl Iterator<Item = Plan> {
     let mut rng = Rng::with_seed(seed);
     let rounds = iter::repeat_with(move || {
@@ -59,21 +59,21 @@ fn schedule(seed: u64) -> impl Iterator<Item = Plan> {
 /// The record of the connections with one key.
 #[derive(Clone, Default, Serialize)]
 struct Record {
-    /// Connections, with those that failed.
+    /// The number of connections, including those that failed.
     connections: usize,
-    /// The text messages that came on any of them, in order.
+    /// The text messages that arrived on any of them, in order.
     received: Vec<String>,
     /// How many text messages had no room in `received`.
     unrecorded: usize,
     /// How often each fault struck.
     struck: BTreeMap<String, usize>,
-    /// Bytes in all of `received`.
+    /// The number of bytes in `received`.
     #[serde(skip)]
     bytes: usize,
 }
 
 impl Record {
-    /// The number of a new connection; 0 for the first.
+    /// Counts a new connection, and returns its number; 0 for the first.
     fn connect(&mut self) -> usize {
         self.connections += 1;
         self.connections - 1
@@ -96,14 +96,14 @@ impl Record {
 
 static RECORDS: Records<Record> = Records::new();
 
-/// The number of connections with a fault that the query asks for; `None` if it is not a valid number.
+/// Returns the number of connections with a fault that the query asks for; `None` if it is not a valid number.
 pub fn faults(query: &str) -> Option<usize> {
     let (most, usual) = FAULTS;
     let given = query.split('&').find_map(|pair| pair.strip_prefix("faults="));
     given.map_or(Some(usual), |number| number.parse().ok()).filter(|faults| *faults <= most)
 }
 
-/// Counts a connection of a key. Returns its plan, and `None` if it only echoes.
+/// Counts a connection of a key. Returns the record of the key, and the plan of the connection; `None` if it only echoes.
 fn next(seed: u64, key: &str, faults: usize) -> (Arc<Mutex<Record>>, Option<Plan>) {
     let record = RECORDS.find_or_begin(key);
     let number = lock(&record).connect();
@@ -126,7 +126,7 @@ pub async fn connect(seed: u64, key: &str, faults: usize, breaker: &Breaker, req
     };
     let behave = move |socket| async move {
         let Some(mut socket) = echo(socket, &record, messages).await else { return };
-        // A reset overtakes what was sent before, so it waits for a sign that the client has got that.
+        // A reset overtakes what was sent before. So it waits for one more message: a sign that the client has read the last echo.
         if fault == Fault::Reset && behaviour::receive(&mut socket).await.is_none() {
             return;
         }

@@ -82,12 +82,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The bare stream, out of reach of the breaker.
+    /// Returns the bare stream, out of reach of the breaker.
     pub fn into_stream(self) -> TcpStream {
         self.stream
     }
 
-    /// Pending while the connection is silent, and an error once it is cut.
+    /// Returns `Pending` while the connection is silent, and an error once it is cut.
     fn poll_reach(&self, waker: fn(&Reach) -> &AtomicWaker, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let reach = &*self.breaker.0;
         waker(reach).register(cx.waker());

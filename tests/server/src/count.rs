@@ -1,5 +1,5 @@
-//! Counts connections and their messages, by a key, so that a test can see its own end. The key is the query of their
-//! URL, or its path if it has none.
+//! Counts connections and their messages by a key, so that a test can see how its own connections end at the server. The key is the
+//! query of their URL, or the path of a URL without a query.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,11 +12,11 @@ use tokio::sync::watch;
 /// The record of the connections with one key.
 #[derive(Clone, Copy, Default)]
 pub struct Count {
-    /// Connections that are open.
+    /// The number of open connections.
     open: usize,
-    /// Messages that were received, by behaviours that receive any.
+    /// The number of messages that were received. Behaviours that read no messages count none.
     received: usize,
-    /// The code of the last Close frame that a client has sent; 1005 for one without a code.
+    /// The code of the last Close frame that a client has sent; 1005 for a frame without a code.
     code: Option<u16>,
 }
 
@@ -32,14 +32,14 @@ type Counts = HashMap<String, watch::Sender<Count>>;
 static COUNTS: LazyLock<Mutex<Counts>> = LazyLock::new(Mutex::default);
 
 fn counts() -> MutexGuard<'static, Counts> {
-    COUNTS.lock().expect("nobody panics while holding it")
+    COUNTS.lock().expect("nobody panics while holding the lock")
 }
 
 fn change(key: &str, change: impl FnOnce(&mut Count)) {
     counts().entry(key.to_owned()).or_default().send_modify(change);
 }
 
-/// Forgets a key without connections and with no more than this many watchers.
+/// Forgets a key if it has no open connection and at most this many watchers.
 fn tidy(key: &str, watching: usize) {
     let mut counts = counts();
     if counts.get(key).is_some_and(|count| count.borrow().open == 0 && count.receiver_count() <= watching) {
@@ -95,9 +95,9 @@ impl Watch {
         Self { key, receiver }
     }
 
-    /// The count, now and whenever it changes.
+    /// Returns the count: at once when it is first called, and then after each change.
     pub async fn next(&mut self) -> Count {
-        // It fails only without a sender, which is there as long as there is a receiver.
+        // This fails only without a sender, and `tidy` keeps the sender as long as there is a receiver.
         let _ = self.receiver.changed().await;
         *self.receiver.borrow_and_update()
     }
@@ -105,7 +105,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // One receiver is this one's own.
+        // One of the receivers is this watcher's own.
         tidy(&self.key, 1);
     }
 }

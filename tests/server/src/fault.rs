@@ -3,23 +3,23 @@
 //! | path | what happens |
 //! |---|---|
 //! | `/fault/refuse` | the TCP connection is reset without an answer |
-//! | `/handshake/reset` | the same in the middle of the answer |
-//! | `/status/503` | an answer that is no handshake |
-//! | `/handshake/accept`, `/handshake/extension` | a handshake that a client must not take |
-//! | `/hang` | no answer at all |
-//! | `/fault/slow/{milliseconds}` | an answer after a delay; then it echoes |
-//! | `/close/{code}`, `/close/{code}/{reason}` | it opens, and closes at once; 1005 stands for no code |
-//! | `/reset`, `/fin` | when something comes, TCP is reset, or ends in order, without a Close frame |
-//! | `/fault/reset-after/{bytes}` | it echoes, and resets TCP when so many bytes have come in messages; after 0, at once |
-//! | `/fault/reset-by/{key}` | it echoes, and resets TCP when a client connects to `/fault/reset-now/{key}` |
-//! | `/fault/cut` | when something comes, TCP ends in the middle of a frame |
-//! | `/frames/{name}` | when something comes, it sends what breaks the protocol |
-//! | `/fault/half-open` | it reads, but never answers, neither a ping nor a Close frame |
-//! | `/stall`, `/stall/{milliseconds}` | it does not even read; so long after something has come, TCP is reset |
-//! | `/fault/stall-by/{key}` | it does not read, and resets TCP when a client connects to `/fault/reset-now/{key}` |
-//! | `/quit/{milliseconds}` | it does not read, and closes so long after something has come |
-//! | `/chaos/{seed}/{key}` | each connection meets the next of a [schedule](crate::chaos) of these |
-//! | `/chaos-report/{key}` | what came on those |
+//! | `/handshake/reset` | the TCP connection is reset in the middle of the answer |
+//! | `/status/503` | the answer is a status, not a handshake |
+//! | `/handshake/accept`, `/handshake/extension` | the answer is a handshake that a client must refuse |
+//! | `/hang` | the server does not answer |
+//! | `/fault/slow/{milliseconds}` | the server answers after a delay, and then echoes |
+//! | `/close/{code}`, `/close/{code}/{reason}` | the server closes as soon as the connection is open; 1005 stands for no code |
+//! | `/reset`, `/fin` | when the first byte arrives, TCP is reset, or ends in order, without a Close frame |
+//! | `/fault/reset-after/{bytes}` | the server echoes, and resets TCP after this many bytes of messages; after 0, at once |
+//! | `/fault/reset-by/{key}` | the server echoes, and resets TCP when a client connects to `/fault/reset-now/{key}` |
+//! | `/fault/cut` | when the first byte arrives, TCP ends in the middle of a frame |
+//! | `/frames/{name}` | when the first byte arrives, the server sends these [frames](crate::frames) |
+//! | `/fault/half-open` | the server reads, but never answers, neither a ping nor a Close frame |
+//! | `/stall`, `/stall/{milliseconds}` | the server does not even read, and resets TCP this long after the first byte |
+//! | `/fault/stall-by/{key}` | the server does not read, and resets TCP when a client connects to `/fault/reset-now/{key}` |
+//! | `/quit/{milliseconds}` | the server does not read, and closes this long after the first byte |
+//! | `/chaos/{seed}/{key}` | each connection meets the next fault of a [schedule](crate::chaos) |
+//! | `/chaos-report/{key}` | the server sends the record of these connections |
 
 use std::fmt;
 use std::future::Future;
@@ -39,16 +39,16 @@ use crate::behaviour;
 use crate::connection::Breaker;
 use crate::upgrade::{self, WebSocket};
 
-/// How long a scheduled fault lets the client wait.
+/// How long a scheduled fault makes the client wait.
 const DELAY: Duration = Duration::from_millis(200);
 
-/// The faults of a schedule, each named for the path on which it always strikes.
+/// The faults of a schedule, each named after the path on which it always strikes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     Refuse,
     HandshakeReset,
     Status(u16),
-    /// Answers after a delay. As it must come to an end, too, it ends like `Fin`.
+    /// Answers the handshake after a delay, and ends the connection as `Fin` does.
     Slow,
     Close(u16),
     Reset,
@@ -75,12 +75,12 @@ impl Fault {
         Self::HalfOpen,
     ];
 
-    /// Whether it strikes before the connection is open.
+    /// Returns whether it strikes before the connection is open.
     pub fn is_early(self) -> bool {
         matches!(self, Self::Refuse | Self::HandshakeReset | Self::Status(_))
     }
 
-    /// Answers the handshake. If it accepts, `behave` gets the connection.
+    /// Answers the handshake. Hands the connection to `behave` if it accepts.
     pub async fn handshake<F: Future<Output = ()> + Send + 'static>(
         self,
         breaker: &Breaker,
@@ -137,7 +137,7 @@ pub fn reset_handshake(breaker: &Breaker) {
 }
 
 /// Echoes until this many bytes have arrived in messages, and then resets the connection. The last message is not echoed;
-/// a message that is longer than that is not even received.
+/// a message of more bytes is not even received.
 pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
     let mut received = 0;
     while received < bytes {
@@ -156,17 +156,17 @@ pub async fn reset_after(mut socket: WebSocket, bytes: usize) {
     reset(socket.get_ref());
 }
 
-/// The keys whose connections are to be reset, as they are announced.
+/// Announces the keys whose connections are to be reset.
 static RESETS: LazyLock<broadcast::Sender<String>> = LazyLock::new(|| broadcast::channel(64).0);
 
-/// Receives the keys that are announced from now on.
+/// Returns a receiver of the keys that are announced from now on.
 pub fn resets() -> broadcast::Receiver<String> {
     RESETS.subscribe()
 }
 
-/// Has the connections with this key reset, and closes.
+/// Announces that the connections with this key are to be reset, and closes.
 pub async fn reset_now(socket: WebSocket, key: String) {
-    // It fails if there are none with any key.
+    // Sending fails if no connection waits for any key.
     let _ = RESETS.send(key);
     behaviour::close(socket, 1000, String::new()).await;
 }
@@ -201,7 +201,7 @@ pub async fn cut(mut stream: TcpStream) {
     behaviour::finish(stream).await;
 }
 
-/// Reads, and never answers. After `time` it resets the connection, if there is one still.
+/// Reads, and never answers. After `time` it resets the connection, if that is still open.
 pub async fn half_open(mut stream: TcpStream, time: Duration) {
     let _ = tokio::time::timeout(time, behaviour::drain(&mut stream)).await;
     reset(&stream);

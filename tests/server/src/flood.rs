@@ -11,7 +11,7 @@ use crate::behaviour;
 use crate::records::{Records, lock};
 use crate::upgrade::WebSocket;
 
-/// The most messages that a flood may have, the most bytes that each may have, and that all may have together.
+/// The maximum number of messages in a flood, of bytes in each message, and of bytes in all messages.
 pub const MAX_FLOOD: (u32, usize, usize) = (1_000_000, 16 << 20, 1 << 30);
 
 /// The time between two reports.
@@ -22,18 +22,18 @@ static FLOODS: Records<Sent> = Records::new();
 /// What a flood has sent so far.
 #[derive(Clone, Copy, Default)]
 struct Sent {
-    /// Messages that the sockets took.
+    /// The number of messages that the socket accepted.
     messages: usize,
-    /// Bytes in all of them.
+    /// The number of bytes in all of them.
     bytes: usize,
-    /// How long sending took: how long the sockets were full.
+    /// How long sending took, which is how long the buffers of the sockets were full.
     waited: Duration,
-    /// When sending the next message began, while it waits.
+    /// When the message that is being sent began to wait.
     waiting_since: Option<Instant>,
 }
 
 impl Sent {
-    /// How long sending has waited until now.
+    /// Returns how long sending has waited until now.
     fn waited(&self) -> Duration {
         self.waited + self.waiting_since.map(|since| since.elapsed()).unwrap_or_default()
     }
@@ -41,7 +41,7 @@ impl Sent {
 
 /// Sends `count` binary messages of `size` bytes as fast as the client takes them, and closes.
 ///
-/// Each begins with its number, little-endian, as far as it has room for it. With a key, [`report`] tells how far it is.
+/// Each message begins with its number, little-endian, as far as it fits. With a key, [`report`] tells how far the flood is.
 pub async fn flood(mut socket: WebSocket, count: u32, size: usize, key: Option<String>) {
     if send_all(&mut socket, count, size, key).await.is_some() {
         behaviour::close(socket, 1000, String::new()).await;
@@ -55,7 +55,7 @@ pub async fn feed(mut socket: WebSocket, count: u32, size: usize, key: String) {
     }
 }
 
-/// Sends all messages. Returns `None` if the client is gone before.
+/// Sends all messages. Returns `None` if the client leaves before the end.
 async fn send_all(socket: &mut WebSocket, count: u32, size: usize, key: Option<String>) -> Option<()> {
     let sent: Arc<Mutex<Sent>> = key.map(|key| FLOODS.find_or_begin(&key)).unwrap_or_default();
     for number in 0..count {
@@ -75,7 +75,7 @@ async fn send_all(socket: &mut WebSocket, count: u32, size: usize, key: Option<S
     Some(())
 }
 
-/// Sends what the flood of this key has sent so far, at once and then regularly, until the client closes.
+/// Reports what the flood with this key has sent so far, at once and then regularly, until the client closes.
 pub async fn report(mut socket: WebSocket, key: String) {
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {

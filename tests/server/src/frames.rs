@@ -1,4 +1,4 @@
-//! Frames that no correct server sends, byte for byte. <https://www.rfc-editor.org/rfc/rfc6455#section-5.2>
+//! Frames byte for byte, most of which no correct server sends. <https://www.rfc-editor.org/rfc/rfc6455#section-5.2>
 
 mod named;
 
@@ -11,7 +11,7 @@ pub use named::named;
 
 /// Sends the bytes when the client has sent something, and reads until the client is gone.
 ///
-/// Not at once: some browsers take bytes right behind the handshake for a part of it.
+/// It does not send at once: some browsers take bytes right behind the handshake for a part of the handshake.
 pub async fn send(mut stream: TcpStream, received: Vec<u8>, bytes: &[u8]) {
     let mut ignored = [0; 1024];
     if received.is_empty() && stream.read(&mut ignored).await.is_err() {

@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! connection ─▶ routes ─┬─▶ upgrade ─┬─▶ behaviour   /echo, /close/4001/bye, /flood/1000/64, …
-//!                       │            ├─▶ chat        /chat/lobby: what anyone says, all in the room hear
+//!                       │            ├─▶ chat        /chat/lobby: everyone in the room hears everyone
 //!                       │            ├─▶ share       /share/room: the same for drawings
-//!                       │            ├─▶ fault       /fault/half-open, … (and a list of all that goes wrong)
+//!                       │            ├─▶ fault       /fault/half-open, … (`fault.rs` lists all faults)
 //!                       │            ├─▶ chaos       /chaos/7/key: a schedule of faults
 //!                       │            └─▶ session     /session/echo/5: a session whose connections are cut
 //!                       ├─▶ node                     /node/key/session: a server that clients can kill
 //!                       └─▶ files                    the demo page, or the examples
 //! ```
 //!
-//! It prints one line with its address, and ends when its standard input closes.
+//! The server prints one line with its address, and ends when its standard input closes.
 
 mod behaviour;
 mod chaos;

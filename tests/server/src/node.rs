@@ -1,17 +1,17 @@
-//! A server for each key, with sessions and a plain echo, whose clients can cut its connections, stall it and kill it.
+//! A server for each key, with sessions and a plain echo. Clients can cut and stall its connections, and kill the server.
 //!
 //! | path | what happens |
 //! |---|---|
 //! | `/node/{key}/session` | a session that echoes |
 //! | `/node/{key}/echo` | an echo without a session |
-//! | `/node/{key}/report` | what both have processed, as JSON, sent again after each change |
+//! | `/node/{key}/report` | what both have processed, as JSON, at once and after each change |
 //! | `/node/{key}/fault/cut` | all connections are reset |
 //! | `/node/{key}/fault/stall` | all connections fall silent, and are reset after 10 seconds |
 //! | `/node/{key}/fault/kill` | the server loses everything in its memory, and a new one starts after a second |
-//! | `/node/{key}/fault/forget` | the same, and the store of the sessions is empty, too |
+//! | `/node/{key}/fault/forget` | as `kill`, but the server also loses the store of the sessions |
 //!
-//! The tasks of each server are in their own runtime. Killing the server drops this runtime, so that none of its tasks continues, as
-//! after SIGKILL. The store survives, as if it were another process.
+//! The tasks of each server run in a separate runtime. Killing the server drops this runtime, so that none of its tasks continues,
+//! as after SIGKILL. The store survives, as if it were another process.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ use crate::records::{MAX_KEY, Records, lock};
 use crate::upgrade::WebSocket;
 use crate::{behaviour, fault};
 
-/// The most bytes of a message.
+/// The maximum length of a message, in bytes.
 const MAX_MESSAGE: u64 = 64 << 10;
 
 /// The time between the end of a server that was killed and the start of the next one.
@@ -48,7 +48,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The maximum number of processed messages that are remembered.
 const MAX_SEEN: usize = 100_000;
 
-/// The maximum number of connections that are cut or stalled together: the newest ones.
+/// The maximum number of connections that a fault cuts or stalls: the newest ones.
 const MAX_CONNECTIONS: usize = 16;
 
 static NODES: Records<Node> = Records::new();
@@ -91,7 +91,7 @@ struct Report {
 
 #[derive(Clone, Copy, Default, Serialize)]
 struct Processed {
-    /// Different messages.
+    /// The number of different messages.
     messages: u64,
     /// How often a message was processed again.
     again: u64,
@@ -259,7 +259,7 @@ impl Node {
         Some((server.runtime.as_ref()?.handle().clone(), server.sessions.clone()))
     }
 
-    /// Processes a message, unless it was processed before a crash after which it came again.
+    /// Processes a message, unless it was already processed before a crash and has come again.
     fn process_in_session(&mut self, number: u64, text: &str) {
         if number > self.session_number {
             self.session_number = number;
@@ -276,7 +276,7 @@ impl Node {
     }
 }
 
-/// Whether the message was processed before. Its text begins with its number.
+/// Returns whether the message was processed before. Its text begins with its number.
 fn is_again(seen: &mut HashSet<u64>, text: &str) -> bool {
     let Some(number) = text.split(' ').next().and_then(|number| number.parse().ok()) else { return false };
     let is_again = seen.contains(&number);

@@ -1,8 +1,8 @@
-//! The peers that the demo page offers: paths of this server, and what happens there.
+//! The peers that the demo page offers: paths of this server, and what the server does there.
 
 use serde::Serialize;
 
-/// One of them.
+/// A peer that the demo page offers.
 #[derive(Serialize)]
 pub struct Peer {
     path: &'static str,

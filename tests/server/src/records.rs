@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// The maximum number of keys. One more key replaces the oldest.
 const MAX_KEYS: usize = 64;
 
-/// The most bytes that a key may have.
+/// The maximum length of a key, in bytes.
 pub const MAX_KEY: usize = 100;
 
 /// A record for each key.
@@ -20,12 +20,12 @@ impl<T: Default> Records<T> {
         Self(Mutex::new(VecDeque::new()))
     }
 
-    /// The record of a key, if it is known.
+    /// Returns the record of a key, if the key is known.
     pub fn find(&self, key: &str) -> Option<Arc<Mutex<T>>> {
         lock(&self.0).iter().find(|(known, _)| known == key).map(|(_, record)| record.clone())
     }
 
-    /// The record of a key, known from now on.
+    /// Returns the record of a key. A new key begins with an empty record.
     pub fn find_or_begin(&self, key: &str) -> Arc<Mutex<T>> {
         let records = &mut *lock(&self.0);
         if let Some((_, record)) = records.iter().find(|(known, _)| known == key) {
@@ -41,5 +41,5 @@ impl<T: Default> Records<T> {
 }
 
 pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().expect("nobody panics while holding it")
+    shared.lock().expect("nobody panics while holding the lock")
 }

@@ -1,4 +1,4 @@
-//! URL path → behaviour.
+//! Maps URL paths to behaviours.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -25,13 +25,13 @@ use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
 use crate::{chaos, chat, fault, flood, frames, node, session, share, sink, upgrade};
 
-/// How long an idle peer waits for the end of the client: longer than any test waits for a peer.
+/// How long an idle peer waits for the client to leave: longer than any test waits for a peer.
 const MAX_TIME: Duration = Duration::from_secs(600);
 
-/// The longest reason that a Close frame has room for, in bytes.
+/// The maximum length of the reason in a Close frame, in bytes.
 const MAX_REASON: usize = 123;
 
-/// Every path that the server knows, and the files of the page.
+/// Returns all routes of the server, and the files of the page.
 pub fn all(page: Option<PathBuf>) -> Router {
     let routes = Router::new()
         .route("/peers", get(Json(PEERS)))
@@ -111,7 +111,7 @@ async fn flip(request: Request) -> Response {
     upgrade::websocket(request, async |mut socket| behaviour::echo(&mut socket, behaviour::flip).await)
 }
 
-/// A sink that all connections with the same key share: a report can be had after a connection has ended.
+/// Serves a sink that all connections with the same key share, so that a client can ask for a report after a connection has ended.
 async fn paced_sink(Path((rate, key)): Path<(NonZeroU32, String)>, request: Request) -> Response {
     if key.len() > MAX_KEY {
         return StatusCode::BAD_REQUEST.into_response();
@@ -135,7 +135,7 @@ fn stall(time: Duration, request: Request) -> Response {
     upgrade::stream(request, move |stream, received| behaviour::stall(stream, received, time))
 }
 
-/// A flood. The query is the key of its report.
+/// Serves a flood. The query is the key of its report.
 async fn flooding(Path((count, size)): Path<(u32, usize)>, request: Request) -> Response {
     let key = request.uri().query().filter(|key| key.len() <= MAX_KEY).map(String::from);
     if is_too_much(count, size) {
@@ -144,7 +144,7 @@ async fn flooding(Path((count, size)): Path<(u32, usize)>, request: Request) -> 
     upgrade::websocket(request, move |socket| flood::flood(socket, count, size, key))
 }
 
-/// A flood that the client closes.
+/// Serves a flood after which the client closes.
 async fn feed(Path((count, size, key)): Path<(u32, usize, String)>, request: Request) -> Response {
     if is_too_much(count, size) || key.len() > MAX_KEY {
         return StatusCode::BAD_REQUEST.into_response();
@@ -212,7 +212,8 @@ async fn protocol(Path(name): Path<String>, request: Request) -> Response {
     upgrade::with_header(echo(request).await, SEC_WEBSOCKET_PROTOCOL, &name)
 }
 
-/// A handshake that a client must not take: a wrong answer to its key, an extension that it did not offer, or half of one.
+/// Answers with a handshake that a client must refuse: a wrong answer to its key, an extension that it did not offer, or only the
+/// beginning of a handshake.
 async fn handshake(Path(name): Path<String>, ConnectInfo(breaker): ConnectInfo<Breaker>, request: Request) -> Response {
     match name.as_str() {
         "accept" => upgrade::with_header(echo(request).await, SEC_WEBSOCKET_ACCEPT, "bm90IHRoZSBhbnN3ZXIgYXQgYWxs"),
@@ -232,13 +233,13 @@ async fn frames(Path(name): Path<String>, request: Request) -> Response {
     }
 }
 
-/// A session whose first connections are reset.
+/// Serves a session whose first connections are reset.
 async fn session_echo(Path(cuts): Path<u32>, request: Request) -> Response {
     let response = upgrade::websocket(request, move |socket| session::echo_and_reset(socket, cuts));
     upgrade::with_header(response, SEC_WEBSOCKET_PROTOCOL, websocket_session::SUBPROTOCOL)
 }
 
-/// A session whose connections meet what a schedule has for them.
+/// Serves a session whose connections meet the faults of a schedule.
 async fn session_chaos(
     Path((seed, key)): Path<(u64, String)>,
     ConnectInfo(breaker): ConnectInfo<Breaker>,
@@ -291,7 +292,7 @@ async fn reset_after(Path(bytes): Path<usize>, request: Request) -> Response {
 }
 
 async fn reset_by(Path(key): Path<String>, request: Request) -> Response {
-    // At once: when the client sees the connection open, it may already have it reset.
+    // This subscribes before the handshake is answered: once the connection is open, the client may have it reset.
     let resets = fault::resets();
     upgrade::websocket(request, |socket| fault::reset_by(socket, key, resets))
 }
@@ -320,13 +321,13 @@ async fn report(Path(key): Path<String>, request: Request) -> Response {
     upgrade::websocket(request, |socket| chaos::report(socket, key))
 }
 
-/// Answers when no client waits any more.
+/// Answers when no client waits for the answer any more.
 async fn hang() -> StatusCode {
     tokio::time::sleep(MAX_TIME).await;
     StatusCode::REQUEST_TIMEOUT
 }
 
-/// Answers with a status. A redirection leads to the echo, so that it is seen when it is followed.
+/// Answers with a status. A redirection leads to the echo, so that a test sees if a browser follows it.
 async fn status(Path(code): Path<u16>) -> Response {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
     match status.is_redirection() {

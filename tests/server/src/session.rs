@@ -1,4 +1,4 @@
-//! Sessions that echo, over connections that are cut: by the server's end of the machine, in memory.
+//! Sessions that echo over connections that are cut. They are kept in memory, and run the server's side of `websocket-session`.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -18,14 +18,15 @@ use crate::behaviour::receive;
 use crate::records::lock;
 use crate::upgrade::WebSocket;
 
-/// The bytes that all sessions may hold are bounded by their number and by small limits.
+/// The maximum number of sessions. With the small limits of each, it bounds the memory of all sessions.
 const MAX_SESSIONS: usize = 256;
 const LIMITS: Limits = Limits { window: 256 << 10, max: 1 << 20, replay: 512 << 10, journal: false };
-/// In seconds. This server drops sessions only when there are too many.
+/// How long a session without a connection is kept, as clients are told, in seconds. In fact this server drops sessions only when
+/// there are too many.
 const TTL: u64 = 300;
-/// How often messages that were processed are acknowledged.
+/// How often processed messages are acknowledged.
 const SOON: Duration = Duration::from_millis(50);
-/// The most frames after which a connection of the first ones is cut.
+/// The maximum number of frames before one of the first connections is cut.
 const MAX_FRAMES: u64 = 12;
 
 /// A message of the application.
@@ -40,11 +41,11 @@ impl Payload for Body {
 
 struct Session {
     server: Server<Body>,
-    /// A message that was taken, and for which there was no room yet.
+    /// A message that was taken, and for whose echo there was no room yet.
     pending: Option<(Mark, Body)>,
-    /// How many connections there were.
+    /// The number of connections so far.
     connections: u32,
-    /// When the last one ended, or the session began.
+    /// When the last connection ended, or the session began.
     left: Instant,
 }
 
@@ -56,14 +57,14 @@ static SESSIONS: Mutex<Option<HashMap<String, Shared>>> = Mutex::new(None);
 pub enum Cut {
     Never,
     After(u32),
-    /// This many first connections of the session are cut, each after some frames.
+    /// Only the first connections of the session are cut, this many, each after a random number of frames.
     First(u32),
 }
 
-/// Echoes in a session. Its first `cuts` connections are reset, each after some frames.
+/// Echoes in a session. Resets its first `cuts` connections, each after a random number of frames.
 pub async fn echo_and_reset(socket: WebSocket, cuts: u32) {
     if let Some(socket) = echo(socket, Cut::First(cuts)).await {
-        // Closing with unread bytes resets the connection.
+        // With a linger time of zero, dropping the socket resets the connection.
         _ = socket.get_ref().set_zero_linger();
     }
 }
@@ -105,7 +106,7 @@ async fn go_on(socket: &mut WebSocket, session: &Shared, connection: Connection,
                 Output::Control(on, text) if on == connection => Message::text(text),
                 Output::Message(on, body) if on == connection => frame(body),
                 Output::Close(on, code, _) if on == connection => return Next::Close(code),
-                // Of a connection that is gone.
+                // This output is for a connection that is gone.
                 _ => continue,
             };
             if socket.send(frame).await.is_err() {
@@ -126,7 +127,7 @@ async fn go_on(socket: &mut WebSocket, session: &Shared, connection: Connection,
             _ = soon.tick() => lock(session).server.acknowledge(),
         }
         if lock(session).server.connection() != Some(connection) {
-            // Superseded, or over.
+            // Another connection has superseded this one, or the session is over.
             let code = if lock(session).server.is_lost() { code::VIOLATION } else { code::SUPERSEDED };
             return Next::Close(code);
         }
@@ -140,7 +141,7 @@ fn is_last(left: &mut Option<u32>) -> bool {
 }
 
 impl Session {
-    /// After how many frames the next connection is cut.
+    /// Counts a connection, and returns after how many frames it is cut; `None` if it is not cut.
     fn frames(&mut self, cut: Cut) -> Option<u32> {
         self.connections += 1;
         match cut {
@@ -155,14 +156,14 @@ impl Session {
         self.left = Instant::now();
     }
 
-    /// Echoes what has arrived, and returns what is to be sent.
+    /// Echoes the messages that have arrived, and returns the next output to send.
     fn poll(&mut self) -> Option<Output<Body, websocket_session::ServerState>> {
         while !self.server.is_fresh() && self.echo() {}
         while self.server.poll_event().is_some() {}
         self.server.poll()
     }
 
-    /// Echoes a message. It is processed when its echo is kept.
+    /// Echoes a message, which is processed as soon as the session holds its echo. Returns whether there may be another one.
     fn echo(&mut self) -> bool {
         if self.pending.is_none() {
             match self.server.take() {
@@ -215,7 +216,8 @@ fn find_or_make(hello: &Hello) -> Option<(Shared, Connection)> {
     Some((session, Connection(hello.attempt)))
 }
 
-/// The session that has been without a connection for the longest time: a client whose connection was just cut comes back.
+/// Returns the session that has been without a connection for the longest time, since a client whose connection was just cut comes
+/// back.
 fn oldest_unconnected(sessions: &HashMap<String, Shared>) -> Option<String> {
     let left = |session: &Shared| {
         let session = lock(session);
@@ -225,7 +227,7 @@ fn oldest_unconnected(sessions: &HashMap<String, Shared>) -> Option<String> {
     unconnected.min().map(|(_, name)| name.clone())
 }
 
-/// Bits of the keys that the operating system gives to hash maps: good enough for sessions of tests.
+/// Returns random bits, from the keys that the operating system gives to hash maps. They are good enough for tests.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

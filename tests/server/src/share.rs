@@ -9,7 +9,7 @@ use crate::behaviour::receive;
 use crate::records::{Records, lock};
 use crate::upgrade::WebSocket;
 
-/// The most bytes of a message.
+/// The maximum length of a message, in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// The number of messages that are queued for the slowest client of a room. It is at least the number of drawings that a page
@@ -27,7 +27,7 @@ impl Default for Room {
     }
 }
 
-/// Enters a room. It is called before the handshake is answered, so that a connected client misses nothing.
+/// Enters a room. Called before the handshake is answered, so that a connected client misses nothing.
 pub fn enter(room: &str) -> (Sender<Message>, Receiver<Message>) {
     let room = ROOMS.find_or_begin(room);
     let Room(sender) = &*lock(&room);
@@ -38,7 +38,7 @@ pub fn enter(room: &str) -> (Sender<Message>, Receiver<Message>) {
 pub async fn share(mut socket: WebSocket, (sender, mut receiver): (Sender<Message>, Receiver<Message>)) {
     loop {
         tokio::select! {
-            // A client that sends much also receives it, and so is no faster than its own connection.
+            // What the client is to receive goes first. This includes its own messages, so it can send no faster than it reads.
             biased;
             shared = receiver.recv() => match shared {
                 Ok(message) => if socket.send(message).await.is_err() { return },

@@ -18,7 +18,7 @@ pub async fn sink(socket: WebSocket) {
     consume(socket, Arc::default(), None).await;
 }
 
-/// Consumes no more than `rate` bytes per second. A `report` is about all connections that had the same key.
+/// Consumes at most `rate` bytes per second. A `report` covers all connections with the same key.
 pub async fn paced_sink(socket: WebSocket, rate: NonZeroU32, key: String) {
     static SINKS: Records<Consumed> = Records::new();
     consume(socket, SINKS.find_or_begin(&key), Some(rate)).await;
@@ -65,9 +65,9 @@ impl Consumed {
 /// What a sink consumed.
 #[derive(Serialize)]
 struct Report {
-    /// Messages.
+    /// The number of messages.
     count: usize,
-    /// Bytes in all of them.
+    /// The number of bytes in all of them.
     bytes: usize,
     /// SHA-256 of all their bytes, one message after the other, in hexadecimal.
     sha256: String,

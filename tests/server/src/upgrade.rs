@@ -1,4 +1,4 @@
-//! HTTP request → TCP stream, or WebSocket.
+//! Turns an HTTP request into a TCP stream or a WebSocket.
 
 use std::future::Future;
 
@@ -18,10 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::connection::Connection;
 use crate::count::Counted;
 
-/// What a client may send in one message, in bytes. The demo sends whole files.
+/// The maximum length of a message from a client, in bytes. The suite sends messages of this length.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
-/// The most connections at a time. Few enough for the usual limit of 1,024 open files.
+/// The maximum number of connections at a time: few enough for the usual limit of 1,024 open files.
 static FREE: Semaphore = Semaphore::const_new(800);
 
 /// A connection on which a behaviour speaks WebSocket.
@@ -35,7 +35,7 @@ pub fn websocket<F: Future<Output = ()> + Send + 'static>(
     websocket_up_to(MAX_MESSAGE, request, behave)
 }
 
-/// The same, for messages of at most so many bytes.
+/// Accepts the handshake and hands the connection to `behave`, for messages of at most this many bytes.
 pub fn websocket_up_to<F: Future<Output = ()> + Send + 'static>(
     bytes: usize,
     request: Request,
@@ -44,7 +44,7 @@ pub fn websocket_up_to<F: Future<Output = ()> + Send + 'static>(
     stream(request, move |stream, received| async move { behave(speak(stream, received, bytes).await).await })
 }
 
-/// Speaks WebSocket on a bare stream, for messages of at most so many bytes.
+/// Speaks WebSocket on a bare stream, for messages of at most this many bytes.
 pub async fn speak(stream: TcpStream, received: Vec<u8>, bytes: usize) -> WebSocket {
     let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
     WebSocketStream::from_partially_read(stream, received, Role::Server, Some(config)).await
@@ -63,7 +63,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
         Err(error) => return (StatusCode::BAD_REQUEST, format!("this is a WebSocket: {error}\n")).into_response(),
     };
     tokio::spawn(async move {
-        // It fails when the client is gone, which does not matter here.
+        // The upgrade fails when the client is gone, which does not matter here.
         let Ok(upgraded) = upgrade.await else { return };
         let parts = downcast::<TokioIo<Connection>>(upgraded).expect("every connection comes from our listener");
         counted.scope(behave(parts.io.into_inner().into_stream(), parts.read_buf.to_vec())).await;
@@ -72,7 +72,7 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     response
 }
 
-/// Answers a handshake with a header, whatever was asked for.
+/// Adds a header to the answer to a handshake, whatever the client has asked for.
 pub fn with_header(mut response: Response, name: HeaderName, value: &str) -> Response {
     match HeaderValue::from_str(value) {
         Ok(value) => {

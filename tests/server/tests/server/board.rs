@@ -1,4 +1,4 @@
-//! The example `board`, with clients like the recipe's.
+//! The example `board`, with clients like those of the recipe.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, connect};
 
 use crate::{Socket, stream};
 
-#[allow(dead_code, reason = "its `main` has a fixed port")]
+#[allow(dead_code, reason = "this test does not call `main`, which has a fixed port")]
 #[path = "../../examples/board.rs"]
 mod example;
 

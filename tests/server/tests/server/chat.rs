@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::{Server, Socket, status, stream};
 
-/// A connection with a timeout for reading.
+/// Connects to a path, with a timeout for reading.
 fn enter(server: &Server, path: &str) -> Socket {
     let mut socket = server.connect(path);
     stream(&mut socket).set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -31,7 +31,7 @@ fn close_code(socket: &mut Socket) -> u16 {
     }
 }
 
-/// Waits until so many connections to a path are open.
+/// Waits until this many connections to a path are open.
 fn wait_for(server: &Server, path: &str, open: usize) {
     let mut counts = enter(server, &format!("/count/{}", path.replace('/', "%2F")));
     while !heard(&mut counts).starts_with(&format!("{open} open")) {}
@@ -84,7 +84,7 @@ fn only_a_client_that_is_too_slow_is_disconnected() {
     let server = Server::start();
     let mut slow = enter(&server, "/chat/garden");
     let mut quick = enter(&server, "/chat/garden");
-    // More than the queue of the room and the sockets hold.
+    // This is more than the queue of the room and the buffers of the sockets hold.
     let text = "a".repeat(4096);
     for _ in 0..8_000 {
         say(&mut quick, &text);

@@ -42,7 +42,7 @@ fn a_connection_is_reset_after_so_many_bytes() {
 
     let mut socket = server.connect("/fault/reset-after/10");
     assert_echoes(&mut socket, "12345");
-    // It does not wait for the end of a message that is too long.
+    // The server does not wait for the end of a message that is too long.
     stream(&mut socket).write_all(b"\x82\x8bmask").unwrap();
     assert_reset(socket.read());
 
@@ -95,12 +95,12 @@ fn the_time_until_a_fault_begins_with_the_first_message() {
     }
 }
 
-/// Nothing arrives for this long.
+/// Checks that nothing arrives for this long.
 fn assert_silent(socket: &mut Socket, time: Duration) {
     stream(socket).set_read_timeout(Some(time)).unwrap();
     match socket.read() {
         Err(Error::Io(error)) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-        other => panic!("an answer: {other:?}"),
+        other => panic!("the server is not silent: {other:?}"),
     }
 }
 
@@ -109,7 +109,7 @@ fn a_half_open_connection_reads_and_never_answers() {
     let server = Server::start();
     let mut socket = server.connect("/fault/half-open");
     socket.send(Message::Ping("are you there?".into())).unwrap();
-    // More than the sockets of both sides hold.
+    // This is more than the buffers of both sockets hold.
     socket.send(Message::binary(vec![0; 32 << 20])).unwrap();
     socket.close(None).unwrap();
     assert_silent(&mut socket, Duration::from_millis(100));
@@ -173,8 +173,8 @@ fn report(server: &Server, key: &str) -> Report {
     report
 }
 
-/// What a client sees that sends `first` and the numbers after it, one by one, until the connection ends: the number after
-/// the last that came back, and how it ended.
+/// Sends `first` and the numbers after it, one by one, until the connection ends. Returns the first number that did not come back,
+/// and how the connection ended.
 fn provoke(server: &Server, path: &str, first: usize) -> (usize, String) {
     let mut socket = match server.try_connect(path) {
         Ok(socket) => socket,
@@ -205,7 +205,7 @@ fn each_round_of_chaos_has_every_fault() {
         // The number that did not come back is in doubt, and not sent again.
         next = after + 1;
     }
-    // In each round, one handshake is slow and one connection is half-open.
+    // Each of the two rounds has a slow handshake and a half-open connection, which take 200 ms each.
     assert!(start.elapsed() >= 4 * Duration::from_millis(200));
     let report_of_faults = report(&server, "key");
     assert_eq!(report_of_faults.connections, 26);
@@ -256,7 +256,7 @@ fn messages_beyond_a_full_record_are_counted() {
         assert_echoes(&mut socket, text);
     }
     let Report { received, unrecorded, .. } = report(&server, "key");
-    assert!(received == [&large, "last"], "it has {} messages", received.len());
+    assert!(received == [&large, "last"], "the record has {} messages", received.len());
     assert_eq!(unrecorded, 1);
 }
 

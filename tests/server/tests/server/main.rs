@@ -1,4 +1,4 @@
-//! What the tests of the crate rely on: the server does what its paths say, and no client brings it down.
+//! The tests of the crate rely on what is tested here: the server does what its paths say, and no client brings it down.
 
 mod board;
 mod chat;
@@ -33,7 +33,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        assert!(address.starts_with("127.0.0.1:"), "it listens to the world at {address}");
+        assert!(address.starts_with("127.0.0.1:"), "the server lets other machines in at {address}");
         Self { input: process.stdin.take(), process, address }
     }
 
@@ -55,12 +55,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.input.take());
-        // It ends by itself; otherwise this test hangs.
+        // The server ends by itself; otherwise this test hangs.
         assert!(self.process.wait().unwrap().success());
     }
 }
 
-/// The TCP stream below a WebSocket.
+/// Returns the TCP stream below a WebSocket.
 fn stream(socket: &mut Socket) -> &mut TcpStream {
     let MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("TLS") };
     stream
@@ -85,12 +85,12 @@ fn a_flood_waits_for_its_client_and_says_how_long() {
         (number("messages"), number("bytes"), number("waited_ms"))
     };
     let mut client = server.connect("/feed/1000/65536/slow");
-    // The client reads nothing: the sockets are filled, and the rest waits.
+    // The client reads nothing: the buffers of the sockets fill up, and the flood waits.
     let (mut last, mut waits) = (report(), 0);
     while waits < 5 {
         std::thread::sleep(Duration::from_millis(50));
         let now = report();
-        // While it waits, the time goes on.
+        // The time that is reported rises while the flood waits.
         waits = if now.0 == last.0 && now.2 > last.2 { waits + 1 } else { 0 };
         last = now;
     }
@@ -100,8 +100,8 @@ fn a_flood_waits_for_its_client_and_says_how_long() {
     }
     let (messages, bytes, waited) = report();
     assert_eq!((messages, bytes), (1000, 65_536_000));
-    assert!(waited >= 250, "it waited for {waited} ms");
-    // The close is the client's.
+    assert!(waited >= 250, "the flood waited for only {waited} ms");
+    // The client closes, not the server.
     client.close(None).unwrap();
     assert!(matches!(client.read(), Ok(Message::Close(None))));
 }
@@ -115,7 +115,7 @@ fn it_ends_when_its_input_closes() {
 fn a_message_that_is_too_large_is_refused_with_1009() {
     let server = Server::start();
     let mut socket = server.connect("/echo");
-    // Sent in parts, or tungstenite itself would refuse it.
+    // Sending may fail, since the server does not read the whole message.
     let result = socket.send(Message::binary(vec![0; 80 << 20]));
     assert!(result.is_ok() || matches!(result, Err(Error::Io(_))), "{result:?}");
     match socket.read() {
@@ -130,7 +130,7 @@ fn garbage_does_no_harm() {
     let server = Server::start();
     for bytes in [&b"\x16\x03\x01\0\xff"[..], b"GET /echo HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", &[0xff; 100_000]] {
         let mut stream = TcpStream::connect(&server.address).unwrap();
-        // It may refuse before all is sent.
+        // The server may refuse the bytes before all are sent.
         let _ = stream.write_all(bytes);
     }
     let mut socket = server.connect("/echo");
@@ -151,7 +151,7 @@ fn what_a_path_asks_for_is_bounded() {
     ] {
         assert_eq!(status(server.try_connect(path)), 400, "{path}");
     }
-    // No Close frame has room for more, and a client would take the frame for broken.
+    // A Close frame has room for a reason of 123 bytes. A client would take a longer frame for broken.
     assert_eq!(status(server.try_connect(&format!("/close/4001/{}", "a".repeat(124)))), 400);
     assert!(server.try_connect(&format!("/close/4001/{}", "a".repeat(123))).is_ok());
     assert_eq!(status(server.try_connect("/status/401")), 401);
@@ -167,7 +167,7 @@ fn more_connections_than_it_bears_are_refused() {
     let mut first = open.remove(0);
     first.close(None).unwrap();
     while first.read().is_ok() {}
-    // The place is free when the server has seen the end, a moment later.
+    // The server accepts another connection a moment later, when it has seen the end of the first.
     while server.try_connect("/echo").is_err() {}
 }
 
@@ -193,7 +193,7 @@ fn a_paced_sink_takes_its_time_and_remembers_what_it_consumed() {
         socket.send(Message::text("report")).unwrap();
         socket.read().unwrap();
     }
-    assert!(start.elapsed() >= Duration::from_millis(300), "it has hurried");
+    assert!(start.elapsed() >= Duration::from_millis(300), "the sink was faster than its rate");
     let mut other = server.connect("/paced-sink/1000000/key");
     other.send(Message::text("report")).unwrap();
     let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of "abc"
@@ -210,7 +210,7 @@ fn ticks_come_one_by_one() {
     for number in ["0", "1", "2", "3"] {
         assert_eq!(socket.read().unwrap(), Message::text(number));
     }
-    assert!(start.elapsed() >= Duration::from_millis(150), "they have hurried");
+    assert!(start.elapsed() >= Duration::from_millis(150), "the ticks came too early");
     socket.close(None).unwrap();
     while socket.read().is_ok() {}
     server.assert_up();

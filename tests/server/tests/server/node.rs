@@ -9,18 +9,19 @@ use tokio_tungstenite::tungstenite::{Error, Message, connect};
 
 use super::{Server, Socket, stream};
 
-/// The client's end of a session, with only what these tests need.
+/// The client of a session, with only what these tests need.
 struct Client<'a> {
     server: &'a Server,
     socket: Socket,
     attempt: u64,
     token: String,
-    /// The numbers of messages that were sent, and that came back.
+    /// The number of messages that were sent.
     sent: u64,
+    /// The number of messages that came back.
     received: u64,
 }
 
-/// The value of a member of a JSON object that is a number, a string or a boolean.
+/// Returns the value of a member of a JSON object: a number, a string or a boolean.
 fn member<'a>(json: &'a str, name: &str) -> &'a str {
     let (_, rest) = json.split_once(&format!("\"{name}\":")).unwrap();
     rest.split([',', '}']).next().unwrap().trim_matches('"')
@@ -99,7 +100,8 @@ fn strike(server: &Server, fault: &str) {
     assert!(matches!(socket.read(), Ok(Message::Close(_))));
 }
 
-/// Waits until the session and the echo have processed this many messages. Returns how often each has processed one again.
+/// Waits until the session and the echo have processed this many messages. Returns how often each has processed a message
+/// again.
 fn processed(server: &Server, expected: [&str; 2]) -> [String; 2] {
     let mut socket = server.connect("/node/key/report");
     loop {
@@ -172,7 +174,7 @@ fn a_connection_that_stalls_is_silent() {
     echo.send(Message::text("2 meanwhile")).unwrap();
     stream(&mut echo).set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert!(matches!(echo.read(), Err(Error::Io(_))), "it is not silent");
-    // Others are served.
+    // Later connections are served.
     let mut other = server.connect("/node/key/echo");
     other.send(Message::text("3 after")).unwrap();
     assert_eq!(text(&mut other), "3 after");
