@@ -11,12 +11,12 @@ pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 
-/// Browsers also write blocked connections to the console.
+/// Allows errors about blocked and failed connections, which browsers themselves write to the console.
 fn blocked_connections(error: &str) -> bool {
     error.contains("Mixed Content") || failed_connections(error)
 }
 
-// N13: a page of `https:` reaches `ws:` on its own machine at most, and `wss:` anywhere.
+// N13: a page over `https:` reaches `wss:` anywhere, and `ws:` at most on its own machine.
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_secure_page_opens_no_insecure_connection() -> Result<()> {
@@ -59,7 +59,7 @@ async fn this_machine_may_be_allowed(page: &Page) -> Result<()> {
     Ok(())
 }
 
-// N33: the same handler sees what the page fetches before and after.
+// N33: the handler of the service worker sees what the page fetches before and after, but not the connection.
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_service_worker_sees_no_connection() -> Result<()> {
@@ -77,14 +77,14 @@ async fn connection_passes_by_service_worker(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the service worker controls the page.
+/// Registers the service worker, and waits until it controls the page.
 const CONTROL: &str = "
     const { serviceWorker } = navigator;
     const controlled = new Promise(resolve => serviceWorker.addEventListener('controllerchange', resolve));
     await serviceWorker.register('/service-worker.js');
     await controlled;";
 
-/// The requests for which the service worker's handler was called.
+/// Returns the requests for which the service worker's handler was called.
 const FETCHED: &str = "
     const { port1, port2 } = new MessageChannel();
     const answer = new Promise(resolve => port1.onmessage = ({ data }) => resolve(data));

@@ -43,7 +43,7 @@ async fn copies(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// No two buttons have the same name, and a finger hits each swatch.
+/// Checks that no two buttons have the same name, and that each swatch is large enough for a finger.
 async fn controls_are_named_and_large(page: &Page) -> Result<()> {
     let names = page
         .run(
@@ -60,7 +60,7 @@ async fn controls_are_named_and_large(page: &Page) -> Result<()> {
         )
         .await?;
     ensure!(smallest.as_f64().is_some_and(|pixels| pixels >= 44.0), "a swatch has {smallest} pixels");
-    ensure!(page.count("[role=log]").await? == 0, "every line of the log is announced");
+    ensure!(page.count("[role=log]").await? == 0, "a screen reader announces every line of the log");
     Ok(())
 }
 
@@ -117,11 +117,11 @@ async fn other_fingers_and_buttons_draw_nothing(page: &Page) -> Result<()> {
             return [inked(40) > 0, inked(95) > 0, inked(150) > 0];",
         )
         .await?;
-    ensure!(rows == json!([true, false, false]), "what is drawn by the first finger, between, and by others: {rows}");
+    ensure!(rows == json!([true, false, false]), "drawn by the first finger, between both, by others: {rows}");
     Ok(())
 }
 
-/// Offline, and without the page's own module.
+/// Checks what the page says when it is offline, and when its module is missing.
 async fn what_is_missing_is_said(page: &Page) -> Result<()> {
     page.run("Object.defineProperty(navigator, 'onLine', { get: () => false });").await?;
     page.begin_to_connect("ws://").await?;
@@ -153,7 +153,7 @@ async fn nothing_old_is_shown() -> Result<()> {
     .await
 }
 
-/// An outdated result is removed, and a text is not taken for a drawing.
+/// Checks that an outdated verdict is removed, and that a text is not taken for a drawing.
 async fn verdicts_are_of_this_connection(page: &Page) -> Result<()> {
     page.find("#drawing-verdict[data-is=good]").await?;
     page.click("#disconnect").await?;
@@ -168,7 +168,7 @@ async fn verdicts_are_of_this_connection(page: &Page) -> Result<()> {
     for problem in ["#drawing-problem", "#message-problem"] {
         page.find(&format!("{problem}[hidden]")).await?;
     }
-    ensure!(page.text("#drawing-verdict").await?.is_empty(), "the verdict of another connection stands");
+    ensure!(page.text("#drawing-verdict").await?.is_empty(), "the verdict of another connection is still shown");
     page.click("#send-drawing").await?;
     page.shows("#drawing-verdict", "Sent. Nothing has come back yet.").await?;
     ensure!(page.send_text("report").await?.contains("sha256"), "the sink reports nothing");
@@ -187,7 +187,7 @@ async fn closes_are_logged(page: &Page) -> Result<()> {
     page.shows("#log [data-kind=close]", "dropped for a new connection").await
 }
 
-/// A peer that selects a subprotocol must be offered it. The address of the page keeps both.
+/// Checks that choosing a peer also offers its subprotocol. The address of the page keeps both.
 async fn peers_bring_their_subprotocols(page: &Page) -> Result<()> {
     page.choose("#peer", "/protocol/chat.v2").await?;
     is_seen(page, "#connect", true).await?;
@@ -206,7 +206,7 @@ async fn peers_bring_their_subprotocols(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Neither a long text nor many lines make the log taller.
+/// Checks that the log shows only a part of a long text.
 async fn the_log_is_bounded(page: &Page) -> Result<()> {
     page.find("#state[data-state=open]").await?;
     page.run("document.querySelector('#message').value = 'x'.repeat(300_000);").await?;
@@ -219,7 +219,7 @@ async fn the_log_is_bounded(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// An empty reason is sent as none, and a reason that is too long for a Close frame is refused.
+/// Checks that an empty reason is sent as none, and that a reason that is too long for a Close frame is refused.
 async fn faults_are_asked_for_only_if_they_are_possible(page: &Page) -> Result<()> {
     page.fill("#fault-reason", "").await?;
     page.click("#try-close").await?;
@@ -237,16 +237,16 @@ async fn files_end_as_they_should(page: &Page) -> Result<()> {
     page.drop_files("#drop", &[("empty.txt", "text/plain", "")]).await?;
     page.shows(".file:first-child .verdict[data-is=good]", "The same came back.").await?;
     for status in page.run(STATUSES).await?.as_array().context("no statuses")? {
-        ensure!(!status.to_string().contains("left"), "an ended file is {status}");
+        ensure!(!status.to_string().contains("left"), "an ended file shows {status}");
     }
     page.click("#clear-files").await?;
-    ensure!(page.count(".file").await? == 0, "they are still there");
+    ensure!(page.count(".file").await? == 0, "the files are still there");
     Ok(())
 }
 
 const STATUSES: &str = "return [...document.querySelectorAll('.file .status')].map(status => status.textContent);";
 
-/// A folder in a folder. WebDriver cannot drop any, so these are objects that look like the browser's.
+/// Drops a folder in a folder. WebDriver cannot drop folders, so these are objects that look like the browser's.
 async fn folders_are_sent(page: &Page) -> Result<()> {
     page.run(
         "const file = name => ({ isDirectory: false, file: found => found(new File([name], name)) });
@@ -270,7 +270,7 @@ async fn folders_are_sent(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Many files need no more room than few, and files in progress are at the top.
+/// Checks that many files need no more room than few, and that files in progress are at the top.
 async fn many_files_keep_their_place(page: &Page) -> Result<()> {
     let height = "return document.documentElement.scrollHeight;";
     let before = page.run(height).await?;
@@ -292,12 +292,12 @@ async fn many_files_keep_their_place(page: &Page) -> Result<()> {
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_page_without_traffic_rests() -> Result<()> {
-    // A path on which nothing is sent, so that there is nothing to plot.
+    // Nothing is sent on this path, so there is nothing to plot.
     let url = format!("http://{0}/?url=ws://{0}/fault/half-open", server()?);
     with_page_at(&url, none, async |page: &Page| {
         page.find("#state[data-state=open]").await?;
         page.shows("#log-count", "2 lines").await?;
-        // Also after a refresh.
+        // The page also rests after a refresh.
         page.go(page.run("return location.href;").await?.as_str().context("no address")?).await?;
         page.find("#state[data-state=open]").await?;
         page.shows("#log", "/fault/half-open").await?;
@@ -317,7 +317,7 @@ const WAKE_UPS: &str = "
     await new Promise(resolve => wait(resolve, 2000));
     return counts;";
 
-/// The server compresses its files.
+/// Checks that the server compresses its files.
 async fn compressed(page: &Page) -> Result<()> {
     let share = page
         .run(
@@ -327,6 +327,6 @@ async fn compressed(page: &Page) -> Result<()> {
         )
         .await?;
     let (sent, size) = (share[0].as_f64().context("no size")?, share[1].as_f64().context("no size")?);
-    ensure!(sent < 0.6 * size, "the page's {size} bytes are sent in {sent}");
+    ensure!(sent < 0.6 * size, "the page's {size} bytes are sent as {sent} bytes");
     Ok(())
 }

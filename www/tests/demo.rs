@@ -17,7 +17,7 @@ use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 use wasm_websocket_browser::{Page, server, with_page};
 
-/// Cargo's folder for what tests write.
+/// Cargo's folder for the output of tests.
 const PICTURES: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Actions of a person on the demo page.
@@ -42,13 +42,13 @@ impl Demo for Page {
     }
 
     async fn connect(&self, path: &str, state: &str) -> Result<()> {
-        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?; // the state is not “open” after this
+        self.begin_to_connect(&format!("ws://{}{path}", server()?)).await?; // after this, the state is no longer “open”
         self.find(&format!("#state[data-state={state}]")).await.map(drop)
     }
 
     async fn begin_to_connect(&self, url: &str) -> Result<()> {
         self.starts().await?;
-        // Enter connects, also to the current target.
+        // The key Enter connects, also to the current target.
         self.fill("#url", &format!("{url}\u{E007}")).await
     }
 
@@ -60,17 +60,17 @@ impl Demo for Page {
     }
 }
 
-/// The page must not cause errors in the console.
+/// Allows no errors in the console.
 fn none(_error: &str) -> bool {
     false
 }
 
-/// Browsers themselves write every failed connection to the console.
+/// Allows errors about failed connections, which browsers themselves write to the console.
 fn failed_connections(error: &str) -> bool {
     error.contains("WebSocket connection to")
 }
 
-/// Draws, sends, and compares the two canvases.
+/// Draws, sends, and waits for the verdict. Returns the pixels of both canvases.
 async fn drawing_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<u8>)> {
     page.click("#clear-drawing").await?;
     page.click("#swatch-red").await?;
@@ -85,7 +85,7 @@ async fn drawing_goes_round(page: &Page, verdict: &str) -> Result<(Vec<u8>, Vec<
     Ok((drawn, came_back))
 }
 
-/// A file of some MiB, in which no two parts are the same.
+/// Makes a file of some MiB, in which no two parts are the same. Returns the file and its SHA-256.
 fn file() -> Result<(tempfile::NamedTempFile, String)> {
     let bytes: Vec<u8> = (0..800_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let mut file = tempfile::Builder::new().prefix("holiday-").suffix(".bin").tempfile()?;
@@ -162,7 +162,7 @@ async fn a_change_is_noticed(page: &Page) -> Result<()> {
     page.click(".file summary").await?;
     ensure!(page.text(".file .hash-here").await? == hash, "the page has another hash of the file");
     ensure!(page.text(".file .hash-there").await? != hash, "the server has changed nothing");
-    // After the end of the connection, no drawing is awaited.
+    // After the end of the connection, the page does not wait for the drawing.
     file_ends(page, "/reset", file.path(), "bad", "The connection ended before all came back: 1006").await?;
     page.connect("/reset", "open").await?;
     page.click("#send-drawing").await?;
@@ -235,7 +235,7 @@ async fn connecting_anew_is_no_error(page: &Page) -> Result<()> {
     page.starts().await?;
     page.find("#state[data-state=open]").await?;
     page.click("#clear-log").await?;
-    // In one script, so that the first connection cannot be open when the second one replaces it.
+    // One script does both, so that the first connection cannot be open when the second one replaces it.
     page.run("for (const turn of [1, 2]) document.querySelector('#connect-form').requestSubmit();").await?;
     page.find("#state[data-state=open]").await?;
     page.find("#log [data-kind=open]").await?;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use wasm_websocket_browser::{Page, server, with_page_at};
 
-/// Browsers themselves write every failed connection to the console.
+/// Allows errors about failed connections, which browsers themselves write to the console.
 fn failed_connections(error: &str) -> bool {
     error.contains("WebSocket connection to")
 }
@@ -64,7 +64,7 @@ async fn each_line_is_heard_once(ann: &Page, bob: &Page, serve: impl AsyncFn() -
             let mut serving = serve().await?;
             hears(ann, lines(ann).await?.len() + 10).await?;
             hears(bob, lines(bob).await?.len() + 10).await?;
-            // SIGKILL.
+            // This sends SIGKILL.
             serving.kill().await?;
         }
         is_done.set(true);
@@ -147,7 +147,7 @@ async fn the_session_goes_on_when_the_server_is_killed() -> Result<()> {
         let mut last = 0;
         for _ in 0..5 {
             last = counts_beyond(page, last + 20).await?;
-            // SIGKILL.
+            // This sends SIGKILL.
             serving.kill().await?;
             serving = start(echo.clone(), &arguments, 3000).await?;
         }
@@ -180,20 +180,20 @@ async fn counts_beyond(page: &Page, number: u64) -> Result<u64> {
     anyhow::bail!("it does not count beyond {number}");
 }
 
-/// The program of an example of `websocket-session-server`.
+/// Returns the program of an example of `websocket-session-server`.
 fn session_server(name: &str) -> Result<PathBuf> {
     let servers = std::env::var_os("TEST_SESSION_SERVERS").context("TEST_SESSION_SERVERS is not set")?;
     Ok(PathBuf::from(servers).join(name))
 }
 
-/// Starts Redis on a free port. Returns its URL, too.
+/// Starts Redis on a free port. Returns the process and its URL.
 async fn start_redis() -> Result<(Child, String)> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let redis = ["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()];
     Ok((start("redis-server".into(), &redis, port).await?, format!("redis://127.0.0.1:{port}/")))
 }
 
-/// A free port that the system gives to no client: a client could take it while the server is down.
+/// Returns a free port that the system gives to no client: otherwise a client could take it while the server is down.
 fn lasting_port() -> Result<u16> {
     let first = 20_000 + u16::try_from(std::process::id() % 10_000)?;
     (first..30_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).context("no port is free")
@@ -214,7 +214,7 @@ async fn start(program: PathBuf, arguments: &[&str], port: u16) -> Result<Child>
 
 async fn people_chat_with(example: &str) -> Result<()> {
     let url = format!("http://{}/{example}/", server()?);
-    // Tests in another browser use the same server.
+    // Tests in another browser use the same server, so this one has a separate room.
     let room = format!("{example}-{}", std::process::id());
     with_page_at(&url, failed_connections, async |ann: &Page| {
         with_page_at(&url, failed_connections, async |bob: &Page| {

@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use wasm_websocket_browser::{Page, server, with_page_at};
 
-/// The share of a core that the page may take when nothing happens, in percent.
+/// The maximum share of a core that the page may take when nothing happens, in percent.
 const MOST_WHEN_IDLE: f64 = 0.5;
 
-/// Drawings per second that make the round trip: as many as the browser has animation frames.
+/// The number of drawings per second that must make the round trip: about as many as the browser has animation frames.
 const FRAMES: f64 = 55.0;
 
 /// The duration of a measurement.
@@ -44,7 +44,7 @@ async fn rest(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// The processor time of the browser, in seconds: of all child processes.
+/// Returns the processor time of the browser, which is the time of all child processes, in seconds.
 fn processor_time() -> Result<f64> {
     const TICKS_PER_SECOND: f64 = 100.0; // on every Linux
     let processes: HashMap<u32, (u32, f64)> = fs::read_dir("/proc")?
@@ -86,7 +86,7 @@ async fn live_drawing_keeps_up_with_the_browser() -> Result<()> {
     .await
 }
 
-/// One tab draws, and another one shows it.
+/// One tab draws, and another tab shows the drawings.
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask measure` has them"]
 async fn another_tab_keeps_up_with_live_drawing() -> Result<()> {
@@ -98,7 +98,7 @@ async fn another_tab_keeps_up_with_live_drawing() -> Result<()> {
         let showing = page.open_window(&url).await?;
         page.look(1920, &[]).await?;
         page.find("#state[data-state=open]").await?;
-        // Twice: at first both windows are busy with loading.
+        // Only the second round counts: in the first, both windows are busy with loading.
         let (mut seen, mut other, mut before) = (Value::Null, Value::Null, 0.0);
         for _ in 0..2 {
             before = other["shown"].as_f64().unwrap_or_default();
@@ -117,12 +117,12 @@ async fn another_tab_keeps_up_with_live_drawing() -> Result<()> {
     .await
 }
 
-/// How many drawings a tab has shown.
+/// Returns how many drawings a tab has shown, and whether the tab is visible.
 const SHOWN: &str = "
     const shown = document.querySelector('#frames-back').textContent.split(' ')[0].replaceAll(',', '');
     return { shown: Number(shown), visible: document.visibilityState };";
 
-/// Draws at each frame for five seconds, and counts the frames and the drawings that come back.
+/// Draws in each animation frame for five seconds, and counts the frames and the drawings that come back.
 const DRAW: &str = "
     const canvas = document.querySelector('#canvas'), { left, top } = canvas.getBoundingClientRect();
     const pointer = (type, x, y, button) => canvas.dispatchEvent(new PointerEvent(type, {

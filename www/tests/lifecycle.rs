@@ -1,8 +1,12 @@
 //! What goes on while a page is hidden, frozen or in the page cache, and what happens to its connections.
 //!
-//! The page is in `tests/page`. It has four connections: one uploads 100 MiB, one receives ten messages a second, one that
-//! reconnects sends each of these on, and one that reconnects has nothing but its heartbeat. The page records when something
-//! happens, and the server tells what it received.
+//! The page is in `tests/page`. It records when something happens, and the server tells what it received. The page has four
+//! connections:
+//!
+//! - one uploads 100 MiB;
+//! - one receives ten messages a second;
+//! - one reconnects, and sends each of these messages on;
+//! - one reconnects, and sends only its heartbeat.
 
 mod peer;
 mod seen;
@@ -16,16 +20,16 @@ use crate::failed_connections;
 use peer::Peer;
 use seen::Seen;
 
-/// Messages of an upload, and bytes in each.
+/// The number of messages of an upload, and of bytes in each message.
 const UPLOAD: (u32, usize) = (1600, 64 << 10);
 
-/// Bytes that the server takes per second: an upload takes ten seconds.
+/// The number of bytes that the server reads per second: an upload takes ten seconds.
 const RATE: usize = 10 << 20;
 
 /// The high water mark of the page's connections, in bytes: the default.
 const HIGH_WATER_MARK: usize = 1 << 20;
 
-// S29, L13: timers come once a second, or less often.
+// S29, L13: timers of a hidden page come once a second, or less often.
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
 async fn a_hidden_page_goes_on() -> Result<()> {
@@ -75,8 +79,8 @@ async fn a_page_that_slept_keeps_its_connections() -> Result<()> {
     let peer = Peer::new("slept");
     with_page_at(&test_page()?, failed_connections, async |page: &Page| {
         peer.begin(page).await?;
-        // Nothing of the page runs for longer than the heartbeat waits for an answer. Its overdue timers, the wake-up and the
-        // answers then come in whatever order the browser has.
+        // The page is blocked for longer than the heartbeat waits for an answer. Then its overdue timers, the wake-up and the
+        // answers come in whatever order the browser has.
         page.run(SLEEP).await?;
         peer.account(page).await?.stays_connected()
     })
@@ -101,13 +105,13 @@ async fn a_frozen_page_loses_nothing_unnoticed() -> Result<()> {
         peer.begin(page).await?;
         page.freeze().await?;
         page.show_tab(&other).await?;
-        // Longer than the heartbeat waits for an answer.
+        // This is longer than the heartbeat waits for an answer.
         pass_seconds(page, 6).await?;
         page.show_tab(&tab).await?;
         let seen = peer.account(page).await?;
 
         let frozen = seen.time("freeze", "hidden")?..seen.time("resume", "hidden")?;
-        ensure!(frozen.end - frozen.start > 5_000.0, "the page was frozen for {frozen:?} only");
+        ensure!(frozen.end - frozen.start > 5_000.0, "the page was frozen only for {frozen:?}");
         let moved: Vec<_> = seen.during(&frozen).filter(|event| event.kind != "freeze").collect();
         ensure!(moved.is_empty(), "the page was not frozen: {moved:?}");
         println!("in a page that was frozen: {}", seen.order(frozen.end));
@@ -173,7 +177,7 @@ fn test_page() -> Result<String> {
     Ok(format!("http://{}/test-page/", server()?))
 }
 
-/// Waits, in the page that is shown, until the server has sent ten messages for each second.
+/// Waits until the page that is shown has received ten messages from the server for each second.
 async fn pass_seconds(page: &Page, seconds: u32) -> Result<()> {
     let ticks = format!(
         "const socket = new WebSocket('ws://{}/ticks/100');
@@ -191,7 +195,7 @@ async fn leave_and_come_back(page: &Page) -> Result<()> {
     page.back().await
 }
 
-/// Whether the browser has kept the page rather than loaded it anew.
+/// Returns whether the browser has kept the page rather than loaded it anew.
 async fn is_kept(page: &Page) -> Result<bool> {
     Ok(page.run("return 'channel' in window;").await? == json!(true))
 }

@@ -12,7 +12,7 @@ use wasm_websocket_browser::{Page, with_page};
 
 use crate::{Demo, PICTURES, failed_connections};
 
-/// Where the page is looked at: its width in pixels, and media features.
+/// How the page is looked at: the name of the look, the width in pixels, and media features.
 const LOOKS: [(&str, u32, &[Feature]); 5] = [
     ("wide-light", 1280, &[LIGHT]),
     ("wide-dark", 1280, &[DARK]),
@@ -43,7 +43,7 @@ async fn anyone_can_use_the_page() -> Result<()> {
             page.run("document.querySelectorAll('details').forEach(details => details.open = true);").await?;
             fits(page, name, width).await?;
             if name != "forced-colors" {
-                is_accessible(page, name).await?; // axe-core compares the page's own colours, which are not shown then
+                is_accessible(page, name).await?; // axe-core compares the page's own colours, which this look does not show
             }
             page.run("document.querySelectorAll('details').forEach(details => details.open = false);").await?;
         }
@@ -82,7 +82,7 @@ async fn use_everything(page: &Page, large: &Path) -> Result<()> {
     page.click(".file .pause").await
 }
 
-/// Also makes the page show a problem.
+/// Makes the page show a problem, too.
 async fn be_wrong(page: &Page) -> Result<()> {
     page.starts().await?; // opens the options
     page.fill("#code", "99").await?;
@@ -97,17 +97,18 @@ fn large_file(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Nothing is cut off, and nothing scrolls sideways.
+/// Checks that nothing is cut off, and that nothing scrolls sideways.
 async fn fits(page: &Page, name: &str, width: u32) -> Result<()> {
     let needed = page.run("return document.documentElement.scrollWidth;").await?;
     ensure!(needed == json!(width), "{name}: the page is {needed} pixels wide");
     Ok(())
 }
 
-/// The user's own colours replace those of the page: what they tell apart must differ otherwise, or keep its colour.
+/// Checks the page in forced colours, which replace its own: things that only colours tell apart must keep their colours, or differ
+/// in another way.
 async fn nothing_is_told_by_lost_colours(page: &Page) -> Result<()> {
     let looks = page.run(FORCED).await?;
-    ensure!(looks == json!({ "swatches": 6, "legends": 5, "curves": 4 }), "in forced colours, there differ {looks}");
+    ensure!(looks == json!({ "swatches": 6, "legends": 5, "curves": 4 }), "in forced colours, {looks} differ");
     Ok(())
 }
 
@@ -122,7 +123,7 @@ const FORCED: &str = "
         curves: different('.box path:not(.grid, .buffered)', null, ['stroke', 'strokeDasharray']),
     };";
 
-/// By the rules of axe-core, which `cargo xtask test` gets from npm, where there is one.
+/// Checks the page by the rules of axe-core, which `cargo xtask test` gets from npm, if npm is installed.
 async fn is_accessible(page: &Page, name: &str) -> Result<()> {
     let Some(file) = std::env::var_os("AXE_CORE") else {
         println!("not checked whether the page is accessible: there is no axe-core");

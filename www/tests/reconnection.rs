@@ -1,4 +1,4 @@
-//! The section “Reconnection”: a server cuts the connection, and the page says what became of every message.
+//! The section “Reconnection”: a server cuts the connection, and the page accounts for every message.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn what_a_cut_does_is_told(page: &Page) -> Result<()> {
     page.shows("#log", "reconnection: in doubt, 2 messages").await
 }
 
-/// What the next attempt is said to be in, from a cut to the end of the waiting.
+/// Checks the countdown to the next attempt, from a cut to the end of the wait.
 fn it_counts_down(shown: Value) -> Result<()> {
     let shown: Vec<String> = serde_json::from_value(shown)?;
     let (last, counted) = shown.split_last().context("there is no countdown")?;
@@ -55,7 +55,7 @@ fn it_counts_down(shown: Value) -> Result<()> {
     Ok(())
 }
 
-/// For scripts that act in one go, since the state that they wait for is short.
+/// The functions of scripts that do several steps in one go, since the states that they wait for are short.
 const PARTS: &str = "
     const part = name => document.querySelector('#reconnection-' + name);
     const state = wanted => new Promise(resolve => {
@@ -65,8 +65,8 @@ const PARTS: &str = "
     });
     const send = count => { while (count-- > 0) part('send').click(); };";
 
-/// Sends two messages, has the connection cut before a ping can confirm them, sends more than may wait, and waits until it is
-/// back.
+/// Sends two messages, has the connection cut before a ping can confirm them, sends more messages than the queue
+/// holds, and waits until the connection is back.
 const CUT: &str = "
     const countdown = [];
     new MutationObserver(() => countdown.push(part('next').textContent)).observe(part('next'), { childList: true });
@@ -89,7 +89,7 @@ async fn what_waited_goes_out(page: &Page) -> Result<()> {
     page.shows("#reconnection-undecided", "message 1, message 2").await
 }
 
-/// Waits until so many are queued, unconfirmed, confirmed, in doubt, rejected and dropped.
+/// Waits until the page shows these numbers of queued, unconfirmed, confirmed, in-doubt, rejected and dropped messages.
 async fn counts(page: &Page, [queued, unconfirmed, confirmed, in_doubt, rejected, dropped]: [u32; 6]) -> Result<()> {
     let counts = [queued, unconfirmed, confirmed, in_doubt, rejected, dropped].map(|count| format!("{count}\n"));
     let names = ["… Queued", "→ Unconfirmed", "✓ Confirmed", "? In doubt", "× Rejected", "– Dropped"];
@@ -122,10 +122,10 @@ async fn it_pauses(page: &Page) -> Result<()> {
     page.shows("#reconnection-counts", "Queued\n0\n").await
 }
 
-/// A close confirms nothing, so the answer to a ping is awaited before.
+/// Waits for the answer to a ping before it closes, since a close confirms nothing.
 async fn it_closes_for_good(page: &Page) -> Result<()> {
     page.shows("#reconnection-counts", "Confirmed\n22\n? In doubt\n0\n").await?;
-    // In one go, before the first message is due that is sent by itself.
+    // One script does both, before the first of the repeated messages is due.
     page.run(&[PARTS, "part('repeat').click(); part('connect').click();"].concat()).await?;
     page.find("#reconnection-state[data-state=closed]").await?;
     let repeats = page.run("return document.querySelector('#reconnection-repeat').checked;").await?;
@@ -141,7 +141,7 @@ async fn it_closes_for_good(page: &Page) -> Result<()> {
     counts(page, [10, 0, 0, 0, 0, 2]).await
 }
 
-/// Of many messages the last ten are named.
+/// Checks that the page names the last ten of many messages in doubt, and forgets all of them.
 async fn what_is_in_doubt_can_be_forgotten(page: &Page) -> Result<()> {
     page.run(&[PARTS, CUT_AGAIN].concat()).await?;
     let last: Vec<_> = (26..=35).map(|number| format!("message {number}")).collect();
@@ -152,7 +152,7 @@ async fn what_is_in_doubt_can_be_forgotten(page: &Page) -> Result<()> {
     counts(page, [0, 0, 0, 0, 0, 2]).await
 }
 
-/// Sends one message more than are queued, and has the connection cut before a ping can confirm them.
+/// Lets the queued messages go out, sends one more, and has the connection cut before a ping can confirm them.
 const CUT_AGAIN: &str = "
     part('offline').click();
     await state('open');

@@ -1,4 +1,5 @@
-//! The page answers whatever else it does. How often is counted, not timed: on a busy machine everything takes longer.
+//! The page stays responsive whatever else it does. The test counts instead of measuring time, since everything takes
+//! longer on a busy machine.
 
 use std::path::Path;
 
@@ -33,8 +34,8 @@ async fn nothing_freezes(page: &Page, large: &Path) -> Result<()> {
     page.shows(".file .verdict", "Cancelled.").await
 }
 
-/// What is seen during a flood while the page draws 30 times and does 30 other things, and the longest time in milliseconds for
-/// which it could not. In one go: the browser itself may let WebDriver wait meanwhile.
+/// Returns what the page shows during a flood when it has drawn 30 times and run 30 timers, and the longest time in milliseconds
+/// between two drawings or two timers. It is one script, since the browser itself may let WebDriver wait meanwhile.
 const FLOOD: &str = "
     const longest = async next => {
         let [last, longest] = [performance.now(), 0];

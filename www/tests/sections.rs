@@ -21,7 +21,7 @@ async fn every_section_does_what_it_says() -> Result<()> {
     .await
 }
 
-/// Each fold-out has lines of the section's own source, and the header has those of the README.
+/// Checks that each fold-out has lines of the section's own source, and that the header has lines of the README.
 async fn sources_are_shown(page: &Page) -> Result<()> {
     page.shows("header pre", "while let Some(message) = stream.try_next().await? {").await?;
     for (section, line) in [
@@ -41,7 +41,7 @@ async fn sources_are_shown(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Whether a fold-out of a section has a line, and what the server says to its link.
+/// Returns whether a fold-out of a section has a line, and the status with which the server answers its link.
 const FOLD_OUT: &str = "
     const details = [...document.querySelectorAll('#SECTION .source')];
     const fold = details.find(details => details.textContent.includes('LINE'));
@@ -79,7 +79,7 @@ async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
     page.click(".file .cancel").await?;
     page.shows(".file .verdict", "Cancelled.").await?;
     page.click(".file .cancel").await?;
-    ensure!(page.count(".file").await? == 0, "it is still there");
+    ensure!(page.count(".file").await? == 0, "the file is still there");
 
     page.choose("#file-peer", "/echo").await?;
     page.drop_files("#traffic-title", &[("dropped.txt", "text/plain", "dropped"), ("dot.svg", "image/svg+xml", DOT)])
@@ -91,12 +91,12 @@ async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
     page.shows("#files-list", "dropped.txt").await?;
     let width = page
         .run("await document.querySelector('.file img[src]').decode(); return document.querySelector('.file img[src]').width;");
-    ensure!(width.await? == json!(7), "the image is not seen");
+    ensure!(width.await? == json!(7), "the image is not shown");
     ensure!(page.count(".file img:not([hidden])").await? == 1, "a text is shown as an image");
     Ok(())
 }
 
-/// Waits until an element shows the same before and after a message has gone round: messages in flight may still go out.
+/// Waits until an element shows the same before and after a message makes the round trip: messages in flight may still go out.
 async fn rests(page: &Page, selector: &str) -> Result<()> {
     for _ in 0..20 {
         let before = page.text(selector).await?;
@@ -133,7 +133,7 @@ async fn log_is_filtered_and_bounded(page: &Page) -> Result<()> {
 }
 
 async fn faults_are_heard(page: &Page) -> Result<()> {
-    // All at the same time, since some are slow.
+    // All faults begin at the same time, since some are slow.
     page.fill("#flood-count", "20000").await?;
     page.fill("#flood-size", "64").await?;
     page.choose("#flood-reader", "").await?;
@@ -158,7 +158,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// The server counts what it has sent, and for how long it had to wait.
+/// The server counts what it has sent, and how long it had to wait.
 async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
     page.fill("#flood-count", "1000").await?;
     page.fill("#flood-size", "65536").await?;
@@ -166,7 +166,7 @@ async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
     page.click("#try-flood").await?;
     page.shows("#flood-events-ended", "the queue was full").await?;
     if page.text("#try-flood").await? == "Stop" {
-        page.click("#try-flood").await?; // by streams, the flood continues
+        page.click("#try-flood").await?; // over streams, the flood continues
     }
     page.shows("#verdict-flood", ".").await?;
     page.choose("#flood-reader", "drop").await?;
@@ -178,17 +178,17 @@ async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
     }
     let figures = page.run(&FIGURES.replace("HAS_STREAMS", &has_streams.to_string())).await?;
     let (dropped, taken) = (figures["events"]["dropped"].as_u64(), figures["events"]["taken"].as_u64());
-    ensure!(dropped > taken, "by events, too few messages are dropped: {figures}");
+    ensure!(dropped > taken, "over events, too few messages are dropped: {figures}");
     ensure!(figures["plotted"] == json!([true, has_streams]), "the flood is not plotted: {figures}");
     if has_streams {
         page.click("#try-flood").await?;
         let (sent, taken) = (figures["streams"]["sent"].as_u64(), figures["streams"]["taken"].as_u64());
-        ensure!(figures["streams"]["dropped"] == 0 && taken < sent && sent < Some(1000), "by streams: {figures}");
+        ensure!(figures["streams"]["dropped"] == 0 && taken < sent && sent < Some(1000), "over streams: {figures}");
     }
     page.shows("#served-events", "65.5 MB").await
 }
 
-/// What the table shows when the flood by events is over, and the server has waited for the reader by streams.
+/// Returns what the table shows when the flood over events is over, and the server has waited for the reader over streams.
 const FIGURES: &str = "
     const cell = name => document.querySelector('#flood-' + name).textContent;
     const number = name => parseFloat(cell(name).replaceAll(',', ''));
@@ -206,7 +206,7 @@ const FIGURES: &str = "
     const plotted = ['events', 'streams'].map(side => is_curve(side) && document.querySelector('#served').checkVisibility());
     return { events: figures('events'), streams: figures('streams'), plotted };";
 
-/// How many bytes were unsent when the server stalled, and how far up the curve goes, in percent of the plot.
+/// Returns how many bytes were unsent when the server stalled, and how high the curve goes, both in percent of the plot.
 const HIGHEST_UNSENT: &str = "
     const [, number, unit] = document.querySelector('#verdict-stall').textContent.match(/wait: ([\\d.]+) (.)B/);
     const unsent = number * { k: 1e3, M: 1e6 }[unit] / (2 << 20) * 100;

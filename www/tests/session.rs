@@ -74,7 +74,7 @@ async fn the_session_goes_on(page: &Page, fault: &str) -> Result<()> {
     Ok(())
 }
 
-/// For scripts that act in one go.
+/// The functions of scripts that do several steps in one go.
 const HELPERS: &str = "
     const part = name => document.querySelector('#' + name);
     const shown = (name, is_expected) => new Promise(resolve => {
@@ -89,7 +89,8 @@ const HELPERS: &str = "
         }
     };";
 
-/// Draws, has the server fail before anything can be confirmed, and goes on drawing until both are back.
+/// Has the server fail, draws before anything can be confirmed, draws again while both connections are down, and waits until both
+/// are back.
 const FAIL: &str = "
     part('session-FAULT').click();
     draw(20);
@@ -122,7 +123,7 @@ async fn it_closes(page: &Page) -> Result<()> {
     for side in ["session", "without"] {
         page.find(&format!("#{side}-state[data-state=closed]")).await?;
     }
-    ensure!(page.text("#session-lost").await?.is_empty(), "what was lost is still told");
+    ensure!(page.text("#session-lost").await?.is_empty(), "the page still tells what was lost");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// Listens at a free port, whose address it gives, and hands what comes there to `server`, decrypted.
+/// Listens at a free port, and forwards decrypted connections to `server`. Returns the address.
 pub async fn in_front_of(server: String) -> Result<SocketAddr> {
     let acceptor = acceptor()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -23,7 +23,7 @@ pub async fn in_front_of(server: String) -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// With a self-signed certificate that is new each time, so that none is stored or expires.
+/// Makes a self-signed certificate that is new each time, so that no certificate is stored or expires.
 fn acceptor() -> Result<TlsAcceptor> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());

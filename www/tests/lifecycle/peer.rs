@@ -1,4 +1,4 @@
-//! The server's side of a page: its paths, and what it received on them.
+//! The server as the peer of a page: its paths, and what it received on them.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -89,12 +89,12 @@ impl Peer {
         ask(page, &format!("/paced-sink/{RATE}/{}?report", self.key)).await
     }
 
-    /// What the server received on the connection that sends on what is received.
+    /// Returns what the server received on the connection that sends received messages on.
     pub async fn channel(&self, page: &Page) -> Result<Channel> {
         ask(page, &format!("/chaos-report/{}", self.key)).await
     }
 
-    /// What the server received on the connection with nothing but its heartbeat.
+    /// Returns what the server received on the connection that sends only its heartbeat.
     pub async fn quiet(&self, page: &Page) -> Result<Channel> {
         ask(page, &format!("/chaos-report/{}-quiet", self.key)).await
     }
@@ -122,7 +122,7 @@ impl Peer {
     }
 }
 
-/// The server has the first messages of the upload, in order.
+/// Checks that the server has the first messages of the upload, in order.
 fn upload_is_a_prefix(seen: &Seen, upload: &Upload) -> Result<()> {
     let (_, len) = UPLOAD;
     let mut hash = Sha256::new();
@@ -137,7 +137,7 @@ fn upload_is_a_prefix(seen: &Seen, upload: &Upload) -> Result<()> {
     Ok(())
 }
 
-/// Everything was received, and sent on once and in order. What the server does not have is in doubt.
+/// Checks that every message was received, and sent on once and in order. Messages that the server does not have are in doubt.
 fn channel_is_complete(seen: &Seen, channel: &Channel, in_doubt: u64) -> Result<()> {
     let received = seen.what("received");
     let expected: Vec<_> = (0..received.len()).map(|number| number.to_string()).collect();
@@ -145,7 +145,7 @@ fn channel_is_complete(seen: &Seen, channel: &Channel, in_doubt: u64) -> Result<
     ensure!(seen.what("refused").is_empty(), "a message was refused: {:?}", seen.what("refused"));
     let arrived: Vec<usize> = channel.received.iter().filter_map(|text| text.parse().ok()).collect();
     ensure!(arrived.is_sorted_by(|a, b| a < b), "not in order, or twice: {arrived:?}");
-    // All that were sent before `last`, which was echoed.
+    // These messages were sent before `last`, which was echoed.
     let sent = seen.before("last").filter(|event| event.kind == "received").count();
     let missing = sent - arrived.iter().filter(|number| **number < sent).count();
     ensure!(missing as u64 <= in_doubt, "{missing} messages are missing, {in_doubt} in doubt");

@@ -9,7 +9,7 @@ use wasm_websocket_browser::Page;
 /// The events of a page, in order.
 pub struct Seen(Vec<Event>);
 
-/// One event of a page, named as `tests/page` has it.
+/// An event of a page, with the names that `tests/page` gives.
 #[derive(Debug, Deserialize)]
 pub struct Event {
     /// In milliseconds since the page was loaded.
@@ -39,7 +39,7 @@ impl Seen {
         self.of(kind).map(|event| event.at)
     }
 
-    /// When something happened last.
+    /// Returns when something happened last.
     pub fn time(&self, kind: &str, what: &str) -> Result<f64> {
         let last = self.of(kind).filter(|event| event.what == what).last();
         Ok(last.with_context(|| format!("there was no {kind}: {what}"))?.at)
@@ -49,24 +49,24 @@ impl Seen {
         self.during(time).filter(|event| event.kind == kind).filter_map(|event| event.what.parse().ok()).collect()
     }
 
-    /// The middle one of the numbers of a kind.
+    /// Returns the median of the numbers of a kind.
     pub fn median(&self, kind: &str, time: &Range<f64>) -> Option<i64> {
         let mut numbers = self.numbers(kind, time);
         numbers.sort_unstable();
         numbers.get(numbers.len() / 2).copied()
     }
 
-    /// The events before the first one of a kind.
+    /// Returns the events before the first event of a kind.
     pub fn before<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Event> {
         self.0.iter().take_while(move |event| event.kind != kind)
     }
 
-    /// Whether the browser has ended a connection.
+    /// Returns whether the browser has ended a connection.
     pub fn is_lost(&self) -> bool {
         self.of("listening ended").next().is_some()
     }
 
-    /// Either every connection is unchanged, or the browser has ended all of them.
+    /// Checks that every connection is unchanged, or that the browser has ended all of them.
     pub fn goes_on(&self) -> Result<()> {
         if self.is_lost() { self.comes_back_once() } else { self.stays_connected() }
     }
@@ -75,7 +75,7 @@ impl Seen {
         self.what("upload ended") == ["Ok(())"]
     }
 
-    /// Every connection is as it was: none was lost, and no heartbeat has ended any.
+    /// Checks that every connection is unchanged: none was lost, and no heartbeat has ended one.
     pub fn stays_connected(&self) -> Result<()> {
         ensure!(self.has_uploaded(), "{:?}", self.what("upload ended"));
         ensure!(self.what("listening ended").is_empty(), "{:?}", self.what("listening ended"));
@@ -83,14 +83,14 @@ impl Seen {
         Ok(())
     }
 
-    /// How often a reconnecting connection was opened. It must be open.
+    /// Returns how often a reconnecting connection was opened. Fails unless it is open.
     pub fn opened(&self, name: &str) -> Result<u32> {
         let states = self.what(name);
         ensure!(states.last() == Some(&"Open"), "{name} is not open: {states:?}");
         Ok(states.iter().map(|state| u32::from(*state == "Open")).sum())
     }
 
-    /// The browser has ended every connection and said so, and the reconnecting ones have reconnected once.
+    /// Checks that the browser has ended every connection and reported this, and that the reconnecting ones have reconnected once.
     fn comes_back_once(&self) -> Result<()> {
         let ended = self.what("listening ended");
         ensure!(ended.iter().all(|end| end.contains("1006")), "{ended:?}");
@@ -104,7 +104,7 @@ impl Seen {
         Ok(())
     }
 
-    /// What happened in the tenth of a second after a time, in order.
+    /// Returns what happened in the 100 ms after a time, in order.
     pub fn order(&self, from: f64) -> String {
         let mut order: Vec<(&str, u32)> = Vec::new();
         for event in self.during(&(from..from + 100.0)) {
