@@ -7,7 +7,7 @@ import { WebSocketStream } from "./socket.js";
 
 const core = new Loader(instantiate, () => new URL("./core_bg.wasm", import.meta.url));
 
-/** The module with the browser's streams. It is loaded only for connections by streams. */
+/** The module with the browser's streams. It is loaded only for connections over streams. */
 const streams = new Loader(
   async (source) => (await import("./core-streams.js")).default(source),
   () => new URL("./core-streams_bg.wasm", import.meta.url),

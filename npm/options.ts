@@ -48,7 +48,7 @@ export interface ReceiveLimit {
  *
  * Streams are for connections that receive much and send little, since Chromium has two defects (seen in version 156):
  *
- * - The tab crashes if a connection by streams is lost while a message is buffered.
+ * - The tab crashes if a connection over streams is lost while a message is buffered.
  * - The last messages may be dropped if the peer closes while it has to wait. The error is then `unclean`.
  */
 export type Transport = "events" | "streams" | "best";

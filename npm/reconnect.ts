@@ -8,7 +8,7 @@ import { ReconnectingStream } from "./reconnecting.js";
 /** @internal */
 export const core = new Loader(instantiate, () => new URL("./reconnect-core_bg.wasm", import.meta.url));
 
-/** The module with the browser's streams. It is loaded only for connections by streams. */
+/** The module with the browser's streams. It is loaded only for connections over streams. */
 const streams = new Loader(
   async (source) => (await import("./reconnect-streams.js")).default(source),
   () => new URL("./reconnect-streams_bg.wasm", import.meta.url),

@@ -161,7 +161,7 @@ async fn an_end_that_may_have_lost_messages_is_an_error() {
         assert_eq!((event.code, event.was_clean), (1000, end.is_none()));
         assert!(taken == all || end == Some(Error::Unclean(event)), "{taken} of {path}: {end:?}");
         if taken < all {
-            deviation("M22", "by streams, drops what nobody has read when the peer closes");
+            deviation("M22", "over streams, drops unread messages when the peer closes");
         }
     }
 }

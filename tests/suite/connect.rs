@@ -129,7 +129,7 @@ async fn a_space_in_the_host_is_an_error() {
     match WebSocket::new("ws://foo bar.localhost:1/") {
         Err(error) => assert_eq!(error, Error::InvalidUrl("ws://foo bar.localhost:1/".into())),
         Ok(socket) => {
-            deviation("N06", "takes it for a host");
+            deviation("N06", "parses it as a host");
             assert_eq!(socket.url(), "ws://foo%20bar.localhost:1/");
             socket.close();
         }
@@ -243,7 +243,7 @@ async fn a_failed_connection_fires_error_and_close() {
         assert_eq!(socket.ready_state(), ReadyState::Closed);
         let Some(Event::Close(close)) = events.next().await else { panic!("no close") };
         if close.code == 1015 {
-            deviation("N25", "tells a failed TLS handshake by code 1015");
+            deviation("N25", "reports a failed TLS handshake with code 1015");
             assert_eq!(url, tls);
         } else {
             assert_eq!(close, CloseEvent { code: 1006, reason: String::new(), was_clean: false });

@@ -54,7 +54,7 @@ async fn assert_lost(events: &mut (impl Stream<Item = Event> + Unpin), path: &st
     if event == Some(Event::Error(Error::ConnectionLost { url: url(path) })) {
         event = events.next().await;
     } else {
-        deviation("C26", "tells no error when an open connection breaks, only the close");
+        deviation("C26", "fires no `error` when an open connection breaks, only `close`");
         assert_eq!(path, "/reset");
     }
     let close = CloseEvent { code: 1006, reason: String::new(), was_clean: false };

@@ -116,7 +116,7 @@ async fn a_buffer_that_was_given_away_is_empty() {
     match stream.send(&buffer).await {
         Ok(()) => assert_eq!(next(stream).await, Vec::new().into()),
         Err(unsent) => {
-            deviation("S12", "refuses it");
+            deviation("S12", "refuses the detached buffer");
             assert!(matches!(&unsent.error, Error::Thrown { name, .. } if name == "TypeError"), "{:?}", unsent.error);
         }
     }
@@ -140,7 +140,7 @@ async fn a_view_counts_by_its_own_length() {
     let stream = connect("/echo").await;
     assert!(stream.try_send(&Uint8Array::new_with_length(100).subarray(0, 10)).is_ok());
     if stream.buffered_amount() != 10 {
-        deviation("S07", "counts another number of bytes for a view");
+        deviation("S07", "does not add the length of the view");
     }
     assert!((10..=100).contains(&stream.buffered_amount()), "{}", stream.buffered_amount());
 }

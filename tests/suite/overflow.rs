@@ -97,8 +97,8 @@ async fn an_overflow_closes_the_connection_and_every_handle_gets_the_error() {
     assert_eq!(stream.try_next().await, Ok(None));
 }
 
-// Text is decoded in one way up to 64 units and in another above. Text that is not ASCII is decoded in two further ways, up to 16 Ki
-// units and above.
+// Text is decoded in one way up to 64 units, and in another above. Text that is not ASCII is decoded in two further ways: up to
+// 16 Ki units, and above.
 #[apply(browser_test)]
 async fn text_of_every_length_is_decoded() {
     let mut stream = connect("/echo").await;

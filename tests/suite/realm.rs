@@ -142,7 +142,7 @@ async fn in_a_worker_made_of_a_blob_a_relative_url_is_an_error() {
     let mut worker = Realm::worker().await;
     let seen = worker.run("url", "/chat").await;
     if seen != Error::InvalidUrl("/chat".into()).to_string() {
-        deviation("N04", "takes the page's own address for the base of a worker made of a blob");
+        deviation("N04", "resolves URLs in a worker made of a blob against the page's own address");
         assert_eq!(seen, js("location.origin").as_string().unwrap().replace("http:", "ws:") + "/chat");
     }
     assert_eq!(worker.run("url", &url("/chat")).await, url("/chat"));
@@ -173,7 +173,7 @@ async fn a_page_that_forbids_connections_fails_them() {
 #[apply(browser_test)]
 async fn a_page_that_upgrades_requests_upgrades_sockets() {
     if is_webkit() {
-        return deviation("N15", "loads no module from this machine in such a page, so that it is not known");
+        return deviation("N15", "loads no module from this machine in such a page, so the result is unknown");
     }
     let policy = "<meta http-equiv=Content-Security-Policy content=upgrade-insecure-requests>";
     let mut frame = Realm::frame(policy, "utf-8").await;
@@ -184,7 +184,7 @@ async fn a_page_that_upgrades_requests_upgrades_sockets() {
     ] {
         let seen = frame.run("url", url).await;
         if seen != upgraded {
-            deviation("N15", "does not tell so by the URL");
+            deviation("N15", "does not show the upgrade in the URL");
             assert_eq!(seen, url.replace(":80/", "/"));
         }
     }

@@ -128,7 +128,7 @@ async fn data_after_a_close_frame_is_never_delivered() {
     let event = stream.close_event().unwrap();
     assert_eq!(end, if event.was_clean { Ok(None) } else { Err(Error::Unclean(event.clone())) });
     if !event.was_clean {
-        deviation("M20", "takes data after a Close frame for a failure, with 1006");
+        deviation("M20", "treats data after a Close frame as a failure, with 1006");
     }
     assert_eq!((event.code, event.was_clean), if event.was_clean { (1000, true) } else { (1006, false) });
 }

@@ -137,7 +137,7 @@ async fn unsent_bytes_stay_counted_after_the_end() {
         assert_eq!(stream.ready_state(), ReadyState::Closed);
         let amount = stream.buffered_amount();
         if amount == 0 {
-            deviation("S19", "forgets what it could not send");
+            deviation("S19", "forgets unsent bytes");
         }
         settled().await;
         assert_eq!(stream.buffered_amount(), amount);

@@ -144,7 +144,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
         ("close", "4001: maintenance"),
         ("reset", "1006 (abnormal closure)"),
         ("refuse", "did not connect"),
-        ("flood", "By events: 20,000 messages taken, 0 dropped; the server waited "),
+        ("flood", "Over events: 20,000 messages taken, 0 dropped; the server waited "),
         ("hang", "within 2000 ms"),
         ("stall", "still unsent. Closed: the peer did not answer the close within 2000 ms."),
     ] {
@@ -173,7 +173,7 @@ async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
     page.click("#try-flood").await?;
     let has_streams = page.run("return 'WebSocketStream' in window;").await? == json!(true);
     if !has_streams {
-        page.shows("#verdict-flood", "By streams: this browser has no WebSocketStream.").await?;
+        page.shows("#verdict-flood", "Over streams: this browser has no WebSocketStream.").await?;
         page.shows("#flood-streams-ended", "not in this browser").await?;
     }
     let figures = page.run(&FIGURES.replace("HAS_STREAMS", &has_streams.to_string())).await?;

@@ -150,9 +150,9 @@ const SESSION_SERVER: &[&str] = &["test", "--package=websocket-session-server", 
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
-/// The suite by streams in a window of Chromium, and in a worker only the tests about streams.
+/// The suite over streams in a window of Chromium, and in a worker only the tests about streams.
 const STREAMS: &[&str] = &["--test=streams", "--test=streams_worker"];
-/// Tests that do not depend on the transport, or always connect by events.
+/// Tests that do not depend on the transport, or always connect over events.
 const NOT_BY_STREAMS: &[&str] = &["account::", "codec::", "events::", "large::soak", "raw::", "reconnect::"];
 /// The tests that need their own module, in a window.
 const MEMORY: &str = "--test=memory";
@@ -193,8 +193,8 @@ impl Tests<'_> {
         let by_streams = || {
             let suite = self.cargo(shell, HOST).args(["--test=simulation_streams", "--", "--show-output"]);
             let name = "simulation (as Chromium)";
-            let output = output_of(name, "host by streams", suite)?;
-            Ok(Run { browser: name.into(), context: "host by streams", output })
+            let output = output_of(name, "host over streams", suite)?;
+            Ok(Run { browser: name.into(), context: "host over streams", output })
         };
         ["Chromium", "Firefox"].into_iter().map(run).chain([by_streams()]).collect()
     }
@@ -223,7 +223,7 @@ impl Tests<'_> {
         let suite = |test| self.suite(shell, &[test]).args(["--config", &config, "--", "--nocapture"]);
         let skipped = NOT_BY_STREAMS.iter().flat_map(|name| ["--skip", name]);
         let [window, worker] = [suite(STREAMS[0]).args(skipped), suite(STREAMS[1]).arg("by_streams::")];
-        [("window by streams", window), ("worker by streams", worker)]
+        [("window over streams", window), ("worker over streams", worker)]
             .into_iter()
             .map(|(context, suite)| run_captured(shell, browser, context, suite))
             .collect()

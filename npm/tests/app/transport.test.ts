@@ -21,7 +21,7 @@ test("over streams the peer waits for a slow reader and nothing is lost", async 
   await using socket = await open("/flood/2000/100000", { transport: "streams", readAhead: 1000, receiveLimit: { messages: 10 } });
   await take(socket);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  // By events, 10 queued messages would have closed it.
+  // Over events, 10 queued messages would have closed it.
   equal([socket.readyState, socket.dropped], [WebSocket.OPEN, 0]);
   for (let number = 1; number < 100; number++) {
     equal(new DataView((await take(socket)).data as ArrayBuffer).getUint32(0, true), number);

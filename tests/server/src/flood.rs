@@ -48,7 +48,7 @@ pub async fn flood(mut socket: WebSocket, count: u32, size: usize, key: Option<S
     }
 }
 
-/// Sends like [`flood`], and lets the client close: when a server closes, browsers drop messages that the page has not read.
+/// Sends like [`flood`], and lets the client close: over streams, Chromium drops unread messages when the server closes.
 pub async fn feed(mut socket: WebSocket, count: u32, size: usize, key: String) {
     if send_all(&mut socket, count, size, Some(key)).await.is_some() && socket.flush().await.is_ok() {
         while behaviour::receive(&mut socket).await.is_some() {}

@@ -1,4 +1,4 @@
-//! The fault “It floods”: two readers of the same flood side by side, one by events and one by streams.
+//! The fault “It floods”: two readers of the same flood side by side, one over events and one over streams.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub async fn flood(meter: Meter) -> Outcome {
     let reader = |transport| Reader::new(&choice, transport, &flood, &meter);
     let (events, streams) = (reader(Transport::Events), reader(Transport::Streams));
     let (by_events, by_streams) = join(events.run(), streams.run()).await;
-    Ok(format!("By events: {by_events}. By streams: {by_streams}."))
+    Ok(format!("Over events: {by_events}. Over streams: {by_streams}."))
 }
 
 /// Explains an error: in a few words for the table, and in full.
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     // region: flood
-    /// Reads at the chosen speed. By events, the browser continues to read meanwhile, so that the receive queue overflows. By streams,
+    /// Reads at the chosen speed. Over events, the browser continues to read meanwhile, so that the receive queue overflows. Over streams,
     /// the browser stops reading, and the server waits.
     async fn read(&self, mut stream: WebSocketStream) -> Result<(), Error> {
         while self.taken.get() + stream.dropped() < self.choice.messages {
