@@ -1,54 +1,41 @@
 //! The checks of continuous integration beyond the tests.
 
-use std::thread;
-
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
+use crate::test::at_the_same_time;
 use crate::toolchain::{TARGET, Toolchain, Way};
 use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
-    // Browsers mostly wait, so that compilers can run beside them. All of them talk to one server.
     let server = Server::start(shell, &toolchain, None, &Options::default())?;
-    let (package, ()) = at_the_same_time(
-        shell,
-        |shell| {
+    // Compilers and browsers both wait much of the time: three lanes keep two cores busy.
+    let lanes: [&(dyn Fn(&Shell) -> Result<()> + Sync); 3] = [
+        &|shell| {
             check(shell, &toolchain)?;
             variants::test(shell, &toolchain, &server, &browsers[0])?;
-            properties(shell)?;
-            bench::counts(shell, &toolchain, &browsers)?;
-            npm::test_session_server(shell)?;
-            npm::archive(shell, &toolchain)
+            bench::counts(shell, &toolchain, &browsers)
         },
-        || {
+        &|shell| {
             wasm_pack(shell, &toolchain, &server, &browsers)?;
-            webkit(shell, &toolchain, &server)?;
             test::large(shell, &toolchain, &server, &browsers)?;
             test::others(shell, &toolchain, &server, &browsers[0])
         },
-    )?;
-    drop(server);
-    measure::check(shell, &toolchain, &browsers[0])?;
-    examples::test_hello(shell, &toolchain, &browsers)?;
-    npm::test(shell, &toolchain, &browsers, &package)
-}
-
-fn at_the_same_time<A: Send, B>(
-    shell: &Shell,
-    one: impl FnOnce(&Shell) -> Result<A> + Send,
-    other: impl FnOnce() -> Result<B>,
-) -> Result<(A, B)> {
-    thread::scope(|scope| {
-        let shell_of_its_own = shell.clone();
-        let one = scope.spawn(move || one(&shell_of_its_own));
-        let other = other();
-        Ok((one.join().expect("it does not panic")?, other?))
-    })
+        &|shell| {
+            properties(shell)?;
+            webkit(shell, &toolchain, &server)?;
+            npm::test_session_server(shell)?;
+            measure::check(shell, &toolchain, &browsers[0])?;
+            examples::test_hello(shell, &toolchain, &browsers)?;
+            let package = npm::archive(shell, &toolchain)?;
+            npm::test(shell, &toolchain, &browsers, &package)
+        },
+    ];
+    at_the_same_time(shell, &lanes, |shell, lane| lane(shell)).map(drop)
 }
 
 fn properties(shell: &Shell) -> Result<()> {

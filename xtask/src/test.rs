@@ -22,10 +22,15 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain: &toolchain, address: &server.address, scratch: scratch.path() };
     step("building the tests", || tests.build(shell))?;
-    step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
-    let mut runs = step("testing in the simulation", || tests.in_the_simulation(shell))?;
-    runs.extend(step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?);
+    let jobs: [&(dyn Fn(&Shell) -> Result<Vec<Run>> + Sync); 2] = [
+        &|shell| {
+            step("testing on the host", || tests.on_the_host(shell))?;
+            step("testing in the simulation", || tests.in_the_simulation(shell))
+        },
+        &|shell| step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers)),
+    ];
+    let runs = at_the_same_time(shell, &jobs, |shell, job| job(shell))?.concat();
     step("writing the conformance table", || conformance::write(shell, &runs))
 }
 
@@ -280,7 +285,7 @@ impl Tests<'_> {
 }
 
 /// Runs all jobs at the same time: mostly they wait.
-fn at_the_same_time<I: Sync, T: Send>(
+pub fn at_the_same_time<I: Sync, T: Send>(
     shell: &Shell,
     items: &[I],
     action: impl Fn(&Shell, &I) -> Result<T> + Sync,
