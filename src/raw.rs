@@ -7,7 +7,8 @@ use crate::{Connecting, Error, Options, ReadyState, WebSocket, WebSocketStream};
 impl WebSocket {
     /// Wraps the browser's own socket, in any state. Dropping the wrapper closes the socket.
     ///
-    /// Earlier events are not replayed: a socket that is already open fires no `open`, and a closed one fires nothing.
+    /// Earlier events are not replayed: a socket that is already open fires no `open`, and a closed one fires nothing. The socket
+    /// keeps its [`BinaryType`](crate::BinaryType), which is `Blob` for a new socket.
     ///
     /// # Examples
     ///

@@ -11,12 +11,12 @@ use crate::{BinaryType, CloseCode, CloseEvent, CloseReason, Error, Message, Opti
 
 /// The browser's [`WebSocket`], typed: its events call your closures.
 ///
-/// A clone is another handle of the same socket. Dropping the last handle removes all listeners and closes the socket; messages that
-/// were sent go out first. A socket that is still connecting is closed as soon as it is open, or after a second. Two handles are
-/// equal if they are handles of the same socket. Handles stay in the thread that made them (`!Send`).
+/// A clone is another handle of the same socket. Dropping the last handle removes all listeners and closes the socket; messages
+/// that were sent go out first. A socket that is still connecting is closed as soon as it is open, or after a second. A handle is
+/// equal to its clones; two wrappers of one raw socket are not equal. Handles stay in the thread that made them (`!Send`).
 ///
-/// A closure may send, close, and add or drop listeners. A handle that a listener of the same socket holds keeps the socket
-/// alive for ever, so give it a [`WeakWebSocket`] instead.
+/// An event calls all its listeners, in the order in which they were added. A closure may send, close, and add or drop listeners. A
+/// handle that a listener of the same socket holds keeps the socket alive for ever, so give it a [`WeakWebSocket`] instead.
 ///
 /// [`WebSocket`]: https://websockets.spec.whatwg.org/#the-websocket-interface
 ///
@@ -136,8 +136,8 @@ impl WebSocket {
         Self::with_options(url, &Options::default())
     }
 
-    /// Begins to connect to `url` with the subprotocols and the binary type of `options`. All other options are ignored, except that
-    /// `Transport::Streams` is an error.
+    /// Begins to connect to `url` with the subprotocols and the binary type of `options`. All other options are ignored, except
+    /// that `Transport::Streams` is an error.
     ///
     /// # Errors
     ///

@@ -114,8 +114,8 @@ impl Page {
     /// # Panics
     ///
     /// Panics if nothing can wake the future any more, if only timers go on for a very long simulated time, or if the page never
-    /// becomes idle. In a browser, such a page hangs. A future that is woken for ever, for instance by heartbeats that it answers, is not
-    /// noticed.
+    /// becomes idle. In a browser, such a page hangs. A future that is woken for ever, for instance by heartbeats that it answers,
+    /// is not noticed.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }
@@ -217,7 +217,7 @@ impl Page {
         self.0.set_hidden(true);
     }
 
-    /// Shows the page again.
+    /// Shows the page again, and fires `visibilitychange`.
     pub fn show(&self) {
         self.0.set_hidden(false);
     }
@@ -227,7 +227,8 @@ impl Page {
         self.0.set_held(hold);
     }
 
-    /// Freezes the page: none of its tasks run before [`resume`](Self::resume).
+    /// Freezes the page: no event is delivered and no timer fires before [`resume`](Self::resume). The future of [`run`](Self::run)
+    /// continues.
     ///
     /// # Examples
     ///
@@ -378,8 +379,8 @@ impl Page {
         self.0.unsent.get()
     }
 
-    /// Returns counts of the objects that are left in the page. All counts are 0 when every handle was dropped and every connection has
-    /// ended.
+    /// Returns counts of the objects that are left in the page. All counts are 0 when every handle was dropped and every connection
+    /// has ended.
     pub fn leftovers(&self) -> Leftovers {
         Leftovers {
             listeners: self.0.live_listeners.get() + self.0.listeners.borrow().len(),
@@ -482,7 +483,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits for the next connection that the page has not given up, and accepts it without a subprotocol.
+    /// Waits for the next connection, and accepts it without a subprotocol.
     pub async fn accept(&self) -> Peer {
         loop {
             if let Some(peer) = self.handshake().await.accept() {
@@ -537,12 +538,14 @@ impl Handshake {
         self.0.protocols()
     }
 
-    /// Accepts the connection, without a subprotocol. Returns `None` if the page has given it up.
+    /// Accepts the connection, without a subprotocol. If the page has given it up, returns `None`, or a peer whose connection [has
+    /// ended](Peer::is_ended).
     pub fn accept(self) -> Option<Peer> {
         self.0.accept(None).map(Peer::new)
     }
 
-    /// Accepts the connection and selects a subprotocol. Returns `None` if the page has given it up.
+    /// Accepts the connection and selects a subprotocol. If the page has given it up, returns `None`, or a peer whose connection
+    /// [has ended](Peer::is_ended).
     ///
     /// # Examples
     ///

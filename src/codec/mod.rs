@@ -42,7 +42,7 @@ use crate::{Error, Message, ReceiveError};
 ///
 /// # Examples
 ///
-/// A codec is a type without values that names the format:
+/// A codec is a type that names the format. Its values are not used:
 ///
 /// ```
 /// use wasm_websocket::codec::{Decode, Encode};

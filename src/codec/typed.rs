@@ -20,7 +20,8 @@ use crate::{
 /// A connection that sends values of `Out` and yields values of `In`, by a codec: what [`WebSocketStream::typed`] returns.
 ///
 /// - As a [`Stream`] it decodes each message, in order. A message that cannot be decoded becomes an `Err` that holds the
-///   message, and the stream continues. An error of the connection is an `Err` without a message. A [`Blob`] is read first.
+///   message, and the stream continues. An error of the connection is an `Err` without a message. A [`Blob`] is read first; if that
+///   fails, the `Err` holds the Blob, and the stream continues.
 /// - As a [`Sink`] it encodes each value when the value is sent. Backpressure is that of the wrapped connection.
 ///
 /// # Examples

@@ -16,8 +16,8 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
 /// Yields messages in the order in which they were sent. When the connection has ended, the stream ends: it yields `None` from then
-/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before the
-/// first `None`:
+/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before
+/// the first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
@@ -30,12 +30,12 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 ///
 /// Browsers discard messages that arrive after this page has called `close`.
 ///
-/// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more than
-/// 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024.
-/// So `now_or_never` may return `None` although messages are queued.
+/// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more
+/// than 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024. So `now_or_never` may return `None` although
+/// messages are queued.
 ///
-/// Dropping the receiver discards all queued and later messages; senders keep working. The connection is closed when the senders are
-/// dropped, too.
+/// Dropping the receiver discards all queued and later messages; senders keep working. The connection is closed when the senders
+/// are dropped, too.
 ///
 /// # Examples
 ///
@@ -77,7 +77,7 @@ impl Receiver {
     /// Returns the next message as the browser delivered it, without a copy into wasm memory.
     ///
     /// Use it for messages that are passed to another function of the browser, such as a decoder or `JSON.parse`. Dropping the
-    /// future loses no message.
+    /// future loses no message. It waits for the event loop as the stream does.
     ///
     /// # Errors
     ///
@@ -136,8 +136,8 @@ impl Receiver {
         self.connection.close_event()
     }
 
-    /// Returns the number of messages that were dropped because the receive queue was full. See
-    /// [`Options::receive_limit`](crate::Options::receive_limit).
+    /// Returns the number of messages that were dropped because the receive queue was full, at most 1 with
+    /// [`Overflow::Close`](crate::Overflow::Close). See [`Options::receive_limit`](crate::Options::receive_limit).
     pub fn dropped(&self) -> u64 {
         self.connection.queue().dropped()
     }

@@ -51,7 +51,7 @@ impl Attempt {
         self.number
     }
 
-    /// Returns why the attempt was made: [`Cause::Requested`] for the first connection.
+    /// Returns why the attempt was made: [`Cause::Requested`] for the first attempt, and after `reconnect_now` and `resume`.
     ///
     /// # Examples
     ///
@@ -60,8 +60,8 @@ impl Attempt {
     /// use wasm_websocket::reconnect::Cause;
     ///
     /// let options = ReconnectOptions::new().on_open(async |stream, attempt| {
-    ///     if *attempt.cause() != Cause::Requested {
-    ///         stream.send("missed?").await?; // asks for the messages since the connection was lost
+    ///     if let Cause::Closed(event) = attempt.cause() {
+    ///         stream.send(format!("back after {event}")).await?; // for the server's log
     ///     }
     ///     Ok(())
     /// });

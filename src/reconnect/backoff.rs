@@ -85,7 +85,8 @@ impl Backoff {
         self
     }
 
-    /// Sets the total time of attempts and delays after which the connection is closed for good. Default: no limit.
+    /// Sets the total time of attempts and delays after which the next failure closes the connection for good; no attempt or delay
+    /// is cut short. Default: no limit.
     ///
     /// The time for which the device sleeps does not count: a delay counts with its planned length, and an attempt with at most
     /// its timeout.

@@ -13,13 +13,13 @@ use crate::Message;
 /// ping, the peer counts as dead, and the connection is dropped. While bytes that were sent before the ping are still leaving, the
 /// timeout starts over.
 ///
-/// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network comes
-/// back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end the
-/// connection; three unanswered pings in a row do.
+/// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
+/// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end
+/// the connection; three unanswered pings in a row do.
 ///
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping, and belongs to the first unanswered
 /// ping. So the server must answer each ping at most once, and no other message may look like an answer. The stream does not yield
-/// answers.
+/// answers; while no ping is unanswered, it yields every message.
 ///
 /// # Examples
 ///
@@ -54,8 +54,8 @@ impl Heartbeat {
     /// Sets the interval between pings. Default: 25 seconds, since routers and proxies drop connections that are silent for 30 or
     /// 60 seconds.
     ///
-    /// The next ping is sent only after an answer to the last one, or after any other message. So the interval may be shorter than the
-    /// round trip.
+    /// The next ping is sent only after an answer to the last one, or after any other message. So the interval may be shorter than
+    /// the round trip.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.timing.interval = interval;
         self

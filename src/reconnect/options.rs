@@ -125,7 +125,7 @@ impl ReconnectOptions {
         self
     }
 
-    /// Sets how many bytes are queued while there is no connection. Default: 1 MiB.
+    /// Sets how many bytes, with the size of Blobs, are queued while there is no connection. Default: 1 MiB.
     ///
     /// There is room while the queue is below this limit and below [`queue_limit_messages`](Self::queue_limit_messages). The
     /// message that fills the queue may be of any size.
@@ -169,13 +169,14 @@ impl ReconnectOptions {
         self
     }
 
-    /// Sets how many bytes of unconfirmed messages are kept, to be returned or sent again when they are in doubt. Default: 1 MiB.
+    /// Sets how many bytes of unconfirmed messages, with the size of Blobs, are kept, to be returned or sent again when they are in
+    /// doubt. Default: 1 MiB.
     ///
     /// The newest messages are kept. Older messages, and messages larger than the limit, are only counted: they are not sent again.
     /// The same limits hold for messages in doubt.
     ///
-    /// After a reconnect, messages in doubt and the whole queue go out unconfirmed, so limits like those of the queue do not keep all.
-    /// These do:
+    /// After a reconnect, messages in doubt and the whole queue go out unconfirmed, so limits like those of the queue do not keep
+    /// all. These do:
     ///
     /// - `u64::MAX` and `usize::MAX`: all messages are kept until a heartbeat or [`confirm`](crate::Reconnecting::confirm) confirms
     ///   them, over any number of connections,
@@ -205,15 +206,15 @@ impl ReconnectOptions {
 
     /// Sets what follows when the peer closes or a connection is lost. Default: [`AfterClose::of`].
     ///
-    /// `decide` is not called after the caller's own close. Failed attempts are repeated, except attempts that would fail again for
-    /// the same reason:
+    /// `decide` is not called after the caller's own close, nor after an unanswered [heartbeat](Self::heartbeat), which counts as
+    /// [`AfterClose::Retry`]. Failed attempts are repeated, except attempts that would fail again for the same reason:
     ///
     /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
     ///   [`Error::Unsupported`] and [`Error::Thrown`],
     /// - an error of the provider or the preamble that [`AttemptError::last`] has created.
     ///
-    /// A handshake that the server refuses, for instance with status 401, is such a failed attempt, since browsers hide the status: to
-    /// stop a page, a server accepts the connection and closes it with 3000.
+    /// A handshake that the server refuses, for instance with status 401, is such a failed attempt, since browsers hide the status:
+    /// to stop a page, a server accepts the connection and closes it with 3000.
     pub fn after_close(mut self, decide: impl Fn(&CloseEvent) -> AfterClose + 'static) -> Self {
         self.after_close = Rc::new(decide);
         self

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::kept::{Keep, Numbered, Pending, Ring};
 use crate::{Error, Message, WhenFull, WhenLost};
 
-/// The number of messages in each state, of all messages that were passed to a method that sends.
+/// The number of messages in each state, of all messages whose call has returned: a call that waits or was dropped is not counted.
 ///
 /// Each message is in exactly one of these states, so the sum of all counts is the number of messages. Pings of the heartbeat and
 /// messages of the preamble are not counted.
@@ -299,7 +299,8 @@ impl<M> Outbox<M> {
     /// Confirms the message with this number, and all messages that were handed over before it on the same connection. Returns the
     /// number of messages that this confirms.
     ///
-    /// Messages in doubt are confirmed only if they are sent again, because only then messages go out in the order of their numbers.
+    /// Messages in doubt are confirmed only if they are sent again, because only then messages go out in the order of their
+    /// numbers.
     pub fn confirm_up_to(&mut self, number: u64) -> u64 {
         let confirmed = self.confirm(self.unconfirmed.count_up_to(number));
         if !self.resends() {

@@ -131,8 +131,8 @@ pub enum WhenLost {
 
 /// What happens to a message while the queue is full because there is no connection.
 ///
-/// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. Calls that wait for room when the
-/// connection is lost go on like new calls.
+/// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. Calls that wait for room when
+/// the connection is lost go on like new calls.
 ///
 /// # Examples
 ///
@@ -157,6 +157,7 @@ pub enum WhenFull {
     Reject,
     /// Makes the caller wait until there is room.
     Wait,
-    /// Drops the oldest queued messages, and counts them. For data where only recent values matter.
+    /// Drops the oldest queued messages, and counts them. With a limit of zero, drops the new message. For data where only recent
+    /// values matter.
     DropOldest,
 }

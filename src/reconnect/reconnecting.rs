@@ -168,7 +168,8 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued.
+    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued, or still to be [sent
+    /// again](crate::WhenLost::Resend).
     ///
     /// # Examples
     ///
@@ -229,6 +230,7 @@ impl Reconnecting {
     /// /// Offers to reload the page if no further attempt is made, for instance after `Backoff::max_elapsed`.
     /// async fn offer_reload(feed: &Reconnecting, show: impl Fn(String)) {
     ///     match feed.closed().await {
+    ///         Ok(Some(event)) if !event.was_clean => show(format!("{event}. Reload the page?")),
     ///         Ok(_) => {} // closed by this page, or cleanly by the server
     ///         Err(error) => show(format!("{error}. Reload the page?")),
     ///     }
@@ -241,7 +243,8 @@ impl Reconnecting {
     /// Connects at once, and starts counting attempts anew. See [`ReconnectingSender::reconnect_now`].
     ///
     /// It does nothing after the connection was closed for good, as after an
-    /// [`AttemptError::last`](crate::reconnect::AttemptError::last), or a close with 3000 (unauthorized): make a new `Reconnecting`.
+    /// [`AttemptError::last`](crate::reconnect::AttemptError::last), or a close with 3000 (unauthorized): make a new
+    /// `Reconnecting`.
     ///
     /// # Examples
     ///
@@ -275,7 +278,8 @@ impl Reconnecting {
         self.sender.pause();
     }
 
-    /// Connects at once after a [`pause`](Self::pause), and starts counting attempts anew. Otherwise it does nothing.
+    /// Connects after a [`pause`](Self::pause): at once, or within half a second if the connection is still closing. Starts
+    /// counting attempts anew. Otherwise it does nothing.
     pub fn resume(&self) {
         self.sender.resume();
     }
@@ -304,8 +308,8 @@ impl Reconnecting {
         self.sender.counts()
     }
 
-    /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the same
-    /// connection. See [`ReconnectingSender::confirm`].
+    /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the
+    /// same connection. See [`ReconnectingSender::confirm`].
     ///
     /// # Examples
     ///

@@ -68,12 +68,13 @@ impl ReconnectingSender {
     /// back or rejected leave gaps, so a number is not a count of what the peer has received: if the peer reports how far it has
     /// come, put an id of your own into each message.
     ///
-    /// - While a connection is open, it waits while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
+    /// - While a connection is open, it waits while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are
+    ///   unsent.
     /// - While there is no connection, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
     ///
-    /// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. If the connection is lost while
-    /// a call waits, the call goes on like a new call: it queues the message, and [`WhenFull`](crate::WhenFull) decides if the queue is
-    /// full.
+    /// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. If the connection is lost
+    /// while a call waits, the call goes on like a new call: it queues the message, and [`WhenFull`](crate::WhenFull) decides if
+    /// the queue is full.
     ///
     /// Senders are served in the order in which they began to wait. Dropping the future before it resolves sends nothing and drops
     /// the message.
@@ -84,7 +85,7 @@ impl ReconnectingSender {
     /// # Errors
     ///
     /// - [`Error::Full`] if there is no connection and the queue is full,
-    /// - [`Error::NotOpen`] if the connection is closed for good,
+    /// - [`Error::NotOpen`] after [`close`](Self::close), also for calls that wait, or if the connection is closed for good,
     /// - [`Error::Thrown`] if the browser throws. If it throws for a queued message, [`State::Rejected`](crate::State::Rejected)
     ///   reports it.
     ///
@@ -100,11 +101,13 @@ impl ReconnectingSender {
         }
     }
 
-    /// Sends or queues a message without waiting, and returns its number.
+    /// Sends a message without waiting, or queues it if there is no connection or other messages are still queued. Returns its
+    /// number.
     ///
     /// # Errors
     ///
-    /// - [`Error::Full`] if more than the high water mark is unsent, if the queue is full, or if other senders wait,
+    /// - [`Error::Full`] if the queue is full, if nothing is queued and more than the high water mark is unsent, or if other
+    ///   senders wait,
     /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
@@ -122,7 +125,8 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued.
+    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued, or still to be [sent
+    /// again](crate::WhenLost::Resend).
     pub async fn flush(&self) -> Result<(), Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await
@@ -131,8 +135,8 @@ impl ReconnectingSender {
     /// Closes for good, without a code, and waits for the peer's answer. The call itself begins to close.
     ///
     /// - While a connection is open, queued messages go out first.
-    /// - While there is no connection, messages stay queued and can be [taken back](Self::take_queued), and the future resolves with
-    ///   `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a [`Sink`].
+    /// - While there is no connection, messages stay queued and can be [taken back](Self::take_queued), and the future resolves
+    ///   with `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a [`Sink`].
     ///
     /// Messages that have arrived are still in the stream. Dropping the future does not stop the closing.
     ///
@@ -169,7 +173,8 @@ impl ReconnectingSender {
         }
     }
 
-    /// Waits until the connection is closed for good, and returns the close event of the last connection, if there was a connection.
+    /// Waits until the connection is closed for good, and returns the close event, clean or not; `None` if the caller closed while
+    /// there was no connection.
     ///
     /// # Errors
     ///
@@ -193,14 +198,15 @@ impl ReconnectingSender {
 
     /// Closes the connection until [`resume`](Self::resume), for instance while the page is hidden.
     ///
-    /// If a connection is open, queued messages go out first. An attempt that is under way is given up. Messages that are sent during
-    /// the pause are queued. Unconfirmed messages are in doubt. A silent peer delays the pause by at most the
+    /// If a connection is open, queued messages go out first. An attempt that is under way is given up. Messages that are sent
+    /// during the pause are queued. Unconfirmed messages are in doubt. A silent peer delays the pause by at most the
     /// [`close_timeout`](crate::Options::close_timeout).
     pub fn pause(&self) {
         self.shared().command(Command::Pause);
     }
 
-    /// Connects at once after a [`pause`](Self::pause), and starts counting attempts anew. Otherwise it does nothing.
+    /// Connects after a [`pause`](Self::pause): at once, or within half a second if the connection is still closing. Starts
+    /// counting attempts anew. Otherwise it does nothing.
     pub fn resume(&self) {
         self.shared().command(Command::Resume);
     }
@@ -229,14 +235,14 @@ impl ReconnectingSender {
         self.shared().machine.borrow().outbox.counts()
     }
 
-    /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the same
-    /// connection. Returns the number of messages that this confirms. For protocols that acknowledge messages.
+    /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the
+    /// same connection. Returns the number of messages that this confirms. For protocols that acknowledge messages.
     ///
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
-    /// - Unconfirmed messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are confirmed together with the first
-    ///   kept message after them. Once they are in doubt, they are never confirmed.
+    /// - Unconfirmed messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are confirmed together with the
+    ///   first kept message after them. Once they are in doubt, they are never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
@@ -246,8 +252,8 @@ impl ReconnectingSender {
     ///
     /// It also works after the connection was closed for good, whatever the cause: unconfirmed messages are in doubt by then.
     ///
-    /// Only the caller can send taken messages again. If the peer recognises duplicates, sending them again is safe; if not, ask the
-    /// peer first.
+    /// Only the caller can send taken messages again. If the peer recognises duplicates, sending them again is safe; if not, ask
+    /// the peer first.
     pub fn take_in_doubt(&self) -> InDoubt {
         self.shared().take_in_doubt()
     }
@@ -271,7 +277,8 @@ impl AsRef<Self> for ReconnectingSender {
     }
 }
 
-/// Sends and closes. Errors do not return the message.
+/// Sends and closes. Errors do not return the message. `poll_ready` fails with [`Error::Full`] where `send` does, and the sink can
+/// still be used.
 ///
 /// A flush of the sink waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed`
 /// and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also waits until the

@@ -166,8 +166,8 @@ impl fmt::Display for Cause {
 /// A stream of the states of a [`Reconnecting`](crate::Reconnecting), returned by
 /// [`states`](crate::Reconnecting::states).
 ///
-/// Begins with the current state, and ends after [`State::Closed`] or when all handles are dropped. It does not keep the connection
-/// open. States are queued until they are taken, up to the last 256.
+/// Begins with the current state, and ends after [`State::Closed`], or without it when all handles are dropped. It does not keep
+/// the connection open. States are queued until they are taken, up to the last 256.
 ///
 /// # Examples
 ///

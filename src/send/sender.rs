@@ -147,9 +147,10 @@ impl Sender {
 
     /// Waits until a message can be sent without waiting.
     ///
-    /// Resolves when all senders that began to wait earlier were served, and there is room. There is room while at most the high water
-    /// mark is unsent; after a sender had to wait, see [`low_water_mark`](crate::Options::low_water_mark). It reserves nothing: another
-    /// sender may use the room first, and [`try_send`](Self::try_send) can fail with [`Error::Full`].
+    /// Resolves when all senders that began to wait earlier were served, and there is room. There is room while at most the high
+    /// water mark is unsent; after a sender had to wait, see [`low_water_mark`](crate::Options::low_water_mark). It reserves
+    /// nothing: [`try_send`](Self::try_send) fails with [`Error::Full`] while other senders wait, or if one has used the room
+    /// first.
     ///
     /// # Errors
     ///
@@ -213,10 +214,11 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends meanwhile.
+    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends
+    /// meanwhile.
     ///
-    /// If the browser cannot read the file, for instance because the user has changed or deleted it, it ends the connection as if the
-    /// network had failed: the next slice fails with [`Error::NotOpen`], and the [`Receiver`](crate::Receiver) ends with
+    /// If the browser cannot read the file, for instance because the user has changed or deleted it, it ends the connection as if
+    /// the network had failed: the next slice fails with [`Error::NotOpen`], and the [`Receiver`](crate::Receiver) ends with
     /// [`Error::Unclean`]. To tell the two apart, read a byte: `blob.slice(..1).bytes()` fails with [`Error::UnreadableBlob`].
     ///
     /// # Examples
@@ -241,9 +243,9 @@ impl Sender {
     ///
     /// The call itself begins to close. Dropping the future does not stop that, but ends the timeout: with a silent peer, the
     /// receiver then ends when the browser gives up, after 20 to 60 seconds. Messages that were sent before go out first; a
-    /// [`send`](Self::send) that still waits fails with [`Error::NotOpen`]. Messages that had arrived before can still be taken from the
-    /// [`Receiver`](crate::Receiver); the browser discards later ones. On a connection that has ended, it returns the event that ended
-    /// it.
+    /// [`send`](Self::send) that still waits fails with [`Error::NotOpen`]. Messages that had arrived before can still be taken
+    /// from the [`Receiver`](crate::Receiver); the browser discards later ones. On a connection that has ended, it returns the
+    /// event that ended it.
     ///
     /// # Errors
     ///
@@ -301,7 +303,7 @@ impl Sender {
     ///
     /// - [`Error::CloseTimeout`] if the peer did not answer a close in time,
     /// - [`Error::Overflow`] if the receive queue has overflowed,
-    /// - [`Error::Dropped`] if all handles of the connection were dropped.
+    /// - [`Error::Dropped`] if all handles of the connection were dropped before it ended.
     ///
     /// # Examples
     ///
@@ -342,7 +344,7 @@ impl Sender {
         self.socket().extensions()
     }
 
-    /// Returns the browser's interface that the connection uses: `Events` or `Streams`.
+    /// Returns the browser's interface that the connection uses: `Events` or `Streams`. Needs the feature `streams`.
     #[cfg(feature = "streams")]
     pub fn transport(&self) -> crate::Transport {
         self.socket().transport()
@@ -374,7 +376,8 @@ impl Clone for Sender {
     }
 }
 
-/// Waits for room, sends and closes as the methods of [`Sender`] do. Errors do not return the message.
+/// Waits for room, sends and closes as the methods of [`Sender`] do. `start_send` sends even if another sender has used the room
+/// meanwhile. Errors do not return the message.
 ///
 /// `poll_flush` is immediate: the sink buffers nothing, since each message is handed to the browser at once. The method
 /// [`flush`](Sender::flush) waits until the browser's buffer is empty.
@@ -386,7 +389,8 @@ impl Clone for Sender {
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
 ///   [`Options::close_timeout`](crate::Options::close_timeout),
 /// - with [`Error::Overflow`] if the receive queue has overflowed,
-/// - with [`Error::NotOpen`] if the connection began to close before all messages had left the browser.
+/// - with [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if the
+///   peer has received them.
 impl Sink<Message> for Sender {
     type Error = Error;
 

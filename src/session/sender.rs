@@ -81,8 +81,8 @@ impl SessionSender {
     ///
     /// Resolves when the session has the message in its replay buffer: it transmits the message when there is a connection, and
     /// again on later ones, until the peer has processed it. Waits until the message fits into the
-    /// [replay buffer](crate::session::SessionOptions::replay); a message that is larger than the whole buffer waits until the buffer is
-    /// empty. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
+    /// [replay buffer](crate::session::SessionOptions::replay); a message that is larger than the whole buffer waits until the
+    /// buffer is empty. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
     /// nothing and drops the message.
     ///
     /// The browser copies the bytes of a buffer or an image when this is called, outside wasm memory. A Blob or a file is not
@@ -91,7 +91,7 @@ impl SessionSender {
     /// # Errors
     ///
     /// - [`Error::TooLarge`] if the peer does not accept messages of this size,
-    /// - [`Error::NotOpen`] after [`close`](Self::close),
+    /// - [`Error::NotOpen`] after [`close`](Self::close), also for calls that wait,
     /// - [`Error::SessionLost`] if the session is lost for good.
     ///
     /// The error returns the message.
@@ -116,7 +116,8 @@ impl SessionSender {
         self.core().send(Frame::new(message)).map_err(hand_back)
     }
 
-    /// Waits until the peer has processed all messages that were sent before, without messages that still wait in [`send`](Self::send).
+    /// Waits until the peer has processed all messages that were sent before, without messages that still wait in
+    /// [`send`](Self::send).
     ///
     /// # Errors
     ///
@@ -126,11 +127,12 @@ impl SessionSender {
         poll_fn(move |context| self.core().poll_acknowledged(context, &mut waiter, last))
     }
 
-    /// Ends this page's direction, with code 1000, and waits until the peer has processed everything. The call itself sends the end.
+    /// Ends this page's direction, with code 1000, and waits until the peer has processed everything. The call itself sends the
+    /// end.
     ///
-    /// No message is lost: the end follows all messages of the session, and is transmitted again on the next connection, as messages
-    /// are. The other direction stays open: continue to take messages until the stream ends, which it does when the peer has ended
-    /// its direction, too. Dropping the future does not revoke the end.
+    /// No message is lost: the end follows all messages of the session, and is transmitted again on the next connection, as
+    /// messages are. The other direction stays open: continue to take messages until the stream ends, which it does when the peer
+    /// has ended its direction, too. Dropping the future does not revoke the end.
     ///
     /// # Errors
     ///

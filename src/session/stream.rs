@@ -49,9 +49,9 @@ use crate::{
 ///
 /// # The end
 ///
-/// [`close`](Self::close) resolves when the peer has processed everything. Dropping the session and all its
-/// [`sender`](Self::sender)s before that gives it up: messages that the peer has not processed are not sent again, and the
-/// server need not keep the session.
+/// [`close`](Self::close) resolves when the peer has processed everything. When both directions have ended and are processed, the
+/// connection is closed for good. Dropping the session and all its [`sender`](Self::sender)s before that gives it up: messages that
+/// the peer has not processed are not sent again, and the server need not keep the session.
 ///
 /// # Examples
 ///
@@ -80,8 +80,9 @@ pub struct Session {
 impl Session {
     /// Begins a session at the target that `provider` returns.
     ///
-    /// The provider is called for each connection, and its time is part of the attempt's timeout. Where there is no `WebSocket`,
-    /// as on a server that renders pages, the session is lost with [`Error::Unsupported`].
+    /// The provider is called for each connection, and its time is part of the attempt's timeout. `session.v1` is offered before
+    /// the subprotocols of a [`Target`]. Where there is no `WebSocket`, as on a server that renders pages, the session is lost with
+    /// [`Error::Unsupported`].
     pub fn new<T, F>(options: SessionOptions, provider: F) -> Self
     where
         T: Into<Target>,

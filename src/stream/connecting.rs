@@ -66,7 +66,7 @@ impl Connecting {
         self.socket().map_or(ReadyState::Closed, RawSocket::ready_state)
     }
 
-    /// Ends the attempt.
+    /// Ends the attempt at once, without completing the handshake.
     ///
     /// Awaiting the future then fails with [`Error::ConnectFailed`]. If the connection was already open, the future resolves with
     /// a stream that ends.

@@ -19,8 +19,8 @@ use crate::{
 /// An open connection as a [`Stream`] and a [`Sink`] of [`Message`]s.
 ///
 /// Yields messages in the order in which they were sent. When the connection has ended, the stream ends: it yields `None` from then
-/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before the
-/// first `None`:
+/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before
+/// the first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
@@ -33,8 +33,8 @@ use crate::{
 ///
 /// Browsers discard messages that arrive after this page has called `close`.
 ///
-/// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more than
-/// 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024.
+/// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more
+/// than 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024.
 ///
 /// Dropping it closes the connection; messages that were sent go out first. It stays in the thread that created it (`!Send`). To
 /// send and receive in different tasks, [`split`](Self::split) it.
@@ -199,7 +199,8 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends meanwhile.
+    /// The stream ends with [`Error::NotOpen`] or [`Error::Overflow`] if the connection is not open, or is closed or ends
+    /// meanwhile.
     pub fn send_slices(&self, blob: impl Into<Blob>, len: u64) -> Slices {
         self.sender.send_slices(blob, len)
     }
@@ -213,7 +214,8 @@ impl WebSocketStream {
         self.receiver.next_raw().await
     }
 
-    /// Returns the number of messages that were dropped because the receive queue was full. See [`Options::receive_limit`].
+    /// Returns the number of messages that were dropped because the receive queue was full, at most 1 with
+    /// [`Overflow::Close`](crate::Overflow::Close). See [`Options::receive_limit`].
     pub fn dropped(&self) -> u64 {
         self.receiver.dropped()
     }
@@ -263,7 +265,7 @@ impl WebSocketStream {
         self.sender.close_event()
     }
 
-    /// Returns the browser's interface that the connection uses: `Events` or `Streams`.
+    /// Returns the browser's interface that the connection uses: `Events` or `Streams`. Needs the feature `streams`.
     #[cfg(feature = "streams")]
     pub fn transport(&self) -> crate::Transport {
         self.sender.transport()

@@ -34,7 +34,7 @@ pub struct CloseEvent {
 
 impl CloseEvent {
     /// Returns the meaning of the code in [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) and its
-    /// registry; `None` for codes from 3000, which libraries and applications define.
+    /// registry; `None` for all other codes, such as those from 3000, which libraries and applications define.
     ///
     /// # Examples
     ///

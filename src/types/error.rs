@@ -74,7 +74,8 @@ pub enum Error {
         /// The code of the browser's close event: 1006, or, from Firefox, 1015 if the TLS handshake has failed.
         code: u16,
     },
-    /// The connection did not open in time, and was closed.
+    /// The connection did not open in time, or its [preamble](crate::ReconnectOptions::on_open) did not finish in time. It was
+    /// closed.
     ConnectTimeout {
         /// The URL.
         url: String,
@@ -106,8 +107,8 @@ pub enum Error {
     UnexpectedText,
     /// All handles of the connection were dropped, and with them the listeners for its end.
     Dropped,
-    /// An attempt of a [`Reconnecting`](crate::Reconnecting) failed: its provider returned no URL, or its preamble returned an
-    /// error. Holds the text of the [`AttemptError`](crate::reconnect::AttemptError).
+    /// An attempt of a [`Reconnecting`](crate::Reconnecting) failed: its provider returned an error, or no URL in time, or its
+    /// preamble returned an error. Holds the text of the [`AttemptError`](crate::reconnect::AttemptError).
     Attempt(String),
     /// The peer did not answer the [`Heartbeat`](crate::reconnect::Heartbeat) within this time.
     HeartbeatTimeout(Duration),
@@ -138,8 +139,8 @@ pub enum Error {
     Decode(String),
     /// The browser could not read a Blob, for instance because its file has changed or was deleted.
     ///
-    /// Methods that read a Blob return it. If a Blob that is being sent cannot be read, the browser ends the connection instead, see
-    /// [`send_slices`](crate::Sender::send_slices).
+    /// Methods that read a Blob return it. If a Blob that is being sent cannot be read, the browser ends the connection instead,
+    /// see [`send_slices`](crate::Sender::send_slices).
     UnreadableBlob(String),
     /// The browser threw an error that has no variant of its own.
     Thrown {
@@ -334,6 +335,8 @@ impl From<Infallible> for Error {
 
 /// A message that could not be sent, and why.
 ///
+/// It has the text of `error`, which is therefore not its `source`.
+///
 /// `?` converts it into an [`Error`] or a `JsValue`, and drops the message. If the message was borrowed and the error must be
 /// `'static`, as for `anyhow` and `Box<dyn Error>`, write `.map_err(Error::from)?`.
 ///
@@ -379,7 +382,7 @@ impl<T> From<SendError<T>> for Error {
 
 /// An error of a [`Typed`](crate::Typed) stream: a message that could not be decoded, or an error of the connection.
 ///
-/// `?` converts it into an [`Error`], and drops the message.
+/// `?` converts it into an [`Error`], and drops the message. `Debug` shows the message.
 ///
 /// # Examples
 ///
@@ -395,8 +398,9 @@ impl<T> From<SendError<T>> for Error {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
-    /// The message that could not be decoded; `None` for an error of the connection. [`Error::OutOfMemory`] and [`Error::Thrown`]
-    /// replace a message: a `WebSocketStream` then continues, and a `Reconnecting` is closed for good.
+    /// The message that could not be decoded, or the Blob that could not be read; `None` for an error of the connection. Without a
+    /// message, [`Error::OutOfMemory`] and [`Error::Thrown`] replace a message: a `WebSocketStream` then continues, and a
+    /// `Reconnecting` is closed for good.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,

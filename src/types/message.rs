@@ -7,7 +7,7 @@ use crate::Blob;
 /// [`BinaryType`](crate::BinaryType) chooses whether received binary messages are [`Binary`](Self::Binary) or
 /// [`Blob`](Self::Blob). Both are binary frames on the wire, so the sender does not choose.
 ///
-/// The enum is exhaustive: pings, pongs and Close frames are not messages.
+/// The enum is exhaustive: pings, pongs and Close frames are not messages. `Debug` shows the whole text or all bytes.
 ///
 /// # Examples
 ///

@@ -76,8 +76,8 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// Closes the connection without a code, which the peer sees as 1005. After the queued messages the stream yields
-    /// [`Error::Overflow`] and ends. Sending fails with the same error, and [`closed`](crate::Sender::closed) resolves with it, without
-    /// waiting for the peer.
+    /// [`Error::Overflow`] and ends. Sending fails with the same error, and [`closed`](crate::Sender::closed) resolves with it,
+    /// without waiting for the peer.
     #[default]
     Close,
     /// Drops the oldest queued messages. For data where only recent values matter.
@@ -137,7 +137,8 @@ impl Options {
 
     /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
     ///
-    /// The error is [`Error::ConnectFailed`], as in Chromium. Without a subprotocol to offer, every connection fails.
+    /// The error is [`Error::ConnectFailed`], as in Chromium; in Firefox the server sees a connection that opens and closes at
+    /// once. Without a subprotocol to offer, every connection fails.
     ///
     /// # Examples
     ///
@@ -196,8 +197,8 @@ impl Options {
 
     /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
-    /// After a large message they continue earlier, so that the network does not idle: as soon as the bytes between both marks have left,
-    /// and at most the high water mark is unsent.
+    /// After a large message they continue earlier, so that the network does not idle: as soon as the bytes between both marks have
+    /// left, and at most the high water mark is unsent.
     ///
     /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 16 KiB counts as
     /// 16 KiB.
@@ -209,7 +210,8 @@ impl Options {
     /// Sets the maximum size of the receive queue of a [`WebSocketStream`](crate::WebSocketStream), in bytes. Default: 64 MiB.
     ///
     /// [`overflow`](Self::overflow) decides what happens to a message that exceeds the limit. An empty queue accepts a message of
-    /// any size, unless [`receive_limit_messages`](Self::receive_limit_messages) is zero. A [`WebSocket`](crate::WebSocket) has no queue.
+    /// any size, unless [`receive_limit_messages`](Self::receive_limit_messages) is zero. A [`WebSocket`](crate::WebSocket) has no
+    /// queue.
     ///
     /// - Binary messages count by their bytes.
     /// - Text counts by its length in UTF-16 units, since the number of bytes is unknown until the text is decoded.
@@ -237,8 +239,8 @@ impl Options {
 
     /// Sets the maximum number of messages in the receive queue of a [`WebSocketStream`](crate::WebSocketStream). Default: 262,144.
     ///
-    /// [`overflow`](Self::overflow) decides what happens to a message that exceeds this limit or [`receive_limit`](Self::receive_limit).
-    /// Empty messages count, too. With zero, every message exceeds the limit.
+    /// [`overflow`](Self::overflow) decides what happens to a message that exceeds this limit or
+    /// [`receive_limit`](Self::receive_limit). Empty messages count, too. With zero, every message exceeds the limit.
     pub fn receive_limit_messages(mut self, messages: usize) -> Self {
         self.receive_limit.messages = messages;
         self
@@ -253,7 +255,7 @@ impl Options {
     /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
     /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
-    /// With zero every connection times out. The time begins when the future is first polled. A
+    /// The time begins when the future is first polled. With zero, a connection that is not open by then times out. A
     /// [`WebSocket`](crate::WebSocket) has no timeout of its own.
     ///
     /// # Examples
@@ -282,8 +284,8 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It applies only while the
-    /// future is polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
+    /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It applies only while
+    /// the future is polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
     /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.
@@ -385,7 +387,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// The errors of [`WebSocketStream::connect`](crate::WebSocketStream::connect), and [`Error::InvalidProtocol`] or [`Error::DuplicateProtocol`].
+    /// The errors of [`WebSocketStream::connect`](crate::WebSocketStream::connect), and [`Error::InvalidProtocol`] or
+    /// [`Error::DuplicateProtocol`].
     pub fn connect(&self, url: &str) -> Connecting {
         Connecting::new(self.socket(url), self)
     }

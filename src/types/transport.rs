@@ -1,6 +1,7 @@
 //! The browser's interface that a connection uses.
 
-/// The browser's interface that a connection uses, for [`Options::transport`](crate::Options::transport).
+/// The browser's interface that a connection uses, for [`Options::transport`](crate::Options::transport). Needs the feature
+/// `streams`.
 ///
 /// A [`WebSocketStream`](crate::WebSocketStream) of this crate works the same over both, except for this:
 ///
