@@ -1,11 +1,11 @@
-/** Calls `listener` when the signal is aborted, at once if it is aborted already. Returns a function that undoes this. */
+/** Calls `listener` when the signal is aborted, at once if it is aborted already. Returns a function that removes the listener. */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   signal?.addEventListener("abort", listener);
   if (signal?.aborted === true) listener();
   return () => signal?.removeEventListener("abort", listener);
 }
 
-/** A promise that rejects with the signal's reason if that is aborted first. What comes too late is given to `discard`. */
+/** Settles as `promise` does. If the signal is aborted first, rejects with its reason, and passes a late result to `discard`. */
 export async function abortable<T>(
   promise: Promise<T>,
   signal: AbortSignal | undefined,

@@ -118,7 +118,7 @@ export function rethrow(thrown: unknown): never {
   throw errorOf(thrown);
 }
 
-/** @internal Reports an error of the page, as browsers report what a listener throws. */
+/** @internal Reports an error of the page, as browsers report an exception of a listener. */
 export function report(error: unknown): void {
   if (typeof reportError === "function") reportError(error);
   else

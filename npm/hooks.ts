@@ -13,9 +13,9 @@ import {
   type TargetProvider,
   inDoubtOf,
 } from "./reconnect-options.js";
-import { type Cause, told } from "./state.js";
+import { type Cause, fromCore } from "./state.js";
 
-/** The methods of an attempt about messages in doubt. */
+/** The methods of an attempt for messages in doubt. */
 export type Account = Pick<Attempt, "confirm" | "takeInDoubt">;
 
 /** Properties of the last connection, and the last exception of the caller's functions. */
@@ -33,7 +33,7 @@ export class Facts {
   };
 }
 
-/** The caller's functions, as the core calls them. */
+/** Wraps the caller's functions in those that the core calls. */
 export function hooksOf(
   provider: TargetProvider,
   { onOpen, afterClose, heartbeat, protocols }: ReconnectOptions,
@@ -59,7 +59,7 @@ export function hooksOf(
   };
 }
 
-/** The caller's provider, as the core calls it. */
+/** Wraps the caller's provider in the function that the core calls. */
 export function providerOf(provider: TargetProvider, protocols: readonly string[] | undefined, facts: Facts): Provider {
   return {
     target: (signal) =>
@@ -110,11 +110,11 @@ function delayOf(after: AfterClose | undefined): number | undefined {
   return after === "retry" ? 0 : Math.max(0, after.retryAfter);
 }
 
-/** The connection, for `onOpen`. It can be used while `onOpen` runs. */
+/** Returns the connection for `onOpen`. It can be used while `onOpen` runs. */
 function socketOf(opening: Opening): OpeningSocket {
   const { url, protocol, extensions } = opening;
   const whileOpen = <T>(ask: () => Promise<T>): Promise<T> => {
-    // A method of an object that was freed throws.
+    // When `onOpen` is over, `opening` is freed, and its methods throw.
     try {
       return ask();
     } catch {
@@ -148,7 +148,7 @@ function attemptOf(
 ): Attempt {
   return {
     number,
-    cause: told<Cause>(cause, facts.errorOf),
+    cause: fromCore<Cause>(cause, facts.errorOf),
     inDoubt: inDoubtOf(inDoubt),
     signal,
     confirm: (number) => account()?.confirm(number) ?? 0,

@@ -78,7 +78,7 @@ export class Inbox {
   /** Calls `listener` with each message. Returns a function that removes the listener. */
   listen(listener: Listener): () => void {
     if (this.#waiters.size > 0) throw locked();
-    // The same function may listen twice.
+    // Wraps the listener, since the same function may listen twice.
     const own: Listener = (message) => listener(message);
     this.#listeners.add(own);
     this.#run();
@@ -90,17 +90,17 @@ export class Inbox {
     return this.#isOver;
   }
 
-  /** Whether a message was taken from the core for which there is no reader yet. */
+  /** Whether a message that was taken from the core waits for a reader. */
   get isHolding(): boolean {
     return this.#held !== undefined;
   }
 
-  /** Takes a message ahead, to find out whether there is any left. For a connection that has ended. */
+  /** Takes a message before a reader asks for it, to find out whether one is left after the connection has ended. */
   lookAhead(): void {
     if (this.#held === undefined) this.#takeOne();
   }
 
-  /** Drops what is held, and ends all readers. */
+  /** Drops the held message, and ends all readers. */
   discard(): void {
     this.#isOver = true;
     this.#held = this.#error = undefined;
@@ -114,7 +114,7 @@ export class Inbox {
     let abort = () => {};
     const next = new Promise<IteratorResult<Message, undefined>>((resolve, reject) => {
       const waiter = { reader, resolve, reject };
-      // A waiter that was given a message already resolves with it, so the message is not lost.
+      // A waiter that has received a message has left the set and resolves with the message, so the message is not lost.
       abort = () => this.#waiters.delete(waiter) && reject(signal?.reason);
       this.#waiters.add(waiter);
       this.#run();
@@ -124,7 +124,7 @@ export class Inbox {
     return next.finally(() => signal.removeEventListener("abort", abort));
   }
 
-  /** Passes what is held to a reader, and takes more while there are readers. */
+  /** Passes the held message to a reader, and takes more messages while there are readers. */
   #run(): void {
     const [waiter] = this.#waiters;
     if (this.#held !== undefined) {

@@ -6,7 +6,7 @@ import type { Message } from "./message.js";
 import type { CallOptions } from "./options.js";
 import { type Issue, type Schema, textOf } from "./schema.js";
 
-/** A connection for JSON: {@link WebSocketStream}, {@link ReconnectingStream} or {@link SessionStream}. */
+/** A connection that {@link JsonStream} can wrap: {@link WebSocketStream}, {@link ReconnectingStream} or {@link SessionStream}. */
 export interface MessageStream extends AsyncDisposable {
   send(message: string, options?: CallOptions): Promise<unknown>;
   trySend(message: string): unknown;
@@ -45,7 +45,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
    */
   async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
-    // Synchronously if possible, and always in the order of the calls.
+    // Encodes the value synchronously if possible. Values are always sent in the order of the calls.
     const text = encode(checked instanceof Promise || this.#checking !== undefined ? await this.#inTurn(checked) : checked);
     return (await this.socket.send(text, options)) as Awaited<ReturnType<Socket["send"]>>;
   }
@@ -58,7 +58,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   trySend(value: Out): ReturnType<Socket["trySend"]> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
     if (checked instanceof Promise) {
-      // Nobody waits for its result.
+      // Nobody awaits the result, so its rejection must not be reported.
       checked.catch(() => {});
       throw new SendError("encode", "the schema checks asynchronously; use `send`", "");
     }
@@ -92,7 +92,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return this.socket[asyncDispose]();
   }
 
-  /** Waits for a value, and for all values before it. */
+  /** Waits until the schema has checked a value, and all values before it. */
   async #inTurn(checked: unknown): Promise<unknown> {
     const before = this.#checking;
     const turn = (async () => {
@@ -120,7 +120,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   }
 }
 
-/** Checks a value by a schema, and returns the schema's output; synchronously if the schema checks synchronously. */
+/** Checks a value with a schema, and returns the schema's output, synchronously if the schema checks synchronously. */
 function valid<Value>(schema: Schema<Value> | undefined, value: Value, refuse: (issues: readonly Issue[]) => never): Value | Promise<Value>;
 function valid(schema: Schema | undefined, value: unknown, refuse: (issues: readonly Issue[]) => never): unknown {
   if (schema === undefined) return value;

@@ -3,7 +3,7 @@ import { WebSocketError } from "./errors.js";
 /** Where the wasm comes from: its URL, a response, its bytes, or a compiled module. */
 export type WasmSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-/** @internal The function by which wasm-bindgen instantiates a module. */
+/** @internal The function with which wasm-bindgen instantiates a module. */
 type Instantiate = (source: { module_or_path: WebAssembly.Module }) => Promise<unknown>;
 
 /** A part of `process`, which only Node.js, Deno and Bun have. */
@@ -18,7 +18,7 @@ export class Loader {
   #given: WasmSource | undefined;
   #loading: Promise<void> | undefined;
 
-  /** Calls `url` only when the module is loaded, since a bundle for servers may have no `import.meta.url`. */
+  /** Calls `url` only when loading begins, since a bundle for servers may have no `import.meta.url`. */
   constructor(instantiate: Instantiate, url: () => URL) {
     this.#instantiate = instantiate;
     this.#url = url;
@@ -67,8 +67,9 @@ export function checkSupport(): void {
 }
 
 /**
- * Returns the URL of the wasm. The cache of Vite 7's server has a copy of the package without the wasm, so the URL is the package's.
- * In a bundle of Next.js the URL is relative to the server, and cannot be parsed without a base.
+ * Returns the URL of the wasm. Vite 7's server caches a copy of the package without the wasm, so a URL in that cache becomes one in
+ * the package itself. The result is text, since in a bundle of Next.js it is relative to the server, and cannot be parsed without a
+ * base.
  */
 function beside(url: URL): string {
   return url.href.replace(/\/\.vite\/deps\w*\/([^/]*)$/, "/wasm-websocket/dist/$1");

@@ -39,7 +39,10 @@ export function messageOf(data: Data): Message {
   return data instanceof Blob ? { type: "blob", data } : { type: "binary", data };
 }
 
-/** @internal Converts a payload to what the browser sends. Compares tags, since an object of another frame is not an instance of this frame's class. */
+/**
+ * @internal Converts a payload to a value that the browser sends. Compares tags, since an object of another frame is not an
+ * instance of this frame's class.
+ */
 export function dataOf(payload: Payload): string | ArrayBuffer | ArrayBufferView | Blob {
   if (typeof payload === "string" || ArrayBuffer.isView(payload)) return payload;
   switch (Object.prototype.toString.call(payload)) {

@@ -156,7 +156,7 @@ const CHECKS: Checks = {
   readAhead: whole,
   connectTimeout: whole,
   closeTimeout: whole,
-  signal: () => undefined, // `signalOf` looks at it
+  signal: () => undefined, // `signalOf` checks it
 };
 
 /**
@@ -198,7 +198,7 @@ function invalid(message: string): WebSocketError {
 export function isByStreams(options: Options | undefined): boolean {
   const transport = options?.transport ?? "events";
   if (transport === "events") return false;
-  // A service worker can load no module after its start, and the streams have a module of their own.
+  // A service worker cannot load a module after its start, and streams have a module of their own.
   const isServiceWorker = "ServiceWorkerGlobalScope" in globalThis;
   const hasStreams = "WebSocketStream" in globalThis && !isServiceWorker;
   if (transport === "streams" && !hasStreams) {

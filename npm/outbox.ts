@@ -17,7 +17,7 @@ export class Outbox {
   /** Sends a message, or throws `full` if the message would have to wait. */
   trySend(message: Payload): void {
     if (this.#waiting > 0 && this.#connection()?.readyState === 1) {
-      throw new SendError("full", "the connection is full: others wait to send", message);
+      throw new SendError("full", "the connection is full: other messages wait to be sent", message);
     }
     this.#hand(message);
   }
@@ -33,7 +33,7 @@ export class Outbox {
     return abortable(sent, signal, () => {});
   }
 
-  /** Resolves when no message waits any more. */
+  /** Resolves when no message waits. */
   async settled(): Promise<void> {
     for (let turn; turn !== this.#turn; ) {
       turn = this.#turn;

@@ -3,12 +3,15 @@ import { type Payload, dataOf } from "./message.js";
 /** Larger buffers are kept outside wasm memory, which never shrinks. */
 const LARGE = 64 << 10;
 
-/** What the core keeps for a payload until the message is sent or returned: the bytes as they are now. */
+/**
+ * Converts a payload to the value that the core keeps until the message is sent or returned. Its bytes are those at the time of the
+ * call.
+ */
 export function kept(payload: Payload): string | Uint8Array | Blob {
   const data = dataOf(payload);
   if (typeof data === "string") return data;
   if (ArrayBuffer.isView(data)) return bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  // Told apart by a property, since a buffer of another frame is not an instance of this frame's class.
+  // Looks for a property, since a buffer of another frame is not an instance of this frame's class.
   return "byteLength" in data ? bytes(new Uint8Array(data)) : data;
 }
 

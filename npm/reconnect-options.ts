@@ -140,7 +140,7 @@ export type TargetProvider =
 
 /** Messages in doubt: it is unknown whether the peer has received them. */
 export interface InDoubt {
-  /** How many there are. */
+  /** The number of messages in doubt. */
   readonly count: number;
   /** The messages that were kept, with their numbers, in order. Bytes are `binary`, or `blob` above 64 KiB. */
   readonly messages: readonly { readonly number: number; readonly message: Message }[];
@@ -172,7 +172,7 @@ export interface OpeningSocket {
 export interface Attempt {
   /** The number of the attempt since the last good connection, from 1. */
   readonly number: number;
-  /** Why it was made: `requested` for the first connection. */
+  /** Why the attempt was made: `requested` for the first connection. */
   readonly cause: Cause;
   /** A copy of the messages in doubt. They stay in doubt. */
   readonly inDoubt: InDoubt;
@@ -226,7 +226,7 @@ export interface ReconnectOptions extends Options {
 }
 
 /**
- * An error that makes an attempt the last one, thrown by a provider or by `onOpen`.
+ * An error that makes an attempt the last one. A provider, `onOpen` or `credentials` can throw it.
  *
  * ```ts
  * if (response.status === 401) throw new GiveUp("the session has expired");
@@ -245,7 +245,7 @@ const isFunction = (value: unknown) => (typeof value === "function" ? undefined 
 const CHECKS: Checks = {
   backoff: BACKOFF,
   heartbeat: fields({
-    ping: () => undefined, // `kept` looks at it
+    ping: () => undefined, // `kept` checks it
     pong: (value) => (typeof value === "string" || typeof value === "function" ? undefined : "is neither a text nor a function"),
     interval: whole,
     timeout: whole,

@@ -12,7 +12,7 @@ import { kept } from "./payload.js";
 import type { Pending, Reconnection } from "./reconnect-core.js";
 import { type InDoubt, type ReconnectOptions, type TargetProvider, inDoubtOf } from "./reconnect-options.js";
 import type { Schema } from "./schema.js";
-import { type Report, type State, told } from "./state.js";
+import { type Report, type State, fromCore } from "./state.js";
 import { statesOf, watch, weakly } from "./states.js";
 
 /** Counts of the messages that were sent, by where they are now. Each message is counted in exactly one place. */
@@ -222,7 +222,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
 
   /** The current state. */
   get state(): State {
-    return this.#last?.state ?? told<State>((this.#core as Reconnection).state, this.#facts.errorOf);
+    return this.#last?.state ?? fromCore<State>((this.#core as Reconnection).state, this.#facts.errorOf);
   }
 
   /** The number of sent messages in each state. */
@@ -325,7 +325,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   /** A static method, since a closure of the constructor would hold the stream. */
   static #passOn(stream: ReconnectingStream, state: object | undefined): void {
     if (state === undefined) stream.#ended();
-    else stream.#tell(state);
+    else stream.#announce(state);
   }
 
   readonly #rethrow = (thrown: unknown): never => {
@@ -337,8 +337,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     return this.#core;
   }
 
-  #tell(raw: object): void {
-    const event = told<State | Report>(raw, this.#facts.errorOf);
+  #announce(raw: object): void {
+    const event = fromCore<State | Report>(raw, this.#facts.errorOf);
     if (event.type === "inDoubt" || event.type === "rejected") {
       for (const listener of [...this.#listeners.report]) call(listener, event);
     } else {
@@ -347,7 +347,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   #listen<Event>(listeners: Set<(event: Event) => void>, listener: (event: Event) => void): () => void {
-    // The same function may listen twice.
+    // Wraps the listener, since the same function may listen twice.
     const own = (event: Event) => listener(event);
     listeners.add(own);
     // While somebody listens, the stream is not collected.
@@ -367,12 +367,12 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     };
   }
 
-  /** The last message is taken. */
+  /** Called when the last message is taken. */
   #emptied(): void {
     if (this.#hasEnded) this.#free();
   }
 
-  /** It is closed for good. */
+  /** Called when it is closed for good. */
   #ended(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;

@@ -22,7 +22,7 @@ export interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** @internal One line with all problems and their paths. */
+/** @internal Returns one line with all problems and their paths. */
 export function textOf(issues: readonly Issue[]): string {
   return issues
     .map(({ message, path = [] }) => {

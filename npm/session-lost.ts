@@ -1,7 +1,7 @@
 import { WebSocketError } from "./errors.js";
 import { type Data, type Message, messageOf } from "./message.js";
 import type { Lost } from "./session-core.js";
-import { type Cause, told } from "./state.js";
+import { type Cause, fromCore } from "./state.js";
 
 /**
  * Why a session was lost.
@@ -71,5 +71,5 @@ export class SessionLostError extends WebSocketError {
 /** @internal Converts a `Lost` of the core to an error. */
 export function lostOf({ message, cause, unacknowledged }: Lost, errorOf: (thrown: unknown) => WebSocketError): SessionLostError {
   const kept = unacknowledged.map(([data, transmitted]: [Data, boolean]) => ({ message: messageOf(data), transmitted }));
-  return new SessionLostError(message, told<LostCause>(cause, errorOf), kept);
+  return new SessionLostError(message, fromCore<LostCause>(cause, errorOf), kept);
 }

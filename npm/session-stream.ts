@@ -14,7 +14,7 @@ import type { Schema } from "./schema.js";
 import type { Receipt as CoreReceipt, Lost, Pending, Session, SessionHooks } from "./session-core.js";
 import { type SessionLostError, lostOf } from "./session-lost.js";
 import type { SessionOptions } from "./session-options.js";
-import { type State, told } from "./state.js";
+import { type State, fromCore } from "./state.js";
 import { statesOf, watch, weakly } from "./states.js";
 
 /** Counts of the messages of a session, over all of its connections. */
@@ -235,7 +235,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
 
   /** The current state of the connection. It is open once the server has accepted the session. */
   get state(): State {
-    return this.#last?.state ?? told<State>((this.#core as Session).state, this.#facts.errorOf);
+    return this.#last?.state ?? fromCore<State>((this.#core as Session).state, this.#facts.errorOf);
   }
 
   /** The number of messages in each state, over all connections. */
@@ -324,7 +324,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   /** A static method, since a closure of the constructor would hold the session. */
   static #passOn(session: SessionStream, state: object | undefined): void {
     if (state === undefined) session.#ended();
-    else session.#changed(told<State>(state, session.#facts.errorOf));
+    else session.#changed(fromCore<State>(state, session.#facts.errorOf));
   }
 
   readonly #rethrow = (thrown: unknown): never => {
@@ -359,18 +359,18 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     }
   }
 
-  /** Waits for what the core has begun, until the session is given up. */
+  /** Waits for a pending call of the core. Rejects if the session is given up first. */
   async #settled<T>(pending: Pending, signal?: AbortSignal): Promise<T> {
     try {
       const settled = abortable(pending.settled() as Promise<T>, this.#givenUp.signal, () => {});
       return await abortable(settled, signal, () => {});
     } finally {
-      // If it still waits, that ends it.
+      // Cancels the call if it is still pending.
       pending.free();
     }
   }
 
-  /** Takes and drops messages: a peer whose messages nobody takes would wait, and process none. */
+  /** Takes and drops messages. Otherwise a peer that waits for room in the window would process no more messages. */
   async #drop(): Promise<void> {
     const { signal } = this.#givenUp;
     while ((await this.#dropNext(signal)) !== undefined) this.#core?.processed();
@@ -382,7 +382,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   #listen<Event>(listeners: Set<(event: Event) => void>, listener: (event: Event) => void): () => void {
-    // The same function may listen twice.
+    // Wraps the listener, since the same function may listen twice.
     const own = (event: Event) => listener(event);
     listeners.add(own);
     if (!this.#hasEnded) listened.add(this);
@@ -413,14 +413,14 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     if (size === 0 && !isThrown) report(lost);
   }
 
-  /** The last message is taken. */
+  /** Called when the last message is taken. */
   #emptied(): void {
     const end = (this.#peerEnd = this.#core?.peerEnd);
     if (end !== undefined) for (const listener of [...this.#listeners.end]) call(listener, end);
     if (this.#hasEnded) this.#free(this.state);
   }
 
-  /** There will be no more connection. */
+  /** Called when there will be no more connection. */
   #ended(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -457,7 +457,7 @@ type Listening = {
   [Type in keyof SessionEvents]: [type: Type, listener: (event: SessionEvents[Type]) => void];
 }[keyof SessionEvents];
 
-/** The caller's functions, as the core calls them. */
+/** Wraps the caller's functions in those that the core calls. */
 function hooksOf(provider: TargetProvider, { credentials }: SessionOptions, facts: Facts): SessionHooks {
   return {
     ...providerOf(provider, undefined, facts),

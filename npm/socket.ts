@@ -298,10 +298,10 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
 
   #onError(listener: (error: WebSocketError) => void): () => void {
     // The same error may end the messages and reject `closed`.
-    let isTold = false;
+    let isCalled = false;
     const own = (error: WebSocketError) => {
-      if (!isTold) {
-        isTold = true;
+      if (!isCalled) {
+        isCalled = true;
         listener(error);
       }
     };
@@ -313,13 +313,13 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     };
   }
 
-  /** The last message is taken. After an overflow, this happens before the end of the connection. */
+  /** Called when the last message is taken. After an overflow, this happens before the end of the connection. */
   #emptied(error: WebSocketError | undefined): void {
     if (error !== undefined) for (const listener of [...this.#errorListeners]) call(listener, error);
     if (this.#hasEnded) this.#free();
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   #ended(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;

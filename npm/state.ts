@@ -45,11 +45,14 @@ export type Cause =
   | { readonly type: "failed"; readonly error: WebSocketError };
 
 /** @internal Converts a state, a report or a cause of the core. Errors in it become errors of this package. */
-export function told<T extends State | Report | Cause | LostCause>(raw: object, errorOf: (thrown: unknown) => WebSocketError): T {
+export function fromCore<T extends State | Report | Cause | LostCause>(
+  raw: object,
+  errorOf: (thrown: unknown) => WebSocketError,
+): T {
   const { error, cause, ...others } = raw as { error?: unknown; cause?: object };
   return {
     ...others,
     ...(error === undefined ? {} : { error: errorOf(error) }),
-    ...(cause === undefined ? {} : { cause: told<Cause>(cause, errorOf) }),
+    ...(cause === undefined ? {} : { cause: fromCore<Cause>(cause, errorOf) }),
   } as unknown as T;
 }

@@ -1,7 +1,7 @@
 import { abortable } from "./abort.js";
 import type { WebSocketError } from "./errors.js";
 import type { StateQueue } from "./reconnect-core.js";
-import { type Report, type State, told } from "./state.js";
+import { type Report, type State, fromCore } from "./state.js";
 
 /** Returns a function that holds its target weakly. All closures of a scope hold the same variables, so this one has its own scope. */
 export function weakly<T extends object>(target: T): () => T | undefined {
@@ -9,13 +9,15 @@ export function weakly<T extends object>(target: T): () => T | undefined {
   return () => weak.deref();
 }
 
-/** Calls `tell` with each state, and with `undefined` after the last one. Holds the stream weakly, so that it can be collected. */
+/**
+ * Calls `listener` with each state, and with `undefined` after the last one. Holds the stream weakly, so that it can be collected.
+ */
 export async function watch<T>(
   states: StateQueue,
   stream: () => T | undefined,
-  tell: (stream: T, state: object | undefined) => void,
+  listener: (stream: T, state: object | undefined) => void,
 ): Promise<void> {
-  while (pass(await states.next(), stream, tell));
+  while (pass(await states.next(), stream, listener));
   states.free();
 }
 
@@ -23,11 +25,11 @@ export async function watch<T>(
 function pass<T>(
   state: object | undefined,
   stream: () => T | undefined,
-  tell: (stream: T, state: object | undefined) => void,
+  listener: (stream: T, state: object | undefined) => void,
 ): boolean {
   const living = stream();
   if (living === undefined) return false;
-  tell(living, state);
+  listener(living, state);
   return state !== undefined;
 }
 
@@ -41,7 +43,7 @@ export async function* statesOf(
   if (states === undefined) yield last();
   try {
     for (let raw; (raw = await abortable(states?.next() ?? Promise.resolve(undefined), signal, () => {})) !== undefined; ) {
-      yield told<State | Report>(raw, errorOf);
+      yield fromCore<State | Report>(raw, errorOf);
     }
   } finally {
     states?.free();

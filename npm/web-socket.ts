@@ -8,7 +8,7 @@ import { core } from "./reconnect.js";
 import { Reconnection } from "./reconnect-core.js";
 import type { ReconnectOptions, Target } from "./reconnect-options.js";
 import type { ReadyState } from "./socket.js";
-import { type Cause, type Report, type State, told } from "./state.js";
+import { type Cause, type Report, type State, fromCore } from "./state.js";
 
 /** A URL, or a function that returns a URL for each attempt. */
 export type UrlProvider = string | URL | (() => string | URL | PromiseLike<string | URL>);
@@ -109,7 +109,7 @@ export class ReconnectingWebSocket extends EventTarget {
   #readyState: ReadyState = CONNECTING;
   #retryCount = 0;
   #isWanted = true;
-  /** Rises when the page asks to connect, or closes before it has connected. Events of an older generation are ignored. */
+  /** Increases when the page asks to connect, or closes before it has connected. Events of an older generation are ignored. */
   #generation = 0;
 
   /** @throws {WebSocketError} `unsupported` where there is no `WebSocket`, and `invalidOption` */
@@ -195,7 +195,7 @@ export class ReconnectingWebSocket extends EventTarget {
     [this.#isWanted, this.#retryCount] = [true, 0];
     if (this.#readyState === OPEN) {
       this.#readyState = CLOSING;
-      this.#tell("close", { code, reason, wasClean: true });
+      this.#fire("close", { code, reason, wasClean: true });
     }
     if (isAnother) void this.#begin();
     else this.#core?.reconnectNow();
@@ -287,7 +287,7 @@ export class ReconnectingWebSocket extends EventTarget {
     const events = connection.events();
     for (let event; (event = await events.next()) !== undefined && generation === this.#generation; ) {
       const [data, raw] = event;
-      if (raw !== undefined) await this.#changed(told<State | Report>(raw, this.#facts.errorOf), connection);
+      if (raw !== undefined) await this.#changed(fromCore<State | Report>(raw, this.#facts.errorOf), connection);
       else if (data !== undefined) this.#received(data);
       else await new Promise((resolve) => setTimeout(resolve));
     }
@@ -372,11 +372,11 @@ export class ReconnectingWebSocket extends EventTarget {
         this.#isWanted = false;
         break;
       case "rejected":
-        this.#tell("error", event.error);
+        this.#fire("error", event.error);
     }
   }
 
-  /** The connection or the attempt has ended. It may be called several times for one end. */
+  /** Called when the connection or the attempt has ended, maybe several times for one end. */
   #lost(cause: Cause): void {
     if (this.#readyState === CLOSED || cause.type === "requested") return;
     if (cause.type === "closed") this.#close(cause.event);
@@ -385,17 +385,17 @@ export class ReconnectingWebSocket extends EventTarget {
 
   #fail(error: WebSocketError): void {
     this.#readyState = CLOSED;
-    this.#tell("error", error);
-    this.#tell("close", ABNORMAL);
+    this.#fire("error", error);
+    this.#fire("close", ABNORMAL);
   }
 
   #close(event: Closed | undefined): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSED;
-    this.#tell("close", event ?? ABNORMAL);
+    this.#fire("close", event ?? ABNORMAL);
   }
 
-  /** Closes before a connection was begun. */
+  /** Fires `close` if the page has closed before a connection was begun. */
   async #giveUp(generation: number): Promise<void> {
     await undefined;
     if (generation === this.#generation) this.#close(undefined);
@@ -407,7 +407,7 @@ export class ReconnectingWebSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data: isBlob ? new Blob([data]) : data, origin }));
   }
 
-  #tell(...[type, what]: ["close", Closed] | ["error", WebSocketError]): void {
+  #fire(...[type, what]: ["close", Closed] | ["error", WebSocketError]): void {
     this.#log(type, what);
     this.dispatchEvent(type === "close" ? closeEvent(what) : errorEvent(what));
   }
@@ -441,7 +441,7 @@ const QUEUED = 1;
 
 const ABNORMAL: Closed = { code: 1006, reason: "", wasClean: false };
 
-/** Converts a message to what is kept. As in browsers, a value that is neither bytes nor a Blob is sent as text. */
+/** Converts a message to the value that is queued. As in browsers, a value that is neither bytes nor a Blob is sent as text. */
 function payloadOf(data: unknown): Kept {
   try {
     const payload = kept(data as Payload);

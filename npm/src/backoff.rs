@@ -1,4 +1,4 @@
-//! A plain object, checked by `reconnect-options.ts` → [`Backoff`].
+//! Reads a [`Backoff`] from a plain object that `reconnect-options.ts` has checked.
 
 use wasm_websocket::reconnect::Backoff;
 

@@ -95,15 +95,15 @@ impl Connection {
         &self,
         #[wasm_bindgen(unchecked_param_type = "string | ArrayBuffer | ArrayBufferView | Blob")] message: JsValue,
     ) -> Result<(), JsValue> {
-        // `message.ts` has checked that the value has one of these types. They are told apart without `instanceof`, since an object
-        // of another frame has other classes.
+        // `message.ts` has checked that the value has one of these types. This code does not use `instanceof`, since an object of
+        // another frame is an instance of that frame's classes.
         if message.is_string() {
             sent(self.sender.try_send(message.unchecked_ref::<JsString>()))
         } else if ArrayBuffer::is_view(&message) {
             // The type of the view does not matter.
             sent(self.sender.try_send(message.unchecked_ref::<DataView>()))
         } else {
-            // Or an `ArrayBuffer`, which is sent in the same way.
+            // The value is a Blob or an `ArrayBuffer`. Both are sent in the same way.
             sent(self.sender.try_send(message.unchecked_ref::<web_sys::Blob>()))
         }
     }
@@ -139,7 +139,7 @@ impl Connection {
     pub fn next(&self) -> Promise {
         let receiver = Rc::clone(&self.receiver);
         promise(async move {
-            // Each poll borrows it anew, so that its other methods can be called meanwhile.
+            // Each poll borrows the receiver anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| {
                 let mut receiver = receiver.borrow_mut();
                 pin!(receiver.next_raw()).poll(context)
@@ -188,7 +188,7 @@ impl Connection {
     }
 }
 
-/// Converts the error without the message, which JavaScript still has.
+/// Converts the error, and drops the message in it, which JavaScript still has.
 fn sent<T>(sent: Result<(), wasm_websocket::SendError<T>>) -> Result<(), JsValue> {
     sent.map_err(|unsent| error::to_js(unsent.error))
 }

@@ -4,7 +4,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A plain object. `options.ts` has checked the objects of the caller; a missing field is `undefined`.
+    /// A plain object. `options.ts` has checked the objects of the caller. A missing field is `undefined`.
     #[wasm_bindgen(js_name = Object, typescript_type = "object")]
     #[derive(Clone)]
     pub type Plain;
@@ -26,7 +26,7 @@ extern "C" {
 }
 
 impl Plain {
-    /// A field, if it is text.
+    /// Returns a field, if it is text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).as_string()
     }

@@ -1,4 +1,4 @@
-//! A plain object, checked by `options.ts` → [`Options`].
+//! Reads [`Options`] from a plain object that `options.ts` has checked.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(crate) fn read(given: &Plain) -> Options {
     options
 }
 
-/// `options.ts` asks this module only for a transport other than events.
+/// Reads the transport. `connect.ts` and `reconnect.ts` load this module only for a transport other than events.
 #[cfg(feature = "streams")]
 fn with_transport(mut options: Options, given: &Plain) -> Options {
     if let Some(bytes) = bytes(given, "readAhead") {
@@ -80,7 +80,7 @@ pub(crate) fn bytes(given: &Plain, name: &str) -> Option<u64> {
     given.number(name).map(|bytes| bytes as u64)
 }
 
-/// A time in milliseconds.
+/// Reads a time in milliseconds.
 pub(crate) fn duration(given: &Plain, name: &str) -> Option<Duration> {
     bytes(given, name).map(Duration::from_millis)
 }

@@ -19,10 +19,10 @@ type Waiting = Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>;
 pub struct Pending(Rc<State>);
 
 struct State {
-    /// `None` once it was dropped.
+    /// `None` once the future was dropped.
     future: RefCell<Option<Waiting>>,
     is_freed: Cell<bool>,
-    /// Wakes the waiting task, which holds itself alive and must therefore end.
+    /// Wakes the task that waits for the future. The task keeps itself alive, so it must end.
     task: Cell<Option<Waker>>,
 }
 
@@ -65,7 +65,7 @@ impl State {
     }
 
     fn drop_if_freed(&self) {
-        // Polling may run code of the page that frees this object: then the next poll drops the future.
+        // The page may free this object while the future is polled. Then the next poll drops the future.
         if self.is_freed.get() {
             let future = self.future.try_borrow_mut().ok().and_then(|mut future| future.take());
             drop(future);

@@ -1,4 +1,4 @@
-//! Futures → promises.
+//! Converts futures to promises.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -52,7 +52,7 @@ impl Provider {
     }
 }
 
-/// Waits for a promise of the caller. Aborts the caller's signal if the attempt is given up meanwhile.
+/// Waits for a promise of the caller. Aborts the signal that the caller received if the attempt is given up meanwhile.
 pub(crate) async fn settled(begin: impl FnOnce(JsValue) -> Promise) -> Result<JsValue, AttemptError> {
     let mut given_up = GivenUp(Some(AbortController::new()));
     let signal = given_up.0.as_ref().map(AbortController::signal).unwrap_or_default();

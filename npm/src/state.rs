@@ -37,34 +37,34 @@ impl StateQueue {
     }
 }
 
-/// Converts to a `State` or `Report` of `state.ts`, whose errors are those that the core throws.
+/// Converts a state to a `State` or `Report` of `state.ts`. An error in it is one that the core throws.
 pub(crate) fn to_js(state: State) -> JsValue {
     match state {
         State::Connecting { attempt, cause } => {
-            let told = told("connecting");
-            told.set("attempt", attempt.into());
-            with_cause(told, cause)
+            let object = tagged("connecting");
+            object.set("attempt", attempt.into());
+            with_cause(object, cause)
         }
-        State::Open => told("open"),
+        State::Open => tagged("open"),
         State::InDoubt { messages } => {
-            let told = told("inDoubt");
-            told.set("messages", (messages as f64).into());
-            told
+            let object = tagged("inDoubt");
+            object.set("messages", (messages as f64).into());
+            object
         }
         State::Rejected { number, error } => {
-            let told = told("rejected");
-            told.set("number", (number as f64).into());
-            told.set("error", error::to_js(error));
-            told
+            let object = tagged("rejected");
+            object.set("number", (number as f64).into());
+            object.set("error", error::to_js(error));
+            object
         }
         State::Waiting { delay, cause } => {
-            let told = told("waiting");
-            told.set("delay", (delay.as_millis() as f64).into());
-            with_cause(told, cause)
+            let object = tagged("waiting");
+            object.set("delay", (delay.as_millis() as f64).into());
+            with_cause(object, cause)
         }
-        State::Paused => told("paused"),
-        State::Closed { cause } => with_cause(told("closed"), cause),
-        _ => told("closing"),
+        State::Paused => tagged("paused"),
+        State::Closed { cause } => with_cause(tagged("closed"), cause),
+        _ => tagged("closing"),
     }
     .into()
 }
@@ -72,27 +72,27 @@ pub(crate) fn to_js(state: State) -> JsValue {
 pub(crate) fn cause_to_js(cause: Cause) -> JsValue {
     match cause {
         Cause::Closed(closed) => {
-            let told = told("closed");
-            told.set("event", event::to_js(closed));
-            told
+            let object = tagged("closed");
+            object.set("event", event::to_js(closed));
+            object
         }
         Cause::Failed(failed) => {
-            let told = told("failed");
-            told.set("error", error::to_js(failed));
-            told
+            let object = tagged("failed");
+            object.set("error", error::to_js(failed));
+            object
         }
-        _ => told("requested"),
+        _ => tagged("requested"),
     }
     .into()
 }
 
-pub(crate) fn with_cause(told: Plain, cause: Cause) -> Plain {
-    told.set("cause", cause_to_js(cause));
-    told
+pub(crate) fn with_cause(object: Plain, cause: Cause) -> Plain {
+    object.set("cause", cause_to_js(cause));
+    object
 }
 
 /// Creates an object whose `type` has this name.
-pub(crate) fn told(kind: &str) -> Plain {
+pub(crate) fn tagged(kind: &str) -> Plain {
     let plain = Plain::new();
     plain.set("type", kind.into());
     plain

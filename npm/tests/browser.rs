@@ -1,4 +1,4 @@
-//! The package in a real browser: built by Vite, and as plain files. `cargo xtask ci` makes the pages, and serves them.
+//! Tests the package in a real browser, built by Vite and as plain files. `cargo xtask ci` makes the pages, and serves them.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod outcomes;

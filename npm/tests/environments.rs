@@ -1,4 +1,4 @@
-//! The package in a real browser, from the bundlers and the servers that `cargo xtask npm --environments` runs.
+//! Tests the package in a real browser, with the bundlers and the servers that `cargo xtask npm --environments` runs.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod outcomes;
@@ -13,7 +13,7 @@ async fn the_page_passes(name: &str) -> Result<()> {
     passes(&format!("http://{}/environments/{name}/app.html", server()?)).await
 }
 
-/// The folder of the apps and of their packages.
+/// Returns the folder of the apps and of their packages.
 fn folder() -> Result<String> {
     std::env::var("TEST_ENVIRONMENTS").context("no folder: run this by `cargo xtask npm --environments`")
 }
@@ -22,7 +22,7 @@ fn folder() -> Result<String> {
 async fn a_server_passes(arguments: &[&str], page: &str) -> Result<()> {
     let (mut process, port) = listening("node", arguments).await?;
     let result = passes(&format!("http://127.0.0.1:{port}/{page}?server={}", server()?)).await;
-    // `next dev` has a process of its own, which it ends only if it is asked to end itself.
+    // This asks the process to end: only then `next dev` also ends the process that it has started.
     if let Some(id) = process.id() {
         Command::new("kill").arg(id.to_string()).status()?;
         process.wait().await?;

@@ -1,4 +1,4 @@
-// Tests of the package as files, with no bundler between.
+// Tests of the package as plain files, without a bundler.
 
 import { connect, preloadReconnect, preloadSession, reconnect, session } from "./package/dist/index.js";
 import core from "./package/dist/core.js";
@@ -38,14 +38,14 @@ async function echo() {
   equal((await socket.close(4001, "bye")).code, 4001);
 }
 
-/** Two scripts have imported it, and three times it was wanted at the same time. */
+/** Two scripts have imported the package, and one has called it three times at once. The wasm is loaded once. */
 async function once() {
   const [one, other] = await second;
   await Promise.all([one.close(), other.close()]);
   equal(loads(), 1);
 }
 
-/** A second copy of the package has its own wasm, which is taken from elsewhere, and may fail to be there at first. */
+/** A second copy of the package loads its own wasm, from other sources, of which the first ones fail. */
 async function copy() {
   const { connect, preload, WebSocketError } = await import("./copy/dist/index.js");
   const offline = async () => {
@@ -55,7 +55,7 @@ async function copy() {
     const error = await preload(source()).then(() => null, (error) => error);
     equal([error instanceof WebSocketError, error.code, error.cause instanceof Error], [true, "loadFailed", true]);
   }
-  // A source that was named once is that of the next attempt, too.
+  // The next attempt uses the same source.
   await preload("./nowhere.wasm").catch(() => {});
   const { message } = await connect("/echo").catch((error) => error);
   equal(message.includes("`./nowhere.wasm`: the server answered with the status 404; "), true);
@@ -89,7 +89,7 @@ async function serviceWorker() {
   equal(answers, ["events", "over events", "over a connection that comes back", "in a session", "unsupported"]);
 }
 
-/** Compilers take `Symbol.for("Symbol.asyncDispose")` where there is none. */
+/** Where `Symbol.asyncDispose` is missing, compilers use `Symbol.for("Symbol.asyncDispose")`. */
 async function withoutAsyncDispose() {
   const { Symbol } = globalThis;
   globalThis.Symbol = Object.create(Symbol, { asyncDispose: { value: undefined } });
@@ -104,7 +104,8 @@ async function withoutAsyncDispose() {
 /** Connections leave nothing behind: neither in the memory of wasm nor in its table of JavaScript objects. */
 async function nothingLeft() {
   await leavesNothing(core, async () => {
-    // Ended by both sides, and nobody cares any more.
+    // Connections that either side closes, a call that fails, and a connection that is disposed of with messages that were not
+    // taken.
     await (await connect("/echo")).close(1000, "done");
     await (await connect("/close/4001/bye")).closed;
     const socket = await connect("/echo", { protocols: [], receiveLimit: { bytes: 1000 } });
@@ -123,7 +124,7 @@ async function nothingLeftOfThoseThatComeBack() {
   await preloadReconnect();
   const backoff = { base: 0, floor: 0, maxAttempts: 2 };
   await leavesNothing(reconnectCore, async () => {
-    // Ended by the caller, by the peer, and by giving up; with hooks that are called, and with those that are given up.
+    // Connections that end by the caller, by the peer and by giving up, with hooks that are called and hooks that are cancelled.
     const socket = await reconnect(() => "/echo", {
       backoff,
       heartbeat: { ping: "ping", pong: ({ data }) => data === "ping", interval: 1 },
@@ -157,8 +158,8 @@ async function nothingLeftOfSessions() {
   await preloadSession();
   const backoff = { base: 1, cap: 1, floor: 0 };
   const one = async () => {
-    // Ended by both sides over connections that were cut, lost, given up while it waits, and disposed of with untaken messages. The
-    // server forgets sessions while they are cut, as there are many.
+    // Sessions that both sides end over connections that are cut, that are lost, that are given up while calls wait, and that are
+    // disposed of with messages that were not taken. The server forgets some sessions while they are cut, since there are many.
     const socket = await session(() => "/session/echo/1", { backoff, credentials: () => "token" });
     const undo = [socket.on("state", () => {}), socket.on("lost", () => {})];
     for (const message of ["text", new Uint8Array(10), new Blob(["blob"])]) await socket.send(message);
@@ -184,14 +185,14 @@ async function nothingLeftOfSessions() {
   const { __wbindgen_externrefs: table } = await sessionCore();
   const living = () => Array.from({ length: table.length }, (_, index) => table.get(index)).filter((object) => object != null).length;
   const before = living();
-  // Acknowledgements take their time, so there are ten sessions at once.
+  // Acknowledgements are delayed, so ten sessions run at once.
   for (let number = 0; number < 10; number++) await Promise.all(Array.from({ length: 10 }, one));
-  // Some still wait for the server to close. A few objects are made once.
+  // Some sessions still wait for the server to close. A few objects are made once, and stay.
   for (let wait = 0; living() > before + 20 && wait < 500; wait++) await new Promise((resolve) => setTimeout(resolve, 10));
   equal(living() <= before + 20 || living() - before, true);
 }
 
-/** Takes what is left, and past what is lost. */
+/** Takes all remaining messages, and continues after a loss. */
 async function drain(socket) {
   try {
     for await (const _ of socket);

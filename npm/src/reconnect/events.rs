@@ -15,7 +15,7 @@ use wasm_websocket::{Message, Reconnecting};
 use crate::promise::promise;
 use crate::{message, state};
 
-/// Messages and states in the order in which they came.
+/// The queue of messages and states, in the order of a browser's events.
 #[wasm_bindgen]
 pub struct EventQueue(Rc<RefCell<Events>>);
 
@@ -24,7 +24,7 @@ struct Events {
     states: States,
     /// A state that follows messages which may still be queued.
     held: Option<State>,
-    /// Whether a turn has passed in which no message came before the held state.
+    /// Whether a turn has passed without a message since the state was held.
     is_waited: bool,
 }
 
@@ -64,7 +64,8 @@ impl Events {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         if self.held.is_none() {
             match Pin::new(&mut self.states).poll_next(context) {
-                // `open` comes before the messages of its connection. Every other state comes after the messages of the last one.
+                // `open` comes before the messages of its connection. Every other state comes after the messages of the last
+                // connection.
                 Poll::Ready(Some(State::Open)) => return Poll::Ready(Event::State(State::Open)),
                 Poll::Ready(None) => return Poll::Ready(Event::End),
                 Poll::Ready(state) => self.held = state,
@@ -77,7 +78,7 @@ impl Events {
             return Poll::Ready(Event::Message(message));
         }
         if self.held.is_some() && received.is_pending() && !self.is_waited {
-            // After many messages in a row, the stream yields to the event loop before the next.
+            // After many messages in a row, the stream is pending for a turn, although messages may still be queued.
             self.is_waited = true;
             return Poll::Ready(Event::Pause);
         }

@@ -1,4 +1,4 @@
-//! The caller's functions in JavaScript: what follows a close, and the preamble of each connection.
+//! The caller's functions in JavaScript: the preamble of each connection, and the decision after a close.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::state::cause_to_js;
 #[wasm_bindgen(typescript_custom_section)]
 const TYPESCRIPT: &str = r#"
 export interface Hooks extends Provider {
-  /** Whether `open` wants to know of the messages in doubt. */
+  /** Whether `open` needs the messages in doubt. */
   readonly isOpener: boolean;
   /** Rejects with a `Failure`. */
   open(opening: Opening, attempt: number, cause: object, inDoubt: Doubt | undefined, signal: AbortSignal): Promise<void>;
-  /** Milliseconds to wait in addition to the backoff; negative to stop; nothing for the default. */
+  /** Returns the milliseconds to wait in addition to the backoff; a negative number to stop; `undefined` for the default. */
   afterClose(event: CloseEvent): number | undefined;
   isPong(data: Data): boolean;
 }

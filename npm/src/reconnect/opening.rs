@@ -16,7 +16,7 @@ use wasm_websocket::{Error, Message, WebSocketStream};
 
 use crate::{error, message};
 
-/// A connection while the preamble runs. Later calls fail with `notOpen`.
+/// A connection for the preamble. Calls after the preamble fail with `notOpen`.
 ///
 /// JavaScript cannot borrow the connection, so each call is a request that [`serve`] answers.
 #[wasm_bindgen]
@@ -144,7 +144,7 @@ fn answer_all(requests: &RefCell<Requests>, stream: &mut WebSocketStream, contex
     }
 }
 
-/// Fails all pending requests when the preamble has ended, in whatever way.
+/// Fails all pending requests when the preamble has returned or was dropped.
 struct End(Rc<RefCell<Requests>>);
 
 impl Drop for End {

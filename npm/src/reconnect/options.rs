@@ -1,4 +1,4 @@
-//! A plain object, checked by `reconnect-options.ts`, and hooks → [`ReconnectOptions`].
+//! Makes [`ReconnectOptions`] of a plain object that `reconnect-options.ts` has checked, and of hooks.
 
 use wasm_websocket::reconnect::{Attempt, Heartbeat, WhenFull, WhenLost};
 use wasm_websocket::{ReconnectOptions, WebSocketStream};
@@ -40,7 +40,8 @@ pub(crate) fn read(given: &Plain, hooks: &Hooks) -> ReconnectOptions {
     })
 }
 
-/// A `pong` that is a message is compared here; a `pong` that is a function is called.
+/// Reads the fields of `Heartbeat` in `reconnect-options.ts`. A `pong` that is text is compared here; a `pong` that is a function
+/// is called.
 fn read_heartbeat(given: &Plain, hooks: Hooks) -> Heartbeat {
     let pong = given.text("pong");
     let mut heartbeat = Heartbeat::new(message::from_js(given.get("ping")), move |message| match &pong {

@@ -121,7 +121,7 @@ impl Reconnection {
     pub fn next(&self) -> Promise {
         let reconnecting = Rc::clone(&self.reconnecting);
         promise(async move {
-            // Each poll borrows it anew, so that its other methods can be called meanwhile.
+            // Each poll borrows the stream anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| Pin::new(&mut *reconnecting.borrow_mut()).poll_next(context));
             match next.await.transpose() {
                 Ok(message) => Ok(message.as_ref().map(message::to_js).unwrap_or_default()),
@@ -152,7 +152,7 @@ impl Reconnection {
         })
     }
 
-    /// Resolves when it is closed for good, with the event that ended the last connection. The promise keeps it open.
+    /// Resolves when it is closed for good, with the event that ended the last connection. The promise keeps the connection open.
     ///
     /// # Errors
     ///

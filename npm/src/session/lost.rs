@@ -16,7 +16,7 @@ export interface Lost extends Error {
 }
 ";
 
-/// Converts to an error with the fields of a `SessionLostError` of `session-lost.ts`.
+/// Converts a loss to an error with the fields of a `SessionLostError` of `session-lost.ts`.
 pub(crate) fn to_js(lost: Lost) -> JsValue {
     let error: Plain = error::coded("sessionLost", &lost.to_string()).unchecked_into();
     let unacknowledged: Array = lost
@@ -31,26 +31,26 @@ pub(crate) fn to_js(lost: Lost) -> JsValue {
 
 fn cause_to_js(cause: LostCause) -> Plain {
     match cause {
-        LostCause::Forgotten => state::told("forgotten"),
-        LostCause::Superseded => state::told("superseded"),
+        LostCause::Forgotten => state::tagged("forgotten"),
+        LostCause::Superseded => state::tagged("superseded"),
         LostCause::Refused(code) => {
-            let told = state::told("refused");
-            told.set("code", code.into());
-            told
+            let object = state::tagged("refused");
+            object.set("code", code.into());
+            object
         }
         LostCause::Violation(rule) => {
-            let told = state::told("violation");
-            told.set("rule", rule.into());
-            told
+            let object = state::tagged("violation");
+            object.set("rule", rule.into());
+            object
         }
         LostCause::TooLarge { len, max } => {
-            let told = state::told("tooLarge");
-            told.set("bytes", (len as f64).into());
-            told.set("max", (max as f64).into());
-            told
+            let object = state::tagged("tooLarge");
+            object.set("bytes", (len as f64).into());
+            object.set("max", (max as f64).into());
+            object
         }
-        LostCause::Mismatch => state::told("mismatch"),
-        LostCause::Stopped(cause) => state::with_cause(state::told("stopped"), cause),
-        _ => state::told("givenUp"),
+        LostCause::Mismatch => state::tagged("mismatch"),
+        LostCause::Stopped(cause) => state::with_cause(state::tagged("stopped"), cause),
+        _ => state::tagged("givenUp"),
     }
 }

@@ -1,4 +1,4 @@
-//! A plain object, checked by `session-options.ts`, and hooks → [`SessionOptions`].
+//! Makes [`SessionOptions`] of a plain object that `session-options.ts` has checked, and of hooks.
 
 use std::time::Duration;
 

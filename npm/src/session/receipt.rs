@@ -7,7 +7,7 @@ use wasm_websocket::session;
 use crate::error;
 use crate::promise::promise;
 
-/// The receipt of a sent message. It does not keep the session.
+/// The receipt of a sent message. It does not keep the session alive.
 #[wasm_bindgen]
 pub struct Receipt(session::Receipt);
 

@@ -19,7 +19,7 @@ use crate::pending::Pending;
 use crate::state::{self, StateQueue};
 use crate::{error, message};
 
-/// A session. Freeing it gives the session up, unless there is a [`Pending`] of it.
+/// A session. Freeing this object gives the session up, unless one of its calls is still a [`Pending`].
 #[wasm_bindgen]
 pub struct Session {
     session: Rc<RefCell<session::Session>>,
@@ -44,7 +44,7 @@ impl Session {
         state::to_js(self.sender.state())
     }
 
-    /// Returns the current state and all later ones. The result does not keep the session.
+    /// Returns the current state and all later ones. The result does not keep the session alive.
     pub fn states(&self) -> StateQueue {
         StateQueue::new(self.sender.states())
     }
@@ -101,7 +101,7 @@ impl Session {
     pub fn next(&self) -> Promise {
         let session = Rc::clone(&self.session);
         let next = Pending::new(async move {
-            // Each poll borrows it anew, so that its other methods can be called meanwhile.
+            // Each poll borrows the session anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| Pin::new(&mut *session.borrow_mut()).poll_next(context));
             match next.await.transpose() {
                 Ok(message) => Ok(message.as_ref().map(message::to_js).unwrap_or_default()),

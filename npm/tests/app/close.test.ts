@@ -64,7 +64,7 @@ test("a signal cancels waiting for the close", async () => {
   const closing = socket.close(1000, "", { signal: abort.signal });
   const reason = new Error("enough");
   abort.abort(reason);
-  assert((await failure(closing)) === reason, "its reason");
+  assert((await failure(closing)) === reason, "it rejects with the reason");
   equal(socket.readyState, WebSocket.CLOSING);
   equal((await socket.closed).wasClean, false);
 });

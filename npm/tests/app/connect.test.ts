@@ -2,12 +2,12 @@ import { WebSocketError, connect, preload } from "wasm-websocket";
 import wasm from "wasm-websocket/core_bg.wasm?url";
 import { Count, assert, codeOf, equal, failure, failureOf, open, take, test, text, url } from "./harness.ts";
 
-/** The number of requests for wasm. */
+/** Returns the number of requests for wasm. */
 function loads(): number {
   return performance.getEntriesByType("resource").filter(({ name }) => name.includes(".wasm")).length;
 }
 
-// The first of all tests.
+// This must be the first of all tests: no wasm is loaded yet.
 test("the wasm is loaded once, by the first connect", async () => {
   equal(loads(), 0);
   const sockets = await Promise.all([open("/echo"), open("/echo"), open("/echo")]);
@@ -49,7 +49,7 @@ test("a failed connect rejects with a code", async () => {
   const error = await failureOf(open("/hang", { connectTimeout: 50 }));
   equal(error.code, "connectTimeout");
   equal(error.message, `\`${url("/hang")}\` did not connect within 50 ms`);
-  assert(error instanceof WebSocketError && error instanceof Error, "it is an error");
+  assert(error instanceof WebSocketError && error instanceof Error, "it is a `WebSocketError`");
   equal(error.name, "WebSocketError");
 });
 
@@ -57,7 +57,7 @@ test("an aborted signal prevents connecting", async () => {
   const reason = new Error("enough");
   const count = new Count();
   await count.becomes("0 open");
-  assert((await failure(open(count.path("/echo"), { signal: AbortSignal.abort(reason) }))) === reason, "its reason");
+  assert((await failure(open(count.path("/echo"), { signal: AbortSignal.abort(reason) }))) === reason, "it has the same reason");
   await using socket = await open(count.path("/echo"));
   await count.becomes("1 open");
   equal(socket.readyState, 1);
@@ -69,7 +69,7 @@ test("aborting the signal cancels connecting", async () => {
   const connecting = open("/hang", { signal: abort.signal });
   const reason = new Error("enough");
   abort.abort(reason);
-  assert((await failure(connecting)) === reason, "its reason");
+  assert((await failure(connecting)) === reason, "it rejects with the reason");
   const timeout = await failure(open("/hang", { signal: AbortSignal.timeout(50) }));
   equal((timeout as DOMException).name, "TimeoutError");
 });
@@ -84,7 +84,7 @@ test("aborting the signal while the connection opens closes it", async () => {
       constructor(...of: ConstructorParameters<typeof WebSocket>) {
         super(...of);
         const listen = () => this.addEventListener("open", () => abort.abort());
-        // Before the package's own listener, or after it.
+        // Adds the listener before or after the package's own.
         if (isFirst) listen();
         else queueMicrotask(listen);
       }

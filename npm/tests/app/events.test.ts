@@ -60,7 +60,7 @@ test("an exception of a listener is reported and other listeners are called", as
   const message = next<Message>((listener) => socket.on("message", listener));
   await socket.send("a");
   equal(await message, text("a"));
-  assert((await reported).error === mistake, "the page hears of it");
+  assert((await reported).error === mistake, "the exception is reported");
 });
 
 test("listeners and iterators of messages exclude each other", async () => {

@@ -1,4 +1,4 @@
-// Runs tests, and helpers for the server.
+// Runs the tests, and has their helpers.
 
 import {
   type Message,
@@ -57,8 +57,8 @@ export function assert(condition: boolean, what: string): asserts condition {
 }
 
 export function equal<T>(actual: T, expected: T): void {
-  const [is, ought] = [show(actual), show(expected)];
-  if (is !== ought) throw new Error(`it is ${is}, not ${ought}`);
+  const [is, wanted] = [show(actual), show(expected)];
+  if (is !== wanted) throw new Error(`it is ${is}, not ${wanted}`);
 }
 
 function show(value: unknown): string {
@@ -88,7 +88,7 @@ export async function codeOf(action: Promise<unknown> | (() => unknown)): Promis
   return (await failureOf(action)).code;
 }
 
-/** Runs a test with a stopped clock: on a busy machine, late looks at the buffer would raise the high water mark. */
+/** Runs a test with a stopped clock, so that no timer counts as late: late timers would raise the high water mark. */
 export async function withStoppedClock(run: () => Promise<void>): Promise<void> {
   const { now } = Date;
   const stopped = now();
@@ -166,7 +166,7 @@ export function turn(): Promise<void> {
   });
 }
 
-/** Connections that the server counts, by the query of their URL. */
+/** The server's count of the connections whose URLs have the same query. */
 export class Count {
   readonly #query = String(Math.random());
   readonly #counts: Promise<WebSocketStream>;

@@ -13,7 +13,7 @@ const said: Schema<{ text: string }, { text: string }> = {
   },
 };
 
-/** The same, but asynchronous. */
+/** The same schema, but asynchronous. */
 const slow: Schema<{ text: string }, { text: string }> = {
   "~standard": {
     validate: async (value) => {
@@ -36,7 +36,7 @@ test("values go out as JSON and come back from text, bytes and Blobs", async () 
   await socket.send(new Blob(['{"room":4}']));
   for await (const { room } of chat) if (rooms.push(room) === 3) break;
   equal(rooms, [2, 3, 4]);
-  assert(chat.socket === socket, "it has the connection");
+  assert(chat.socket === socket, "`socket` is the connection");
 });
 
 test("a message that cannot be decoded ends a loop and the next loop continues", async () => {
@@ -47,7 +47,7 @@ test("a message that cannot be decoded ends a loop and the next loop continues",
     for await (const value of chat) return value;
   };
   const notJson = (await failure(loop())) as DecodeError;
-  assert(notJson instanceof DecodeError && notJson.code === "decode", "it is an error of its own");
+  assert(notJson instanceof DecodeError && notJson.code === "decode", "it is a `DecodeError`");
   equal([notJson.data, notJson.issues, notJson.cause instanceof SyntaxError], [text("{"), [], true]);
   const unfit = (await failure(loop())) as DecodeError;
   equal(unfit.message, "the message does not fit its schema: `text`: expected a string");
@@ -87,7 +87,7 @@ test("a signal ends a loop over values", async () => {
   await using socket = await open("/echo");
   const reason = new Error("enough");
   const ended = await failure(socket.json().values({ signal: AbortSignal.abort(reason) }).next());
-  assert(ended === reason, "with its reason");
+  assert(ended === reason, "it rejects with the reason");
 });
 
 test("values sent over a connection that comes back have numbers", async () => {

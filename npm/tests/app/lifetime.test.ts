@@ -30,10 +30,10 @@ test("disposing settles all pending calls", async () => {
   equal(await Promise.all(pending), ["closeTimeout", "notOpen", "notOpen"]);
 });
 
-/** Makes the browser collect garbage, if it can be asked to. */
+/** Makes the browser collect garbage. The browser must have a function for this. */
 async function collect(): Promise<void> {
   const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
-  assert(gc !== undefined || TestUtils !== undefined, "this browser can be asked to collect");
+  assert(gc !== undefined || TestUtils !== undefined, "this browser has a function that collects garbage");
   gc?.();
   await TestUtils?.gc();
   await turn();

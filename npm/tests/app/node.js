@@ -1,5 +1,5 @@
-// In Node.js: the wasm is found without configuration, a stream that yields to the event loop continues, cancelled calls leave
-// nothing behind, and the process exits when its connections have ended.
+// Checks in Node.js that the wasm is found without configuration, that a stream that yields to the event loop continues, that
+// cancelled calls leave nothing behind, and that the process exits when its connections have ended.
 import { ReconnectingWebSocket, connect, reconnect, session } from "wasm-websocket";
 
 const server = process.argv[2];

@@ -86,7 +86,7 @@ test("several pending next resolve in order", async () => {
 test("messages that arrived before a close can still be taken", async () => {
   const socket = await numbered(3);
   equal(await take(socket), text("0"));
-  // Both others have arrived when an answer to something later has.
+  // Both other messages have arrived when the answer to a later message on another connection has arrived.
   await using other = await open("/echo");
   await other.send("later");
   await take(other);

@@ -181,7 +181,7 @@ test("messages in doubt are reported and can be taken", async () => {
       { number: 2, message: binary(1) },
     ],
   });
-  // Taken or not, it is unknown whether the peer has received them.
+  // The count stays: it is unknown whether the peer has received the messages, taken or not.
   equal([socket.counts.inDoubt, socket.takeInDoubt()], [2, { count: 0, messages: [] }]);
 });
 
@@ -245,7 +245,7 @@ test("the queue has a limit and a policy", async () => {
   equal(await codeOf(() => patient.trySend("4")), "full");
   const reason = new Error("enough");
   abort.abort(reason);
-  assert((await waiting[0]) === reason, "it is given up");
+  assert((await waiting[0]) === reason, "it rejects with the reason");
   equal(patient.takeQueued(), [text("1")]);
   await waiting[1];
   equal(patient.takeQueued(), [text("3")]);
@@ -271,7 +271,7 @@ test("a pause closes and a resume connects again", async () => {
 
 test("a signal closes it for good", async () => {
   const reason = new Error("enough");
-  assert((await failure(comeBack(url("/echo"), { signal: AbortSignal.abort(reason) }))) === reason, "its reason");
+  assert((await failure(comeBack(url("/echo"), { signal: AbortSignal.abort(reason) }))) === reason, "it rejects with the reason");
   const abort = new AbortController();
   const socket = await comeBack(url("/echo"), { signal: abort.signal });
   await socket.send("hello");

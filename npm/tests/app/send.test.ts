@@ -33,7 +33,7 @@ test("text, buffers, views, blobs, files and images go round", async () => {
 test("objects of another frame are sent", async () => {
   const frame = document.body.appendChild(document.createElement("iframe"));
   const { Uint8Array: Bytes, Blob: OtherBlob } = frame.contentWindow as unknown as typeof globalThis;
-  assert(!(new Bytes(1) instanceof Uint8Array), "they have classes of their own");
+  assert(!(new Bytes(1) instanceof Uint8Array), "the frame has its own classes");
   await using socket = await open("/echo");
   for (const payload of [new Bytes([5, 6]), new Bytes([5, 6]).buffer, new OtherBlob([new Bytes([5, 6])])]) {
     await socket.send(payload);
@@ -108,7 +108,7 @@ test("waiting sends continue when there is room, in the order of the calls", asy
 test("no message overtakes a waiting one", async () => {
   await using socket = await open("/echo", { highWaterMark: 0, lowWaterMark: 0 });
   for (let round = 0; round < 50; round++) {
-    // The second waits until it looks again. By then there has been room for a while, in which the third is sent.
+    // The second message waits until the package looks for room again. There is room before that, when the third message is sent.
     const sends = [socket.send("1"), socket.send("2")];
     while (socket.bufferedAmount > 0) await turn();
     if (round % 2 === 0) sends.push(socket.send("3"));
@@ -128,7 +128,7 @@ test("flush waits for waiting sends", async () => {
 });
 
 test("flush fails if the connection ends before", async () => {
-  // Most of the time Chromium then counts nothing as unsent.
+  // When the connection has ended, Chromium counts nothing as unsent most of the time.
   for (let round = 0; round < 4; round++) {
     const socket = await open("/reset");
     await socket.send(new Uint8Array(20 << 20));
@@ -167,5 +167,5 @@ test("leaving the loop sends no more slices", async () => {
   for await (const _ of socket.sendSlices(new Blob([]))) throw new Error("an empty Blob sends nothing");
   equal(await codeOf(socket.sendSlices(new Blob(["x"]), { size: 0 }).next()), "invalidOption");
   await socket.send("report");
-  assert(String((await take(socket)).data).startsWith('{"count":3,"bytes":300,'), "what came before has arrived");
+  assert(String((await take(socket)).data).startsWith('{"count":3,"bytes":300,'), "the earlier slices have arrived");
 });

@@ -13,7 +13,7 @@ import { Count, assert, begin, codeOf, drain, equal, failure, failureOf, next, o
 
 const never = () => new Promise<never>(() => {});
 
-/** The content of a message: a text, bytes or a Blob, some with only the number. */
+/** Returns the content of the message with a number. Some contents have only the number. */
 function content(number: number): string {
   return `${number} ${"x".repeat((number * 37) % 500)}`;
 }
@@ -23,19 +23,19 @@ function payload(number: number): string | Uint8Array | Blob {
   return number % 3 === 0 ? text : number % 3 === 1 ? new TextEncoder().encode(text) : new Blob([text]);
 }
 
-/** The text of a message, and whether it came as text. */
+/** Returns the text of a message, and whether the message is text. */
 async function read({ data }: Message): Promise<[string, boolean]> {
   return typeof data === "string" ? [data, true] : [await new Response(data).text(), false];
 }
 
-/** The loss that a loop throws. */
+/** Returns the loss that a loop throws. */
 async function lossOf(action: Promise<unknown>): Promise<SessionLostError> {
   const error = await failure(action);
   if (!(error instanceof SessionLostError)) throw error;
   return error;
 }
 
-/** A separate server, and its faults. */
+/** Returns the URL of a server of its own, and a function that makes one of its faults strike. */
 function node(): { url: string; strike: (fault: string) => Promise<unknown> } {
   const key = Math.random();
   return {
@@ -77,22 +77,22 @@ for (const binaryType of ["arraybuffer", "blob"] as const) {
   });
 }
 
-test("a receipt tells when the peer has processed a message", async () => {
+test("a receipt resolves when the peer has processed the message", async () => {
   await preloadSession();
   await using echo = await begin(url("/session/echo/0"));
   echo.pause();
   await reaches(echo, "paused");
   const [one, other] = [await echo.send("one"), echo.trySend(new Blob(["other"]))];
-  const told: string[] = [];
-  void one.processed.then(() => told.push("one"));
-  void other.processed.then(() => told.push("other"));
-  const all = echo.acknowledged().then(() => told.push("all"));
+  const resolved: string[] = [];
+  void one.processed.then(() => resolved.push("one"));
+  void other.processed.then(() => resolved.push("other"));
+  const all = echo.acknowledged().then(() => resolved.push("all"));
   await turn();
-  equal([told.length, echo.counts.unacknowledged, echo.counts.unacknowledgedBytes], [0, 2, 8 + 2 * 16]);
+  equal([resolved.length, echo.counts.unacknowledged, echo.counts.unacknowledgedBytes], [0, 2, 8 + 2 * 16]);
   echo.resume();
   await all;
-  equal(told, ["one", "other", "all"]);
-  assert(one.processed === one.processed, "it is asked once");
+  equal(resolved, ["one", "other", "all"]);
+  assert(one.processed === one.processed, "the core is asked once");
   equal([echo.counts.acknowledged, echo.counts.unacknowledged], [2, 0]);
   equal([(await take(echo)).data, (await read(await take(echo)))[0]], ["one", "other"]);
 });
@@ -107,7 +107,7 @@ test("send waits while the replay buffer is full", async () => {
   const third = failureOf(echo.send("third"));
   const reason = new Error("enough");
   abort.abort(reason);
-  assert((await given) === reason, "its reason");
+  assert((await given) === reason, "it rejects with the reason");
   equal(echo.counts.unacknowledged, 1);
   const error = (await third) as SendError;
   equal([error.code, error.unsent], ["sessionLost", "third"]);
@@ -146,7 +146,7 @@ test("a session survives a killed server, and a loop throws the loss when the se
   );
   equal([await codeOf(receipt.processed), await codeOf(echo.acknowledged()), echo.counts.lost], ["sessionLost", "sessionLost", 2]);
 
-  // A new session has begun, and the next loop goes on.
+  // A new session has begun, and the next loop yields its messages.
   await (await echo.send("after")).processed;
   equal(await take(echo), text("after"));
   await echo.acknowledged();
@@ -157,12 +157,12 @@ test("a session survives a killed server, and a loop throws the loss when the se
 test("listeners are called with messages, a loss, the end and states", async () => {
   const { url, strike } = node();
   await using echo = await begin(url);
-  const told: unknown[] = [];
-  echo.on("message", ({ data }) => told.push(data));
-  echo.on("end", ({ code, reason }) => told.push([code, reason]));
-  const forget = echo.on("lost", ({ cause, unacknowledged }) => told.push([cause.type, unacknowledged.length]));
+  const seen: unknown[] = [];
+  echo.on("message", ({ data }) => seen.push(data));
+  echo.on("end", ({ code, reason }) => seen.push([code, reason]));
+  const forget = echo.on("lost", ({ cause, unacknowledged }) => seen.push([cause.type, unacknowledged.length]));
   await (await echo.send("before")).processed;
-  for (const isHeard of [true, false]) {
+  for (const hasListener of [true, false]) {
     const isOpen = next<unknown>((listener) => echo.on("state", (state) => state.type === "open" && listener(state)));
     const reported = new Promise<unknown>((resolve) => {
       const caught = (event: ErrorEvent) => {
@@ -170,12 +170,12 @@ test("listeners are called with messages, a loss, the end and states", async () 
         removeEventListener("error", caught, { capture: true });
         resolve(event.error);
       };
-      if (!isHeard) addEventListener("error", caught, { capture: true });
+      if (!hasListener) addEventListener("error", caught, { capture: true });
     });
     await strike("forget");
     await isOpen;
     // Without a listener of `lost`, the loss is reported as an error of the page.
-    if (!isHeard) assert((await reported) instanceof SessionLostError, "the page hears of it");
+    if (!hasListener) assert((await reported) instanceof SessionLostError, "the loss is reported");
     await (await echo.send("after")).processed;
     forget();
   }
@@ -183,7 +183,7 @@ test("listeners are called with messages, a loss, the end and states", async () 
   await reaches(echo, "closed");
   const late = next<unknown>((listener) => echo.on("end", listener));
   equal(await late, { code: 1000, reason: "" });
-  equal(told, ["before", ["forgotten", 0], "after", "after", [1000, ""]]);
+  equal(seen, ["before", ["forgotten", 0], "after", "after", [1000, ""]]);
 });
 
 test("close ends the direction, and resolves when everything is processed", async () => {
@@ -197,13 +197,13 @@ test("close ends the direction, and resolves when everything is processed", asyn
   equal([error.code, error.unsent, await codeOf(() => echo.trySend("late"))], ["notOpen", "late", "notOpen"]);
   const reason = new Error("enough");
   abort.abort(reason);
-  assert((await given) === reason, "its reason");
+  assert((await given) === reason, "it rejects with the reason");
   await echo.close();
   equal(echo.counts.acknowledged, 1);
   equal([echo.peerEnd, await drain(echo), echo.peerEnd as unknown], [undefined, [text("last")], { code: 1000, reason: "bye" }]);
   await reaches(echo, "closed");
   await echo.close();
-  // Its wasm memory is freed by now.
+  // The wasm memory of the session is freed by now.
   equal([await codeOf(echo.send("later")), echo.counts.taken, await drain(echo)], ["sessionLost", 1, []]);
   const states: string[] = [];
   for await (const { type } of echo.states()) states.push(type);
@@ -316,7 +316,7 @@ test("disposing waits until everything is processed, though nothing takes the ec
 
 test("a signal gives the session up", async () => {
   const reason = new Error("enough");
-  assert((await failure(begin(never, { signal: AbortSignal.abort(reason) }))) === reason, "its reason");
+  assert((await failure(begin(never, { signal: AbortSignal.abort(reason) }))) === reason, "it rejects with the reason");
   const count = new Count();
   await count.becomes("0 open");
   const abort = new AbortController();
@@ -338,7 +338,7 @@ test("a signal gives the session up", async () => {
     for await (const _ of other.messages({ signal: loopEnd.signal }));
   });
   loopEnd.abort(reason);
-  assert((await call) === reason, "its reason");
+  assert((await call) === reason, "it rejects with the reason");
   await other.send("not lost");
   equal(await take(other), text("not lost"));
 });
@@ -360,7 +360,7 @@ test("a session without references is given up when it is collected", async () =
   await count.becomes("1 open");
   let isProcessed = false;
   void processed.then(() => (isProcessed = true));
-  // While somebody waits, it is not collected.
+  // While somebody awaits the receipt, the session is not collected.
   while (!isProcessed) await collect();
   let isGone = false;
   const gone = count.becomes("0 open").then(() => (isGone = true));

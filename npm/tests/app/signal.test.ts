@@ -43,7 +43,7 @@ test("a loop that a signal ends loses no message", async () => {
     });
     await socket.send(String(round));
     await socket.flush();
-    // Sometimes before the message comes, and sometimes after.
+    // Aborts sometimes before the message arrives, and sometimes after.
     for (let wait = 0; wait < round; wait++) await Promise.resolve();
     abort.abort(reason);
     const seen = await loop;

@@ -1,4 +1,4 @@
-// What must not compile. Nothing runs this.
+// Checks types: the lines below `@ts-expect-error` must not compile. This file is never run.
 
 import {
   type CloseEvent,
@@ -29,14 +29,14 @@ function same<A, B>(_: Same<A, B>): void {}
 export async function messages(socket: WebSocketStream): Promise<void> {
   for await (const message of socket) {
     same<typeof message, Message>(true);
-    // @ts-expect-error which type of message it is must be looked at first
+    // @ts-expect-error the type of the message must be checked first
     message.data.byteLength;
     if (message.type === "text") same<typeof message.data, string>(true);
     if (message.type === "binary") same<typeof message.data, ArrayBuffer>(true);
     if (message.type === "blob") same<typeof message.data, Blob>(true);
     // @ts-expect-error there is no such type of message
     if (message.type === "ping") return;
-    // @ts-expect-error a message is not to be changed
+    // @ts-expect-error a message is read-only
     message.data = "other";
   }
 }
@@ -48,12 +48,12 @@ export async function sends(socket: WebSocketStream, image: ImageData, file: Fil
   }
   // @ts-expect-error a number is no payload
   await socket.send(5);
-  // @ts-expect-error nor is an object
+  // @ts-expect-error an object is no payload
   await socket.send({ type: "text", data: "hello" });
-  // @ts-expect-error nor is nothing
+  // @ts-expect-error `undefined` is no payload
   socket.trySend(undefined);
   for await (const progress of socket.sendSlices(file)) same<typeof progress.sent, number>(true);
-  // @ts-expect-error only what has slices can be sent in slices
+  // @ts-expect-error only a Blob can be sent in slices
   socket.sendSlices("text");
   // @ts-expect-error the size is an option
   socket.sendSlices(file, 1000);
@@ -71,13 +71,13 @@ export async function options(): Promise<void> {
   await connect("/", { protocols: "a" });
   // @ts-expect-error there is no such binary type
   await connect("/", { binaryType: "arrayBuffer" });
-  // @ts-expect-error there is no such way to overflow
+  // @ts-expect-error there is no such policy for overflows
   await connect("/", { receiveLimit: { overflow: "drop" } });
   // @ts-expect-error a time is a number, of milliseconds
   await connect("/", { closeTimeout: "5s" });
   // @ts-expect-error there is no such transport
   await connect("/", { transport: "stream" });
-  // @ts-expect-error it is the signal, not what controls it
+  // @ts-expect-error the option takes a signal, not its controller
   await connect("/", { signal: new AbortController() });
   // @ts-expect-error there must be a URL
   await connect();
@@ -103,7 +103,7 @@ export async function events(socket: WebSocketStream): Promise<void> {
 export function state(socket: WebSocketStream): boolean {
   // @ts-expect-error a state is a number
   if (socket.readyState === "open") return false;
-  // @ts-expect-error it is only read
+  // @ts-expect-error the URL is read-only
   socket.url = "wss://example.com";
   // @ts-expect-error there is no such binary type
   socket.binaryType = "text";
@@ -111,7 +111,7 @@ export function state(socket: WebSocketStream): boolean {
 }
 
 export function errors(error: unknown): Payload | undefined {
-  // @ts-expect-error only one that was not sent has a message
+  // @ts-expect-error only a `SendError` has an unsent message
   if (error instanceof WebSocketError) return error.unsent;
   if (error instanceof SendError) {
     same<typeof error.code, ErrorCode>(true);
@@ -127,7 +127,7 @@ export async function comingBack(socket: ReconnectingStream): Promise<void> {
     same<typeof socket, Awaited<ReturnType<typeof reconnect>>>(true);
     await reconnect(provider);
   }
-  // @ts-expect-error a provider gives a URL
+  // @ts-expect-error a provider returns a URL
   await reconnect(() => 5);
   // @ts-expect-error there is no such policy
   await reconnect("/", { whenLost: "retry" });
@@ -146,7 +146,7 @@ export async function comingBack(socket: ReconnectingStream): Promise<void> {
   same<ReturnType<typeof socket.trySend>, number>(true);
   same<Awaited<typeof socket.closed>, CloseEvent | undefined>(true);
   const { state } = socket;
-  // @ts-expect-error only one that waits has a delay
+  // @ts-expect-error only the state `waiting` has a delay
   state.delay.toFixed();
   if (state.type === "waiting") same<typeof state.delay, number>(true);
   if (state.type === "closed" && state.cause.type === "failed") same<typeof state.cause.error, WebSocketError>(true);
@@ -173,14 +173,14 @@ export async function withoutLoss(socket: SessionStream): Promise<void> {
   same<typeof receipt, Receipt>(true);
   same<typeof receipt.processed, Promise<void>>(true);
   same<ReturnType<typeof socket.trySend>, Receipt>(true);
-  // @ts-expect-error what was processed is told by the receipt
+  // @ts-expect-error a session has receipts instead of `confirm`
   socket.confirm(1);
   try {
     for await (const message of socket) same<typeof message, Message>(true);
   } catch (error) {
     if (!(error instanceof SessionLostError)) throw error;
     const { cause, unacknowledged } = error;
-    // @ts-expect-error only one that was refused has a code
+    // @ts-expect-error only the cause `refused` has a code
     cause.code;
     if (cause.type === "refused") same<typeof cause.code, number>(true);
     for (const { message, transmitted } of unacknowledged) same<[typeof message, typeof transmitted], [Message, boolean]>(true);
@@ -211,7 +211,7 @@ export async function values(one: WebSocketStream, other: ReconnectingStream, sc
   same<Awaited<ReturnType<typeof back.send>>, number>(true);
   for await (const said of back) same<typeof said, Said>(true);
   for await (const unknown of one.json()) same<typeof unknown, unknown>(true);
-  // @ts-expect-error the schema is not one
+  // @ts-expect-error this object is not a schema
   one.json({ parse: () => 5 });
 }
 
@@ -228,7 +228,7 @@ export function eventTarget(): void {
   new ReconnectingWebSocket("/", [], { retries: 5 });
   // @ts-expect-error a number is no payload
   socket.send(5);
-  // What is written for these members of the browser's own takes it.
+  // Code that uses these members of the browser's `WebSocket` accepts it.
   const shape: Pick<WebSocket, "url" | "protocol" | "extensions" | "readyState" | "binaryType" | "bufferedAmount" | "close"> = socket;
   same<typeof shape.url, string>(true);
 }

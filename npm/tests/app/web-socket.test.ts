@@ -1,4 +1,4 @@
-// The interface of partysocket and reconnecting-websocket, after the ideas of their published tests, and that of the browser.
+// Tests the interface of partysocket and reconnecting-websocket, with ideas from their published tests, and that of the browser.
 
 import { ReconnectingWebSocket, type ReconnectingWebSocketOptions, type WebSocketError } from "wasm-websocket";
 import Default from "wasm-websocket/ws";
@@ -7,7 +7,7 @@ import { Count, assert, equal, failure, test, url } from "./harness.ts";
 const FAILS = url("/status/401");
 const soon: ReconnectingWebSocketOptions = { minReconnectionDelay: 1, maxReconnectionDelay: 5 };
 
-/** The next event of a type. */
+/** Returns the next event of a type. */
 function next<Type extends "open" | "message" | "close" | "error">(socket: ReconnectingWebSocket, type: Type) {
   return new Promise<Event & { data?: unknown; code?: number; reason?: string; wasClean?: boolean; error?: unknown; message?: string }>(
     (resolve) => socket.addEventListener(type, resolve, { once: true }),
@@ -21,7 +21,7 @@ function pause(milliseconds: number): Promise<void> {
 test("shape: the class, its constants and its getters before there is a connection", async () => {
   assert(Default === ReconnectingWebSocket, "the default export of `ws` is the same class");
   const socket = new ReconnectingWebSocket(FAILS, undefined, { maxRetries: 0 });
-  assert(socket instanceof EventTarget, "it is a target of events");
+  assert(socket instanceof EventTarget, "it is an event target");
   const { CONNECTING, OPEN, CLOSING, CLOSED } = ReconnectingWebSocket;
   equal([CONNECTING, OPEN, CLOSING, CLOSED], [0, 1, 2, 3]);
   equal([socket.CONNECTING, socket.OPEN, socket.CLOSING, socket.CLOSED], [0, 1, 2, 3]);
@@ -49,7 +49,7 @@ test("shape: it is not called without new, and not given another WebSocket", asy
   }
 });
 
-test("shape: URLs and protocols are given, or told by functions, also asynchronous ones", async () => {
+test("shape: URLs and protocols are given, or returned by functions, also asynchronous ones", async () => {
   const echo = url("/protocol/foobar");
   for (const [address, protocols, protocol] of [
     [echo, "foobar", "foobar"],
@@ -135,7 +135,7 @@ test("shape: binary messages are Blobs or buffers", async () => {
   equal(socket.binaryType, "arraybuffer");
   socket.send(new Blob(["x"]));
   equal((await next(socket, "message")).data, new Uint8Array([120]).buffer);
-  // As in browsers, anything else is text.
+  // As in browsers, any other value is sent as text.
   socket.send(5 as never);
   equal((await next(socket, "message")).data, "5");
   socket.close();
@@ -250,7 +250,7 @@ test("shape: reconnect replaces a connection, and revives a closed one", async (
   equal([socket.readyState, socket.shouldReconnect], [0, true]);
   await next(socket, "open");
   socket.close();
-  // Without waiting for the close.
+  // This does not wait for the close.
   socket.reconnect();
   await next(socket, "open");
   socket.send("again");

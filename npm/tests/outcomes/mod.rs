@@ -1,18 +1,18 @@
-//! What came of the tests of a page.
+//! The outcomes of the tests of a page.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use wasm_websocket_browser::{Page, with_page_at};
 
-/// Browsers write every connection that fails to the console themselves, and a file that is not there. And there is a test of
-/// what happens when the page makes a mistake, and of a loss that nobody listens to.
+/// Returns whether an error in the console is expected. Browsers themselves report every connection that fails, and every file that
+/// is missing. And there are tests of a mistake in the page, and of a loss without a listener.
 fn is_expected(error: &str) -> bool {
     ["WebSocket connection to", ".wasm", "a mistake in the page", "SessionLostError"]
         .iter()
         .any(|expected| error.contains(expected))
 }
 
-/// Opens a page, and holds what its tests say.
+/// Opens a page, and fails if one of its tests has failed.
 pub async fn passes(url: &str) -> Result<()> {
     with_page_at(url, is_expected, async |page: &Page| {
         let outcomes = outcomes(page).await?;
@@ -29,7 +29,8 @@ pub async fn passes(url: &str) -> Result<()> {
     .await
 }
 
-/// What came of the tests of a page. Drivers let no script run for as long as all of them take.
+/// Returns the outcomes of the tests of a page. It asks for them repeatedly, since drivers do not let a script run as long as all
+/// tests take.
 async fn outcomes(page: &Page) -> Result<Vec<Value>> {
     const WAIT: &str = "const later = new Promise(resolve => setTimeout(() => resolve(null), 5000));
         return await Promise.race([globalThis.outcomes ?? later, later]);";

@@ -18,7 +18,7 @@ for (const open of [connect, reconnect, session]) {
   });
 }
 
-test("an echo by events", async () => {
+test("an echo of ReconnectingWebSocket", async () => {
   const socket = new ReconnectingWebSocket(`${server}/echo`);
   socket.send("hello");
   expect((await new Promise((resolve) => (socket.onmessage = resolve))).data).toBe("hello");
