@@ -12,7 +12,7 @@ import { greeting } from './session.js';
 /** Bytes that a socket buffers before the session waits: a client that resumes and never reads costs this and one message. */
 const HIGH_WATER_MARK = 65_536;
 
-/** How many times `pingTimeout` a peer may be silent while the socket still writes. */
+/** While the socket still writes, a peer may be silent for this many times `pingTimeout`. */
 const WRITING_PATIENCE = 12;
 
 /** Bytes on the wire around a HELLO: the longest header of a frame. */
@@ -55,7 +55,12 @@ export class Connection {
     socket.on('error', (/** @type {Error & {code?: string}} */ error) => this.#failed(error));
   }
 
-  /** Reads no more bytes than a HELLO has from a peer that is not authenticated, or that does not close. @param {number} length */
+  /**
+   * Counts the bytes from a peer that is not authenticated, or that does not close. Closes the connection and stops reading when
+   * they are more than a HELLO can have.
+   *
+   * @param {number} length
+   */
   #count(length) {
     if (this.session && !this.isClosing) return;
     this.#unserved += length;
@@ -94,7 +99,7 @@ export class Connection {
     changed();
   }
 
-  /** The peer is alive. */
+  /** Called when a frame shows that the peer is alive. */
   #heard() {
     this.#silences = 0;
     this.#wait(this.#delays.pingAfter);
@@ -107,8 +112,8 @@ export class Connection {
   }
 
   /**
-   * Pings a peer that was silent for a while, and gives the connection up without an answer. A PING behind a large message has not
-   * reached the peer yet, so a socket that still writes gets more time.
+   * Pings a peer that was silent for a while, and terminates the connection if there is no answer. A PING behind a large message
+   * has not reached the peer yet, so a socket that still writes gets more time.
    */
   #silent() {
     const patience = this.#socket.bufferedAmount > 0 ? WRITING_PATIENCE : 1;

@@ -1,4 +1,4 @@
-/** The connections that serve no session, by address: those that have not said HELLO yet, and those that are closing. */
+/** The connections that serve no session, by address: their HELLO was not accepted yet, or they are closing. */
 
 export class Crowd {
   /** @type {Map<object, string>} */

@@ -22,7 +22,7 @@ export class Inbox {
   #taken;
   #offset = 0;
   #processedOffset = 0;
-  #told = { processed: 0, offset: 0 };
+  #acked = { processed: 0, offset: 0 };
   #isEnded = false;
   #isEndProcessed = false;
   #window;
@@ -42,9 +42,9 @@ export class Inbox {
     return this.#isEndProcessed;
   }
 
-  /** Whether `processed` has risen since the last ACK. */
+  /** Whether `processed` has increased since the last ACK. */
   get owesAck() {
-    return this.processed > this.#told.processed;
+    return this.processed > this.#acked.processed;
   }
 
   /** @param {Message} message @throws {Violation} */
@@ -85,12 +85,12 @@ export class Inbox {
     this.processed = item.number;
     this.#processedOffset = item.offset;
     this.#isEndProcessed = item.end !== undefined;
-    if (item.end || item.offset - this.#told.offset >= this.#window / 4) this.isAckUrgent = true;
+    if (item.end || item.offset - this.#acked.offset >= this.#window / 4) this.isAckUrgent = true;
   }
 
   /** Returns the members of ACK, HELLO and WELCOME, and records that they are sent now. */
-  tell() {
-    this.#told = { processed: this.processed, offset: this.#processedOffset };
+  ack() {
+    this.#acked = { processed: this.processed, offset: this.#processedOffset };
     this.isAckUrgent = false;
     return { processed: this.processed, credit: this.credit };
   }

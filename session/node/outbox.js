@@ -88,7 +88,7 @@ export class Outbox {
     this.max = max;
   }
 
-  /** Takes an ACK. @param {number} processed @param {number} credit @throws {Violation} */
+  /** Handles an ACK. @param {number} processed @param {number} credit @throws {Violation} */
   acknowledge(processed, credit) {
     if (processed > this.sent) throw new Violation(4400, 'ACK for a message that was not sent');
     if (processed < this.acknowledged || credit < this.#credit) throw new Violation(4400, 'ACK goes back');

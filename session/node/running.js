@@ -51,7 +51,7 @@ export class Running {
   /** Sends ACK in time, and keeps a session without a connection for its time to live. */
   #watch() {
     const { connection, inbox, isFresh } = this.#session;
-    if (inbox.owesAck && !this.#ack) this.#ack = setTimeout(() => this.#tell(), this.#context.ackDelay);
+    if (inbox.owesAck && !this.#ack) this.#ack = setTimeout(() => this.#acknowledge(), this.#context.ackDelay);
     if (connection) {
       clearTimeout(this.#ttl);
       this.#ttl = undefined;
@@ -61,9 +61,9 @@ export class Running {
     }
   }
 
-  #tell() {
+  #acknowledge() {
     this.#ack = undefined;
-    this.#session.tell();
+    this.#session.acknowledge();
     this.changed();
   }
 
@@ -73,7 +73,7 @@ export class Running {
     this.#stream?.wake();
   }
 
-  /** The session is given up, or complete and forgotten. */
+  /** Forgets the session: it was given up, or its time to live has passed. */
   #end() {
     clearTimeout(this.#ttl);
     clearTimeout(this.#ack);
@@ -89,7 +89,7 @@ export class Running {
     Promise.resolve(this.#stream).then(handler).then(() => this.#returned(), (error) => this.#failed(error));
   }
 
-  /** A handler that returns has processed what it took, and ends its direction. */
+  /** Called when the handler has returned: marks the messages that it took as processed, and ends its direction. */
   #returned() {
     this.#isHandled = true;
     this.#stream?.finish().catch(() => {}); // The direction may have ended before, or the session may be lost.
@@ -104,8 +104,8 @@ export class Running {
   }
 
   /**
-   * Completes a session whose handler has returned. If the client has sent more messages than the handler took, they will never be
-   * processed, so the session is given up, and the client learns which ones.
+   * Completes a session whose handler has returned. If the client has sent messages that the handler did not take, they will never
+   * be processed, so the session is given up, and the client reports these messages as lost.
    */
   #drain() {
     const { inbox, outbox } = this.#session;

@@ -56,7 +56,7 @@ const DEFAULTS = { window: 1 << 20, max: 1 << 24, replay: 1 << 20, ttl: 300 };
 const DELAYS = { helloTimeout: 10_000, pingAfter: 25_000, pingTimeout: 10_000, closeTimeout: 5_000, ackDelay: 50 };
 const LIMITS = { sessions: 100_000, sessionsPerPrincipal: 100, sessionsPerAddress: 1_000, connections: 10_000, connectionsPerAddress: 100 };
 
-/** `ws` closes with 1009 when a message exceeds `maxPayload`, which a client would take for a lost connection. */
+/** `ws` closes with 1009 when a message exceeds `maxPayload`. The protocol's own code is 4413. */
 class SessionWebSocket extends WebSocket {
   /** @param {number} [code] @param {string | Buffer} [reason] */
   close(code, reason) {
@@ -100,7 +100,7 @@ export class SessionServer {
       ...(host && { host }),
       WebSocket: SessionWebSocket,
       clientTracking: false,
-      // A text message has one byte more, its kind.
+      // The frame of a text message has one byte more, its kind.
       maxPayload: Math.max(this.#options.max + 1, MAX_CONTROL_FRAME),
       handleProtocols: (protocols) => protocols.has(SUBPROTOCOL) && SUBPROTOCOL,
       verifyClient: ({ origin, req }, answer) => answer(...verify(origin, req, origins)),

@@ -26,17 +26,17 @@ const GIVEN_UP = [1009, 4400, 4410, 4413];
 const digest = (token) => (token === undefined ? NONE : createHash('sha256').update(token).digest('hex'));
 
 export class Session {
-  /** Whether nothing shows yet that the client knows this session (R8). */
+  /** Whether the client has not shown yet that it knows this session (R8). */
   isFresh = true;
   /** @type {object | undefined} */
   connection;
-  /** @type {Lost | undefined} What is lost, once the session is given up. */
+  /** @type {Lost | undefined} The lost messages, once the session is given up. */
   lost;
 
   #attempt = 0;
   /** @type {string | undefined} The hash of the token of the last WELCOME. */
   #current;
-  /** @type {string | undefined} The hash of the token before, `NONE`, or `undefined` when it is dropped. */
+  /** @type {string | undefined} The hash of the previous token; `NONE` if there was none; `undefined` when it is dropped. */
   #last;
   /** @type {string | undefined} The token of the WELCOME to send. */
   #welcome;
@@ -73,7 +73,7 @@ export class Session {
     if (!knows && token !== this.#last) return { code: 4409, reason: 'another token' };
     if (this.isFresh && !knows) return this.outbox.exceeds(hello.max) ? 'give up' : 'again';
     if (processed > received) return { code: 4400, reason: 'more is processed than received' };
-    // So `received` is not lower either.
+    // `received` needs no check, since it is at least `processed`.
     if (processed < this.outbox.acknowledged || sent < this.inbox.received) {
       return { code: 4409, reason: 'an old copy of the client' };
     }
@@ -131,7 +131,7 @@ export class Session {
     }
   }
 
-  /** The connection is lost, or its peer closed it. @param {number} code */
+  /** Handles the end of the connection: it is lost, or the peer closed it. @param {number} code */
   disconnect(code) {
     this.connection = undefined;
     if (GIVEN_UP.includes(code)) this.giveUp({ code, reason: '' });
@@ -144,13 +144,13 @@ export class Session {
     this.#close = close;
   }
 
-  /** Asks for an ACK. */
+  /** Sends a PING, which asks for an ACK. */
   ping() {
     this.#isPinging = true;
   }
 
-  /** Sends an ACK that is due, since 100 ms have passed. */
-  tell() {
+  /** Sends an ACK if one is owed. Called when the delay of an ACK has passed. */
+  acknowledge() {
     if (this.inbox.owesAck) this.inbox.isAckUrgent = true;
   }
 
@@ -159,7 +159,7 @@ export class Session {
     if (!this.connection) return undefined;
     if (this.#close) return this.#closeWith(this.#close);
     if (this.#welcome !== undefined) return { frame: this.#greet(this.#welcome) };
-    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.tell() }) };
+    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.ack() }) };
     if (this.isComplete) return this.#closeWith({ code: 1000, reason: '' });
     const frame = this.outbox.poll();
     if (frame) return { frame };
@@ -179,7 +179,7 @@ export class Session {
     this.#welcome = undefined;
     const { max, ttl } = this.#config;
     const { received } = this.inbox;
-    return encode({ kind: 'welcome', token, resumed: this.#isResumed, received, ...this.inbox.tell(), max, ttl });
+    return encode({ kind: 'welcome', token, resumed: this.#isResumed, received, ...this.inbox.ack(), max, ttl });
   }
 }
 

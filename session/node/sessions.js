@@ -6,7 +6,7 @@ import { Session } from './session.js';
 /** @typedef {import('./session.js').Close} Close */
 /** @typedef {import('./session.js').Config} Config */
 /** @typedef {{sessions: number, sessionsPerPrincipal: number, sessionsPerAddress: number}} Limits */
-/** @typedef {{principal: string, address: string}} Client Who connects, and from where. */
+/** @typedef {{principal: string, address: string}} Client The principal and the address of a client. */
 
 /**
  * The outcome of a HELLO: `session` is the session that the connection serves from now on; without it, the connection closes with
@@ -18,7 +18,7 @@ import { Session } from './session.js';
 export class Sessions {
   /** @type {Map<string, Map<string, Session>>} */
   #principals = new Map();
-  /** @type {Map<string, number>} How many sessions an address has made. */
+  /** @type {Map<string, number>} The number of sessions that were made from each address. */
   #addresses = new Map();
   /** @type {Map<Session, {principal: string, address: string, name: string}>} */
   #places = new Map();
@@ -40,7 +40,7 @@ export class Sessions {
   }
 
   /**
-   * Takes the HELLO of a client that is authenticated.
+   * Handles the HELLO of a client that is authenticated.
    *
    * @param {Client} client
    * @param {Hello} hello

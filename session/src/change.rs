@@ -35,7 +35,7 @@ pub enum Change<P, R> {
     Renewed(R),
 }
 
-/// What a store keeps about a session: enough to continue after a crash.
+/// The stored state of a session: enough to continue after a crash.
 ///
 /// It is the sum of all [`Change`]s: a store may keep the snapshot, the changes, or both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use crate::{
     Violation, Welcome,
 };
 
-/// What a store keeps about a client, beside its messages.
+/// The part of a client's state that a store keeps beside the messages.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientState {
     /// The name of the session.
@@ -72,7 +72,7 @@ impl<P: Payload> Client<P> {
         self
     }
 
-    /// What a store keeps.
+    /// Returns the state for a store.
     pub fn snapshot(&self) -> Snapshot<P, ClientState> {
         self.endpoint.snapshot_with(self.state.clone())
     }
@@ -176,7 +176,7 @@ impl<P: Payload> Client<P> {
         self.endpoint.lose(cause, Some((connection, code::GIVEN_UP, "the session cannot go on".into())));
     }
 
-    /// The connection has ended, with this close code if there was one.
+    /// Records that a connection has ended, with this close code if there was one. Returns what to do next.
     pub fn disconnected(&mut self, connection: Connection, code: Option<u16>) -> AfterLoss {
         if self.connection != Some(connection) && self.endpoint.keeps(Rule::IgnoreLeft) {
             return AfterLoss::Ignored;
@@ -195,7 +195,7 @@ impl<P: Payload> Client<P> {
         }
     }
 
-    /// Nothing is lost if the session is complete.
+    /// Ends the session. Nothing is lost if the session is complete.
     fn over(&mut self, cause: LostCause) -> AfterLoss {
         self.is_over = true;
         self.endpoint.lose(cause, None);

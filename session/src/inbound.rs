@@ -28,7 +28,7 @@ pub(crate) struct Inbound {
     /// The number of END.
     end: Option<u64>,
     /// The last ACK on this connection: the offset of the last processed message, and the credit.
-    told_offset: u64,
+    acked_offset: u64,
     granted: u64,
     due: Due,
 }
@@ -38,7 +38,7 @@ impl Inbound {
         Self::restore(window, max, 0, 0, false)
     }
 
-    /// Restores the counts of a snapshot. Messages that were not processed come again.
+    /// Restores the counts of a snapshot. Messages that were not processed arrive again.
     pub(crate) fn restore(window: u64, max: u64, processed: u64, processed_offset: u64, ended: bool) -> Self {
         Self {
             window,
@@ -49,7 +49,7 @@ impl Inbound {
             processed_offset,
             offsets: VecDeque::new(),
             end: ended.then_some(processed),
-            told_offset: processed_offset,
+            acked_offset: processed_offset,
             granted: 0,
             due: Due::Nothing,
         }
@@ -71,7 +71,7 @@ impl Inbound {
         self.received_offset - self.processed_offset
     }
 
-    /// Whether END is processed.
+    /// Returns whether END is processed.
     pub(crate) fn is_complete(&self) -> bool {
         self.end.is_some_and(|end| end <= self.processed)
     }
@@ -84,7 +84,7 @@ impl Inbound {
         self.due
     }
 
-    /// Counts a message of `len` bytes, or refuses it. Returns its number.
+    /// Counts a message of `len` bytes, and returns its number, or refuses the message.
     pub(crate) fn message(&mut self, len: u64, rules: &Rules) -> Result<u64, Violation> {
         if self.end.is_some() {
             return Err(Violation::AfterEnd);
@@ -101,7 +101,7 @@ impl Inbound {
         Ok(self.count())
     }
 
-    /// Counts END.
+    /// Counts END, and returns its number.
     pub(crate) fn end(&mut self) -> Result<u64, Violation> {
         if self.end.is_some() {
             return Err(Violation::AfterEnd);
@@ -116,7 +116,7 @@ impl Inbound {
         self.received
     }
 
-    /// The application has processed everything up to `number`. Returns whether `processed` has risen.
+    /// Records that the application has processed everything up to `number`. Returns whether this is more than before.
     pub(crate) fn process(&mut self, number: u64, rules: &Rules) -> bool {
         let before = self.processed;
         while self.processed < number {
@@ -127,7 +127,7 @@ impl Inbound {
         if self.processed == before {
             return false;
         }
-        let is_much = self.processed_offset - self.told_offset >= self.window.div_ceil(4);
+        let is_much = self.processed_offset - self.acked_offset >= self.window.div_ceil(4);
         let due = if is_much || self.is_complete() { Due::Now } else { Due::Soon };
         if rules.keeps(Rule::AckInTime) {
             self.due = self.due.max(due);
@@ -135,12 +135,12 @@ impl Inbound {
         true
     }
 
-    /// An ACK is due as soon as there is a connection.
+    /// Makes an ACK due as soon as there is a connection.
     pub(crate) fn ask(&mut self) {
         self.due = Due::Now;
     }
 
-    /// An ACK that was due within 100 ms is due now.
+    /// Makes an ACK that is due within 100 ms due now.
     pub(crate) fn hurry(&mut self) {
         if self.due == Due::Soon {
             self.due = Due::Now;
@@ -153,10 +153,10 @@ impl Inbound {
         self.due = Due::Nothing;
     }
 
-    /// Returns the ACK to send now.
-    pub(crate) fn tell(&mut self) -> Ack {
+    /// Returns the ACK to send now, and records that it is sent.
+    pub(crate) fn take_ack(&mut self) -> Ack {
         self.due = Due::Nothing;
-        self.told_offset = self.processed_offset;
+        self.acked_offset = self.processed_offset;
         self.granted = self.granted.max(self.processed_offset.saturating_add(self.window).min(MAX_NUMBER));
         Ack { processed: self.processed, credit: self.granted }
     }
@@ -166,12 +166,12 @@ impl Inbound {
         *self = Self::new(self.window, self.max);
     }
 
-    /// Counts messages that have arrived as processed, although they are not.
+    /// Without the rule `AckProcessed`, counts all messages that have arrived as processed.
     pub(crate) fn process_unprocessed(&mut self, rules: &Rules) {
         self.process(self.received, rules);
     }
 
-    /// The behaviour of an end that starts counting anew on each connection.
+    /// Without the rule `CountOn`, counts received messages anew on each connection.
     pub(crate) fn recount(&mut self) {
         self.received = self.processed;
         self.received_offset = self.processed_offset;

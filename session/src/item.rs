@@ -7,7 +7,7 @@ use crate::{Change, Control, End, Violation};
 /// A message of the application. Clones should be cheap, such as those of a `Blob`, of `Bytes` or of an `Rc<str>`: a message is
 /// cloned each time it is transmitted.
 pub trait Payload: Clone {
-    /// Returns the length on the wire in bytes: of a text, the length of its UTF-8.
+    /// Returns the length on the wire, in bytes. The length of a text is that of its UTF-8.
     fn payload_len(&self) -> u64;
 }
 
@@ -49,7 +49,7 @@ pub struct Connection(pub u64);
 /// A place in the messages of one direction. Marks of one direction are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
-    /// How often the session was lost before.
+    /// How often the session was lost before this message.
     pub epoch: u32,
     /// The number of the message, from 1.
     pub number: u64,
@@ -100,7 +100,7 @@ impl<P: fmt::Debug, R: fmt::Debug> fmt::Debug for Output<P, R> {
 pub enum Item<P> {
     /// A message.
     Message {
-        /// Its place.
+        /// The place of the message.
         mark: Mark,
         /// The message.
         payload: P,
@@ -109,7 +109,7 @@ pub enum Item<P> {
     End {
         /// The place of the end.
         mark: Mark,
-        /// Its code and reason.
+        /// The code and the reason of the end.
         end: End,
     },
     /// Messages of this end may be lost. Unless the cause is [`LostCause::Forgotten`] at a client, nothing follows.
@@ -130,7 +130,7 @@ pub struct Lost<P> {
 /// A message that the peer did not acknowledge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unacknowledged<P> {
-    /// Its place.
+    /// The place of the message.
     pub mark: Mark,
     /// The message.
     pub payload: P,
@@ -161,7 +161,7 @@ pub enum LostCause {
     },
     /// The ends count differently, for instance because a store has lost changes.
     Mismatch,
-    /// The client did not come back in time.
+    /// The client did not reconnect in time.
     Expired,
 }
 

@@ -35,7 +35,7 @@ pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// The weight of each message beside its bytes, so that empty messages need credit, too.
 pub const OVERHEAD: u64 = 16;
 
-/// The credit that a message needs: its bytes and [`OVERHEAD`].
+/// Returns the credit that a message needs: its bytes and [`OVERHEAD`].
 pub fn weight<P: Payload>(payload: &P) -> u64 {
     payload.payload_len().saturating_add(OVERHEAD)
 }

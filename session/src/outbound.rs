@@ -16,7 +16,7 @@ pub enum Content<P> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kept<P> {
-    /// The offset at its end.
+    /// The offset at the end of the content.
     offset: u64,
     content: Content<P>,
 }
@@ -92,7 +92,7 @@ impl<P: Payload> Outbound<P> {
         self.ended
     }
 
-    /// Whether END is acknowledged.
+    /// Returns whether END is acknowledged.
     pub(crate) fn is_complete(&self) -> bool {
         self.ended && self.kept.is_empty()
     }
@@ -109,7 +109,7 @@ impl<P: Payload> Outbound<P> {
         self.acknowledged + self.kept.len() as u64
     }
 
-    /// Numbers a message, or refuses it. `is_forced`: also above the limit.
+    /// Numbers a message, or refuses it. With `is_forced`, the limit of the buffer does not apply.
     pub(crate) fn push(&mut self, payload: P, is_forced: bool) -> Result<u64, SendError<P>> {
         let (len, weight) = (payload.payload_len(), weight(&payload));
         if self.ended {
@@ -132,7 +132,7 @@ impl<P: Payload> Outbound<P> {
         self.kept.is_empty() || self.buffered().saturating_add(len).saturating_add(crate::OVERHEAD) <= self.limit
     }
 
-    /// Numbers END, unless there is one.
+    /// Numbers END, unless this direction has ended already.
     pub(crate) fn end(&mut self, end: End) -> Option<u64> {
         if self.ended {
             return None;
@@ -164,7 +164,7 @@ impl<P: Payload> Outbound<P> {
         lens.into_iter().find(|len| *len > max).map(|len| Violation::TooLarge { len, max })
     }
 
-    /// Takes an acknowledgement on the current connection. Returns whether anything is newly acknowledged.
+    /// Handles an acknowledgement on the current connection. Returns whether anything is newly acknowledged.
     pub(crate) fn acknowledge(&mut self, ack: Ack, rules: &Rules) -> Result<bool, Violation> {
         let (processed, before) = (ack.processed, self.acknowledged);
         if rules.keeps(Rule::CheckAck) {
@@ -188,7 +188,7 @@ impl<P: Payload> Outbound<P> {
         Ok(self.acknowledged > before)
     }
 
-    /// The next content that may be transmitted on this connection.
+    /// Returns the next content that may be transmitted on this connection.
     pub(crate) fn next(&self, rules: &Rules) -> Option<&Content<P>> {
         let index = usize::try_from(self.next.checked_sub(self.acknowledged + 1)?).ok()?;
         let kept = self.kept.get(index)?;
@@ -215,7 +215,7 @@ impl<P: Payload> Outbound<P> {
         Some(content)
     }
 
-    /// The behaviour of an end that keeps no messages.
+    /// Without the rule `Keep` or `KeepEnd`, drops a content when it is transmitted.
     fn forget_transmitted(&mut self) {
         if let Some(kept) = self.kept.pop_front() {
             self.acknowledged += 1;

@@ -38,7 +38,7 @@ pub(crate) enum Rule {
     Keep,
     /// R15: An end transmits from the peer's received plus 1.
     FromReceived,
-    /// R16: Only what is processed is acknowledged.
+    /// R16: Only processed messages are acknowledged.
     AckProcessed,
     /// R17: Acknowledgements are checked.
     CheckAck,
@@ -48,7 +48,7 @@ pub(crate) enum Rule {
     KeepToCredit,
     /// R19: A receiver checks the credit.
     CheckCredit,
-    /// R20: A message that exceeds the credit goes when nothing is outstanding.
+    /// R20: A message that exceeds the credit is transmitted when nothing is outstanding.
     Exempt,
     /// R21: A sender keeps to the largest message.
     KeepToMax,
@@ -64,11 +64,11 @@ pub(crate) enum Rule {
     DropLost,
     /// R26: A client checks the counts of WELCOME.
     CheckWelcome,
-    /// R27: A server reports what it drops.
+    /// R27: A server reports the messages that it drops.
     ReportDropped,
     /// R28: A message is stored before it is transmitted.
     StoreMessage,
-    /// R28: What is processed is stored before an ACK.
+    /// R28: The number of the last processed message is stored before an ACK.
     StoreProcessed,
     /// R28: A server stores attempt and tokens before WELCOME.
     StoreServer,

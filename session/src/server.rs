@@ -33,14 +33,14 @@ pub enum LastToken {
     Dropped,
 }
 
-/// What a store keeps about a server, beside its messages.
+/// The part of a server's state that a store keeps beside the messages.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerState {
-    /// The highest attempt seen. It rises with each connection, so it also fences off an older owner of the session.
+    /// The highest attempt seen. It increases with each connection, so it also fences off an older owner of the session.
     pub attempt: u64,
     /// The hash of the current token.
     pub current: Digest,
-    /// The last token, before the current one.
+    /// The token before the current one.
     pub last: LastToken,
     /// Whether the client has not shown yet that it received WELCOME.
     pub fresh: bool,
@@ -64,7 +64,7 @@ pub struct Server<P> {
     endpoint: Endpoint<P, ServerState>,
     state: ServerState,
     connection: Option<Connection>,
-    /// Seconds.
+    /// The time to live without a connection, in seconds.
     ttl: u64,
 }
 
@@ -88,7 +88,7 @@ impl<P: Payload> Server<P> {
         let last = presented.map_or(LastToken::None, LastToken::Kept);
         let state = ServerState { attempt: hello.attempt, current: token.digest, last, fresh: true };
         let mut this = Self { endpoint, state, connection: None, ttl };
-        // Without a violation: the counts of a fresh session are 0.
+        // This is no violation, since the counts of a fresh session are 0.
         let _welcomed = this.welcome(hello, token.text);
         this
     }
@@ -99,12 +99,12 @@ impl<P: Payload> Server<P> {
         Self { endpoint, state, connection: None, ttl }
     }
 
-    /// What a store keeps.
+    /// Returns the state for a store.
     pub fn snapshot(&self) -> Snapshot<P, ServerState> {
         self.endpoint.snapshot_with(self.state.clone())
     }
 
-    /// The state of the role.
+    /// Returns the state of the role.
     pub fn state(&self) -> &ServerState {
         &self.state
     }

@@ -1,4 +1,4 @@
-//! Decoding allocates no more than it was given, so that no frame makes a server spend more memory than a client sends.
+//! Decoding allocates no more bytes than a frame has, so that no frame makes a server spend more memory than a client sends.
 
 use std::alloc::System;
 
@@ -9,7 +9,7 @@ use websocket_session::{Control, TextFrame};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The bytes that decoding allocates, freed ones included.
+/// Returns the bytes that decoding allocates, including those that it frees.
 fn allocated(frame: &str) -> usize {
     let region = Region::new(ALLOCATOR);
     let decoded = TextFrame::decode(frame);
@@ -18,7 +18,7 @@ fn allocated(frame: &str) -> usize {
     bytes
 }
 
-// One test alone: allocations of others would be counted, too.
+// This is the only test of this file: allocations of other tests would be counted, too.
 #[test]
 fn decoding_allocates_no_more_than_it_was_given() {
     let member = r#""(session|token|credentials|protocol|\\u0073ent|x)":("([a-z]|\\n|\\u00e9|\\ud83d\\ude00){0,40}"|1|null|\[\[\],\{\}\])"#;

@@ -97,24 +97,24 @@ const violations = [
 
 for (const [title, frames, code] of violations) {
   test(`${title} closes with ${code}, and the handler learns that the session is lost`, async () => {
-    let tell;
-    const told = new Promise((resolve) => {
-      tell = resolve;
+    let report;
+    const reported = new Promise((resolve) => {
+      report = resolve;
     });
     const { url, server } = await serve({}, async (stream) => {
-      // The handler does not take what arrives yet: the window fills.
+      // The handler does not take messages yet, so that the window fills.
       await new Promise((resolve) => setTimeout(resolve, 20));
       try {
         for await (const message of stream) void message;
         await stream.send('behind END');
       } catch (error) {
-        tell(error);
+        report(error);
       }
     });
     const { client } = await session(url);
     client.send(...frames);
     assert.equal(await client.closed(), code);
-    assert.ok((await told) instanceof Lost);
+    assert.ok((await reported) instanceof Lost);
     assert.equal(server.size, 0);
   });
 }

@@ -4,7 +4,7 @@ import { Violation, decode, encode } from '../frames.js';
 import { Inbox } from '../inbox.js';
 import { Lost, Outbox } from '../outbox.js';
 
-/** What a close code of the server means beside a lost connection. */
+/** The close codes of the server that end the session. */
 const GIVES_UP = [1009, 4400, 4409, 4410, 4413];
 
 export class Client {
@@ -19,7 +19,7 @@ export class Client {
   #state = 'idle';
   #greeting;
   #close;
-  /** What is left of the sessions before: inboxes and `Lost`. */
+  /** The untaken items of earlier sessions: inboxes and `Lost`. */
   #past = [];
 
   constructor(name, config) {
@@ -45,7 +45,7 @@ export class Client {
     const { received } = this.inbox;
     const token = this.#token ? { token: this.#token } : {};
     const { max, credentials } = this.#config;
-    const counts = { sent, received, ...this.inbox.tell(), max };
+    const counts = { sent, received, ...this.inbox.ack(), max };
     const who = credentials ? { credentials } : {};
     this.#greeting = { kind: 'hello', session: this.#name, attempt: this.#attempt, ...token, ...counts, ...who };
   }
@@ -121,7 +121,7 @@ export class Client {
     this.inbox.finish();
   }
 
-  tell() {
+  acknowledge() {
     if (this.inbox.owesAck) this.inbox.isAckUrgent = true;
   }
 
@@ -137,7 +137,7 @@ export class Client {
       return { frame };
     }
     if (this.#state !== 'live') return undefined;
-    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.tell() }) };
+    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.ack() }) };
     const frame = this.outbox.poll();
     return frame && { frame };
   }

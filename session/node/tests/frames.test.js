@@ -7,7 +7,7 @@ import { random } from './random.js';
 
 const vectors = JSON.parse(await readFile(new URL('../../vectors/frames.json', import.meta.url), 'utf8'));
 
-/** What a WebSocket would deliver for a frame of the vectors. */
+/** Returns the data that a WebSocket would deliver for a frame of the vectors. */
 function data({ text, binary, repeat }) {
   if (repeat) return repeat.before + repeat.character.repeat(repeat.times) + repeat.after;
   return binary === undefined ? text : Buffer.from(binary, 'hex');

@@ -1,4 +1,4 @@
-/** What a handler sees, over sockets. */
+/** The behaviour of sessions that a handler sees, over sockets. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { Raw } from './raw.js';
 import { name } from './runner.js';
 import { serve, session, works } from './serve.js';
 
-/** A promise that the test resolves, or waits for. */
+/** Returns a promise and its function `resolve`. */
 function deferred() {
   let resolve;
   const promise = new Promise((resolvePromise) => {
@@ -88,17 +88,17 @@ test('a message that the client does not accept is an error, and the session con
 });
 
 test('the session is given up if the client no longer accepts a kept message', async () => {
-  const told = deferred();
+  const caught = deferred();
   const { url, server } = await serve({}, async (stream) => {
     await stream.send('x'.repeat(100));
-    await stream.next().catch(told.resolve);
+    await stream.next().catch(caught.resolve);
   });
   const { client, of, token } = await session(url);
   assert.equal(await client.next(), `:${'x'.repeat(100)}`);
   const next = new Raw(url);
   assert.equal(await next.hello(of, { attempt: 2, token, max: 99 }), undefined);
   assert.deepEqual([await next.closed(), await client.closed()], [4410, 4410]);
-  assert.deepEqual((await told.promise).unacknowledged, ['x'.repeat(100)]);
+  assert.deepEqual((await caught.promise).unacknowledged, ['x'.repeat(100)]);
   assert.equal(server.size, 0);
 });
 
@@ -111,7 +111,7 @@ test('a handler that returns ends its direction, and the session completes', asy
   assert.equal(await client.next(), 'A{"processed":1,"credit":1000}');
   client.ack(2);
   assert.equal(await client.closed(), 1000);
-  // The client may have missed it.
+  // The client may have missed the close, so it may connect again.
   const again = new Raw(url);
   const welcome = await again.hello(of, { attempt: 2, token, sent: 1, received: 2, processed: 2 });
   assert.deepEqual([welcome.resumed, welcome.processed, await again.closed()], [true, 1, 1000]);
@@ -141,15 +141,15 @@ test('a handler that throws gives the session up', async () => {
 });
 
 test('a session is lost when its client stays away for the time to live', async () => {
-  const told = deferred();
+  const caught = deferred();
   const { url, server } = await serve({ ttl: 0.05 }, async (stream) => {
     await stream.send('a');
-    await stream.next().catch(told.resolve);
+    await stream.next().catch(caught.resolve);
   });
   const { client } = await session(url);
   assert.equal(await client.next(), ':a');
   await client.lose();
-  const lost = await told.promise;
+  const lost = await caught.promise;
   assert.ok(lost instanceof Lost);
   assert.deepEqual([lost.unacknowledged, lost.transmitted, lost.end], [['a'], 1, false]);
   assert.equal(server.size, 0);
@@ -167,14 +167,14 @@ test('a session with a connection outlives the time to live', async () => {
 });
 
 test('a send that nobody awaits does not end the process when the session is lost', async () => {
-  const told = deferred();
+  const caught = deferred();
   const { url } = await serve({ replay: 20 }, async (stream) => {
     for (const text of ['a', 'b', 'c']) stream.send(text);
-    await stream.next().catch(told.resolve);
+    await stream.next().catch(caught.resolve);
   });
   const { client } = await session(url);
   client.socket.close(4410);
-  assert.ok((await told.promise) instanceof Lost);
+  assert.ok((await caught.promise) instanceof Lost);
 });
 
 test('the end of a direction has a code and a reason, and nothing follows it', async () => {
@@ -202,14 +202,14 @@ test('the end of a direction has a code and a reason, and nothing follows it', a
 });
 
 test('a server that stops closes with 1012, and tells its handlers', async () => {
-  const told = deferred();
-  const { url, server } = await serve({}, (stream) => stream.next().catch(told.resolve));
+  const caught = deferred();
+  const { url, server } = await serve({}, (stream) => stream.next().catch(caught.resolve));
   const { client } = await session(url);
   client.send('P');
   assert.equal(await client.next(), 'A{"processed":0,"credit":1000}');
   await server.close();
   assert.equal(await client.closed(), 1012);
-  assert.ok((await told.promise) instanceof Lost);
+  assert.ok((await caught.promise) instanceof Lost);
 });
 
 test('a client that has processed less than it has acknowledged is an old copy', async () => {

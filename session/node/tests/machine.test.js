@@ -1,4 +1,4 @@
-/** What neither a vector nor a socket shows of a session: the edges of counts, credit and time. */
+/** Tests of a session that neither vectors nor sockets cover: the limits of counts, credit and time. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { Session } from '../session.js';
 import { HELLO } from './raw.js';
 import { name } from './runner.js';
 
-/** A session that goes on, with what it has to say taken away. */
+/** Returns a session that has sent WELCOME, with no frames left to send. */
 function begun(hello = {}) {
   const machine = new Session({ window: 1000, max: 500, replay: 4000, ttl: 300 });
   machine.accept({ session: name(), ...HELLO, ...hello }, {}, 'new');
@@ -16,7 +16,7 @@ function begun(hello = {}) {
   return machine;
 }
 
-/** All frames that leave now. */
+/** Returns all frames that leave now, and the codes of closes. */
 function drain(machine) {
   const frames = [];
   for (let action = machine.poll(); action; action = machine.poll()) frames.push(action.frame?.data.toString() ?? action.close.code);

@@ -1,11 +1,11 @@
-/** A network that loses connections: a proxy of TCP that cuts each connection after some bytes, or stalls it first. */
+/** A network that loses connections: a TCP proxy that cuts each connection after some bytes, or stalls it first. */
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 export class Network {
   cuts = 0;
-  /** Whether the network does no more harm. */
+  /** Whether the network cuts no more connections. */
   isQuiet = false;
 
   #random;
@@ -46,7 +46,7 @@ export class Network {
     this.#pipe(server, client, ends, fault);
   }
 
-  /** What ends a connection, and after how many bytes of both directions together. */
+  /** Returns the fault of a connection, with the number of bytes of both directions together after which it strikes. */
   #fault() {
     const { below, chance } = this.#random;
     // The HTTP handshake is about 400 bytes: some connections do not open, and some end before HELLO.

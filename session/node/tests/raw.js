@@ -1,4 +1,4 @@
-/** A client that sends whatever a test tells it to. */
+/** A client that sends any frames. */
 
 import { WebSocket } from 'ws';
 
@@ -57,7 +57,7 @@ export class Raw {
     return this.until(() => this.code);
   }
 
-  /** Greets, and returns the WELCOME, or `undefined` if the server closes instead. */
+  /** Sends HELLO. Returns the WELCOME; `undefined` if the server closes instead. */
   async hello(session, members = {}) {
     await this.opened;
     this.send(`H${JSON.stringify({ session, ...HELLO, ...members })}`);
@@ -69,7 +69,7 @@ export class Raw {
     this.send(`A${JSON.stringify({ processed, credit })}`);
   }
 
-  /** Loses the connection, and waits until it is lost. */
+  /** Terminates the connection, and waits until it is closed. */
   lose() {
     this.socket.terminate();
     return this.closed();

@@ -9,7 +9,7 @@ export const CONFIG = { window: 8192, max: 4096, replay: 16_384, ttl: 300 };
 
 let names = 0;
 
-/** A name for a session: tests need no random ones. */
+/** Returns a name for a session. Tests need no random names. */
 export function name() {
   names += 1;
   return `session-of-a-test-${String(names).padStart(8, '0')}`;
@@ -24,7 +24,7 @@ export class Runner {
   #changed = [];
   #ack;
 
-  /** @param {() => string} url Where to connect to, each time. @param {() => number} delay Before the next connection. */
+  /** @param {() => string} url The URL of each connection. @param {() => number} delay Milliseconds before each reconnection. */
   constructor(url, delay = () => 1, config = CONFIG) {
     this.machine = new Client(name(), config);
     this.#url = url;
@@ -69,7 +69,7 @@ export class Runner {
     if (this.machine.inbox.owesAck) {
       this.#ack ??= setTimeout(() => {
         this.#ack = undefined;
-        this.machine.tell();
+        this.machine.acknowledge();
         this.#settle();
       }, 20);
     }
@@ -99,7 +99,7 @@ export class Runner {
     this.#settle();
   }
 
-  /** Waits for the next item. The item before is processed. */
+  /** Marks the previous item as processed, and waits for the next item. */
   async next() {
     this.machine.finish();
     this.#settle();

@@ -15,7 +15,7 @@ export const echo = async (session) => {
   for await (const message of session) await session.send(message);
 };
 
-/** A server whose principals are the credentials, and the sessions that its handler got. */
+/** Starts a server whose principals are the credentials. Returns the server and its URL. */
 export async function serve({ delays, ...options } = {}, handler = echo) {
   const authenticate = ({ credentials = 'alice' }) => credentials;
   const common = { port: 0, host: '127.0.0.1', authenticate, window: 1000, max: 500, delays: { closeTimeout: 200, ...delays } };
@@ -24,7 +24,7 @@ export async function serve({ delays, ...options } = {}, handler = echo) {
   return { server, url: await listening(server) };
 }
 
-/** A session that goes on: its connection, its name and its token. */
+/** Begins a session. Returns its client, its name and its token. */
 export async function session(url, members = {}) {
   const [client, of] = [new Raw(url), name()];
   const { token } = await client.hello(of, members);
@@ -32,7 +32,7 @@ export async function session(url, members = {}) {
   return { client, of, token };
 }
 
-/** The session still works. */
+/** Checks that the session still works. */
 export async function works(client, text = 'still here') {
   client.send(`:${text}`);
   assert.equal(await client.until(() => client.frames.find((frame) => frame === `:${text}`) ?? client.code), `:${text}`);

@@ -1,6 +1,6 @@
 /**
- * Runs the exchanges for a server once more, over sockets, and by a handler. Neither tells what is acknowledged, and whether
- * the session is complete: those two checks are made without sockets alone.
+ * Runs the exchanges for a server once more, over sockets and with a handler. Neither shows which messages are acknowledged, or
+ * whether the session is complete, so only the tests without sockets check this.
  */
 
 import assert from 'node:assert/strict';
@@ -12,13 +12,13 @@ import { Raw } from './raw.js';
 import { listening } from './runner.js';
 import { Tokens, bytes, item, read, written } from './vectors.js';
 
-/** Until the ACK of what was taken has left. */
+/** The milliseconds before the ACK of a taken message leaves. */
 const ACK_DELAY = 2;
 
 class ServedExchange {
   tokens = new Tokens();
   streams = [];
-  /** By the number of the connection: the client's end, and a promise of the end of the server's. */
+  /** For the number of each connection: its client, and a promise that resolves when the server's socket has closed. */
   connections = new Map();
 
   constructor(config) {
@@ -60,7 +60,7 @@ class ServedExchange {
     this.connections.set(on, { client, left: once(socket, 'close') });
   }
 
-  /** The server has handled what was sent: it answers a ping of WebSocket behind it. */
+  /** Waits until the server has handled all frames: until it answers a WebSocket ping that is sent after them. */
   async settle(client) {
     client.socket.ping(() => {});
     await Promise.race([once(client.socket, 'pong'), client.closed()]);
@@ -83,7 +83,7 @@ class ServedExchange {
     const hadEnded = stream.end;
     const taken = await stream.next().catch((lost) => lost);
     if (taken instanceof Error) return this.streams.shift() && taken;
-    // The iteration ends with END. Later events reach only `send`.
+    // The iteration has ended with END, so only `send` shows later events.
     if (hadEnded) return stream.send('').catch((lost) => lost);
     if (taken.done) return { end: stream.end };
     stream.processed();
@@ -104,7 +104,7 @@ class ServedExchange {
     await this.start();
   }
 
-  /** Order holds on each connection. */
+  /** Checks the order of actions on each connection, but not across connections. */
   async expect(expected) {
     for (const [on, { client }] of this.connections) {
       const wanted = expected.filter((action) => action.on === on);
@@ -125,7 +125,7 @@ class ServedExchange {
   }
 }
 
-/** Whether the exchange needs what this server has not: a store, or a handler in a fresh session. */
+/** Returns whether the exchange needs a store, or a handler in a fresh session. This server has neither. */
 function isBeyond(steps) {
   const fresh = steps.findIndex(({ restart }) => restart === 'empty');
   return steps.some(({ restart }) => restart === 'stored') || (fresh >= 0 && steps.slice(fresh).some(({ send }) => send));

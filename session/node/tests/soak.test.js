@@ -11,14 +11,14 @@ const SESSIONS = 8;
 const DISCONNECTIONS = Number(process.env.DISCONNECTIONS ?? 350);
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 
-/** The message with this number: a text or bytes that begin with it, of any size up to `max`. */
+/** Returns the message with a number: a text or bytes that begin with the number, of any size up to `max`. */
 function message(number, { below, chance }) {
   const padding = 'é'.repeat(chance(0.05) ? below(2_000) : below(60));
   const text = `${number} ${padding}`;
   return chance(0.5) ? text : Buffer.from(text);
 }
 
-/** Sends messages until there were enough disconnections, and takes all that arrives. */
+/** Sends messages until there were enough disconnections, and takes all messages that arrive. */
 async function exchange(sends, takes, chaos, isEnough) {
   const [sent, took] = [[], []];
   const taking = (async () => {
@@ -39,7 +39,7 @@ async function exchange(sends, takes, chaos, isEnough) {
   return { sent, took };
 }
 
-/** Each message arrived, once and in order. */
+/** Checks that each message arrived once and in order. */
 function same(took, sent, where) {
   const [short, wanted] = [took, sent].map((messages) => messages.map((text) => `${typeof text} ${text}`.slice(0, 30)));
   const index = wanted.findIndex((text, at) => text !== short[at]);

@@ -9,17 +9,17 @@ export const read = async (name) => JSON.parse(await readFile(new URL(`../../vec
 export const bytes = (frame) => (typeof frame === 'string' ? frame : Buffer.from(frame.binary, 'hex'));
 const vector = (message) => (typeof message === 'string' ? message : { binary: message.toString('hex') });
 
-/** A frame as the vectors write it. Control frames are compared as JSON. */
+/** Returns a frame in the form of the vectors. Control frames are compared as JSON. */
 export function written({ data, isBinary }) {
   return isBinary ? { binary: data.toString('hex') } : parsed(data.toString());
 }
 
-/** A control frame with its kind and its JSON apart. */
+/** Splits a control frame into its kind and its JSON. Returns other frames unchanged. */
 function parsed(frame) {
   return typeof frame === 'string' && /^[HWAE]/.test(frame) ? [frame[0], JSON.parse(frame.slice(1))] : frame;
 }
 
-/** An item as the vectors write it. */
+/** Returns an item in the form of the vectors. */
 export function item(taken, expected) {
   if (!(taken instanceof Lost)) return taken.end ? { end: taken.end } : vector(taken.message);
   const { unacknowledged, transmitted, end } = taken;
@@ -31,12 +31,12 @@ export function item(taken, expected) {
 export class Tokens {
   #tokens = new Map();
 
-  /** A frame to deliver. */
+  /** Returns the data of a frame, with the tokens that it names. */
   frame(frame) {
     return bytes(typeof frame === 'string' ? frame.replace(/\$\d+/g, (name) => this.#tokens.get(name)) : frame);
   }
 
-  /** What is expected, with the tokens of what was done. */
+  /** Returns the expected actions, with the tokens of the actions that were done. */
   fill(expected, done) {
     return expected.map((action, index) => {
       if (action.close) return action;

@@ -11,9 +11,9 @@ import { Tokens, bytes, item, read, written } from './vectors.js';
 
 const limits = { sessions: 10, sessionsPerPrincipal: 10, sessionsPerAddress: 10 };
 
-/** What the vectors do to either end. */
+/** The steps of the vectors for both ends. */
 class Exchange {
-  /** What the end has done since the last `expect`. */
+  /** The actions of the end since the last `expect`. */
   done = [];
   tokens = new Tokens();
   connections = new Map();
@@ -75,7 +75,7 @@ class Exchange {
 
 class ServerExchange extends Exchange {
   sessions = new Sessions(this.config, limits);
-  /** All sessions in the order in which they were made. The handler is that of the first one that is not lost. */
+  /** All sessions in the order in which they were made. The handler belongs to the first one that is not lost. */
   made = [];
   /** The sessions that connections serve. */
   served = new Map();
@@ -89,7 +89,7 @@ class ServerExchange extends Exchange {
     const taken = this.machine.inbox.take();
     if (taken) {
       this.machine.inbox.finish();
-      this.machine.tell();
+      this.machine.acknowledge();
       return taken;
     }
     return this.made.shift().lost;
@@ -148,7 +148,7 @@ class ClientExchange extends Exchange {
   next() {
     const taken = this.machine.take();
     this.machine.finish();
-    this.machine.tell();
+    this.machine.acknowledge();
     return taken;
   }
 

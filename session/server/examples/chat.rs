@@ -1,12 +1,12 @@
-//! A chat. With the URL of a Redis, any number of servers serve it, and each may be killed at any time: everybody in a room hears each
-//! line once, and all in the same order.
+//! A chat. With the URL of a Redis, any number of servers serve it, and each may be killed at any time: everybody in a room
+//! receives each line once, and in the same order.
 //!
-//! A session keeps the messages that were sent in it. What others say while its server is down must be kept, too: a room is a list of
-//! lines, in the same Redis as the sessions.
+//! A session keeps only the messages that were sent in it. Lines that others add while its server is down must be kept, too. So a
+//! room is a list of lines, in the same Redis as the sessions.
 //!
 //! - **The nth message to a session is the nth line of its room.** A handler that starts again continues after [`Progress::sent`].
-//! - **A line is added together with the number of the client's message**, in one script. A message that comes again after a crash adds
-//!   nothing.
+//! - **A line is added together with the number of the client's message**, in one script. A message that arrives again after a
+//!   crash adds nothing.
 //!
 //! A client that enters a room gets all of its lines. A larger chat would store the line at which each session began.
 //!
@@ -83,7 +83,7 @@ async fn handle(rooms: Rooms, room: String, session: Session) {
     }
 }
 
-/// Adds what a client says to its room.
+/// Adds the lines of a client to its room.
 async fn say(rooms: &Rooms, room: &str, session: &str, mut receiver: Receiver) {
     while let Some(Ok(message)) = receiver.recv().await {
         if let (Message::Text(line), Some(number)) = (message, receiver.number()) {
@@ -92,13 +92,13 @@ async fn say(rooms: &Rooms, room: &str, session: &str, mut receiver: Receiver) {
     }
 }
 
-/// Sends what is said in a room to a client.
+/// Sends the lines of a room to a client.
 async fn hear(rooms: &Rooms, room: &str, mut sent: usize, mut sender: Sender) {
     let mut news = rooms.news.subscribe();
     loop {
         let lines = rooms.after(room, sent).await;
         if lines.is_empty() {
-            // Other servers do not wake this one, so it looks every second.
+            // Other servers do not wake this one, so it looks for new lines every second.
             let _ = time::timeout(Duration::from_secs(1), news.changed()).await;
         }
         sent += lines.len();

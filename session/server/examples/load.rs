@@ -31,8 +31,8 @@ const TEXT: &str = "a message of thirty-two bytes...";
 async fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match &arguments[..] {
-        [kind, port] => serve(kind, port.parse().expect("a port")).await,
-        [count] => measure(count.parse().expect("a number of sessions")).await,
+        [kind, port] => serve(kind, port.parse().expect("the second argument is a port")).await,
+        [count] => measure(count.parse().expect("the argument is a number of sessions")).await,
         _ => measure(1000).await,
     }
 }
@@ -127,7 +127,8 @@ impl Peer {
                 None => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         };
-        let connection = machine.as_mut().map(|machine| machine.connect(Some("ada".into())).expect("it is not over"));
+        let connection =
+            machine.as_mut().map(|machine| machine.connect(Some("ada".into())).expect("the session is not over"));
         Self { socket, machine, connection: connection.unwrap_or(Connection(0)) }
     }
 
@@ -148,7 +149,7 @@ impl Peer {
             }
             self.socket.flush().await.unwrap();
             let frame = self.socket.next().await.unwrap().unwrap();
-            machine.receive(self.connection, decode(frame).expect("a frame of the protocol"));
+            machine.receive(self.connection, decode(frame).expect("the frame belongs to the protocol"));
             while machine.poll_event().is_some() {}
             while let Some(item) = machine.take() {
                 let Item::Message { mark, .. } = item else { panic!("{item:?}") };
@@ -241,17 +242,17 @@ impl Process {
     }
 
     fn file(&self, name: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{name}", self.0.id())).expect("a /proc, as on Linux")
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.0.id())).expect("there is a /proc, as on Linux")
     }
 
-    /// The bytes that are resident.
+    /// Returns the resident memory, in bytes.
     fn memory(&self) -> u64 {
         let status = self.file("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
-    /// The CPU time, in user space and in the kernel. A tick is 10 ms.
+    /// Returns the CPU time, in user space and in the kernel. A tick is 10 ms.
     fn cpu(&self) -> Duration {
         let stat = self.file("stat");
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

@@ -12,7 +12,7 @@ impl Alarm {
         Self(Box::pin(sleep_until(Instant::now())))
     }
 
-    /// Waits until `deadline`, or less.
+    /// Waits until `deadline`, or for a shorter time.
     pub async fn wait(&mut self, deadline: Instant) {
         if self.0.is_elapsed() || deadline < self.0.deadline() {
             self.0.as_mut().reset(deadline);

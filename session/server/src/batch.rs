@@ -17,7 +17,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// All changes of one moment are in one batch: the machine returns them before it returns messages.
+    /// Polls the machine. All changes that it has made so far are in one batch, since it returns changes before messages.
     pub fn poll(machine: &mut Server<Message>) -> Self {
         let mut batch = Self { changes: Vec::new(), frames: Vec::new(), close: None };
         let mut bytes = 0;

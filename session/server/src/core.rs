@@ -39,9 +39,9 @@ pub(crate) struct Core {
     pub peer_max: u64,
     /// The message that the handler has taken and not finished processing.
     taken: Option<Mark>,
-    /// The code and reason of the peer's END, once the handler has got it.
+    /// The code and reason of the peer's END, once the handler has received it.
     pub peer_end: Option<End>,
-    /// Whether the handler has got the last item of this session.
+    /// Whether the handler has received the last item of this session.
     is_over: bool,
     own_end: Option<Mark>,
     pub is_finished: bool,
@@ -61,7 +61,7 @@ impl Shared {
         machine: Server<Message>,
         is_restored: bool,
     ) -> Self {
-        // An earlier handler had got END, and this one gets it, too.
+        // An earlier handler has received END, so the stream of this handler has ended, too.
         let peer_ended = is_restored && machine.snapshot().peer_ended;
         let core = Core {
             machine,
@@ -107,7 +107,7 @@ impl Core {
         Poll::Pending
     }
 
-    /// The handler has processed the message that it has taken.
+    /// Marks the message that the handler has taken as processed.
     pub fn finish_taken(&mut self) {
         if let Some(mark) = self.taken.take().filter(|_| self.place != Place::Elsewhere) {
             self.machine.processed(mark);
@@ -115,7 +115,7 @@ impl Core {
         }
     }
 
-    /// The number of the message that the handler has taken last.
+    /// Returns the number of the message that the handler has taken last.
     pub fn taken(&self) -> Option<u64> {
         self.taken.map(|mark| mark.number)
     }
@@ -209,7 +209,7 @@ impl Core {
         }
     }
 
-    /// The handler has returned, or panicked.
+    /// Ends the session after the handler has returned or panicked.
     pub fn finish(&mut self, has_panicked: bool) {
         self.is_finished = true;
         self.has_work = true;
@@ -226,17 +226,17 @@ impl Core {
         }
     }
 
-    /// The application gives the session up.
+    /// Gives the session up for the application.
     pub fn give_up(&mut self) {
         self.machine.give_up();
         self.has_work = true;
         self.wake();
     }
 
-    /// Takes messages that arrive after the handler has returned. They will never be processed, so the session is given up, and the
-    /// client learns of it; but only when the client has received all sent messages and acknowledgements.
+    /// Takes messages that arrive after the handler has returned. They will never be processed, so the session is given up, as soon
+    /// as the client has received all sent messages and acknowledgements.
     ///
-    /// Returns whether the machine has output before that.
+    /// Returns whether the machine has output to send before that.
     pub fn take_unwanted(&mut self) -> bool {
         if !self.is_finished || self.place != Place::Here {
             return false;

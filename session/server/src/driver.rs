@@ -31,10 +31,10 @@ struct Driver {
     /// The handler, which runs once the client has shown that it received WELCOME.
     handler: Option<Handler>,
     is_started: bool,
-    /// Since when there is no connection.
+    /// The time since which there is no connection.
     away: Instant,
     ack: Option<Instant>,
-    /// Since when the session is complete, or its handler has returned.
+    /// The time since which the session is complete, or its handler has returned.
     ended: Option<Instant>,
     /// When the store was last written to.
     stored: Instant,
@@ -158,7 +158,7 @@ impl Driver {
         None
     }
 
-    /// Accepts HELLO: all events of an older connection are ignored from now on.
+    /// Makes the connection of an accepted HELLO the current one. All events of an older connection are ignored from now on.
     fn connect(&mut self, arrival: Arrival) {
         let connection = Connection(arrival.hello.attempt);
         self.shared.core().peer_max = arrival.hello.max;
@@ -212,7 +212,7 @@ impl Driver {
         }
     }
 
-    /// There is no connection any more.
+    /// Records that the connection has ended, and returns it.
     fn disconnect(&mut self, code: Option<u16>) -> Option<Link> {
         let link = self.link.take()?;
         let mut core = self.shared.core();
@@ -280,7 +280,7 @@ impl Driver {
         [self.ack, ended, stored].into_iter().flatten().fold(link, Instant::min)
     }
 
-    /// When a silent client is pinged, or given up.
+    /// Returns the time at which a silent client is pinged, or its connection is given up.
     fn silence(&self, link: &Link) -> Instant {
         let pinged = link.pinged.map(|pinged| pinged + self.limits().pong_timeout);
         pinged.unwrap_or(link.heard + self.limits().ping_after)
@@ -319,7 +319,8 @@ impl Driver {
         }
     }
 
-    /// The client has not come back to this server. If another server owns the session, the client came back there.
+    /// Drops the session, since the client has not reconnected to this server. If another server owns the session, the client has
+    /// reconnected there.
     async fn expire(&mut self) -> Outcome {
         if let Some(owner) = &self.owner
             && let Err(StoreError::Fenced) = owner.remove().await
@@ -364,7 +365,7 @@ impl Driver {
         self.transmit(batch);
         self.shared.core().wake();
         if let Some(owner) = &self.owner {
-            // Otherwise the store forgets it when its time is over.
+            // If this fails, the store forgets the session when its time is over.
             let _removed = owner.remove().await;
         }
         if let Outcome::Renewed(arrival) = outcome { Some(arrival) } else { None }

@@ -15,7 +15,7 @@ pub(crate) fn start(handler: Handler, shared: Arc<Shared>) {
     });
 }
 
-/// Tells the session that its handler has returned, or panicked.
+/// When dropped, tells the session whether its handler has returned or panicked.
 struct Done {
     shared: Arc<Shared>,
     has_returned: bool,

@@ -25,7 +25,7 @@ pub(crate) struct Link {
     outgoing: VecDeque<Frame>,
     /// When a frame last arrived.
     pub heard: Instant,
-    /// When it was pinged.
+    /// When the client was pinged; `None` once a frame has arrived since.
     pub pinged: Option<Instant>,
     max_message: u64,
 }
@@ -45,7 +45,7 @@ impl Link {
         Self { socket, connection, outgoing: VecDeque::new(), heard: Instant::now(), pinged: None, max_message }
     }
 
-    /// Whether frames wait for the WebSocket.
+    /// Returns whether frames wait for the WebSocket.
     pub fn is_full(&self) -> bool {
         !self.outgoing.is_empty()
     }
@@ -54,7 +54,7 @@ impl Link {
         self.outgoing.push_back(frame);
     }
 
-    /// Sends what is queued, and waits for the next event. Dropping it loses nothing.
+    /// Sends queued frames, and waits for the next event. Dropping the future loses nothing.
     pub async fn turn(&mut self) -> Turn {
         poll_fn(|context| self.poll_turn(context)).await
     }
@@ -67,7 +67,7 @@ impl Link {
         if was_full && !self.is_full() {
             return Poll::Ready(Turn::Room);
         }
-        // A pong is sent by the WebSocket itself.
+        // The WebSocket itself answers pings.
         loop {
             let frame = ready!(Pin::new(&mut self.socket).poll_next(context));
             self.heard = Instant::now();
@@ -85,7 +85,8 @@ impl Link {
         }
     }
 
-    /// The WebSocket refuses to read a message above its size limit. axum hides the kind of the error.
+    /// Returns the event for an error. If the WebSocket refuses to read a message above its size limit, only the text of the error
+    /// says so, since axum hides its kind.
     fn failed(&self, error: &axum::Error) -> Turn {
         if error.to_string().contains("too long") {
             let (len, max) = (self.max_message.saturating_add(1), self.max_message);
@@ -103,7 +104,7 @@ impl Link {
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
-    /// Sends what is queued and closes the connection, in a task of its own: the session does not wait for it.
+    /// Sends queued frames and closes the connection, in a task of its own: the session does not wait for it.
     pub fn close(self, code: u16, reason: String) {
         close(self.socket, self.outgoing, code, reason);
     }

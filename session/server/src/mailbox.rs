@@ -18,13 +18,13 @@ pub(crate) type Handler = Box<dyn FnOnce(Session) -> Pin<Box<dyn Future<Output =
 pub(crate) struct Arrival {
     pub socket: WebSocket,
     pub hello: Hello,
-    /// The hash of its token.
+    /// The hash of the token in HELLO.
     pub presented: Option<Digest>,
     pub handler: Handler,
     pub address: Option<IpAddr>,
 }
 
-/// How long a session may take to leave this server.
+/// Whether, and when, a session must leave this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Leave {
     No,

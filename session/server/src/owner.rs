@@ -45,7 +45,7 @@ impl Owner {
     }
 }
 
-/// The session of a HELLO, and the lease under which it was made.
+/// The session of a HELLO, and the lease under which the session was made.
 pub(crate) enum Opened {
     /// The session is new, and HELLO is welcomed.
     Made(Server<Message>, Lease, Option<Owner>),

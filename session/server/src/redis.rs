@@ -79,7 +79,7 @@ impl RedisStore {
         Ok(Self { connection, prefix: prefix.into() })
     }
 
-    /// Returns the keys of a session: in one slot of a cluster, and without names.
+    /// Returns the keys of a session. They are in one slot of a cluster, and have a hash instead of names.
     fn keys(&self, key: &Key) -> [String; 2] {
         let mut hash = Sha256::new();
         hash.update((key.principal.len() as u64).to_be_bytes());
@@ -239,7 +239,7 @@ impl FromRedisValue for Found {
 }
 
 impl Found {
-    /// Returns the session, or nothing if there is none.
+    /// Returns the session; `None` if there is none.
     fn decode(self) -> Option<Result<Stored, StoreError>> {
         let Self(fields, entries) = self;
         let [lease, first] = ["lease", "first"].map(|name| fields.get(name).map(|lease| Lease(lease.as_str().into())));

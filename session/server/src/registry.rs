@@ -136,7 +136,7 @@ impl Drop for Greeting<'_> {
     }
 }
 
-/// How many there are of each.
+/// The count of each value.
 struct Counts<T>(HashMap<T, usize>);
 
 impl<T> Default for Counts<T> {
@@ -156,7 +156,7 @@ impl<T: Eq + Hash> Counts<T> {
         }
     }
 
-    /// Counts one less. A count of 0 takes no memory.
+    /// Decrements a count. A count of 0 takes no memory.
     fn remove(&mut self, of: &T)
     where
         T: Clone,

@@ -16,7 +16,7 @@ use crate::core::{Core, Shared};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Gone {
-    /// The session is lost: the client did not come back in time, or one end has given the session up.
+    /// The session is lost: the client did not reconnect in time, or one end has given the session up.
     Lost(Lost<Message>),
     /// This server does not own the session any more: it shuts down, or another one has taken the session over. Return from the
     /// handler; nothing is lost if there is a store.
@@ -48,8 +48,8 @@ pub struct Progress {
 
 /// A session with one client: a `Stream` of the client's messages and a `Sink` of messages to it.
 ///
-/// A message counts as processed, and does not come again, when the handler takes the next one, calls [`commit`](Self::commit), or
-/// returns. When the handler returns, the session ends: the client gets everything that was sent, then END.
+/// A message counts as processed, and does not arrive again, when the handler takes the next one, calls [`commit`](Self::commit),
+/// or returns. When the handler returns, the session ends: the client gets everything that was sent, then END.
 pub struct Session {
     receiver: Receiver,
     sender: Sender,
@@ -106,8 +106,8 @@ impl Session {
 
     /// Returns the number of the message that was taken last, from 1.
     ///
-    /// An application that stores it under the [id](Self::id), in the same transaction as its own data, recognizes a message that comes
-    /// again after a crash.
+    /// An application that stores the number under the [id](Self::id), in the same transaction as its own data, recognizes a
+    /// message that arrives again after a crash.
     pub fn number(&self) -> Option<u64> {
         self.receiver.number()
     }
@@ -158,7 +158,7 @@ impl Session {
         self.sender.end(code, reason)
     }
 
-    /// Gives the session up: the client is told that it is lost.
+    /// Gives the session up. The client gets an error.
     pub fn give_up(self) {
         self.receiver.shared.change(Core::give_up);
     }

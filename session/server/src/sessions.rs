@@ -174,7 +174,7 @@ impl Sessions {
         self.context.registry.len()
     }
 
-    /// Whether there is no session.
+    /// Returns whether there is no session.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

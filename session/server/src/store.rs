@@ -81,7 +81,7 @@ pub trait Store: Send + Sync + 'static {
     /// Looks a session up, without taking it.
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>>;
 
-    /// Makes a session, owned by `lease`, which is its first. Returns `false` if there is one.
+    /// Makes a session that `lease` owns, its first lease. Returns `false` if there is a session with this key already.
     fn create<'a>(&'a self, key: &'a Key, lease: &'a Lease, snapshot: &'a Snapshot, keep: Duration) -> Later<'a, bool>;
 
     /// Transfers a session from the lease `from` to `lease`, and returns it; `None` if `from` does not own the session.
@@ -89,8 +89,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes changes, all or none, if `lease` owns the session.
     ///
-    /// `sequence` rises with each write under a lease, from 1. A write that is repeated because its outcome was unknown has the same
-    /// number, and must take effect once. A write without changes renews the session, and checks that `lease` still owns it.
+    /// `sequence` increases with each write under a lease, from 1. A write that is repeated because its outcome was unknown has the
+    /// same number, and must take effect once. A write without changes renews the session, and checks that `lease` still owns it.
     fn write<'a>(
         &'a self,
         key: &'a Key,
@@ -129,7 +129,7 @@ impl MemoryStore {
         self.sessions().len()
     }
 
-    /// Whether there is no session.
+    /// Returns whether there is no session.
     pub fn is_empty(&self) -> bool {
         self.sessions().is_empty()
     }

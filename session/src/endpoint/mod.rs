@@ -13,7 +13,7 @@ use crate::{
     Snapshot,
 };
 
-/// Whether the session goes on.
+/// The phase of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Running,
@@ -92,7 +92,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         }
     }
 
-    // What the application does.
+    // Methods for the application.
 
     /// Numbers and keeps a message. It is transmitted when there is a connection and the peer's credit allows, and again on
     /// later connections until the peer acknowledges it.
@@ -186,7 +186,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.lose(LostCause::GivenUp, self.live.map(|connection| (connection, code::GIVEN_UP, "given up".into())));
     }
 
-    // What the host does.
+    // Methods for the host.
 
     /// Returns the next output. Handle outputs in order: a stored change must be durable before any later output is transmitted.
     pub fn poll(&mut self) -> Option<Output<P, R>> {
@@ -195,7 +195,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         }
         let connection = self.live?;
         if self.inbound.due() == Due::Now {
-            let ack = self.inbound.tell();
+            let ack = self.inbound.take_ack();
             return Some(Output::Control(connection, Control::Ack(ack).encode()));
         }
         if let Some(content) = self.outbound.transmit(&self.rules) {
@@ -233,19 +233,19 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.inbound.hurry();
     }
 
-    // What both may read.
+    // Values that both may read.
 
-    /// The connection whose handshake is done.
+    /// Returns the connection whose handshake is done.
     pub fn connection(&self) -> Option<Connection> {
         self.live
     }
 
-    /// Whether both directions have ended and were processed.
+    /// Returns whether both directions have ended and were processed.
     pub fn is_complete(&self) -> bool {
         self.phase == Phase::Complete
     }
 
-    /// Whether the session is lost for good: the last item is [`Item::Lost`].
+    /// Returns whether the session is lost for good: the last item is [`Item::Lost`].
     pub fn is_lost(&self) -> bool {
         self.phase == Phase::Lost
     }
@@ -260,17 +260,17 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         self.inbound.unprocessed()
     }
 
-    /// The number up to which the peer has processed.
+    /// Returns the number up to which the peer has processed.
     pub fn acknowledged_number(&self) -> u64 {
         self.outbound.acknowledged()
     }
 
-    /// The number up to which the application has processed.
+    /// Returns the number up to which the application has processed.
     pub fn processed_number(&self) -> u64 {
         self.inbound.processed()
     }
 
-    /// The limits of this end.
+    /// Returns the limits of this end.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -51,10 +51,10 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
             self.inbound.recount();
         }
         self.inbound.begin();
-        self.inbound.tell()
+        self.inbound.take_ack()
     }
 
-    /// The handshake is done. `ack` acknowledges like an ACK.
+    /// Begins to transmit after the handshake. `ack` has the effect of an ACK.
     pub(crate) fn begin(&mut self, connection: Connection, received: u64, ack: Ack, max: u64) -> Result<(), Violation> {
         let from = if self.keeps(Rule::FromReceived) { received } else { ack.processed };
         self.outbound.begin(from, max);
@@ -70,7 +70,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         }
     }
 
-    /// An ACK is due at once.
+    /// Makes an ACK due at once.
     pub(crate) fn ask(&mut self) {
         self.inbound.ask();
     }
@@ -118,7 +118,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         }
     }
 
-    /// The peer has forgotten the session. All counts begin at 0.
+    /// Begins a new session after the peer has forgotten the old one: all counts begin at 0.
     pub(crate) fn forgotten(&mut self, role: R) {
         self.report(LostCause::Forgotten);
         if self.keeps(Rule::DropLost) {
@@ -158,7 +158,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         Ok(())
     }
 
-    /// The behaviour of an end that acknowledges messages when they arrive.
+    /// Without the rule `AckProcessed`, acknowledges messages when they arrive.
     fn count_early(&mut self) {
         if !self.keeps(Rule::AckProcessed) {
             self.inbound.process_unprocessed(&self.rules);

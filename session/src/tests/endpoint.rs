@@ -1,4 +1,4 @@
-//! What a host and an application see of a machine, and the edges of its numbers.
+//! The behaviour of a machine that its host and its application see, and the limits of its numbers.
 
 use super::host::{Message, digest};
 use crate::{
@@ -14,7 +14,7 @@ fn welcome(received: u64, credit: u64, max: u64) -> Control {
     Control::Welcome(Welcome { token, resumed: false, received, processed: 0, credit, max, ttl: 300 })
 }
 
-/// A client with a session and a peer of these limits, and nothing left to poll.
+/// Returns a client after its handshake, with no output left. `credit` and `max` are those of the peer.
 fn client<P: Payload>(limits: Limits, credit: u64, max: u64) -> Client<P> {
     let mut client = Client::new("session-name-1-AAAAAAAA", limits);
     client.connect(None).unwrap();
@@ -57,7 +57,7 @@ fn an_ack_goes_at_once_after_a_quarter_of_the_window() {
     for _ in 0..3 {
         take_and_finish(&mut client);
     }
-    assert!(client.is_ack_pending() && client.poll().is_none(), "75 bytes can wait");
+    assert!(client.is_ack_pending() && client.poll().is_none(), "an ACK for 75 bytes can wait");
     take_and_finish(&mut client);
     assert!(!client.is_ack_pending());
     assert_eq!(frames(&mut client), [r#"A{"processed":4,"credit":500}"#]);
@@ -69,7 +69,7 @@ fn an_ack_goes_when_the_timer_fires() {
     client.acknowledge();
     assert_eq!(frames(&mut client), [""; 0], "there is nothing to acknowledge");
     client.receive(ON, Ok(Incoming::Message(bytes(9))));
-    assert!(!client.is_ack_pending(), "it is not processed yet");
+    assert!(!client.is_ack_pending(), "the message is not processed yet");
     take_and_finish(&mut client);
     client.acknowledge();
     assert_eq!(frames(&mut client), [r#"A{"processed":1,"credit":425}"#]);
@@ -181,7 +181,7 @@ fn each_close_code_says_what_to_do() {
 }
 
 #[test]
-fn giving_up_tells_both_ends() {
+fn giving_up_loses_the_session_at_both_ends() {
     let mut client = client(LIMITS, 1000, 1000);
     client.send(bytes(1)).unwrap();
     client.give_up();

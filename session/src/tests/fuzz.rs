@@ -90,7 +90,7 @@ proptest! {
     }
 }
 
-/// What may happen to a machine.
+/// An event of a machine.
 #[derive(Clone, Debug)]
 enum Step {
     Receive(Control),
@@ -207,7 +207,7 @@ proptest! {
                     None => break,
                 }
             }
-            // What the last session left is still to be taken, when a new one has begun.
+            // This does not count items of the last session that are still to be taken after a new one has begun.
             prop_assert!(client.unprocessed_bytes() <= LIMITS.window.max(LIMITS.max + 16));
             prop_assert!(losses <= 1, "the session is lost for good once, after {forgotten} new beginnings");
             if !client.is_over() {
@@ -254,5 +254,5 @@ fn a_hello_that_is_refused_changes_nothing() {
     refuse(hello(2, Some("guess-guess-guess-guess"), 1, 0), Refusal::Superseded);
     refuse(hello(MAX_NUMBER, None, 1, 0), Refusal::Superseded); // without the token
     refuse(hello(2, Some(&current), 0, 0), Refusal::Superseded); // an old copy
-    refuse(hello(2, Some(&current), 1, 1), Refusal::Forgotten); // it has received what was never sent
+    refuse(hello(2, Some(&current), 1, 1), Refusal::Forgotten); // it has received a message that was never sent
 }

@@ -56,17 +56,17 @@ impl Wire {
     }
 }
 
-/// What a host does on a WebSocket.
+/// An action of a host on a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     Frame(usize, Wire),
     Close(usize, u16),
 }
 
-/// The name of a session, below its principal.
+/// A principal, and the name of one of its sessions.
 pub type Key = (String, String);
 
-/// Not a real hash, but sufficient for tests.
+/// Hashes a token. This is not a cryptographic hash, but sufficient for tests.
 pub fn digest(token: &str) -> Digest {
     let mut digest = [0; 32];
     for (index, byte) in token.bytes().enumerate() {
@@ -97,7 +97,7 @@ impl Host {
         Self { limits, ttl, sessions, stored, dropped, sockets: BTreeMap::new(), tokens: 0, without: None }
     }
 
-    /// A frame has arrived on a socket of an authenticated client.
+    /// Handles a frame that has arrived on a socket of an authenticated client.
     pub fn receive(&mut self, socket: usize, principal: &str, frame: &Wire) -> Vec<Act> {
         let incoming = frame.decode();
         if let Some((key, connection)) = self.sockets.get(&socket).cloned() {

@@ -106,7 +106,7 @@ impl Tokens {
         Wire::Text(self.0.iter().fold(text.to_owned(), fill))
     }
 
-    /// Learns the token of a frame that was sent from the one that was expected.
+    /// Learns a token from a frame that was sent. The expected frame has the token's name.
     fn learn(&mut self, expected: &Value, sent: &Wire) {
         let (Some(expected), Wire::Text(sent)) = (expected.as_str(), sent) else { return };
         if let (Some(expected), Some(sent)) = (expected.strip_prefix('W'), sent.strip_prefix('W')) {
@@ -120,7 +120,7 @@ impl Tokens {
     }
 }
 
-/// What can be compared: control frames by their members.
+/// Converts an action to a value that can be compared. Control frames are compared by their members.
 fn comparable(act: &Act) -> Value {
     match act {
         Act::Close(socket, code) => json!({"on": socket, "close": code}),
@@ -155,7 +155,7 @@ fn lost(lost: &Lost<Message>) -> Value {
     json!({"unacknowledged": unacknowledged, "end": lost.end})
 }
 
-/// The application of one session.
+/// Takes the next item, as an application that finishes it at once.
 fn take<P: Payload, R: Clone>(endpoint: &mut Endpoint<P, R>) -> Option<Item<P>> {
     let item = endpoint.take()?;
     if let Item::Message { mark, .. } | Item::End { mark, .. } = &item {
@@ -188,7 +188,7 @@ fn act_for_application<R: Clone>(endpoint: &mut Endpoint<Message, R>, step: &Val
     } else if let Some(end) = step.get("finish") {
         let reason = end["reason"].as_str().unwrap_or_default();
         let end = End::new(number(&end["code"]) as u16, reason).unwrap();
-        endpoint.end(end).unwrap_or_else(|| panic!("{name}: it has ended"));
+        endpoint.end(end).unwrap_or_else(|| panic!("{name}: the direction has ended"));
     } else if let Some(item) = step.get("take") {
         check_item(take(endpoint), item, name);
     } else if let Some(expected) = step.get("acknowledged") {
@@ -210,12 +210,12 @@ fn limits(config: &Value) -> Limits {
     Limits { window: member("window"), max: member("max"), replay: member("replay"), journal: false }
 }
 
-fn run(vectors: &str, is_meant: &dyn Fn(&str) -> bool, run: impl Fn(&Value, &Value)) {
+fn run(vectors: &str, is_chosen: &dyn Fn(&str) -> bool, run: impl Fn(&Value, &Value)) {
     let vectors = parse(vectors);
     let exchanges = vectors["exchanges"].as_array().unwrap().iter();
-    let meant: Vec<_> = exchanges.filter(|exchange| is_meant(exchange["name"].as_str().unwrap())).collect();
-    assert!(!meant.is_empty(), "there is no such exchange");
-    for exchange in meant {
+    let chosen: Vec<_> = exchanges.filter(|exchange| is_chosen(exchange["name"].as_str().unwrap())).collect();
+    assert!(!chosen.is_empty(), "there is no such exchange");
+    for exchange in chosen {
         run(&vectors["config"], exchange);
     }
 }
@@ -230,7 +230,8 @@ fn a_client_does_what_the_vectors_say() {
     run_client(None, &|_| true);
 }
 
-/// These rules restrain a peer that breaks others, so the model, whose ends are honest, does not show them.
+/// These rules protect an end from a peer that breaks other rules. The model does not show that they are needed, since its ends are
+/// honest.
 #[test]
 fn vectors_fail_without_the_rules_that_restrain_a_peer() {
     let fails = |run: Run, rule, exchange: &str| {
@@ -244,11 +245,11 @@ fn vectors_fail_without_the_rules_that_restrain_a_peer() {
     fails(run_client, Rule::KeepToMax, "a message that the peer cannot take gives the session up");
 }
 
-/// Runs the exchanges that are meant, without a rule.
+/// Runs the exchanges whose names are accepted, and leaves a rule out.
 type Run = fn(Option<Rule>, &dyn Fn(&str) -> bool);
 
-fn run_server(without: Option<Rule>, is_meant: &dyn Fn(&str) -> bool) {
-    run(SERVER, is_meant, |config, exchange| {
+fn run_server(without: Option<Rule>, is_chosen: &dyn Fn(&str) -> bool) {
+    run(SERVER, is_chosen, |config, exchange| {
         let (name, mut tokens, mut acts) = (&exchange["name"], Tokens::default(), Vec::new());
         let mut host = Host::new(limits(config), config["ttl"].as_u64().unwrap());
         host.without = without;
@@ -272,7 +273,7 @@ fn run_server(without: Option<Rule>, is_meant: &dyn Fn(&str) -> bool) {
     });
 }
 
-/// The application of the first session, or of the first one dropped that has something to take.
+/// Runs a step of the first session's application. A loss is taken from the first dropped session.
 fn handler(host: &mut Host, step: &Value, name: &Value) {
     let is_lost = step["take"].get("lost").is_some();
     if let Some((_, server)) = host.dropped.first_mut().filter(|_| is_lost) {
@@ -282,8 +283,8 @@ fn handler(host: &mut Host, step: &Value, name: &Value) {
     act_for_application(first.unwrap_or_else(|| panic!("{name}: there is no session")).1, step, name);
 }
 
-fn run_client(without: Option<Rule>, is_meant: &dyn Fn(&str) -> bool) {
-    run(CLIENT, is_meant, |config, exchange| {
+fn run_client(without: Option<Rule>, is_chosen: &dyn Fn(&str) -> bool) {
+    run(CLIENT, is_chosen, |config, exchange| {
         let (name, mut tokens, mut acts) = (&exchange["name"], Tokens::default(), Vec::new());
         let mut client = Client::new("session-name-1-AAAAAAAA", limits(config));
         client.rules.without = without;

@@ -17,7 +17,7 @@ async fn server() -> Server {
     Server::start(Sessions::memory(limits()), echo).await
 }
 
-/// The session of `raw` still works.
+/// Checks that the session of `raw` still works.
 async fn is_well(raw: &mut Raw) {
     raw.send(":still here").await;
     loop {
@@ -99,18 +99,18 @@ async fn nothing_is_kept_of_a_client_that_is_not_authenticated() {
     assert_eq!(server.sessions.len(), 0);
 }
 
-/// The effects of a violation in an established session: the close code, and the handler's last item.
+/// Checks the effects of a violation in an established session: the close code, and the handler's last item.
 async fn violation(limits: Limits, frames: &[&str], code: u16) {
-    let (heard, mut hears) = mpsc::unbounded_channel();
+    let (out, mut losses) = mpsc::unbounded_channel();
     let handler = move |mut session: Session| {
-        let heard = heard.clone();
+        let out = out.clone();
         async move {
             session.send("one").await.unwrap();
-            // A slow handler.
+            // The handler is slow, so that the window fills.
             tokio::time::sleep(Duration::from_millis(100)).await;
             while let Some(message) = session.recv().await {
                 if let Err(gone) = message {
-                    heard.send(gone).unwrap();
+                    out.send(gone).unwrap();
                 }
             }
         }
@@ -124,7 +124,7 @@ async fn violation(limits: Limits, frames: &[&str], code: u16) {
         raw.send(frame).await;
     }
     assert_eq!(raw.closed().await, code, "{frames:?}");
-    let gone = hears.recv().await.unwrap();
+    let gone = losses.recv().await.unwrap();
     assert!(matches!(&gone, Gone::Lost(lost) if matches!(lost.cause, LostCause::Violation(_))), "{gone:?}");
     assert_eq!(server.sessions.len(), 0, "{frames:?}");
 }

@@ -85,7 +85,7 @@ pub fn encode(message: Message) -> Frame {
 /// The events for an application.
 #[derive(Debug, PartialEq)]
 pub enum Event {
-    /// The handshake is done; whether the session was resumed.
+    /// The handshake is done. The value is whether the session was resumed.
     Connected(bool),
     Message(Message),
     End(End),
@@ -107,7 +107,7 @@ pub struct Options {
     pub addresses: Vec<SocketAddr>,
     pub credentials: String,
     pub limits: Limits,
-    /// The silence after which the server is pinged, and given up after the same time again.
+    /// The silence after which the server is pinged. After the same time again, the connection is given up.
     pub patience: Duration,
 }
 
@@ -151,7 +151,7 @@ impl Client {
     /// Returns the next event that is not about a connection.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            match timeout(Duration::from_secs(60), self.events.recv()).await.expect("nothing comes") {
+            match timeout(Duration::from_secs(60), self.events.recv()).await.expect("an event comes within 60 s") {
                 Some(Event::Connected(_)) => (),
                 event => return event,
             }
@@ -163,7 +163,7 @@ impl Client {
             match self.events.recv().await {
                 Some(Event::Connected(resumed)) => return resumed,
                 Some(_) => (),
-                None => panic!("it is over"),
+                None => panic!("the session is over"),
             }
         }
     }
@@ -195,7 +195,7 @@ impl Task {
             let Some(connection) = self.machine.connect(Some(self.options.credentials.clone())) else { break };
             let code = self.serve(socket, connection).await;
             let after = self.machine.disconnected(connection, code);
-            self.tell();
+            self.pass_events();
             match after {
                 AfterLoss::Over => break,
                 AfterLoss::Refused(code) => {
@@ -208,8 +208,8 @@ impl Task {
         }
     }
 
-    /// Passes events to the application, and marks them as processed.
-    fn tell(&mut self) {
+    /// Passes events and items to the application, and marks the items as processed.
+    fn pass_events(&mut self) {
         while let Some(event) = self.machine.poll_event() {
             if let websocket_session::Event::Connected { resumed } = event {
                 let _ = self.events.send(Event::Connected(resumed));
@@ -236,7 +236,7 @@ impl Task {
         let (mut heard, mut pinged, mut ack) = (Instant::now(), false, None);
         let patience = self.options.patience;
         loop {
-            self.tell();
+            self.pass_events();
             while let Some(output) = self.machine.poll() {
                 let frame = match output {
                     Output::Control(_, text) => Frame::Text(text.into()),

@@ -12,8 +12,8 @@ use crate::server::{Server, echo, limits};
 
 const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
-/// A handler that reports how its stream has ended.
-fn tells(to: mpsc::UnboundedSender<Option<Gone>>) -> impl Fn(Session) -> Later + Clone + Send + Sync {
+/// Returns a handler that reports how its stream has ended.
+fn reporting(to: mpsc::UnboundedSender<Option<Gone>>) -> impl Fn(Session) -> Later + Clone + Send + Sync {
     move |mut session| {
         let to = to.clone();
         Box::pin(async move {
@@ -44,7 +44,7 @@ async fn a_newer_connection_supersedes_the_older_one() {
 #[tokio::test]
 async fn a_session_without_connection_is_lost_when_its_time_is_over() {
     let (to, mut heard) = mpsc::unbounded_channel();
-    let server = Server::start(Sessions::memory(Limits::default()), tells(to)).await;
+    let server = Server::start(Sessions::memory(Limits::default()), reporting(to)).await;
     let mut raw = Raw::open(server.address).await;
     raw.greet(&hello(&name(), 1, None, "ada")).await;
     raw.send(ACK).await;
@@ -54,7 +54,7 @@ async fn a_session_without_connection_is_lost_when_its_time_is_over() {
     sleep(Duration::from_millis(50)).await;
     pause();
     let before = tokio::time::Instant::now();
-    let Some(Some(Gone::Lost(lost))) = heard.recv().await else { panic!("it is not lost") };
+    let Some(Some(Gone::Lost(lost))) = heard.recv().await else { panic!("the session is not lost") };
     assert!(before.elapsed() > Duration::from_secs(290) && before.elapsed() < Duration::from_secs(310));
     assert_eq!((lost.cause, lost.unacknowledged.len()), (LostCause::Expired, 1));
     assert_eq!(lost.unacknowledged[0].payload, Message::from("one"));
@@ -81,7 +81,7 @@ async fn a_silent_client_is_pinged_and_given_up() {
 async fn a_handler_that_panics_loses_its_session_alone() {
     let handler = |mut session: Session| async move {
         let text = session.recv().await;
-        assert!(!format!("{text:?}").contains("panic"), "as the client wants");
+        assert!(!format!("{text:?}").contains("panic"), "the client asks the handler to panic");
         echo(session).await;
     };
     let server = Server::start(Sessions::memory(limits()), handler).await;
@@ -89,7 +89,7 @@ async fn a_handler_that_panics_loses_its_session_alone() {
     other.send("hello").await;
     let mut client = Client::start(Options::new(&[server.address]));
     client.send("panic").await;
-    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not lost") };
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("the session is not lost") };
     assert_eq!((lost.cause, lost.unacknowledged.len()), (LostCause::GivenUp, 1));
     other.send("again").await;
     assert_eq!(other.text().await, "again");
@@ -107,7 +107,7 @@ async fn what_a_handler_leaves_unread_is_reported_to_the_client() {
     assert_eq!(client.text().await, "bye");
     assert!(matches!(client.next().await, Some(Event::End(_))));
     client.send("two").await;
-    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not lost") };
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("the session is not lost") };
     assert_eq!(lost.unacknowledged.len(), 1);
     assert_eq!(lost.unacknowledged[0].payload.text(), "two");
 }
@@ -126,24 +126,24 @@ async fn a_restart_without_a_store_is_one_loss() {
     assert_eq!(client.text().await, "one");
     let address = server.stop().await;
     let _server = Server::at(address, Sessions::memory(limits()), echo).await;
-    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not lost") };
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("the session is not lost") };
     assert!(lost.unacknowledged.iter().map(|lost| lost.payload.text()).eq(["two"]), "{lost:?}");
     client.send("three").await;
     assert_eq!(client.text().await, "three");
 }
 
 #[tokio::test]
-async fn a_handler_hears_that_its_server_shuts_down() {
+async fn a_handler_gets_an_error_when_its_server_shuts_down() {
     let (to, mut heard) = mpsc::unbounded_channel();
-    let server = Server::start(Sessions::memory(limits()), tells(to)).await;
+    let server = Server::start(Sessions::memory(limits()), reporting(to)).await;
     let mut client = Client::start(Options::new(&[server.address]));
     client.send("one").await;
     assert_eq!(client.text().await, "one");
     let address = server.stop().await;
     assert_eq!(heard.recv().await, Some(Some(Gone::Moved)));
     let _server = Server::at(address, Sessions::memory(limits()), echo).await;
-    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not lost") };
-    assert_eq!(lost.unacknowledged, [], "what was processed was acknowledged before the server closed");
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("the session is not lost") };
+    assert_eq!(lost.unacknowledged, [], "processed messages were acknowledged before the server closed");
 }
 
 /// Takes messages and answers each with its number, in one change of the store.
@@ -194,30 +194,30 @@ async fn with_a_store_a_restart_loses_nothing() {
 
 #[tokio::test]
 async fn a_restored_session_has_its_id_and_one_that_begins_anew_has_another() {
-    let tell_id = async |mut session: Session| {
+    let answer_with_id = async |mut session: Session| {
         while let Some(Ok(_)) = session.recv().await {
             let id: Message = session.id().into();
             session.commit([id]).await.unwrap();
         }
     };
     let store = MemoryStore::new();
-    let server = Server::start(Sessions::with_store(limits(), store.clone()), tell_id).await;
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), answer_with_id).await;
     let mut client = Client::start(Options::new(&[server.address]));
     client.send("who?").await;
     let id = client.text().await;
     let address = server.stop().await;
-    let server = Server::at(address, Sessions::with_store(limits(), store), tell_id).await;
+    let server = Server::at(address, Sessions::with_store(limits(), store), answer_with_id).await;
     client.send("who?").await;
     assert_eq!(client.text().await, id);
     let address = server.stop().await;
-    let _server = Server::at(address, Sessions::with_store(limits(), MemoryStore::new()), tell_id).await;
+    let _server = Server::at(address, Sessions::with_store(limits(), MemoryStore::new()), answer_with_id).await;
     assert!(matches!(client.next().await, Some(Event::Lost(_))));
     client.send("who?").await;
-    assert_ne!(client.text().await, id, "the name is the same");
+    assert_ne!(client.text().await, id, "a new session has another id, although its name is the same");
 }
 
 #[tokio::test]
-async fn a_handler_that_starts_after_the_end_of_the_client_hears_of_it() {
+async fn a_handler_that_starts_after_the_end_of_the_client_sees_the_end() {
     let store = MemoryStore::new();
     let (out, mut ended) = mpsc::unbounded_channel();
     // A handler with work after the client's END, which it does not finish on the first server.
@@ -261,7 +261,7 @@ async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     raw.send(":one").await;
     let (mut old, _done): (Session, _) = sessions.recv().await.unwrap();
     assert_eq!(old.recv().await, Some(Ok(Message::from("one"))));
-    // The client comes to the other server. The first one does not know.
+    // The client connects to the other server. The first server does not know this yet.
     let mut other = Raw::open(two.address).await;
     let second = hello(&name, 2, Some(first.token()), "ada").replace("\"sent\":0", "\"sent\":1");
     assert!(other.greet(&second).await.is_resumed());
@@ -269,7 +269,7 @@ async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     other.send(":one").await;
     let (mut new, _done) = sessions.recv().await.unwrap();
     assert!(new.is_restored());
-    assert_eq!(new.recv().await, Some(Ok(Message::from("one"))), "it was not processed");
+    assert_eq!(new.recv().await, Some(Ok(Message::from("one"))), "the message was not processed");
     let _ = old.commit([Message::from("from the old server")]).await;
     let heard = tokio::time::timeout(Duration::from_secs(10), old.recv()).await;
     assert_eq!(heard, Ok(Some(Err(Gone::Moved))));

@@ -30,7 +30,7 @@ const FAULTS: [Fault; 5] = [Fault::Reset, Fault::Close, Fault::Stall, Fault::Lat
 pub struct Proxy {
     pub address: SocketAddr,
     faults: Arc<AtomicUsize>,
-    /// How many connections are to be lost.
+    /// How many connections are still to be lost.
     left: Arc<AtomicUsize>,
     counts: Arc<[AtomicUsize; 5]>,
 }
@@ -62,12 +62,12 @@ impl Proxy {
         this
     }
 
-    /// How many connections were lost.
+    /// Returns how many connections were lost.
     pub fn faults(&self) -> usize {
         self.faults.load(Ordering::SeqCst)
     }
 
-    /// How many of each kind.
+    /// Returns how many connections were lost by each kind of fault.
     pub fn counts(&self) -> Vec<usize> {
         self.counts.iter().map(|count| count.load(Ordering::SeqCst)).collect()
     }
@@ -111,7 +111,7 @@ async fn connection(client: TcpStream, server: TcpStream, plan: Option<(Fault, u
     true
 }
 
-/// Copies bytes, up to `bytes` of them. Returns whether the connection ended by itself.
+/// Copies up to `bytes` bytes. Returns whether the connection ended by itself.
 async fn copy(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mut bytes: Option<usize>) -> bool {
     let mut buffer = vec![0; 16 << 10];
     loop {

@@ -20,7 +20,7 @@ pub enum Got {
     Nothing,
 }
 
-/// A HELLO without counts.
+/// Returns a HELLO whose counts are 0.
 pub fn hello(session: &str, attempt: u64, token: Option<&str>, principal: &str) -> String {
     let token = token.map(|token| format!(r#""token":"{token}","#)).unwrap_or_default();
     format!(
@@ -30,17 +30,17 @@ pub fn hello(session: &str, attempt: u64, token: Option<&str>, principal: &str) 
 
 impl Raw {
     pub async fn open(address: SocketAddr) -> Self {
-        Self(open(address).await.expect("the server does not answer"))
+        Self(open(address).await.expect("the server answers"))
     }
 
     pub async fn send(&mut self, text: &str) {
         let _ = self.0.send(Frame::Text(text.into())).await;
     }
 
-    /// The next frame.
+    /// Returns the next frame.
     pub async fn get(&mut self) -> Got {
-        // Longer than every wait of a test with a paused clock.
-        match timeout(Duration::from_secs(400), self.0.next()).await.expect("nothing comes") {
+        // This timeout is longer than every wait of a test with a paused clock.
+        match timeout(Duration::from_secs(400), self.0.next()).await.expect("a frame comes within 400 s") {
             Some(Ok(Frame::Text(text))) => Got::Text(text.to_string()),
             Some(Ok(Frame::Binary(bytes))) => Got::Binary(bytes.len()),
             Some(Ok(Frame::Close(close))) => Got::Close(close.map_or(1005, |close| close.code.into())),
@@ -59,7 +59,7 @@ impl Raw {
         }
     }
 
-    /// Says HELLO, and returns the WELCOME.
+    /// Sends HELLO, and returns the WELCOME.
     pub async fn greet(&mut self, hello: &str) -> Welcome {
         self.send(hello).await;
         match self.get().await {
@@ -81,7 +81,7 @@ impl Welcome {
     }
 }
 
-/// Opens a connection, says HELLO, and returns the close code.
+/// Opens a connection, sends HELLO, and returns the close code.
 pub async fn refused(address: SocketAddr, hello: &str) -> u16 {
     let mut raw = Raw::open(address).await;
     raw.send(hello).await;

@@ -13,7 +13,7 @@ use crate::client::{Client, Command as Wish, Event, Options, name};
 use crate::raw::{Got, Raw, hello, refused};
 use crate::server::{Server, echo, free_port, limits};
 
-/// A process that is ended when this is dropped.
+/// A process that is killed when this is dropped.
 struct Process(Child);
 
 impl Drop for Process {
@@ -39,7 +39,7 @@ async fn redis() -> Option<(Process, String)> {
     let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()];
     let redis = Command::new("redis-server").args(arguments).stdout(Stdio::null()).spawn();
     let Ok(redis) = redis else {
-        // Not captured with the test's output.
+        // Writes to stderr itself, so that the text is not captured with the test's output.
         let text = b"\nSKIPPED: there is no redis-server. On Debian: apt-get install redis-server\n";
         std::io::stderr().write_all(text).unwrap();
         return None;
@@ -53,7 +53,7 @@ async fn redis() -> Option<(Process, String)> {
 async fn answer(mut session: Session) {
     let progress = session.progress();
     let mut number = progress.processed;
-    assert_eq!(progress.sent, number, "a message was processed without its answer, or the other way round");
+    assert_eq!(progress.sent, number, "each processed message has an answer, and no other message has one");
     while let Some(Ok(message)) = session.recv().await {
         number += 1;
         assert_eq!(session.number(), Some(number));
@@ -63,7 +63,7 @@ async fn answer(mut session: Session) {
     }
 }
 
-/// One server, until it is killed: `nodes` starts this test as a process.
+/// Serves until it is killed: `nodes` starts this test as a process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "is a process of another test"]
 async fn node() {
@@ -81,7 +81,7 @@ fn start_node(port: u16, url: &str) -> Process {
     Process(command.spawn().unwrap())
 }
 
-/// Sends numbers for a while, and checks that each is answered once, in order. Returns how many.
+/// Sends numbers for a while, and checks that each is answered once, in order. Returns how many it has sent.
 async fn count(client: Client, duration: Duration) -> u64 {
     let Client { commands, mut events } = client;
     let sender = async {
@@ -113,7 +113,7 @@ async fn count(client: Client, duration: Duration) -> u64 {
     sent
 }
 
-/// Two servers, one of which is killed repeatedly.
+/// Runs two servers with clients, and kills the servers in turn.
 async fn nodes(duration: Duration, interval: Duration) {
     let Some((_redis, url)) = redis().await else { return };
     let ports = [free_port(), free_port()];
@@ -173,7 +173,7 @@ async fn a_server_that_has_lost_a_session_in_redis_neither_processes_nor_sends()
     let first = raw.greet(&hello(&name, 1, None, "ada")).await;
     raw.send(r#"A{"processed":0,"credit":1000000}"#).await;
     let mut old: Session = sessions.recv().await.unwrap();
-    // Refused HELLOs take nothing from the first server.
+    // A refused HELLO does not take the session from the first server.
     assert_eq!(refused(two.address, &hello(&name, 1, None, "ada")).await, 4409);
     old.send("one").await.unwrap();
     while raw.get().await != Got::Text(":one".into()) {}
@@ -210,7 +210,7 @@ async fn a_session_in_redis_is_restored_as_it_was() {
     drop(server);
 }
 
-/// Asks Redis something, and returns what it answers.
+/// Sends a command to Redis, and returns the first line of the answer.
 fn ask(url: &str, command: &str) -> String {
     let address = url.trim_start_matches("redis://").trim_end_matches('/');
     let mut stream = TcpStream::connect(address).unwrap();
@@ -221,7 +221,7 @@ fn ask(url: &str, command: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_server_leaves_behind_expires_and_its_client_is_told() {
+async fn what_a_server_leaves_behind_expires_and_its_client_gets_an_error() {
     let Some((_redis, url)) = redis().await else { return };
     let short = || Limits { ttl: Duration::from_secs(1), ..limits() };
     let server = Server::start(Sessions::redis(short(), &url).await.unwrap(), echo).await;
@@ -229,21 +229,21 @@ async fn what_a_server_leaves_behind_expires_and_its_client_is_told() {
     client.send("one").await;
     assert_eq!(client.text().await, "one");
     let address = server.stop().await;
-    assert_ne!(ask(&url, "DBSIZE"), ":0", "it left nothing");
+    assert_ne!(ask(&url, "DBSIZE"), ":0", "the server leaves the session in Redis");
     let start = Instant::now();
     while ask(&url, "DBSIZE") != ":0" {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not expire");
+        assert!(start.elapsed() < Duration::from_secs(20), "the session expires within 20 s");
         sleep(Duration::from_millis(50)).await;
     }
     let _server = Server::at(address, Sessions::redis(short(), &url).await.unwrap(), echo).await;
-    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not told") };
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("the loss is not reported") };
     assert_eq!(lost.cause, LostCause::Forgotten);
     client.send("two").await;
     assert_eq!(client.text().await, "two");
 }
 
 #[tokio::test]
-async fn what_redis_has_lost_is_told_to_both_ends() {
+async fn what_redis_has_lost_is_reported_to_both_ends() {
     let Some((_redis, url)) = redis().await else { return };
     let (out, mut gone) = tokio::sync::mpsc::unbounded_channel();
     let handler = move |mut session: Session| {
@@ -263,7 +263,7 @@ async fn what_redis_has_lost_is_told_to_both_ends() {
     assert_eq!(client.text().await, "one");
     assert_eq!(ask(&url, "FLUSHALL"), "+OK");
     client.send("two").await;
-    let Some(Event::Lost(lost)) = client.next().await else { panic!("it is not told") };
+    let Some(Event::Lost(lost)) = client.next().await else { panic!("the loss is not reported") };
     assert_eq!(lost.cause, LostCause::Forgotten);
     let unacknowledged: Vec<_> =
         lost.unacknowledged.iter().map(|lost| (lost.payload.text(), lost.transmitted)).collect();

@@ -18,7 +18,7 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// The credentials are the principal. `mallory` is unknown.
+/// Returns the credentials as the principal. `mallory` is unknown.
 pub async fn authenticate(greeting: Greeting) -> Result<String, Denied> {
     match greeting.credentials {
         Some(name) if name != "mallory" => Ok(name),
@@ -53,7 +53,7 @@ impl Server {
         Self { address, sessions, task }
     }
 
-    /// Stops accepting connections, and forgets everything.
+    /// Shuts the sessions down, and stops the server. Returns its address.
     pub async fn stop(self) -> SocketAddr {
         self.sessions.shutdown(Duration::from_millis(300)).await;
         self.task.abort();
@@ -62,7 +62,7 @@ impl Server {
     }
 }
 
-/// A free port that the system gives to no client: a client could take it between two servers at the same port.
+/// Returns a free port that the system gives to no client: a client could take it between two servers at the same port.
 pub fn free_port() -> u16 {
     static PORTS: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 10_000) as u16;
@@ -70,7 +70,7 @@ pub fn free_port() -> u16 {
     ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
-/// Limits that are short enough for tests in real time.
+/// Returns limits that are short enough for tests in real time.
 pub fn limits() -> Limits {
     Limits { ping_after: Duration::from_millis(500), pong_timeout: Duration::from_millis(500), ..Limits::default() }
 }

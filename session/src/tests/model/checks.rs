@@ -1,4 +1,4 @@
-//! The models, and what is checked in them.
+//! The models, and their checks.
 
 use std::time::Instant;
 
@@ -61,7 +61,7 @@ fn sessions_survive_crashes_with_a_store() {
 }
 
 #[test]
-fn a_crash_without_a_store_is_told_once() {
+fn a_crash_without_a_store_is_reported_once() {
     check("the server forgets", Model { crashes: 1, store: Store::Empty, ..model() });
     check("the server forgets, 1 loss", Model { crashes: 1, store: Store::Empty, losses: 1, eager: true, ..model() });
     check("the server forgets, END", Model { crashes: 1, store: Store::Empty, ends: true, eager: true, ..model() });
@@ -79,7 +79,7 @@ fn small() -> Limits {
     Limits { window: 40, max: 100, replay: 1000, journal: true }
 }
 
-/// What breaks without each rule: a property, in a model.
+/// Returns for each rule a property that breaks without the rule, and a model in which it breaks.
 fn needs() -> Vec<(Rule, &'static str, Model)> {
     let one_loss = || Model { losses: 1, ..model() };
     let two_losses = || Model { losses: 2, server: vec![], eager: true, ..model() };
@@ -142,7 +142,7 @@ fn breaks_without(rule: Rule, property: &'static str, model: Model) {
     println!("without {rule:?}, {property} breaks: {}", actions.join(", "));
 }
 
-/// Compares all schedules with the reduced ones.
+/// Checks that all schedules and the reduced ones reach the same states.
 fn compare(name: &str, model: Model) {
     let all = Reached::by([model.clone()]);
     let reduced = Reached::by((0..=model.losses).map(|lost| model.losing(lost)));

@@ -1,4 +1,4 @@
-//! Runs both machines against each other, over a network with all faults, in all schedules, by stateright.
+//! Runs both machines against each other, over a network with all faults, in all schedules, with stateright.
 //!
 //! A state has the machines, their applications, the store, and every frame in flight. `Model` has the numbers of messages and faults.
 
@@ -117,9 +117,9 @@ struct Link {
     connection: Connection,
     client_open: bool,
     server_open: bool,
-    /// A fault ends it, so frames in flight may be lost.
+    /// Whether a fault ends the connection, so that frames in flight may be lost.
     broken: bool,
-    /// The token of its HELLO, once the server has accepted that.
+    /// The token in HELLO, once the server has accepted HELLO.
     hello: Option<Option<String>>,
     up: VecDeque<Frame>,
     down: VecDeque<Frame>,
@@ -185,9 +185,9 @@ enum Action {
     ServerAck,
     Up(usize),
     Down(usize),
-    /// A side that has received everything on a dead connection sees its end.
-    ServerHears(usize),
-    ClientHears(usize),
+    /// A side that has received everything on a dead connection sees the end of the connection.
+    ServerSeesEnd(usize),
+    ClientSeesEnd(usize),
     Expire,
     // Faults.
     ClientLoses(usize),
@@ -200,7 +200,7 @@ enum Action {
 impl Action {
     fn is_of_client(&self) -> bool {
         use Action::*;
-        matches!(self, Connect(_) | Send(_) | Take(_) | Process(_) | Ack(_) | Down(_) | ClientHears(_))
+        matches!(self, Connect(_) | Send(_) | Take(_) | Process(_) | Ack(_) | Down(_) | ClientSeesEnd(_))
     }
 
     fn is_fault(&self) -> bool {
@@ -210,11 +210,11 @@ impl Action {
 
 const NAME: &str = "session-name-1-AAAAAAAA";
 const TTL: u64 = 300;
-/// Ids: those of the first tab, of its copy, and of the server.
+/// The first ids of messages of the first tab and of its copy, and of the server.
 const FIRST: [u8; 2] = [1, 51];
 const SERVER_FIRST: u8 = 101;
 
-/// Each HELLO of a tab has another attempt.
+/// Returns the token for an attempt of a tab. It is unique, since each HELLO of a tab has another attempt.
 fn new_token(tab: usize, attempt: u64) -> NewToken {
     let text = format!("token-of-the-server-{tab}-{attempt:04}");
     NewToken { digest: digest(&text), text }

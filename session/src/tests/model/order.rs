@@ -9,9 +9,9 @@
 //! Both schedules go through the same states of each end, and both reach the same final state, where no action is left. Each
 //! property is about one end or about final states, so it holds in all schedules if it holds in the explored ones.
 //!
-//! A budget of faults that both ends draw from would make their actions depend on each other. So [`Model::lost`] tells which
-//! connections are lost, and each end hears of the loss by an action of its own. These are the first connections: a client that
-//! connects again without a loss breaks a property.
+//! A budget of faults that both ends draw from would make their actions depend on each other. So [`Model::lost`] sets how many
+//! connections are lost, and each end sees the loss in an action of its own. The first connections are lost: a client that connects
+//! again without a loss breaks a property.
 //!
 //! A server ignores a connection once it has accepted a newer one (R4, R10), until it loses the session, which breaks a property.
 //! Frames that are left on such a connection arrive at once, instead of at any later time. They do arrive, so a server that does
@@ -26,7 +26,7 @@ enum Explored {
 }
 
 impl Model {
-    /// Whether each action belongs to one end.
+    /// Returns whether each action belongs to one end.
     pub(super) fn is_reducible(&self) -> bool {
         self.crashes + self.client_crashes + self.duplicates == 0 && !self.late && self.acks == Acks::AnyTime
     }
@@ -55,19 +55,20 @@ impl Model {
     }
 }
 
-/// Whether this is the next action on a connection that is older than one that the server has accepted. The client has left it.
+/// Returns whether this is the next action on a connection that the client has left, and that is older than one that the server has
+/// accepted.
 fn is_ignored(state: &State, action: &Action) -> bool {
     let (link, is_next) = match action {
         Action::Up(link) => (&state.links[*link], true),
-        // Frames arrive before the server hears of the loss, so that none is skipped.
-        Action::ServerHears(link) => (&state.links[*link], state.links[*link].up.is_empty()),
+        // Frames arrive before the server sees the loss, so that no frame is skipped.
+        Action::ServerSeesEnd(link) => (&state.links[*link], state.links[*link].up.is_empty()),
         _ => return false,
     };
     let attempt = state.machine.as_ref().map_or(0, |machine| machine.state().attempt);
     is_next && link.connection.0 < attempt
 }
 
-/// Whose actions are a persistent set.
+/// Returns the end whose actions are a persistent set.
 fn explored(state: &State) -> Explored {
     match state.links.iter().find(|link| link.client_open) {
         // The server cannot reach the client.

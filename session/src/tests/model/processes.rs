@@ -31,7 +31,7 @@ impl Application {
         self.taken.take()
     }
 
-    /// A crash: taken items come again.
+    /// Crashes. Taken items arrive again.
     pub(super) fn crash(&mut self) {
         (self.taken, self.taken_id) = (None, None);
         self.ended = false;
@@ -144,7 +144,7 @@ impl Model {
             let is_accepted = |link: &&mut Link| link.hello.is_some() && link.server_open;
             let links = state.links.iter_mut().filter(is_accepted);
             let Some(link) = links.into_iter().find(|link| link.connection == connection) else { continue };
-            // Frames still come on a connection that is superseded. The machine ignores them.
+            // Frames still arrive on a connection that is superseded. The machine ignores them.
             if matches!(frame, Frame::Close(code) if code != code::SUPERSEDED) {
                 link.server_open = false;
                 link.up.clear();
@@ -165,7 +165,7 @@ impl Model {
         }
     }
 
-    /// The application takes what is left of a session that is lost.
+    /// Lets the application take the remaining items of a lost session.
     pub(super) fn drop_server(&self, state: &mut State, mut machine: Server<Note>) {
         state.application.process();
         while let Some(item) = machine.take() {
@@ -177,7 +177,7 @@ impl Model {
         }
     }
 
-    /// The first frame on a connection has arrived at the server.
+    /// Handles the first frame of a connection at the server.
     pub(super) fn hello(&self, state: &mut State, index: usize, hello: &Hello) {
         let new = new_token(state.links[index].tab, hello.attempt);
         let refusal = match &mut state.machine {
@@ -205,7 +205,7 @@ impl Model {
         self.poll_server(state);
     }
 
-    /// The handler of a new session goes on with the messages that no handler has sent, and ends this session, too.
+    /// Starts the handler of a new session. It continues with the messages that no handler has sent, and ends this session, too.
     pub(super) fn begin_handler(&self, state: &mut State) {
         state.application.sent = state.application.sent.min(self.server.len());
     }
@@ -248,7 +248,7 @@ impl Model {
         match decode(frame) {
             Err(code) => {
                 state.links[index].client_open = false;
-                self.client_hears(state, tab, connection, Some(code));
+                self.client_disconnected(state, tab, connection, Some(code));
             }
             Ok(incoming) => {
                 state.tabs[tab].machine.receive(connection, incoming);
@@ -257,7 +257,7 @@ impl Model {
         }
     }
 
-    pub(super) fn client_hears(&self, state: &mut State, tab: usize, connection: Connection, code: Option<u16>) {
+    pub(super) fn client_disconnected(&self, state: &mut State, tab: usize, connection: Connection, code: Option<u16>) {
         let after = state.tabs[tab].machine.disconnected(connection, code);
         state.tabs[tab].refused |= matches!(after, AfterLoss::Refused(_));
         self.poll_client(state, tab);
@@ -283,7 +283,7 @@ impl Model {
         match self.store {
             Store::Durable => (),
             Store::Stale => {
-                // The application's data are in the same store.
+                // The application's data is in the same store, so it is as old.
                 let processed = stored.as_ref().map_or(0, |stored| stored.processed as usize);
                 let session = state.application.session;
                 let before = state.application.log.iter().filter(|(in_session, _)| *in_session < session).count();

@@ -14,7 +14,7 @@ pub(super) const WINDOW: &str = "a receiver holds no more than its window";
 pub(super) const CONNECTS: &str = "no client connects without need";
 pub(super) const NOTHING_VANISHES: &str = "no message vanishes";
 pub(super) const ENDS: &str = "every session comes to an end";
-/// Possible in each model, so that no model is empty.
+/// A property that must be reachable in each model, so that no model is empty.
 pub(super) const ARRIVES: &str = "everything arrives";
 
 impl Model {
@@ -62,7 +62,7 @@ impl Model {
         ]
     }
 
-    /// Returns whether the server accepts a HELLO with a token, whose other members would resume.
+    /// Returns whether the server accepts a HELLO with a token. The other members of the HELLO would resume the session.
     fn is_accepted(&self, machine: &Server<Note>, token: Option<String>) -> bool {
         let snapshot = machine.snapshot();
         let (received, sent) = (machine.acknowledged_number(), snapshot.processed + 9);
@@ -87,7 +87,7 @@ impl Model {
         actions.iter().all(Action::is_fault)
     }
 
-    /// Returns whether the server's application has taken all messages of a tab, or the tab has got them as lost.
+    /// Returns whether each message was taken by the application of the other end, or was reported as lost.
     fn all_is_accounted_for(&self, state: &State) -> bool {
         let server: BTreeSet<_> = state.application.log.iter().map(|(_, id)| *id).collect();
         let tabs_are = state.tabs.iter().enumerate().all(|(index, tab)| {
@@ -95,18 +95,18 @@ impl Model {
             let begin = if index == 0 { 0 } else { tab.application.sent as u8 };
             let ids = (begin..count).map(|number| FIRST[index] + number);
             // A server with an old copy has forgotten messages that it had acknowledged. Only the loss itself can be reported.
-            let is_told = self.store == Store::Stale && tab.application.losses > 0;
+            let is_reported = self.store == Store::Stale && tab.application.losses > 0;
             tab.gone
-                || is_told
+                || is_reported
                 || ids.into_iter().all(|id| server.contains(&id) || tab.application.reported.contains(&id))
         });
         let taken: BTreeSet<_> =
             state.tabs.iter().flat_map(|tab| tab.application.log.iter().map(|(_, id)| *id)).collect();
         let count = state.application.sent.min(self.server.len()) as u8;
-        let is_told = |id: u8| taken.contains(&id) || state.application.reported.contains(&id);
+        let is_known = |id: u8| taken.contains(&id) || state.application.reported.contains(&id);
         // A server that has lost its memory has lost the messages of its handler.
         let server_is = state.crashes > 0 && self.store != Store::Durable
-            || (0..count).all(|number| is_told(SERVER_FIRST + number));
+            || (0..count).all(|number| is_known(SERVER_FIRST + number));
         tabs_are && server_is
     }
 
@@ -132,7 +132,7 @@ impl Model {
     }
 }
 
-/// Returns whether ids rise, and no id is left out within a session.
+/// Returns whether ids increase, and no id is left out within a session.
 fn is_in_order(log: &[(u8, u8)]) -> bool {
     log.windows(2).all(|pair| {
         let [(before, first), (after, second)] = pair else { return true };

@@ -1,4 +1,4 @@
-//! What schedules reach, to compare those of one model with those of another.
+//! The states that schedules reach, to compare two models.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -7,7 +7,7 @@ use stateright::Model as _;
 
 use super::*;
 
-/// The states that schedules go through: those of each end, and the final ones, in which nothing happens without a fault.
+/// The states that schedules go through: the states of each end, and the final states, in which nothing happens without a fault.
 #[derive(Default)]
 pub(super) struct Reached {
     pub(super) clients: HashSet<u64>,

@@ -60,8 +60,8 @@ impl stateright::Model for Model {
             }
             Action::Up(link) => self.up(state, link),
             Action::Down(link) => self.down(state, link),
-            Action::ServerHears(link) => self.server_hears(state, link),
-            Action::ClientHears(link) => {
+            Action::ServerSeesEnd(link) => self.server_sees_end(state, link),
+            Action::ClientSeesEnd(link) => {
                 state.links[link].down.clear();
                 self.client_leaves(state, link);
             }
@@ -79,7 +79,7 @@ impl stateright::Model for Model {
             Action::ServerLoses(link) => {
                 state.losses += 1;
                 state.links[link].broken = true;
-                self.server_hears(state, link);
+                self.server_sees_end(state, link);
             }
             Action::Crash => self.crash(state),
             Action::ClientCrash => self.client_crash(state),
@@ -105,7 +105,7 @@ impl Model {
             return;
         }
         let is_open = state.links.iter().any(|link| link.tab == index && link.client_open);
-        // Twelve are enough to see that it would go on without end.
+        // Twelve connections are enough to see that the client would connect without end.
         if !is_open && !tab.machine.is_over() && !tab.refused && state.connects < 12 {
             actions.push(Action::Connect(index));
         }
@@ -137,12 +137,12 @@ impl Model {
         let link = &state.links[index];
         actions.extend((!link.up.is_empty()).then_some(Action::Up(index)));
         actions.extend((!link.down.is_empty()).then_some(Action::Down(index)));
-        // Frames in flight are lost with a broken connection, sooner or later.
+        // On a broken connection, an end may see the loss before frames in flight arrive. These frames are lost.
         if link.server_open && (link.broken || !link.client_open && link.up.is_empty()) {
-            actions.push(Action::ServerHears(index));
+            actions.push(Action::ServerSeesEnd(index));
         }
         if link.client_open && (link.broken || !link.server_open && link.down.is_empty()) {
-            actions.push(Action::ClientHears(index));
+            actions.push(Action::ClientSeesEnd(index));
         }
     }
 
@@ -199,10 +199,10 @@ impl Model {
         let link = &mut state.links[index];
         link.client_open = false;
         let (tab, connection) = (link.tab, link.connection);
-        self.client_hears(state, tab, connection, None);
+        self.client_disconnected(state, tab, connection, None);
     }
 
-    fn server_hears(&self, state: &mut State, index: usize) {
+    fn server_sees_end(&self, state: &mut State, index: usize) {
         let link = &mut state.links[index];
         link.server_open = false;
         link.up.clear();
