@@ -31,7 +31,7 @@ pub fn keep(target: Option<&Target>) {
             None => parameters.delete(name),
         }
     }
-    // Some frames do not let a page change its address. The page works without it.
+    // In some frames a page cannot change its address. The page works without that.
     let history = gloo_utils::window().history();
     let _ = history.and_then(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(&page.href())));
 }

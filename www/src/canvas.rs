@@ -41,27 +41,27 @@ impl Canvas {
         Ok(canvas)
     }
 
-    /// Makes it white.
+    /// Makes the canvas white.
     pub fn clear(&self) {
         let (width, height) = self.size();
         self.context.set_fill_style_str("white");
         self.context.fill_rect(0.0, 0.0, width, height);
     }
 
-    /// The pixels.
+    /// Returns the pixels.
     pub fn pixels(&self) -> ImageData {
         let (width, height) = self.size();
-        self.context.get_image_data(0.0, 0.0, width, height).expect("it shows nothing of another site")
+        self.context.get_image_data(0.0, 0.0, width, height).expect("the canvas shows nothing of another site")
     }
 
-    /// Paints pixels. Their number must be that of the canvas.
+    /// Paints pixels, which must be as many as the canvas has.
     pub fn paint(&self, pixels: &[u8]) {
         let image = ImageData::new_with_u8_clamped_array(Clamped(pixels), self.element.width());
         let painted = image.and_then(|image| self.context.put_image_data(&image, 0.0, 0.0));
-        painted.expect("there are as many pixels");
+        painted.expect("there are as many pixels as the canvas has");
     }
 
-    /// Its width and height, in pixels.
+    /// Returns the width and the height, in pixels.
     pub fn size(&self) -> Point {
         (self.element.width().into(), self.element.height().into())
     }
@@ -129,7 +129,7 @@ fn draw_by_pointer(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
     }
 }
 
-/// The moves of a pointer since the last frame. Browsers report them in one event.
+/// Returns the moves of a pointer since the last frame. Browsers report them in one event.
 fn moves(event: &PointerEvent) -> Vec<PointerEvent> {
     // Browsers have this method only on pages from this machine or over TLS.
     let has_moves = Reflect::has(event, &"getCoalescedEvents".into()).unwrap_or_default();
@@ -140,7 +140,7 @@ fn moves(event: &PointerEvent) -> Vec<PointerEvent> {
     }
 }
 
-/// The arrow keys draw a line from the end of the last one; the first line begins in the middle.
+/// Draws a line for each press of an arrow key, from the end of the last line. The first line begins in the middle.
 fn draw_by_arrow_keys(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>) {
     const STEP: f64 = 8.0;
     let (width, height) = canvas.size();

@@ -82,7 +82,7 @@ impl Connection {
         self.show_buttons();
     }
 
-    /// Shows Close while there is a connection, and Connect unless it is one to the target in the fields.
+    /// Shows Close while there is a connection, and Connect unless the connection is to the target in the fields.
     fn show_buttons(&self) {
         let connected = self.connected.borrow();
         hide(&element::<Element>("disconnect"), connected.is_none());
@@ -90,7 +90,7 @@ impl Connection {
     }
 }
 
-/// The target in the fields.
+/// Returns the target in the fields.
 fn target() -> Target {
     Target { url: value("url"), protocols: value("protocols") }
 }

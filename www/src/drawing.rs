@@ -41,9 +41,9 @@ struct Counts {
     bytes_sent: u64,
     came_back: u64,
     bytes_back: u64,
-    /// When the drawings that have not come back were sent.
+    /// The times at which the drawings were sent that have not come back.
     awaited: VecDeque<f64>,
-    /// When the drawings of the last second came back.
+    /// The times at which drawings came back in the last second.
     recent: VecDeque<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! The card “Faults”: faults of a server, at a click, and what the browser reports of them.
+//! The card “Faults”: faults of a server, at a click, and what the browser reports about them.
 
 mod flood;
 
@@ -31,7 +31,7 @@ pub fn start(log: &Log, meter: &Meter) {
     on_fault(log, "flood", move |_| flood::flood(flooding.clone()));
 }
 
-/// What the browser reported of a fault; or why the page did not request the fault.
+/// What the browser reported about a fault, or why the page did not request the fault.
 type Outcome = Result<String, String>;
 
 /// The server closes, with the code and the reason in the fields.
@@ -151,9 +151,9 @@ impl Fault {
     fn ended(&self, outcome: Outcome) {
         self.running.take();
         match outcome {
-            Ok(heard) => {
-                self.log.add(Kind::Close, None, &format!("fault “{}”: {heard}", self.name));
-                self.end(&heard, Is::Neither);
+            Ok(report) => {
+                self.log.add(Kind::Close, None, &format!("fault “{}”: {report}", self.name));
+                self.end(&report, Is::Neither);
             }
             Err(problem) => self.end(&problem, Is::Bad),
         }

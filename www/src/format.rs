@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A size in bytes.
+/// Formats a size in bytes.
 pub fn size(bytes: u64) -> String {
     let number = bytes as f64;
     match bytes {
@@ -14,30 +14,30 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Bytes per second.
+/// Formats a number of bytes per second.
 pub fn rate(bytes: f64) -> String {
     format!("{}/s", size(bytes as u64))
 }
 
-/// A number with separated thousands.
+/// Formats a number with separated thousands.
 pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
 }
 
-/// A number and a noun, whose plural is formed with an `s`.
+/// Formats a number and a noun, whose plural is formed with an `s`.
 pub fn count(count: u64, what: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {what}{ending}", number(count))
 }
 
-/// A time in seconds, to a tenth.
+/// Formats a time in seconds, to a tenth.
 pub fn seconds_to_a_tenth(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// A time in seconds, to the second.
+/// Formats a time, rounded up to the second.
 pub fn seconds(seconds: f64) -> String {
     let whole = seconds.ceil() as u64;
     match whole {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// Milliseconds since the page was opened.
+/// Returns the milliseconds since the page was opened.
 pub fn now() -> f64 {
     gloo_utils::window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
 }
@@ -12,7 +12,7 @@ pub async fn next_frame() {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         gloo_utils::window().request_animation_frame(&resolve).expect("the argument is a function");
     });
-    wasm_bindgen_futures::JsFuture::from(promise).await.expect("nobody rejects it");
+    wasm_bindgen_futures::JsFuture::from(promise).await.expect("nothing rejects the promise");
 }
 
 /// Resolves after this many milliseconds.
@@ -23,7 +23,7 @@ pub async fn sleep(milliseconds: i32) {
             .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds)
             .expect("the argument is a function");
     });
-    wasm_bindgen_futures::JsFuture::from(promise).await.expect("nobody rejects it");
+    wasm_bindgen_futures::JsFuture::from(promise).await.expect("nothing rejects the promise");
 }
 
 /// Limits how often a value is shown: more often than one can read would only cost time.

@@ -109,7 +109,7 @@ impl Link {
     pub fn connect(&self, url: &str, options: &Options) {
         self.drop_connection("dropped for a new connection");
         self.0.log.add(Kind::Connect, None, url);
-        self.tell(&State::Connecting);
+        self.announce(&State::Connecting);
         let (link, connecting) = (self.clone(), options.connect(url));
         self.0.task.replace(Some(Task::spawn(async move {
             let ended = link.receive(connecting).await;
@@ -125,7 +125,7 @@ impl Link {
         let (closed, receiver) = (sender.closed(), Rc::new(RefCell::new(receiver)));
         self.keep(sender, receiver.clone());
         self.opened(&state);
-        // Borrowed only while it is polled, so that its binary type can be chosen at any time.
+        // The receiver is borrowed only while it is polled, so that its binary type can be chosen at any time.
         while let Some(message) = poll_fn(|context| receiver.borrow_mut().poll_next_unpin(context)).await {
             match message {
                 Err(Error::Unclean(_)) => break, // lost: `closed` has the event
@@ -181,7 +181,7 @@ impl Link {
             };
         });
         self.0.log.add(Kind::Closing, None, "waiting for the server’s answer");
-        self.tell(&State::Closing);
+        self.announce(&State::Closing);
     }
 
     pub fn set_binary_type(&self, binary_type: BinaryType) {
@@ -200,7 +200,7 @@ impl Link {
             let detail = format!("subprotocol: {}, extensions: {}", or_none(protocol), or_none(extensions));
             self.0.log.add(Kind::Open, None, &detail);
         }
-        self.tell(state);
+        self.announce(state);
     }
 
     async fn received(&self, message: Message) {
@@ -241,10 +241,10 @@ impl Link {
             End::Failed(error) => self.0.log.add(Kind::Problem, None, &error.to_string()),
             End::Dropped => {}
         }
-        self.tell(&State::Closed(end));
+        self.announce(&State::Closed(end));
     }
 
-    fn tell(&self, state: &State) {
+    fn announce(&self, state: &State) {
         self.0.listeners.borrow().iter().for_each(|listener| listener(state));
     }
 }

@@ -53,7 +53,7 @@ struct Entry {
 pub struct Filter {
     /// The name of the only kind to show; empty for all.
     pub kind: String,
-    /// What a line must contain, in lower case.
+    /// The words that a line must contain, in lower case.
     pub words: String,
 }
 
@@ -106,7 +106,7 @@ impl Kept {
         (self.messages.len() + self.events.len()) as u64
     }
 
-    /// All lines, the newest first.
+    /// Returns all lines, the newest first.
     fn iter(&self) -> impl Iterator<Item = &Entry> {
         let (mut messages, mut events) = (self.messages.iter().peekable(), self.events.iter().peekable());
         std::iter::from_fn(move || {

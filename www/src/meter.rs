@@ -44,7 +44,7 @@ struct Reading {
     received: Count,
 }
 
-/// Per second.
+/// Messages and bytes per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rate {
     pub messages: f64,
@@ -159,7 +159,7 @@ impl Count {
 pub struct Flood(Meter);
 
 impl Flood {
-    /// Records how many bytes the server has sent by a transport.
+    /// Records how many bytes the server has sent over a transport.
     pub fn sent(&self, transport: Transport, bytes: u64) {
         let mut served = self.0.0.flood.get().unwrap_or_default();
         match transport {

@@ -24,7 +24,7 @@ pub fn part<T: JsCast>(whole: &Element, selector: &str) -> T {
 pub fn from_template(id: &str) -> Element {
     let content = element::<HtmlTemplateElement>(id).content();
     let first = content.first_element_child().expect("a template holds an element");
-    first.clone_node_with_deep(true).expect("it can be cloned").unchecked_into()
+    first.clone_node_with_deep(true).expect("an element can be cloned").unchecked_into()
 }
 
 /// Returns the value of a field, trimmed.
@@ -94,7 +94,7 @@ pub fn show_badge(id: &str, state: &str) {
 /// Sets an attribute, unless it has this value already.
 pub fn set(element: &Element, name: &str, value: &str) {
     if element.get_attribute(name).as_deref() != Some(value) {
-        element.set_attribute(name, value).expect("the name is one for an attribute");
+        element.set_attribute(name, value).expect("an attribute may have the name");
     }
 }
 

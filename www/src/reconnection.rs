@@ -58,7 +58,7 @@ const INTERVAL: i32 = 200;
 
 impl Reconnection {
     // region: reconnection
-    /// Connects, and reconnects when the connection is lost: after a while, so that one can watch.
+    /// Connects, and reconnects when the connection is lost. The delays are long, so that one can watch.
     fn connect(self: &Rc<Self>) {
         let (second, url) = (Duration::from_secs(1), url(&format!("/fault/reset-by/{}", self.key)));
         let when_full = if selected("reconnection-full") == "drop" { WhenFull::DropOldest } else { WhenFull::Reject };
@@ -242,7 +242,7 @@ fn pause_or_resume(sender: &ReconnectingSender) {
     if is_checked("reconnection-offline") { sender.pause() } else { sender.resume() }
 }
 
-/// The number in a message's text.
+/// Returns the number in a message's text.
 fn name_of(message: &Message) -> u64 {
     message.as_text().and_then(|text| text.strip_prefix("message ")?.parse().ok()).unwrap_or_default()
 }

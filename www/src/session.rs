@@ -106,8 +106,8 @@ impl Card {
         (sender, task)
     }
 
-    /// The server has forgotten the session, and a new one has begun. Sends the messages that were never transmitted: they cannot
-    /// arrive twice.
+    /// Called when the server has forgotten the session, and a new one has begun. Sends the messages that were never transmitted:
+    /// they cannot arrive twice.
     fn lost(self: &Rc<Self>, lost: Lost) {
         self.tally.borrow_mut().ledger.lost(&lost);
         let cause = lost.cause.to_string();
@@ -117,7 +117,7 @@ impl Card {
             others.into_iter().for_each(|lost| drop(running.session.try_send(lost.message)));
         }
         self.tally.borrow_mut().lost += in_doubt;
-        self.tell_lost(&cause, in_doubt, sent_again);
+        self.show_lost(&cause, in_doubt, sent_again);
     }
     // endregion
 
@@ -249,14 +249,14 @@ impl Card {
         }
     }
 
-    fn tell_lost(&self, cause: &str, in_doubt: u64, sent_again: u64) {
-        let told = format!(
+    fn show_lost(&self, cause: &str, in_doubt: u64, sent_again: u64) {
+        let text = format!(
             "The session is lost: {cause}. In doubt: {}. Sent again, as it was never transmitted: {}.",
             count(in_doubt, "message"),
             count(sent_again, "message")
         );
-        self.log.add(Kind::Problem, None, &format!("session: {told}"));
-        show(LOST, &told);
+        self.log.add(Kind::Problem, None, &format!("session: {text}"));
+        show(LOST, &text);
     }
 
     /// Shows the counts after a short time, so that many changes are shown at once.

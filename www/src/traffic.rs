@@ -75,7 +75,8 @@ fn draw(id: &str, heights: impl Iterator<Item = Option<f64>>) {
     set(&element::<Element>(id), "d", &path(heights));
 }
 
-/// A line through heights from 0 to 1, for a box that is `SAMPLES` wide and 100 high. It has gaps where there is none.
+/// Returns the path of a line through heights from 0 to 1, for a box that is `SAMPLES` wide and 100 high. The line has a gap where
+/// a height is `None`.
 fn path(heights: impl Iterator<Item = Option<f64>>) -> String {
     let heights: Vec<_> = heights.collect();
     let first = SAMPLES - heights.len();

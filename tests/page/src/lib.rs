@@ -1,5 +1,5 @@
-//! A page for tests that hide it, freeze it, or leave it and come back: it uploads, listens and reconnects, and records
-//! when something happens.
+//! A page for tests that hide it, freeze it, or leave it and come back: it uploads, listens and reconnects, and records events with
+//! their times.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use wasm_websocket::{CloseEvent, Error, Message, ReconnectOptions, Reconnecting,
 
 #[wasm_bindgen]
 extern "C" {
-    /// Records that something happens now. It is in `index.html`.
+    /// Records an event with the current time. The function is in `index.html`.
     fn record(kind: &str, what: &str);
 }
 
@@ -32,7 +32,7 @@ async fn try_upload(url: &str, count: u32, len: usize) -> Result<(), Error> {
     stream.flush().await
 }
 
-/// Receives texts until the connection ends, and sends each on by `channel`.
+/// Receives texts until the connection ends, and sends each over `channel`.
 #[wasm_bindgen]
 pub fn listen(url: String, channel: &Channel) {
     let sender = channel.0.clone();
@@ -57,10 +57,10 @@ pub struct Channel(ReconnectingSender);
 
 #[wasm_bindgen]
 impl Channel {
-    /// Connects to a server that echoes. Its states are recorded by its name.
+    /// Connects to a server that echoes. The states are recorded under `name`.
     #[wasm_bindgen(constructor)]
     pub fn new(name: String, url: String) -> Self {
-        // About as often as timers come in a hidden page.
+        // Pings are about as frequent as timers in a hidden page.
         let heartbeat = Heartbeat::new("ping", |message| message.as_text() == Some("ping"));
         let heartbeat = heartbeat.interval(Duration::from_secs(1)).timeout(HEARTBEAT_TIMEOUT);
         let options = ReconnectOptions::new().heartbeat(heartbeat);
@@ -101,7 +101,7 @@ impl Channel {
         self.0.resume();
     }
 
-    /// Messages of which it is unknown whether the server received them.
+    /// The number of messages in doubt: it is unknown whether the server received them.
     #[wasm_bindgen(getter)]
     pub fn in_doubt(&self) -> f64 {
         self.0.counts().in_doubt as f64

@@ -101,12 +101,12 @@ impl<'a> Reader<'a> {
 
     /// Reads the flood, shows its progress, and returns the result.
     async fn run(&self) -> String {
-        let (ended, told) = match self.compare().await {
-            Ok(told) => ("complete", told),
+        let (ended, result) = match self.compare().await {
+            Ok(result) => ("complete", result),
             Err(error) => explain(error),
         };
         self.show("ended", ended, 0);
-        told
+        result
     }
 
     async fn compare(&self) -> Result<String, Error> {

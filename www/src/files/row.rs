@@ -122,7 +122,7 @@ impl Row {
         }
     }
 
-    /// Shows the progress. Returns the bytes that were sent since the last call.
+    /// Shows the progress, and returns the bytes that were sent since the last call.
     pub fn progress(&self, progress: Progress) -> u64 {
         let since = progress.sent - self.sent.replace(progress.sent);
         if self.pace.is_due() || progress.sent == progress.total {

@@ -13,7 +13,7 @@ impl Speed {
         *self = Self::default();
     }
 
-    /// Returns the speed in bytes per second, after so many bytes in all at a time in milliseconds.
+    /// Returns the speed in bytes per second. `bytes` is the total that was sent by `time`, in milliseconds.
     pub fn at(&mut self, time: f64, bytes: u64) -> f64 {
         const WEIGHT: f64 = 0.3;
         if let Some((last_time, last_bytes)) = self.last.replace((time, bytes)) {

@@ -35,7 +35,7 @@ impl Account {
         self.messages.push_back((number, Fate::Queued));
     }
 
-    /// Records that messages are in doubt.
+    /// Records that a message is in doubt.
     pub fn doubt(&mut self, number: u64) {
         self.messages.iter_mut().filter(|(other, _)| *other == number).for_each(|(_, fate)| *fate = Fate::InDoubt);
     }
@@ -63,13 +63,13 @@ impl Account {
                 Some((_, Fate::Confirmed)) => self.confirmed += 1,
                 Some((_, Fate::Dropped)) => self.dropped += 1,
                 Some((_, Fate::Decided)) => {}
-                _ => break, // it may still change
+                _ => break, // its fate may still change
             }
             self.messages.pop_front();
         }
     }
 
-    /// Gives the oldest messages with one of some fates another fate.
+    /// Changes the fate of the oldest messages that have one of the fates in `from`.
     fn turn(&mut self, messages: u64, from: &[Fate], to: Fate) {
         let turned = self.messages.iter_mut().filter(|(_, fate)| from.contains(fate));
         turned.take(messages as usize).for_each(|(_, fate)| *fate = to);
@@ -79,7 +79,7 @@ impl Account {
         self.messages.iter().filter(|(_, other)| *other == fate).count() as u64
     }
 
-    /// The messages and their fates.
+    /// Returns the messages and their fates.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Fate)> {
         self.messages.iter().copied()
     }

@@ -103,7 +103,7 @@ fn list() -> Element {
     element("timeline")
 }
 
-/// The name of a fate, and its mark.
+/// Returns the name of a fate, and its mark.
 fn mark(fate: Fate) -> (&'static str, &'static str) {
     match fate {
         Fate::Queued => ("queued", "…"),

@@ -16,33 +16,35 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The connection is lost. Its messages that were transmitted and not acknowledged are in doubt.
+    /// Records that the connection is lost. Messages that it has transmitted and that are not acknowledged are in doubt.
     pub fn disconnected(&mut self, counts: &SessionCounts) {
         let here = counts.transmitted - self.transmitted;
         self.in_doubt += here.min(counts.unacknowledged);
         self.transmitted = counts.transmitted;
     }
 
-    /// The session is lost, and a new one has begun. Its messages in doubt stay so, and are no longer counted here.
+    /// Records that the session is lost, and a new one has begun. Messages of the lost session that are in doubt stay in doubt, and
+    /// are no longer counted here.
     pub fn lost(&mut self, lost: &Lost) {
         let transmitted = lost.unacknowledged.iter().filter(|message| message.transmitted).count() as u64;
         self.never += lost.unacknowledged.len() as u64 - transmitted;
         self.in_doubt = self.in_doubt.saturating_sub(transmitted);
     }
 
-    /// The connection is open, so every message has been transmitted at least once. All further transmissions are repetitions.
+    /// Updates the counts while the connection is open. Every message has then been transmitted at least once, so all further
+    /// transmissions are repetitions.
     pub fn open(&mut self, counts: &SessionCounts) {
         let once = (counts.acknowledged + counts.unacknowledged + counts.lost).saturating_sub(self.never);
         self.again = counts.transmitted.saturating_sub(once);
         self.suppressed = self.in_doubt.saturating_sub(self.again);
     }
 
-    /// Messages that were transmitted again.
+    /// Returns how many messages were transmitted again.
     pub fn again(&self) -> u64 {
         self.again
     }
 
-    /// Messages that were in doubt, and that the server had received.
+    /// Returns how many messages were in doubt although the server had received them.
     pub fn suppressed(&self) -> u64 {
         self.suppressed
     }
@@ -63,7 +65,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.open(&counts([10, 6, 4]));
         ledger.disconnected(&counts([10, 6, 4]));
-        // Two were sent meanwhile, the server had received one of the four, and the others are transmitted again.
+        // Two messages were sent meanwhile. The server had received one of the four, and the other three are transmitted again.
         ledger.open(&counts([15, 8, 4]));
         assert_eq!((ledger.again(), ledger.suppressed()), (3, 1));
         // A connection that is lost before it has transmitted anything leaves nothing more in doubt.
