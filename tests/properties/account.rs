@@ -136,7 +136,7 @@ impl Account {
             let Either::Left((end, _)) = select(closed, pin!(account.watch_unsent(&moved))).await else {
                 unreachable!("it never ends")
             };
-            note(page, || format!("page: the end is told: {end:?}"));
+            note(page, || format!("page: the end is reported: {end:?}"));
             if let (Err(Error::CloseTimeout(timeout)), Some(_)) = (&end, undisturbed) {
                 let idle = page.elapsed() - moved.get() + 2 * SAMPLE;
                 let is_idle = undisturbed != account.world.undisturbed() || idle >= *timeout;
@@ -207,7 +207,7 @@ impl Account {
             assert_eq!(Some(closing), self.end().as_ref(), "a close gives something else than `closed`");
         }
         if self.reading.has_overflowed() {
-            assert_eq!(self.end(), Some(Err(Error::Overflow)), "only the reader is told of an overflow");
+            assert_eq!(self.end(), Some(Err(Error::Overflow)), "only the reader gets the error of an overflow");
         }
         if self.reading.is_over() {
             let loss = self.end().and_then(|end| match end {

@@ -142,7 +142,7 @@ impl Program {
 
     fn ended(&self, event: &CloseEvent) {
         let page = &self.account.world.page;
-        note(page, || format!("page: the end is told: {event:?}"));
+        note(page, || format!("page: the end is reported: {event:?}"));
         self.has_ended.set(true);
         if self.has_opened.get() {
             self.account.end.replace(Some((page.elapsed(), Ok(event.clone()))));
@@ -193,11 +193,11 @@ impl Program {
             Event::Error(error) => {
                 assert!(!self.has_ended.get(), "an error comes after the end");
                 let is_lost = matches!(error, Error::ConnectionLost { .. });
-                assert_eq!(is_lost, self.has_opened.get(), "it is told as {error:?}");
+                assert_eq!(is_lost, self.has_opened.get(), "it is reported as {error:?}");
                 self.listening.borrow_mut().remove(&id);
             }
             Event::Close(event) => {
-                assert!(self.has_ended.get(), "{event} is told before the end");
+                assert!(self.has_ended.get(), "{event} is reported before the end");
                 self.listening.borrow_mut().remove(&id);
             }
         }

@@ -120,9 +120,9 @@ impl Book {
         let Counts { rejected, queued, dropped, taken_back, unconfirmed, confirmed, in_doubt, .. } = *counts;
         let sum = rejected + queued + dropped + taken_back + unconfirmed + confirmed + in_doubt;
         let given = self.taken.borrow().len() as u64 + self.rejected.get();
-        assert_eq!(sum, given, "the sum of {counts:?} is not what was given");
+        assert_eq!(sum, given, "the sum of {counts:?} is not the number of messages");
         assert_eq!(taken_back, self.taken_back.borrow().len() as u64, "in {counts:?}");
-        assert!(confirmed >= self.confirmed.replace(confirmed), "what was confirmed is not any more: {counts:?}");
+        assert!(confirmed >= self.confirmed.replace(confirmed), "fewer messages are confirmed than before: {counts:?}");
         let received = self.received().len() as u64;
         assert!(confirmed <= received, "{confirmed} messages are confirmed, and {received} were received");
     }
@@ -156,8 +156,8 @@ impl Book {
         }
         let received = self.received();
         let is_received = |ids: &BTreeSet<u32>| ids.intersection(&received).next().copied();
-        assert_eq!(is_received(&self.taken_back.borrow()), None, "it was taken back, and received");
-        assert_eq!(is_received(&self.thrown.borrow()), None, "the browser threw, and it was received");
+        assert_eq!(is_received(&self.taken_back.borrow()), None, "a message was taken back, and received");
+        assert_eq!(is_received(&self.thrown.borrow()), None, "the browser threw on a message that was received");
     }
 
     /// Checks the state of each message, when the connection is closed for good and all queued and doubtful messages were taken.

@@ -81,9 +81,9 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
         }
         Finally::CloseSink => {
             let (mut sink, done) = (sender.clone(), Rc::new(Cell::new(None)));
-            let (told, changed) = (Rc::clone(&done), Rc::clone(world));
+            let (result, changed) = (Rc::clone(&done), Rc::clone(world));
             world.spawn(async move {
-                told.set(Some(SinkExt::close(&mut sink).await));
+                result.set(Some(SinkExt::close(&mut sink).await));
                 changed.changed();
             });
             let is_done = || {
@@ -101,7 +101,7 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
     note(&world.page, || format!("page: is closed: {closed:?}"));
     assert!(world.in_calm(|| !is_reading.get()).await, "the reader waits after the end");
     // The stream of states also reports the end.
-    assert!(world.in_calm(|| setup.story.cause().is_some()).await, "the end is not told as a state");
+    assert!(world.in_calm(|| setup.story.cause().is_some()).await, "the end is not reported as a state");
     let queued = sender.take_queued();
     book.took_back(&queued);
     book.took_in_doubt(&sender.take_in_doubt());
@@ -112,7 +112,7 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
 /// Waits until everything has left, which must happen, since all later peers receive.
 async fn flush(setup: &Rc<Setup>, sender: &ReconnectingSender) {
     let done = Rc::new(Cell::new(false));
-    let (flushing, told, world) = (sender.clone(), Rc::clone(&done), Rc::clone(&setup.world));
+    let (flushing, resolved, world) = (sender.clone(), Rc::clone(&done), Rc::clone(&setup.world));
     let plan = Rc::clone(&setup.plan);
     setup.world.spawn(async move {
         let flushed = flushing.flush().await;
@@ -124,7 +124,7 @@ async fn flush(setup: &Rc<Setup>, sender: &ReconnectingSender) {
             Ok(()) => assert_eq!(counts.queued, 0, "it is flushed, and something is queued"),
             Err(error) => assert!(is_pending && error == Error::NotOpen(ReadyState::Closed), "{error:?}: {counts:?}"),
         }
-        told.set(true);
+        resolved.set(true);
         world.changed();
     });
     until(setup, sender, "a flush waits for ever", || done.get()).await;

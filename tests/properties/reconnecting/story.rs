@@ -19,7 +19,7 @@ pub struct Story {
     world: Rc<World>,
     plan: Rc<Plan>,
     book: Rc<Book>,
-    last: RefCell<Told>,
+    last: RefCell<Reported>,
     /// The connection whose preamble runs, the connection whose preamble has finished, and the current connection.
     preparing: Cell<Option<u32>>,
     prepared: Cell<Option<u32>>,
@@ -37,7 +37,7 @@ pub struct Story {
 }
 
 /// A state, and the time at which it was reported.
-struct Told {
+struct Reported {
     state: Option<State>,
     at: Duration,
 }
@@ -55,7 +55,7 @@ impl Story {
             world: Rc::clone(world),
             plan: Rc::clone(plan),
             book: Rc::clone(book),
-            last: RefCell::new(Told { state: None, at: Duration::ZERO }),
+            last: RefCell::new(Reported { state: None, at: Duration::ZERO }),
             preparing: Cell::default(),
             prepared: Cell::default(),
             live: Cell::default(),
@@ -76,7 +76,7 @@ impl Story {
                 State::InDoubt { messages } => self.in_doubt.set(self.in_doubt.get() + messages),
                 State::Rejected { error, .. } => assert!(matches!(error, Error::Thrown { .. }), "{error:?}"),
                 _ => {
-                    self.tells(state);
+                    self.check_state(state);
                     self.world.changed();
                 }
             }
@@ -110,9 +110,9 @@ impl Story {
         self.prepared.set(Some(connection));
     }
 
-    fn tells(&self, state: State) {
-        let told = Told { at: self.world.page.elapsed(), state: Some(state.clone()) };
-        let last = self.last.replace(told);
+    fn check_state(&self, state: State) {
+        let reported = Reported { at: self.world.page.elapsed(), state: Some(state.clone()) };
+        let last = self.last.replace(reported);
         assert!(!matches!(last.state, Some(State::Closed { .. })), "{state:?} follows the end");
         match &state {
             State::Connecting { attempt, cause } => self.connects(*attempt, cause, &last),
@@ -129,7 +129,7 @@ impl Story {
         }
     }
 
-    fn connects(&self, attempt: u32, cause: &Cause, last: &Told) {
+    fn connects(&self, attempt: u32, cause: &Cause, last: &Reported) {
         let next = self.next.take();
         // A command may follow before the state of the last command was taken.
         let next = if *cause == Cause::Requested { Some(1) } else { next };
@@ -150,7 +150,7 @@ impl Story {
     }
 
     /// Checks the end of a connection, or of an attempt.
-    fn ends(&self, cause: &Cause, last: &Told) {
+    fn ends(&self, cause: &Cause, last: &Reported) {
         let page = &self.world.page;
         match (&last.state, cause) {
             (Some(State::Open), Cause::Closed(CloseEvent { was_clean: true, .. })) => {
@@ -163,7 +163,7 @@ impl Story {
                 let is_heard = closed_at.is_some_and(|at| page.elapsed() > at + Duration::from_secs(2))
                     && !self.plan.connection.may_stop_reading(&self.plan.world);
                 let is_undisturbed = self.world.undisturbed() == Some(0) && !self.world.was_offline.get();
-                assert!(!is_heard || !is_undisturbed, "the peer has closed, and it is told as {cause:?}");
+                assert!(!is_heard || !is_undisturbed, "the peer has closed, and this is reported as {cause:?}");
             }
             _ => {}
         }
@@ -193,7 +193,7 @@ impl Story {
         assert!(!is_alive || !is_reachable, "a peer that lives is taken for dead");
     }
 
-    fn waits(&self, delay: Duration, cause: &Cause, last: &Told) {
+    fn waits(&self, delay: Duration, cause: &Cause, last: &Reported) {
         let (plan, after) = (&self.plan.options.backoff, self.plan.options.after_close);
         if matches!(last.state, Some(State::Waiting { .. })) {
             self.next.set(None);
@@ -216,7 +216,7 @@ impl Story {
     }
 
     /// Returns whether the connection was open at a wake-up within the last second.
-    fn is_wakened(&self, last: &Told) -> bool {
+    fn is_wakened(&self, last: &Reported) -> bool {
         let Some(woken_at) = self.world.woken_at.get() else { return false };
         let ago = self.world.page.elapsed() - woken_at;
         let is_open = matches!(last.state, Some(State::Open)) && last.at + SLACK < woken_at;
@@ -255,26 +255,26 @@ impl Story {
 
     /// Checks that `closed` and the stream report the same end as the states.
     pub fn check_end(&self, closed: &Result<Option<CloseEvent>, Error>, last_error: &Option<Error>) {
-        let expected = match self.cause().expect("the end is told as a state") {
+        let expected = match self.cause().expect("the end is reported as a state") {
             Cause::Requested => None,
             Cause::Closed(event) if event.was_clean => None,
             Cause::Closed(event) => Some(Error::Unclean(event)),
             Cause::Failed(error) => Some(error),
             _ => unreachable!("there are no other causes"),
         };
-        assert_eq!(*last_error, expected, "the stream ends otherwise than the states");
+        assert_eq!(*last_error, expected, "the stream and the states report different ends");
         match (&expected, closed) {
             (Some(Error::Unclean(event)), Ok(Some(closed))) => assert_eq!(closed, event),
             (Some(error), closed) => assert_eq!(closed.as_ref().err(), Some(error)),
             (None, Ok(_) | Err(Error::CloseTimeout(_))) => {}
-            (None, closed) => panic!("it ends by {closed:?}, which the states do not tell"),
+            (None, closed) => panic!("it ends by {closed:?}, which the states do not report"),
         }
     }
 
     /// Checks that all messages in doubt were reported.
     pub fn check_in_doubt(&self, counts: &Counts) {
         if self.plan.options.when_lost == WhenLost::Report {
-            assert_eq!(self.in_doubt.get(), counts.in_doubt, "so many messages were told to be in doubt");
+            assert_eq!(self.in_doubt.get(), counts.in_doubt, "another number of messages in doubt was reported");
         }
     }
 }

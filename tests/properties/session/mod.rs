@@ -45,16 +45,16 @@ fn check_up(book: &Book, host: &Host) {
     assert!(lost.is_sorted_by(|a, b| a.0 < b.0), "lost twice: {lost:?}");
     let (processed, receipts) = (BTreeSet::from_iter(processed), book.receipts.borrow());
     for number in 1..=book.sent.get() {
-        let told = lost.iter().find(|(lost, _)| *lost == number);
+        let loss = lost.iter().find(|(lost, _)| *lost == number);
         let is_processed = processed.contains(&number);
-        match told {
-            None => assert!(is_processed, "{number} is neither processed nor told to be lost"),
+        match loss {
+            None => assert!(is_processed, "{number} is neither processed nor reported as lost"),
             Some((_, false)) => assert!(!is_processed, "{number} is processed, and was not transmitted"),
             Some((_, true)) => {}
         }
-        assert_eq!(receipts.get(&number), Some(&told.is_none()), "the receipt of {number} is wrong");
+        assert_eq!(receipts.get(&number), Some(&loss.is_none()), "the receipt of {number} is wrong");
     }
-    assert!(processed.iter().all(|number| *number <= book.sent.get()), "what was refused is processed");
+    assert!(processed.iter().all(|number| *number <= book.sent.get()), "a message that was refused is processed");
     let is_lost_at_the_end = logs.last().is_none_or(|log| !log.has_ended.get());
     let closed = book.closed.borrow().clone().expect("it has closed");
     // The server may have processed the end and forgotten the session before it reported this.

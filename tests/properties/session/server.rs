@@ -221,7 +221,7 @@ impl Host {
         let (mut received, mut sent) = (0, 0);
         let mut next_step = self.world.page.elapsed();
         loop {
-            // Later frames of the machine are for the newer connection, of which this task may not have been told.
+            // Later frames of the machine are for the newer connection. This task may not know of it yet.
             if self.with(name, |entry| entry.server.connection())?.is_some_and(|live| live != connection) {
                 return Some(code::SUPERSEDED);
             }

@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// Sends a count now and whenever it changes.
-    pub async fn tell(&mut self, mut counts: UnboundedReceiver<String>) {
+    pub async fn send_counts(&mut self, mut counts: UnboundedReceiver<String>) {
         loop {
             let count = match select(pin!(self.peer.receive()), counts.next()).await {
                 Either::Left(_) => return,
@@ -191,16 +191,16 @@ impl Connection {
     }
 
     /// Echoes, and resets the connection when its key is announced.
-    pub async fn reset_by(mut self, told: oneshot::Receiver<()>) {
-        let is_told = matches!(select(told, pin!(self.echo())).await, Either::Left(_));
-        if is_told {
+    pub async fn reset_by(mut self, announced: oneshot::Receiver<()>) {
+        let is_announced = matches!(select(announced, pin!(self.echo())).await, Either::Left(_));
+        if is_announced {
             self.peer.reset();
         }
     }
 
     /// Reads nothing, and resets the connection when its key is announced.
-    pub async fn stall_by(self, told: oneshot::Receiver<()>) {
-        let _ = told.await;
+    pub async fn stall_by(self, announced: oneshot::Receiver<()>) {
+        let _ = announced.await;
         self.peer.reset();
     }
 }

@@ -56,7 +56,7 @@ impl Server {
         match path[..] {
             ["echo"] => self.accept(handshake)?.echo().await,
             ["sink"] => self.accept(handshake)?.sink().await,
-            ["count", key] => self.accept(handshake)?.tell(self.counts.watch(key)).await,
+            ["count", key] => self.accept(handshake)?.send_counts(self.counts.watch(key)).await,
             ["ping"] => self.accept(handshake)?.ping().await,
             ["headers"] => self.headers(handshake).await?,
             ["late", time] => self.accept(handshake)?.late(ms(time)).await,
@@ -83,16 +83,16 @@ impl Server {
             ["fault", "cut"] => self.accept(handshake)?.cut_when_readable().await,
             ["fault", "reset-after", bytes] => self.accept(handshake)?.reset_after(number(bytes)).await,
             ["fault", "reset-by", key] => {
-                let told = self.resets.told(key);
-                self.accept(handshake)?.reset_by(told).await;
+                let announced = self.resets.announced(key);
+                self.accept(handshake)?.reset_by(announced).await;
             }
             ["fault", "stall-by", key] => {
-                let told = self.resets.told(key);
-                self.accept(handshake)?.stall_by(told).await;
+                let announced = self.resets.announced(key);
+                self.accept(handshake)?.stall_by(announced).await;
             }
             ["fault", "reset-now", key] => {
                 let connection = self.accept(handshake)?;
-                self.resets.tell(key);
+                self.resets.announce(key);
                 connection.close(1000, "").await;
             }
             ["chaos", seed, key] => self.chaos(handshake, number(seed), key).await?,
@@ -137,13 +137,13 @@ struct Resets(RefCell<Vec<(String, oneshot::Sender<()>)>>);
 
 impl Resets {
     /// Returns a future that resolves when this key is next announced.
-    fn told(&self, key: &str) -> oneshot::Receiver<()> {
-        let (tell, told) = oneshot::channel();
-        self.0.borrow_mut().push((key.to_owned(), tell));
-        told
+    fn announced(&self, key: &str) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.borrow_mut().push((key.to_owned(), sender));
+        receiver
     }
 
-    fn tell(&self, key: &str) {
+    fn announce(&self, key: &str) {
         // Dropping a channel resolves its receiver, too.
         self.0.borrow_mut().retain(|(waiting, _)| waiting != key);
     }
