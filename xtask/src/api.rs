@@ -39,11 +39,11 @@ pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-/// The public API for browsers, with all features, one item a line.
+/// Returns the public API for browsers, with all features, one item per line.
 fn api(shell: &Shell, toolchain: &Toolchain) -> Result<String> {
     let folder = page::target_folder().join("api");
-    // In its own folder: `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP, by which build scripts
-    // decide what they build.
+    // `-Z` needs the nightly compiler, or RUSTC_BOOTSTRAP. With this variable some build scripts build something else, so this
+    // build has its own target folder.
     toolchain
         .cargo(shell)
         .args(["rustdoc", "--quiet", "--lib", "--all-features", "--target", TARGET, "--target-dir"])

@@ -1,6 +1,6 @@
 //! Builds what the bench measures, and runs its driver.
 //!
-//! The driver is its own program, so that tests need not wait for its build.
+//! The driver is a program of its own, so that tests do not wait until it is built.
 
 use std::env::consts::EXE_EXTENSION;
 use std::path::{Path, PathBuf};
@@ -27,16 +27,16 @@ pub struct Options {
     /// Measures only in this browser: `chromium` or `firefox`.
     #[arg(long)]
     browser: Option<String>,
-    /// Repeats the measurements of time beside two busy loops.
+    /// Measures times once more while two busy loops run.
     #[arg(long)]
     load: bool,
-    /// Also measures for how long a flood blocks the page. Without other options this is always measured.
+    /// Also measures for how long a flood blocks the page. A run with all contenders, cases and browsers always does.
     #[arg(long)]
     flood: bool,
-    /// Measures the codecs, rather than connections.
+    /// Measures the codecs instead of connections.
     #[arg(long)]
     codecs: bool,
-    /// Weighs the chats of `examples/`, over this crate and over a socket written by hand, rather than anything else.
+    /// Only weighs the chats of `examples/`, over this crate and over a hand-written socket.
     #[arg(long)]
     chats: bool,
     /// Measures only the exact counts, not times, and fails if they exceed `bench/limits.toml`.
@@ -118,7 +118,7 @@ impl Options {
         self.only.is_empty() && self.cases.is_empty() && self.browser.is_none() && !self.counts
     }
 
-    /// The command line of these options.
+    /// Returns the command line of this run.
     fn command(&self) -> String {
         let words = std::env::args().skip(1).collect::<Vec<_>>();
         format!("cargo xtask {}", words.join(" "))
@@ -134,7 +134,7 @@ fn build_page(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An app per crate, of those that are measured, so that it shows what each costs, and its features.
+/// The minimal apps, and the features of each. The size of an app shows what its contender costs.
 const APPS: &[(&str, &str)] = &[
     ("wasm-websocket", "stream"),
     ("wasm-websocket-callback", "callback"),
@@ -152,14 +152,14 @@ const APPS: &[(&str, &str)] = &[
     ("websocket-web-errors", "websocket-web,errors"),
 ];
 
-/// And one per codec, beside that without one.
+/// The minimal apps with a codec, and the features of each. The first app has no codec, for comparison.
 const CODEC_APPS: &[(&str, &str)] =
     &[("wasm-websocket", "stream"), ("json", "json"), ("js-json", "js-json"), ("postcard", "postcard")];
 
 fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &Path) -> Result<()> {
     shell.remove_path(folder)?;
     let optimiser = Optimiser::find(shell);
-    // With all apps of a contender.
+    // A contender's name selects all of its apps, such as `gloo-net` and `gloo-net-errors`.
     let wanted =
         |(app, _): &&(&str, &str)| options.only.is_empty() || options.only.iter().any(|name| app.starts_with(name));
     let apps = if options.codecs { CODEC_APPS } else { APPS };
@@ -179,21 +179,21 @@ fn build(shell: &Shell, toolchain: &Toolchain, arguments: &[&str]) -> Result<()>
     Ok(toolchain.cargo(shell).args(["build", "--quiet", "--target", TARGET]).args(arguments).run()?)
 }
 
-/// A built module. The profile `bench` builds into the folder of `release`.
+/// Returns the path of a built module. The profile `bench` builds into the folder of `release`.
 fn module(name: &str) -> PathBuf {
     page::target_folder().join(TARGET).join("release").join(name).with_extension("wasm")
 }
 
-/// What npm has for making modules and their glue smaller.
+/// The programs from npm that make modules and their glue smaller.
 pub struct Optimiser {
     programs: PathBuf,
 }
 
 impl Optimiser {
-    /// Installs it below the target folder. Without Node.js, the apps are weighed unoptimised.
+    /// Installs the programs below the target folder. Without Node.js it returns `None`, and the apps are weighed unoptimised.
     fn find(shell: &Shell) -> Option<Self> {
         let folder = page::target_folder().join("bench/npm");
-        // Not Debian's binaryen, whose output browsers refuse.
+        // Browsers refuse the output of Debian's binaryen.
         const PACKAGES: &[&str] = &["binaryen@132.0.0", "terser@5.51.2"];
         let programs = folder.join("node_modules/.bin");
         if !programs.join("terser").exists() || !programs.join("wasm-opt").exists() {

@@ -13,7 +13,7 @@ pub struct Browser {
     pub program: PathBuf,
     driver_variable: &'static str,
     driver: PathBuf,
-    /// A wrapper of the test runner: a browser that needs a screen gets a virtual one.
+    /// The command that runs the test runner with a virtual screen, if the browser needs a screen.
     screen: &'static [&'static str],
 }
 
@@ -25,7 +25,7 @@ impl Browser {
         self.driver_variable == "CHROMEDRIVER"
     }
 
-    /// Its name and its version, such as `Chromium 156.0.8018.12`.
+    /// Returns the name and the version, such as `Chromium 156.0.8018.12`.
     pub fn version(&self, shell: &Shell) -> String {
         let program = &self.program;
         let text = cmd!(shell, "{program} --version").quiet().ignore_stderr().read().unwrap_or_default();
@@ -33,7 +33,7 @@ impl Browser {
         format!("{} {}", self.name, text.split(' ').find(is_number).unwrap_or("of an unknown version"))
     }
 
-    /// The folder of the driver, for programs that look for it on the `PATH` only.
+    /// Returns the folder of the driver, for programs that look for drivers only on the `PATH`.
     pub fn driver_folder(&self) -> PathBuf {
         self.driver.parent().map(PathBuf::from).unwrap_or_default()
     }
@@ -46,13 +46,14 @@ impl Browser {
         command.env(self.driver_variable, &self.driver)
     }
 
-    /// The setting that makes cargo run wasm tests in a browser like this.
+    /// Returns the setting with which cargo runs wasm tests in a browser like this one, with a screen if it needs one.
     pub fn runner_config(&self) -> Result<String> {
         wasm_bindgen::runner_config(self.screen)
     }
 }
 
-/// Chromium or Chrome, and chromedriver, which must be of the same version and so comes from the same source.
+/// Finds Chromium or Chrome, or installs it where that is possible. chromedriver must have the same version, so it is installed
+/// together with the browser.
 pub fn chromium(shell: &Shell) -> Result<Browser> {
     const BROWSERS: &[&str] = &[
         "chromium",
@@ -63,11 +64,11 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
         "/Applications/Chromium.app/Contents/MacOS/Chromium",
     ];
-    // The second is the name that a snap package gives it.
+    // The second is its name in a snap package.
     const DRIVERS: &[&str] = &["chromedriver", "chromium.chromedriver"];
     let find = || Some((find_any(BROWSERS)?, find_driver("CHROMEDRIVER", DRIVERS)?));
     if find().is_none() && setup::may_install_packages(shell) {
-        // A failed installation is reported below, with what to do.
+        // If this fails, the error below says what to do.
         let _ = setup::install_packages(shell, &["chromium", "chromium-driver"]);
     }
     let Some((program, driver)) = find() else {
@@ -81,14 +82,14 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
 
 const FIREFOX: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
 
-/// Installs Firefox where that is possible. [`firefox`] reports what is missing after that.
+/// Installs Firefox where that is possible. Otherwise [`firefox`] reports that it is missing.
 pub fn install_firefox(shell: &Shell) {
     if find_any(FIREFOX).is_none() && setup::may_install_packages(shell) {
         let _ = setup::install_packages(shell, &["firefox-esr"]);
     }
 }
 
-/// Firefox, and geckodriver, which works with every recent version of it.
+/// Finds Firefox, and finds or builds geckodriver, which works with every recent Firefox.
 pub fn firefox(shell: &Shell) -> Result<Browser> {
     let Some(program) = find_any(FIREFOX) else {
         bail!("Firefox, on the PATH: on Debian `apt-get install firefox-esr`");
@@ -100,10 +101,10 @@ pub fn firefox(shell: &Shell) -> Result<Browser> {
     Ok(Browser { name: "Firefox", program, driver_variable: "GECKODRIVER", driver, screen: &[] })
 }
 
-/// WebKitGTK, the closest to Safari without a Mac, where it is installed or can be.
+/// Finds WebKitGTK, or installs it where that is possible. Without a Mac, it is the browser closest to Safari.
 pub fn webkit(shell: &Shell) -> Result<Browser> {
-    // With `-noreset`, the screen does not signal to xvfb-run that the last window is gone. When tests had failed, that
-    // signal now and then made xvfb-run give up tidying up, and the screen was left running.
+    // With `-noreset`, the screen sends xvfb-run no signal when the last window closes. After failed tests, this signal
+    // sometimes made xvfb-run exit early, and the screen kept running.
     const SCREEN: &[&str] = &["xvfb-run", "--auto-servernum", "--server-args=-noreset"];
     let find = || {
         setup::find("xvfb-run")

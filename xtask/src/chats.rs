@@ -1,5 +1,5 @@
-//! Builds the chats of `examples/` twice, so that the bench can say what this crate adds to each: over the crate, and over
-//! `bench/by-hand`, which has the crate's name.
+//! Builds each chat of `examples/` twice: over this crate, and over `bench/by-hand`, which has the same name. The bench compares
+//! the sizes, which shows how much the crate adds.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{npm, page, wasm_bindgen};
 
-/// The chats in Rust, which are in folders of these names.
+/// The folders of the chats in Rust.
 const CHATS: &[&str] = &["dioxus", "leptos", "yew"];
 
-/// The chat in TypeScript.
+/// The folder of the chat in TypeScript.
 const VITE: &str = "vite";
 
-/// Builds all of them, as `NAME/crate` and `NAME/by-hand`.
+/// Builds all chats, as `NAME/crate` and `NAME/by-hand` in `folder`.
 pub fn build(shell: &Shell, toolchain: &Toolchain, optimiser: &Optimiser, folder: &Path) -> Result<()> {
     shell.remove_path(folder)?;
     let [examples, by_hand] = ["examples", "bench/by-hand"].map(|folder| crate::root().join(folder));
@@ -26,7 +26,7 @@ pub fn build(shell: &Shell, toolchain: &Toolchain, optimiser: &Optimiser, folder
         build_all(shell, toolchain, optimiser, &examples, folder, "crate")?;
         build_vite(shell, &examples, &archive, &folder.join(VITE).join("crate"))
     })?;
-    step("building the chats over a socket written by hand", || {
+    step("building the chats over a hand-written socket", || {
         let copy = copy_over(shell, &examples, &by_hand)?;
         build_all(shell, toolchain, optimiser, &copy, folder, "by-hand")?;
         build_vite(shell, &copy, &by_hand.join("npm"), &folder.join(VITE).join("by-hand"))

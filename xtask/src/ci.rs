@@ -1,4 +1,4 @@
-//! The checks of continuous integration beyond the tests.
+//! The checks of continuous integration, beside the tests.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
@@ -42,7 +42,7 @@ fn properties(shell: &Shell) -> Result<()> {
     step("checking the properties for 20,000 seeds", || properties::run(shell, &properties::Options::default()))
 }
 
-/// The checks without a browser.
+/// Runs the checks that need no browser.
 fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let cargo = |arguments: &[&str]| toolchain.cargo(shell).args(arguments);
     step("checking the formatting", || {
@@ -59,16 +59,16 @@ fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
         })
     })?;
     step("checking the public API", || api::check(shell, toolchain))?;
-    // By the compiler that has built xtask.
+    // This uses the compiler that has built xtask.
     step("testing xtask", || Ok(cmd!(shell, "cargo test --quiet --profile xtask --package xtask").run()?))?;
     step("checking with the oldest Rust", || msrv::check(shell, toolchain))
 }
 
-/// The packages for the host only.
+/// The packages that are linted only for the host.
 const ON_THE_HOST: &[&str] =
     &["xtask", "wasm-websocket-server", "wasm-websocket-bench-driver", "websocket-session", "websocket-session-server"];
 
-/// Packages for browsers are also linted for wasm32.
+/// Lints all packages for the host, and the packages for browsers for wasm32, too.
 fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let clippy = || toolchain.cargo(shell).args(["clippy", "--quiet", "--workspace", "--all-targets"]);
     let without = ON_THE_HOST.iter().map(|package| format!("--exclude={package}"));
@@ -78,14 +78,14 @@ fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     Ok(())
 }
 
-/// What wasm-pack tests in Firefox.
+/// The arguments of wasm-pack for Firefox.
 const FIREFOX: &[&str] = &["--firefox", "--", "--test", "shared_worker", "--test", "service_worker"];
 
-/// The commands that users of wasm-pack know, with only the server running. In Chromium everything is tested. In Firefox
-/// only shared and service workers are, since `cargo xtask test` has tested the other contexts.
+/// Builds and tests by wasm-pack, with the commands that its users know and only the server running. In Chromium it tests
+/// everything. In Firefox it tests only shared and service workers, since `cargo xtask test` tests the other contexts.
 fn wasm_pack(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
     let wasm_pack = setup::find_or_build(shell, "wasm-pack")?;
-    // Of another version, or without one, wasm-pack would build wasm-bindgen's tools by itself, for minutes.
+    // Without wasm-bindgen's tools, or with another version of them, wasm-pack would build them, which takes minutes.
     let tools = wasm_bindgen::folder(shell)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Without geckodriver on the `PATH`, wasm-pack would download it.
@@ -111,7 +111,7 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[
     })
 }
 
-/// The suite in WebKitGTK, where it is available.
+/// Runs the suite in WebKitGTK, where it is available.
 fn webkit(shell: &Shell, toolchain: &Toolchain, server: &Server) -> Result<()> {
     match browser::webkit(shell) {
         Ok(webkit) => test::suite_in(shell, toolchain, server, &webkit),

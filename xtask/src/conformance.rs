@@ -1,4 +1,4 @@
-//! `tests/cases.md`, the tests that name its cases, and what came of them → `tests/CONFORMANCE.md`.
+//! Writes `tests/CONFORMANCE.md`, from `tests/cases.md`, the tests that name its cases, and their results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,15 @@ use xshell::Shell;
 
 const CASES: &str = "tests/cases.md";
 const TABLE: &str = "tests/CONFORMANCE.md";
-/// Where tests name cases, in the comment above them.
+/// The folders whose tests name cases in the comment above them.
 const TESTS: &[&str] = &["tests/suite", "www/tests"];
 
-/// What one run of tests has printed.
+/// The output of one run of tests.
 #[derive(Clone)]
 pub struct Run {
     /// The name and the version of the browser, or of the simulation.
     pub browser: String,
-    /// Where it ran: in a `window` or a `worker` of the browser, on the demo `page`, or on the `host`.
+    /// Where the tests ran: in a `window` or a `worker` of the browser, on the demo `page`, or on the `host`.
     pub context: &'static str,
     pub output: String,
 }
@@ -23,7 +23,7 @@ pub struct Run {
 /// A case, and the cells that follow its name.
 type Row<'a> = (&'a str, Vec<&'a str>);
 
-/// Writes the table. It is an error if a case has neither a test nor a reason why not, or both.
+/// Writes the table. Fails if a case has neither a test nor a reason for having none, or if it has both.
 pub fn write(shell: &Shell, runs: &[Run]) -> Result<()> {
     let source = shell.read_file(CASES)?;
     let (cases, reasons) = source.split_once("## Cases without a test").unwrap_or((&source, ""));
@@ -51,16 +51,16 @@ pub fn write(shell: &Shell, runs: &[Run]) -> Result<()> {
     Ok(shell.write_file(TABLE, table)?)
 }
 
-const HEAD: &str = "# What browsers do, and what shows it
+const HEAD: &str = "# What browsers do, and which tests show it
 
-`cargo xtask test` has written this, from [`cases.md`](cases.md), from the tests, which name their cases in the comment above
-them, and from what came of them. The column of a browser says where a case was shown in it, and what the browser does
-otherwise: that is no failure of the test, which expects the one or the other. The simulation is what the feature `testing` has,
-as either engine.
+`cargo xtask test` writes this file from [`cases.md`](cases.md), the tests and their results. A test names its cases in the
+comment above it. The column of a browser says where a test of the case has passed, such as `window` or `worker`. If the browser
+deviates from the standard, the column also says in bold what it does instead; the test accepts both. The simulation is the
+simulated page of the feature `testing`, which behaves like either engine.
 
 ";
 
-/// Where in a browser a test of a case has passed, and what was seen there that deviates.
+/// Returns a browser's cell for a case: where a test of the case has passed, and how the browser deviates.
 fn outcome(runs: &[Run], browser: &str, case: &str, tests: &[String]) -> String {
     let runs = || runs.iter().filter(|run| run.browser == browser);
     let passed = |run: &&Run| {
@@ -76,32 +76,32 @@ fn outcome(runs: &[Run], browser: &str, case: &str, tests: &[String]) -> String 
     shown.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-/// Checks that each case has either tests or a reason.
+/// Checks that each case has either tests or a reason for having none.
 fn check(cases: &str, reasons: &BTreeMap<&str, Vec<&str>>, tests: &BTreeMap<String, Vec<String>>) -> Result<()> {
     let cases: BTreeSet<_> = cases.lines().filter_map(row).map(|(case, _)| case).collect();
     for case in &cases {
         let (is_tested, has_reason) = (tests.contains_key(*case), reasons.contains_key(case));
-        ensure!(is_tested || has_reason, "{CASES}: case {case} has neither a test nor a reason why not");
-        ensure!(!(is_tested && has_reason), "{CASES}: case {case} has a reason why it has no test, and a test");
+        ensure!(is_tested || has_reason, "{CASES}: case {case} has neither a test nor a reason for having none");
+        ensure!(!(is_tested && has_reason), "{CASES}: case {case} has a test, and a reason for having none");
     }
     let unknown = tests.keys().map(String::as_str).chain(reasons.keys().copied()).find(|case| !cases.contains(case));
     ensure!(unknown.is_none(), "{CASES}: there is no case {unknown:?}");
     Ok(())
 }
 
-/// The row of a table, if it is about a case.
+/// Returns the case and the cells of a table's row, if the row is about a case.
 fn row(line: &str) -> Option<Row<'_>> {
     let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
     let case = cells.next().filter(|cell| is_case(cell))?;
     Some((case, cells.collect()))
 }
 
-/// Whether this is the name of a case: a letter and two digits.
+/// Returns whether a word is the name of a case: a letter and two digits.
 fn is_case(word: &str) -> bool {
     matches!(word.as_bytes(), [b'N' | b'M' | b'S' | b'C' | b'L', digits @ ..] if digits.len() == 2 && digits.iter().all(u8::is_ascii_digit))
 }
 
-/// The tests that name a case in the comment above them.
+/// Returns the names of the tests of each case, from the comments above the tests.
 fn tests_by_case(shell: &Shell) -> Result<BTreeMap<String, Vec<String>>> {
     let mut tests = BTreeMap::<_, Vec<_>>::new();
     for folder in TESTS {
@@ -123,7 +123,7 @@ fn tests_by_case(shell: &Shell) -> Result<BTreeMap<String, Vec<String>>> {
     Ok(tests)
 }
 
-/// The cases that a comment begins with: `N05, N07: …`.
+/// Returns the cases that a comment begins with, as in `N05, N07: …`.
 fn named(comment: &str) -> impl Iterator<Item = String> + '_ {
     let cases = comment.split_once(':').map_or(comment, |(cases, _)| cases);
     cases.split(", ").filter(|word| is_case(word)).map(str::to_owned)

@@ -8,7 +8,7 @@ use crate::server::{Options, Server};
 use crate::toolchain::{self, Way};
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
-    // The toolchain alone: the browser is the user's.
+    // This needs only the toolchain: users open the page in their own browser.
     let toolchain = toolchain::find_or_install(shell, way)?;
     let page = page::build(shell, &toolchain)?;
     let server = Server::start(shell, &toolchain, Some(&page), options)?;

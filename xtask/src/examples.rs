@@ -12,12 +12,12 @@ use crate::toolchain::{self, TARGET, Toolchain, Way};
 use crate::{npm, page, serve, setup, test};
 
 #[derive(clap::Args)]
-#[group(skip)] // its name is that of the options below
+#[group(skip)] // the group of the options below has the same name
 pub struct Options {
-    /// One example alone.
+    /// Builds only this example.
     #[arg(value_parser = NAMES)]
     name: Option<String>,
-    /// Tests them in Chromium and Firefox, instead of serving them.
+    /// Tests the examples in Chromium and Firefox, instead of serving them.
     #[arg(long)]
     test: bool,
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub struct Options {
 /// The folders in `examples/`.
 const NAMES: [&str; 7] = ["dioxus", HELLO, LEPTOS, SESSION, VITE, "worker", "yew"];
 
-/// The examples with a server of their own, which is an example of the crate `websocket-session-server`.
+/// The examples that have their own server, and the server's name: it is an example of the crate `websocket-session-server`.
 pub const SERVERS: [(&str, &str); 2] = [(LEPTOS, "chat"), (SESSION, "echo")];
 
 /// The folder of the page in docs/first-page.md.
@@ -36,10 +36,10 @@ const HELLO: &str = "hello";
 /// The folder of the chat that loses nothing.
 const LEPTOS: &str = "leptos";
 
-/// The folder of the one that counts.
+/// The folder of the example that counts.
 const SESSION: &str = "session";
 
-/// The folder of the one in TypeScript.
+/// The folder of the chat in TypeScript.
 const VITE: &str = "vite";
 
 /// Tests the page of docs/first-page.md, which takes little time.
@@ -72,15 +72,15 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
         println!("http://{}/{name}/", server.address);
     }
     for (name, server) in SERVERS.iter().filter(|(name, _)| names.contains(name)) {
-        println!("The server of {name} is: cargo run -p websocket-session-server --features redis --example {server}");
+        println!("Run the server of {name}: cargo run -p websocket-session-server --features redis --example {server}");
     }
     server.wait()
 }
 
-/// Builds the examples and gives the folder that they are served from.
+/// Builds the examples, and returns the folder to serve.
 fn build(shell: &Shell, toolchain: &Toolchain, names: &[&str]) -> Result<PathBuf> {
     let pages = page::target_folder().join("examples");
-    // The first, since it is done in seconds, and its tools may be missing.
+    // The chat in TypeScript is built first, since this takes only seconds, and its tools may be missing.
     if names.contains(&VITE) {
         build_app(shell, toolchain, &pages.join(VITE))?;
     }
@@ -98,7 +98,7 @@ fn build(shell: &Shell, toolchain: &Toolchain, names: &[&str]) -> Result<PathBuf
     Ok(pages)
 }
 
-/// Builds the one in TypeScript by its own script, with the npm package as it would be published.
+/// Builds the chat in TypeScript by its own script, with the npm package as it would be published.
 fn build_app(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
     let archive = npm::archive(shell, toolchain)?;
     step(&format!("building the example {VITE}"), || {
@@ -109,12 +109,12 @@ fn build_app(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
     })
 }
 
-/// Those in Rust.
+/// Returns the examples in Rust.
 fn crates<'a>(names: &[&'a str]) -> impl Iterator<Item = &'a str> {
     names.iter().copied().filter(|name| *name != VITE)
 }
 
-/// The name of the package in a folder.
+/// Returns the name of the package in a folder.
 fn package(name: &str) -> String {
     if is_chat(name) { format!("chat-{name}") } else { name.into() }
 }
@@ -123,24 +123,25 @@ fn is_chat(name: &str) -> bool {
     name != HELLO && name != SESSION
 }
 
-/// A command of cargo that compiles for browsers.
+/// Returns a cargo command for the examples in Rust that compiles for browsers, if there are any.
 fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&str]) -> Option<Cmd<'a>> {
     let command = toolchain.cargo(shell).args([command, "--quiet", "--release", "--target", TARGET]);
     for_all(command, names)
 }
 
-/// The tests of the chats, in a simulated page.
+/// Returns the command that tests the chats in Rust in a simulated page, if there are any.
 fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> Option<Cmd<'a>> {
     let chats: Vec<_> = names.iter().copied().filter(|name| is_chat(name)).collect();
     for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
 }
 
-/// Returns the command that tests server rendering. It builds one package, since Leptos needs other features for the chat.
+/// Returns the command that tests server rendering. It builds this package alone, since the chat needs other features of Leptos.
 fn on_a_server<'a>(shell: &'a Shell, toolchain: &Toolchain) -> Cmd<'a> {
     toolchain.cargo(shell).args(["test", "--quiet", "--package=leptos-ssr"]).arg("--manifest-path").arg(manifest())
 }
 
-/// One command for all examples in Rust, if there are any: built alone, each would build its dependencies with other features.
+/// Adds all examples in Rust to a cargo command, if there are any. Built one by one, each example would build its dependencies with
+/// other features.
 fn for_all<'a>(command: Cmd<'a>, names: &[&str]) -> Option<Cmd<'a>> {
     let packages: Vec<_> = crates(names).map(|name| format!("--package={}", package(name))).collect();
     (!packages.is_empty()).then(|| command.arg("--manifest-path").arg(manifest()).args(packages))

@@ -1,9 +1,9 @@
-//! Rust as HTML, with its comments, strings and keywords marked.
+//! Converts Rust into HTML, with its comments, strings and keywords marked.
 
 const KEYWORDS: &str = " as async await break const continue else enum false fn for if impl in let loop match mod move mut pub \
                         ref return Self self static struct super trait true type use where while ";
 
-/// Marks what a line of Rust consists of: `<i>` for comments, `<q>` for strings, `<b>` for keywords.
+/// Converts a line of Rust into HTML, and marks its parts: `<i>` for comments, `<q>` for strings, `<b>` for keywords.
 pub fn highlight(line: &str) -> String {
     let (mut html, mut rest) = (String::new(), line);
     while let Some(first) = rest.chars().next() {
@@ -21,7 +21,7 @@ pub fn highlight(line: &str) -> String {
     html
 }
 
-/// The length of the string that a text begins with.
+/// Returns the length of the string that a text begins with.
 fn string_len(text: &str) -> usize {
     let mut is_escaped = false;
     let is_end = |(_, char): &(usize, char)| {
@@ -32,7 +32,7 @@ fn string_len(text: &str) -> usize {
     text.char_indices().skip(1).find(is_end).map_or(text.len(), |(at, _)| at + 1)
 }
 
-/// The length of the word that a text begins with, and how it is marked.
+/// Returns the length of the word that a text begins with, and the tag that marks it.
 fn word(text: &str) -> (usize, &'static str) {
     let len = text.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(text.len());
     let is_keyword = KEYWORDS.split(' ').any(|keyword| keyword == &text[..len]);

@@ -7,8 +7,7 @@
 //!                                             └─▶ npm
 //! ```
 //!
-//! The same program is also `wasm-bindgen` and its test runner, in the version of `Cargo.lock`, so that
-//! neither has to be installed.
+//! This program is also `wasm-bindgen` and its test runner, in the version of `Cargo.lock`, so that neither has to be installed.
 
 mod api;
 mod axe;
@@ -61,7 +60,7 @@ enum Command {
     Demo(server::Options),
     /// Builds the front ends in `examples/` and serves them.
     Examples(examples::Options),
-    /// Builds the page of a crate of yours and serves it, with a server to talk to.
+    /// Builds the page of a crate of yours and serves it, together with an echo server.
     Serve(serve::Options),
     /// Runs only the server of the tests, which `wasm-pack test --headless --chrome` needs.
     Server(server::Options),
@@ -112,7 +111,7 @@ fn run() -> Result<()> {
     }
 }
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace")
 }

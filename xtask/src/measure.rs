@@ -14,7 +14,7 @@ use crate::{page, test};
 
 const PACKAGE: &str = "lighthouse@12.8.2";
 
-/// The versions of the dependencies are those of this day, so that the scores do not change by themselves.
+/// npm installs the versions that dependencies had on this day, so that the scores change only when the page does.
 const DAY: &str = "2025-10-01";
 
 /// The categories whose scores do not depend on the machine.
@@ -30,12 +30,12 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     test::figures(shell, &toolchain, &server, &chromium)
 }
 
-/// Fails unless Lighthouse gives the page full scores, except for performance. Without Node.js, this is not checked.
+/// Fails unless Lighthouse gives the page full scores, except for performance. Without Node.js, it checks nothing.
 pub fn check(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result<()> {
     let lighthouse = match install(shell) {
         Ok(lighthouse) => lighthouse,
         Err(error) => {
-            eprintln!("– not asking Lighthouse about the page, which needs Node.js and npm: {error}");
+            eprintln!("– not checking the page by Lighthouse, which needs Node.js and npm: {error}");
             return Ok(());
         }
     };
@@ -59,7 +59,7 @@ fn install(shell: &Shell) -> Result<PathBuf> {
 
 fn ask(shell: &Shell, program: &Path, chromium: &Browser, server: &Server, more: &[&str]) -> Result<()> {
     ["desktop", "mobile"].into_iter().try_for_each(|form| {
-        step(&format!("asking Lighthouse about the page, {form}"), || {
+        step(&format!("checking the page by Lighthouse, {form}"), || {
             let categories = [&CATEGORIES[..], more].concat().join(",");
             let url = format!("http://{}/", server.address);
             let preset = (form == "desktop").then_some("--preset=desktop");
@@ -82,7 +82,7 @@ fn judge(report: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The failed audits of a category.
+/// Returns the names of a category's failed audits.
 fn complaints(report: &Value, category: &str) -> String {
     let audits = report["categories"][category]["auditRefs"].as_array().into_iter().flatten();
     let is_failed = |id: &&str| report["audits"][*id]["score"].as_f64().is_some_and(|score| score < 1.0);

@@ -1,4 +1,4 @@
-//! Checks that the published crates build with the oldest Rust that they promise, their `rust-version`.
+//! Checks that the published crates build with the oldest Rust that they support, their `rust-version`.
 
 use std::path::PathBuf;
 
@@ -37,10 +37,10 @@ pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
         .map_err(Into::into)
 }
 
-/// Fails unless a manifest promises this version.
+/// Fails unless a manifest has this `rust-version`.
 fn promises(shell: &Shell, manifest: &str, version: &str) -> Result<()> {
     let is_promised = shell.read_file(manifest)?.contains(&format!("rust-version = \"{version}\""));
-    ensure!(is_promised, "{manifest} promises another Rust than {version}");
+    ensure!(is_promised, "{manifest} has another `rust-version` than {version}");
     Ok(())
 }
 
@@ -49,7 +49,7 @@ fn with_rustup(shell: &Shell, version: &str, crates: &[&str]) -> Result<()> {
     Ok(cmd!(shell, "cargo {CHECK...} {crates...}").env("RUSTUP_TOOLCHAIN", version).run()?)
 }
 
-/// Debian's compiler of that version, unpacked beside the installed one rather than in its place.
+/// Unpacks Debian's compiler of [`VERSION`] into a folder of its own, so that the installed compiler stays. Returns the folder.
 fn debian(shell: &Shell) -> Result<PathBuf> {
     const PACKAGES: &[&str] = &[
         "rustc-web=1.85.0+dfsg3-1~deb12u3",

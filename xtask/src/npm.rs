@@ -38,14 +38,14 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     }
     let toolchain = toolchain::find_or_install(shell, way)?;
     build(shell, &toolchain)?;
-    println!("\nThe package is in npm: `cd npm && npm pack` makes its archive, and `npm publish` publishes it.");
+    println!("\nThe package is in the folder npm: `cd npm && npm pack` packs it, and `npm publish` publishes it.");
     Ok(())
 }
 
-/// The files of the package, beside those that npm adds.
+/// The licences that are copied into the package.
 const LICENSES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 
-/// The modules of wasm: the features of the crate that each is made of, and its name.
+/// The wasm modules: the features with which each is built, and its name.
 const MODULES: &[(&str, &str)] = &[
     ("connect", "core"),
     ("connect,streams", "core-streams"),
@@ -54,7 +54,7 @@ const MODULES: &[(&str, &str)] = &[
     ("session", "session-core"),
 ];
 
-/// The files whose types nobody needs: those that the package's own types do not name.
+/// The files whose type declarations are removed, since the package's public types do not name them.
 const INTERNAL: &[&str] = &[
     "abort",
     "core",
@@ -74,7 +74,7 @@ const INTERNAL: &[&str] = &[
     "states",
 ];
 
-/// Fills `npm/dist`.
+/// Builds the package into `npm/dist`.
 pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let package = crate::root().join("npm");
     let dist = package.join("dist");
@@ -92,7 +92,6 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
         }
         let tsc = programs.join("tsc");
         node(cmd!(shell, "{tsc} --project {package}"))?;
-        // Those that the package's own types do not name.
         INTERNAL.iter().try_for_each(|name| shell.remove_path(dist.join(format!("{name}.d.ts"))))?;
         LICENSES.iter().try_for_each(|license| shell.copy_file(license, &dist))?;
         Ok(())
@@ -172,13 +171,13 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], archive:
     step("testing the npm package in Node.js", || {
         let _here = shell.push_dir(work.join("app"));
         let url = format!("ws://{}", server.address);
-        // The flag is for versions before 22.
+        // Node.js before version 22 has a `WebSocket` only with this flag.
         node(cmd!(shell, "node --experimental-websocket node.js {url}"))
     })?;
     step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
 }
 
-/// Tests the package as npm packs it with every bundler and in every runtime that npm has.
+/// Tests the package as npm packs it, with the bundlers and in the runtimes that npm can install.
 fn test_environments(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let archive = archive(shell, toolchain)?;
     let (sources, work) = (crate::root().join("npm"), page::target_folder().join("npm"));
@@ -200,7 +199,7 @@ fn test_environments(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser])
     step("testing the npm package from bundlers", || test::environments(shell, toolchain, &folder, &server, browsers))
 }
 
-/// Builds the documentation of the package as npm packs it, by TypeDoc. A warning is an error.
+/// Builds the documentation of the package as npm packs it, by TypeDoc. Warnings are errors.
 fn build_documentation(shell: &Shell, work: &Path, archive: &Path) -> Result<()> {
     let sources = crate::root().join("npm/tests/documentation");
     let folder = shell.create_dir(work.join("documentation"))?;
@@ -212,7 +211,7 @@ fn build_documentation(shell: &Shell, work: &Path, archive: &Path) -> Result<()>
     })
 }
 
-/// Tests the server of the session protocol for Node.js, whose tests need neither a browser nor another server.
+/// Tests the session protocol's server for Node.js. Its tests need neither a browser nor another server.
 pub fn test_session_server(shell: &Shell) -> Result<()> {
     let folder = crate::root().join("session/node");
     install(shell, &folder.join("package-lock.json"), &folder)?;
@@ -222,7 +221,7 @@ pub fn test_session_server(shell: &Shell) -> Result<()> {
     })
 }
 
-/// Builds the package and packs it as it would be published.
+/// Builds the package, packs it as it would be published, and returns the archive.
 pub fn archive(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     build(shell, toolchain)?;
     step("packing the npm package", || pack(shell, &page::target_folder().join("npm/archive")))
@@ -246,7 +245,7 @@ fn pack(shell: &Shell, folder: &Path) -> Result<PathBuf> {
     ensure!(files == FILES, "npm packs other files than those in FILES: {files:#?}");
     let output = cmd!(shell, "npm publish --dry-run").quiet().ignore_status().output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    // This works without a login.
+    // A dry run works without a login, but warns about it.
     let mut warnings = said.lines().filter(|line| line.contains("warn publish") && !line.contains("logged in"));
     ensure!(output.status.success() && warnings.next().is_none(), "`npm publish --dry-run` fails or warns:\n{said}");
     drop(package);
@@ -259,7 +258,7 @@ fn workspace_version(shell: &Shell) -> Result<String> {
     Ok(version.context("the workspace has no version")?.trim_matches('"').to_owned())
 }
 
-/// Builds the pages that use the package, and puts the package itself beside them, twice.
+/// Builds the pages that use the package, and puts two copies of the package beside them.
 fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Result<()> {
     let tests = crate::root().join("npm/tests");
     let app = shell.create_dir(work.join("app"))?;
@@ -273,7 +272,7 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
     for project in ["tsconfig.json", "tsconfig.plain.json", "tsconfig.examples.json"] {
         node(cmd!(shell, "{tsc} --project {project}"))?;
     }
-    // A server that renders pages can import it, and connect to nothing.
+    // A server that renders pages can import the package. To connect is an error there, with the code `unsupported`.
     const IMPORT: &str =
         "delete globalThis.WebSocket; const { connect, reconnect, session } = await import('wasm-websocket');
         for (const call of [connect, reconnect, session])
@@ -301,15 +300,15 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
     Ok(())
 }
 
-/// Installs the packages of a folder's `package-lock.json` unless they are there, and returns the folder of their programs.
+/// Installs the packages of a folder's `package-lock.json`, unless they are installed. Returns the folder of their programs.
 fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
     ensure!(
         setup::find("node").is_some() && setup::find("npm").is_some(),
-        "this machine lacks Node.js 20.19 or newer, and npm: install them from https://nodejs.org"
+        "this machine lacks Node.js 20.19 or newer, or npm; install them from https://nodejs.org"
     );
     let changed = |file: &Path| -> Option<SystemTime> { file.metadata().ok()?.modified().ok() };
     if changed(&folder.join("node_modules/.package-lock.json")) < changed(lock) {
-        step(&format!("installing what {} names", lock.display()), || {
+        step(&format!("installing the packages of {}", lock.display()), || {
             let _here = shell.push_dir(folder);
             node(cmd!(shell, "npm ci --no-audit --no-fund"))
         })?;
@@ -317,7 +316,8 @@ fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join("node_modules/.bin"))
 }
 
-/// The same, and the package from its archive: its hash changes with each build, so that no lock file can name it.
+/// Installs the same packages, and the npm package from its archive. The archive's hash changes with each build, so no lock file
+/// can name it.
 pub fn install_with_package(shell: &Shell, lock: &Path, folder: &Path, archive: &Path) -> Result<PathBuf> {
     let programs = install(shell, lock, folder)?;
     let _here = shell.push_dir(folder);
@@ -325,7 +325,7 @@ pub fn install_with_package(shell: &Shell, lock: &Path, folder: &Path, archive: 
     Ok(programs)
 }
 
-/// Runs a program, and shows its output only if it fails.
+/// Runs a program. Only an error has its output.
 pub fn node(command: Cmd<'_>) -> Result<()> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;

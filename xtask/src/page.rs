@@ -1,4 +1,4 @@
-//! Builds the demo page, and one that tests drive.
+//! Builds the demo page, and the page of `tests/page`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     })
 }
 
-/// Compresses the files in a folder. The server then sends a third of the bytes to browsers that accept that.
+/// Compresses the files in a folder. The server then sends a third of the bytes to browsers that accept gzip.
 pub fn compress(shell: &Shell, folder: &Path) -> Result<()> {
     let is_ours =
         |file: &PathBuf| ["html", "css", "js", "wasm"].iter().any(|name| file.extension() == Some(name.as_ref()));
@@ -49,7 +49,7 @@ pub fn compress(shell: &Shell, folder: &Path) -> Result<()> {
 /// Builds the page of `tests/page` and puts it beside the demo page, for the tests of the demo.
 pub fn build_test_page(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Result<()> {
     step("building the tests' page", || {
-        // Like the tests, whose dependencies it shares: unoptimised.
+        // This build is unoptimised, since it shares its dependencies with the tests.
         toolchain
             .cargo(shell)
             .args(["build", "--quiet", "--package=wasm-websocket-test-page", "--target", TARGET])
@@ -61,9 +61,9 @@ pub fn build_test_page(shell: &Shell, toolchain: &Toolchain, page: &Path) -> Res
     })
 }
 
-/// The folder that cargo builds in.
+/// Returns the folder that cargo builds into.
 pub fn target_folder() -> PathBuf {
     let this = std::env::current_exe().expect("a running program has a file");
     // This is `target/xtask/xtask`, wherever the user's settings have put `target`.
-    this.ancestors().nth(2).expect("it lies in a profile's folder").to_owned()
+    this.ancestors().nth(2).expect("xtask is in the folder of a profile").to_owned()
 }

@@ -1,4 +1,4 @@
-//! Builds the page of any crate, and serves it with a server to talk to.
+//! Builds the page of any crate, and serves it together with an echo server.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::toolchain::{self, TARGET, Toolchain, Way};
 use crate::{page, wasm_bindgen};
 
 #[derive(clap::Args)]
-#[group(skip)] // its name is that of the options below
+#[group(skip)] // the group of the options below has the same name
 pub struct Options {
     /// The folder of a crate of type `cdylib`, with an `index.html` that imports `./pkg/<name>.js`.
     folder: PathBuf,
@@ -35,7 +35,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     server.wait()
 }
 
-/// Fails unless the folder has a page, and says what to write.
+/// Fails unless the folder has an `index.html`. The error says what to write.
 fn check_index(folder: &Path, name: &str) -> Result<()> {
     ensure!(
         folder.join("index.html").is_file(),
@@ -45,8 +45,8 @@ fn check_index(folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The folder in which a crate is built, with its page. Each crate has its own: several can be served at once, and cargo takes
-/// two crates of one name for the same.
+/// Returns the folder in which a crate and its page are built. Each crate has its own folder: several crates can be served at once,
+/// and cargo confuses two crates of the same name.
 fn target_of(folder: &Path) -> PathBuf {
     let parts = folder.iter().filter(|part| *part != "/").map(|part| part.to_string_lossy());
     page::target_folder().join("served").join(parts.collect::<Vec<_>>().join("-"))
@@ -63,8 +63,8 @@ fn build(shell: &Shell, toolchain: &Toolchain, name: &str, folder: &Path, target
     })
 }
 
-/// Makes the page of a crate that is compiled in `target`: the module and its JavaScript in `pkg`, as wasm-pack has it, and the
-/// page's files of the crate's folder.
+/// Makes the page of a crate that is compiled in `target`. The page has the module and its JavaScript in `pkg`, as with wasm-pack,
+/// and the HTML, CSS and JavaScript from the crate's folder.
 pub fn make_page(shell: &Shell, name: &str, folder: &Path, target: &Path, out: &Path) -> Result<()> {
     let module = target.join(TARGET).join("release").join(format!("{name}.wasm"));
     wasm_bindgen::bind(&module, &out.join("pkg"))?;
@@ -77,7 +77,7 @@ pub fn make_page(shell: &Shell, name: &str, folder: &Path, target: &Path, out: &
     page::compress(shell, &out.join("pkg"))
 }
 
-/// The name that cargo gives the wasm module of a crate.
+/// Returns the name that cargo gives the wasm module of a crate.
 fn module_name(shell: &Shell, toolchain: &Toolchain, manifest: &Path) -> Result<String> {
     let metadata =
         toolchain.apply(cmd!(shell, "cargo metadata --format-version=1 --no-deps --manifest-path {manifest}"));

@@ -1,4 +1,4 @@
-//! Builds and runs the tests' peer, which serves the demo page too.
+//! Builds and runs the server of the tests, which also serves the demo page.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -12,23 +12,23 @@ use crate::page;
 use crate::step::step;
 use crate::toolchain::{self, Toolchain, Way};
 
-/// The default port of the server. `tests/suite/peer.rs` has it too.
+/// The default port of the server. `tests/suite/peer.rs` has the same.
 const PORT: u16 = 8765;
 
 #[derive(clap::Args, Default)]
 pub struct Options {
-    /// The port to listen at. Default: 8765, or for the demo a free port if that is taken.
+    /// The port to listen on. Default: 8765. If that is taken, all commands but `server` choose a free port.
     #[arg(long)]
     port: Option<u16>,
 }
 
 impl Options {
-    /// Fails before anything is built if a port was chosen and cannot be used.
+    /// Fails if the chosen port cannot be used. Callers check this before they build anything.
     pub fn check(&self) -> Result<()> {
         self.port.map_or(Ok(()), check_port)
     }
 
-    /// The default port, even if it is not free: `wasm-pack test` connects to no other.
+    /// Returns these options, with the default port if none was chosen, even if it is taken: `wasm-pack test` connects to no other.
     fn or_default(&self) -> Self {
         Self { port: self.port.or(Some(PORT)) }
     }
@@ -37,7 +37,7 @@ impl Options {
 /// A running server. It ends when this is dropped.
 pub struct Server {
     process: Child,
-    /// Its address, as in `127.0.0.1:8765`.
+    /// The server's address, such as `127.0.0.1:8765`.
     pub address: String,
 }
 
@@ -65,9 +65,9 @@ impl Server {
         }
     }
 
-    /// Waits until the server ends, which it does only on request.
+    /// Waits until the server ends, which happens only on request.
     pub fn wait(mut self) -> Result<()> {
-        // Taken out, since waiting closes the server's input, by which it would end.
+        // `Child::wait` would close the server's input, which ends the server, so the input is taken out first.
         let input = self.process.stdin.take();
         let status = self.process.wait()?;
         drop(input);
@@ -89,12 +89,12 @@ impl Drop for Server {
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let toolchain = toolchain::find_or_install(shell, way)?;
     let server = Server::start(shell, &toolchain, None, &options.or_default())?;
-    println!("An echo server is at ws://{}/echo, among other peers for tests. Stop it with Ctrl-C.", server.address);
+    println!("An echo server is at ws://{}/echo, beside other peers for tests. Stop it with Ctrl-C.", server.address);
     server.wait()
 }
 
 fn free_port() -> u16 {
-    // 0 lets the system choose.
+    // With port 0, the system chooses a free port.
     if check_port(PORT).is_ok() { PORT } else { 0 }
 }
 

@@ -11,16 +11,16 @@ use crate::browser::{self, Browser};
 use crate::step::step;
 use crate::toolchain::{self, Toolchain, Way};
 
-/// What `test` needs: the toolchain, and both browsers.
+/// Returns what `test` needs, the toolchain and both browsers, and installs what is missing.
 pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> {
     let chromium = browser::chromium(shell);
     browser::install_firefox(shell);
     install_redis(shell);
-    // Two independent builds, each too small for all cores.
+    // Both may be built. Neither build uses all cores, so they run at the same time.
     let (toolchain, firefox) = thread::scope(|scope| {
         let other_shell = shell.clone();
         let firefox = scope.spawn(move || browser::firefox(&other_shell));
-        (toolchain::find_or_install(shell, way), firefox.join().expect("it does not panic"))
+        (toolchain::find_or_install(shell, way), firefox.join().expect("no thread panics"))
     });
     match (toolchain, chromium, firefox) {
         (Ok(toolchain), Ok(chromium), Ok(firefox)) => Ok((toolchain, vec![chromium, firefox])),
@@ -32,23 +32,23 @@ pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> 
     }
 }
 
-/// Installs Redis, for the tests of sessions on several servers. Without it they say so, and are skipped.
+/// Installs Redis, for the tests of sessions on several servers. Without Redis, these tests say so and are skipped.
 fn install_redis(shell: &Shell) {
     if find("redis-server").is_none() && may_install_packages(shell) {
         let _ = install_packages(shell, &["redis-server"]);
     }
 }
 
-/// The folder for what is built here rather than installed by the system, shared by all clones of one user.
+/// Returns the folder for tools that xtask builds or unpacks itself. All clones of one user share it.
 pub fn cache() -> Result<PathBuf> {
     let home = || std::env::home_dir().map(|home| home.join(".cache"));
     match std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home) {
         Some(folder) => Ok(folder.join("wasm-websocket")),
-        None => bail!("there is no home folder to build tools in: set XDG_CACHE_HOME"),
+        None => bail!("there is no home folder to build tools in; set XDG_CACHE_HOME"),
     }
 }
 
-/// The program of this name, on the `PATH` or in our cache.
+/// Returns the path of a program on the `PATH` or in the cache.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(cache().ok().map(|cache| cache.join("bin")));
@@ -56,14 +56,14 @@ pub fn find(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(&file_name)).find(|file| file.is_file())
 }
 
-/// Builds the program of a crate, unless it is there.
+/// Returns the path of a crate's program, and builds it if it is missing.
 pub fn find_or_build(shell: &Shell, name: &str) -> Result<PathBuf> {
     if let Some(program) = find(name) {
         return Ok(program);
     }
     let cache = cache()?;
     step(&format!("building {name} (once)"), || {
-        // Unoptimised and without debug information: that takes a third of the time, and is fast enough.
+        // Without optimisation and debug information, this takes a third of the time, and the program is fast enough.
         Ok(cmd!(shell, "cargo install --quiet --locked --debug --root {cache} {name}")
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env_remove("LD_LIBRARY_PATH")
@@ -72,33 +72,34 @@ pub fn find_or_build(shell: &Shell, name: &str) -> Result<PathBuf> {
     find(name).ok_or_else(|| anyhow::anyhow!("cargo built {name}, but it is not in {}", cache.display()))
 }
 
-/// Whether this is Debian or a descendant of it, and we may install packages.
+/// Returns whether xtask may install packages: it runs as root, on Debian or a distribution derived from it.
 pub fn may_install_packages(shell: &Shell) -> bool {
     let is_debian = std::fs::read_to_string("/etc/os-release")
         .is_ok_and(|text| text.lines().any(|line| line.starts_with("ID") && line.contains("debian")));
     is_debian && cmd!(shell, "id -u").quiet().read().is_ok_and(|user| user == "0")
 }
 
-/// Installs packages of the distribution, in their current versions rather than those of this machine's image.
+/// Installs packages of the distribution in their current versions, even if the machine's package lists are old.
 pub fn install_packages(shell: &Shell, packages: &[&str]) -> Result<()> {
     let install = &["install", "--yes", "--no-install-recommends"];
     step(&format!("installing {}", packages.join(" ")), || {
         if lists_are_old() {
-            // Without a network, the packages may still be in the cache.
+            // Without a network this fails, but the packages may still be in the cache.
             let _ = apt(shell, &["update"]).run();
         }
         apt_get(shell, &[install, packages].concat())
     })
 }
 
-/// Whether the package lists are older than a day, or missing. Each update changes a folder in theirs.
+/// Returns whether the package lists are missing or older than a day. Each update changes a folder beside the lists.
 fn lists_are_old() -> bool {
     let entries = std::fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten();
     let newest = entries.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max();
     newest.is_none_or(|newest| newest.elapsed().is_ok_and(|age| age > Duration::from_secs(24 * 60 * 60)))
 }
 
-/// Runs apt-get, once more with fresh lists if it fails: they may be missing, or name versions that are gone.
+/// Runs apt-get. If it fails, updates the package lists and runs it once more: lists may be missing, or name versions that no
+/// longer exist.
 pub fn apt_get(shell: &Shell, arguments: &[&str]) -> Result<()> {
     if apt(shell, arguments).quiet().ignore_stderr().run().is_err() {
         apt(shell, &["update"]).run()?;

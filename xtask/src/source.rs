@@ -1,4 +1,4 @@
-//! Copies the lines of Rust behind each section of the page into the page, from its own source.
+//! Puts the Rust code behind each section of the demo page into the page, from the page's own source.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,14 +7,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::highlight::highlight;
 
-/// Where `index.html` wants a region of a file: `<!-- source: files.rs upload -->`.
+/// The beginning of a placeholder in `index.html` for a region of a file: `<!-- source: files.rs upload -->`.
 const WANTED: &str = "<!-- source: ";
 
-/// Where `index.html` wants the first lines of Rust that the README has.
+/// The placeholder in `index.html` for the first lines of Rust in the README.
 const README: &str = "<!-- readme -->";
 
-/// Fills in the code that a page wants from the sources in a folder and from the README, and copies those sources to `out`, which
-/// the page links to.
+/// Replaces the placeholders of a page with code from the sources in a folder and from the README. Copies these sources to `out`,
+/// since the page links to them.
 pub fn fill_in(page: &str, folder: &Path, readme: &str, out: &Path) -> Result<String> {
     let page = page.replace(README, &hello(readme)?);
     let mut parts = page.split(WANTED);
@@ -33,7 +33,7 @@ pub fn fill_in(page: &str, folder: &Path, readme: &str, out: &Path) -> Result<St
     Ok(filled)
 }
 
-/// The lines between `// region: name` and `// endregion`, moved to the left as far as they can be.
+/// Returns the lines between `// region: name` and `// endregion`, without the indentation that they share.
 fn cut_out(source: &str, name: &str) -> Result<Vec<String>> {
     let begin = format!("// region: {name}");
     let lines = source.lines().skip_while(|line| line.trim() != begin).skip(1);
@@ -48,7 +48,7 @@ fn to_the_left(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| line.get(indent..).unwrap_or_default().to_owned()).collect()
 }
 
-/// The body of the README's first function, without its last line, the result.
+/// Returns the body of the README's first function, without the last line, `Ok(())`.
 fn hello(readme: &str) -> Result<String> {
     let lines = readme.lines().skip_while(|line| !line.starts_with("async fn ")).skip(1);
     let lines: Vec<_> = lines.take_while(|line| !line.trim_start().starts_with("Ok(())")).collect();
@@ -65,7 +65,7 @@ fn fold_out(file: &str, region: &str, lines: &[String]) -> String {
     )
 }
 
-/// The name of a source's copy beside the page. Browsers show only files named as text.
+/// Returns the path of a source's copy beside the page. Browsers show the copy only if its name is that of a text file.
 fn link(file: &str) -> String {
     format!("source/{}.txt", file.replace('/', "-"))
 }

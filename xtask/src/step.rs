@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-/// Runs one step, named in the present tense ("building the server").
+/// Runs one step. Its name says what is being done, such as "building the server".
 pub fn step<T>(name: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("▸ {name} …");
     let start = Instant::now();

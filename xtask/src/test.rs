@@ -34,7 +34,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     step("writing the conformance table", || conformance::write(shell, &runs))
 }
 
-/// Runs the suite alone, in one more browser.
+/// Runs only the suite, in one more browser.
 pub fn suite_in(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
@@ -51,7 +51,7 @@ pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &B
     })
 }
 
-/// Runs the tests with large numbers, in windows of all browsers at the same time: mostly they wait.
+/// Runs the tests with large numbers, in windows of all browsers at the same time, since these tests mostly wait.
 pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
@@ -65,7 +65,7 @@ pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[
     })
 }
 
-/// Runs the pages that bundlers have made with the npm package, in all browsers at the same time.
+/// Runs the pages that bundlers have built with the npm package, in all browsers at the same time.
 pub fn environments(
     shell: &Shell,
     toolchain: &Toolchain,
@@ -76,12 +76,12 @@ pub fn environments(
     package_pages(shell, toolchain, "--test=environments", ("TEST_ENVIRONMENTS", folder), server, browsers)
 }
 
-/// Runs the npm package's pages, which a server has, and the app's development server, in all browsers at the same time.
+/// Runs the npm package's pages from `server`, and its app from a development server, in all browsers at the same time.
 pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
     package_pages(shell, toolchain, "--test=browser", ("TEST_APP", app), server, browsers)
 }
 
-/// Runs one test binary of the npm package, which gets a folder by a variable.
+/// Runs one test binary of the npm package. An environment variable gives it a folder.
 fn package_pages(
     shell: &Shell,
     toolchain: &Toolchain,
@@ -95,7 +95,7 @@ fn package_pages(
     tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
         let pages = tests.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
-        // Development servers are tested once: two would share a folder.
+        // Only one browser tests development servers, since two at the same time would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
         run_captured(shell, browser, "page", pages.env(variable, folder))
     })
@@ -132,7 +132,7 @@ pub fn examples(
     })
 }
 
-/// Measures the page that a server has, in one browser, one thing at a time.
+/// Measures the page that `server` serves, in one browser, one thing at a time.
 pub fn figures(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
@@ -143,29 +143,29 @@ pub fn figures(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &
     })
 }
 
-/// The packages tested on the host, always selected together: for another selection, cargo may find other features of their
-/// dependencies, and build those anew. The server is built alone for the demo, and so for its tests, too.
+/// The packages that are tested on the host. They are always selected together: for another selection, cargo may choose other
+/// features of their dependencies, and build these again. The server is built alone for the demo, so it is tested alone, too.
 const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
 const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
-/// Also alone: no other package has the dependencies of its model checker.
+/// The session protocol is tested alone, since no other package has the dependencies of its model checker.
 const SESSION: &[&str] = &["test", "--package=websocket-session"];
-/// Also alone: no other package has axum's WebSockets.
+/// The session server is tested alone, since `--all-features` would apply to all selected packages.
 const SESSION_SERVER: &[&str] = &["test", "--package=websocket-session-server", "--all-features"];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
-/// The suite over streams in a window of Chromium, and in a worker only the tests about streams.
+/// The suite over streams in a window of Chromium, and the tests about streams in a worker.
 const STREAMS: &[&str] = &["--test=streams", "--test=streams_worker"];
-/// Tests that do not depend on the transport, or always connect over events.
+/// Tests that are not repeated over streams: they do not depend on the transport, or always connect over events.
 const NOT_BY_STREAMS: &[&str] = &["account::", "codec::", "events::", "large::soak", "raw::", "reconnect::"];
-/// The tests that need their own module, in a window.
+/// The tests in a window that need a wasm module of their own.
 const MEMORY: &str = "--test=memory";
 
 struct Tests<'a> {
     toolchain: &'a Toolchain,
     address: &'a str,
-    /// For the files that drivers and browsers leave behind: the test runner ends them before they tidy up.
+    /// The folder for temporary files, which drivers and browsers leave behind: the test runner ends them before they clean up.
     scratch: &'a Path,
 }
 
@@ -180,17 +180,17 @@ impl Tests<'_> {
         Ok(())
     }
 
-    /// The pure parts, the examples in the documentation, the server, and the session protocol.
+    /// Tests the pure parts, the examples in the documentation, the server, and the session protocol and its server.
     fn on_the_host(&self, shell: &Shell) -> Result<()> {
         let all = [HOST, SERVER, SESSION, SESSION_SERVER];
         all.into_iter().try_for_each(|tests| Ok(self.cargo(shell, tests).arg("--quiet").run()?))
     }
 
-    /// The suite in a simulated page, as each engine.
+    /// Runs the suite in a simulated page, as each engine, and over streams as Chromium.
     fn in_the_simulation(&self, shell: &Shell) -> Result<Vec<Run>> {
         let run = |engine| {
             let name = format!("simulation (as {engine})");
-            // Deviations are printed.
+            // `--show-output` prints the deviations.
             let suite = self.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
             let output = output_of(&name, "host", suite.env("TEST_ENGINE", engine))?;
             Ok(Run { browser: name, context: "host", output })
@@ -211,10 +211,11 @@ impl Tests<'_> {
         Ok(at_the_same_time(shell, &jobs, |shell, (browser, job)| job(self, shell, browser))?.concat())
     }
 
-    /// The suite in a window and in a dedicated worker, and what has a module of its own. (The pure parts run in a browser by `wasm-pack test`.)
+    /// Runs the suite in a window and in a dedicated worker, and the tests that need a module of their own. In Chromium, runs the
+    /// suite over streams, too. (`wasm-pack test` runs the pure parts in browsers.)
     fn suite_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let run = |(context, test)| {
-            // Not captured, since deviations are logged.
+            // `--nocapture` prints the deviations, which tests log.
             let suite = self.suite(shell, &[test]).args(["--config", &browser.runner_config()?, "--", "--nocapture"]);
             run_captured(shell, browser, context, suite)
         };
@@ -234,13 +235,13 @@ impl Tests<'_> {
             .collect()
     }
 
-    /// The demo page, driven as a person would.
+    /// Tests the demo page, and drives it as a person would.
     fn page_in(&self, shell: &Shell, browser: &Browser) -> Result<Vec<Run>> {
         let page = self.page(shell);
-        // In other browsers than Chromium the main test is enough: starting browsers takes most of the time.
+        // In browsers other than Chromium some of the tests are enough, since starting browsers takes most of the time.
         let page = match browser.is_chromium() {
             true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
-            // Its driver freezes no page.
+            // geckodriver cannot freeze a page.
             false => page
                 .args([
                     "what_is_sent_comes_back",
@@ -284,7 +285,7 @@ impl Tests<'_> {
     }
 }
 
-/// Runs all jobs at the same time: mostly they wait.
+/// Runs an action for all items at the same time, each in a thread of its own.
 pub fn at_the_same_time<I: Sync, T: Send>(
     shell: &Shell,
     items: &[I],
@@ -296,19 +297,19 @@ pub fn at_the_same_time<I: Sync, T: Send>(
             scope.spawn(move || action(&shell, item))
         };
         let running: Vec<_> = items.iter().map(start).collect();
-        let results: Vec<_> = running.into_iter().map(|thread| thread.join().expect("it does not panic")).collect();
+        let results: Vec<_> = running.into_iter().map(|thread| thread.join().expect("no thread panics")).collect();
         results.into_iter().collect()
     })
 }
 
-/// Runs tests in a browser.
+/// Runs tests in a browser, and returns their output.
 fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command: Cmd<'_>) -> Result<Run> {
     let output = output_of(browser.name, context, browser.choose(command))?;
     Ok(Run { browser: browser.version(shell), context, output })
 }
 
-/// Runs a command, and prints its output when it has ended, so that it does not mix with that of others: the whole output if it
-/// fails, and otherwise only the results.
+/// Runs a command, and returns its output. Prints the tests' results only when the command has ended, so that the outputs of
+/// several commands do not mix. If the command fails, the error has the whole output.
 fn output_of(name: &str, context: &str, command: Cmd<'_>) -> Result<String> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;

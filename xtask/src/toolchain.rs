@@ -1,4 +1,4 @@
-//! A compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's.
+//! Finds or installs a compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's.
 
 use std::path::{Path, PathBuf};
 
@@ -21,30 +21,30 @@ pub enum Way {
     Active,
     /// The active toolchain, after `rustup target add`.
     Rustup,
-    /// The compiler of Debian, its standard library built once for wasm32.
+    /// Debian's compiler, with a standard library for wasm32 that is built once.
     Distribution,
 }
 
-/// The toolchain that everything but xtask itself is built with.
+/// The toolchain that builds everything except xtask itself.
 pub struct Toolchain {
-    /// Its name for rustup; none for the active one.
+    /// The toolchain's name in rustup; `None` for the active toolchain.
     name: Option<&'static str>,
 }
 
 impl Toolchain {
-    /// The cargo of this toolchain.
+    /// Returns the command of this toolchain's cargo.
     pub fn cargo<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
         self.apply(cmd!(shell, "cargo"))
     }
 
-    /// Whether it is the distribution's.
+    /// Returns whether this is the distribution's toolchain.
     pub fn is_distribution(&self) -> bool {
         self.name.is_some()
     }
 
     /// Sets the environment for a program that runs cargo.
     pub fn apply<'a>(&self, command: Cmd<'a>) -> Cmd<'a> {
-        // cargo has set this for xtask, to the libraries of the toolchain that built it.
+        // cargo has set `LD_LIBRARY_PATH` for xtask, to the libraries of the toolchain that built xtask.
         let command = command.env_remove("LD_LIBRARY_PATH").env("CARGO_TARGET_DIR", page::target_folder());
         match self.name {
             Some(name) if setup::find("rustup").is_some() => command.env("RUSTUP_TOOLCHAIN", name),
@@ -60,7 +60,7 @@ pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
     if matches!(way, Way::Auto | Way::Active) && has_target(shell) {
         return Ok(active);
     }
-    // An earlier run may have built it.
+    // An earlier run may have built the standard library.
     if matches!(way, Way::Auto) && distribution::is_built(shell) {
         return distribution::install(shell).context(HINT);
     }
@@ -87,7 +87,7 @@ fn add_target(shell: &Shell) -> Result<()> {
     })
 }
 
-/// Debian's compiler, made for building browsers: recent, but without a standard library for wasm32.
+/// Debian's compiler for building browsers. It is recent, but has no standard library for wasm32.
 mod distribution {
     use super::*;
 
@@ -109,20 +109,20 @@ mod distribution {
             step("building the standard library for wasm32 (once)", || build_std(shell))?;
         }
         if setup::find("rustup").is_some() {
-            // The user's own toolchains stay the default: this one is used only where it is named.
+            // The user's default toolchain stays the same: this one is used only where it is named.
             cmd!(shell, "rustup toolchain link {NAME} /usr").quiet().run()?;
         }
-        eprintln!("– compiling for wasm32 with the distribution's compiler; `--toolchain rustup` asks rustup instead");
+        eprintln!("– compiling for wasm32 with the distribution's compiler; `--toolchain rustup` uses rustup's");
         Ok(Toolchain { name: Some(NAME) })
     }
 
-    /// Whether the standard library is there and fits this compiler.
+    /// Returns whether the standard library for wasm32 is built, and by this version of the compiler.
     pub fn is_built(shell: &Shell) -> bool {
         let built_by = libraries(shell).and_then(|libraries| Ok(shell.read_file(libraries.join(STAMP))?));
         built_by.is_ok_and(|built_by| version(shell).is_ok_and(|version| version == built_by))
     }
 
-    /// The `PATH` with the distribution's programs before all others.
+    /// Returns the `PATH` with the distribution's programs before all others.
     pub fn path() -> String {
         format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default())
     }
@@ -136,7 +136,7 @@ mod distribution {
         Ok(libraries.quiet().ignore_stderr().read()?.into())
     }
 
-    /// The target's linker is `rust-lld`, which the compiler looks for beside its own libraries.
+    /// Links lld as `rust-lld`, the target's linker, beside the compiler's own libraries, where the compiler looks for it.
     fn link_linker(shell: &Shell) -> Result<()> {
         let host_libraries = PathBuf::from(cmd!(shell, "{RUSTC} --print target-libdir").quiet().read()?);
         let folder = host_libraries.with_file_name("bin");
@@ -144,7 +144,7 @@ mod distribution {
         Ok(cmd!(shell, "ln -sfn {LINKER} {folder}/rust-lld").quiet().run()?)
     }
 
-    /// Builds the standard library with the unstable means that the compiler's own build uses.
+    /// Builds the standard library by the unstable `-Zbuild-std`. RUSTC_BOOTSTRAP allows it, as in the compiler's own build.
     fn build_std(shell: &Shell) -> Result<()> {
         let work = shell.create_temp_dir()?;
         let manifest = work.path().join("Cargo.toml");
@@ -170,7 +170,7 @@ mod distribution {
                 shell.copy_file(&file, libraries.join(name))?;
             }
         }
-        // Last, so that an interrupted build is repeated.
+        // The stamp is written last, so that an interrupted build is repeated.
         Ok(shell.write_file(libraries.join(STAMP), version(shell)?)?)
     }
 }

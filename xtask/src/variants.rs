@@ -1,4 +1,4 @@
-//! Tests the crate in a build that needs a standard library of its own: with shared memory and with unwinding panics.
+//! Tests the crate with shared memory and unwinding panics. This build needs a standard library of its own.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
@@ -9,9 +9,8 @@ use crate::server::Server;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
 
-/// With shared memory, as for threads, browsers refuse every view of wasm memory. With panics that unwind, wasm-bindgen requires closures
-/// and futures to be unwind-safe. Some users have one of these, some the other: neither changes what the other one does, so one build
-/// tests both.
+/// Threads need shared memory, and browsers refuse every view of it. With panics that unwind, wasm-bindgen requires closures and
+/// futures to be unwind-safe. Users may have only one of the two. Neither affects the other, so one build tests both.
 const RUSTFLAGS: &str = "-Ctarget-feature=+atomics,+bulk-memory -Clink-arg=--shared-memory -Clink-arg=--import-memory \
                          -Clink-arg=--max-memory=1073741824 -Clink-arg=--export=__wasm_init_tls \
                          -Clink-arg=--export=__tls_size -Clink-arg=--export=__tls_align \
@@ -20,7 +19,7 @@ const RUSTFLAGS: &str = "-Ctarget-feature=+atomics,+bulk-memory -Clink-arg=--sha
 /// Runs the suite in a window of a browser.
 pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     if !toolchain.is_distribution() {
-        // The distribution's was installed with its source.
+        // The distribution's toolchain was installed with its source.
         cmd!(shell, "rustup component add rust-src").run()?;
     }
     let scratch = shell.create_temp_dir()?;
@@ -29,7 +28,7 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Bro
         let folder = page::target_folder().join("shared-memory");
         let cargo = toolchain.cargo(shell).args(["test", "--config", &runner, "--target", TARGET, "--test=web"]);
         let cargo = cargo.arg("-Zbuild-std=std,panic_unwind,panic_abort").arg("--target-dir").arg(folder);
-        // `-Z` is for the nightly compiler, or for one with RUSTC_BOOTSTRAP.
+        // `-Z` needs the nightly compiler, or RUSTC_BOOTSTRAP.
         let cargo = cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", RUSTFLAGS);
         let cargo = cargo.env("TEST_SERVER", &server.address).env("TMPDIR", scratch.path());
         Ok(browser.choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "600").run()?)

@@ -1,4 +1,4 @@
-//! `wasm-bindgen` and `wasm-bindgen-test-runner`, run under their own names or as the first argument of this program.
+//! Runs `wasm-bindgen` and `wasm-bindgen-test-runner`, if this program has one of these names or gets one as its first argument.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub fn bind(wasm: &Path, out: &Path) -> Result<()> {
     run_bindgen(wasm, out, &["--no-typescript"])
 }
 
-/// The same with types, and with other names than the module's.
+/// Writes JavaScript glue with TypeScript declarations, under another name than the module's.
 pub fn bind_with_types(wasm: &Path, out: &Path, name: &str) -> Result<()> {
     run_bindgen(wasm, out, &["--typescript", "--out-name", name])
 }
@@ -41,7 +41,7 @@ fn run_bindgen(wasm: &Path, out: &Path, more: &[&str]) -> Result<()> {
     wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments.chain(more.iter().map(AsRef::as_ref)))
 }
 
-/// The setting with which cargo runs wasm tests by this program, itself run by `wrapper` if there is one.
+/// Returns the setting with which cargo runs wasm tests by this program. The command `wrapper`, if not empty, runs the program.
 pub fn runner_config(wrapper: &[&str]) -> Result<String> {
     let this = std::env::current_exe()?;
     let this = this.to_str().context("the target folder's path is not UTF-8")?;
@@ -49,11 +49,11 @@ pub fn runner_config(wrapper: &[&str]) -> Result<String> {
     Ok(format!("target.wasm32-unknown-unknown.runner={runner:?}"))
 }
 
-/// Fills a folder with this program under the tools' names, for programs that look for them on the `PATH`.
+/// Returns a folder with this program under the tools' names, for programs that look for the tools on the `PATH`.
 pub fn folder(shell: &Shell) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let folder = this.with_file_name("wasm-bindgen");
-    // Made anew: this program may have been rebuilt.
+    // The folder is made anew, since this program may have been rebuilt.
     shell.remove_path(&folder)?;
     shell.create_dir(&folder)?;
     for name in [BINDGEN, TEST_RUNNER] {
