@@ -1,4 +1,4 @@
-// Does what the driver's plan says, one thing at a time, and reports each result to the driver.
+// Carries out the driver's plan, one thing at a time, and reports each result to the driver.
 
 import { post } from "./report.js";
 
@@ -14,7 +14,7 @@ async function main() {
   await post("/report", { kind: "done" });
 }
 
-/** A minimal app says hello, and logs the same from the echo. One that does not run may well be small. */
+/** Checks that a minimal app sends `hello` and logs the echo: the size of an app that does not work says nothing. */
 async function tryApp(app) {
   const { default: init, greet } = await import(`./apps/${app}/wasm_websocket_minimal.js`);
   await init();

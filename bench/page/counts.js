@@ -1,4 +1,4 @@
-// Counts what can be counted exactly.
+// Measures the exact counts.
 
 import { crossings } from "./crossings.js";
 import { post } from "./report.js";
@@ -23,7 +23,7 @@ export async function measureCounts(plan) {
   }
 }
 
-/** Counts for so many messages, and for twice as many: the difference is the messages' alone. */
+/** Counts for `count` messages, and for twice as many: the difference is the cost of the messages alone. */
 async function perMessage(contender, work) {
   const count = Math.ceil(work.count / 20);
   const once = await counted(contender, work, count);
@@ -38,12 +38,12 @@ async function counted(contender, work, count) {
 }
 
 function now() {
-  const now = { crossings }; // before those that asking for the rest takes
+  const now = { crossings }; // read first, since reading the other counts adds crossings
   [now.allocations, now.reallocations] = rust.allocated();
   return now;
 }
 
-/** What idle connections hold. A few are opened first, for what is allocated once for all. */
+/** Measures what an idle connection holds. A few are opened first, since what is allocated once for all does not count. */
 async function heldPerSocket(contender, sockets) {
   const url = echo(contender);
   const few = await open(contender, url, 5);
@@ -61,10 +61,10 @@ const open = (contender, url, count) =>
 
 const close = (idle) => Array.isArray(idle) ? idle.forEach((socket) => socket.close()) : idle.free();
 
-/** Adds JavaScript's memory, which only Chromium tells. */
+/** Adds JavaScript's memory, which only Chromium reports. */
 const held = (rusts) => ({ ...rusts, heap: performance.memory?.usedJSHeapSize ?? NaN });
 
-/** Opens and drops a few sockets first, since what is allocated once for all is not left over. */
+/** Measures what a dropped socket leaves behind. A few are dropped first, since what is allocated once for all does not count. */
 async function leftPerSocket(contender, sockets) {
   await rust.open_and_drop(contender, echo(contender), sockets / 10);
   const before = await settled();
@@ -73,8 +73,8 @@ async function leftPerSocket(contender, sockets) {
 }
 
 /**
- * What is allocated when garbage was collected, which frees closures that JavaScript owns, soon after; so it looks again
- * for some seconds, or until there is no more than `before`.
+ * Returns what is allocated after garbage collection. This frees closures that JavaScript owns, but only a little later, so the
+ * function tries again for some seconds, or until no more blocks are left than `before`.
  */
 async function settled(before = { blocks: 0 }) {
   let left;
@@ -88,7 +88,7 @@ async function settled(before = { blocks: 0 }) {
   return left;
 }
 
-/** As the driver has told Chromium and Firefox to allow it to the page. */
+/** Collects garbage. The driver starts Chromium and Firefox so that the page may do this. */
 const collectGarbage = globalThis.gc ?? globalThis.TestUtils.gc;
 
 const perOne = (before, after, count) =>

@@ -1,4 +1,4 @@
-// Counts the calls between JavaScript and wasm, of modules that are instantiated after this was loaded.
+// Counts the calls between JavaScript and the wasm modules that are instantiated after this file is loaded.
 
 export let crossings = 0;
 
@@ -15,7 +15,7 @@ const counting = (functions) => {
 
 const instantiate = WebAssembly.instantiate;
 
-// wasm-bindgen's glue calls it with bytes, if it is given bytes.
+// wasm-bindgen's glue calls this with bytes if `init` gets bytes.
 WebAssembly.instantiate = async (bytes, imports) => {
   const wrapped = Object.entries(imports).map(([name, functions]) => [name, counting(functions)]);
   const { module, instance } = await instantiate(bytes, Object.fromEntries(wrapped));

@@ -1,11 +1,10 @@
-// Measures how long the page does not answer while it is flooded.
+// Measures for how long a flood blocks the page.
 
 import { post } from "./report.js";
 import { init, rust, socketUrl } from "./work.js";
 
 /**
- * A reader sleeps meanwhile, so that nothing but what a message costs in any case keeps the page from answering. The first
- * round only warms up.
+ * The reader sleeps meanwhile, so that only the costs that every message has block the page. The first round only warms up.
  */
 export async function measureFreezes({ messages, size, limit, rounds }) {
   await init();
@@ -51,7 +50,7 @@ function connectInJavaScript(url, limit) {
   });
 }
 
-/** The longest time in milliseconds that a timer came after the one before it, until something has come about. */
+/** Returns the longest time in milliseconds between two timers, until `isOver` returns true. */
 async function longestFreeze(isOver) {
   let [last, longest] = [performance.now(), 0];
   while (!isOver()) {

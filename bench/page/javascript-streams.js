@@ -1,4 +1,4 @@
-// The twin of javascript.js over the browser's own `WebSocketStream`: what the contenders that use it can reach at best.
+// The same as javascript.js over the browser's own `WebSocketStream`: the best that contenders over streams can reach.
 
 export async function run(url, kind, payload, count, connections, mark) {
   const sockets = [];
@@ -19,7 +19,7 @@ export async function run(url, kind, payload, count, connections, mark) {
       await writer.ready;
       writer.write(payload);
     }
-    // The server answers this when it has everything.
+    // The server answers this when it has received everything.
     writer.write("report");
     await receive(reader, 1);
   } else {
@@ -36,7 +36,7 @@ async function connect(url) {
   return { stream, reader: readable.getReader(), writer: writable.getWriter() };
 }
 
-/** Receives so many messages, and calls `between` after each but the last. */
+/** Receives `count` messages, and calls `between` after each but the last. */
 async function receive(reader, count, between = () => {}) {
   let bytes = 0;
   for (let received = 1; received <= count; received++) {

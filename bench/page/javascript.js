@@ -1,4 +1,4 @@
-// The base that everything is compared to: the same jobs as in src/job.rs and src/codec.rs, by the browser's own means.
+// The base of all comparisons: the jobs of src/job.rs and src/codec.rs in JavaScript.
 
 export async function run(url, kind, payload, count, connections, mark) {
   if (kind === "trickle") return trickle(url, count, connections, mark);
@@ -9,7 +9,7 @@ export async function run(url, kind, payload, count, connections, mark) {
     await receive(socket, count);
   } else if (kind === "send") {
     for (let sent = 0; sent < count; sent++) socket.send(payload);
-    // The server answers this when it has everything.
+    // The server answers this when it has received everything.
     socket.send("report");
     await receive(socket, 1);
   } else {
@@ -20,7 +20,7 @@ export async function run(url, kind, payload, count, connections, mark) {
   socket.close();
 }
 
-/** Receives what comes slowly on many connections at the same time. */
+/** Receives messages that arrive slowly, on many connections at the same time. */
 async function trickle(url, count, connections, mark) {
   const sockets = await open(url, connections);
   const each = count / connections;
@@ -33,7 +33,7 @@ async function trickle(url, count, connections, mark) {
   for (const socket of sockets) socket.close();
 }
 
-/** Opens so many connections, one after the other. */
+/** Opens `count` connections, one after the other. */
 export async function open(url, count) {
   const sockets = [];
   while (sockets.length < count) sockets.push(await connect(url));
@@ -49,7 +49,7 @@ function connect(url) {
   });
 }
 
-/** Receives so many messages, and calls `between` after each but the last. */
+/** Receives `count` messages, and calls `between` after each but the last. */
 function receive(socket, count, between = () => {}) {
   return new Promise((resolve) => {
     let received = 0;
@@ -63,7 +63,7 @@ function receive(socket, count, between = () => {}) {
   });
 }
 
-/** `encode`s or `decode`s so many records at once, again and again. */
+/** Encodes or decodes `size` records at once, `count` times. */
 export async function runCodec(kind, size, count, mark) {
   const records = Array.from({ length: size }, (_, id) => record(id));
   const encoded = JSON.stringify(records);
@@ -75,6 +75,6 @@ export async function runCodec(kind, size, count, mark) {
   await mark();
 }
 
-/** The twin of that in src/codec.rs. */
+/** Returns the same record as `Record::new` in src/codec.rs. */
 const record = (id) =>
   ({ id, name: `record number ${id}`, price: id * 1.25, tags: ["red", "größer"], is_new: id % 2 === 0 });

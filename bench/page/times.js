@@ -2,7 +2,7 @@
 
 import { post } from "./report.js";
 
-/** All contenders and cases in random order, as often as there are rounds. The first round only warms up. */
+/** Times all contenders and cases, in a random order in each round. The first round only warms up. */
 export async function measureTimes({ contenders: all, cases, rounds }) {
   const contenders = all.filter((contender) => contender !== "javascript-streams" || globalThis.WebSocketStream);
   const tasks = [];
@@ -19,8 +19,8 @@ export async function measureTimes({ contenders: all, cases, rounds }) {
 }
 
 /**
- * A frame of its own, and so functions of its own that the browser optimises for one case. In a common one, a loop over a
- * text's characters takes three times as long once it has met texts of several kinds, as no app's would.
+ * Adds a frame, whose functions the browser optimises for one case alone. In a frame for all cases, a loop over a text's characters
+ * takes three times as long once it has run over texts of several kinds, which does not happen in an app.
  */
 function realm() {
   const frame = document.createElement("iframe");
@@ -31,7 +31,7 @@ function realm() {
   });
 }
 
-/** The driver takes the CPU time from `/start` to `/end`. */
+/** Returns the wall time in seconds. The driver measures the CPU time from `/start` to `/end`. */
 async function measureTime(run, contender, work) {
   let start, end;
   await run(contender, work, work.count, async () => {

@@ -13,15 +13,15 @@ const TEXTS = { "ascii": "abcd", "non-ascii": "aé漢b" };
 const payload = ({ content, size }) =>
   content === "binary" ? new Uint8Array(size).fill(7) : TEXTS[content].repeat(size / 4);
 
-/** With a session the server speaks its protocol, too. */
+/** Returns the path of a case's peer. Below `/session`, peers use the session protocol. */
 export const path = (contender, { job, content, size }) =>
   (contender === "wasm-websocket-session" ? "/session" : "") +
   { receive: `/flood/${content}/${size}`, trickle: `/trickle/${content}/${size}`, send: "/sink", echo: "/echo" }[job];
 
-/** Whether it is a codec's work, for which there is no connection. */
+/** Returns whether the work is that of a codec, which needs no connection. */
 const isCodecs = ({ job }) => job === "encode" || job === "decode";
 
-/** Does it with so many messages, and awaits `mark()` before the first and after the last. */
+/** Does the work with `count` messages, and awaits `mark()` before the first and after the last. */
 export function run(contender, work, count, mark) {
   if (isCodecs(work)) {
     const job = [work.job, work.size, count, mark];

@@ -1,4 +1,4 @@
-//! What the codecs are made to do.
+//! The jobs of the codecs.
 
 use js_sys::{Function, JsString, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use wasm_websocket::codec::{Decode, Encode, JsJson, Json, JsonBytes, Postcard};
 
 use crate::job;
 
-/// A record as feeds have them. `page/javascript.js` has its twin.
+/// A typical record of a feed. `page/javascript.js` has the same.
 #[derive(Clone, Serialize, Deserialize)]
 struct Record {
     id: u32,
@@ -25,8 +25,8 @@ impl Record {
     }
 }
 
-/// Makes a codec `encode` or `decode` so many records at once, again and again. It begins and ends with what JavaScript
-/// has: a string or a buffer.
+/// Makes a codec `encode` or `decode` a number of records at once, `count` times. Encoded records are what the browser sends or
+/// receives, a string or a buffer of JavaScript.
 #[wasm_bindgen]
 pub async fn run_codec(codec: String, kind: String, records: u32, count: u32, mark: Function) -> Result<(), JsError> {
     let records: Vec<_> = (0..records).map(Record::new).collect();

@@ -1,4 +1,4 @@
-//! What each contender must be able to do.
+//! The traits of contenders.
 
 /// A message to send.
 #[derive(Clone)]
@@ -7,27 +7,27 @@ pub enum Payload {
     Binary(Vec<u8>),
 }
 
-/// A connection by means of one of the contenders. It may panic on any failure: then there is no result.
+/// A connection with one of the contenders. It may panic on any failure, since there is no result then.
 pub trait Contender: Sized {
     /// Connects.
     async fn connect(url: &str) -> Self;
 
-    /// Receives so many messages, and gives the bytes that they have together.
+    /// Receives `count` messages, and returns the sum of their bytes.
     async fn receive(&mut self, count: u32) -> usize;
 
-    /// Sends a message so many times, without waiting for answers.
+    /// Sends a message `count` times, without waiting for answers.
     async fn send(&mut self, payload: &Payload, count: u32);
 
-    /// Sends a message so many times, each time waiting for the answer.
+    /// Sends a message `count` times, and waits for each answer.
     async fn echo(&mut self, payload: &Payload, count: u32);
 }
 
-/// A contender that is awaited message by message.
+/// A contender whose messages are awaited one by one.
 pub trait AsyncContender: Sized {
     /// Connects.
     async fn connect(url: &str) -> Self;
 
-    /// Receives a message, and gives the bytes that it has.
+    /// Receives a message, and returns the number of its bytes.
     async fn receive(&mut self) -> usize;
 
     /// Sends a message.

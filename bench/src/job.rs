@@ -1,4 +1,4 @@
-//! What the contenders are made to do.
+//! The jobs of the contenders.
 
 use std::any::Any;
 
@@ -10,7 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use crate::contender::{Contender, Payload};
 use crate::contenders::{self, connect_all};
 
-/// What a contender is to do with its connection.
+/// A job that a contender does with its connection.
 pub struct Job {
     pub url: String,
     kind: String,
@@ -18,12 +18,12 @@ pub struct Job {
     count: u32,
     /// How many connections receive a `trickle`.
     connections: u32,
-    /// Called when the connection is open, and when the job is done. What it promises is awaited.
+    /// Called when the connection is open, and when the job is done. Its promise is awaited.
     mark: Function,
 }
 
-/// Makes a contender do a job: `receive`, `send` or `echo` a payload so many times, or receive a `trickle` on so many
-/// connections. `page/javascript.js` has its twin.
+/// Makes a contender do a job: `receive`, `send` or `echo` a payload `count` times, or receive a `trickle` on `connections`.
+/// `page/javascript.js` does the same jobs.
 #[wasm_bindgen]
 pub async fn run(
     contender: String,
@@ -41,7 +41,7 @@ pub async fn run(
     contenders::run(&contender, &Job { url, kind, payload, count, connections, mark }).await
 }
 
-/// Connections that are open and idle, until this is freed.
+/// Connections that stay open and idle until this is freed.
 #[wasm_bindgen]
 pub struct Idle {
     _sockets: Box<dyn Any>,
@@ -53,14 +53,14 @@ pub async fn open(contender: String, url: String, count: u32) -> Result<Idle, Js
     contenders::open(&contender, &url, count).await.map(|sockets| Idle { _sockets: sockets })
 }
 
-/// Makes a contender open and drop so many connections, one after the other.
+/// Makes a contender open and drop `count` connections, one after the other.
 #[wasm_bindgen]
 pub async fn open_and_drop(contender: String, url: String, count: u32) -> Result<(), JsError> {
     contenders::open_and_drop(&contender, &url, count).await
 }
 
 impl Job {
-    /// Does it.
+    /// Does the job.
     pub async fn run<C: Contender>(&self) {
         if self.kind == "trickle" {
             return self.trickle::<C>().await;
@@ -74,7 +74,7 @@ impl Job {
             }
             "send" => {
                 socket.send(&self.payload, self.count).await;
-                // The server answers this when it has everything.
+                // The server answers this when it has received everything.
                 socket.send(&Payload::Text("report".into()), 1).await;
                 socket.receive(1).await;
             }
@@ -83,7 +83,7 @@ impl Job {
         mark(&self.mark).await;
     }
 
-    /// Receives what comes slowly on many connections at the same time.
+    /// Receives messages that arrive slowly, on many connections at the same time.
     async fn trickle<C: Contender>(&self) {
         let mut sockets = connect_all::<C>(&self.url, self.connections).await;
         let each = self.count / self.connections;
@@ -97,7 +97,7 @@ impl Job {
     }
 }
 
-/// Calls it, and awaits what it promises.
+/// Calls `mark`, and awaits its promise.
 pub async fn mark(mark: &Function) {
     let promise = mark.call0(&JsValue::NULL).map(|promise| promise.unchecked_into::<Promise>());
     if let Ok(promise) = promise {

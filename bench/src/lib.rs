@@ -1,4 +1,4 @@
-//! What `cargo xtask bench` measures: wasm-websocket and others, each made to do the same jobs.
+//! What `cargo xtask bench` measures: wasm-websocket and other crates, which all do the same jobs.
 //!
 //! ```text
 //! page/bench.js ─▶ run ─▶ job ─▶ contender ─▶ contenders/*

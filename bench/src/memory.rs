@@ -1,16 +1,15 @@
-//! What is allocated, as far as Rust can tell.
+//! Counts what Rust has allocated.
 
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-// Also while times are measured: it adds a few nanoseconds to what takes microseconds.
+// It also counts while times are measured: it adds a few nanoseconds to messages that take microseconds.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The allocations and reallocations since the start; and the blocks, the bytes and the slots for JavaScript values that
-/// are in use.
+/// Returns the allocations and reallocations since the start, and the blocks, bytes and slots for JavaScript values in use.
 #[wasm_bindgen]
 pub fn allocated() -> Vec<f64> {
     let stats = ALLOCATOR.stats();

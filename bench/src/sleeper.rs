@@ -3,7 +3,7 @@
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 use wasm_websocket::{Options, Overflow, WebSocketStream};
 
-/// A connection whose messages nobody takes. So many of them may wait; for more the oldest make room.
+/// A connection whose messages nobody reads. Only `limit` messages are queued; beyond that, the oldest are dropped.
 #[wasm_bindgen]
 pub struct Sleeper(WebSocketStream);
 
@@ -15,7 +15,7 @@ impl Sleeper {
         Ok(Self(options.connect(&url).await?))
     }
 
-    /// Asks the server for so many messages.
+    /// Asks the server for `count` messages.
     pub fn ask(&self, count: u32) -> Result<(), JsError> {
         Ok(self.0.try_send(count.to_string())?)
     }

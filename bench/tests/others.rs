@@ -1,5 +1,5 @@
-//! What the README says about other crates, seen in a browser. When one of these fails, a crate has become better: then the
-//! table there has to change.
+//! Tests in a browser what the README says about other crates. If a test fails, a crate has become better: update the table in the
+//! README.
 #![cfg(target_family = "wasm")]
 
 use std::pin::Pin;
@@ -39,7 +39,7 @@ async fn websocket_web(path: &str) -> websocket_web::WebSocket {
     builder.connect().await.unwrap()
 }
 
-/// Reads on until the end, and gives the number of items.
+/// Reads until the end, and returns the number of items.
 async fn rest(stream: &mut (impl Stream + Unpin)) -> usize {
     let mut items = 0;
     while stream.next().await.is_some() {
@@ -49,7 +49,7 @@ async fn rest(stream: &mut (impl Stream + Unpin)) -> usize {
 }
 
 #[wasm_bindgen_test]
-async fn sending_after_the_end_is_an_error_but_in_gloo_net() {
+async fn sending_after_the_end_is_an_error_except_in_gloo_net() {
     let mut ours = WebSocketStream::connect(&url("/close/1000")).await.unwrap();
     rest(&mut ours).await;
     let unsent = ours.send("lost").await.unwrap_err();
@@ -69,7 +69,7 @@ async fn sending_after_the_end_is_an_error_but_in_gloo_net() {
 }
 
 #[wasm_bindgen_test]
-async fn closing_the_sink_closes_but_in_gloo_net() {
+async fn closing_the_sink_closes_except_in_gloo_net() {
     let mut ours = WebSocketStream::connect(&url("/echo")).await.unwrap();
     SinkExt::close(&mut ours).await.unwrap();
     assert_eq!(ours.ready_state(), ReadyState::Closed);
@@ -86,8 +86,8 @@ async fn closing_the_sink_closes_but_in_gloo_net() {
 const MESSAGES: usize = 32;
 const SIZE: usize = 1 << 20;
 
-/// How many messages of 1 MiB a sink takes from one that does not wait, for a server that reads nothing: as many as reach the
-/// mark, and the one that goes beyond it.
+/// Returns how many messages of 1 MiB a sink accepts before the sender has to wait, while the server reads nothing: those up to the
+/// high water mark, and the one that exceeds it.
 async fn taken<M, S: Sink<M> + Unpin>(mut sink: S, message: impl Fn() -> M) -> usize {
     for taken in 0..MESSAGES {
         let is_ready = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut sink).poll_ready(context).is_ready()));
@@ -109,10 +109,10 @@ async fn senders_wait_here_and_in_websocket_web() {
 }
 
 #[wasm_bindgen_test]
-async fn what_waits_to_be_taken_has_a_limit_here_and_in_websocket_web() {
+async fn the_receive_queue_has_a_limit_here_and_in_websocket_web() {
     const FLOOD: usize = 1_500;
     let flood = format!("/flood/{FLOOD}/65536");
-    // About 94 MiB, and nobody reads before all of it is there.
+    // The flood is about 94 MiB, and nobody reads before all of it has arrived.
     let ours = WebSocketStream::connect(&url(&flood)).await.unwrap();
     assert_eq!(ours.closed().await, Err(wasm_websocket::Error::Overflow));
     assert!(rest(&mut { ours }).await < FLOOD);
@@ -147,7 +147,7 @@ async fn what_waits_to_be_taken_has_a_limit_here_and_in_websocket_web() {
     assert!(received < FLOOD && matches!(end, Some(Err(_))), "{received} messages, then {end:?}");
 }
 
-/// Waits for a while.
+/// Waits for 20 ms.
 async fn turn() {
     let wait = js_sys::Promise::new(&mut |resolve, _| {
         let set_timeout = js_sys::Reflect::get(&js_sys::global(), &"setTimeout".into()).unwrap();
@@ -158,7 +158,7 @@ async fn turn() {
 }
 
 #[wasm_bindgen_test]
-async fn a_connection_that_fails_is_known_when_it_is_awaited_but_in_gloo_net() {
+async fn awaiting_a_failed_connection_is_an_error_except_in_gloo_net() {
     assert!(WebSocketStream::connect(&url("/status/401")).await.is_err());
     assert!(WsMeta::connect(url("/status/401"), None).await.is_err());
     assert!(WebSocketBuilder::new(url("/status/401")).connect().await.is_err());

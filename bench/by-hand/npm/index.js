@@ -1,4 +1,4 @@
-// A socket written by hand, with as much of the package as the chat in examples/vite uses.
+// A hand-written socket, with the part of the package's API that the chat in examples/vite uses.
 
 /** Connects, and resolves with the open connection. */
 export async function connect(url, { signal } = {}) {

@@ -1,7 +1,7 @@
-//! A socket written by hand, with as much of the crate's API as the chats of `examples/` use.
+//! A hand-written socket, with the part of the crate's API that the chats of `examples/` use.
 //!
-//! It has a queue and a waker, and JSON by serde_json. It has no limits, no backpressure, no timeouts and no typed errors, and what
-//! it calls a session ends with its connection.
+//! It has a queue, wakers, and JSON by serde_json. It has no limits, no backpressure, no timeouts and no typed errors. Its session
+//! ends with the connection.
 
 mod socket;
 mod typed;

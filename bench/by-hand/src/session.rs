@@ -1,4 +1,4 @@
-//! In the place of a session: one connection, which is not opened again when it is lost.
+//! Replaces a session by one connection, which is not reopened when it is lost.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ impl SessionOptions {
         Self
     }
 
-    /// The server is not told who connects.
+    /// Ignores the credentials: the server does not learn who connects.
     pub fn credentials(self, _credentials: impl AsyncFn() -> Result<String, Error> + 'static) -> Self {
         self
     }
@@ -30,7 +30,7 @@ pub struct Session(Rc<RefCell<State>>);
 #[derive(Clone)]
 pub struct SessionSender(Rc<RefCell<State>>);
 
-/// Each state once, as text.
+/// A stream that yields each new state once, as text.
 pub struct States {
     session: Rc<RefCell<State>>,
     last: &'static str,

@@ -13,7 +13,7 @@ use web_sys::{BinaryType, MessageEvent, WebSocket};
 
 use crate::Typed;
 
-/// The browser's socket, and what its callbacks and its tasks share.
+/// The browser's socket, and the state that its callbacks share with tasks.
 struct Shared {
     socket: WebSocket,
     state: RefCell<State>,
@@ -37,7 +37,7 @@ pub struct CloseEvent {
 
 #[derive(PartialEq)]
 pub enum Error {
-    /// What the browser threw, or what serde_json said.
+    /// The message of what the browser threw, or of an error of serde_json.
     Failed(String),
     NotConnected,
     /// Never returned: this socket does not notice that messages are lost.
@@ -90,7 +90,7 @@ impl Receiver {
     }
 }
 
-/// What a typed connection needs of the connection inside.
+/// The methods of a connection that [`Typed`] uses.
 pub trait Connection {
     fn send(&self, text: &str) -> Result<(), Error>;
     fn poll_text(&self, context: &mut Context<'_>) -> Poll<Option<String>>;
@@ -125,7 +125,7 @@ impl Connection for Shared {
     }
 }
 
-/// Implements `Connection` for handles, by what they share.
+/// Implements `Connection` for handles, through the value that they share.
 macro_rules! handle {
     ($($handle:ty)*) => { $(
         impl Connection for $handle {
@@ -169,7 +169,7 @@ impl Shared {
         Ok(this)
     }
 
-    /// A callback that changes the state, and wakes all who wait.
+    /// Returns a callback that changes the state, and wakes all tasks that wait.
     fn on(self: &Rc<Self>, change: fn(&mut State, JsValue)) -> Closure<dyn FnMut(JsValue)> {
         let this = Rc::downgrade(self);
         Closure::new(move |event| {

@@ -1,4 +1,4 @@
-//! Values as JSON over a connection.
+//! Sends and receives values as JSON over a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -19,13 +19,13 @@ pub struct Typed<S, Out, In, C> {
     types: PhantomData<(fn(Out) -> In, C)>,
 }
 
-/// The value could not be sent.
+/// The error of a value that could not be sent.
 pub struct SendError<T> {
     pub message: T,
     pub error: Error,
 }
 
-/// The message is not JSON of that type.
+/// The error of a message that is not JSON of the type.
 pub struct ReceiveError {
     pub error: Error,
 }

@@ -1,4 +1,4 @@
-//! Browsers, started bare: DevTools, WebDriver and BiDi each make messages dearer, some of them several times.
+//! Starts browsers without DevTools, WebDriver and BiDi: each of these makes messages more expensive, some several times.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// A browser that can be started.
 #[derive(Clone)]
 pub struct Browser {
-    /// Its name and version.
+    /// The name and version.
     pub name: String,
     program: PathBuf,
 }
@@ -27,7 +27,7 @@ impl FromStr for Browser {
     }
 }
 
-/// A browser that runs. It ends when this is dropped.
+/// A running browser. It ends when this is dropped.
 pub struct Running {
     process: Child,
     profile: TempDir,
@@ -56,8 +56,8 @@ fn in_folder(flag: &str, folder: &Path) -> std::ffi::OsString {
     flag
 }
 
-// It is not the sandbox that is measured, and root cannot have it. The page asks for garbage collection and for the size
-// of JavaScript's memory when it looks for what is held or left over. The others keep the browser from doing anything of its own.
+// Root cannot use the sandbox, which is not measured anyway. The page needs garbage collection and the size of JavaScript's memory
+// when it measures what a socket holds or leaves behind. The other flags keep the browser from doing other work.
 const CHROMIUM_FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -71,7 +71,7 @@ const CHROMIUM_FLAGS: &[&str] = &[
     "--disable-sync",
 ];
 
-// The same for Firefox.
+// These preferences do the same in Firefox.
 const PREFERENCES: &str = r#"
 user_pref("app.normandy.enabled", false);
 user_pref("app.update.auto", false);
@@ -89,7 +89,7 @@ user_pref("toolkit.telemetry.enabled", false);
 "#;
 
 impl Running {
-    /// Its process; those that render pages descend from it.
+    /// Returns the id of the browser's process. The processes that render pages are its descendants.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -99,7 +99,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        // Its other processes notice, and end too, but until then they write to the profile.
+        // The browser's other processes end a little later, and until then they write to the profile.
         for _ in 0..20 {
             if fs::remove_dir_all(self.profile.path()).is_ok() {
                 break;

@@ -1,26 +1,25 @@
-//! The CPU time of main threads, as the system accounts for it: unlike the time of day, it says little of what else the
-//! machine was doing.
+//! The CPU time of main threads, as the system counts it. Other load on the machine affects it less than wall time.
 
 use std::collections::HashMap;
 
-/// CPU time in nanoseconds of the main thread of each process that renders pages, by process.
+/// The CPU time in nanoseconds of the main thread of each process that renders pages, by process.
 pub type MainThreads = HashMap<i32, u64>;
 
-/// The time in seconds of that main thread that has used most of it: the page's. None where the system does not tell.
+/// Returns the CPU time in seconds of the busiest main thread, which is the page's, or `None` where the system does not count it.
 pub fn busiest(before: &MainThreads, after: &MainThreads) -> Option<f64> {
     let used = |(process, end): (&i32, &u64)| Some(end.saturating_sub(*before.get(process)?));
     let most = after.iter().filter_map(used).max()?;
     Some(most as f64 / 1e9)
 }
 
-/// Looks at the descendants of the process that is the browser.
+/// Returns the CPU times of the browser's descendants that render pages.
 #[cfg(target_os = "linux")]
 pub fn main_threads(browser: u32) -> MainThreads {
     use procfs::process::{Process, all_processes};
 
     let renders_pages = |process: &Process| {
         process.cmdline().is_ok_and(|words| {
-            // Chromium makes one word of all of them.
+            // Chromium joins its arguments to one word.
             let line = words.join(" ");
             line.contains("--type=renderer") || line.contains("-contentproc") && line.trim_end().ends_with(" tab")
         })
@@ -40,7 +39,7 @@ pub fn main_threads(browser: u32) -> MainThreads {
     times
 }
 
-/// Only Linux is asked so far.
+/// Returns nothing: only Linux is supported so far.
 #[cfg(not(target_os = "linux"))]
 pub fn main_threads(_browser: u32) -> MainThreads {
     MainThreads::new()

@@ -1,4 +1,4 @@
-//! The exact counts, held to limits.
+//! Compares the exact counts with their limits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ use crate::size::Size;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limits {
-    /// By contender and case.
+    /// The counts of a message, by contender and case.
     message: BTreeMap<String, BTreeMap<String, PerMessage>>,
-    /// By contender: what an idle socket holds.
+    /// What an idle socket holds, by contender.
     idle: BTreeMap<String, PerSocket>,
-    /// By contender: what a dropped socket leaves behind.
+    /// What a dropped socket leaves behind, by contender.
     leftover: BTreeMap<String, PerSocket>,
-    /// By contender: bytes when optimised and compressed by brotli.
+    /// The bytes of the minimal app, optimised and compressed by brotli, by app.
     app: BTreeMap<String, usize>,
 }
 
@@ -40,12 +40,12 @@ struct PerSocket {
     slots: f64,
 }
 
-/// Says for each count that is above its limit what it is.
+/// Returns a description of each count that exceeds its limit.
 pub fn broken(file: &Path, results: &Results) -> Result<Vec<String>> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let limits: Limits = toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
     let unknown: Vec<_> = limits.names().filter(|name| !plan::has(name)).collect();
-    ensure!(unknown.is_empty(), "nothing has a name that {} has: {}", file.display(), unknown.join(", "));
+    ensure!(unknown.is_empty(), "unknown names in {}: {}", file.display(), unknown.join(", "));
     let mut broken = Vec::new();
     for run in &results.runs {
         let counts = run.counts.iter().flat_map(|count| limits.of_count(count));
@@ -59,7 +59,7 @@ pub fn broken(file: &Path, results: &Results) -> Result<Vec<String>> {
 }
 
 impl Limits {
-    /// Of contenders and cases.
+    /// Returns the names of contenders, cases and apps in the limits.
     fn names(&self) -> impl Iterator<Item = &str> {
         let cases = self.message.values().flat_map(|cases| cases.keys());
         let contenders = self.message.keys().chain(self.idle.keys()).chain(self.leftover.keys()).chain(self.app.keys());
@@ -102,5 +102,5 @@ fn of_held(limits: &BTreeMap<String, PerSocket>, held: &Held, when: &str) -> Vec
 
 fn above(name: &str, counts: &[(&str, f64, f64)]) -> Vec<String> {
     let above = counts.iter().filter(|(_, count, limit)| count > limit);
-    above.map(|(what, count, limit)| format!("{name}: {count} {what}, and {limit} are allowed")).collect()
+    above.map(|(what, count, limit)| format!("{name}: {count} {what}; the limit is {limit}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Other load on the machine: with it, messages pile up between two turns of the browser's event loop, and without it they
+//! Other load on the machine. Under load, messages accumulate between two turns of the browser's event loop; without load, they
 //! mostly do not.
 
 use std::hint;

@@ -1,4 +1,4 @@
-//! Runs the bench's page in browsers that nothing is attached to, and writes down what comes of it.
+//! Runs the bench's page in browsers without DevTools and WebDriver, and writes the results.
 //!
 //! ```text
 //! plan ─▶ server ◀─▶ the page, in a browser ─▶ report ─▶ counts ─▶ limits
@@ -32,7 +32,7 @@ use crate::results::{Results, Run};
 /// Runs the bench's page. `cargo xtask bench` builds what this needs, and calls it.
 #[derive(Parser)]
 struct Options {
-    /// The folder of the built page. In it, `apps` has the minimal apps.
+    /// The folder of the built page. Its folder `apps` has the minimal apps.
     #[arg(long)]
     page: PathBuf,
     /// The file with the limits of the exact counts.
@@ -41,34 +41,34 @@ struct Options {
     /// A browser, as in `Chromium 156.0=/usr/bin/chromium`.
     #[arg(long = "browser", required = true)]
     browsers: Vec<Browser>,
-    /// Measures these contenders alone.
+    /// Measures only these contenders.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Measures those cases alone whose name has one of these in it.
+    /// Measures only cases whose name contains one of these.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
-    /// How many times to measure each.
+    /// The number of rounds.
     #[arg(long)]
     rounds: u32,
-    /// Measures times once more with two busy loops beside it.
+    /// Measures times once more while two busy loops run.
     #[arg(long)]
     load: bool,
-    /// Measures, too, how long the page does not answer in a flood.
+    /// Also measures for how long a flood blocks the page.
     #[arg(long)]
     flood: bool,
-    /// Measures no times, but the exact counts alone, and fails if they are above the limits.
+    /// Measures only the exact counts, not times, and fails if they exceed the limits.
     #[arg(long)]
     counts: bool,
-    /// Measures the codecs, rather than connections.
+    /// Measures the codecs instead of connections.
     #[arg(long)]
     codecs: bool,
-    /// Weighs the chats, rather than anything else.
+    /// Only weighs the chats.
     #[arg(long)]
     chats: bool,
-    /// The folder to write the results to. Otherwise they are only printed.
+    /// The folder to write the results to. Without this option they are only printed.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// The command that is said to give these results.
+    /// The command that the results name as their source.
     #[arg(long)]
     command: String,
 }
@@ -85,17 +85,17 @@ async fn main() -> Result<()> {
         write(folder, &results, &options)?;
     }
     let broken = limits::broken(&options.limits, &results)?;
-    ensure!(broken.is_empty(), "above the limits in {}:\n{}", options.limits.display(), broken.join("\n"));
+    ensure!(broken.is_empty(), "counts exceed their limits in {}:\n{}", options.limits.display(), broken.join("\n"));
     Ok(())
 }
 
 async fn measure(options: &Options) -> Result<Results> {
     let unknown: Vec<_> = options.only.iter().filter(|name| !plan::has(name)).cloned().collect();
-    ensure!(unknown.is_empty(), "there is no such contender: {}", unknown.join(", "));
+    ensure!(unknown.is_empty(), "unknown contenders: {}", unknown.join(", "));
     let plan = Plan::new(&options.only, &options.cases, options.rounds);
     let plan = if options.flood || options.out.is_some() { plan.with_flood() } else { plan };
     let mut results = Results::default();
-    // Those who look at the times of a few cases again and again need not wait for the rest.
+    // A partial run skips the counts, so that whoever times a few cases repeatedly does not wait for them.
     let is_counted = options.counts || options.out.is_some();
     if is_counted {
         results.sizes = size::all(&options.page.join("apps"))?;

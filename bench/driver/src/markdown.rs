@@ -1,4 +1,4 @@
-//! The results as Markdown.
+//! Formats the results as Markdown.
 
 use std::fmt::Write;
 use std::iter;
@@ -9,7 +9,7 @@ use crate::plan::{FLOOD, JAVASCRIPT};
 use crate::results::{Clock, Count, Results, Run, in_place};
 use crate::size::Chat;
 
-/// All tables.
+/// Returns all tables.
 pub fn all(results: &Results, command: &str) -> String {
     let mut text = format!("`{command}`, {}.\n", OffsetDateTime::now_utc().date());
     for run in &results.runs {
@@ -25,7 +25,7 @@ pub fn all(results: &Results, command: &str) -> String {
     text
 }
 
-/// All tables, the plot, and how they came about.
+/// Returns the file of the results: all tables, the plot, and how they are measured.
 pub fn file(results: &Results, command: &str) -> String {
     format!(
         "# What messages cost\n\n![The times of the tables below](results.svg)\n\n{METHOD}\n{}",
@@ -33,12 +33,12 @@ pub fn file(results: &Results, command: &str) -> String {
     )
 }
 
-/// All tables of the codecs, and how they came about.
+/// Returns the file of the codecs: all tables, and how they are measured.
 pub fn codecs(results: &Results, command: &str) -> String {
     format!("# What codecs cost\n\n{CODECS}\n{}", all(results, command))
 }
 
-/// What the chats weigh.
+/// Returns the file with the sizes of the chats.
 pub fn chats(chats: &[Chat], command: &str) -> String {
     let mut text = format!("# What a chat weighs\n\n{CHATS}\n`{command}`, {}.\n\n", OffsetDateTime::now_utc().date());
     header(&mut text, &["by hand", "over this crate", "more"]);
@@ -52,25 +52,25 @@ pub fn chats(chats: &[Chat], command: &str) -> String {
 }
 
 const CHATS: &str = "\
-Bytes by brotli of the wasm and the JavaScript of the chats in `examples/`, by wasm-opt -Oz and terser, or by Vite. By hand means over
-`bench/by-hand`: a socket with callbacks, a queue and JSON, and none of what this crate adds. The chat with Leptos is over a session, which
-loses no message, also when the server is killed; the hand-written one loses what a lost connection has not delivered.
+The table has the bytes of the wasm and the JavaScript of each chat in `examples/`, optimised by wasm-opt -Oz and terser, or by
+Vite, and compressed by brotli. “By hand” is the same chat over `bench/by-hand`: a socket with callbacks, a queue and JSON, and
+none of this crate's other features. The chat with Leptos uses a session, which loses no message, even when the server is killed. By
+hand, it loses the messages that a lost connection has not delivered.
 ";
 
 const CODECS: &str = "\
-From a value to what JavaScript would send, a string or a buffer, and back. A record has five fields, and about 100 bytes of
-JSON. The base is JavaScript's own `JSON`, with objects in the place of Rust's values. `Json` and `JsonBytes` are serde_json,
-`JsJson` is `JSON` and serde-wasm-bindgen. The apps are the minimal one with a codec, which sends one value of a type with one
-field and logs that of the answer; `wasm-websocket` is that without a codec.
+Each codec turns records into what JavaScript would send, a string or a buffer, and back. A record has five fields, and about 100
+bytes as JSON. The base is JavaScript's own `JSON`, with objects instead of Rust's values. `Json` and `JsonBytes` use serde_json;
+`JsJson` uses JavaScript's `JSON` and serde-wasm-bindgen. The minimal app with a codec sends a value with one field, and logs this
+field of the answer; `wasm-websocket` is the minimal app without a codec.
 ";
 
 const METHOD: &str = "\
-In browsers that nothing is attached to: no WebDriver, no DevTools, since these make messages dearer. One page does
-everything, one thing at a time, in an order that is random in each round; the first round only warms up. The base is
-JavaScript written by hand; `javascript-streams` is the same over the browser's own `WebSocketStream`, which `wasm-websocket-streams` and
-`websocket-web` use. `receive` and `send` are as many messages as one side can hand over, `echo` has one message in flight.
-`web-sys-queue` and `web-sys-callback` are what one writes without a crate. Where ratios of single rounds lie far apart, the machine
-had other things to do.
+The browsers run without WebDriver and DevTools, since these make messages more expensive. One page does everything, one thing at
+a time, in a random order in each round; the first round only warms up. The base is hand-written JavaScript; `javascript-streams` is
+the same over the browser's own `WebSocketStream`, which `wasm-websocket-streams` and `websocket-web` use. In `receive` and `send`,
+one side sends all messages without waiting for answers; `echo` has one message in flight. `web-sys-queue` and `web-sys-callback`
+are what one writes without a crate. If the ratios of single rounds differ widely, the machine was busy with other work.
 ";
 
 fn times(text: &mut String, run: &Run, clock: Clock) {
@@ -103,13 +103,13 @@ fn freezes(text: &mut String, run: &Run) {
     if run.freezes.is_empty() {
         return;
     }
-    heading(text, &format!("{}: milliseconds without an answer", run.name()));
+    heading(text, &format!("{}: milliseconds for which a flood blocks the page", run.name()));
     let messages = FLOOD.messages / 1_000_000;
     paragraph(
         text,
         &format!(
-            "The longest time between two timers of the page while {messages},000,000 messages come and nobody takes \
-             them, in each round. The base is a handler that keeps the last of them."
+            "The longest time between two timers of the page in each round, while {messages},000,000 messages arrive and \
+             nobody reads them. The base is a handler that keeps the last messages."
         ),
     );
     header(text, &["rounds"]);
@@ -149,8 +149,8 @@ fn idle(text: &mut String, run: &Run) {
     heading(text, &format!("{}: held by an idle connection", run.browser));
     paragraph(
         text,
-        "Of Rust's memory, of the table by which it holds JavaScript values, and of JavaScript's memory, which only \
-         Chromium tells.",
+        "Blocks and bytes of Rust's memory, slots of its table of JavaScript values, and bytes of JavaScript's memory, \
+         which only Chromium reports.",
     );
     header(text, &["blocks", "bytes", "slots", "bytes of JavaScript"]);
     for held in &run.idle {
@@ -164,7 +164,7 @@ fn leftovers(text: &mut String, run: &Run) {
         return;
     }
     heading(text, &format!("{}: left over per dropped socket", run.browser));
-    paragraph(text, "Of Rust's memory, and of the table by which it holds JavaScript values.");
+    paragraph(text, "Blocks and bytes of Rust's memory, and slots of its table of JavaScript values.");
     header(text, &["blocks", "bytes", "slots"]);
     for left in &run.leftovers {
         row(text, [left.contender.clone(), number(left.blocks), number(left.bytes), number(left.slots)]);
@@ -176,10 +176,7 @@ fn sizes(text: &mut String, results: &Results) {
         return;
     }
     heading(text, "Bytes of a minimal app");
-    paragraph(
-        text,
-        "It connects, sends one text and logs the answer; those called `…-errors` log why there is none, too.",
-    );
+    paragraph(text, "The app connects, sends one text and logs the answer. Apps called `…-errors` also log errors.");
     header(text, &["made by", "wasm", "glue", "both, gzip", "both, brotli"]);
     for size in &results.sizes {
         let how = if size.is_optimised { "… and wasm-opt -Oz, terser" } else { "wasm-bindgen" };
@@ -188,7 +185,7 @@ fn sizes(text: &mut String, results: &Results) {
     }
 }
 
-/// With as many digits as say something.
+/// Formats a number with at most two decimals, and without trailing zeros.
 fn number(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').into()
@@ -202,7 +199,7 @@ fn paragraph(text: &mut String, paragraph: &str) {
     let _ = writeln!(text, "\n{paragraph}\n");
 }
 
-/// The first row of a table, its first cell empty, and the line below it.
+/// Writes the first row of a table, with an empty first cell, and the line below it.
 fn header(text: &mut String, names: &[&str]) {
     row(text, iter::once("").chain(names.iter().copied()));
     row(text, iter::repeat_n("---", names.len() + 1));

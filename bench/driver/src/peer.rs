@@ -1,4 +1,4 @@
-//! The other end of the page's connections, plain or in a session.
+//! The peers of the page's connections, with or without a session.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use websocket_session_server::{self as session, Session, Sessions};
 /// What a peer does with what it receives.
 #[derive(Clone)]
 pub enum Job {
-    /// Sends as many messages as it is asked for.
+    /// Sends as many messages as the page asks for.
     Flood(Message),
-    /// The same, ten a second.
+    /// Sends as many messages as the page asks for, ten per second.
     Trickle(Message),
-    /// Answers the text `report` alone.
+    /// Answers only the text `report`.
     Sink,
     Echo,
 }
 
-/// Both kinds of connections.
+/// A connection with or without a session.
 trait Connection {
-    /// The next message; none when there will be no more.
+    /// Returns the next message, or `None` when the connection has ended.
     async fn receive(&mut self) -> Option<Message>;
 
-    /// Sends a message, perhaps only when it is flushed. None if that fails.
+    /// Sends a message, perhaps only at the next flush. Returns `None` if this fails.
     async fn feed(&mut self, message: Message) -> Option<()>;
 
     async fn flush(&mut self) -> Option<()>;
@@ -45,14 +45,14 @@ impl Job {
         Self::Trickle(message(&content, size))
     }
 
-    /// Does it until the page has enough.
+    /// Does the job until the connection ends.
     async fn run(self, mut connection: impl Connection) -> Option<()> {
         loop {
             let received = connection.receive().await?;
             match &self {
                 Self::Flood(message) => {
                     for _ in 0..number(&received) {
-                        // A copy of a message is but one more reference to it.
+                        // A clone of a message shares its bytes.
                         connection.feed(message.clone()).await?;
                     }
                     connection.flush().await?;
@@ -83,7 +83,7 @@ fn number(message: &Message) -> u32 {
     message.to_text().ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Does a job on a plain connection.
+/// Does a job on a connection without a session.
 pub fn plain(upgrade: WebSocketUpgrade, job: Job) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let _ = job.run(socket).await;

@@ -4,50 +4,50 @@ use serde::Serialize;
 
 use crate::size::Size;
 
-/// What the page is to do.
+/// The plan of a run: what the page measures.
 #[derive(Clone, Serialize)]
 pub struct Plan {
     contenders: Vec<&'static str>,
     cases: Vec<Case>,
     rounds: u32,
-    /// How many sockets to open and drop.
+    /// The number of sockets to open and drop.
     sockets: u32,
-    /// What comes while a reader sleeps, if anything.
+    /// The flood that arrives while a reader sleeps, if any.
     flood: Option<Flood>,
     /// Whether the exact counts are measured, rather than times.
     counts: bool,
-    /// The minimal apps to try, by the folders that they are in.
+    /// The folders of the minimal apps to try.
     apps: Vec<String>,
 }
 
-/// What comes while nobody reads.
+/// Messages that arrive while nobody reads.
 #[derive(Clone, Copy, Serialize)]
 pub struct Flood {
     pub messages: u32,
-    /// Bytes.
+    /// Bytes of a message.
     size: u32,
-    /// How many messages may wait. For more the oldest make room.
+    /// The number of messages that may be queued. Beyond it, the oldest are dropped.
     limit: u32,
     rounds: u32,
 }
 
 pub const FLOOD: Flood = Flood { messages: 1_000_000, size: 4, limit: 10_000, rounds: 3 };
 
-/// What a contender is to do.
+/// A case that contenders are measured with.
 #[derive(Clone, Copy, Serialize)]
 pub struct Case {
     pub name: &'static str,
     job: &'static str,
     content: &'static str,
-    /// Bytes, or characters of a text.
+    /// The bytes of a binary message, the characters of a text, or the number of a codec's records.
     size: usize,
-    /// Messages.
+    /// The number of messages.
     count: u32,
-    /// Connections, which share the messages.
+    /// The number of connections, which share the messages.
     connections: u32,
 }
 
-/// JavaScript, which all others are compared to, and those that the page knows.
+/// The contenders that the page knows. JavaScript is the base, with which the others are compared.
 const CONTENDERS: &[&str] = &[
     JAVASCRIPT,
     "javascript-streams",
@@ -64,7 +64,7 @@ const CONTENDERS: &[&str] = &[
     "websocket-web-standard",
 ];
 
-/// The minimal apps that are not called like their contender.
+/// The minimal apps that do not have the name of their contender.
 const APPS: &[&str] = &[
     "wasm-websocket-errors",
     "web-sys-queue-errors",
@@ -73,8 +73,10 @@ const APPS: &[&str] = &[
     "websocket-web-errors",
 ];
 
-/// JavaScript's own `JSON`, the codecs, and the apps that use them.
+/// JavaScript's own `JSON`, and the codecs.
 const CODECS: &[&str] = &[JAVASCRIPT, "Json", "JsonBytes", "JsJson", "Postcard"];
+
+/// The minimal apps with a codec.
 const CODEC_APPS: &[&str] = &["json", "js-json", "postcard"];
 
 pub const JAVASCRIPT: &str = "javascript";
@@ -83,7 +85,7 @@ const fn case(name: &'static str, job: &'static str, content: &'static str, size
     Case { name, job, content, size, count, connections: 1 }
 }
 
-/// Ten messages a second, for two seconds.
+/// Returns a case with ten messages per second on each connection, for two seconds.
 const fn trickle(name: &'static str, connections: u32) -> Case {
     Case { connections, ..case(name, "trickle", "ascii", 32, 20 * connections) }
 }
@@ -108,7 +110,7 @@ const CASES: &[Case] = &[
     trickle("trickle on 200 connections", 200),
 ];
 
-/// Of so many records at once.
+/// The cases of codecs, each with a number of records at once.
 const CODEC_CASES: &[Case] = &[
     case("encode 1 record", "encode", "", 1, 80_000),
     case("encode 10 records", "encode", "", 10, 16_000),
@@ -119,7 +121,7 @@ const CODEC_CASES: &[Case] = &[
 ];
 
 impl Plan {
-    /// All that is asked for; without a word, everything.
+    /// Plans to measure these contenders and cases. Empty lists mean all.
     pub fn new(only: &[String], cases: &[String], rounds: u32) -> Self {
         let is_asked_for =
             |name: &&&str| only.is_empty() || **name == JAVASCRIPT || only.iter().any(|one| one == **name);
@@ -135,12 +137,12 @@ impl Plan {
         }
     }
 
-    /// And how long the page does not answer in a flood.
+    /// Adds a flood, which measures for how long the page is blocked.
     pub fn with_flood(self) -> Self {
         Self { flood: Some(FLOOD), ..self }
     }
 
-    /// The codecs, and the apps that use them.
+    /// Plans to measure the codecs, and to try the apps that use them.
     pub fn codecs(rounds: u32, sizes: &[Size]) -> Self {
         let apps = sizes.iter().map(|size| size.folder.clone()).collect();
         Self {
@@ -154,21 +156,21 @@ impl Plan {
         }
     }
 
-    /// The same, of the exact counts. What was weighed is tried as well.
+    /// Returns the plan for the exact counts. It also tries the apps that were weighed.
     pub fn counts(&self, sizes: &[Size]) -> Self {
         let apps = sizes.iter().map(|size| size.folder.clone()).collect();
-        // A trickle costs what receiving does.
+        // A trickle has the same counts as receiving.
         let cases = self.cases.iter().filter(|case| case.connections == 1).copied().collect();
         Self { counts: true, apps, cases, ..self.clone() }
     }
 }
 
-/// The place of a contender, or of a case, in tables.
+/// Returns the place of a contender, a case or an app in tables.
 pub fn place(name: &str) -> usize {
     names().position(|other| other == name).unwrap_or(usize::MAX)
 }
 
-/// Whether there is a contender, or a case, of this name.
+/// Returns whether a contender, a case or an app has this name.
 pub fn has(name: &str) -> bool {
     names().any(|other| other == name)
 }

@@ -1,5 +1,5 @@
-//! The times as a plot: for each browser the cases, and for each case a dot per contender, with a line from the least to the
-//! most.
+//! Draws the times as a plot. Each browser has its cases, and each case a dot per contender at the median, on a line from the
+//! least to the most.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 use crate::plan::JAVASCRIPT;
 use crate::results::{Results, Run, Summary};
 
-/// Colours that are told apart by those, too, who do not see all colours; by Okabe and Ito.
+/// Colours that people with colour blindness can tell apart, too. Most are by Okabe and Ito.
 const COLOURS: &[&str] = &[
     "#d55e00", "#e69f00", "#f0e442", "#882255", "#332288", "#000000", "#999999", "#0072b2", "#56b4e9", "#009e73",
     "#cc79a7", "#117733",
 ];
 
-// All in pixels.
+// Lengths in pixels.
 const PANEL: f64 = 570.0;
 const LABELS: f64 = 190.0;
 const SCALE: f64 = 310.0;
@@ -25,7 +25,7 @@ const HEADING: f64 = 40.0;
 const DOT: f64 = 8.0;
 const GAP: f64 = 8.0;
 
-/// The ratios at the ends of the scale. What is more is written at the end.
+/// The ratios at the ends of the scale. A greater ratio is written at its end.
 const ENDS: (f64, f64) = (0.5, 2.5);
 
 /// Draws all runs, two side by side.
@@ -90,7 +90,7 @@ fn panel(run: &Run, contenders: &[&str]) -> String {
     svg
 }
 
-/// Where on the scale a ratio lies.
+/// Returns the position of a ratio on the scale.
 fn x(ratio: f64) -> f64 {
     let (least, most) = ENDS;
     LABELS + (ratio.clamp(least, most) - least) / (most - least) * SCALE

@@ -1,4 +1,4 @@
-//! What was measured.
+//! The results of the measurements.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::plan::{self, JAVASCRIPT};
 use crate::size::Size;
 
-/// What the page reports.
+/// A report of the page.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Report {
@@ -26,11 +26,11 @@ pub struct Time {
     contender: String,
     work: String,
     round: u32,
-    /// Messages.
+    /// The number of messages.
     count: u32,
-    /// Seconds that went by.
+    /// The wall time in seconds.
     wall: f64,
-    /// Seconds that the page's main thread was at work, where that is known.
+    /// The CPU time of the page's main thread in seconds, where it is known.
     pub cpu: Option<f64>,
 }
 
@@ -57,26 +57,26 @@ pub struct Held {
     pub bytes: f64,
     /// JavaScript values that Rust holds.
     pub slots: f64,
-    /// Bytes of JavaScript's memory, where that is known.
+    /// Bytes of JavaScript's memory, where they are known.
     #[serde(default)]
     pub heap: Option<f64>,
 }
 
-/// How long the page did not answer in a flood.
+/// For how long a flood blocked the page.
 #[derive(Deserialize)]
 pub struct Freeze {
     pub contender: String,
     pub milliseconds: f64,
 }
 
-/// Everything.
+/// All results.
 #[derive(Default)]
 pub struct Results {
     pub runs: Vec<Run>,
     pub sizes: Vec<Size>,
 }
 
-/// What came of one browser, idle or loaded.
+/// The results of one browser, on an idle or a loaded machine.
 pub struct Run {
     pub browser: String,
     pub is_loaded: bool,
@@ -87,18 +87,18 @@ pub struct Run {
     times: Vec<Time>,
 }
 
-/// What a time is read from.
+/// The clock that measures a time.
 #[derive(Clone, Copy)]
 pub enum Clock {
-    /// The system's account of the main thread.
+    /// The main thread's CPU time, as the system counts it.
     Cpu,
-    /// The clock on the wall, which goes on while others are at work.
+    /// Wall time, which includes the time that other programs take.
     Wall,
 }
 
-/// Times of one contender for one case, in all rounds.
+/// The times of one contender for one case, in all rounds: ratios to JavaScript's time in the same round. JavaScript's own times
+/// are seconds per message.
 pub struct Summary {
-    /// Of what JavaScript took in the same round. For JavaScript, seconds per message.
     pub median: f64,
     pub least: f64,
     pub most: f64,
@@ -111,11 +111,11 @@ impl Run {
         Self { browser, is_loaded, counts, idle, leftovers, freezes, times }
     }
 
-    /// Adds what a page has reported.
+    /// Adds the reports of a page.
     pub fn add(&mut self, reports: Vec<Report>) {
         for report in reports {
             match report {
-                // It warms up.
+                // The first round only warms up.
                 Report::Time(Time { round: 0, .. }) => {}
                 Report::Time(time) => self.times.push(time),
                 Report::Count(count) => self.counts.push(count),
@@ -127,7 +127,7 @@ impl Run {
         }
     }
 
-    /// What was measured where.
+    /// Returns the title of the times: the browser, the load, and what was measured.
     pub fn title(&self, clock: Clock) -> String {
         let what = match clock {
             Clock::Cpu => "CPU time of the main thread",
@@ -136,13 +136,13 @@ impl Run {
         format!("{}: {what}", self.name())
     }
 
-    /// The browser, and what runs beside it.
+    /// Returns the browser's name, and the load, if any.
     pub fn name(&self) -> String {
         let load = if self.is_loaded { ", with two busy loops" } else { "" };
         format!("{}{load}", self.browser)
     }
 
-    /// The clocks that were read, the one first that says more.
+    /// Returns the clocks that were read, the more meaningful one first.
     pub fn clocks(&self) -> &'static [Clock] {
         match self.times.iter().all(|time| time.cpu.is_some()) {
             true => &[Clock::Cpu, Clock::Wall],
@@ -150,22 +150,22 @@ impl Run {
         }
     }
 
-    /// How often each was timed.
+    /// Returns the number of rounds that were timed.
     pub fn rounds(&self) -> u32 {
         self.times.iter().map(|time| time.round).max().unwrap_or_default()
     }
 
-    /// The contenders that were timed, JavaScript first.
+    /// Returns the contenders that were timed, JavaScript first.
     pub fn contenders(&self) -> Vec<&str> {
         in_place(self.times.iter().map(|time| time.contender.as_str()))
     }
 
-    /// The cases that were timed.
+    /// Returns the cases that were timed.
     pub fn cases(&self) -> Vec<&str> {
         in_place(self.times.iter().map(|time| time.work.as_str()))
     }
 
-    /// The times of a contender for a case.
+    /// Returns the summary of a contender's times for a case, if there are any.
     pub fn summary(&self, clock: Clock, contender: &str, case: &str) -> Option<Summary> {
         let base = self.seconds_per_message(clock, JAVASCRIPT, case);
         let own = self.seconds_per_message(clock, contender, case);
@@ -176,7 +176,7 @@ impl Run {
         }
     }
 
-    /// By round.
+    /// Returns the seconds per message in each round.
     fn seconds_per_message(&self, clock: Clock, contender: &str, case: &str) -> BTreeMap<u32, f64> {
         let times = self.times.iter().filter(|time| time.contender == contender && time.work == case);
         let seconds = |time: &Time| match clock {
@@ -199,7 +199,7 @@ impl Summary {
     }
 }
 
-/// Each of these names once, in the order of the plan.
+/// Returns each of these names once, in the order of the plan.
 pub fn in_place<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut names: Vec<_> = names.collect();
     names.sort_by_key(|name| plan::place(name));

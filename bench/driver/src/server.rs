@@ -1,4 +1,4 @@
-//! Serves the page to a browser, and collects what it reports.
+//! Serves the page to a browser, and collects the page's reports.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -25,10 +25,10 @@ use crate::peer::{self, Job};
 use crate::plan::Plan;
 use crate::results::Report;
 
-/// A page that reports nothing for so long hangs.
+/// The timeout of a page that reports nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs the page in a browser, and gives all that it reports.
+/// Runs the page in a browser, and returns its reports.
 pub async fn run(page: &Path, browser: &Browser, plan: &Plan) -> Result<Vec<Report>> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -44,7 +44,7 @@ pub async fn run(page: &Path, browser: &Browser, plan: &Plan) -> Result<Vec<Repo
     reports
 }
 
-/// Takes what the page reports until it is done.
+/// Collects the page's reports until it is done.
 async fn collect(reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
     loop {
@@ -62,7 +62,7 @@ async fn collect(reported: &mut mpsc::UnboundedReceiver<Report>) -> Result<Vec<R
     }
 }
 
-/// What is known while a page runs.
+/// The state of a run.
 struct Session {
     /// The browser's process.
     browser: u32,
@@ -70,7 +70,7 @@ struct Session {
     reports: mpsc::UnboundedSender<Report>,
 }
 
-/// What the page's main thread takes between two requests.
+/// Measures the CPU time of the page's main thread between two requests.
 #[derive(Default)]
 struct Stopwatch {
     start: MainThreads,
@@ -91,7 +91,7 @@ fn routes(page: &Path, plan: &Plan, session: Arc<Session>) -> Router {
         .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
 }
 
-/// The paths of the peers.
+/// Returns the routes of the peers.
 fn peers<S: Clone + Send + Sync + 'static>(
     serve: impl Fn(WebSocketUpgrade, Job) -> Response + Clone + Send + Sync + 'static,
 ) -> Router<S> {
@@ -121,12 +121,12 @@ async fn report(State(session): State<Arc<Session>>, Json(mut report): Json<Repo
     if let Report::Time(time) = &mut report {
         time.cpu = session.stopwatch().seconds.take();
     }
-    // Nobody listens only when it is over.
+    // This fails only when the run is over.
     let _ = session.reports.send(report);
 }
 
 impl Session {
     fn stopwatch(&self) -> MutexGuard<'_, Stopwatch> {
-        self.stopwatch.lock().expect("nobody panics while holding it")
+        self.stopwatch.lock().expect("no code panics while it holds the lock")
     }
 }

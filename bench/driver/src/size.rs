@@ -1,4 +1,4 @@
-//! What the minimal apps weigh.
+//! Weighs the minimal apps and the chats.
 
 use std::fs;
 use std::io::Write;
@@ -10,22 +10,22 @@ use flate2::write::GzEncoder;
 
 use crate::plan;
 
-/// The bytes of an app's files.
+/// The sizes of an app's files in bytes.
 pub struct Size {
-    /// Its contender.
+    /// The name of the app.
     pub name: String,
-    /// Where it is, below the folder of all.
+    /// The app's folder, below the folder of all apps.
     pub folder: String,
-    /// Whether wasm-opt and a minifier have been over it.
+    /// Whether wasm-opt and a minifier have optimised the app.
     pub is_optimised: bool,
     pub wasm: usize,
     pub glue: usize,
-    /// Both, each compressed by itself.
+    /// The module and the glue, each compressed by itself.
     pub gzip: usize,
     pub brotli: usize,
 }
 
-/// Weighs every app below a folder: `NAME/plain`, and `NAME/optimised` if that is there.
+/// Weighs every app below a folder: `NAME/plain`, and `NAME/optimised` if it exists.
 pub fn all(folder: &Path) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
@@ -76,8 +76,8 @@ pub fn chats(folder: &Path) -> Result<Vec<Chat>> {
     Ok(chats)
 }
 
-/// The compressed bytes of what a page downloads from a folder: of the JavaScript, and of the wasm that it names. Vite also writes what the
-/// chat never asks for, such as the module of the other transport.
+/// Returns the compressed bytes that a page downloads from a folder: the JavaScript, and the wasm that it names. Files that the
+/// chat never loads do not count, such as the module of the other transport, which Vite writes, too.
 fn downloaded(folder: &Path) -> Result<usize> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {

@@ -1,4 +1,4 @@
-//! This crate's events.
+//! This crate, with events.
 
 use wasm_websocket::{Message, WebSocket};
 

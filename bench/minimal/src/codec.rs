@@ -18,7 +18,7 @@ struct Greeting {
     text: String,
 }
 
-/// Sends a text in a value, and gives that of the answer.
+/// Sends a value with a text, and returns the text of the answer.
 pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
     let mut stream = WebSocketStream::connect(url).await.map_err(failure)?.typed::<Greeting, Greeting, Codec>();
     stream.send(Greeting { text: text.into() }).await.map_err(failure)?;

@@ -6,7 +6,7 @@ use gloo_net::websocket::futures::WebSocket;
 
 use crate::{Failure, failure};
 
-/// Sends a text and gives the answer.
+/// Sends a text and returns the answer.
 pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
     let mut socket = WebSocket::open(url).map_err(failure)?;
     socket.send(Message::Text(text.into())).await.map_err(failure)?;

@@ -1,4 +1,4 @@
-//! Connects, sends one text and logs the answer, by one of the contenders.
+//! Connects, sends one text and logs the answer, with one of the contenders.
 #![cfg(target_family = "wasm")]
 
 #[cfg_attr(feature = "codec", path = "codec.rs")]
@@ -20,7 +20,7 @@ extern "C" {
     fn log(text: &str);
 }
 
-/// Says hello to the server at `url`, and logs what it answers.
+/// Says hello to the server at `url`, and logs its answer.
 #[cfg(not(feature = "callback"))]
 #[wasm_bindgen]
 pub fn greet(url: String) {
@@ -33,7 +33,7 @@ pub fn greet(url: String) {
     });
 }
 
-/// Says hello to the server at `url`, and logs what it answers.
+/// Says hello to the server at `url`, and logs its answer.
 #[cfg(feature = "callback")]
 #[wasm_bindgen]
 pub fn greet(url: String) {
@@ -42,13 +42,13 @@ pub fn greet(url: String) {
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[cfg(feature = "errors")]
 type Failure = String;
 #[cfg(not(feature = "errors"))]
 struct Failure;
 
-/// The text of an error, for an app that shows it.
+/// Returns the text of an error, for an app that shows its errors.
 #[cfg(feature = "errors")]
 fn failure(error: impl std::fmt::Display) -> Failure {
     error.to_string()

@@ -1,11 +1,11 @@
-//! This crate, with a connection that comes back.
+//! This crate, with a connection that reconnects.
 
 use futures_util::TryStreamExt;
 use wasm_websocket::{Message, ReconnectOptions, Reconnecting};
 
 use crate::{Failure, failure};
 
-/// Sends a text and gives the answer.
+/// Sends a text and returns the answer.
 pub async fn ask(url: &str, text: &'static str) -> Result<Option<String>, Failure> {
     let url = url.to_owned();
     let mut feed = Reconnecting::new(ReconnectOptions::new(), move || std::future::ready(Ok(url.clone())));

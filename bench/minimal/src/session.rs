@@ -8,7 +8,7 @@ use wasm_websocket::session::{Session, SessionOptions};
 
 use crate::{Failure, failure};
 
-/// Sends a text and gives the answer.
+/// Sends a text and returns the answer.
 pub async fn ask(url: &str, text: &'static str) -> Result<Option<String>, Failure> {
     let url = url.to_owned();
     let mut session = Session::new(SessionOptions::new(), move || ready(Ok(url.clone())));

@@ -12,13 +12,13 @@ fn connect(url: &str) -> Connecting {
     WebSocketStream::connect(url)
 }
 
-/// By streams, where the browser has them.
+/// Connects over streams, where the browser has them.
 #[cfg(feature = "streams")]
 fn connect(url: &str) -> Connecting {
     wasm_websocket::Options::new().transport(wasm_websocket::Transport::Best).connect(url)
 }
 
-/// Sends a text and gives the answer.
+/// Sends a text and returns the answer.
 pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
     let mut stream = connect(url).await.map_err(failure)?;
     stream.send(text).await.map_err(failure)?;

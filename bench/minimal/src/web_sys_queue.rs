@@ -12,7 +12,8 @@ use web_sys::{BinaryType, MessageEvent, WebSocket};
 
 use crate::{Failure, failure};
 
-/// What the listeners and the task have in common. An empty text stands for the opened connection, none for its end.
+/// The state that the listeners share with the task. In the queue, an empty text means that the connection is open, and `None` that
+/// it has ended.
 #[derive(Default)]
 struct Shared {
     queue: VecDeque<Option<String>>,
@@ -28,7 +29,7 @@ impl Shared {
     }
 }
 
-/// Sends a text and gives the answer.
+/// Sends a text and returns the answer.
 pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
     let socket = WebSocket::new(url).map_err(thrown)?;
     socket.set_binary_type(BinaryType::Arraybuffer);
@@ -54,7 +55,7 @@ pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
     Ok(answer)
 }
 
-/// What was thrown, which has no text that could be shown without more code.
+/// Returns an error with a fixed text: to read the text of what was thrown would take more code.
 fn thrown(_: JsValue) -> Failure {
     failure("the browser refuses it")
 }

@@ -5,7 +5,7 @@ use websocket_web::{Msg, WebSocket};
 
 use crate::{Failure, failure};
 
-/// Sends a text and gives the answer.
+/// Sends a text and returns the answer.
 pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Failure> {
     let mut socket = WebSocket::connect(url).await.map_err(failure)?;
     socket.send(text).await.map_err(failure)?;

@@ -9,7 +9,7 @@ use crate::contender::{AsyncContender, Payload};
 impl AsyncContender for WebSocket {
     async fn connect(url: &str) -> Self {
         let mut socket = WebSocket::open(url).unwrap();
-        // It has no way to wait for the connection, but its sink is ready only then.
+        // gloo-net has no method that waits until the connection is open, but the sink is ready only then.
         std::future::poll_fn(|context| socket.poll_ready_unpin(context)).await.unwrap();
         socket
     }

@@ -38,7 +38,7 @@ macro_rules! contenders {
             Ok(())
         }
 
-        /// Makes the contender of this name open and drop so many connections, one after the other.
+        /// Makes the contender of this name open and drop `count` connections, one after the other.
         pub async fn open_and_drop(name: &str, url: &str, count: u32) -> Result<(), JsError> {
             for _ in 0..count {
                 match name {

@@ -1,4 +1,4 @@
-//! This crate, as events.
+//! This crate, with events.
 
 use futures_channel::oneshot;
 use wasm_websocket::{Message, WebSocket};
@@ -34,7 +34,7 @@ impl Contender for Callback {
 }
 
 impl Callback {
-    /// Receives so many messages, and calls `between` after each but the last.
+    /// Receives `count` messages, and calls `between` after each but the last.
     async fn receive_with(&self, count: u32, between: impl Fn() + 'static) -> usize {
         let (done, bytes) = oneshot::channel();
         let mut done = Some(done);

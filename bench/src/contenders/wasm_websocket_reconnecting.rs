@@ -1,4 +1,4 @@
-//! This crate, with a connection that comes back.
+//! This crate, with a connection that reconnects.
 
 use futures_util::StreamExt;
 use wasm_websocket::Reconnecting;

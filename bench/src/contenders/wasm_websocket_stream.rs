@@ -22,7 +22,7 @@ impl AsyncContender for WebSocketStream {
     }
 }
 
-/// The bytes of a message.
+/// Returns the number of a message's bytes.
 pub fn length(message: Message) -> usize {
     match message {
         Message::Text(text) => text.len(),

@@ -1,4 +1,4 @@
-//! web-sys, each message consumed inside of its event.
+//! web-sys with a callback that consumes each message.
 
 use futures_channel::oneshot;
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -33,7 +33,7 @@ impl Contender for Callback {
 }
 
 impl Callback {
-    /// Receives so many messages, and calls `between` after each but the last.
+    /// Receives `count` messages, and calls `between` after each but the last.
     async fn receive_with(&self, count: u32, between: impl Fn() + 'static) -> usize {
         let (done, bytes) = oneshot::channel();
         let mut done = Some(done);
@@ -74,7 +74,7 @@ pub async fn open(url: &str) -> WebSocket {
     socket
 }
 
-/// What came with an event.
+/// Returns the message of an event.
 pub fn decode(event: &MessageEvent) -> Payload {
     let data = event.data();
     match data.dyn_ref::<ArrayBuffer>() {

@@ -1,4 +1,5 @@
-//! websocket-web: as it chooses, which is by the browser's own WebSocketStream where there is one, and held to the WebSocket.
+//! websocket-web, twice: with the transport that it chooses, which is the browser's own `WebSocketStream` where there is one, and
+//! with the browser's `WebSocket`.
 
 use futures_util::{SinkExt, TryStreamExt};
 use websocket_web::{Interface, Msg, WebSocket, WebSocketBuilder};
