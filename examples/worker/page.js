@@ -1,4 +1,4 @@
-// The user interface. The worker owns the connection: terminating the worker closes it.
+// The user interface. The worker owns the connection: terminating the worker closes the connection.
 
 const [join, room, say] = ["#join", "#room", "#say"].map(selector => document.querySelector(selector));
 const [title, leave, log, problem] = ["h2", "#leave", "#log", "p"].map(selector => room.querySelector(selector));
@@ -30,7 +30,7 @@ const news = {
   problem: ({ why }) => tell(why),
   unsent: ({ why, said }) => {
     tell(why);
-    text.value = said.text; // back to its field
+    text.value = said.text; // back into its field
   },
   ended: ({ why }) => {
     tell(why);

@@ -1,4 +1,4 @@
-//! A chat with Dioxus. The component owns a coroutine, which owns the connection: removing the component closes it.
+//! A chat with Dioxus. The component owns a coroutine, which owns the connection: removing the component closes the connection.
 
 use dioxus::prelude::*;
 use futures_util::{StreamExt, select};
@@ -65,7 +65,7 @@ impl View {
             News::Heard(said) => self.log.push(said),
             News::Problem(error) => self.problem.set(error.to_string()),
             News::Unsent(unsent) => {
-                self.text.set(unsent.message.text); // back to its field
+                self.text.set(unsent.message.text); // back into its field
                 self.problem.set(unsent.error.to_string());
             }
         }
@@ -127,7 +127,7 @@ enum News {
     Unsent(SendError<Said>),
 }
 
-/// Sends the user's lines and receives the lines of others, until the connection ends.
+/// Sends the user's lines and receives the lines of the room, until the connection ends.
 async fn talk(url: &str, mut to_say: UnboundedReceiver<Said>, mut tell: impl FnMut(News)) -> Result<CloseEvent, Error> {
     let mut chat = WebSocketStream::connect(url).await?.typed::<Said, Said, Json>();
     tell(News::Open);

@@ -1,4 +1,4 @@
-//! A server renders a view in any of its threads, and drops what it has rendered in any other.
+//! Renders views in one thread and drops them in another, as a server does.
 
 use std::thread;
 

@@ -61,7 +61,7 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
     let problem = RwSignal::new(String::new());
     let has_ended = RwSignal::new(false);
     let text = RwSignal::new(String::new());
-    // The sender is not `Send`, so its storage is local. A page that is also rendered on a server: see `docs/frameworks.md`.
+    // The sender is not `Send`, so its storage is local. For a page that is also rendered on a server, see `docs/frameworks.md`.
     let sender = StoredValue::new_local(session.sender());
 
     let hear = move |said| match said {
@@ -90,7 +90,7 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
         let (sender, said) = (sender.get_value(), Said { name: name.clone(), text: text.get() });
         spawn_local(async move {
             match sender.typed::<Said, Json>().send_for_receipt(said).await {
-                Ok(_receipt) => text.set(String::new()), // kept until the server has processed it, whatever happens to connections
+                Ok(_receipt) => text.set(String::new()), // the session keeps the line until the server has processed it
                 Err(unsent) => problem.set(unsent.to_string()), // the text stays in its field
             }
         });
@@ -118,10 +118,10 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
     }
 }
 
-/// Begins a session with a room of a server.
+/// Starts a session with a room of a server.
 fn enter(server: &str, room: &str, name: String) -> Session {
     let url = format!("{server}/{room}");
-    let options = SessionOptions::new().credentials(async move || Ok(name.clone())); // a real chat has a token
+    let options = SessionOptions::new().credentials(async move || Ok(name.clone())); // a real chat returns a token
     Session::new(options, async move || Ok(url.clone()))
 }
 
@@ -142,7 +142,7 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef012345";
 
-    /// Welcomes the page on its next connection. Returns its HELLO, too.
+    /// Accepts the page's next connection, and answers its HELLO with a WELCOME. Returns the peer and the HELLO.
     async fn welcome(server: &Server, counts: &str) -> (Peer, String) {
         let mut peer = server.handshake().await.accept_with("session.v1").unwrap();
         let hello = peer.receive().await.unwrap().as_text().unwrap().to_owned();
@@ -150,7 +150,7 @@ mod tests {
         (peer, hello)
     }
 
-    /// The next message of the page, past its acknowledgements.
+    /// Returns the page's next message, and skips acknowledgements.
     async fn said(peer: &mut Peer) -> String {
         loop {
             let frame = peer.receive().await.unwrap().as_text().unwrap().to_owned();
@@ -175,7 +175,7 @@ mod tests {
 
             let (mut peer, hello) = welcome(&server, r#""resumed":true,"received":0,"processed":0"#).await;
             assert!(hello.contains(r#""received":2"#) && hello.contains(TOKEN));
-            assert_eq!(said(&mut peer).await, r#"{"name":"Ann","text":"hello"}"#, "the server has not processed it");
+            assert_eq!(said(&mut peer).await, r#"{"name":"Ann","text":"hello"}"#, "the page sends the line again");
             peer.send(r#":{"name":"Bob","text":"good night"}"#);
             peer.send(r#"E{"code":1000}"#);
         };

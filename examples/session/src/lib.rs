@@ -4,7 +4,7 @@ use wasm_websocket::session::{Session, SessionOptions};
 
 #[wasm_bindgen(start)] // counts: sends a number, and the next one when the server has sent it back
 async fn start() -> Result<(), JsError> {
-    let options = SessionOptions::new().credentials(async || Ok("ada")); // asked for before each connection
+    let options = SessionOptions::new().credentials(async || Ok("ada")); // called before each connection
     let mut session = Session::new(options, async || Ok("ws://127.0.0.1:3000/"));
     drop(session.send("1").await?); // drops only the receipt
     while let Some(item) = session.next().await {

@@ -1,4 +1,4 @@
-// A chat in TypeScript. The room owns the connection: leaving the room closes it.
+// A chat in TypeScript. The room owns the connection: leaving the room closes the connection.
 
 import "../../style.css";
 import { find } from "./find.ts";

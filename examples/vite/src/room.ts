@@ -2,7 +2,7 @@ import { type CloseEvent, type WebSocketStream, connect } from "wasm-websocket";
 import { find } from "./find.ts";
 import { type Said, decode, encode } from "./said.ts";
 
-/** A room of the chat. The connection is this element's: it is closed when that is taken from the page. */
+/** A room of the chat. This element owns the connection: removing the element from the page closes the connection. */
 export class Room extends HTMLElement {
   readonly #name: string;
   readonly #url: string;
@@ -47,7 +47,7 @@ export class Room extends HTMLElement {
     }
   }
 
-  /** Shows what is said in the room until the connection ends. */
+  /** Shows the lines of the room until the connection ends. */
   async #talk(signal: AbortSignal): Promise<CloseEvent> {
     await using socket = await connect(this.#url, { signal });
     this.#form.onsubmit = (event) => {
@@ -70,7 +70,7 @@ export class Room extends HTMLElement {
     try {
       await socket.send(encode({ name: this.#name, text }));
     } catch (error) {
-      this.#text.value = text; // back to its field
+      this.#text.value = text; // back into its field
       this.#tell(messageOf(error));
     }
   }

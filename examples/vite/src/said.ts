@@ -1,6 +1,6 @@
 import type { Message } from "wasm-websocket";
 
-/** What somebody says; on the wire `{"name":"Ann","text":"hello"}`. */
+/** A line of the chat; on the wire `{"name":"Ann","text":"hello"}`. */
 export interface Said {
   readonly name: string;
   readonly text: string;
@@ -10,7 +10,7 @@ export function encode(said: Said): string {
   return JSON.stringify(said);
 }
 
-/** What a message says. Anyone can send anything, so it is looked at first. */
+/** Decodes a message. Checks it first, since anyone can send anything. */
 export function decode(message: Message): Said {
   if (message.type !== "text") throw new Error("the message cannot be decoded: it is not text");
   const said = parse(message.data);

@@ -76,7 +76,7 @@ async fn listen(
     heard.closed().await
 }
 
-/// Sends a line of the page.
+/// Sends a line from the page.
 async fn say(sender: Sender, event: MessageEvent) {
     let Ok(said) = serde_wasm_bindgen::from_value::<Said>(event.data()) else { return };
     if let Err(unsent) = sender.typed::<Said, Json>().send(said).await {
@@ -85,8 +85,8 @@ async fn say(sender: Sender, event: MessageEvent) {
 }
 
 fn tell(news: &News) {
-    let told = serde_wasm_bindgen::to_value(news).map_err(JsValue::from).and_then(|news| scope().post_message(&news));
-    told.expect_throw("news is plain data");
+    let posted = serde_wasm_bindgen::to_value(news).map_err(JsValue::from).and_then(|news| scope().post_message(&news));
+    posted.expect_throw("news is plain data");
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {

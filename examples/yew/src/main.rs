@@ -1,4 +1,4 @@
-//! A chat with Yew. The component owns the connection: removing the component closes it.
+//! A chat with Yew. The component owns the connection: removing the component closes the connection.
 
 use std::rc::Rc;
 
@@ -104,7 +104,7 @@ fn Room(Props { name, room, leave }: &Props) -> Html {
             spawn_local(async {
                 let _ = task.await;
             });
-            // Drops the task with its half of the connection, and the other half.
+            // Drops both halves of the connection: the task with the receiver, and the sender.
             move || {
                 listening.abort();
                 left.set(None);
