@@ -6,7 +6,7 @@ use xshell::{Shell, cmd};
 use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
-use crate::test::at_the_same_time;
+use crate::test::{Job, at_the_same_time};
 use crate::toolchain::{TARGET, Toolchain, Way};
 use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
 
@@ -14,7 +14,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let server = Server::start(shell, &toolchain, None, &Options::default())?;
     // Compilers and browsers both wait much of the time: three lanes keep two cores busy.
-    let lanes: [&(dyn Fn(&Shell) -> Result<()> + Sync); 3] = [
+    let lanes: [Job<'_, ()>; 3] = [
         &|shell| {
             check(shell, &toolchain)?;
             variants::test(shell, &toolchain, &server, &browsers[0])?;

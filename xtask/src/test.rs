@@ -23,7 +23,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let tests = Tests { toolchain: &toolchain, address: &server.address, scratch: scratch.path() };
     step("building the tests", || tests.build(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
-    let jobs: [&(dyn Fn(&Shell) -> Result<Vec<Run>> + Sync); 2] = [
+    let jobs: [Job<'_, Vec<Run>>; 2] = [
         &|shell| {
             step("testing on the host", || tests.on_the_host(shell))?;
             step("testing in the simulation", || tests.in_the_simulation(shell))
@@ -205,8 +205,8 @@ impl Tests<'_> {
     }
 
     fn in_browsers(&self, shell: &Shell, browsers: &[Browser]) -> Result<Vec<Run>> {
-        type Job<'t> = fn(&Tests<'t>, &Shell, &Browser) -> Result<Vec<Run>>;
-        let jobs_of = |browser| [(browser, Tests::suite_in as Job<'_>), (browser, Tests::page_in as Job<'_>)];
+        type Part<'t> = fn(&Tests<'t>, &Shell, &Browser) -> Result<Vec<Run>>;
+        let jobs_of = |browser| [(browser, Tests::suite_in as Part<'_>), (browser, Tests::page_in as Part<'_>)];
         let jobs: Vec<_> = browsers.iter().flat_map(jobs_of).collect();
         Ok(at_the_same_time(shell, &jobs, |shell, (browser, job)| job(self, shell, browser))?.concat())
     }
@@ -284,6 +284,9 @@ impl Tests<'_> {
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "120")
     }
 }
+
+/// One of several jobs for [`at_the_same_time`].
+pub type Job<'a, T> = &'a (dyn Fn(&Shell) -> Result<T> + Sync);
 
 /// Runs an action for all items at the same time, each in a thread of its own.
 pub fn at_the_same_time<I: Sync, T: Send>(
