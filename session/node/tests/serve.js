@@ -32,6 +32,11 @@ export async function session(url, members = {}) {
   return { client, of, token };
 }
 
+/** Waits until the server has no session, however busy the machine is. */
+export async function isEmpty(server) {
+  while (server.size > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
 /** Checks that the session still works. */
 export async function works(client, text = 'still here') {
   client.send(`:${text}`);
