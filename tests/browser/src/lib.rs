@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -166,9 +167,16 @@ impl Page {
         Ok(self.client.find_all(Locator::Css(selector)).await?.len())
     }
 
-    /// Clicks on the element that a CSS selector names.
+    /// Clicks on the element that a CSS selector names. If another element has just moved there, clicks again.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        Ok(self.find(selector).await?.click().await?)
+        for _ in 0..100 {
+            match self.find(selector).await?.click().await {
+                Err(CmdError::Standard(error)) if error.error == ErrorStatus::ElementClickIntercepted => {}
+                clicked => return Ok(clicked?),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("{selector} is behind another element")
     }
 
     /// Puts a text in a field, instead of what it held.
