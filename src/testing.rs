@@ -162,6 +162,8 @@ impl Page {
 
     /// Listens for connections to `url`, with any query. A URL that ends with `/` matches all URLs below it.
     ///
+    /// The page itself is at `http://127.0.0.1/`. For code that connects to a relative URL, such as `/chat`, `url` may be a path.
+    ///
     /// The longest URL that matches is chosen, and a second server at one URL replaces the first. Connections to a URL at which
     /// no server listens are refused.
     pub fn server(&self, url: &str) -> Server {

@@ -20,8 +20,9 @@ use crate::{
 /// A connection that sends values of `Out` and yields values of `In`, by a codec: what [`WebSocketStream::typed`] returns.
 ///
 /// - As a [`Stream`] it decodes each message, in order. A message that cannot be decoded becomes an `Err` that holds the
-///   message, and the stream continues. An error of the connection is an `Err` without a message. A [`Blob`] is read first; if that
-///   fails, the `Err` holds the Blob, and the stream continues.
+///   message, and the stream continues. An `Err` without a message is an error of the connection, and the last item, except that
+///   [`Error::OutOfMemory`] and [`Error::Thrown`] replace one message. A [`Blob`] is read first; if that fails, the `Err` holds the
+///   Blob, and the stream continues.
 /// - As a [`Sink`] it encodes each value when the value is sent. Backpressure is that of the wrapped connection.
 ///
 /// # Examples
@@ -47,7 +48,7 @@ use crate::{
 ///     while let Some(received) = chat.next().await {
 ///         match received {
 ///             Ok(FromServer::Said { name, text }) => show(&format!("{name}: {text}")),
-///             Err(bad) => report(bad.error), // a bad message, which does not end a chat; or, last, a lost connection
+///             Err(bad) => report(bad.error), // one bad message, which does not end a chat, or a lost connection, which comes last
 ///         }
 ///     }
 ///     Ok(())

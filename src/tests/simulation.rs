@@ -11,6 +11,16 @@ use crate::testing::{Engine, Network, Page};
 use crate::{CloseEvent, Error, WebSocket, WebSocketStream};
 
 #[test]
+fn a_server_listens_at_a_path_of_the_page() {
+    for (listens, connects) in [("/chat", "/chat"), ("/rooms/", "/rooms/7?name=ada"), ("/chat", "ws://127.0.0.1/chat")]
+    {
+        let page = Page::new();
+        page.serve(listens, async |handshake| drop(handshake.accept()));
+        assert!(page.run(async { WebSocketStream::connect(connects).await }).is_ok(), "{connects} at {listens}");
+    }
+}
+
+#[test]
 fn messages_go_both_ways() {
     let page = Page::new();
     let server = page.server("ws://example.com/echo");

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::page::{Engine, Page};
 use super::socket::Inner;
+use super::url::resolve;
 use super::wire::{Frame, Network, Wire};
 
 /// The servers to which a page can connect.
@@ -25,8 +26,11 @@ pub struct Listening {
 }
 
 impl Servers {
-    /// Listens at a URL. A URL that ends with `/` matches all URLs below it.
+    /// Listens at a URL, or at a path of the page's own address. A URL that ends with `/` matches all URLs below it.
     pub fn listen(&self, url: &str) -> Rc<Listening> {
+        let path = Some(url).filter(|url| url.starts_with('/'));
+        let resolved = path.and_then(|path| resolve(path, Engine::Chromium));
+        let url = resolved.as_deref().unwrap_or(url);
         let listening = Rc::<Listening>::default();
         self.by_url.borrow_mut().insert(without_credentials(url), Rc::downgrade(&listening));
         listening
