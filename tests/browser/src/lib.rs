@@ -35,7 +35,7 @@ pub fn server() -> Result<String> {
     std::env::var("TEST_SERVER").context("no server: run this by `cargo xtask test`")
 }
 
-/// Runs a test with the server's page open. What the console then has as an error must be `expected`.
+/// Runs a test with the server's page open, and then checks that the errors in the console are the `expected` ones.
 pub async fn with_page(expected: fn(&str) -> bool, test: impl AsyncFnOnce(&Page) -> Result<()>) -> Result<()> {
     with_page_at(&format!("http://{}/", server()?), expected, test).await
 }
@@ -55,13 +55,13 @@ pub async fn with_page_at(
         Ok(())
     };
     let result = result.await;
-    // Whatever came before: a driver that is killed leaves its browser behind.
+    // Closes the browser even if the test has failed, since a killed driver leaves its browser behind.
     page.client.clone().close().await?;
     result
 }
 
 impl Page {
-    /// Opens the page, in the browser whose driver the environment names.
+    /// Opens a browser. An environment variable names its driver.
     async fn open() -> Result<Self> {
         let chromedriver = std::env::var_os("CHROMEDRIVER");
         let is_chromium = chromedriver.is_some();
@@ -85,7 +85,7 @@ impl Page {
         self.collect_errors().await
     }
 
-    /// Goes back to the page before, which the browser may have kept or may load anew.
+    /// Goes back to the previous page. The browser may have kept it, or may load it anew.
     pub async fn back(&self) -> Result<()> {
         self.client.back().await?;
         self.collect_errors().await
@@ -96,12 +96,12 @@ impl Page {
         Ok(())
     }
 
-    /// The tab that is shown and driven.
+    /// Returns the tab that is shown and driven.
     pub async fn tab(&self) -> Result<Tab> {
         Ok(Tab(self.client.window().await?))
     }
 
-    /// Opens another tab and shows it, which hides the tab that was shown.
+    /// Opens another tab and shows it. This hides the previous tab.
     pub async fn open_tab(&self, url: &str) -> Result<Tab> {
         let tab = Tab(self.client.new_window(true).await?.handle);
         self.show_tab(&tab).await?;
@@ -109,7 +109,7 @@ impl Page {
         Ok(tab)
     }
 
-    /// Opens another window, beside which the one that was shown stays visible, and drives it.
+    /// Opens another window and drives it. The previous window stays visible.
     pub async fn open_window(&self, url: &str) -> Result<Tab> {
         let window = Tab(self.client.new_window(false).await?.handle);
         self.show_tab(&window).await?;
@@ -117,17 +117,17 @@ impl Page {
         Ok(window)
     }
 
-    /// Shows and drives another tab, which hides the tab that was shown.
+    /// Shows and drives another tab. This hides the previous tab.
     pub async fn show_tab(&self, tab: &Tab) -> Result<()> {
         Ok(self.client.switch_to_window(tab.0.clone()).await?)
     }
 
-    /// Hides and freezes the page, until its tab is shown. Chromium alone can.
+    /// Hides and freezes the page until its tab is shown. Only Chromium can do this.
     pub async fn freeze(&self) -> Result<()> {
         self.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" })).await.map(drop)
     }
 
-    /// The element that a CSS selector names, as soon as there is one.
+    /// Waits for the element that a CSS selector names, and returns it.
     pub async fn find(&self, selector: &str) -> Result<Element> {
         let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
         match found {
@@ -136,17 +136,17 @@ impl Page {
         }
     }
 
-    /// What an element shows.
+    /// Returns the text that an element shows.
     pub async fn text(&self, selector: &str) -> Result<String> {
         Ok(self.client.find(Locator::Css(selector)).await?.text().await?)
     }
 
-    /// Waits until an element shows a text, possibly among others.
+    /// Waits until the text of an element contains `text`.
     pub async fn shows(&self, selector: &str, text: &str) -> Result<()> {
         self.shown(selector, |shown| shown.contains(text)).await.with_context(|| format!("{selector}: not `{text}`"))
     }
 
-    /// Waits until an element shows something else.
+    /// Waits until an element shows another text than `from`.
     pub async fn changes(&self, selector: &str, from: &str) -> Result<()> {
         self.shown(selector, |shown| shown != from).await
     }
@@ -162,7 +162,7 @@ impl Page {
         bail!("{selector} shows `{}`; the log:\n{}", self.text(selector).await?, self.text("#log").await?)
     }
 
-    /// How many elements a CSS selector names.
+    /// Returns how many elements a CSS selector names.
     pub async fn count(&self, selector: &str) -> Result<usize> {
         Ok(self.client.find_all(Locator::Css(selector)).await?.len())
     }
@@ -179,24 +179,24 @@ impl Page {
         bail!("{selector} is behind another element")
     }
 
-    /// Puts a text in a field, instead of what it held.
+    /// Replaces the text in a field.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
         let field = self.find(selector).await?;
         field.clear().await?;
         Ok(field.send_keys(text).await?)
     }
 
-    /// Selects what has this value in a list.
+    /// Selects the option with this value in a list.
     pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
         Ok(self.find(selector).await?.select_by_value(value).await?)
     }
 
-    /// Runs the body of an async function of JavaScript, and gives what it returns.
+    /// Runs the body of an async function of JavaScript, and returns its result.
     pub async fn run(&self, body: &str) -> Result<Value> {
         Ok(self.client.execute(&format!("return (async () => {{ {body} }})();"), vec![]).await?)
     }
 
-    /// Draws lines on the first canvas with the mouse, from one point to the next. Points count from its centre.
+    /// Draws lines on the first canvas with the mouse, from one point to the next. Points are relative to its centre.
     pub async fn draw(&self, points: &[(f64, f64)]) -> Result<()> {
         let canvas = self.find("#canvas").await?;
         let mut mouse = MouseActions::new("mouse".into());
@@ -210,7 +210,7 @@ impl Page {
         Ok(self.client.perform_actions(mouse.then(PointerAction::Up { button: MOUSE_BUTTON_LEFT })).await?)
     }
 
-    /// Drops files on an element: their names, media types and contents. WebDriver has no means to drag from outside.
+    /// Drops files on an element, given by name, media type and content. WebDriver cannot drag files into a browser.
     pub async fn drop_files(&self, selector: &str, files: &[(&str, &str, &str)]) -> Result<()> {
         let script = "const [selector, files] = arguments, dataTransfer = new DataTransfer();
             for (const [name, type, content] of files) dataTransfer.items.add(new File([content], name, { type }));
@@ -222,19 +222,19 @@ impl Page {
         Ok(())
     }
 
-    /// Types into an element, which need not be a field.
+    /// Types into an element, whether or not it is a field.
     pub async fn press(&self, selector: &str, keys: &str) -> Result<()> {
         Ok(self.find(selector).await?.send_keys(keys).await?)
     }
 
-    /// The red, green, blue and alpha of every pixel of a canvas.
+    /// Returns the red, green, blue and alpha of every pixel of a canvas.
     pub async fn pixels(&self, id: &str) -> Result<Vec<u8>> {
         let script = "const canvas = document.getElementById(arguments[0]);
             return Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data);";
         Ok(serde_json::from_value(self.client.execute(script, vec![id.into()]).await?)?)
     }
 
-    /// The SHA-256 of what a link leads to, in hexadecimal.
+    /// Returns the SHA-256 of a link's target, in hexadecimal.
     pub async fn fetch_sha256(&self, selector: &str) -> Result<String> {
         let script = format!(
             "const bytes = await (await fetch(document.querySelector('{selector}').href)).arrayBuffer();
@@ -244,12 +244,12 @@ impl Page {
         Ok(self.run(&script).await?.as_str().context("no hash")?.to_owned())
     }
 
-    /// Everything that the browser's console has as an error or a warning, and every error that nobody caught.
+    /// Returns the errors and warnings in the browser's console, and all uncaught errors.
     async fn errors(&self) -> Result<Vec<String>> {
         let collected = self.client.execute("return window.collectedErrors;", vec![]).await?;
         let mut errors: Vec<String> = serde_json::from_value(collected)?;
         if self.is_chromium {
-            // Chromium's driver has its own log, with what the browser itself says, and what came before the collector.
+            // Chromium's driver has its own log, which also has the browser's own messages, and errors before the collector was added.
             for entry in self.client.issue_cmd(ConsoleLog).await?.as_array().context("no log")? {
                 let message = entry["message"].to_string();
                 if entry["level"] == "SEVERE" || entry["level"] == "WARNING" {
@@ -269,8 +269,8 @@ impl Page {
         Ok(())
     }
 
-    /// Has the page look as in a window of so many pixels, with media features such as `prefers-color-scheme` and their values.
-    /// Chromium alone can.
+    /// Makes the page look as in a window of this width in pixels, with media features such as `prefers-color-scheme`.
+    /// Only Chromium can do this.
     pub async fn look(&self, width: u32, features: &[(&str, &str)]) -> Result<()> {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
@@ -280,7 +280,7 @@ impl Page {
         Ok(())
     }
 
-    /// Writes a picture of the page from top to bottom to a folder. Chromium alone can.
+    /// Writes a picture of the page from top to bottom to a folder. Only Chromium can do this.
     pub async fn whole_picture(&self, folder: &str, name: &str) -> Result<()> {
         let size = self
             .run("const { scrollWidth, scrollHeight } = document.documentElement; return [scrollWidth, scrollHeight];");
@@ -315,9 +315,9 @@ const COLLECT_ERRORS: &str = "
         console[name] = (...what) => { errors.push(what.join(' ')); original(...what); };
     }";
 
-/// Runs a program that listens at the port which its argument `--port` says, and gives that port. It ends when it is dropped.
+/// Runs a program that listens at the port of its argument `--port`. Returns the program, which ends when it is dropped, and the port.
 pub async fn listening(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<(Child, u16)> {
-    // Nobody can reserve a port for another program, but the system hands the same one out again only much later.
+    // A port cannot be reserved for another program, but the system assigns the same port again only much later.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut command = Command::new(program);
     command.args(arguments).arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
@@ -331,7 +331,7 @@ pub async fn listening(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result
     bail!("it does not listen");
 }
 
-/// What `webdriver.json` asks for, headless.
+/// Returns the capabilities of `webdriver.json`, headless.
 fn capabilities(is_chromium: bool) -> Result<Capabilities> {
     let mut all: Capabilities = serde_json::from_str(include_str!("../../../webdriver.json"))?;
     let (kept, other) = match is_chromium {
@@ -339,7 +339,7 @@ fn capabilities(is_chromium: bool) -> Result<Capabilities> {
         false => ("moz:firefoxOptions", "goog:chromeOptions"),
     };
     all.remove(other);
-    // Pages may ask for garbage collection, to see what is left over: by `gc`, and in Firefox by `TestUtils`.
+    // Pages may collect garbage before they count leftovers: with `gc`, and in Firefox with `TestUtils`.
     let headless = match is_chromium {
         true => vec!["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--js-flags=--expose-gc"],
         false => vec!["-headless"],
@@ -350,19 +350,19 @@ fn capabilities(is_chromium: bool) -> Result<Capabilities> {
     let arguments = &mut all[kept]["args"];
     let more = headless.into_iter().map(Value::from);
     *arguments = arguments.as_array().cloned().unwrap_or_default().into_iter().chain(more).collect();
-    // Some scripts wait for more than the 30 seconds that are usual.
+    // Some scripts wait for longer than the default timeout of 30 seconds.
     all.insert("timeouts".into(), json!({ "script": 60_000 }));
-    // That of the demo's test, which it signs itself.
+    // The demo's test signs its certificate itself.
     all.insert("acceptInsecureCerts".into(), true.into());
     if is_chromium {
-        // Otherwise its driver has timers come in time even in hidden tabs.
+        // By default, Chromium's driver turns the throttling of timers in hidden tabs off.
         all[kept]["excludeSwitches"] = json!(["disable-background-timer-throttling"]);
         all.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     }
     Ok(all)
 }
 
-/// Chromium's command for what its console has shown since it was last asked.
+/// Chromium's command that returns the console messages since the last call.
 #[derive(Debug)]
 struct ConsoleLog;
 
@@ -376,7 +376,7 @@ impl WebDriverCompatibleCommand for ConsoleLog {
     }
 }
 
-/// Chromium's way to what WebDriver has no command for.
+/// Chromium's command that calls DevTools, for actions without a WebDriver command.
 #[derive(Debug)]
 struct DevTools {
     command: &'static str,
