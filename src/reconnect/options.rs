@@ -227,6 +227,9 @@ impl ReconnectOptions {
     /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed. If the peer closes meanwhile, the
     /// preamble is dropped, and [`after_close`](Self::after_close) decides.
     ///
+    /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
+    /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].
+    ///
     /// # Examples
     ///
     /// ```no_run

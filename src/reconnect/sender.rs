@@ -238,6 +238,7 @@ impl ReconnectingSender {
     /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the
     /// same connection. Returns the number of messages that this confirms. For protocols that acknowledge messages.
     ///
+    /// - A message keeps its number when it is sent again. So an acknowledgement may be passed on even if it is late or comes twice.
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
