@@ -22,13 +22,13 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         },
         &|shell| {
             wasm_pack(shell, &toolchain, &server, &browsers)?;
-            test::large(shell, &toolchain, &server, &browsers)?;
-            test::others(shell, &toolchain, &server, &browsers[0])
+            webkit(shell, &toolchain, &server)?;
+            test::large(shell, &toolchain, &server, &browsers)
         },
         &|shell| {
             properties(shell)?;
-            webkit(shell, &toolchain, &server)?;
             npm::test_session_server(shell)?;
+            test::others(shell, &toolchain, &server, &browsers[0])?;
             measure::check(shell, &toolchain, &browsers[0])?;
             examples::test_hello(shell, &toolchain, &browsers)?;
             let package = npm::archive(shell, &toolchain)?;
@@ -92,6 +92,7 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[
     let drivers = browsers.iter().map(Browser::driver_folder);
     let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)).chain(drivers))?;
     step("building the npm package's core by wasm-pack", || {
+        let _core = npm::core();
         let out = page::target_folder().join("npm/pkg");
         let build = cmd!(shell, "{wasm_pack} build npm --target web --out-dir {out}");
         Ok(toolchain.apply(build).env("PATH", &path).run()?)

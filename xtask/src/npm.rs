@@ -1,6 +1,7 @@
 //! Builds the npm package, and tests it as it would be published.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -74,12 +75,20 @@ const INTERNAL: &[&str] = &[
     "states",
 ];
 
+/// Waits until no other thread builds the core. Its file has the same name for all features, so nobody else may build it until the
+/// file was read.
+pub fn core() -> MutexGuard<'static, ()> {
+    static CORE: Mutex<()> = Mutex::new(());
+    CORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Builds the package into `npm/dist`.
 pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
     let package = crate::root().join("npm");
     let dist = package.join("dist");
     let programs = install(shell, &package.join("package-lock.json"), &package)?;
     step("building the npm package", || {
+        let _core = core();
         shell.remove_path(&dist)?;
         for (features, name) in MODULES {
             let build = ["build", "--quiet", "--release", "--package=wasm-websocket-npm", "--target", TARGET];

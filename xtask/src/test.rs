@@ -301,6 +301,8 @@ pub fn at_the_same_time<I: Sync, T: Send>(
         };
         let running: Vec<_> = items.iter().map(start).collect();
         let results: Vec<_> = running.into_iter().map(|thread| thread.join().expect("no thread panics")).collect();
+        // The caller gets the first error.
+        results.iter().filter_map(|result| result.as_ref().err()).skip(1).for_each(|error| eprintln!("{error:#}"));
         results.into_iter().collect()
     })
 }
