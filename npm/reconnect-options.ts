@@ -82,7 +82,7 @@ export interface KeepLimit {
  *
  * - `reject`: the send fails with `full`, and the error has the message
  * - `wait`: `send` waits for room
- * - `dropOldest`: the oldest queued messages are dropped and counted
+ * - `dropOldest`: the oldest queued messages are dropped and counted; with a limit of zero, the new message
  */
 export type WhenFull = "reject" | "wait" | "dropOldest";
 
@@ -172,7 +172,7 @@ export interface OpeningSocket {
 export interface Attempt {
   /** The number of the attempt since the last good connection, from 1. */
   readonly number: number;
-  /** Why the attempt was made: `requested` for the first connection. */
+  /** Why the attempt was made: `requested` for the first attempt, and after `reconnectNow` and `resume`. */
   readonly cause: Cause;
   /** A copy of the messages in doubt. They stay in doubt. */
   readonly inDoubt: InDoubt;

@@ -16,7 +16,7 @@ const streams = new Loader(
 
 /**
  * Begins to connect, and resolves with a connection that comes back. The first call loads the wasm. It does not wait for the
- * connection to open: messages that are sent before that are queued.
+ * connection to open: messages that are sent earlier are queued.
  *
  * ```ts
  * await using feed = await reconnect(

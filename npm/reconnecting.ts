@@ -146,7 +146,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   /**
    * Waits until no message is queued or unsent. While a message is queued, it waits for a connection.
    *
-   * @throws {WebSocketError} `notOpen` if it is closed for good and messages are still queued
+   * @throws {WebSocketError} `notOpen` if it is closed for good and messages are still queued, or still to be sent again
    */
   async flush(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
@@ -194,7 +194,9 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     this.#core?.pause();
   }
 
-  /** Connects at once after a {@link pause}. Otherwise it does nothing. */
+  /**
+   * Connects after a {@link pause}: at once, or within half a second if the connection is still closing. Otherwise it does nothing.
+   */
   resume(): void {
     this.#core?.resume();
   }

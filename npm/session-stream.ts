@@ -228,7 +228,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     this.#core?.pause();
   }
 
-  /** Connects at once after a {@link pause}. Otherwise it does nothing. */
+  /**
+   * Connects after a {@link pause}: at once, or within half a second if the connection is still closing. Otherwise it does nothing.
+   */
   resume(): void {
     this.#core?.resume();
   }

@@ -41,30 +41,30 @@ impl StateQueue {
 pub(crate) fn to_js(state: State) -> JsValue {
     match state {
         State::Connecting { attempt, cause } => {
-            let object = tagged("connecting");
+            let object = of_type("connecting");
             object.set("attempt", attempt.into());
             with_cause(object, cause)
         }
-        State::Open => tagged("open"),
+        State::Open => of_type("open"),
         State::InDoubt { messages } => {
-            let object = tagged("inDoubt");
+            let object = of_type("inDoubt");
             object.set("messages", (messages as f64).into());
             object
         }
         State::Rejected { number, error } => {
-            let object = tagged("rejected");
+            let object = of_type("rejected");
             object.set("number", (number as f64).into());
             object.set("error", error::to_js(error));
             object
         }
         State::Waiting { delay, cause } => {
-            let object = tagged("waiting");
+            let object = of_type("waiting");
             object.set("delay", (delay.as_millis() as f64).into());
             with_cause(object, cause)
         }
-        State::Paused => tagged("paused"),
-        State::Closed { cause } => with_cause(tagged("closed"), cause),
-        _ => tagged("closing"),
+        State::Paused => of_type("paused"),
+        State::Closed { cause } => with_cause(of_type("closed"), cause),
+        _ => of_type("closing"),
     }
     .into()
 }
@@ -72,16 +72,16 @@ pub(crate) fn to_js(state: State) -> JsValue {
 pub(crate) fn cause_to_js(cause: Cause) -> JsValue {
     match cause {
         Cause::Closed(closed) => {
-            let object = tagged("closed");
+            let object = of_type("closed");
             object.set("event", event::to_js(closed));
             object
         }
         Cause::Failed(failed) => {
-            let object = tagged("failed");
+            let object = of_type("failed");
             object.set("error", error::to_js(failed));
             object
         }
-        _ => tagged("requested"),
+        _ => of_type("requested"),
     }
     .into()
 }
@@ -92,7 +92,7 @@ pub(crate) fn with_cause(object: Plain, cause: Cause) -> Plain {
 }
 
 /// Creates an object whose `type` has this name.
-pub(crate) fn tagged(kind: &str) -> Plain {
+pub(crate) fn of_type(kind: &str) -> Plain {
     let plain = Plain::new();
     plain.set("type", kind.into());
     plain

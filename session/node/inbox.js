@@ -89,7 +89,7 @@ export class Inbox {
   }
 
   /** Returns the members of ACK, HELLO and WELCOME, and records that they are sent now. */
-  ack() {
+  takeAck() {
     this.#acked = { processed: this.processed, offset: this.#processedOffset };
     this.isAckUrgent = false;
     return { processed: this.processed, credit: this.credit };

@@ -159,7 +159,7 @@ export class Session {
     if (!this.connection) return undefined;
     if (this.#close) return this.#closeWith(this.#close);
     if (this.#welcome !== undefined) return { frame: this.#greet(this.#welcome) };
-    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.ack() }) };
+    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.takeAck() }) };
     if (this.isComplete) return this.#closeWith({ code: 1000, reason: '' });
     const frame = this.outbox.poll();
     if (frame) return { frame };
@@ -179,7 +179,7 @@ export class Session {
     this.#welcome = undefined;
     const { max, ttl } = this.#config;
     const { received } = this.inbox;
-    return encode({ kind: 'welcome', token, resumed: this.#isResumed, received, ...this.inbox.ack(), max, ttl });
+    return encode({ kind: 'welcome', token, resumed: this.#isResumed, received, ...this.inbox.takeAck(), max, ttl });
   }
 }
 

@@ -231,7 +231,7 @@ impl Reconnecting {
     /// async fn offer_reload(feed: &Reconnecting, show: impl Fn(String)) {
     ///     match feed.closed().await {
     ///         Ok(Some(event)) if !event.was_clean => show(format!("{event}. Reload the page?")),
-    ///         Ok(_) => {} // closed by this page, or cleanly by the server
+    ///         Ok(_) => {} // closed by this page before, or cleanly by the server
     ///         Err(error) => show(format!("{error}. Reload the page?")),
     ///     }
     /// }

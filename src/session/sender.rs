@@ -180,7 +180,8 @@ impl SessionSender {
         self.connection().pause();
     }
 
-    /// Connects at once after a [`pause`](Self::pause). Otherwise it does nothing.
+    /// Connects after a [`pause`](Self::pause): at once, or within half a second if the connection is still closing. Otherwise it
+    /// does nothing.
     pub fn resume(&self) {
         self.connection().resume();
     }

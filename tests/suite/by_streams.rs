@@ -197,7 +197,7 @@ async fn a_close_does_not_wait_for_what_is_unread() {
 
 // C26: the loss is reported before the queue is read, since nothing more can arrive.
 #[apply(browser_test)]
-async fn a_loss_is_told_although_nobody_reads() {
+async fn a_loss_is_reported_although_nobody_reads() {
     let key = random();
     let mut stream = connect_with(&format!("/fault/reset-by/{key}"), &Options::new().read_ahead(0)).await;
     let arrived = arrival(&stream, 1);

@@ -12,8 +12,8 @@ use wasm_websocket::{ListenerGuard, Options, ReadyState, WebSocket};
 use super::guard::{Live, turn};
 use super::peer::{Count, connect, connect_with, next, start, url};
 
-/// Creates the object that is created when it is first needed, and then kept: the channel by which a waiting sender asks for
-/// the next turn of the event loop.
+/// Creates the channel by which a waiting sender asks for the next turn of the event loop. The crate creates it when it is first
+/// needed, and then keeps it.
 pub async fn make_what_is_kept() {
     let mut stream = connect_with("/echo", &Options::new().high_water_mark(0)).await;
     stream.send("one").await.unwrap();

@@ -47,7 +47,7 @@ async fn anyone_can_use_the_page() -> Result<()> {
             }
             page.run("document.querySelectorAll('details').forEach(details => details.open = false);").await?;
         }
-        nothing_is_told_by_lost_colours(page).await
+        nothing_depends_on_lost_colours(page).await
     })
     .await
 }
@@ -106,7 +106,7 @@ async fn fits(page: &Page, name: &str, width: u32) -> Result<()> {
 
 /// Checks the page in forced colours, which replace its own: things that only colours tell apart must keep their colours, or differ
 /// in another way.
-async fn nothing_is_told_by_lost_colours(page: &Page) -> Result<()> {
+async fn nothing_depends_on_lost_colours(page: &Page) -> Result<()> {
     let looks = page.run(FORCED).await?;
     ensure!(looks == json!({ "swatches": 6, "legends": 5, "curves": 4 }), "in forced colours, {looks} differ");
     Ok(())

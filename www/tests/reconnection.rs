@@ -13,7 +13,7 @@ async fn a_connection_comes_back_and_every_message_is_accounted_for() -> Result<
         page.starts().await?;
         page.click("#reconnection-send").await?;
         page.shows("#reconnection-problem", "There is no connection: connect first.").await?;
-        what_a_cut_does_is_told(page).await?;
+        what_a_cut_does_is_reported(page).await?;
         what_waited_goes_out(page).await?;
         what_is_in_doubt_is_sent_again(page).await?;
         it_pauses(page).await?;
@@ -23,7 +23,7 @@ async fn a_connection_comes_back_and_every_message_is_accounted_for() -> Result<
     .await
 }
 
-async fn what_a_cut_does_is_told(page: &Page) -> Result<()> {
+async fn what_a_cut_does_is_reported(page: &Page) -> Result<()> {
     let mut seen = page.run(&[PARTS, CUT].concat()).await?;
     it_counts_down(seen["countdown"].take())?;
     let expected = json!({

@@ -15,8 +15,8 @@ async fn every_section_does_what_it_says() -> Result<()> {
         drawing_goes_live(page).await?;
         files_are_paused_cancelled_and_seen(page).await?;
         log_is_filtered_and_bounded(page).await?;
-        faults_are_heard(page).await?;
-        a_flood_waits_by_streams_alone(page).await
+        faults_are_reported(page).await?;
+        a_flood_waits_only_over_streams(page).await
     })
     .await
 }
@@ -132,7 +132,7 @@ async fn log_is_filtered_and_bounded(page: &Page) -> Result<()> {
     page.shows("#log li", "1000 (normal closure) – clean").await
 }
 
-async fn faults_are_heard(page: &Page) -> Result<()> {
+async fn faults_are_reported(page: &Page) -> Result<()> {
     // All faults begin at the same time, since some are slow.
     page.fill("#flood-count", "20000").await?;
     page.fill("#flood-size", "64").await?;
@@ -159,7 +159,7 @@ async fn faults_are_heard(page: &Page) -> Result<()> {
 }
 
 /// The server counts what it has sent, and how long it had to wait.
-async fn a_flood_waits_by_streams_alone(page: &Page) -> Result<()> {
+async fn a_flood_waits_only_over_streams(page: &Page) -> Result<()> {
     page.fill("#flood-count", "1000").await?;
     page.fill("#flood-size", "65536").await?;
     page.choose("#flood-reader", "end").await?;

@@ -17,7 +17,7 @@ async fn a_session_loses_nothing_and_has_nothing_twice() -> Result<()> {
         for fault in ["cut", "kill", "stall"] {
             the_session_goes_on(page, fault).await?;
         }
-        what_is_forgotten_is_told(page).await?;
+        what_is_forgotten_is_reported(page).await?;
         it_closes(page).await?;
         what_is_sent_again_is_processed_twice(page).await?;
         it_goes_by_itself(page).await
@@ -99,7 +99,7 @@ const FAIL: &str = "
     await Promise.all(['session', 'without'].map(side => shown(side + '-state', state => state == 'open')));";
 
 /// A message that the server had processed is not lost; one that was never transmitted is sent in the next session.
-async fn what_is_forgotten_is_told(page: &Page) -> Result<()> {
+async fn what_is_forgotten_is_reported(page: &Page) -> Result<()> {
     let sent: u32 = page.text("#session-sent").await?.parse()?;
     page.run(&[HELPERS, FORGET].concat()).await?;
     page.shows(

@@ -31,26 +31,26 @@ pub(crate) fn to_js(lost: Lost) -> JsValue {
 
 fn cause_to_js(cause: LostCause) -> Plain {
     match cause {
-        LostCause::Forgotten => state::tagged("forgotten"),
-        LostCause::Superseded => state::tagged("superseded"),
+        LostCause::Forgotten => state::of_type("forgotten"),
+        LostCause::Superseded => state::of_type("superseded"),
         LostCause::Refused(code) => {
-            let object = state::tagged("refused");
+            let object = state::of_type("refused");
             object.set("code", code.into());
             object
         }
         LostCause::Violation(rule) => {
-            let object = state::tagged("violation");
+            let object = state::of_type("violation");
             object.set("rule", rule.into());
             object
         }
         LostCause::TooLarge { len, max } => {
-            let object = state::tagged("tooLarge");
+            let object = state::of_type("tooLarge");
             object.set("bytes", (len as f64).into());
             object.set("max", (max as f64).into());
             object
         }
-        LostCause::Mismatch => state::tagged("mismatch"),
-        LostCause::Stopped(cause) => state::with_cause(state::tagged("stopped"), cause),
-        _ => state::tagged("givenUp"),
+        LostCause::Mismatch => state::of_type("mismatch"),
+        LostCause::Stopped(cause) => state::with_cause(state::of_type("stopped"), cause),
+        _ => state::of_type("givenUp"),
     }
 }

@@ -10,7 +10,7 @@ import { Session } from '../session.js';
 import { random } from './random.js';
 import { HELLO, Raw } from './raw.js';
 import { name } from './runner.js';
-import { echo, isEmpty, serve, session, works } from './serve.js';
+import { becomesEmpty, echo, serve, session, works } from './serve.js';
 
 const refused = async (url, of, members, code) => {
   const client = new Raw(url);
@@ -220,13 +220,13 @@ test('connections that serve no session have a limit per address', async () => {
   for (let count = 0; count < 5; count += 1) await works((await session(url)).client);
 });
 
-test('a fresh session is dropped early', async () => {
+test('a fresh session is dropped after the time to live', async () => {
   const { url, server } = await serve({ ttl: 2 });
   const client = new Raw(url);
   await client.hello(name());
   await client.lose();
   assert.equal(server.size, 1);
-  await isEmpty(server);
+  await becomesEmpty(server);
 });
 
 test('a client that resumes again and again without reading costs little, and is refused', async () => {

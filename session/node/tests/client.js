@@ -45,7 +45,7 @@ export class Client {
     const { received } = this.inbox;
     const token = this.#token ? { token: this.#token } : {};
     const { max, credentials } = this.#config;
-    const counts = { sent, received, ...this.inbox.ack(), max };
+    const counts = { sent, received, ...this.inbox.takeAck(), max };
     const who = credentials ? { credentials } : {};
     this.#greeting = { kind: 'hello', session: this.#name, attempt: this.#attempt, ...token, ...counts, ...who };
   }
@@ -137,7 +137,7 @@ export class Client {
       return { frame };
     }
     if (this.#state !== 'live') return undefined;
-    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.ack() }) };
+    if (this.inbox.isAckUrgent) return { frame: encode({ kind: 'ack', ...this.inbox.takeAck() }) };
     const frame = this.outbox.poll();
     return frame && { frame };
   }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Lost } from '../server.js';
 import { Raw } from './raw.js';
 import { name } from './runner.js';
-import { isEmpty, serve, session, works } from './serve.js';
+import { becomesEmpty, serve, session, works } from './serve.js';
 
 /** Returns a promise and its function `resolve`. */
 function deferred() {
@@ -115,7 +115,7 @@ test('a handler that returns ends its direction, and the session completes', asy
   const again = new Raw(url);
   const welcome = await again.hello(of, { attempt: 2, token, sent: 1, received: 2, processed: 2 });
   assert.deepEqual([welcome.resumed, welcome.processed, await again.closed()], [true, 1, 1000]);
-  await isEmpty(server);
+  await becomesEmpty(server);
 });
 
 test('messages that no handler will take are not acknowledged: the session is given up', async () => {

@@ -49,8 +49,7 @@ pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
 
 /// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster than `TextEncoder`.
 const SHORT: u64 = 64;
-/// The length up to which wasm-bindgen copies text that is not ASCII, which is faster than `TextEncoder`. For longer text it would
-/// reserve up to four times the bytes, and wasm memory never shrinks.
+/// The length up to which wasm-bindgen copies text that is not ASCII. This is faster than to copy the result of `TextEncoder.encode`. For longer text wasm-bindgen would reserve up to four times the bytes, and wasm memory never shrinks.
 const MEDIUM: u64 = 16 << 10;
 
 thread_local! {
@@ -65,7 +64,7 @@ struct Long {
 }
 
 impl Long {
-    /// Returns the text, `None` if the value is not text, or the number of bytes for which there is no memory.
+    /// Returns the text, `None` if it cannot be decoded, or the number of bytes for which there is no memory.
     fn read(&self, value: &JsValue, len: u64) -> Result<Option<String>, u64> {
         let encoder = self.encoder.take().or_else(encoder).ok_or(len)?;
         let text = self.read_with(&encoder, value, len);

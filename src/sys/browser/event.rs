@@ -75,7 +75,7 @@ impl Data {
         self.len
     }
 
-    /// Copies text and bytes into wasm memory. Returns `None` for data that no browser delivers.
+    /// Copies text and bytes into wasm memory. Returns `None` for data that no browser delivers, except for objects with a `slice`.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Data {
         match self.kind {
             Kind::Text => Some(copy::text(&value, self.len)?.map(Message::Text)),
             Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
-            // Of the objects without a length only a Blob can be sliced. Its tag would be one more import.
+            // Every other object of the browser with a method `slice` has a length. To compare tags would add an import.
             Kind::Blob => reflect::get(&value, "slice")
                 .is_some()
                 .then(|| Ok(Message::Blob(Blob::from_raw(value.unchecked_into())))),

@@ -341,12 +341,12 @@ impl World {
                 let connection = self.connection.as_mut().expect("a ping on no connection");
                 connection.to_peer.push_back(Frame::Ping);
             }
-            Action::Announce(state) => self.told(state),
+            Action::Announce(state) => self.announced(state),
             Action::End(..) => self.is_ended = true,
         }
     }
 
-    fn told(&mut self, state: State) {
+    fn announced(&mut self, state: State) {
         if let State::Waiting { delay, .. } = &state {
             // After a wake-up the delay may be shorter.
             let has_just_woken = self.woken_at.take().is_some_and(|at| self.now - at < seconds(1));

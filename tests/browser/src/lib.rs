@@ -176,7 +176,7 @@ impl Page {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("{selector} is behind another element")
+        Ok(self.find(selector).await?.click().await?)
     }
 
     /// Replaces the text in a field.

@@ -174,7 +174,7 @@ pub async fn reset_now(socket: WebSocket, key: String) {
 /// Echoes, and resets the connection when its key is announced, or when announcements were missed.
 pub async fn reset_by(mut socket: WebSocket, key: String, resets: broadcast::Receiver<String>) {
     tokio::select! {
-        () = told(key, resets) => {}
+        () = announced(key, resets) => {}
         () = behaviour::echo(&mut socket, |message| message) => return,
     }
     reset(socket.get_ref());
@@ -183,15 +183,15 @@ pub async fn reset_by(mut socket: WebSocket, key: String, resets: broadcast::Rec
 /// Reads nothing, and resets the connection when its key is announced.
 pub async fn stall_by(stream: TcpStream, key: String, resets: broadcast::Receiver<String>) {
     tokio::select! {
-        () = told(key, resets) => {}
+        () = announced(key, resets) => {}
         () = behaviour::client_gone(&stream) => {}
     }
     reset(&stream);
 }
 
 /// Resolves when this key is announced.
-async fn told(key: String, mut resets: broadcast::Receiver<String>) {
-    while resets.recv().await.is_ok_and(|told| told != key) {}
+async fn announced(key: String, mut resets: broadcast::Receiver<String>) {
+    while resets.recv().await.is_ok_and(|announced| announced != key) {}
 }
 
 /// Sends the beginning of a frame, and ends the TCP connection.

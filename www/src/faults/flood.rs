@@ -76,8 +76,8 @@ impl<'a> Reader<'a> {
     }
 
     // region: flood
-    /// Reads at the chosen speed. Over events, the browser continues to read meanwhile, so that the receive queue overflows. Over streams,
-    /// the browser stops reading, and the server waits.
+    /// Reads at the chosen speed. Over events, the browser continues to read meanwhile, so that the receive queue overflows. Over
+    /// streams, the browser stops reading, and the server waits.
     async fn read(&self, mut stream: WebSocketStream) -> Result<(), Error> {
         while self.taken.get() + stream.dropped() < self.choice.messages {
             let Some(message) = stream.try_next().await? else { break };
