@@ -1,11 +1,13 @@
 //! The checks of continuous integration, beside the tests.
 
+use std::sync::Mutex;
+
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
-use crate::step::step;
+use crate::step::{alone, step};
 use crate::test::{Job, at_the_same_time};
 use crate::toolchain::{TARGET, Toolchain, Way};
 use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
@@ -13,6 +15,8 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, t
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let server = Server::start(shell, &toolchain, None, &Options::default())?;
+    // Two lanes compile the suite into the same file, one of them with large numbers.
+    let web = Mutex::new(());
     // Compilers and browsers both wait much of the time: three lanes keep two cores busy.
     let lanes: [Job<'_, ()>; 3] = [
         &|shell| {
@@ -22,11 +26,15 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
         },
         &|shell| {
             wasm_pack(shell, &toolchain, &server, &browsers)?;
-            webkit(shell, &toolchain, &server)?;
+            let _web = alone(&web);
             test::large(shell, &toolchain, &server, &browsers)
         },
         &|shell| {
             properties(shell)?;
+            {
+                let _web = alone(&web);
+                webkit(shell, &toolchain, &server)?;
+            }
             npm::test_session_server(shell)?;
             test::others(shell, &toolchain, &server, &browsers[0])?;
             measure::check(shell, &toolchain, &browsers[0])?;

@@ -1,7 +1,7 @@
 //! Builds the npm package, and tests it as it would be published.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,7 +9,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::browser::Browser;
 use crate::server::{self, Server};
-use crate::step::step;
+use crate::step::{alone, step};
 use crate::toolchain::{self, TARGET, Toolchain, Way};
 use crate::{page, setup, test, wasm_bindgen};
 
@@ -79,7 +79,7 @@ const INTERNAL: &[&str] = &[
 /// file was read.
 pub fn core() -> MutexGuard<'static, ()> {
     static CORE: Mutex<()> = Mutex::new(());
-    CORE.lock().unwrap_or_else(PoisonError::into_inner)
+    alone(&CORE)
 }
 
 /// Builds the package into `npm/dist`.

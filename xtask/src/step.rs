@@ -1,5 +1,6 @@
 //! Steps that print their name and how long they took.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -12,4 +13,9 @@ pub fn step<T>(name: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
     let mark = if result.is_ok() { "✓" } else { "✗" };
     eprintln!("{mark} {name}: {:.1} s", start.elapsed().as_secs_f32());
     result
+}
+
+/// Waits until no other thread is in a step that holds this guard, too.
+pub fn alone(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
