@@ -28,8 +28,9 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// for `UnexpectedText`, and `Other` for all others. Writing to a connection that is not open fails with the kind `NotConnected`,
 /// or with `Other` if the receive queue has overflowed.
 ///
-/// Each write sends one message of at most 256 KiB, so wrap the stream in a `BufWriter` for small writes. An empty write sends nothing. Writing waits for room as [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here. Closing
-/// ends both directions, as the sink of [`Sender`](crate::Sender) does; bytes that had arrived before can still be read.
+/// Each write sends one message of at most 256 KiB, so wrap the stream in a `BufWriter` for small writes. An empty write sends
+/// nothing. Writing waits for room as [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here.
+/// Closing ends both directions, as the sink of [`Sender`](crate::Sender) does; bytes that had arrived before can still be read.
 ///
 /// # Examples
 ///

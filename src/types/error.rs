@@ -398,7 +398,9 @@ impl<T> From<SendError<T>> for Error {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceiveError {
-    /// The message that could not be decoded, or the Blob that could not be read; `None` for an error of the connection. If `error` is [`Error::OutOfMemory`] or [`Error::Thrown`] and there is no message, the error stands for one message: a `WebSocketStream` then continues, and a `Reconnecting` is closed for good.
+    /// The message that could not be decoded, or the Blob that could not be read; `None` for an error of the connection. If `error`
+    /// is [`Error::OutOfMemory`] or [`Error::Thrown`] and there is no message, the error stands for one message: a
+    /// `WebSocketStream` then continues, and a `Reconnecting` is closed for good.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,

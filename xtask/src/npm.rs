@@ -75,8 +75,7 @@ const INTERNAL: &[&str] = &[
     "states",
 ];
 
-/// Waits until no other thread builds the core. Its file has the same name for all features, so nobody else may build it until the
-/// file was read.
+/// Waits until no other thread builds the core. Hold the guard until the built file was read: it has the same name for all features.
 pub fn core() -> MutexGuard<'static, ()> {
     static CORE: Mutex<()> = Mutex::new(());
     alone(&CORE)

@@ -1,4 +1,5 @@
-// Tests the interface of partysocket and reconnecting-websocket, with ideas from their published tests, and that of the browser.
+// Tests the interfaces of partysocket, of reconnecting-websocket and of the browser, with ideas from the published tests of both
+// packages.
 
 import { ReconnectingWebSocket, type ReconnectingWebSocketOptions, type WebSocketError } from "wasm-websocket";
 import Default from "wasm-websocket/ws";

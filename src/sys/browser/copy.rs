@@ -49,7 +49,8 @@ pub fn text(value: &JsValue, len: u64) -> Option<Result<String, Error>> {
 
 /// The length, in UTF-16 units, up to which wasm-bindgen's copy unit by unit is faster than `TextEncoder`.
 const SHORT: u64 = 64;
-/// The length up to which wasm-bindgen copies text that is not ASCII. This is faster than to copy the result of `TextEncoder.encode`. For longer text wasm-bindgen would reserve up to four times the bytes, and wasm memory never shrinks.
+/// The length up to which wasm-bindgen copies text that is not ASCII. This is faster than to copy the result of
+/// `TextEncoder.encode`. For longer text wasm-bindgen would reserve up to four times the bytes, and wasm memory never shrinks.
 const MEDIUM: u64 = 16 << 10;
 
 thread_local! {

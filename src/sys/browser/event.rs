@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use js_sys::JsString;
+use js_sys::{ArrayBuffer, JsString};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::super::Event;
@@ -75,7 +75,7 @@ impl Data {
         self.len
     }
 
-    /// Copies text and bytes into wasm memory. Returns `None` for data that no browser delivers, except for objects with a `slice`.
+    /// Copies text and bytes into wasm memory. Returns `None` for data that no browser delivers.
     ///
     /// # Errors
     ///
@@ -85,10 +85,7 @@ impl Data {
         match self.kind {
             Kind::Text => Some(copy::text(&value, self.len)?.map(Message::Text)),
             Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
-            // Every other object of the browser with a method `slice` has a length. To compare tags would add an import.
-            Kind::Blob => reflect::get(&value, "slice")
-                .is_some()
-                .then(|| Ok(Message::Blob(Blob::from_raw(value.unchecked_into())))),
+            Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(blob(value)?)))),
             #[cfg(feature = "streams")]
             Kind::ToBlob => Some(Ok(Message::Blob(Blob::of_buffer(value.unchecked_ref())))),
         }
@@ -104,17 +101,25 @@ impl Data {
             Kind::Binary if value.is_instance_of::<js_sys::Uint8Array>() => Some(RawMessage::Binary(
                 value.unchecked_into::<js_sys::Uint8Array>().slice(0, self.len as u32).buffer(),
             )),
-            Kind::Binary => tagged(value, "[object ArrayBuffer]").map(RawMessage::Binary),
-            Kind::Blob => tagged(value, "[object Blob]").map(RawMessage::Blob),
+            Kind::Binary => buffer(value).map(RawMessage::Binary),
+            Kind::Blob => blob(value).map(RawMessage::Blob),
             #[cfg(feature = "streams")]
             Kind::ToBlob => Some(RawMessage::Blob(Blob::of_buffer(value.unchecked_ref()).into_raw())),
         }
     }
 }
 
-/// Casts a value by its tag. `instanceof` would fail for objects of another frame, whose socket a page can pass to `from_raw`.
-fn tagged<T: JsCast>(value: JsValue, tag: &str) -> Option<T> {
-    (bindings::tag(&value).as_string().as_deref() == Some(tag)).then(|| value.unchecked_into())
+/// Returns the Blob that an object without a length is; `None` if it has no `slice`. No other object of the browser has a `slice`
+/// and no length. To compare its tag would add an import.
+fn blob(value: JsValue) -> Option<web_sys::Blob> {
+    reflect::get(&value, "slice").is_some().then(|| value.unchecked_into())
+}
+
+/// Returns the buffer that a value is. The tag decides, since `instanceof` would fail for objects of another frame, whose socket a
+/// page can pass to `from_raw`.
+fn buffer(value: JsValue) -> Option<ArrayBuffer> {
+    let is_buffer = bindings::tag(&value).as_string().as_deref() == Some("[object ArrayBuffer]");
+    is_buffer.then(|| value.unchecked_into())
 }
 
 /// Converts a chunk that a stream has delivered. Bytes become a Blob if `is_blob`.

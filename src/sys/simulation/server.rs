@@ -28,11 +28,10 @@ pub struct Listening {
 impl Servers {
     /// Listens at a URL, or at a path of the page's own address. A URL that ends with `/` matches all URLs below it.
     pub fn listen(&self, url: &str) -> Rc<Listening> {
-        let path = Some(url).filter(|url| url.starts_with('/'));
-        let resolved = path.and_then(|path| resolve(path, Engine::Chromium));
-        let url = resolved.as_deref().unwrap_or(url);
         let listening = Rc::<Listening>::default();
-        self.by_url.borrow_mut().insert(without_credentials(url), Rc::downgrade(&listening));
+        let resolved = if url.starts_with('/') { resolve(url, Engine::Chromium) } else { None };
+        let url = without_credentials(resolved.as_deref().unwrap_or(url));
+        self.by_url.borrow_mut().insert(url, Rc::downgrade(&listening));
         listening
     }
 
