@@ -8,7 +8,8 @@ import { type Cause, fromCore } from "./state.js";
  *
  * - `forgotten`: the server has forgotten the session, for instance after a restart or after the session's time to live. A new
  *   session has begun, unless this page had closed the old one
- * - `superseded`: a copy of this page has taken the session over, for instance a duplicated tab
+ * - `superseded`: a copy of this page has taken the session over, for instance in a virtual machine that was restored from a
+ *   snapshot; a duplicated tab begins a session of its own
  * - `givenUp`: the server's application, or this page, has given the session up
  * - `refused`: the server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and
  *   1009 for a frame that this page has sent

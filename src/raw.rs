@@ -5,7 +5,7 @@ use crate::sys::{RawSocket, js};
 use crate::{Connecting, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
 impl WebSocket {
-    /// Wraps the browser's own socket, in any state. Dropping the wrapper closes the socket.
+    /// Wraps the browser's own socket, in any state. Dropping the wrapper closes the socket. Listeners of other code stay.
     ///
     /// Earlier events are not replayed: a socket that is already open fires no `open`, and a closed one fires nothing. The socket
     /// keeps its [`BinaryType`](crate::BinaryType), which is `Blob` for a new socket.
@@ -28,7 +28,8 @@ impl WebSocket {
         self.socket().as_raw()
     }
 
-    /// Returns the browser's own socket without closing it, and removes all listeners. Other handles then see a closed socket.
+    /// Returns the browser's own socket without closing it, and removes all listeners of this wrapper. Other handles then see
+    /// a closed socket.
     pub fn into_raw(self) -> js::WebSocket {
         self.remove_listeners();
         self.socket().give_away()
@@ -79,8 +80,8 @@ impl WebSocketStream {
         self.socket().as_raw()
     }
 
-    /// Returns the browser's own socket without closing it, and removes the listeners. See [`as_raw`](Self::as_raw) for its type.
-    /// Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
+    /// Returns the browser's own socket without closing it, and removes this crate's listeners. See [`as_raw`](Self::as_raw) for
+    /// its type. Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
     ///
     /// # Examples
     ///
@@ -124,6 +125,6 @@ pub enum RawMessage {
     Text(js::JsString),
     /// Bytes, in the browser's memory.
     Binary(js::ArrayBuffer),
-    /// A Blob, whose bytes the browser keeps until they are read.
+    /// A Blob, whose bytes the browser keeps. They can be read more than once.
     Blob(js::Blob),
 }

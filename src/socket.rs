@@ -269,7 +269,7 @@ impl WebSocket {
         self.inner.socket.close();
     }
 
-    /// Begins to close the connection with a code and a reason.
+    /// Begins to close the connection with a code and a reason, otherwise like [`close`](Self::close).
     ///
     /// # Errors
     ///

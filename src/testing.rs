@@ -583,7 +583,10 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// The server's end of a connection. Dropping it ends the connection, without a Close frame unless one was sent.
+/// The server's end of a connection.
+///
+/// Dropping it ends the connection; what was sent before still arrives. If a Close frame was sent, by [`close`](Self::close),
+/// [`close_with`](Self::close_with) or [`receive`](Self::receive), the page sees a clean end, otherwise a lost connection.
 ///
 /// # Examples
 ///
@@ -650,7 +653,7 @@ impl Peer {
     /// Receives and ignores everything, including Close frames, until the connection has ended.
     ///
     /// No Close frame is answered, so a page that closes waits for its timeout, and the connection ends when the browser gives up,
-    /// after 60 seconds. To answer, call [`receive`](Self::receive) until it returns `None`.
+    /// after 60 seconds, or 20 in Firefox. To answer, call [`receive`](Self::receive) until it returns `None`.
     pub async fn drain(&mut self) {
         while self.next().await.is_some() {}
     }

@@ -12,13 +12,14 @@ use crate::{Error, Message, ReceiveError};
 ///
 /// A field with `#[serde(with = "serde_wasm_bindgen::preserve")]` is a `JsValue`, and stays in JavaScript. Use
 /// [`Json`](crate::codec::Json) for types without such a field: it is several times faster, as the
-/// [table of the codecs](crate::codec) shows.
+/// [table of the codecs](crate::codec) shows. As with `Json`, maps are objects, and `None` is `null`.
 ///
-/// JavaScript's numbers are `f64`. These values cannot be encoded or decoded:
+/// JavaScript's numbers are `f64`, and its keys are strings. These values cannot be encoded or decoded:
 ///
 /// - integers beyond ±(2⁵³ − 1); decoded as a float, they are rounded
 /// - `i128` and `u128`, whatever the value
 /// - NaN and infinity, in a `JsValue`, too
+/// - maps with other keys, such as `HashMap<u32, T>`
 ///
 /// Values that are nested deeper than 128 levels cannot be decoded, so that no peer can exhaust the stack. A `JsValue` is
 /// otherwise encoded as by `JSON.stringify`, which omits `undefined`.

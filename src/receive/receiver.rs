@@ -20,7 +20,7 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// the first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
-/// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
+/// - [`Error::CloseTimeout`] if this page has awaited a close and the peer did not answer in time,
 /// - [`Error::Overflow`] if the receive queue has overflowed.
 ///
 /// Two errors replace a single message, and the stream continues:
@@ -28,14 +28,15 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 /// - [`Error::OutOfMemory`] if the message does not fit into wasm memory,
 /// - [`Error::Thrown`] if the page has transferred the message's buffer.
 ///
-/// Browsers discard messages that arrive after this page has called `close`.
+/// Browsers discard messages that arrive after this page has called `close`, and no `Err` reports it: call `close` after the last
+/// message that you need, or let the peer close.
 ///
 /// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more
 /// than 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024. So `now_or_never` may return `None` although
 /// messages are queued.
 ///
-/// Dropping the receiver discards all queued and later messages; senders keep working. The connection is closed when the senders
-/// are dropped, too.
+/// Dropping the receiver discards all queued and later messages; senders keep working. When the senders are dropped, too, the
+/// connection is closed without a code, which the peer sees as 1005.
 ///
 /// # Examples
 ///

@@ -77,7 +77,8 @@ impl Backoff {
     /// Default: no limit.
     ///
     /// An attempt has also failed if its connection ended within 10 seconds. Zero counts as one: the first attempt is always made.
-    /// If the peer has closed the last connection cleanly, the stream ends without an error: [`State::Closed`] has the cause.
+    /// The stream then ends with the error of the last attempt, or without an error if the last attempt had opened a connection
+    /// that the peer closed cleanly. [`State::Closed`] has the cause.
     ///
     /// [`State::Closed`]: crate::reconnect::State::Closed
     pub fn max_attempts(mut self, attempts: u32) -> Self {

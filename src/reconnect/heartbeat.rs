@@ -9,9 +9,9 @@ use crate::Message;
 
 /// A ping message, and how to recognise its answer: pages cannot send the protocol's own pings.
 ///
-/// Sends a ping every 25 seconds, beginning when the preamble has finished. If no message at all is received for 10 seconds after a
-/// ping, the peer counts as dead, and the connection is dropped. While bytes that were sent before the ping are still leaving, the
-/// timeout starts over.
+/// Sends a ping every 25 seconds, beginning 25 seconds after the preamble has finished. If no message at all is received for 10
+/// seconds after a ping, the peer counts as dead, and the connection is dropped. While bytes that were sent before the ping are
+/// still leaving, the timeout starts over.
 ///
 /// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
 /// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end

@@ -149,8 +149,8 @@ impl ReconnectOptions {
 
     /// Sets how many messages are queued while there is no connection. Default: 1024.
     ///
-    /// Until the [preamble](Self::on_open) has finished, there is no connection yet. Messages of calls that wait for room when the
-    /// connection is lost are queued, too.
+    /// Until the [preamble](Self::on_open) has finished, there is no connection yet. When a connection is lost, the messages of
+    /// calls that wait for room are queued, too, up to this limit.
     pub fn queue_limit_messages(mut self, messages: usize) -> Self {
         self.queue.messages = messages;
         self

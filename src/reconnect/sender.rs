@@ -68,8 +68,8 @@ impl ReconnectingSender {
     /// back or rejected leave gaps, so a number is not a count of what the peer has received: if the peer reports how far it has
     /// come, put an id of your own into each message.
     ///
-    /// - While a connection is open, it waits while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are
-    ///   unsent.
+    /// - While a connection is open, it waits while older messages are still queued, or more than
+    ///   [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     /// - While there is no connection, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
     ///
     /// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. If the connection is lost
@@ -80,7 +80,7 @@ impl ReconnectingSender {
     /// the message.
     ///
     /// A message may be queued, so a browser object is kept as a [`Blob`](crate::Blob). The browser copies the bytes of a buffer
-    /// or an image outside wasm memory during the call. A file is not copied.
+    /// or an image outside wasm memory when the future is first polled. A file is not copied.
     ///
     /// # Errors
     ///
@@ -106,8 +106,8 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// - [`Error::Full`] if the queue is full, if nothing is queued and more than the high water mark is unsent, or if other
-    ///   senders wait,
+    /// - [`Error::Full`] if the queue is full, except with [`WhenFull::DropOldest`](crate::WhenFull::DropOldest),
+    /// - [`Error::Full`] if nothing is queued and more than the high water mark is unsent, or if other senders wait,
     /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
@@ -132,9 +132,10 @@ impl ReconnectingSender {
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await
     }
 
-    /// Closes for good, without a code, and waits for the peer's answer. The call itself begins to close.
+    /// Closes for good, without a code, and waits for the peer's answer. The call itself begins to close. Resolves with the close
+    /// event, clean or not. If the connection was closed for good before, resolves as [`closed`](Self::closed) does.
     ///
-    /// - While a connection is open, queued messages go out first.
+    /// - While a connection is open, all queued messages are handed over first, in the call itself.
     /// - While there is no connection, messages stay queued and can be [taken back](Self::take_queued), and the future resolves
     ///   with `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a [`Sink`].
     ///
@@ -238,12 +239,13 @@ impl ReconnectingSender {
     /// Confirms that the peer has received the message with this number, and all messages that were handed over before it on the
     /// same connection. Returns the number of messages that this confirms. For protocols that acknowledge messages.
     ///
-    /// - A message keeps its number when it is sent again. So an acknowledgement may be passed on even if it is late or comes twice.
+    /// - A message keeps its number when it is sent again. So an acknowledgement may be passed on even if it is late or comes
+    ///   twice.
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
-    /// - Unconfirmed messages that were not [kept](crate::ReconnectOptions::unconfirmed_limit) are confirmed together with the
-    ///   first kept message after them. Once they are in doubt, they are never confirmed.
+    /// - Unconfirmed messages that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) are confirmed
+    ///   together with the first kept message after them. A message in doubt that is not kept is never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
@@ -283,10 +285,10 @@ impl AsRef<Self> for ReconnectingSender {
 ///
 /// A flush of the sink waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed`
 /// and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also waits until the
-/// messages have left the browser. Closing flushes first, and waits for a connection to do so; it fails
+/// messages have left the browser. Closing flushes first; if messages are queued, it waits for a connection. It fails
 ///
 /// - with [`Error::NotOpen`] if queued messages were not handed over,
-/// - with [`Error::Unclean`] if the last connection ended without a closing handshake,
+/// - with [`Error::Unclean`] if [`close`](ReconnectingSender::close) resolves with an event that is not clean,
 /// - otherwise with the same errors as [`close`](ReconnectingSender::close).
 impl Sink<Message> for ReconnectingSender {
     type Error = Error;

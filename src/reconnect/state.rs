@@ -73,8 +73,8 @@ pub enum State {
     },
     /// Waiting before the next attempt.
     Waiting {
-        /// The time until the next attempt. If the network comes back or the page is shown, the state is reported once more, with
-        /// a shorter delay.
+        /// The time to the next attempt when this state begins; it does not count down. If the network comes back or the page is
+        /// shown, the state begins once more, with a shorter delay.
         delay: Duration,
         /// Why there is no connection.
         cause: Cause,

@@ -15,8 +15,8 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that sends, and closes.
 ///
-/// A clone is another handle of the same connection, for another task. The connection is closed when all senders, the
-/// [`Receiver`](crate::Receiver) and all [`Slices`] are dropped; messages that were sent go out first.
+/// A clone is another handle of the same connection, for another task. When all senders, the [`Receiver`](crate::Receiver) and all
+/// [`Slices`] are dropped, the connection is closed without a code; messages that were sent go out first.
 ///
 /// `send`, `flush` and `close` take `&mut self`, so that calls resolve to them even if [`SinkExt`] is imported. It has methods of
 /// the same names, and its `flush` waits for nothing.
@@ -118,7 +118,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// - [`Error::Full`] if more than the high water mark is unsent, or if other senders wait,
+    /// - [`Error::Full`] if the connection is open, but more than the high water mark is unsent or other senders wait,
     /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
@@ -147,10 +147,10 @@ impl Sender {
 
     /// Waits until a message can be sent without waiting.
     ///
-    /// Resolves when all senders that began to wait earlier were served, and there is room. There is room while at most the high
-    /// water mark is unsent; after a sender had to wait, see [`low_water_mark`](crate::Options::low_water_mark). It reserves
-    /// nothing: [`try_send`](Self::try_send) fails with [`Error::Full`] while other senders wait, or if one has used the room
-    /// first.
+    /// It waits in line as [`send`](Self::send) does: until all senders that began to wait earlier were served, and there is room.
+    /// There is room while at most the high water mark is unsent; the first task that waits continues at the
+    /// [`low_water_mark`](crate::Options::low_water_mark). It reserves nothing: [`try_send`](Self::try_send) fails with
+    /// [`Error::Full`] while other tasks wait in `send` or `ready`, or if another sender has used the room first.
     ///
     /// # Errors
     ///
@@ -184,7 +184,8 @@ impl Sender {
     /// # Errors
     ///
     /// [`Error::NotOpen`] or [`Error::Overflow`] if the connection begins to close, or ends, before all messages are
-    /// known to have left the browser.
+    /// known to have left the browser. The browser is asked only while a `flush` or a sender waits: a `flush` that begins after
+    /// the end may fail although everything had left.
     ///
     /// # Examples
     ///
@@ -210,7 +211,8 @@ impl Sender {
     /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
     /// between the slices. An empty Blob sends no message. A `len` of 0 counts as 1.
     ///
-    /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection.
+    /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection. If the stream is not
+    /// polled in its turn, the next sender is served.
     ///
     /// # Errors
     ///
@@ -242,10 +244,10 @@ impl Sender {
     /// Closes the connection without a code, which the peer sees as 1005, and waits for the peer's answer.
     ///
     /// The call itself begins to close. Dropping the future does not stop that, but ends the timeout: with a silent peer, the
-    /// receiver then ends when the browser gives up, after 20 to 60 seconds. Messages that were sent before go out first; a
-    /// [`send`](Self::send) that still waits fails with [`Error::NotOpen`]. Messages that had arrived before can still be taken
-    /// from the [`Receiver`](crate::Receiver); the browser discards later ones. On a connection that has ended, it returns the
-    /// event that ended it.
+    /// receiver then ends with [`Error::Unclean`] when the browser gives up, after 20 to 60 seconds. Messages that were sent before
+    /// go out first; a [`send`](Self::send) that still waits fails with [`Error::NotOpen`]. Messages that had arrived before can
+    /// still be taken from the [`Receiver`](crate::Receiver); the browser discards later ones. On a connection that has ended, it
+    /// returns the event that ended it.
     ///
     /// # Errors
     ///
@@ -383,14 +385,15 @@ impl Clone for Sender {
 /// [`flush`](Sender::flush) waits until the browser's buffer is empty.
 ///
 /// `poll_close` first waits as [`flush`](Sender::flush) does, while messages still arrive, and then closes the connection
-/// without a code. The close timeout also limits the first wait, and starts over when unsent bytes have left. It fails
+/// without a code. If it is no longer polled during the first wait, the connection stays open. The close timeout also limits the
+/// first wait, and starts over when unsent bytes have left; after the timeout the connection is closing. It fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
 ///   [`Options::close_timeout`](crate::Options::close_timeout),
 /// - with [`Error::Overflow`] if the receive queue has overflowed,
-/// - with [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if the
-///   peer has received them.
+/// - with [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if it
+///   was closed cleanly and the peer has received them.
 impl Sink<Message> for Sender {
     type Error = Error;
 

@@ -84,7 +84,6 @@ pub struct Unacknowledged {
 ///
 /// fn explain(cause: &LostCause) -> String {
 ///     match cause {
-///         LostCause::Superseded => "This form is open in another tab.".into(),
 ///         LostCause::Refused(4401) => "Log in again.".into(),
 ///         LostCause::Forgotten => "The server has restarted. Check your last orders.".into(),
 ///         other => format!("Reload the page: {other}"),
@@ -98,12 +97,13 @@ pub struct Unacknowledged {
 pub enum LostCause {
     /// The server has forgotten the session, for instance after a restart or after the session's time to live.
     Forgotten,
-    /// A copy of this page has taken the session over, for instance a duplicated tab.
+    /// A copy of this page has taken the session over, for instance in a virtual machine that was restored from a snapshot. A
+    /// duplicated tab begins a session of its own.
     Superseded,
     /// The server's application, or this page, has given the session up.
     GivenUp,
-    /// The server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and 1009 for a
-    /// frame that this page has sent.
+    /// The server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and 1009 for
+    /// a frame that this page has sent.
     Refused(u16),
     /// The server broke a rule of the protocol.
     Violation(String),

@@ -85,8 +85,8 @@ impl SessionSender {
     /// buffer is empty. Senders are served in the order in which they began to wait. Dropping the future before it resolves sends
     /// nothing and drops the message.
     ///
-    /// The browser copies the bytes of a buffer or an image when this is called, outside wasm memory. A Blob or a file is not
-    /// copied.
+    /// The browser copies the bytes of a buffer or an image when the future is first polled, outside wasm memory. A Blob or a file
+    /// is not copied.
     ///
     /// # Errors
     ///

@@ -51,7 +51,8 @@ use crate::{
 ///
 /// [`close`](Self::close) resolves when the peer has processed everything. When both directions have ended and are processed, the
 /// connection is closed for good. Dropping the session and all its [`sender`](Self::sender)s before that gives it up: messages that
-/// the peer has not processed are not sent again, and the server need not keep the session.
+/// the peer has not processed are not sent again, and the server need not keep the session. While a `sender` lives, no message is
+/// processed any more, and the peer waits when the window is full.
 ///
 /// # Examples
 ///
@@ -78,7 +79,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session at the target that `provider` returns.
+    /// Begins a session at the target that `provider` returns. A session lives in this page: after a reload, a new one begins.
     ///
     /// The provider is called for each connection, and its time is part of the attempt's timeout. `session.v1` is offered before
     /// the subprotocols of a [`Target`]. Where there is no `WebSocket`, as on a server that renders pages, the session is lost with

@@ -16,7 +16,7 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// Bytes are sent and received in binary messages, without message boundaries. An empty message is not the end.
 ///
 /// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, every further read fails instead,
-/// while writing continues if the connection is open. The error is an [`io::Error`](std::io::Error) that wraps one of these:
+/// while writing continues if the connection is open. Every [`io::Error`](std::io::Error) wraps an [`Error`]. Reading fails with
 ///
 /// - [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
 /// - [`Error::ClosedHere`] if this page closed the connection first, since browsers discard messages that arrive after that,
@@ -24,9 +24,9 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// - [`Error::UnexpectedText`] if a text message has arrived,
 /// - [`Error::OutOfMemory`], [`Error::Thrown`] or [`Error::UnreadableBlob`] if a message cannot be read.
 ///
-/// The kind of the `io::Error` is `ConnectionAborted` for `Unclean` and `ClosedHere`, `TimedOut` for `CloseTimeout`, `InvalidData`
-/// for `UnexpectedText`, and `Other` for all others. Writing to a connection that is not open fails with the kind `NotConnected`,
-/// or with `Other` if the receive queue has overflowed.
+/// Writing to a connection that is not open fails with [`Error::NotOpen`], or with `Overflow`. The kind of the `io::Error` is
+/// `ConnectionAborted` for `Unclean` and `ClosedHere`, `TimedOut` for `CloseTimeout`, `InvalidData` for `UnexpectedText`,
+/// `NotConnected` for `NotOpen`, and `Other` for all others.
 ///
 /// Each write sends one message of at most 256 KiB, so wrap the stream in a `BufWriter` for small writes. An empty write sends
 /// nothing. Writing waits for room as [`WebSocketStream::send`] does. Flushing is immediate, since nothing is buffered here.

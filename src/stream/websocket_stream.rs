@@ -23,7 +23,7 @@ use crate::{
 /// the first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
-/// - [`Error::CloseTimeout`] if this page closed it and the peer did not answer in time,
+/// - [`Error::CloseTimeout`] if this page has awaited a close and the peer did not answer in time,
 /// - [`Error::Overflow`] if the receive queue has overflowed.
 ///
 /// Two errors replace a single message, and the stream continues:
@@ -31,13 +31,14 @@ use crate::{
 /// - [`Error::OutOfMemory`] if the message does not fit into wasm memory,
 /// - [`Error::Thrown`] if the page has transferred the message's buffer.
 ///
-/// Browsers discard messages that arrive after this page has called `close`.
+/// Browsers discard messages that arrive after this page has called `close`, and no `Err` reports it: call `close` after the last
+/// message that you need, or let the peer close.
 ///
 /// After 128 messages in a row the stream waits for the next turn of the event loop, so that the page stays responsive. If more
 /// than 2048 messages are queued, it takes a sixteenth of them in a row, at most 1024.
 ///
-/// Dropping it closes the connection; messages that were sent go out first. It stays in the thread that created it (`!Send`). To
-/// send and receive in different tasks, [`split`](Self::split) it.
+/// Dropping it closes the connection as [`close`](Self::close) does; messages that were sent go out first. It stays in the thread
+/// that created it (`!Send`). To send and receive in different tasks, [`split`](Self::split) it.
 ///
 /// This type is not the browser's own [`WebSocketStream`], which only Chromium has: it wraps a [`WebSocket`], and so works in
 /// every browser. With the feature `streams` it can wrap the browser's `WebSocketStream`, too.
@@ -168,7 +169,7 @@ impl WebSocketStream {
     ///
     /// # Errors
     ///
-    /// - [`Error::Full`] if more than the high water mark is unsent, or if other senders wait,
+    /// - [`Error::Full`] if the connection is open, but more than the high water mark is unsent or other senders wait,
     /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
@@ -223,8 +224,8 @@ impl WebSocketStream {
     /// Closes the connection without a code, and waits for the peer's answer. See [`Sender::close`].
     ///
     /// The call itself begins to close. Dropping the future does not stop that, but ends the timeout: with a silent peer, the
-    /// stream then ends when the browser gives up, after 20 to 60 seconds. Messages that had arrived before can still be taken
-    /// from the stream.
+    /// stream then ends with [`Error::Unclean`] when the browser gives up, after 20 to 60 seconds. Messages that had arrived before
+    /// can still be taken from the stream.
     ///
     /// # Errors
     ///

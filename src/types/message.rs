@@ -28,7 +28,7 @@ pub enum Message {
     Text(String),
     /// Bytes, in memory.
     Binary(Vec<u8>),
-    /// A Blob, whose bytes the browser keeps until they are read.
+    /// A Blob, whose bytes the browser keeps. They can be read more than once.
     Blob(Blob),
 }
 

@@ -197,8 +197,8 @@ impl Options {
 
     /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
-    /// After a large message they continue earlier, so that the network does not idle: as soon as the bytes between both marks have
-    /// left, and at most the high water mark is unsent.
+    /// After a large message they continue earlier, so that the network does not idle: when at most the high water mark is unsent,
+    /// and the difference of both marks has left since the first sender began to wait.
     ///
     /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 16 KiB counts as
     /// 16 KiB.

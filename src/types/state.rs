@@ -78,7 +78,6 @@ pub enum BinaryType {
     /// the browser's own default is `Blob`.
     #[default]
     ArrayBuffer,
-    /// Delivers binary messages as [`Message::Blob`](crate::Message::Blob), which the browser may keep outside of memory
-    /// until they are read.
+    /// Delivers binary messages as [`Message::Blob`](crate::Message::Blob), whose bytes the browser may keep outside of memory.
     Blob,
 }
