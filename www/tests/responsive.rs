@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 use wasm_websocket_browser::{Page, with_page};
 
 use crate::{Demo, none};
@@ -21,6 +22,8 @@ async fn nothing_freezes(page: &Page, large: &Path) -> Result<()> {
     page.connect("/echo", "open").await?;
     page.find("#file").await?.send_keys(&large.to_string_lossy()).await?;
     page.shows(".file .status", "left").await?;
+    let moved = page.run(MOVED).await?;
+    ensure!(moved == json!([]), "while figures changed, the buttons of a row moved: {moved}");
     page.fill("#flood-count", "300000").await?;
     page.fill("#flood-size", "64").await?;
     page.choose("#flood-reader", "").await?;
@@ -33,6 +36,32 @@ async fn nothing_freezes(page: &Page, large: &Path) -> Result<()> {
     page.click(".file .cancel").await?;
     page.shows(".file .verdict", "Cancelled.").await
 }
+
+/// Returns the widths of the list at which a button of a row moves if other figures are shown.
+const MOVED: &str = "
+    const list = document.querySelector('#files-list');
+    const part = name => list.querySelector('.file ' + name);
+    const places = (status, percent, button) => {
+        part('.status').textContent = status;
+        part('.percent').textContent = percent;
+        part('.pause').textContent = button;
+        return JSON.stringify(['.pause', '.cancel'].map(name => part(name).getBoundingClientRect()));
+    };
+    const moves = width => {
+        list.style.width = width + 'px';
+        const first = places('500.0 MB, waiting', '', 'Pause');
+        const others = [
+            places('0 bytes/s · – left', '0 %', 'Pause'),
+            places('paused', '9 %', 'Resume'),
+            places('1.0 kB/s · 1 s left', '99 %', 'Pause'),
+            places('999.9 MB/s · 59 min 59 s left', '99 %', 'Pause'),
+            places('waiting for the server', '100 %', 'Pause'),
+        ];
+        return others.some(other => other != first);
+    };
+    const moved = [280, 340, 400, 460, 520, 580, 640, 700, 760, 820].filter(moves);
+    list.style.width = '';
+    return moved;";
 
 /// Returns what the page shows during a flood when it has drawn 30 times and run 30 timers, and the longest time in milliseconds
 /// between two drawings or two timers. It is one script, since the browser itself may let WebDriver wait meanwhile.
