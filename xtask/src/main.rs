@@ -64,7 +64,7 @@ enum Command {
     Serve(serve::Options),
     /// Runs only the server of the tests, which `wasm-pack test --headless --chrome` needs.
     Server(server::Options),
-    /// Runs every test: on the host, in Chromium, in Firefox, and the demo page.
+    /// Tests the crates on the host, and runs the suite and the page's tests in both browsers.
     Test,
     /// Checks the properties of random programs in the simulated page, for 20,000 seeds each by default.
     Properties(properties::Options),

@@ -52,10 +52,10 @@ pub fn chats(chats: &[Chat], command: &str) -> String {
 }
 
 const CHATS: &str = "\
-The table has the bytes of the wasm and the JavaScript of each chat in `examples/`, optimised by wasm-opt -Oz and terser, or by
-Vite, and compressed by brotli. “By hand” is the same chat over `bench/by-hand`: a socket with callbacks, a queue and JSON, and
-none of this crate's other features. The chat with Leptos uses a session, which loses no message, even when the server is killed. By
-hand, it loses the messages that a lost connection has not delivered.
+The table has the bytes of the wasm and the JavaScript of the chats in `examples/`, without the one in a worker: optimised by
+wasm-opt -Oz and terser, or by Vite, and compressed by brotli. “By hand” is the same chat over `bench/by-hand`: a socket with
+callbacks, a queue and JSON, and none of this crate's other features. The chat with Leptos uses a session, which loses no message,
+even when its server is killed, if the server has a Redis. By hand, it loses the messages that a lost connection has not delivered.
 ";
 
 const CODECS: &str = "\

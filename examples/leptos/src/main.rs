@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use leptos::ev::SubmitEvent;
 use leptos::mount::mount_to_body;
 use leptos::prelude::*;
-use leptos::task::{spawn_local, spawn_local_scoped_with_cancellation};
+use leptos::task::spawn_local_scoped_with_cancellation;
 use serde::{Deserialize, Serialize};
 use wasm_websocket::codec::Json;
 use wasm_websocket::session::{Session, SessionOptions};
@@ -88,7 +88,7 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
     let say = move |event: SubmitEvent| {
         event.prevent_default();
         let (sender, said) = (sender.get_value(), Said { name: name.clone(), text: text.get() });
-        spawn_local(async move {
+        spawn_local_scoped_with_cancellation(async move {
             match sender.typed::<Said, Json>().send_for_receipt(said).await {
                 Ok(_receipt) => text.set(String::new()), // the session keeps the line until the server has processed it
                 Err(unsent) => problem.set(unsent.to_string()), // the text stays in its field

@@ -119,6 +119,7 @@ fn Room(Props { name, room, leave }: &Props) -> Html {
             let Some(sender) = (*sender).clone() else { return };
             let said = Said { name: name.to_string(), text: field(&event, "text") };
             let (form, problem) = (event.target_unchecked_into::<HtmlFormElement>(), problem.clone());
+            // While the task waits, it keeps the connection open, even without the component. A line waits only for a moment.
             spawn_local(async move {
                 match sender.typed::<Said, Json>().send(said).await {
                     Ok(()) => form.reset(),
