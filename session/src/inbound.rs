@@ -42,7 +42,7 @@ impl Inbound {
     pub(crate) fn restore(window: u64, max: u64, processed: u64, processed_offset: u64, ended: bool) -> Self {
         Self {
             window,
-            max,
+            max: max.min(MAX_NUMBER),
             received: processed,
             received_offset: processed_offset,
             processed,

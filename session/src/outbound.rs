@@ -164,6 +164,12 @@ impl<P: Payload> Outbound<P> {
         lens.into_iter().find(|len| *len > max).map(|len| Violation::TooLarge { len, max })
     }
 
+    /// Returns the contents that were transmitted before and are not transmitted on this connection yet, with their numbers.
+    pub(crate) fn repeated(&self) -> impl Iterator<Item = (u64, &Content<P>)> {
+        let behind = self.next.saturating_sub(self.acknowledged + 1);
+        (self.next..=self.sent).zip(self.contents().skip(usize::try_from(behind).unwrap_or(usize::MAX)))
+    }
+
     /// Handles an acknowledgement on the current connection. Returns whether anything is newly acknowledged.
     pub(crate) fn acknowledge(&mut self, ack: Ack, rules: &Rules) -> Result<bool, Violation> {
         let (processed, before) = (ack.processed, self.acknowledged);

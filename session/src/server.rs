@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 use crate::rule::Rule;
 use crate::violation::code;
 use crate::{
-    Ack, Connection, Control, Endpoint, Event, Hello, Incoming, Limits, LostCause, Payload, Snapshot, Violation,
-    Welcome,
+    Ack, Connection, Control, Endpoint, Event, Hello, Incoming, Limits, LostCause, MAX_NUMBER, Payload, Snapshot,
+    Violation, Welcome,
 };
 
 /// The hash of a token, such as SHA-256. Tokens themselves are not kept.
@@ -167,7 +167,7 @@ impl<P: Payload> Server<P> {
         let resumed = !self.state.fresh;
         let ack = self.endpoint.introduce();
         let received = if resumed { self.endpoint.inbound().received() } else { 0 };
-        let (max, ttl) = (self.endpoint.inbound().max(), self.ttl);
+        let (max, ttl) = (self.endpoint.inbound().max(), self.ttl.min(MAX_NUMBER));
         self.endpoint.store_role(self.state.clone(), Rule::StoreServer);
         let welcome = Welcome { token, resumed, received, processed: ack.processed, credit: ack.credit, max, ttl };
         self.endpoint.control(connection, &Control::Welcome(welcome));

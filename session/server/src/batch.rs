@@ -35,4 +35,10 @@ impl Batch {
         }
         batch
     }
+
+    /// Polls only the changes, for a connection that has no room for frames.
+    pub fn changes(machine: &mut Server<Message>) -> Self {
+        let changes = std::iter::from_fn(|| machine.poll_change()).collect();
+        Self { changes, frames: Vec::new(), close: None }
+    }
 }

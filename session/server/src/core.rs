@@ -43,6 +43,8 @@ pub(crate) struct Core {
     pub peer_end: Option<End>,
     /// Whether the handler has received the last item of this session.
     is_over: bool,
+    /// Whether that item was [`Gone::Moved`], so that another handler continues.
+    is_moved: bool,
     own_end: Option<Mark>,
     pub is_finished: bool,
     /// Whether messages have arrived that no handler will take.
@@ -70,6 +72,7 @@ impl Shared {
             taken: None,
             peer_end: None,
             is_over: peer_ended,
+            is_moved: false,
             own_end: None,
             is_finished: false,
             is_unwanted: false,
@@ -128,6 +131,7 @@ impl Core {
         }
         if self.place != Place::Here {
             self.is_over = true;
+            self.is_moved = true;
             return Poll::Ready(Some(Err(Gone::Moved)));
         }
         match self.machine.take() {
@@ -213,7 +217,13 @@ impl Core {
     pub fn finish(&mut self, has_panicked: bool) {
         self.is_finished = true;
         self.has_work = true;
-        if self.place != Place::Here {
+        let is_moved = match self.place {
+            Place::Here => false,
+            // A panic while the server shuts down loses no session: its handler starts again elsewhere.
+            Place::Leaving => self.is_moved || has_panicked,
+            Place::Elsewhere => true,
+        };
+        if is_moved {
             return;
         }
         if has_panicked {
@@ -236,12 +246,12 @@ impl Core {
     /// Takes messages that arrive after the handler has returned. They will never be processed, so the session is given up, as soon
     /// as the client has received all sent messages and acknowledgements.
     ///
-    /// Returns whether the machine has output to send before that.
+    /// Returns whether there were any, so that the machine may have output.
     pub fn take_unwanted(&mut self) -> bool {
         if !self.is_finished || self.place != Place::Here {
             return false;
         }
-        let was_unwanted = self.is_unwanted;
+        let (had_items, was_unwanted) = (self.machine.has_items(), self.is_unwanted);
         while let Some(item) = self.machine.take() {
             match item {
                 Item::End { mark, .. } if !self.is_unwanted => self.machine.processed(mark),
@@ -254,6 +264,6 @@ impl Core {
         } else if self.is_unwanted && self.own_end.is_none_or(|end| end.number <= self.machine.acknowledged_number()) {
             self.machine.give_up();
         }
-        self.is_unwanted && !was_unwanted
+        had_items
     }
 }

@@ -14,6 +14,7 @@ use crate::handling::start;
 use crate::link::{Link, Turn, close};
 use crate::mailbox::{Arrival, Handler, Leave, Mailbox};
 use crate::owner::{Opened, Owner, new_token, open};
+use crate::patience::Patience;
 use crate::sessions::Context;
 use crate::store::StoreError;
 use crate::{Key, Limits, token};
@@ -28,14 +29,15 @@ struct Driver {
     /// The session in the store, if there is one.
     owner: Option<Owner>,
     link: Option<Link>,
+    patience: Patience,
     /// The handler, which runs once the client has shown that it received WELCOME.
     handler: Option<Handler>,
     is_started: bool,
     /// The time since which there is no connection.
     away: Instant,
     ack: Option<Instant>,
-    /// The time since which the session is complete, or its handler has returned.
-    ended: Option<Instant>,
+    /// The time since which the session is complete.
+    complete: Option<Instant>,
     /// When the store was last written to.
     stored: Instant,
     alarm: Alarm,
@@ -109,9 +111,22 @@ fn refuse(arrival: Arrival, refusal: &Refusal) {
 impl Driver {
     fn new(context: Arc<Context>, shared: Arc<Shared>, owner: Option<Owner>) -> Self {
         let now = Instant::now();
-        let (link, handler, ack, ended) = (None, None, None, None);
-        let alarm = Alarm::new();
-        Self { context, shared, owner, link, handler, is_started: false, away: now, ack, ended, stored: now, alarm }
+        let (link, handler, ack, complete) = (None, None, None, None);
+        let (patience, alarm) = (Patience::default(), Alarm::new());
+        Self {
+            context,
+            shared,
+            owner,
+            link,
+            patience,
+            handler,
+            is_started: false,
+            away: now,
+            ack,
+            complete,
+            stored: now,
+            alarm,
+        }
     }
 
     fn limits(&self) -> &Limits {
@@ -163,6 +178,7 @@ impl Driver {
         let connection = Connection(arrival.hello.attempt);
         self.shared.core().peer_max = arrival.hello.max;
         let link = Link::new(arrival.socket, connection, self.limits().max_message);
+        self.patience.connected();
         if let Some(older) = self.link.replace(link) {
             older.close(code::SUPERSEDED, "superseded by a newer connection".into());
         }
@@ -173,12 +189,8 @@ impl Driver {
 
     /// Handles the outputs of the machine: stores, then sends, then closes.
     async fn pump(&mut self) -> Result<(), StoreError> {
-        let Some(batch) = self.poll() else { return Ok(()) };
-        if let Some(owner) = self.owner.as_mut().filter(|_| !batch.changes.is_empty()) {
-            self.stored = Instant::now();
-            owner.write(&batch.changes).await?;
-        }
-        self.transmit(batch);
+        let batch = self.poll();
+        self.settle(batch).await?;
         let is_known = !self.shared.core().machine.is_fresh();
         if let Some(handler) = self.handler.take_if(|_| is_known) {
             self.is_started = true;
@@ -187,17 +199,25 @@ impl Driver {
         Ok(())
     }
 
-    /// Returns the outputs of the machine, unless the connection still sends the previous ones.
-    fn poll(&mut self) -> Option<Batch> {
+    /// Returns the outputs of the machine, or only its changes while the connection still sends the previous frames.
+    fn poll(&mut self) -> Batch {
         let mut core = self.shared.core();
-        if self.link.as_ref().is_some_and(Link::is_full) && !core.machine.is_lost() {
-            return None;
-        }
-        let batch = Batch::poll(&mut core.machine);
+        let is_full = self.link.as_ref().is_some_and(Link::is_full) && !core.machine.is_lost();
+        let poll = if is_full { Batch::changes } else { Batch::poll };
+        let batch = poll(&mut core.machine);
         if std::iter::from_fn(|| core.machine.poll_event()).count() > 0 {
             core.wake();
         }
-        Some(batch)
+        batch
+    }
+
+    async fn settle(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if let Some(owner) = self.owner.as_mut().filter(|_| !batch.changes.is_empty()) {
+            self.stored = Instant::now();
+            owner.write(&batch.changes).await?;
+        }
+        self.transmit(batch);
+        Ok(())
     }
 
     fn transmit(&mut self, batch: Batch) {
@@ -232,8 +252,8 @@ impl Driver {
         if core.machine.is_lost() {
             return Some(Outcome::Over);
         }
-        if self.ended.is_none() && (core.machine.is_complete() || core.is_finished) {
-            self.ended = Some(Instant::now());
+        if self.complete.is_none() && core.machine.is_complete() {
+            self.complete = Some(Instant::now());
         }
         if leave != Leave::No && core.place == Place::Here {
             core.place = Place::Leaving;
@@ -262,6 +282,7 @@ impl Driver {
         match turn {
             Some(Turn::Frame(frame)) => {
                 let Some(link) = &self.link else { return };
+                self.patience.heard();
                 let mut core = self.shared.core();
                 core.machine.receive(link.connection, frame);
                 core.wake();
@@ -275,9 +296,9 @@ impl Driver {
         let is_pending = self.shared.core().machine.is_ack_pending();
         self.ack = is_pending.then(|| self.ack.unwrap_or(now + ACK));
         let link = self.link.as_ref().map_or_else(|| self.away + self.ttl(), |link| self.silence(link));
-        let ended = self.ended.map(|ended| ended + self.limits().ttl);
+        let complete = self.complete.map(|complete| complete + self.limits().ttl);
         let stored = self.owner.as_ref().map(|_| self.stored + self.context.keep() / 3);
-        [self.ack, ended, stored].into_iter().flatten().fold(link, Instant::min)
+        [self.ack, complete, stored].into_iter().flatten().fold(link, Instant::min)
     }
 
     /// Returns the time at which a silent client is pinged, or its connection is given up.
@@ -300,7 +321,7 @@ impl Driver {
             None if self.away + self.ttl() <= now => return Some(self.expire().await),
             _ => (),
         }
-        if self.ended.is_some_and(|ended| ended + self.limits().ttl <= now) {
+        if self.complete.is_some_and(|complete| complete + self.limits().ttl <= now) {
             return Some(self.expire().await);
         }
         if self.owner.is_some() && self.stored + self.context.keep() / 3 <= now {
@@ -311,7 +332,7 @@ impl Driver {
 
     fn on_silence(&mut self, now: Instant) {
         let Some(link) = &mut self.link else { return };
-        if link.pinged.is_some() {
+        if link.pinged.is_some() && !self.patience.repeats() {
             self.disconnect(None);
         } else {
             link.pinged = Some(now);
@@ -319,11 +340,11 @@ impl Driver {
         }
     }
 
-    /// Drops the session, since the client has not reconnected to this server. If another server owns the session, the client has
-    /// reconnected there.
+    /// Drops the session, since the client has not reconnected to this server. If the session stays in the store, it is not lost: the
+    /// client has reconnected to another server, or may still do so.
     async fn expire(&mut self) -> Outcome {
         if let Some(owner) = &self.owner
-            && let Err(StoreError::Fenced) = owner.remove().await
+            && owner.remove().await.is_err()
         {
             return Outcome::Fenced;
         }
@@ -343,12 +364,20 @@ impl Driver {
         written.is_err().then_some(Outcome::Fenced)
     }
 
+    /// Takes nothing more from the handler, and returns the last outputs of the machine. Processed messages are acknowledged, so that they
+    /// are not in doubt.
+    fn leave(&mut self) -> Batch {
+        let mut core = self.shared.core();
+        core.place = Place::Elsewhere;
+        core.machine.acknowledge();
+        Batch::poll(&mut core.machine)
+    }
+
     /// Ends the session on this server. Returns the HELLO of the session that follows.
     async fn finish(&mut self, outcome: Outcome) -> Option<Box<Arrival>> {
         if let Outcome::Left = outcome {
-            // Acknowledges processed messages, so that they are not in doubt.
-            self.shared.core().machine.acknowledge();
-            let _stored = self.pump().await;
+            let batch = self.leave();
+            let _stored = self.settle(batch).await;
         }
         if let Outcome::Left | Outcome::Fenced = outcome {
             let mut core = self.shared.core();

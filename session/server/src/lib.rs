@@ -11,6 +11,7 @@ mod link;
 mod mailbox;
 mod message;
 mod owner;
+mod patience;
 #[cfg(feature = "redis")]
 mod redis;
 mod registry;

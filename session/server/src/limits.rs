@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-/// The limits of [`Sessions`](crate::Sessions). Sizes are bytes.
+/// 30 years.
+const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// The limits of [`Sessions`](crate::Sessions). Sizes are bytes. A duration of more than 30 years counts as 30 years, so
+/// `Duration::MAX` means never.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,6 +31,10 @@ pub struct Limits {
     /// The silence after which a client is pinged. The default is 25 s.
     pub ping_after: Duration,
     /// How long a pinged client may stay silent before its connection is given up. The default is 10 s.
+    ///
+    /// A message that takes longer than this and [`ping_after`](Self::ping_after) to arrive makes a client look silent. Each connection
+    /// that is given up without a frame since its handshake makes the next one wait twice as long, up to 32 times this timeout, so that
+    /// the message arrives in the end. PING is repeated meanwhile.
     pub pong_timeout: Duration,
     /// The maximum number of all sessions. The default is 100,000.
     pub sessions: usize,
@@ -63,6 +71,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Limits the durations to what can be added to any instant.
+    pub(crate) fn finite(mut self) -> Self {
+        let Self { ttl, fresh_ttl, hello_timeout, ping_after, pong_timeout, .. } = &mut self;
+        for duration in [ttl, fresh_ttl, hello_timeout, ping_after, pong_timeout] {
+            *duration = ENDLESS.min(*duration);
+        }
+        self
+    }
+
     pub(crate) fn of_session(&self, journal: bool) -> websocket_session::Limits {
         websocket_session::Limits { window: self.window, max: self.max_message, replay: self.replay, journal }
     }

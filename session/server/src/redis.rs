@@ -189,7 +189,8 @@ impl Store for RedisStore {
 #[derive(Default)]
 struct Write {
     sent: Vec<(u64, &'static str, Bytes)>,
-    fields: Vec<(&'static str, String)>,
+    /// The last value of each field: Lua unpacks fewer than 8,000 arguments.
+    fields: HashMap<&'static str, String>,
     /// The first number that is still needed.
     trim: Option<u64>,
 }
@@ -202,12 +203,12 @@ impl Write {
                 Change::Sent { number, content } => write.send(*number, content),
                 Change::Acknowledged { number, offset } => {
                     write.trim = Some(number + 1);
-                    write.fields.push(("acknowledged", format!("{number} {offset}")));
+                    write.set("acknowledged", format!("{number} {offset}"));
                 }
                 Change::Processed { number, offset, ended } => {
-                    write.fields.push(("processed", format!("{number} {offset} {}", u8::from(*ended))));
+                    write.set("processed", format!("{number} {offset} {}", u8::from(*ended)));
                 }
-                Change::Role(role) | Change::Renewed(role) => write.fields.push(("role", encode_role(role))),
+                Change::Role(role) | Change::Renewed(role) => write.set("role", encode_role(role)),
             }
         }
         write
@@ -220,9 +221,13 @@ impl Write {
             Content::End(end) => ("e", format!("{} {}", end.code, end.reason).into()),
         };
         if field == "e" {
-            self.fields.push(("ended", "1".into()));
+            self.set("ended", "1".into());
         }
         self.sent.push((number, field, value));
+    }
+
+    fn set(&mut self, field: &'static str, value: String) {
+        self.fields.insert(field, value);
     }
 }
 
@@ -308,4 +313,19 @@ fn decode_digest(text: &str) -> Option<Digest> {
         *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_has_the_last_value_of_each_field() {
+        let change = |number| {
+            [Change::Processed { number, offset: 0, ended: false }, Change::Acknowledged { number, offset: 0 }]
+        };
+        let changes: Vec<_> = (1..=5000).flat_map(change).collect();
+        let fields = Write::new(&changes).fields;
+        assert_eq!(fields, HashMap::from([("processed", "5000 0 0".into()), ("acknowledged", "5000 0".into())]));
+    }
 }

@@ -18,8 +18,8 @@ use crate::core::{Core, Shared};
 pub enum Gone {
     /// The session is lost: the client did not reconnect in time, or one end has given the session up.
     Lost(Lost<Message>),
-    /// This server does not own the session any more: it shuts down, or another one has taken the session over. Return from the
-    /// handler; nothing is lost if there is a store.
+    /// This server does not own the session any more: it shuts down, another one has taken the session over, or the store is not
+    /// available. Return from the handler; nothing is lost if there is a store.
     Moved,
 }
 

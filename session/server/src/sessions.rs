@@ -64,12 +64,16 @@ pub enum Denied {
 impl Sessions {
     /// Keeps sessions in memory: when the process ends, the sessions are lost, and each client gets one error.
     pub fn memory(limits: Limits) -> Self {
-        Self { context: Arc::new(Context { limits, store: None, registry: Registry::default() }) }
+        Self::new(limits, None)
     }
 
     /// Keeps sessions in a store, so that another server can continue them.
     pub fn with_store(limits: Limits, store: impl Store) -> Self {
-        Self { context: Arc::new(Context { limits, store: Some(Arc::new(store)), registry: Registry::default() }) }
+        Self::new(limits, Some(Arc::new(store)))
+    }
+
+    fn new(limits: Limits, store: Option<Arc<dyn Store>>) -> Self {
+        Self { context: Arc::new(Context { limits: limits.finite(), store, registry: Registry::default() }) }
     }
 
     /// Keeps sessions in Redis, such as `redis://127.0.0.1:6379/`, under keys that begin with `session:`. See
@@ -182,7 +186,8 @@ impl Sessions {
     /// Refuses new connections, lets each handler finish with its message, stores all changes, and closes all connections with 1012, so
     /// that clients reconnect after a random delay. With a store, another server continues the sessions.
     ///
-    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. It waits at most `grace` for handlers to return.
+    /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. A handler that returns before ends its session as
+    /// always. It waits at most `grace` for handlers to return.
     pub async fn shutdown(&self, grace: Duration) {
         let mailboxes = self.context.registry.close();
         mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Soon));

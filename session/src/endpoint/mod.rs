@@ -211,6 +211,15 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
         None
     }
 
+    /// Returns the next change to store, ahead of all other outputs. For a host that polls no frames while its connection is full.
+    pub fn poll_change(&mut self) -> Option<Change<P, R>> {
+        let index = self.outputs.iter().position(|output| matches!(output, Output::Store(_)))?;
+        match self.outputs.remove(index)? {
+            Output::Store(change) => Some(change),
+            _ => None,
+        }
+    }
+
     /// Returns whether [`poll`](Self::poll) would return an output, so that a host waits for room on its connection only for an output.
     pub fn has_output(&self) -> bool {
         let is_live = self.live.is_some();
@@ -221,6 +230,15 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
     /// Returns the next event, such as an acknowledgement.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Returns the messages that this connection transmits again: an earlier one has transmitted them, and the peer has not received
+    /// them. For a host whose messages may become unreadable.
+    pub fn repeated(&self) -> impl Iterator<Item = (Mark, &P)> {
+        self.outbound.repeated().filter_map(|(number, content)| match content {
+            Content::Message(payload) => Some((Mark { epoch: self.epoch, number }, payload)),
+            Content::End(_) => None,
+        })
     }
 
     /// Returns whether an ACK is due within 100 ms: call [`acknowledge`](Self::acknowledge) by then.

@@ -2,8 +2,8 @@
 
 use super::host::{Message, digest};
 use crate::{
-    Ack, AfterLoss, Client, Connection, Control, End, Event, Hello, Incoming, Item, Limits, LostCause, MAX_NUMBER,
-    Mark, NewToken, Output, Payload, SendError, Server, Violation, Welcome, code,
+    Ack, AfterLoss, Change, Client, Connection, Control, End, Event, Hello, Incoming, Item, Limits, LostCause,
+    MAX_NUMBER, Mark, NewToken, Output, Payload, SendError, Server, TextFrame, Violation, Welcome, code,
 };
 
 const LIMITS: Limits = Limits { window: 400, max: 100, replay: 200, journal: false };
@@ -144,6 +144,39 @@ fn offsets_end_at_2_to_the_53() {
 }
 
 #[test]
+fn limits_above_2_to_the_53_are_stated_as_the_largest_number() {
+    let unlimited = Limits { window: u64::MAX, max: u64::MAX, replay: u64::MAX, journal: false };
+    let mut client = Client::<Message>::new("session-name-1-AAAAAAAA", unlimited);
+    client.connect(None).unwrap();
+    let Control::Hello(hello) = control(client.poll()) else { panic!("HELLO is first") };
+    assert_eq!((hello.credit, hello.max), (MAX_NUMBER, MAX_NUMBER));
+    let token = NewToken { text: "token-1-BBBBBBBBBBBBBBB".into(), digest: [1; 32] };
+    let mut server = Server::<Message>::new(unlimited, u64::MAX, &hello, None, token);
+    let Control::Welcome(welcome) = control(server.poll()) else { panic!("WELCOME is first") };
+    assert_eq!((welcome.credit, welcome.max, welcome.ttl), (MAX_NUMBER, MAX_NUMBER, MAX_NUMBER));
+}
+
+/// Returns the control frame of an output, decoded as its receiver does.
+fn control<R>(output: Option<Output<Message, R>>) -> Control {
+    let Some(Output::Control(_, frame)) = output else { panic!("there is no control frame") };
+    match TextFrame::decode(&frame) {
+        Ok(TextFrame::Control(control)) => control,
+        decoded => panic!("{frame}: {decoded:?}"),
+    }
+}
+
+#[test]
+fn changes_can_be_stored_before_frames_are_sent() {
+    let mut client = Client::new("session-name-1-AAAAAAAA", Limits { journal: true, ..LIMITS });
+    client.connect(None).unwrap();
+    client.send(bytes(1)).unwrap();
+    assert!(matches!(client.poll_change(), Some(Change::Role(_))));
+    assert!(matches!(client.poll_change(), Some(Change::Sent { number: 1, .. })));
+    assert_eq!(client.poll_change(), None);
+    assert!(matches!(control(client.poll()), Control::Hello(_)));
+}
+
+#[test]
 fn marks_of_a_lost_session_are_ignored() {
     let mut client = client(LIMITS, 1000, 1000);
     client.receive(ON, Ok(Incoming::Message(bytes(1))));
@@ -218,4 +251,26 @@ fn secrets_are_not_in_debug_output() {
     for secret in ["session-name", "BBBB", "hunter2"] {
         assert!(!debug.contains(secret), "{secret} is in {debug}");
     }
+}
+
+#[test]
+fn messages_that_are_transmitted_again_are_known_before() {
+    let mut client = client(LIMITS, 1000, 1000);
+    for number in [1, 2, 3] {
+        client.send(bytes(number)).unwrap();
+    }
+    assert_eq!(client.repeated().count(), 0, "nothing is transmitted yet");
+    for _ in [1, 2] {
+        client.poll();
+    }
+    client.disconnected(ON, Some(1006));
+    let on = client.connect(None).unwrap();
+    let token = "token-1-BBBBBBBBBBBBBBB".into();
+    let (received, processed, credit, max, ttl) = (1, 0, 1000, 1000, 300);
+    let welcome = Control::Welcome(Welcome { token, resumed: true, received, processed, credit, max, ttl });
+    client.receive(on, Ok(Incoming::Control(welcome)));
+    let mark = Mark { epoch: 0, number: 2 };
+    assert_eq!(client.repeated().collect::<Vec<_>>(), [(mark, &bytes(2))]);
+    frames(&mut client);
+    assert_eq!(client.repeated().count(), 0);
 }

@@ -1,14 +1,16 @@
 //! Sessions that begin, move to another server, and end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{pause, sleep};
-use websocket_session_server::{Gone, Limits, LostCause, MemoryStore, Message, Session, Sessions};
+use tokio::time::{pause, resume, sleep};
+use websocket_session_server::{Gone, Key, Limits, LostCause, MemoryStore, Message, Session, Sessions, Store};
 
 use crate::client::{Client, Event, Options, name};
 use crate::raw::{Got, Raw, hello};
 use crate::server::{Server, echo, limits};
+use crate::store::FaultyStore;
 
 const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
@@ -59,6 +61,31 @@ async fn a_session_without_connection_is_lost_when_its_time_is_over() {
     assert_eq!((lost.cause, lost.unacknowledged.len()), (LostCause::Expired, 1));
     assert_eq!(lost.unacknowledged[0].payload, Message::from("one"));
     assert_eq!(server.sessions.len(), 0);
+}
+
+#[tokio::test]
+async fn each_silent_connection_makes_the_next_one_wait_twice_as_long() {
+    let server = Server::start(Sessions::memory(Limits::default()), echo).await;
+    let (name, mut token) = (name(), None);
+    // After six silent connections the timeout does not grow any more. The client speaks on the last one but one.
+    for (attempt, expected) in (1..).zip([35, 45, 65, 105, 185, 345, 345, 345, 35]) {
+        let mut raw = Raw::open(server.address).await;
+        token = Some(raw.greet(&hello(&name, attempt, token.as_deref(), "ada")).await.token().to_owned());
+        raw.send(ACK).await;
+        if attempt == 8 {
+            raw.send(ACK).await;
+        }
+        sleep(Duration::from_millis(50)).await;
+        pause();
+        let (before, mut pings) = (tokio::time::Instant::now(), 0);
+        while raw.get().await == Got::Text("P".into()) {
+            pings += 1;
+        }
+        let took = before.elapsed().as_secs();
+        assert!((expected - 2..=expected).contains(&took), "connection {attempt} was given up after {took} s");
+        assert_eq!(25 + 10 * pings, expected, "the client hears a PING every 10 seconds");
+        resume();
+    }
 }
 
 #[tokio::test]
@@ -190,6 +217,244 @@ async fn with_a_store_a_restart_loses_nothing() {
     }
     sending.await.unwrap();
     assert_eq!(expected, 1001);
+}
+
+#[tokio::test]
+async fn what_a_handler_sends_while_its_server_shuts_down_arrives() {
+    let store = FaultyStore { delay: Duration::from_millis(50), ..FaultyStore::default() };
+    let (out, mut started) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            if session.is_restored() {
+                return std::future::pending().await;
+            }
+            let _go = session.recv().await;
+            out.send(()).unwrap();
+            sleep(Duration::from_millis(20)).await;
+            session.send("1").await.unwrap();
+            // The store writes the first message meanwhile.
+            sleep(Duration::from_millis(10)).await;
+            session.send("2").await.unwrap();
+            assert_eq!(session.recv().await, Some(Err(Gone::Moved)));
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("go").await;
+    started.recv().await.unwrap();
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    assert_eq!(client.text().await, "1");
+    assert_eq!(client.text().await, "2");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_waiting_for_a_handler_refuses_what_it_does_not_store() {
+    let store = FaultyStore { delay: Duration::from_millis(50), ..FaultyStore::default() };
+    let (out, mut accepted) = mpsc::unbounded_channel();
+    // A handler that sends as long as it can.
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            if session.is_restored() {
+                return std::future::pending().await;
+            }
+            let mut number = 0;
+            while session.send(number.to_string()).await.is_ok() {
+                out.send(number).unwrap();
+                number += 1;
+                sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    assert_eq!((client.text().await, accepted.recv().await), ("0".into(), Some(0)));
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    while let Ok(number) = accepted.try_recv() {
+        assert_eq!(client.text().await, number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_returns_while_its_server_shuts_down_has_finished_its_message() {
+    let store = MemoryStore::new();
+    let (out, mut heard) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            out.send(session.recv().await).unwrap();
+            sleep(Duration::from_millis(100)).await;
+            let _ended = session.send("done").await;
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    assert_eq!(heard.recv().await, Some(Some(Ok("one".into()))));
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    assert_eq!(client.text().await, "done");
+    assert!(matches!(client.next().await, Some(Event::End(_))));
+    client.end().await;
+    assert_eq!(client.next().await, None);
+    assert_eq!(heard.recv().await, Some(None), "the message does not arrive again");
+}
+
+#[tokio::test]
+async fn a_handler_that_returns_after_the_end_of_the_client_while_its_server_shuts_down_has_finished() {
+    let store = MemoryStore::new();
+    let (out, mut ended) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            assert_eq!(session.recv().await, None);
+            out.send(()).unwrap();
+            sleep(Duration::from_millis(100)).await;
+            let _ended = session.send("good bye").await;
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.end().await;
+    ended.recv().await.unwrap();
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    assert_eq!(client.text().await, "good bye");
+    assert!(matches!(client.next().await, Some(Event::End(_))));
+    assert_eq!(client.next().await, None);
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_while_its_server_shuts_down_starts_again() {
+    let store = MemoryStore::new();
+    let (out, mut started) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            if !session.is_restored() {
+                let _one = session.recv().await;
+                out.send(()).unwrap();
+                sleep(Duration::from_millis(100)).await;
+                panic!("the server shuts down");
+            }
+            echo(session).await;
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    started.recv().await.unwrap();
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    assert_eq!(client.text().await, "one");
+}
+
+#[tokio::test]
+async fn a_client_that_ends_after_the_handler_has_returned_is_done_at_once() {
+    let server = Server::start(Sessions::memory(Limits::default()), |_| async {}).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
+    raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
+    // Nothing but END is left to wake the session.
+    raw.send("P").await;
+    assert_eq!(raw.get().await, Got::Text(r#"A{"processed":0,"credit":1048576}"#.into()));
+    sleep(Duration::from_millis(50)).await;
+    raw.send(r#"E{"code":1000}"#).await;
+    let closed = tokio::time::timeout(Limits::default().ping_after / 2, raw.closed()).await;
+    assert_eq!(closed, Ok(1000));
+}
+
+#[tokio::test]
+async fn a_client_that_stays_connected_may_take_longer_than_the_time_to_live_for_the_last_messages() {
+    let handler = |mut session: Session| async move { session.send("the last message").await.unwrap() };
+    let never = Duration::from_secs(3600);
+    let server = Server::start(Sessions::memory(Limits { ping_after: never, ..Limits::default() }), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(":the last message".into()));
+    assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
+    pause();
+    sleep(2 * Limits::default().ttl).await;
+    resume();
+    raw.send(r#"A{"processed":2,"credit":1000000}"#).await;
+    raw.send(r#"E{"code":1000}"#).await;
+    assert_eq!(raw.closed().await, 1000);
+}
+
+#[tokio::test]
+async fn durations_may_be_endless() {
+    let endless = || Limits {
+        ttl: Duration::MAX,
+        fresh_ttl: Duration::MAX,
+        hello_timeout: Duration::MAX,
+        ping_after: Duration::MAX,
+        pong_timeout: Duration::MAX,
+        ..Limits::default()
+    };
+    for sessions in [Sessions::memory(endless()), Sessions::with_store(endless(), MemoryStore::new())] {
+        let server = Server::start(sessions, echo).await;
+        let mut client = Client::start(Options::new(&[server.address]));
+        client.send("one").await;
+        assert_eq!(client.text().await, "one");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_removed_from_its_store_goes_on() {
+    let store = FaultyStore::default();
+    store.keeps.store(true, Ordering::SeqCst);
+    let (to, mut heard) = mpsc::unbounded_channel();
+    let brief = Limits { ttl: Duration::from_millis(100), ..limits() };
+    let server = Server::start(Sessions::with_store(brief, store), reporting(to)).await;
+    let session = name();
+    let mut raw = Raw::open(server.address).await;
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    raw.send(":one").await;
+    while raw.get().await != Got::Text(":one".into()) {}
+    drop(raw);
+    assert_eq!(heard.recv().await, Some(Some(Gone::Moved)), "the messages are not lost");
+    let mut raw = Raw::open(server.address).await;
+    let again = hello(&session, 2, Some(welcome.token()), "ada").replace("\"sent\":0", "\"sent\":1");
+    assert!(raw.greet(&again).await.is_resumed());
+    while raw.get().await != Got::Text(":one".into()) {}
+}
+
+#[tokio::test]
+async fn progress_is_stored_while_the_client_reads_nothing() {
+    const LEN: usize = 1 << 20;
+    const COUNT: usize = 40;
+    let (store, session) = (MemoryStore::new(), name());
+    let handler = |mut session: Session| async move {
+        for _ in 0..COUNT {
+            session.send(vec![0; LEN]).await.unwrap();
+        }
+        echo(session).await;
+    };
+    let large = Limits { replay: (2 * COUNT * LEN) as u64, ping_after: Duration::from_secs(3600), ..limits() };
+    let server = Server::start(Sessions::with_store(large, store.clone()), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&session, 1, None, "ada").replace("1000000", "100000000")).await;
+    // The client reads nothing from now on.
+    raw.send(r#"A{"processed":0,"credit":100000000}"#).await;
+    let key = Key { principal: "ada".into(), session: session.into() };
+    let knows = async |number| {
+        while store.find(&key).await.unwrap().is_none_or(|stored| stored.snapshot.processed < number) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // The first messages arrive while the buffers of the system fill up. The handler has finished each when it takes the next one.
+    for number in 0..50 {
+        raw.send(":").await;
+        let stored = tokio::time::timeout(Duration::from_secs(10), knows(number)).await;
+        assert!(stored.is_ok(), "the store does not know that message {number} is processed");
+    }
 }
 
 #[tokio::test]

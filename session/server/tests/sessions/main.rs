@@ -8,4 +8,5 @@ mod raw;
 #[cfg(feature = "redis")]
 mod redis;
 mod server;
+mod store;
 mod traffic;

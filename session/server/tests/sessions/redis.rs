@@ -190,6 +190,41 @@ async fn a_server_that_has_lost_a_session_in_redis_neither_processes_nor_sends()
 }
 
 #[tokio::test]
+async fn thousands_of_messages_that_are_processed_at_once_are_answered_once_each() {
+    let Some((_redis, url)) = redis().await else { return };
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let handler = move |session| {
+        let mut gate = gate.clone();
+        async move {
+            gate.wait_for(|is_open| *is_open).await.unwrap();
+            answer(session).await;
+        }
+    };
+    let server = Server::start(Sessions::redis(limits(), &url).await.unwrap(), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(r#"A{"processed":0,"credit":1000000}"#).await;
+    for number in 1..=5000 {
+        raw.send(&format!(":{number}")).await;
+    }
+    // The answer to a PING shows that the server has read all messages before it.
+    raw.send("P").await;
+    assert_eq!(raw.get().await, Got::Text(r#"A{"processed":0,"credit":1048576}"#.into()));
+    open.send(true).unwrap();
+    let mut number = 1;
+    while number <= 5000 {
+        match raw.get().await {
+            Got::Text(text) if text.starts_with(':') => {
+                assert_eq!(text, format!(":{number}"));
+                number += 1;
+            }
+            Got::Text(_) => (),
+            got => panic!("{got:?} after {number}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_in_redis_is_restored_as_it_was() {
     let Some((_redis, url)) = redis().await else { return };
     let server = Server::start(Sessions::redis(limits(), &url).await.unwrap(), echo).await;
@@ -240,6 +275,16 @@ async fn what_a_server_leaves_behind_expires_and_its_client_gets_an_error() {
     assert_eq!(lost.cause, LostCause::Forgotten);
     client.send("two").await;
     assert_eq!(client.text().await, "two");
+}
+
+#[tokio::test]
+async fn redis_keeps_a_session_whose_time_to_live_is_endless() {
+    let Some((_redis, url)) = redis().await else { return };
+    let endless = Limits { ttl: Duration::MAX, ..limits() };
+    let server = Server::start(Sessions::redis(endless, &url).await.unwrap(), echo).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    assert_eq!(client.text().await, "one");
 }
 
 #[tokio::test]
