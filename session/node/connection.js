@@ -35,17 +35,21 @@ export class Connection {
   /** @type {NodeJS.Timeout} */
   #timer;
   #socket;
+  #raw;
+  /** The bytes that had arrived when the timer was set. */
+  #arrived = 0;
   #delays;
   #events;
 
   /**
    * @param {WebSocket} socket
-   * @param {import('node:stream').Readable} raw The socket below, to count bytes before HELLO.
+   * @param {import('node:net').Socket} raw The socket below, to count bytes.
    * @param {Delays} delays
    * @param {{hello: (hello: Hello) => void, idle: () => void}} events `idle`: the connection serves no session any more.
    */
   constructor(socket, raw, delays, events) {
     this.#socket = socket;
+    this.#raw = raw;
     this.#delays = delays;
     this.#events = events;
     this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO came in time' }), delays.helloTimeout);
@@ -108,14 +112,16 @@ export class Connection {
   /** @param {number} delay */
   #wait(delay) {
     clearTimeout(this.#timer);
+    this.#arrived = this.#raw.bytesRead;
     this.#timer = setTimeout(() => this.#silent(), delay).unref();
   }
 
   /**
-   * Pings a peer that was silent for a while, and terminates the connection if there is no answer. A PING behind a large message
-   * has not reached the peer yet, so a socket that still writes gets more time.
+   * Pings a peer that has sent no frame for a while, and terminates the connection if nothing arrives. A large message on a slow line
+   * takes long to arrive. A PING behind such a message has not reached the peer yet, so a socket that still writes gets more time.
    */
   #silent() {
+    if (this.#raw.bytesRead > this.#arrived) this.#silences = 0;
     const patience = this.#socket.bufferedAmount > 0 ? WRITING_PATIENCE : 1;
     if (this.#silences >= patience) return this.#socket.terminate();
     if (this.#silences === 0) this.session?.ping();

@@ -35,7 +35,7 @@ export class Inbox {
   }
 
   get credit() {
-    return this.#processedOffset + this.#window;
+    return Math.min(this.#processedOffset + this.#window, Number.MAX_SAFE_INTEGER);
   }
 
   get isEndProcessed() {

@@ -1,6 +1,5 @@
 /** A session with its clock and its handler: sends ACK in time, forgets the session in time, and runs the handler once. */
 
-import { Lost } from './outbox.js';
 import { SessionStream } from './stream.js';
 
 /** @typedef {import('./connection.js').Connection} Connection */
@@ -51,7 +50,8 @@ export class Running {
   /** Sends ACK in time, and keeps a session without a connection for its time to live. */
   #watch() {
     const { connection, inbox, isFresh } = this.#session;
-    if (inbox.owesAck && !this.#ack) this.#ack = setTimeout(() => this.#acknowledge(), this.#context.ackDelay);
+    // An urgent ACK leaves as soon as the connection has room.
+    if (connection && inbox.owesAck && !inbox.isAckUrgent) this.#ack ??= setTimeout(() => this.#acknowledge(), this.#context.ackDelay);
     if (connection) {
       clearTimeout(this.#ttl);
       this.#ttl = undefined;
@@ -98,7 +98,8 @@ export class Running {
 
   /** @param {unknown} error */
   #failed(error) {
-    if (!(error instanceof Lost)) this.#context.onError(error);
+    const { lost } = this.#session;
+    if (!lost || error !== lost) this.#context.onError(error);
     this.#session.giveUp({ code: 4410, reason: 'the handler has failed' });
     this.changed();
   }

@@ -10,6 +10,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { Connection } from './connection.js';
 import { Crowd } from './crowd.js';
 import { MAX_CONTROL_FRAME } from './frames.js';
+import { settings } from './options.js';
 import { Running } from './running.js';
 import { Sessions } from './sessions.js';
 
@@ -21,40 +22,6 @@ export { SessionStream } from './stream.js';
 /** @typedef {import('./session.js').Session} Session */
 
 const SUBPROTOCOL = 'session.v1';
-
-/**
- * @typedef {object} Limits
- * @property {number} sessions Sessions in all. Default 100,000.
- * @property {number} sessionsPerPrincipal Default 100.
- * @property {number} sessionsPerAddress Default 1,000.
- * @property {number} connections Connections that serve no session: before HELLO is accepted, or closing. Default 10,000.
- * @property {number} connectionsPerAddress The same from one address. Default 100.
- */
-
-/**
- * @typedef {object} Options Beside these, `port`, `server`, `noServer`, `path` and `host` of `ws`.
- * @property {(client: {credentials?: string, protocol?: string, request: Request}) => Promise<string | undefined> | string | undefined} authenticate
- *   Returns the principal, or `undefined` to refuse. Called at each HELLO.
- * @property {string[]} [origins] The origins of pages that may connect. Needed if `authenticate` trusts cookies. Default: any.
- * @property {string[]} [protocols] The application's protocols. Default: any, or none.
- * @property {(request: Request) => string} [address] Returns the address for limits per address. Default: the socket's remote address.
- * @property {number} [window] Bytes of unprocessed messages per session. Default 1 MiB.
- * @property {number} [max] Bytes of the largest message. Default 16 MiB.
- * @property {number} [replay] Bytes of unacknowledged messages per session, above which `send` waits. Default 1 MiB.
- * @property {number} [ttl] Seconds for which a session is kept without a connection. Default 300.
- * @property {Partial<Limits>} [limits]
- * @property {(error: unknown) => void} [onError] Called with exceptions of handlers and of `authenticate`. Default `console.error`.
- * @property {Partial<import('./connection.js').Delays & {ackDelay: number}>} [delays] For tests.
- * @property {number} [port]
- * @property {import('node:http').Server | import('node:https').Server} [server]
- * @property {boolean} [noServer]
- * @property {string} [path]
- * @property {string} [host]
- */
-
-const DEFAULTS = { window: 1 << 20, max: 1 << 24, replay: 1 << 20, ttl: 300 };
-const DELAYS = { helloTimeout: 10_000, pingAfter: 25_000, pingTimeout: 10_000, closeTimeout: 5_000, ackDelay: 50 };
-const LIMITS = { sessions: 100_000, sessionsPerPrincipal: 100, sessionsPerAddress: 1_000, connections: 10_000, connectionsPerAddress: 100 };
 
 /** `ws` closes with 1009 when a message exceeds `maxPayload`. The protocol's own code is 4413. */
 class SessionWebSocket extends WebSocket {
@@ -73,24 +40,25 @@ export class SessionServer {
   #connections = new Set();
   #crowd = new Crowd();
   #options;
-  #delays;
-  #limits;
   #context;
 
-  /** @param {Options} options @param {import('./running.js').Handler} handler */
+  /**
+   * @param {import('./options.js').Options} options
+   * @param {import('./running.js').Handler} handler
+   * @throws {RangeError | TypeError} if the value of an option is not allowed
+   */
   constructor(options, handler) {
-    this.#options = { ...DEFAULTS, ...options };
-    this.#delays = { ...DELAYS, ...options.delays };
-    this.#limits = { ...LIMITS, ...options.limits };
-    const { window, max, replay, ttl, onError = console.error } = this.#options;
-    this.#sessions = new Sessions({ window, max, replay, ttl }, this.#limits);
+    if (typeof handler !== 'function') throw new TypeError(`the handler: ${handler} is not a function`);
+    this.#options = settings(options);
+    const { window, max, replay, ttl, onError, limits, delays } = this.#options;
+    this.#sessions = new Sessions({ window, max, replay, ttl }, limits);
     const forget = (/** @type {Session} */ session) => this.#forget(session);
-    this.#context = { ttl, ackDelay: this.#delays.ackDelay, handler, onError, forget };
+    this.#context = { ttl, ackDelay: delays.ackDelay, handler, onError, forget };
     /** The server of `ws`: for its `address`, its event `listening` and its `handleUpgrade`. */
     this.webSockets = this.#listen(options);
   }
 
-  /** @param {Options} options */
+  /** @param {import('./options.js').Options} options */
   #listen({ port, server, noServer, path, host, origins }) {
     const webSockets = new WebSocketServer({
       ...(port !== undefined && { port }),
@@ -112,7 +80,7 @@ export class SessionServer {
   /** @param {WebSocket} socket @param {Request} request */
   #connect(socket, request) {
     const address = this.#options.address?.(request) ?? request.socket.remoteAddress ?? '';
-    const connection = new Connection(socket, request.socket, this.#delays, {
+    const connection = new Connection(socket, request.socket, this.#options.delays, {
       hello: (hello) => this.#hello(connection, address, request, hello),
       idle: () => this.#crowd.add(connection, address),
     });
@@ -122,7 +90,7 @@ export class SessionServer {
       this.#connections.delete(connection);
       this.#crowd.delete(connection);
     });
-    if (this.#crowd.exceeds(this.#limits, address)) connection.close({ code: 4429, reason: 'too many connections' });
+    if (this.#crowd.exceeds(this.#options.limits, address)) connection.close({ code: 4429, reason: 'too many connections' });
   }
 
   /** @param {Connection} connection @param {string} address @param {Request} request @param {Hello} hello */

@@ -331,6 +331,22 @@ test('a silent client is pinged, and then given up', async () => {
   assert.equal((await again.hello(of, { attempt: 2, token })).resumed, true);
 });
 
+test('a client whose message takes long to arrive is not given up', async () => {
+  const { url } = await serve({ max: 1_000_000, window: 1_000_000, delays: { pingAfter: 100, pingTimeout: 100 } }, async (stream) => {
+    for await (const message of stream) await stream.send(`${message.length}`);
+  });
+  const { client } = await session(url);
+  const line = client.socket._socket;
+  // A frame of 1,000 bytes, masked with zeros.
+  line.write(Buffer.from([0x82, 0xfe, 1000 >> 8, 1000 & 0xff, 0, 0, 0, 0]));
+  for (let sent = 0; sent < 1000; sent += 50) {
+    line.write(Buffer.alloc(50));
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  assert.equal(await client.until(() => client.frames.find((frame) => frame === ':1000') ?? client.code), ':1000');
+  assert.ok(client.frames.includes('P'), 'the client does not hear the server meanwhile');
+});
+
 test('no token is in the memory of the server', async () => {
   const { url, server } = await serve();
   const { token } = await session(url);

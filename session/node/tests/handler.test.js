@@ -130,18 +130,37 @@ test('messages that no handler will take are not acknowledged: the session is gi
 });
 
 test('a handler that throws gives the session up', async () => {
-  const errors = [];
-  const { url } = await serve({ onError: (error) => errors.push(error.message) }, () => {
-    throw new Error('broken');
+  for (const thrown of [new Error('broken'), undefined]) {
+    const errors = [];
+    const { url } = await serve({ onError: (error) => errors.push(error) }, () => {
+      throw thrown;
+    });
+    const { client } = await session(url);
+    assert.equal(await client.closed(), 4410);
+    assert.deepEqual(errors, [thrown]);
+  }
+});
+
+test('the loss of another session is an error of the handler, the loss of its own is not', async () => {
+  const [errors, bob] = [[], deferred()];
+  const { url, server } = await serve({ onError: (error) => errors.push(error) }, async (stream) => {
+    if (stream.principal === 'alice') await (await bob.promise).send('hello');
+    bob.resolve(stream);
+    await stream.next();
   });
-  const { client } = await session(url);
-  assert.equal(await client.closed(), 4410);
-  assert.deepEqual(errors, ['broken']);
+  const { client } = await session(url, { credentials: 'bob' });
+  await bob.promise;
+  client.socket.close(4410);
+  await becomesEmpty(server);
+  assert.deepEqual(errors, []);
+  const { client: alice } = await session(url);
+  assert.equal(await alice.closed(), 4410);
+  assert.deepEqual(errors, [await bob.promise.then((stream) => stream.next()).catch((lost) => lost)]);
 });
 
 test('a session is lost when its client stays away for the time to live', async () => {
   const caught = deferred();
-  const { url, server } = await serve({ ttl: 0.05 }, async (stream) => {
+  const { url, server } = await serve({ ttl: 1 }, async (stream) => {
     await stream.send('a');
     await stream.next().catch(caught.resolve);
   });

@@ -92,6 +92,9 @@ test('a complete session is never lost, whatever its client does', () => {
   assert.equal(machine.lost, undefined);
 });
 
+/** The settings that sessions share, for a handler that waits for ever. */
+const CONTEXT = { ttl: 300, ackDelay: 50, handler: () => new Promise(() => {}), onError() {}, forget() {} };
+
 test('a fresh session without a connection is kept for 30 seconds', ({ mock }) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const machine = begun();
@@ -99,11 +102,37 @@ test('a fresh session without a connection is kept for 30 seconds', ({ mock }) =
   const forget = () => {
     forgotten = true;
   };
-  const running = new Running(machine, { principal: 'alice' }, { ttl: 300, ackDelay: 50, handler() {}, onError() {}, forget });
+  const running = new Running(machine, { principal: 'alice' }, { ...CONTEXT, forget });
   machine.disconnect(1006);
   running.changed();
   mock.timers.tick(29_999);
   assert.equal(forgotten, false);
   mock.timers.tick(1);
   assert.equal(forgotten, true);
+});
+
+test('an ACK that cannot leave is not tried again and again', ({ mock }) => {
+  for (const connection of [undefined, { transmit() {} }]) {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const machine = begun();
+    const running = new Running(machine, { principal: 'alice' }, CONTEXT);
+    machine.receive(':a');
+    machine.inbox.take();
+    machine.disconnect(1006);
+    machine.connection = connection;
+    machine.inbox.finish();
+    const acknowledge = mock.method(machine, 'acknowledge');
+    running.changed();
+    for (let delay = 0; delay < 200; delay += 1) mock.timers.tick(CONTEXT.ackDelay);
+    assert.equal(acknowledge.mock.callCount(), connection ? 1 : 0);
+    mock.timers.reset();
+  }
+});
+
+test('the credit stays a number of the protocol, however large the window is', () => {
+  const machine = new Session({ window: Number.MAX_SAFE_INTEGER, max: 500, replay: 4000, ttl: 300 });
+  machine.receive(':a');
+  machine.inbox.take();
+  machine.inbox.finish();
+  assert.equal(machine.inbox.credit, Number.MAX_SAFE_INTEGER);
 });

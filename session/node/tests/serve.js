@@ -24,12 +24,12 @@ export async function serve({ delays, ...options } = {}, handler = echo) {
   return { server, url: await listening(server) };
 }
 
-/** Begins a session. Returns its client, its name and its token. */
+/** Begins a session. Returns its client, its name, its WELCOME and its token. */
 export async function session(url, members = {}) {
   const [client, of] = [new Raw(url), name()];
-  const { token } = await client.hello(of, members);
+  const welcome = await client.hello(of, members);
   client.ack();
-  return { client, of, token };
+  return { client, of, welcome, token: welcome.token };
 }
 
 /** Waits until the server has no session. */
