@@ -5,25 +5,51 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
   return () => signal?.removeEventListener("abort", listener);
 }
 
-/** Settles as `promise` does. If the signal is aborted first, rejects with its reason, and passes a late result to `discard`. */
-export async function abortable<T>(
+/**
+ * Settles as `promise` does. If the signal is aborted first, rejects with its reason, unless `cancel` returns false because it is too
+ * late.
+ */
+export function abortable<T>(
   promise: Promise<T>,
   signal: AbortSignal | undefined,
-  discard: (late: T) => void,
+  cancel: () => boolean = () => true,
 ): Promise<T> {
   if (signal === undefined) return promise;
-  let abort = () => {};
+  let forget = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
+    forget = onAbort(signal, () => cancel() && reject(signal.reason));
   });
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
+  return Promise.race([aborted, promise]).finally(forget);
+}
+
+/** A pending call of a core. Each wasm module has such a class. */
+interface Pending {
+  settled(): Promise<unknown>;
+  cancel(): void;
+  free(): void;
+}
+
+/** Settles as a pending call does. If a signal is aborted first, cancels the call, and rejects with the signal's reason. */
+export async function settled<T>(call: Pending, ...signals: (AbortSignal | undefined)[]): Promise<T> {
+  let aborted: AbortSignal | undefined;
+  const forget = signals.map((signal) =>
+    onAbort(signal, () => {
+      aborted ??= signal;
+      call.cancel();
+    }),
+  );
   try {
-    return await Promise.race([aborted, promise]);
-  } catch (error) {
-    promise.then(discard, () => {});
-    throw error;
+    const result = await call.settled();
+    // A call that was ready before the signal was aborted still has its result.
+    if (result === undefined) throw aborted?.reason;
+    return result as T;
   } finally {
-    signal.removeEventListener("abort", abort);
+    for (const each of forget) each();
+    call.free();
   }
+}
+
+/** Returns whether an error is the reason with which a call was cancelled. */
+export function isReason(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true && error === signal.reason;
 }

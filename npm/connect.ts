@@ -1,4 +1,4 @@
-import { abortable } from "./abort.js";
+import { abortable, isReason } from "./abort.js";
 import instantiate, { type Connection, Connecting } from "./core.js";
 import { errorOf } from "./errors.js";
 import { Loader, type WasmSource, checkSupport } from "./load.js";
@@ -33,7 +33,7 @@ export async function connect(url: string | URL, options?: Options): Promise<Web
   signal?.throwIfAborted();
   checkSupport();
   const isStreaming = isByStreams(options);
-  await abortable((isStreaming ? streams : core).load(), signal, () => {});
+  await abortable((isStreaming ? streams : core).load(), signal);
   const type = isStreaming ? (await import("./core-streams.js")).Connecting : Connecting;
   return new WebSocketStream(await open(type, String(url), given, signal), signal);
 }
@@ -61,13 +61,15 @@ async function open(
   signal: AbortSignal | undefined,
 ): Promise<Connection> {
   let connecting: Connecting | undefined;
+  let opened: Promise<Connection | undefined> | undefined;
   try {
     connecting = new type(url, options);
-    // The attempt may open a connection after the signal was aborted.
-    const discard = (late: Connection | undefined) => late?.free();
-    return await abortable(connecting.opened(), signal, discard);
+    opened = connecting.opened();
+    return (await abortable(opened, signal)) as Connection;
   } catch (error) {
-    throw signal?.aborted === true && error === signal.reason ? error : errorOf(error);
+    // The attempt may have opened a connection when the signal was aborted.
+    opened?.then((late) => late?.free()).catch(() => {});
+    throw isReason(error, signal) ? error : errorOf(error);
   } finally {
     // Cancels the attempt if it is still connecting.
     connecting?.free();

@@ -25,6 +25,7 @@ import type { Issue } from "./schema.js";
  * - `tooLarge`: the peer of a {@link SessionStream} does not accept messages of this size
  * - `sessionLost`: a session is lost: it is unknown whether the peer has processed the unacknowledged messages. Loops over
  *   messages throw it as a {@link SessionLostError}
+ * - `unreadableBlob`: the file of a message cannot be read: it was changed, moved or deleted
  * - `thrown`: the browser threw an exception that has no code of its own
  * - `encode`: a value cannot be written as JSON, or does not fit its schema
  * - `decode`: a message is not JSON, or does not fit its schema; {@link DecodeError} has the message
@@ -54,6 +55,7 @@ export type ErrorCode =
   | "outOfMemory"
   | "tooLarge"
   | "sessionLost"
+  | "unreadableBlob"
   | "thrown"
   | "encode"
   | "decode"

@@ -18,18 +18,34 @@ import { type Cause, fromCore } from "./state.js";
 /** The methods of an attempt for messages in doubt. */
 export type Account = Pick<Attempt, "confirm" | "takeInDoubt">;
 
-/** Properties of the last connection, and the last exception of the caller's functions. */
+/** How many exceptions are kept. */
+const KEPT = 16;
+
+/** Properties of the last connection, and the last exceptions of the caller's functions. */
 export class Facts {
   url = "";
   protocol = "";
   extensions = "";
-  /** The last exception of a function of the caller. */
-  thrown: unknown;
+  /** The last exceptions of functions of the caller, by their texts. */
+  readonly #thrown = new Map<string, unknown>();
+
+  /** Keeps an exception of a function of the caller, and returns its text for the core. */
+  keep(thrown: unknown): string {
+    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    this.#thrown.delete(text);
+    this.#thrown.set(text, thrown);
+    const [oldest] = this.#thrown.keys();
+    if (this.#thrown.size > KEPT) this.#thrown.delete(oldest as string);
+    return text;
+  }
 
   /** Converts what the core threw to an error. The core has only the text of what the caller threw, so `cause` is added here. */
   errorOf = (thrown: unknown): WebSocketError => {
     const error = errorOf(thrown);
-    return error.code === "attemptFailed" ? new WebSocketError(error.code, error.message, this.thrown) : error;
+    if (error.code !== "attemptFailed") return error;
+    // The core puts words and a colon before the text.
+    const cause = this.#thrown.get(error.message.slice(error.message.indexOf(": ") + 2));
+    return new WebSocketError(error.code, error.message, cause);
   };
 }
 
@@ -54,8 +70,8 @@ export function hooksOf(
           opening.free();
         }
       }),
-    afterClose: (event) => delayOf(call(() => afterClose?.(event), facts)),
-    isPong: (data) => typeof pong === "function" && call(() => pong(messageOf(data)), facts) === true,
+    afterClose: (event) => delayOf(call(() => afterClose?.(event))),
+    isPong: (data) => typeof pong === "function" && call(() => pong(messageOf(data))) === true,
   };
 }
 
@@ -76,19 +92,17 @@ export function providerOf(provider: TargetProvider, protocols: readonly string[
  */
 export async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   try {
-    return await abortable(run(), signal, () => {});
+    return await abortable(run(), signal);
   } catch (error) {
-    facts.thrown = error;
-    throw { message: error instanceof Error ? error.message : String(error), isLast: error instanceof GiveUp } satisfies Failure;
+    throw { message: facts.keep(error), isLast: error instanceof GiveUp } satisfies Failure;
   }
 }
 
 /** Calls a caller's function. An exception is reported as an error of the page. */
-function call<T>(run: () => T, facts: Facts): T | undefined {
+function call<T>(run: () => T): T | undefined {
   try {
     return run();
   } catch (error) {
-    facts.thrown = error;
     report(error);
     return undefined;
   }

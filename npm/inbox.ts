@@ -10,6 +10,9 @@ interface Waiter {
 
 type Listener = (message: Message) => void;
 
+/** Receives what was taken from the core: a message, an exception, or neither at the end. */
+export type Took = (data?: Data, thrown?: unknown) => void;
+
 const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
 
 /**
@@ -18,10 +21,11 @@ const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined 
  * A message that arrives for an iterator that has returned meanwhile is held for the next reader: no message is lost.
  */
 export class Inbox {
-  readonly #take: () => Promise<Data | undefined>;
+  readonly #take: (took: Took) => void;
   readonly #onOver: (error: WebSocketError | undefined) => void;
   readonly #errorOf: (thrown: unknown) => WebSocketError;
   readonly #onGap: ((error: WebSocketError, isThrown: boolean) => void) | undefined;
+  #cancel: (() => void) | undefined;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<Listener>();
   #held: Message | WebSocketError | undefined;
@@ -34,17 +38,21 @@ export class Inbox {
    *
    * With `onGap`, errors do not end the messages but come between them. `onGap` is called with each error, and with whether an
    * iterator throws it.
+   *
+   * With `cancel`, messages stay in the core while there is no reader. `cancel` cancels `take`.
    */
   constructor(
-    take: () => Promise<Data | undefined>,
+    take: (took: Took) => void,
     onOver: (error: WebSocketError | undefined) => void,
     errorFor: (thrown: unknown) => WebSocketError = errorOf,
     onGap?: (error: WebSocketError, isThrown: boolean) => void,
+    cancel?: () => void,
   ) {
     this.#take = take;
     this.#onOver = onOver;
     this.#errorOf = errorFor;
     this.#onGap = onGap;
+    this.#cancel = cancel;
   }
 
   /** Returns an iterator. It throws the signal's reason when the signal is aborted. After `return`, other readers take the messages. */
@@ -53,6 +61,7 @@ export class Inbox {
     const finish = () => {
       isReturned = true;
       this.#dismiss((waiter) => waiter.reader === messages);
+      this.#rest();
     };
     const messages: AsyncIterator<Message, undefined> & AsyncIterable<Message> = {
       next: async () => {
@@ -82,7 +91,10 @@ export class Inbox {
     const own: Listener = (message) => listener(message);
     this.#listeners.add(own);
     this.#run();
-    return () => void this.#listeners.delete(own);
+    return () => {
+      this.#listeners.delete(own);
+      this.#rest();
+    };
   }
 
   /** Whether the core has no more messages. */
@@ -90,13 +102,9 @@ export class Inbox {
     return this.#isOver;
   }
 
-  /** Whether a message that was taken from the core waits for a reader. */
-  get isHolding(): boolean {
-    return this.#held !== undefined;
-  }
-
   /** Takes a message before a reader asks for it, to find out whether one is left after the connection has ended. */
   lookAhead(): void {
+    this.#cancel = undefined;
     if (this.#held === undefined) this.#takeOne();
   }
 
@@ -115,7 +123,11 @@ export class Inbox {
     const next = new Promise<IteratorResult<Message, undefined>>((resolve, reject) => {
       const waiter = { reader, resolve, reject };
       // A waiter that has received a message has left the set and resolves with the message, so the message is not lost.
-      abort = () => this.#waiters.delete(waiter) && reject(signal?.reason);
+      abort = () => {
+        if (!this.#waiters.delete(waiter)) return;
+        reject(signal?.reason);
+        this.#rest();
+      };
       this.#waiters.add(waiter);
       this.#run();
     });
@@ -156,15 +168,20 @@ export class Inbox {
   #takeOne(): void {
     if (this.#isTaking || this.#isOver) return;
     this.#isTaking = true;
-    this.#take().then(
-      (data) => this.#took(data),
-      (error: unknown) => this.#took(undefined, this.#errorOf(error)),
-    );
+    this.#take((data, thrown) => this.#took(data, thrown));
   }
 
-  #took(data: Data | undefined, error?: WebSocketError): void {
+  /** Takes no message while there is no reader, if that can be cancelled. */
+  #rest(): void {
+    if (!this.#isTaking || this.#cancel === undefined || this.#waiters.size + this.#listeners.size > 0) return;
+    this.#isTaking = false;
+    this.#cancel();
+  }
+
+  #took(data: Data | undefined, thrown: unknown): void {
     this.#isTaking = false;
     if (this.#isOver) return;
+    const error = thrown === undefined ? undefined : this.#errorOf(thrown);
     if (data === undefined && error !== undefined && this.#onGap !== undefined) {
       this.#held = error;
     } else if (data === undefined) {
@@ -185,6 +202,11 @@ export class Inbox {
       }
     }
   }
+}
+
+/** Passes the next message of a core, which is a promise, to an inbox. */
+export function pass(next: Promise<Data | undefined> | undefined, took: Took): void {
+  Promise.resolve(next).then(took, (thrown: unknown) => took(undefined, thrown));
 }
 
 /** Calls a listener. As in browsers, an exception is reported as an error of the page, and other listeners are still called. */

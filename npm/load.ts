@@ -61,7 +61,7 @@ export function checkSupport(): void {
   if (typeof WebSocket !== "undefined") return;
   throw new WebSocketError(
     "unsupported",
-    "there is no WebSocket in this environment; use Node.js 22 or newer, or set `globalThis.WebSocket` to the `WebSocket` of " +
+    "there is no WebSocket in this environment; use Node.js 22.3 or newer, or set `globalThis.WebSocket` to the `WebSocket` of " +
       "the package `ws`; if a server renders the page, connect only in the browser",
   );
 }

@@ -28,9 +28,12 @@ export class Outbox {
     // A message must not overtake the waiting ones.
     if (this.#waiting === 0 && this.#handIfRoom(message)) return;
     this.#waiting++;
-    const sent = this.#turn.then(() => this.#handWhenRoom(message, signal)).finally(() => this.#waiting--);
+    let isHanded = false;
+    const hand = () => (isHanded = this.#handIfRoom(message));
+    const sent = this.#turn.then(() => this.#whenRoom(hand, message, signal)).finally(() => this.#waiting--);
     this.#turn = sent.catch(() => {});
-    return abortable(sent, signal, () => {});
+    // `sent` resolves some microtasks after the message was handed over.
+    return abortable(sent, signal, () => !isHanded);
   }
 
   /** Resolves when no message waits. */
@@ -41,12 +44,13 @@ export class Outbox {
     }
   }
 
-  async #handWhenRoom(message: Payload, signal: AbortSignal | undefined): Promise<void> {
+  /** Calls `hand` until it returns true, whenever there may be room. */
+  async #whenRoom(hand: () => boolean, message: Payload, signal: AbortSignal | undefined): Promise<void> {
     // The caller's promise rejects with the signal's reason, so this one resolves.
     const isGivenUp = () => signal?.aborted === true;
-    while (!isGivenUp() && !this.#handIfRoom(message)) {
+    while (!isGivenUp() && !hand()) {
       try {
-        await abortable(this.#connection()?.ready() ?? Promise.resolve(), signal, () => {});
+        await abortable(this.#connection()?.ready() ?? Promise.resolve(), signal);
       } catch (error) {
         if (isGivenUp()) return;
         throw sendErrorOf(error, message);

@@ -1,3 +1,4 @@
+import { sendErrorOf } from "./errors.js";
 import { type Payload, dataOf } from "./message.js";
 
 /** Larger buffers are kept outside wasm memory, which never shrinks. */
@@ -6,8 +7,18 @@ const LARGE = 64 << 10;
 /**
  * Converts a payload to the value that the core keeps until the message is sent or returned. Its bytes are those at the time of the
  * call.
+ *
+ * @throws {SendError} `invalidMessage`, or `thrown` for a buffer that was transferred
  */
 export function kept(payload: Payload): string | Uint8Array | Blob {
+  try {
+    return convert(payload);
+  } catch (error) {
+    throw sendErrorOf(error, payload);
+  }
+}
+
+function convert(payload: Payload): string | Uint8Array | Blob {
   const data = dataOf(payload);
   if (typeof data === "string") return data;
   if (ArrayBuffer.isView(data)) return bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

@@ -61,7 +61,7 @@ export interface Heartbeat {
   timeout?: number | undefined;
 }
 
-/** The limit of a queue. */
+/** The limit of a queue. `Infinity` is no limit. */
 export interface KeepLimit {
   /**
    * The maximum bytes of all messages.
@@ -239,7 +239,8 @@ export class GiveUp extends Error {
 /** @internal */
 export const BACKOFF = fields({ base: whole, cap: whole, floor: whole, maxAttempts: whole, maxElapsed: whole });
 
-const KEEP = { bytes: whole, messages: whole };
+const size = (value: unknown, name: string) => (value === Infinity ? undefined : whole(value, name));
+const KEEP = { bytes: size, messages: size };
 const isFunction = (value: unknown) => (typeof value === "function" ? undefined : "is not a function");
 
 const CHECKS: Checks = {

@@ -39,7 +39,7 @@ export async function reconnect(provider: TargetProvider, options: ReconnectOpti
   signal?.throwIfAborted();
   checkSupport();
   const isStreaming = isByStreams(options);
-  await abortable((isStreaming ? streams : core).load(), signal, () => {});
+  await abortable((isStreaming ? streams : core).load(), signal);
   const type = isStreaming ? (await import("./reconnect-streams.js")).Reconnection : Reconnection;
   return new ReconnectingStream(type, provider, options, signal);
 }

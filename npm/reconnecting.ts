@@ -1,15 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { abortable, onAbort } from "./abort.js";
+import { abortable, isReason, onAbort, settled } from "./abort.js";
 import { asyncDispose } from "./dispose.js";
 import { WebSocketError, closeCode, sendErrorOf } from "./errors.js";
 import { Facts, hooksOf } from "./hooks.js";
-import { Inbox, call } from "./inbox.js";
+import { Inbox, call, pass } from "./inbox.js";
 import { JsonStream } from "./json.js";
 import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
 import { type CallOptions, checkCall } from "./options.js";
 import { kept } from "./payload.js";
-import type { Pending, Reconnection } from "./reconnect-core.js";
+import type { Reconnection } from "./reconnect-core.js";
 import { type InDoubt, type ReconnectOptions, type TargetProvider, inDoubtOf } from "./reconnect-options.js";
 import type { Schema } from "./schema.js";
 import { type Report, type State, fromCore } from "./state.js";
@@ -50,8 +50,11 @@ export interface ReconnectingEvents {
 /** The properties that remain readable after the core is freed. */
 interface Last {
   readonly state: State;
-  readonly counts: Counts;
+  counts: Counts;
   readonly dropped: number;
+  /** The messages that were not taken back yet. */
+  readonly queued: Message[];
+  inDoubt: InDoubt;
 }
 
 /**
@@ -94,7 +97,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     const given = heartbeat === undefined ? options : { ...options, heartbeat: { ...heartbeat, ping: kept(heartbeat.ping) } };
     this.#core = new type(hooks, given);
     this.#inbox = new Inbox(
-      () => this.#core?.next() ?? Promise.resolve(undefined),
+      (took) => pass(this.#core?.next(), took),
       () => this.#emptied(),
       this.#facts.errorOf,
     );
@@ -115,17 +118,11 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     const signal = checkCall(options);
     signal?.throwIfAborted();
     const data = kept(message);
-    let sending: Pending | undefined;
     try {
       const sent = this.#open().send(data);
-      if (typeof sent === "number") return sent;
-      sending = sent;
-      return await abortable(sent.settled() as Promise<number>, signal, () => {});
+      return typeof sent === "number" ? sent : await settled<number>(sent, signal);
     } catch (error) {
-      throw signal?.aborted === true && error === signal.reason ? error : sendErrorOf(error, message);
-    } finally {
-      // Cancels the send if it still waits.
-      sending?.free();
+      throw isReason(error, signal) ? error : sendErrorOf(error, message);
     }
   }
 
@@ -151,7 +148,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   async flush(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
     const flushed = this.#core?.flush() ?? (this.counts.queued > 0 ? Promise.reject(closed()) : undefined);
-    await abortable(Promise.resolve(flushed).catch(this.#rethrow), signal, () => {});
+    await abortable(Promise.resolve(flushed).catch(this.#rethrow), signal);
   }
 
   /**
@@ -169,7 +166,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     const signal = checkCall(options);
     const checked = closeCode(code, reason);
     const closed = this.#core?.close(checked, reason ?? "").catch(this.#rethrow) ?? this.closed;
-    return abortable(closed, signal, () => {});
+    return abortable(closed, signal);
   }
 
   /**
@@ -211,15 +208,24 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
 
   /**
    * Takes the messages in doubt: returns the kept messages, and the count of all. They are not sent again, and later calls neither
-   * return nor count them again.
+   * return nor count them again. It also works after it was closed for good: unconfirmed messages are in doubt by then.
    */
   takeInDoubt(): InDoubt {
-    return this.#core === undefined ? { count: 0, messages: [] } : inDoubtOf(this.#core.takeInDoubt());
+    const last = this.#last;
+    if (last === undefined) return inDoubtOf((this.#core as Reconnection).takeInDoubt());
+    const { inDoubt } = last;
+    last.inDoubt = { count: 0, messages: [] };
+    return inDoubt;
   }
 
-  /** Takes back the queued messages and returns them, in order. They are not sent. */
+  /** Takes back the queued messages and returns them, in order. They are not sent. It also works after it was closed for good. */
   takeQueued(): Message[] {
-    return this.#core?.takeQueued().map(messageOf) ?? [];
+    const last = this.#last;
+    if (last === undefined) return (this.#core as Reconnection).takeQueued().map(messageOf);
+    const queued = last.queued.splice(0);
+    const { length } = queued;
+    last.counts = { ...last.counts, queued: last.counts.queued - length, takenBack: last.counts.takenBack + length };
+    return queued;
   }
 
   /** The current state. */
@@ -315,8 +321,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Closes for good, waits for the peer's answer as {@link close} does, and frees the wasm memory; `await using` calls it. Messages
-   * that were not taken are lost. It never rejects.
+   * Closes for good, waits for the peer's answer as {@link close} does, and frees the wasm memory; `await using` calls it. Received
+   * messages that were not taken are lost. It never rejects.
    */
   async [asyncDispose](): Promise<void> {
     await this.close().catch(() => {});
@@ -388,7 +394,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     if (core === undefined) return;
     // Keeps the result of `closed`.
     void this.closed;
-    this.#last = { state: this.state, counts: this.counts, dropped: this.dropped };
+    const { state, counts, dropped } = this;
+    this.#last = { state, counts, dropped, queued: this.takeQueued(), inDoubt: this.takeInDoubt() };
     this.#core = undefined;
     core.free();
   }

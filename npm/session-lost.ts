@@ -16,7 +16,8 @@ import { type Cause, fromCore } from "./state.js";
  * - `violation`: the server broke a rule of the protocol
  * - `tooLarge`: a message of `bytes` bytes was sent before it was known that the server accepts at most `max` bytes
  * - `mismatch`: the server counts differently, for instance because its store has lost changes
- * - `stopped`: the session has stopped connecting, for this cause
+ * - `stopped`: the session has stopped connecting, for this cause; `unreadableBlob`: a file was changed or deleted before the
+ *   server had received it
  */
 export type LostCause =
   | { readonly type: "forgotten" }

@@ -48,6 +48,9 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
    * Whether messages are processed when {@link SessionStream.processed} is called. Otherwise a message is processed when the next one
    * is asked for.
    *
+   * The end of the peer's messages is processed with the last message: call it for that message, too. Until then the session does not
+   * complete.
+   *
    * @default false
    */
   explicit?: boolean | undefined;
@@ -55,6 +58,9 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
   backoff?: Backoff | undefined;
   /**
    * The time between pings, and how long to wait for an answer.
+   *
+   * A message that takes longer than both to arrive delays the answer, and the connection is dropped. Each connection that is
+   * dropped without a message makes the next one wait twice as long, up to 32 timeouts, so that the message arrives in the end.
    *
    * @default { interval: 25000, timeout: 10000 }
    */

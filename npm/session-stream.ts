@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { abortable, onAbort } from "./abort.js";
+import { abortable, isReason, onAbort, settled } from "./abort.js";
 import { asyncDispose } from "./dispose.js";
 import { WebSocketError, closeCode, report, sendErrorOf } from "./errors.js";
 import { Facts, providerOf, settle } from "./hooks.js";
-import { Inbox, call } from "./inbox.js";
+import { Inbox, type Took, call } from "./inbox.js";
 import { JsonStream } from "./json.js";
 import type { Message, Payload } from "./message.js";
 import { type CallOptions, checkCall } from "./options.js";
@@ -119,9 +119,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   readonly #givenUp = new AbortController();
   #forgetSignal: () => void = () => {};
   readonly #closeTimeout: number;
-  /** The receipt of the last message. */
-  #receipt: Receipt | undefined;
   #closing: Promise<void> | undefined;
+  /** The result of {@link acknowledged}, once the core is freed. */
+  #acknowledged: Promise<void> | undefined;
   #peerEnd: End | undefined;
   #hasEnded = false;
 
@@ -130,10 +130,11 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     this.#core = new type(hooksOf(provider, options, this.#facts), options);
     this.#closeTimeout = options.closeTimeout ?? 5000;
     this.#inbox = new Inbox(
-      () => this.#core?.next() ?? Promise.resolve(undefined),
+      (took) => this.#core?.next(took),
       () => this.#emptied(),
       (thrown) => lostOf(thrown as Lost, this.#facts.errorOf),
       (lost, isThrown) => this.#lost(lost as SessionLostError, isThrown),
+      () => this.#core?.cancelNext(),
     );
     void watch(this.#core.states(), weakly(this), SessionStream.#passOn);
     this.#forgetSignal = onAbort(signal, () => this.#giveUp());
@@ -155,9 +156,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     const data = kept(message);
     try {
       const sent = this.#open().send(data);
-      return this.#sent("settled" in sent ? await this.#settled<CoreReceipt>(sent, signal) : sent);
+      return this.#sent("settled" in sent ? await settled<CoreReceipt>(sent, signal, this.#givenUp.signal) : sent);
     } catch (error) {
-      throw signal?.aborted === true && error === signal.reason ? error : sendErrorOf(error, message);
+      throw isReason(error, signal) ? error : sendErrorOf(error, message);
     }
   }
 
@@ -181,7 +182,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    * @throws {WebSocketError} `sessionLost` if the session is lost before; then it is unknown whether the peer has processed them
    */
   async acknowledged(options?: CallOptions): Promise<void> {
-    await abortable(this.#receipt?.processed ?? Promise.resolve(), checkCall(options), () => {});
+    const signal = checkCall(options);
+    signal?.throwIfAborted();
+    await (this.#acknowledged ?? this.#wait(this.#call((core) => core.acknowledged()), signal));
   }
 
   /**
@@ -189,8 +192,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    * next one is asked for.
    */
   processed(): void {
-    // A message that is held for the next loop was not delivered to the page yet.
-    if (!this.#inbox.isHolding) this.#core?.processed();
+    this.#core?.processed();
   }
 
   /**
@@ -207,7 +209,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
-    await abortable(this.#close(closeCode(code, reason) ?? 1000, reason ?? ""), signal, () => {});
+    await abortable(this.#close(closeCode(code, reason) ?? 1000, reason ?? ""), signal);
   }
 
   /** The code and the reason with which the peer has ended its direction; `undefined` until all its messages are taken. */
@@ -307,8 +309,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    * Closes the session as {@link close} does, waits for the peer's end for at most {@link Options.closeTimeout}, and frees the wasm
    * memory; `await using` calls it. It never rejects.
    *
-   * Messages that were not taken are dropped, and acknowledged to the peer as processed. Without a network it waits until there is
-   * one; aborting {@link SessionOptions.signal} ends the wait.
+   * Messages that were not taken are dropped. They and all earlier messages are acknowledged to the peer as processed. Without a
+   * network it waits until there is one; aborting {@link SessionOptions.signal} ends the wait.
    */
   async [asyncDispose](): Promise<void> {
     this.#inbox.discard();
@@ -319,7 +321,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
       () => true,
       () => false,
     );
-    if (isClosed) await abortable(dropped, AbortSignal.timeout(this.#closeTimeout), () => {}).catch(() => {});
+    if (isClosed) await abortable(dropped, AbortSignal.timeout(this.#closeTimeout)).catch(() => {});
     this.#giveUp();
   }
 
@@ -340,47 +342,48 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
 
   #sent(receipt: CoreReceipt): Receipt {
     // Uses a method of the session, so that the session is not collected while somebody waits for the receipt.
-    return (this.#receipt = new Receipt(() => receipt.processed().catch(this.#rethrow)));
+    return new Receipt(() => receipt.processed().catch(this.#rethrow));
   }
 
   #close(code: number, reason: string): Promise<void> {
     if (this.#closing === undefined) {
-      const pending = this.#end(code, reason);
-      this.#closing = (pending === undefined ? Promise.resolve() : this.#settled<void>(pending)).catch(this.#rethrow);
+      this.#closing = this.#wait(this.#call((core) => core.close(code, reason)));
       this.#closing.catch(() => {});
     }
     return this.#closing;
   }
 
-  #end(code: number, reason: string): Pending | undefined {
+  /** Calls the core, and converts its exceptions. */
+  #call<T>(call: (core: Session) => T): T {
     const core = this.#open();
     try {
-      return core.close(code, reason);
+      return call(core);
     } catch (error) {
       return this.#rethrow(error);
     }
   }
 
-  /** Waits for a pending call of the core. Rejects if the session is given up first. */
-  async #settled<T>(pending: Pending, signal?: AbortSignal): Promise<T> {
+  /** Waits for a call of the core. Rejects if the session is given up first. */
+  async #wait(call: true | Pending, signal?: AbortSignal): Promise<void> {
     try {
-      const settled = abortable(pending.settled() as Promise<T>, this.#givenUp.signal, () => {});
-      return await abortable(settled, signal, () => {});
-    } finally {
-      // Cancels the call if it is still pending.
-      pending.free();
+      if (call !== true) await settled(call, signal, this.#givenUp.signal);
+    } catch (error) {
+      throw isReason(error, signal) ? error : this.#facts.errorOf(error);
     }
   }
 
   /** Takes and drops messages. Otherwise a peer that waits for room in the window would process no more messages. */
-  async #drop(): Promise<void> {
-    const { signal } = this.#givenUp;
-    while ((await this.#dropNext(signal)) !== undefined) this.#core?.processed();
-  }
-
-  async #dropNext(signal: AbortSignal): Promise<unknown> {
-    const next = this.#core?.next() ?? Promise.resolve(undefined);
-    return abortable(next, signal, () => {}).catch((error: unknown) => (signal.aborted ? undefined : error));
+  #drop(): Promise<void> {
+    const dropped = new Promise<void>((resolve) => {
+      const drop: Took = (data, lost) => {
+        this.#core?.processed();
+        if (data === undefined && lost === undefined) resolve();
+        else this.#core?.next(drop);
+      };
+      if (this.#core === undefined) resolve();
+      else this.#core.next(drop);
+    });
+    return abortable(dropped, this.#givenUp.signal).catch(() => {});
   }
 
   #listen<Event>(listeners: Set<(event: Event) => void>, listener: (event: Event) => void): () => void {
@@ -447,6 +450,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     if (core === undefined) return;
     this.#last = { state, counts: this.counts };
     this.#peerEnd ??= core.peerEnd;
+    this.#acknowledged = this.acknowledged();
+    this.#acknowledged.catch(() => {});
     this.#core = undefined;
     this.#forgetSignal();
     listened.delete(this);

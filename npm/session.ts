@@ -31,7 +31,7 @@ export async function session(provider: TargetProvider, options: SessionOptions 
   const signal = signalOf(options);
   signal?.throwIfAborted();
   checkSupport();
-  await abortable(core.load(), signal, () => {});
+  await abortable(core.load(), signal);
   return new SessionStream(Session, provider, options, signal);
 }
 

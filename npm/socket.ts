@@ -4,7 +4,7 @@ import { abortable, onAbort } from "./abort.js";
 import type { Connection } from "./core.js";
 import { asyncDispose } from "./dispose.js";
 import { WebSocketError, closeCode, rethrow } from "./errors.js";
-import { Inbox, call } from "./inbox.js";
+import { Inbox, call, pass } from "./inbox.js";
 import { JsonStream } from "./json.js";
 import type { CloseEvent, Message, Payload } from "./message.js";
 import { type BinaryType, type CallOptions, checkCall } from "./options.js";
@@ -80,7 +80,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     this.transport = (connection as { isByStreams?: boolean }).isByStreams === true ? "streams" : "events";
     this.extensions = connection.extensions;
     this.#inbox = new Inbox(
-      () => this.#connection?.next() ?? Promise.resolve(undefined),
+      (took) => pass(this.#connection?.next(), took),
       (error) => this.#emptied(error),
     );
     this.#outbox = new Outbox(() => this.#connection);
@@ -135,7 +135,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of the messages may be lost
    */
   async flush(options?: CallOptions): Promise<void> {
-    return abortable(this.#flush(), checkCall(options), () => {});
+    return abortable(this.#flush(), checkCall(options));
   }
 
   /**
@@ -154,7 +154,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     const signal = checkCall(options);
     const checked = closeCode(code, reason);
     const closed = this.#connection?.close(checked, reason ?? "").catch(rethrow) ?? this.closed;
-    return abortable(closed, signal, () => {});
+    return abortable(closed, signal);
   }
 
   /**

@@ -42,7 +42,7 @@ export async function* statesOf(
 ): AsyncGenerator<State | Report, undefined, undefined> {
   if (states === undefined) yield last();
   try {
-    for (let raw; (raw = await abortable(states?.next() ?? Promise.resolve(undefined), signal, () => {})) !== undefined; ) {
+    for (let raw; (raw = await abortable(states?.next() ?? Promise.resolve(undefined), signal)) !== undefined; ) {
       yield fromCore<State | Report>(raw, errorOf);
     }
   } finally {

@@ -1,5 +1,5 @@
+import { WebSocketError, errorOf } from "./errors.js";
 import { Facts, hooksOf } from "./hooks.js";
-import { WebSocketError } from "./errors.js";
 import { checkSupport } from "./load.js";
 import type { CloseEvent as Closed, Data, Payload } from "./message.js";
 import type { BinaryType } from "./options.js";
@@ -73,11 +73,14 @@ const MANY = 2 ** 32 - 1;
  * socket.send("hello"); // queued until there is a connection
  * ```
  *
- * `open` and `close` are fired for each connection, `error` for each failed attempt. It stays closed only
+ * `open` is fired for each connection, `error` for each failed attempt, and `close` at the end of both. It stays closed only
  *
  * - after {@link close},
  * - after `maxRetries` retries have failed,
  * - if `shouldReconnectOnClose` returns false.
+ *
+ * Queued messages are kept until {@link ReconnectingWebSocket.reconnect} connects again, which any listener may call. A failure to
+ * load the wasm is a failed attempt, too.
  *
  * This interface does not report whether a message is queued, failed or in doubt. {@link reconnect} does.
  */
@@ -99,18 +102,21 @@ export class ReconnectingWebSocket extends EventTarget {
   readonly #options: ReconnectingWebSocketOptions;
   readonly #handlers = new Map<string, { handler: unknown; listener: (event: Event) => void }>();
   readonly #facts = new Facts();
+  /** The current core. Its queue has no room, so leaving it loses no message. */
   #core: Reconnection | undefined;
-  /** Messages that were sent before the wasm was loaded, or while it is closed. */
-  readonly #early: Kept[] = [];
-  /** The sizes of the last messages, in bytes: at least of all queued ones. */
-  readonly #sizes: number[] = [];
-  /** How many messages wait for room. */
-  #waiting = 0;
+  /** Increases when a core, or loading it, is left. Events of older generations are ignored. */
+  #generation = 0;
+  /** The delay before the wasm is loaded again. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Messages that wait for a connection. */
+  readonly #queue: Kept[] = [];
+  /** The bytes that were handed over to the browser since its buffer was last seen empty. */
+  #unsent = 0;
+  #isFlushing = false;
   #readyState: ReadyState = CONNECTING;
   #retryCount = 0;
+  /** Whether it is to be connected. If so, there is a core, or it is being loaded, or the timer is set. */
   #isWanted = true;
-  /** Increases when the page asks to connect, or closes before it has connected. Events of an older generation are ignored. */
-  #generation = 0;
 
   /** @throws {WebSocketError} `unsupported` where there is no `WebSocket`, and `invalidOption` */
   constructor(url: UrlProvider, protocols?: ProtocolsProvider, options: ReconnectingWebSocketOptions = {}) {
@@ -146,10 +152,12 @@ export class ReconnectingWebSocket extends EventTarget {
     return this.#facts.extensions;
   }
 
-  /** The bytes of queued messages, without the bytes that the browser has buffered. */
+  /**
+   * The bytes of queued messages, and those that the browser has buffered. A sent message is counted until everything that was sent
+   * has left the buffer.
+   */
   get bufferedAmount(): number {
-    this.#forgetSizes();
-    return this.#sizes.reduce((sum, size) => sum + size, 0) + this.#early.reduce((sum, data) => sum + sizeOf(data), 0);
+    return this.#unsent + this.#queue.reduce((sum, data) => sum + sizeOf(data), 0);
   }
 
   /** The number of retries since the last connection. */
@@ -169,41 +177,48 @@ export class ReconnectingWebSocket extends EventTarget {
    * @returns whether the message was handed over to the browser at once
    */
   send(data: Payload): boolean {
-    const payload = payloadOf(data);
-    if (this.#core !== undefined) return this.#hand(this.#core, payload);
-    if (this.#early.length < (this.#options.maxEnqueuedMessages ?? MANY)) this.#early.push(payload);
-    return false;
+    return this.#hand(payloadOf(data));
   }
 
   /**
-   * Closes the connection for good, or cancels connecting.
+   * Closes the connection for good, or cancels connecting. Queued messages are sent only after {@link reconnect}.
    *
    * @throws {DOMException} `InvalidAccessError` or `SyntaxError`, as browsers do
    */
   close(code = 1000, reason = ""): void {
     checkClose(code, reason);
+    if (!this.#isWanted) return;
     this.#isWanted = false;
-    if (this.#readyState !== CLOSED) this.#readyState = CLOSING;
-    if (this.#core !== undefined) void this.#core.close(code, reason).catch(() => {});
-    else if (this.#readyState === CLOSING) void this.#giveUp(++this.#generation);
+    if (this.#readyState === OPEN) {
+      this.#readyState = CLOSING;
+      void this.#core?.close(code, reason).catch(() => {});
+      return;
+    }
+    this.#leave();
+    if (this.#readyState === CLOSED) return;
+    this.#readyState = CLOSING;
+    queueMicrotask(() => {
+      // `reconnect` may have been called meanwhile.
+      if (this.#readyState === CLOSING) this.#readyState = CLOSED;
+      this.#fire("close", ABNORMAL);
+    });
   }
 
   /** Closes the connection, if there is one, and connects at once. Starts counting attempts anew. */
   reconnect(code = 1000, reason = ""): void {
     checkClose(code, reason);
-    const isAnother = !this.#isWanted || this.#core === undefined;
-    [this.#isWanted, this.#retryCount] = [true, 0];
-    if (this.#readyState === OPEN) {
-      this.#readyState = CLOSING;
-      this.#fire("close", { code, reason, wasClean: true });
-    }
-    if (isAnother) void this.#begin();
-    else this.#core?.reconnectNow();
+    const isReplaced = this.#core !== undefined && this.#readyState !== CLOSED;
+    this.#leave(code, reason);
+    [this.#isWanted, this.#retryCount, this.#readyState] = [true, 0, isReplaced ? CLOSING : CONNECTING];
+    const generation = this.#generation;
+    if (isReplaced) this.#fire("close", { code, reason, wasClean: true });
+    // A listener may have called `close` or `reconnect`.
+    if (generation === this.#generation) void this.#begin();
   }
 
   /** Takes back the queued messages, in order: text, bytes and Blobs. */
-  drainQueuedMessages(): (string | Uint8Array | ArrayBuffer | Blob)[] {
-    return [...(this.#core?.takeQueued() ?? []), ...this.#early.splice(0)];
+  drainQueuedMessages(): (string | Uint8Array | Blob)[] {
+    return this.#queue.splice(0);
   }
 
   /** The handler of `open`. */
@@ -270,30 +285,56 @@ export class ReconnectingWebSocket extends EventTarget {
     super.removeEventListener(type, listener as EventListener, options);
   }
 
-  /** Connects, and fires events until it is closed for good. */
+  /** Connects, and fires events until the core is left. */
   async #begin(): Promise<void> {
-    const generation = ++this.#generation;
-    this.#readyState = CONNECTING;
+    const generation = this.#generation;
     try {
       await core.load();
     } catch (error) {
-      if (generation === this.#generation) this.#fail(error as WebSocketError);
+      if (generation === this.#generation) this.#notLoaded(error as WebSocketError);
       return;
     }
     if (generation !== this.#generation) return;
     const connection = new Reconnection(this.#hooks(), this.#given());
     this.#core = connection;
-    for (const data of this.#early.splice(0)) this.#hand(connection, data);
     const events = connection.events();
-    for (let event; (event = await events.next()) !== undefined && generation === this.#generation; ) {
+    const received: Data[] = [];
+    for (let event; (event = await events.next()) !== undefined; ) {
       const [data, raw] = event;
+      if (data === undefined && raw === undefined) await new Promise((resolve) => setTimeout(resolve));
+      // A core that was left still has events until its connection is closed.
+      if (generation !== this.#generation) continue;
       if (raw !== undefined) await this.#changed(fromCore<State | Report>(raw, this.#facts.errorOf), connection);
-      else if (data !== undefined) this.#received(data);
-      else await new Promise((resolve) => setTimeout(resolve));
+      // If the timer was late, messages come before `open`. As in browsers, messages after `close` are dropped.
+      else if (data !== undefined && this.#isWanted) received.push(data);
+      if (this.#readyState === OPEN) for (const data of received.splice(0)) this.#received(data);
     }
     events.free();
     connection.free();
-    if (generation === this.#generation) this.#core = undefined;
+  }
+
+  /** Leaves the current core, or loading it: closes its connection, and ignores its events. No other function leaves a core. */
+  #leave(code?: number, reason = ""): void {
+    this.#generation++;
+    clearTimeout(this.#timer);
+    void this.#core?.close(code, reason).catch(() => {});
+    this.#core = undefined;
+  }
+
+  /** Loads the wasm again after a delay like those of the core. */
+  #notLoaded(error: WebSocketError): void {
+    const { base, cap, floor, maxAttempts } = this.#backoff();
+    if (this.#retryCount + 1 >= maxAttempts) {
+      this.#isWanted = false;
+      this.#leave();
+    } else {
+      const delay = Math.max(floor, Math.random() * Math.min(cap, base * 2 ** this.#retryCount));
+      this.#timer = setTimeout(() => {
+        [this.#readyState, this.#retryCount] = [CONNECTING, this.#retryCount + 1];
+        void this.#begin();
+      }, delay);
+    }
+    this.#fail(error);
   }
 
   #hooks(): ReturnType<typeof hooksOf> {
@@ -309,78 +350,90 @@ export class ReconnectingWebSocket extends EventTarget {
     return hooksOf(provider, { afterClose }, () => undefined, this.#facts);
   }
 
-  #given(): ReconnectOptions {
+  #backoff(): Record<"base" | "cap" | "floor" | "maxAttempts", number> {
     const { maxReconnectionDelay: cap = 10_000, minReconnectionDelay: floor = Math.min(100, cap), maxRetries = MANY } = this.#options;
+    return { base: Math.max(1000, floor), cap, floor, maxAttempts: Math.min(maxRetries + 1, MANY) };
+  }
+
+  #given(): ReconnectOptions {
     return {
       connectTimeout: this.#options.connectionTimeout ?? 4000,
-      backoff: { base: Math.max(1000, floor), cap, floor, maxAttempts: Math.min(maxRetries + 1, MANY) },
-      queueLimit: { bytes: Number.MAX_SAFE_INTEGER, messages: Math.min(this.#options.maxEnqueuedMessages ?? MANY, MANY) },
+      backoff: this.#backoff(),
+      // As in browsers, an open connection takes every message at once. Without a connection, messages are queued here.
+      highWaterMark: Number.MAX_SAFE_INTEGER,
+      queueLimit: { messages: 0 },
       // This interface has no method to take messages in doubt.
       unconfirmedLimit: { bytes: 0, messages: 0 },
       receiveLimit: { overflow: "unbounded" },
     };
   }
 
-  /** Hands a message over, or queues it, in the order of the calls. As in browsers, there is no limit by default. */
-  #hand(connection: Reconnection, data: Kept): boolean {
-    try {
-      const sent = connection.send(data);
-      if (typeof sent !== "number") {
-        this.#waiting++;
-        const forget = () => {
-          this.#waiting--;
-          sent.free();
-        };
-        sent.settled().then(forget, forget);
+  /** Hands a message over to the browser, or queues it, in the order of the calls. */
+  #hand(data: Kept): boolean {
+    if (this.#readyState === OPEN && this.#queue.length === 0) {
+      try {
+        this.#core?.trySend(data);
+        this.#unsent += sizeOf(data);
+        void this.#flush();
+        return true;
+      } catch (thrown) {
+        const error = errorOf(thrown);
+        // The connection may be lost already. Its event follows.
+        if (error.code !== "full" && error.code !== "notOpen") {
+          this.#fire("error", error);
+          return false;
+        }
       }
-      this.#sizes.push(sizeOf(data));
-      this.#forgetSizes();
-      return typeof sent === "number" && this.#readyState === OPEN;
-    } catch {
-      // The queue is full, or it is closed. This interface does not report that.
-      return false;
     }
+    // Copies the bytes, since the message is sent as it is now.
+    const { maxEnqueuedMessages = Infinity } = this.#options;
+    if (this.#queue.length < maxEnqueuedMessages) this.#queue.push(data instanceof Uint8Array ? data.slice() : data);
+    return false;
   }
 
-  /** Forgets the sizes of messages that are no longer queued. */
-  #forgetSizes(): void {
-    const queued = this.#waiting + (this.#core?.counts()[QUEUED] ?? 0);
-    this.#sizes.splice(0, this.#sizes.length - queued);
+  /** Counts bytes as unsent until the browser's buffer is empty, or the connection has ended. */
+  async #flush(): Promise<void> {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    while (this.#unsent > 0) {
+      const unsent = this.#unsent;
+      await this.#core?.flush();
+      this.#unsent -= unsent;
+    }
+    this.#isFlushing = false;
   }
 
   async #changed(event: State | Report, connection: Reconnection): Promise<void> {
     this.#log("state", event);
     switch (event.type) {
       case "connecting":
-        this.#lost(event.cause);
-        this.#readyState = CONNECTING;
-        this.#retryCount = event.attempt - 1;
+        [this.#readyState, this.#retryCount] = [CONNECTING, event.attempt - 1];
         break;
       case "open":
         [this.#readyState, this.#retryCount] = [OPEN, 0];
+        for (const data of this.#queue.splice(0)) this.#hand(data);
         this.dispatchEvent(new Event("open"));
-        break;
-      case "closing":
-        this.#readyState = CLOSING;
         break;
       case "waiting":
         this.#lost(event.cause);
         break;
-      case "closed":
-        if (event.cause.type === "requested") this.#close(await connection.closed().catch(() => undefined));
-        else this.#lost(event.cause);
+      case "closed": {
+        const answer = event.cause.type === "requested" ? await connection.closed().catch(() => undefined) : undefined;
+        if (connection !== this.#core) return;
+        // Before the events, whose listeners may call `reconnect`.
         this.#isWanted = false;
-        break;
-      case "rejected":
-        this.#fire("error", event.error);
+        this.#leave();
+        this.#lost(event.cause, answer);
+      }
     }
   }
 
-  /** Called when the connection or the attempt has ended, maybe several times for one end. */
-  #lost(cause: Cause): void {
-    if (this.#readyState === CLOSED || cause.type === "requested") return;
-    if (cause.type === "closed") this.#close(cause.event);
-    else this.#fail(cause.error);
+  /** Fires the events at the end of a connection or an attempt, once. The core says it again when it shortens the delay. */
+  #lost(cause: Cause, answer?: Closed): void {
+    if (this.#readyState === CLOSED) return;
+    if (cause.type === "failed") return this.#fail(cause.error);
+    this.#readyState = CLOSED;
+    this.#fire("close", (cause.type === "closed" ? cause.event : answer) ?? ABNORMAL);
   }
 
   #fail(error: WebSocketError): void {
@@ -389,19 +442,9 @@ export class ReconnectingWebSocket extends EventTarget {
     this.#fire("close", ABNORMAL);
   }
 
-  #close(event: Closed | undefined): void {
-    if (this.#readyState === CLOSED) return;
-    this.#readyState = CLOSED;
-    this.#fire("close", event ?? ABNORMAL);
-  }
-
-  /** Fires `close` if the page has closed before a connection was begun. */
-  async #giveUp(generation: number): Promise<void> {
-    await undefined;
-    if (generation === this.#generation) this.#close(undefined);
-  }
-
   #received(data: Data): void {
+    // A listener of the message before may have called `close`.
+    if (this.#readyState !== OPEN) return;
     const isBlob = this.binaryType === "blob" && data instanceof ArrayBuffer;
     const origin = this.url === "" ? "" : new URL(this.url).origin;
     this.dispatchEvent(new MessageEvent("message", { data: isBlob ? new Blob([data]) : data, origin }));
@@ -436,19 +479,16 @@ export default ReconnectingWebSocket;
 
 type Kept = ReturnType<typeof kept>;
 
-/** The index of the queued messages in the core's counts. */
-const QUEUED = 1;
-
 const ABNORMAL: Closed = { code: 1006, reason: "", wasClean: false };
 
-/** Converts a message to the value that is queued. As in browsers, a value that is neither bytes nor a Blob is sent as text. */
+/** Converts a message to the value that is handed over or queued, as browsers do. */
 function payloadOf(data: unknown): Kept {
   try {
-    const payload = kept(data as Payload);
-    // Copies the bytes: the message may wait for the wasm, and is sent as it is now.
-    return payload instanceof Uint8Array ? payload.slice() : payload;
+    return kept(data as Payload);
   } catch {
-    return String(data);
+    // A detached buffer has no bytes. Any other value is sent as text.
+    const isBytes = ArrayBuffer.isView(data) || Object.prototype.toString.call(data) === "[object ArrayBuffer]";
+    return isBytes ? new Uint8Array() : String(data);
   }
 }
 

@@ -51,6 +51,8 @@ fn code(error: &Error) -> &'static str {
         Error::TooLarge(_) => "tooLarge",
         #[cfg(feature = "session")]
         Error::SessionLost => "sessionLost",
+        #[cfg(feature = "session")]
+        Error::UnreadableBlob(_) => "unreadableBlob",
         _ => "thrown",
     }
 }

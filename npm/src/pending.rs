@@ -13,15 +13,15 @@ use crate::promise::promise;
 
 type Waiting = Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>;
 
-/// A future that is not ready yet, such as sending a message that waits for room. Freeing it drops the future, and its promise
-/// resolves with `undefined`.
+/// A future that is not ready yet, such as sending a message that waits for room. Freeing or cancelling it drops the future, and its
+/// promise resolves with `undefined`.
 #[wasm_bindgen]
 pub struct Pending(Rc<State>);
 
 struct State {
     /// `None` once the future was dropped.
     future: RefCell<Option<Waiting>>,
-    is_freed: Cell<bool>,
+    is_cancelled: Cell<bool>,
     /// Wakes the task that waits for the future. The task keeps itself alive, so it must end.
     task: Cell<Option<Waker>>,
 }
@@ -29,7 +29,11 @@ struct State {
 impl Pending {
     pub(crate) fn new(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Self {
         let future: Waiting = Box::pin(future);
-        Self(Rc::new(State { future: RefCell::new(Some(future)), is_freed: Cell::default(), task: Cell::default() }))
+        Self(Rc::new(State {
+            future: RefCell::new(Some(future)),
+            is_cancelled: Cell::default(),
+            task: Cell::default(),
+        }))
     }
 
     /// Polls a future now, and not when a task first runs, so that messages go out in the order of the calls. Returns the output of
@@ -52,21 +56,33 @@ impl Pending {
         let state = Rc::clone(&self.0);
         promise(poll_fn(move |context| state.poll(context)))
     }
+
+    /// Drops the future, unless it is ready. So the promise tells whether the call was cancelled in time.
+    #[cfg(any(feature = "reconnect", feature = "session"))]
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
 }
 
 impl State {
     fn poll(&self, context: &mut Context<'_>) -> Poll<Result<JsValue, JsValue>> {
         self.task.set(Some(context.waker().clone()));
-        self.drop_if_freed();
+        self.drop_if_cancelled();
         match &mut *self.future.borrow_mut() {
             Some(future) => future.as_mut().poll(context),
             None => Poll::Ready(Ok(JsValue::UNDEFINED)),
         }
     }
 
-    fn drop_if_freed(&self) {
-        // The page may free this object while the future is polled. Then the next poll drops the future.
-        if self.is_freed.get() {
+    fn cancel(&self) {
+        self.is_cancelled.set(true);
+        self.drop_if_cancelled();
+        self.task.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn drop_if_cancelled(&self) {
+        // The page may cancel the call while the future is polled. Then the next poll drops the future.
+        if self.is_cancelled.get() {
             let future = self.future.try_borrow_mut().ok().and_then(|mut future| future.take());
             drop(future);
         }
@@ -75,8 +91,6 @@ impl State {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.0.is_freed.set(true);
-        self.0.drop_if_freed();
-        self.0.task.take().into_iter().for_each(Waker::wake);
+        self.0.cancel();
     }
 }

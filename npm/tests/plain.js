@@ -10,7 +10,7 @@ const outcomes = [];
 globalThis.outcomes = run();
 
 async function run() {
-  for (const test of [echo, once, copy, worker, serviceWorker, withoutAsyncDispose, nothingLeft, nothingLeftOfThoseThatComeBack, nothingLeftOfSessions]) {
+  for (const test of [echo, once, copy, loadedLater, worker, serviceWorker, withoutAsyncDispose, nothingLeft, nothingLeftOfThoseThatComeBack, nothingLeftOfSessions]) {
     const error = await test().then(() => null, (error) => `${error}\n${error.stack}`);
     outcomes.push({ name: `plain: ${test.name}`, error });
   }
@@ -65,6 +65,34 @@ async function copy() {
   await socket.send("by the copy");
   equal(await take(socket), "by the copy");
   await socket.close();
+}
+
+/** For a `ReconnectingWebSocket`, a failure to load the wasm is a failed attempt. */
+async function loadedLater() {
+  const { ReconnectingWebSocket, preloadReconnect } = await import("./copy/dist/index.js");
+  // The next attempts use the same source.
+  await preloadReconnect("./nowhere.wasm").catch(() => {});
+  const options = { minReconnectionDelay: 1, maxReconnectionDelay: 5, maxRetries: 2 };
+  const socket = new ReconnectingWebSocket("/echo", [], options);
+  const next = (type) => new Promise((resolve) => socket.addEventListener(type, resolve, { once: true }));
+  const errors = [];
+  socket.onerror = ({ error }) => errors.push(error.code, socket.retryCount);
+  socket.send("queued");
+  for (let attempt = 0; attempt < 3; attempt++) await next("close");
+  equal([errors, socket.readyState, socket.shouldReconnect], [["loadFailed", 0, "loadFailed", 1, "loadFailed", 2], 3, false]);
+  // Closing cancels the next attempt, and the current one.
+  socket.reconnect();
+  await next("close");
+  socket.close();
+  socket.reconnect();
+  socket.close();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  equal(errors.length, 8);
+  socket.reconnect();
+  await next("close");
+  await preloadReconnect("./package/dist/reconnect-core_bg.wasm");
+  equal((await next("message")).data, "queued");
+  socket.close();
 }
 
 async function worker() {

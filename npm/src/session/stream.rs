@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_core::Stream;
-use js_sys::{Array, Promise};
+use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_websocket::session::{self, SessionSender};
-use wasm_websocket::{Message, SendError};
+use wasm_websocket::{Error, Message, SendError};
 
 use super::hooks::SessionHooks;
 use super::receipt::Receipt;
@@ -91,26 +91,28 @@ impl Session {
         sent(self.sender.try_send(message::from_js(message)))
     }
 
-    /// Resolves with the next message, or with `undefined` when the peer has ended its direction or the session is lost. A pending call
-    /// resolves with `undefined` when `next` is called again, or when this object is freed.
-    ///
-    /// # Errors
-    ///
-    /// A `Lost`.
-    #[wasm_bindgen(unchecked_return_type = "Promise<Data | undefined>")]
-    pub fn next(&self) -> Promise {
+    /// Calls `took` with the next message, with a `Lost`, or with neither when the messages have ended. `took` is called in the moment
+    /// in which the message is taken: a promise would resolve later, and `processed` would include the message before the page has
+    /// it. Replaces an earlier call.
+    pub fn next(&self, #[wasm_bindgen(unchecked_param_type = "(data?: Data, lost?: Lost) => void")] took: Function) {
         let session = Rc::clone(&self.session);
         let next = Pending::new(async move {
             // Each poll borrows the session anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| Pin::new(&mut *session.borrow_mut()).poll_next(context));
-            match next.await.transpose() {
-                Ok(message) => Ok(message.as_ref().map(message::to_js).unwrap_or_default()),
-                Err(lost) => Err(lost::to_js(lost)),
-            }
+            let (data, lost) = match next.await.transpose() {
+                Ok(message) => (message.as_ref().map(message::to_js).unwrap_or_default(), JsValue::UNDEFINED),
+                Err(lost) => (JsValue::UNDEFINED, lost::to_js(lost)),
+            };
+            took.call2(&JsValue::UNDEFINED, &data, &lost)
         });
-        let promise = next.settled();
+        drop(next.settled());
         self.next.set(Some(next));
-        promise
+    }
+
+    /// Cancels the last call of `next`. No message is lost: the next call takes it.
+    #[wasm_bindgen(js_name = cancelNext)]
+    pub fn cancel_next(&self) {
+        drop(self.next.take());
     }
 
     /// Marks all messages that were taken as processed.
@@ -118,17 +120,27 @@ impl Session {
         self.session.borrow().processed();
     }
 
-    /// Ends the direction to the peer. Returns `undefined` if the peer has processed everything, or a [`Pending`] that resolves then.
+    /// Waits until the peer has processed all messages that were sent before. Returns `true` if it has, or a [`Pending`] that
+    /// resolves then.
+    ///
+    /// # Errors
+    ///
+    /// `sessionLost`.
+    #[wasm_bindgen(unchecked_return_type = "true | Pending")]
+    pub fn acknowledged(&self) -> Result<JsValue, JsValue> {
+        let sender = self.sender.clone();
+        Pending::begin(async move { done(sender.acknowledged().await) })
+    }
+
+    /// Ends the direction to the peer. Returns `true` if the peer has processed everything, or a [`Pending`] that resolves then.
     ///
     /// # Errors
     ///
     /// `invalidCloseCode` or `reasonTooLong`, and the direction stays open; `sessionLost`.
-    #[wasm_bindgen(unchecked_return_type = "Pending | undefined")]
+    #[wasm_bindgen(unchecked_return_type = "true | Pending")]
     pub fn close(&self, code: u16, reason: String) -> Result<JsValue, JsValue> {
         let sender = self.sender.clone();
-        Pending::begin(async move {
-            sender.close_with(code, reason).await.map(|()| JsValue::UNDEFINED).map_err(error::to_js)
-        })
+        Pending::begin(async move { done(sender.close_with(code, reason).await) })
     }
 
     /// The code and the reason with which the peer has ended its direction, once its last message is taken.
@@ -156,6 +168,11 @@ impl Session {
     pub fn resume(&self) {
         self.sender.resume();
     }
+}
+
+/// Returns `true`, since a cancelled [`Pending`] resolves with `undefined`.
+fn done(result: Result<(), Error>) -> Result<JsValue, JsValue> {
+    result.map(|()| JsValue::TRUE).map_err(error::to_js)
 }
 
 fn sent(sent: Result<session::Receipt, SendError<Message>>) -> Result<Receipt, JsValue> {

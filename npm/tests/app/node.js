@@ -43,7 +43,7 @@ const waits = {
   "session-core": async (signal) => {
     const full = await session(never, { replay: 1, signal });
     const { processed } = await full.send("kept");
-    return [full.send("waits"), full.close(), full.messages().next(), processed];
+    return [full.send("waits"), full.close(), full.acknowledged(), full.messages().next(), processed];
   },
 };
 for (const [name, wait] of Object.entries(waits)) {

@@ -40,6 +40,14 @@ test("text, buffers, views, blobs and images go round and large ones do, too", a
   equal([(data as ArrayBuffer).byteLength, new Uint8Array(data as ArrayBuffer)[5]], [1 << 20, 7]);
   const error = (await failure(socket.send(5 as never))) as SendError;
   equal([error instanceof SendError, error.code, error.unsent], [true, "invalidMessage", 5 as never]);
+  const moved = new Uint8Array(4);
+  structuredClone(moved, { transfer: [moved.buffer] });
+  for (const payload of [moved, moved.buffer]) {
+    for (const send of [() => socket.send(payload), () => socket.trySend(payload)]) {
+      const error = (await failure(async () => send())) as SendError;
+      equal([error instanceof SendError, error.code, error.unsent === payload], [true, "thrown", true]);
+    }
+  }
 });
 
 test("the provider is called for each attempt and may return another target", async () => {
@@ -79,6 +87,26 @@ test("an error of the provider is a failed attempt and its cause", async () => {
   equal((await failureOf(other.closed)).cause instanceof WebSocketError, true);
 });
 
+test("each failed attempt has its own cause", async () => {
+  const mistakes = [new Error("first"), new TypeError("second"), new GiveUp("third")];
+  let calls = 0;
+  await using socket = await comeBack(() => {
+    const mistake = mistakes[calls++];
+    // The second attempt ends by its timeout.
+    return calls === 2 ? new Promise<never>(() => {}) : Promise.reject(mistake);
+  }, { backoff: { base: 0, floor: 0 }, connectTimeout: 20 });
+  const states = socket.states();
+  await states.next();
+  // The other states are read when all attempts have failed.
+  await failureOf(socket.closed);
+  const causes: unknown[] = [];
+  for await (const state of states) {
+    if (state.type !== "waiting" && state.type !== "closed") continue;
+    causes.push(state.cause.type === "failed" && mistakes.indexOf(state.cause.error.cause as Error));
+  }
+  equal(causes, [0, -1, 2]);
+});
+
 test("it gives up after the maximum of attempts", async () => {
   await using socket = await comeBack(url("/status/401"), { backoff: { base: 0, floor: 0, maxAttempts: 3 } });
   const attempts: number[] = [];
@@ -87,6 +115,40 @@ test("it gives up after the maximum of attempts", async () => {
   equal([await codeOf(socket.closed), (await failed).code, attempts], ["connectFailed", "connectFailed", [1, 2, 3]]);
   const error = (await failure(socket.send("late"))) as SendError;
   equal([error.code, error.unsent], ["notOpen", "late"]);
+});
+
+test("queued messages can be taken back after it was closed for good", async () => {
+  for (const hasReader of [true, false]) {
+    const [gaveUp, closed] = await Promise.all([
+      comeBack(url("/status/401"), { backoff: { base: 0, floor: 0, maxAttempts: 1 } }),
+      comeBack(() => new Promise<never>(() => {})),
+    ]);
+    for (const socket of [gaveUp, closed]) {
+      if (hasReader) socket.on("message", () => {});
+      await socket.send("queued");
+    }
+    const taken = new Promise((resolve) => gaveUp.on("error", () => resolve(gaveUp.takeQueued())));
+    await closed.close();
+    for (const socket of [gaveUp, closed]) {
+      await socket.closed.catch(() => {});
+      const { queued, takenBack } = socket.counts;
+      equal([queued + takenBack, socket === gaveUp ? await taken : socket.takeQueued()], [1, [text("queued")]]);
+      equal([socket.counts.queued, socket.counts.takenBack, socket.takeQueued()], [0, 1, []]);
+    }
+  }
+});
+
+test("messages in doubt can be taken after it was closed for good", async () => {
+  const key = Math.random();
+  await using socket = await comeBack(url(`/fault/reset-by/${key}`), { afterClose: () => "stop" });
+  const loop = codeOf(drain(socket));
+  await reaches(socket, "open");
+  await socket.send("text");
+  await socket.flush();
+  await open(`/fault/reset-now/${key}`);
+  equal([await loop, (await socket.closed)?.code], ["unclean", 1006]);
+  equal(socket.takeInDoubt(), { count: 1, messages: [{ number: 1, message: text("text") }] });
+  equal([socket.counts.inDoubt, socket.takeInDoubt()], [1, { count: 0, messages: [] }]);
 });
 
 test("an invalid URL ends it", async () => {
@@ -234,6 +296,10 @@ test("the queue has a limit and a policy", async () => {
   equal([full.code, full.unsent, strict.counts.rejected], ["full", "3", 1]);
   equal([strict.takeQueued(), strict.counts.takenBack], [[text("1"), text("2")], 2]);
 
+  await using open = await comeBack(never, { queueLimit: { bytes: Infinity, messages: Infinity }, unconfirmedLimit: { bytes: Infinity } });
+  for (let number = 1; number <= 2000; number++) equal(open.trySend(number % 2 === 0 ? "x".repeat(1000) : ""), number);
+  equal(open.takeQueued().length, 2000);
+
   await using fresh = await comeBack(never, { queueLimit: { messages: 2, whenFull: "dropOldest" } });
   for (const message of ["1", "2", "3"]) await fresh.send(message);
   equal([fresh.takeQueued(), fresh.counts.dropped], [[text("2"), text("3")], 1]);
@@ -245,8 +311,9 @@ test("the queue has a limit and a policy", async () => {
   equal(await codeOf(() => patient.trySend("4")), "full");
   const reason = new Error("enough");
   abort.abort(reason);
-  assert((await waiting[0]) === reason, "it rejects with the reason");
+  // There is room before the promise rejects, and the message is not queued.
   equal(patient.takeQueued(), [text("1")]);
+  assert((await waiting[0]) === reason, "it rejects with the reason");
   await waiting[1];
   equal(patient.takeQueued(), [text("3")]);
 });
@@ -310,7 +377,7 @@ test("a stream that was disposed of can be used like a closed one", async () => 
   equal([await codeOf(socket.send("late")), await codeOf(() => socket.trySend("late")), await codeOf(socket.flush())], ["notOpen", "notOpen", "notOpen"]);
   equal([await socket.close(), await socket.closed, await drain(socket)], [undefined, undefined, []]);
   equal([socket.state.type, socket.counts.queued, socket.dropped, socket.confirm(1)], ["closed", 1, 0, 0]);
-  equal([socket.takeInDoubt(), socket.takeQueued()], [{ count: 0, messages: [] }, []]);
+  equal([socket.takeInDoubt(), socket.takeQueued()], [{ count: 0, messages: [] }, [text("not sent")]]);
   socket.pause();
   socket.resume();
   socket.reconnectNow();
@@ -340,6 +407,7 @@ const wrong: [unknown, string][] = [
   [{ heartbeat: { ping: "ping", pong: 5 } }, "option `heartbeat.pong`: "],
   [{ queueLimit: { whenFull: "drop" } }, "option `queueLimit.whenFull`: \"drop\" is none of "],
   [{ unconfirmedLimit: 5 }, "`unconfirmedLimit` is not a plain object"],
+  [{ unconfirmedLimit: { bytes: -Infinity } }, "option `unconfirmedLimit.bytes`: -Infinity is not a whole number"],
   [{ whenLost: "retry" }, "option `whenLost`: "],
   [{ afterClose: "stop" }, "option `afterClose`: "],
   [{ onOpen: {} }, "option `onOpen`: "],

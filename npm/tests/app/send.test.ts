@@ -105,6 +105,20 @@ test("waiting sends continue when there is room, in the order of the calls", asy
   assert(String(data).startsWith('{"count":50,"bytes":3276800,'), String(data));
 });
 
+test("a send that is aborted when the message was handed over resolves", async () => {
+  await using socket = await open("/late/200", { highWaterMark: 10_000, lowWaterMark: 0 });
+  socket.trySend(new Uint8Array(1_000_000));
+  const abort = new AbortController();
+  const { signal } = abort;
+  // Both are handed over when there is room. `late` resolves some microtasks after `first`.
+  const [first, late] = [socket.send("1", { signal }), socket.send("2", { signal })];
+  await first;
+  abort.abort();
+  equal(await late, undefined);
+  await socket.send("report");
+  assert(String((await take(socket)).data).startsWith('{"count":3,"bytes":1000002,'), "it is sent once");
+});
+
 test("no message overtakes a waiting one", async () => {
   await using socket = await open("/echo", { highWaterMark: 0, lowWaterMark: 0 });
   for (let round = 0; round < 50; round++) {

@@ -121,6 +121,42 @@ test("a message waits for room, and then goes out in order", async () => {
   await Promise.all(receipts.map(({ processed }) => processed));
 });
 
+test("a send that is aborted either rejects or has sent the message", async () => {
+  await using echo = await begin(url("/session/echo/0"), { replay: 20 });
+  const first = await echo.send("first");
+  const abort = new AbortController();
+  const waiting = echo.send("second", { signal: abort.signal });
+  // The acknowledgement of the first message makes room for the second one.
+  await first.processed;
+  abort.abort();
+  const isSent = await waiting.then(
+    () => true,
+    () => false,
+  );
+  await echo.send("third");
+  const messages = [await take(echo), await take(echo)];
+  if (isSent) messages.push(await take(echo));
+  equal(messages, (isSent ? ["first", "second", "third"] : ["first", "third"]).map(text));
+});
+
+test("acknowledged waits for the last message, though an older one has waited for room", async () => {
+  await using echo = await begin(url("/session/echo/0"), { replay: 50 });
+  const first = await echo.send("x".repeat(50));
+  const waiting = echo.send("waits");
+  await first.processed;
+  echo.pause();
+  await echo.send("last");
+  await waiting;
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  const given = failure(echo.acknowledged({ signal: abort.signal }));
+  abort.abort(reason);
+  assert((await given) === reason && (await failure(echo.acknowledged({ signal: abort.signal }))) === reason, "it rejects with the reason");
+  echo.resume();
+  await echo.acknowledged();
+  equal(echo.counts.unacknowledged, 0);
+});
+
 test("a session survives a killed server, and a loop throws the loss when the server forgets", async () => {
   const { url, strike } = node();
   await using echo = await begin(url);
@@ -293,6 +329,72 @@ test("with explicit, messages are processed when the page says so", async () => 
   clearInterval(processing);
   equal(seen.length, 20);
 });
+
+test("with explicit, a message that was not given to the page is not processed", async () => {
+  await using echo = await begin(url("/session/echo/0"), { explicit: true, window: 100 });
+  await (await echo.send("1")).processed;
+  equal(await take(echo), text("1"));
+  const abort = new AbortController();
+  const loop = failure(async () => {
+    for await (const _ of echo.messages({ signal: abort.signal }));
+  });
+  abort.abort();
+  await loop;
+  await (await echo.send("2")).processed;
+  for (let wait = 0; wait < 50; wait++) await turn();
+  // The message that has arrived meanwhile does not keep this from being processed.
+  echo.processed();
+  for (let number = 3; number < 7; number++) await echo.send("x".repeat(20));
+  for (let number = 2; number < 5; number++) await take(echo);
+  equal(echo.counts.taken, 4);
+});
+
+test("a message is taken from the session in the moment in which it is delivered", async () => {
+  await using echo = await begin(url("/session/echo/0"));
+  for (let number = 0; number < 20; number++) await echo.send(`${number}`);
+  await echo.acknowledged();
+  for (let wait = 0; wait < 50; wait++) await turn();
+  let delivered = 0;
+  const early: number[] = [];
+  const all = new Promise<void>((resolve) => {
+    echo.on("message", async () => {
+      if (++delivered === 20) resolve();
+      for (let microtask = 0; microtask < 20; microtask++) {
+        if (echo.counts.taken > delivered) early.push(delivered);
+        await undefined;
+      }
+    });
+  });
+  await all;
+  equal(early, []);
+});
+
+const uses: [string, (echo: SessionStream) => Promise<unknown>][] = [
+  ["takes nothing", async () => {}],
+  ["has not processed what it took", take],
+  [
+    "has processed everything",
+    async (echo) => {
+      await echo.close();
+      for await (const _ of echo) echo.processed();
+      await reaches(echo, "closed");
+    },
+  ],
+];
+
+for (const [name, use] of uses) {
+  test(`with explicit, a session is completed by a page that ${name}`, async () => {
+    const count = new Count();
+    await count.becomes("0 open");
+    const echo = await begin(url(count.path("/session/echo/0")), { explicit: true });
+    await (await echo.send("hello")).processed;
+    await use(echo);
+    await echo[Symbol.asyncDispose]();
+    const end = await count.becomes("0 open");
+    assert(!end.includes("4410"), `it is not given up: ${end}`);
+    await count.end();
+  });
+}
 
 test("disposing waits until everything is processed, though nothing takes the echoes", async () => {
   const echo = await begin(url("/session/echo/2"), { window: 1000 });

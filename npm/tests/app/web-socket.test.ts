@@ -3,7 +3,7 @@
 
 import { ReconnectingWebSocket, type ReconnectingWebSocketOptions, type WebSocketError } from "wasm-websocket";
 import Default from "wasm-websocket/ws";
-import { Count, assert, equal, failure, test, url } from "./harness.ts";
+import { Count, assert, equal, failure, test, turn, url } from "./harness.ts";
 
 const FAILS = url("/status/401");
 const soon: ReconnectingWebSocketOptions = { minReconnectionDelay: 1, maxReconnectionDelay: 5 };
@@ -13,6 +13,66 @@ function next<Type extends "open" | "message" | "close" | "error">(socket: Recon
   return new Promise<Event & { data?: unknown; code?: number; reason?: string; wasClean?: boolean; error?: unknown; message?: string }>(
     (resolve) => socket.addEventListener(type, resolve, { once: true }),
   );
+}
+
+/** Returns the data of the next messages. */
+function receive(socket: ReconnectingWebSocket, count: number): Promise<unknown[]> {
+  const received: unknown[] = [];
+  return new Promise((resolve) => {
+    socket.addEventListener("message", function add({ data }) {
+      if (received.push(data) < count) return;
+      socket.removeEventListener("message", add);
+      resolve(received);
+    });
+  });
+}
+
+/** Waits until the server has no other connection of this count. No message may have been received before. */
+async function noneIsLeft(count: Count): Promise<void> {
+  const socket = new ReconnectingWebSocket(url(count.path("/echo")));
+  socket.send("only");
+  await receive(socket, 1);
+  socket.close();
+  await count.becomes("0 open, 1 received");
+  await count.end();
+}
+
+/** Waits until nothing is buffered. */
+async function emptied(socket: ReconnectingWebSocket): Promise<void> {
+  while (socket.bufferedAmount > 0) await pause(1);
+  equal(socket.bufferedAmount, 0);
+}
+
+/** Collects the types of events. */
+function logOf(socket: ReconnectingWebSocket, types: readonly ("open" | "message" | "close" | "error")[]): string[] {
+  const log: string[] = [];
+  for (const type of types) socket.addEventListener(type, () => log.push(type));
+  return log;
+}
+
+/** Creates a socket that fails until `mend` is called. */
+function failing(options: ReconnectingWebSocketOptions): { socket: ReconnectingWebSocket; mend: () => void } {
+  let address = FAILS;
+  return { socket: new ReconnectingWebSocket(() => address, [], options), mend: () => (address = url("/echo")) };
+}
+
+/**
+ * Runs a test in which the states of connections come late: a timer without a delay, as between the last messages and the next state,
+ * is held from `hold` until `release`.
+ */
+async function withLateStates(run: (hold: () => void, release: () => void) => Promise<void>): Promise<void> {
+  const { setTimeout } = globalThis;
+  const held: (() => void)[] = [];
+  const hold = () => {
+    globalThis.setTimeout = ((run: () => void, delay?: number) => {
+      return delay === undefined ? held.push(run) : setTimeout(run, delay);
+    }) as typeof setTimeout;
+  };
+  const release = () => {
+    globalThis.setTimeout = setTimeout;
+    for (const run of held.splice(0)) run();
+  };
+  await run(hold, release).finally(release);
 }
 
 function pause(milliseconds: number): Promise<void> {
@@ -152,7 +212,8 @@ test("shape: messages are queued in order before there is a connection", async (
   await new Promise<void>((resolve) => {
     socket.onmessage = ({ data }) => void (seen.push(data) === 4 && resolve());
   });
-  equal([seen, await opened, socket.bufferedAmount], [[...messages, "ok"], true, 0]);
+  equal([seen, await opened], [[...messages, "ok"], true]);
+  await emptied(socket);
   socket.close();
 });
 
@@ -217,8 +278,7 @@ test("shape: closing several times closes once, also before there is a connectio
   equal([early.readyState, early.shouldReconnect], [2, false]);
   await pause(100);
   equal([closes, early.readyState], [2, 3]);
-  await count.becomes("0 open");
-  await count.end();
+  await noneIsLeft(count);
 });
 
 test("shape: a close that is not allowed throws as in browsers and closes nothing", async () => {
@@ -287,5 +347,296 @@ test("shape: it logs if it is told to", async () => {
     const socket = new ReconnectingWebSocket(FAILS, undefined, { maxRetries: 0, debug, debugLogger: (...values) => logged.push(values) });
     await next(socket, "close");
     equal([logged.length > 0, (logged[0] as unknown[] | undefined)?.[0]], [debug, debug ? "RWS>" : undefined]);
+  }
+});
+
+test("shape: messages of a connection that has failed are sent after reconnect, before later ones", async () => {
+  const { socket, mend } = failing({ maxRetries: 0 });
+  socket.send("early");
+  await next(socket, "close");
+  socket.send("at the close");
+  await turn();
+  socket.send(new Blob(["late"]));
+  equal(socket.bufferedAmount, 21);
+  mend();
+  socket.reconnect();
+  const [first, second, third] = await receive(socket, 3);
+  equal([first, second, await (third as Blob).text()], ["early", "at the close", "late"]);
+  socket.close();
+});
+
+test("shape: messages that are sent between attempts survive a close", async () => {
+  const { socket, mend } = failing(soon);
+  await next(socket, "close");
+  socket.send("1");
+  socket.close();
+  await turn();
+  equal([socket.readyState, socket.bufferedAmount], [3, 1]);
+  mend();
+  socket.reconnect();
+  equal(await receive(socket, 1), ["1"]);
+  socket.close();
+});
+
+test("shape: a message that is sent while the old connection closes is sent on the next one", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  await next(socket, "open");
+  socket.close();
+  equal(socket.send("closing"), false);
+  socket.reconnect();
+  equal(socket.send("reconnecting"), false);
+  equal(await receive(socket, 2), ["closing", "reconnecting"]);
+  socket.addEventListener("close", () => socket.send("in the listener"), { once: true });
+  socket.close();
+  await next(socket, "close");
+  socket.reconnect();
+  equal(await receive(socket, 1), ["in the listener"]);
+  socket.close();
+});
+
+test("shape: the last call counts: close after reconnect leaves no connection", async () => {
+  const count = new Count();
+  await count.becomes("0 open");
+  const socket = new ReconnectingWebSocket(url(count.path("/echo")));
+  await next(socket, "open");
+  const log = logOf(socket, ["open"]);
+  socket.close();
+  socket.reconnect();
+  socket.close();
+  // The server has answered the first close, and the second connection would be open.
+  await count.becomes("0 open");
+  await pause(100);
+  equal([log, socket.readyState, socket.shouldReconnect], [[], 3, false]);
+  await noneIsLeft(count);
+});
+
+test("shape: a connection that is closed and replaced at once fires one close", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  const log = logOf(socket, ["open", "close", "error"]);
+  await next(socket, "open");
+  socket.close();
+  socket.reconnect();
+  await next(socket, "open");
+  await pause(50);
+  equal([log, socket.readyState], [["open", "close", "open"], 1]);
+  socket.close();
+});
+
+for (const type of ["error", "close"] as const) {
+  test(`shape: a listener of the last ${type} may reconnect`, async () => {
+    const { socket, mend } = failing({ maxRetries: 0 });
+    const log = logOf(socket, ["open", "close", "error"]);
+    await new Promise<void>((resolve) => {
+      const reconnect = () => {
+        mend();
+        socket.reconnect();
+        resolve();
+      };
+      socket.addEventListener(type, reconnect, { once: true });
+    });
+    await next(socket, "open");
+    equal([log, socket.readyState, socket.shouldReconnect], [["error", "close", "open"], 1, true]);
+    socket.close();
+  });
+}
+
+test("shape: a listener of the close may reconnect after each way to end", async () => {
+  for (const end of ["close", "reconnect", "shouldReconnectOnClose"] as const) {
+    const count = new Count();
+    await count.becomes("0 open");
+    const path = end === "shouldReconnectOnClose" ? "/close/4000/bye" : "/echo";
+    let address = url(count.path(path));
+    const socket = new ReconnectingWebSocket(() => address, [], { shouldReconnectOnClose: () => false });
+    socket.addEventListener("close", () => socket.reconnect(), { once: true });
+    await next(socket, "open");
+    address = url(count.path("/echo"));
+    if (end !== "shouldReconnectOnClose") socket[end]();
+    await next(socket, "open");
+    equal([socket.readyState, socket.shouldReconnect], [1, true]);
+    socket.reconnect();
+    await next(socket, "open");
+    socket.close();
+    await noneIsLeft(count);
+  }
+});
+
+test("shape: a listener of the close may close a connection that is being replaced", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  await next(socket, "open");
+  const log = logOf(socket, ["open", "close"]);
+  socket.addEventListener("close", () => socket.close(), { once: true });
+  socket.reconnect();
+  await pause(100);
+  equal([log[0], log.includes("open"), socket.readyState, socket.shouldReconnect], ["close", false, 3, false]);
+});
+
+test("shape: reconnect while the answer to a close is being reported is not undone", async () => {
+  const debugLogger = (...[, , state]: unknown[]) => {
+    if ((state as { type?: string } | undefined)?.type === "closed") queueMicrotask(() => socket.reconnect());
+  };
+  const socket = new ReconnectingWebSocket(url("/echo"), [], { debug: true, debugLogger });
+  await next(socket, "open");
+  const log = logOf(socket, ["open", "close"]);
+  socket.close();
+  await next(socket, "open");
+  equal([log, socket.shouldReconnect], [["close", "open"], true]);
+  socket.reconnect();
+  socket.close();
+});
+
+test("shape: reconnect ends an attempt that has begun with a close, and one that has not begun without an event", async () => {
+  let begun = () => {};
+  const beginning = new Promise<void>((resolve) => (begun = resolve));
+  const socket = new ReconnectingWebSocket(async () => (begun(), url("/hang")));
+  const log = logOf(socket, ["open", "close", "error"]);
+  socket.reconnect();
+  equal([log, socket.readyState], [[], 0]);
+  await beginning;
+  socket.reconnect();
+  equal([log, socket.readyState], [["close"], 2]);
+  socket.close();
+  await next(socket, "close");
+  equal([log, socket.readyState], [["close", "close"], 3]);
+});
+
+test("shape: reconnect connects at once between attempts, and fires no other close", async () => {
+  const { socket, mend } = failing({ minReconnectionDelay: 10_000 });
+  const log = logOf(socket, ["open", "close", "error"]);
+  await next(socket, "close");
+  mend();
+  socket.reconnect();
+  await next(socket, "open");
+  equal(log, ["error", "close", "open"]);
+  socket.close();
+});
+
+test("shape: the close of an attempt that was closed and replaced at once comes while the next one connects", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  socket.close();
+  socket.reconnect();
+  await next(socket, "close");
+  equal([socket.readyState, socket.shouldReconnect], [0, true]);
+  await next(socket, "open");
+  socket.close();
+});
+
+test("shape: the server gets the code of reconnect", async () => {
+  const count = new Count();
+  await count.becomes("0 open");
+  const socket = new ReconnectingWebSocket(url(count.path("/echo")));
+  await next(socket, "open");
+  socket.reconnect(4001, "again");
+  await next(socket, "open");
+  await count.becomes("1 open, 0 received, closed with 4001");
+  socket.close();
+  await count.becomes("0 open, 0 received, closed with 1000");
+  await count.end();
+});
+
+test("shape: everything that was sent before a close arrives, and bufferedAmount counts it until it has left", async () => {
+  const count = new Count();
+  await count.becomes("0 open");
+  const socket = new ReconnectingWebSocket(url(count.path("/sink")));
+  await next(socket, "open");
+  const large = "x".repeat(3 << 20);
+  for (let sent = 0; sent < 4; sent++) equal(socket.send(large), true);
+  equal(socket.bufferedAmount, 12 << 20);
+  await emptied(socket);
+  for (let sent = 0; sent < 4; sent++) socket.send(large);
+  socket.close();
+  await count.becomes("0 open, 8 received, closed with 1000");
+  await count.end();
+});
+
+test("shape: messages come after the open of their connection, also if states come late", () =>
+  withLateStates(async (hold, release) => {
+    hold();
+    // This function is called when everything has arrived.
+    const shouldReconnectOnClose = () => (release(), false);
+    const socket = new ReconnectingWebSocket(url("/flood/2/4"), [], { shouldReconnectOnClose });
+    const log = logOf(socket, ["open", "message", "close"]);
+    await next(socket, "close");
+    equal(log, ["open", "message", "message", "close"]);
+  }));
+
+test("shape: messages that are sent before the state of a lost connection has come are sent on the next one, in order", () =>
+  withLateStates(async (hold, release) => {
+    let path = "/close/4000/bye";
+    const sent: boolean[] = [];
+    const shouldReconnectOnClose = () => {
+      path = "/echo";
+      queueMicrotask(() => sent.push(socket.send("1")));
+      return true;
+    };
+    const socket = new ReconnectingWebSocket(() => url(path), [], { ...soon, shouldReconnectOnClose });
+    socket.addEventListener("open", hold, { once: true });
+    while (socket.url !== url("/echo")) await pause(1);
+    await turn();
+    // The next connection is open, but the state of the first one has not come.
+    sent.push(socket.send("2"));
+    equal([socket.readyState, sent, socket.bufferedAmount], [1, [false, false], 2]);
+    release();
+    equal(await receive(socket, 2), ["1", "2"]);
+    socket.close();
+  }));
+
+test("shape: a connection that is replaced before its state has come fires no open", () =>
+  withLateStates(async (hold, release) => {
+    hold();
+    const socket = new ReconnectingWebSocket(url("/echo"));
+    const log = logOf(socket, ["open", "close"]);
+    while (socket.url === "") await pause(1);
+    await turn();
+    socket.reconnect();
+    await turn();
+    release();
+    await next(socket, "open");
+    await pause(50);
+    equal(log, ["close", "open"]);
+    socket.close();
+  }));
+
+test("shape: messages that arrive after close are dropped, as in browsers", () =>
+  withLateStates(async (hold, release) => {
+    const closing = async () => {
+      const socket = new ReconnectingWebSocket(url("/flood/10/4"), [], { shouldReconnectOnClose: () => (release(), false) });
+      const log = logOf(socket, ["message", "close"]);
+      socket.addEventListener("message", () => socket.close(), { once: true });
+      await next(socket, "close");
+      equal(log, ["message", "close"]);
+    };
+    await closing();
+    // All messages have arrived before the first one is taken.
+    hold();
+    await closing();
+  }));
+
+test("shape: a detached buffer is sent as an empty message, as in browsers", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  const buffer = new ArrayBuffer(8);
+  const payloads = [buffer, new Uint8Array(buffer), new DataView(buffer)];
+  structuredClone(buffer, { transfer: [buffer] });
+  for (const payload of payloads) socket.send(payload);
+  for (const data of await receive(socket, payloads.length)) equal([data instanceof Blob, (data as Blob).size], [true, 0]);
+  socket.close();
+});
+
+test("shape: a message for which the browser throws is dropped, and fires an error", async () => {
+  const socket = new ReconnectingWebSocket(url("/echo"));
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) {
+    if (data === "refused") throw new RangeError("too odd");
+    send.call(this, data);
+  };
+  try {
+    const errors: unknown[] = [];
+    socket.onerror = ({ error }) => errors.push((error as WebSocketError).code);
+    for (const message of ["1", "refused", "2"]) socket.send(message);
+    equal(await receive(socket, 2), ["1", "2"]);
+    equal([socket.send("refused"), socket.send("3"), await receive(socket, 1)], [false, true, ["3"]]);
+    equal(errors, ["thrown", "thrown"]);
+  } finally {
+    WebSocket.prototype.send = send;
+    socket.close();
   }
 });
