@@ -38,7 +38,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::sys::simulation::page::{self, PageEvent};
-use crate::sys::simulation::server::{self, Listening};
+use crate::sys::simulation::server::{self, Listening, Reading};
 use crate::sys::simulation::wire::{Frame, Wire};
 use crate::sys::simulation::world;
 use crate::{Blob, Message, ReadyState};
@@ -114,8 +114,8 @@ impl Page {
     /// # Panics
     ///
     /// Panics if nothing can wake the future any more, if only timers go on for a very long simulated time, or if the page never
-    /// becomes idle. In a browser, such a page hangs. A future that is woken for ever, for instance by heartbeats that it answers,
-    /// is not noticed.
+    /// becomes idle. In a browser, such a page hangs. A panic in a task or a server of the test, such as a failed assertion, goes
+    /// on through `run`. A future that is woken for ever, for instance by heartbeats that it answers, is not noticed.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }
@@ -128,6 +128,10 @@ impl Page {
     /// Serves each connection to `url` by a future. URLs are matched as by [`server`](Self::server).
     ///
     /// The futures run outside of the page: also while the page is [frozen](Self::freeze) or [busy](Self::block).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `url` is not a WebSocket URL.
     ///
     /// # Examples
     ///
@@ -149,6 +153,7 @@ impl Page {
     /// })?;
     /// # Ok::<(), Error>(())
     /// ```
+    #[track_caller]
     pub fn serve(&self, url: &str, behave: impl AsyncFn(Handshake) + 'static) {
         let (page, server, behave) = (Rc::downgrade(&self.0), self.server(url), Rc::new(behave));
         self.0.world.spawn(async move {
@@ -160,14 +165,22 @@ impl Page {
         });
     }
 
-    /// Listens for connections to `url`, with any query. A URL that ends with `/` matches all URLs below it.
+    /// Listens for connections to `url`, in every spelling that is the same URL for browsers: `https://Example.com:443/chat` is
+    /// `wss://example.com/chat`.
     ///
-    /// The page itself is at `http://127.0.0.1/`. For code that connects to a relative URL, such as `/chat`, `url` may be a path.
+    /// - A URL without a query matches every query. A URL with a query matches only this query.
+    /// - A URL that ends with `/` matches all URLs below it. So does `wss://example.com`, which is `wss://example.com/`.
+    /// - A relative URL, such as `/chat`, is resolved as in the page, whose own URL is `http://127.0.0.1/`.
     ///
     /// The longest URL that matches is chosen, and a second server at one URL replaces the first. Connections to a URL at which
     /// no server listens are refused.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `url` is [not a WebSocket URL](crate::Error::InvalidUrl): no page can connect to it.
+    #[track_caller]
     pub fn server(&self, url: &str) -> Server {
-        Server { listening: self.0.servers.listen(url) }
+        Server { listening: self.0.listen(url) }
     }
 
     /// Resolves after `delay`, even if the page is hidden or frozen.
@@ -209,7 +222,8 @@ impl Page {
         self.0.elapsed()
     }
 
-    /// Sets the clock of the device forward by `milliseconds`, or back if negative.
+    /// Sets the clock of the device, which `Date.now()` reads, forward by `milliseconds`, or back if negative. Timers and
+    /// [`elapsed`](Self::elapsed) do not follow.
     pub fn set_clock(&self, milliseconds: i64) {
         self.0.set_clock(milliseconds);
     }
@@ -332,8 +346,7 @@ impl Page {
 
     /// Reconnects the page to the network and fires `online`.
     pub fn come_online(&self) {
-        self.0.is_offline.set(false);
-        self.0.emit(PageEvent::Online);
+        self.0.come_online();
     }
 
     /// Fires `pageshow`, as when the page comes back from the browser's cache.
@@ -371,7 +384,7 @@ impl Page {
 
     /// Makes the browser's `send` throw for messages that `throws` selects: they fail with [`Error::Thrown`](crate::Error::Thrown).
     pub fn throw_on_send(&self, throws: impl Fn(&Message) -> bool + 'static) {
-        self.0.throws.replace(Some(Box::new(throws)));
+        self.0.throws.replace(Some(Rc::new(throws)));
     }
 
     /// Returns the number of bytes that the page has sent and that have not left it, over all connections.
@@ -530,7 +543,7 @@ impl fmt::Debug for Server {
 pub struct Handshake(server::Handshake);
 
 impl Handshake {
-    /// Returns the URL, with its query.
+    /// Returns the URL with its query, as browsers normalise it: `wss://example.com/` for `https://example.com`.
     pub fn url(&self) -> &str {
         self.0.url()
     }
@@ -626,7 +639,7 @@ impl Peer {
     /// Receives the next message; `None` when the connection has ended.
     ///
     /// It answers the page's Close frame. While the server does not receive, that frame is not answered, and bytes that do not
-    /// fit into the sockets stay buffered in the page.
+    /// fit into the sockets stay buffered in the page. Dropping this future before it resolves loses no message.
     pub async fn receive(&mut self) -> Option<Message> {
         match self.next().await? {
             Frame::Text(text) => Some(Message::from(&*text)),
@@ -642,8 +655,9 @@ impl Peer {
     }
 
     async fn next(&self) -> Option<Frame> {
+        let reading = Reading(&self.wire.inbox);
         poll_fn(|context| {
-            let next = self.wire.inbox.poll_next(context);
+            let next = reading.poll_next(context);
             self.wire.resume();
             next
         })

@@ -1,23 +1,87 @@
 //! Tests of the simulated page itself.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::{StreamExt, join};
 
 use crate::sys::Timer;
 use crate::testing::{Engine, Network, Page};
-use crate::{CloseEvent, Error, WebSocket, WebSocketStream};
+use crate::{CloseEvent, Error, Options, ReadyState, Transport, WebSocket, WebSocketStream};
+
+/// Returns whether a page with a server at one URL can connect to another.
+fn is_served(listens: &str, connects: &str) -> bool {
+    let page = Page::new();
+    page.serve(listens, async |handshake| drop(handshake.accept()));
+    page.run(async { WebSocketStream::connect(connects).await.is_ok() })
+}
 
 #[test]
-fn a_server_listens_at_a_path_of_the_page() {
-    for (listens, connects) in [("/chat", "/chat"), ("/rooms/", "/rooms/7?name=ada"), ("/chat", "ws://127.0.0.1/chat")]
-    {
-        let page = Page::new();
-        page.serve(listens, async |handshake| drop(handshake.accept()));
-        assert!(page.run(async { WebSocketStream::connect(connects).await }).is_ok(), "{connects} at {listens}");
+fn a_server_listens_at_every_spelling_of_its_url() {
+    for (listens, connects) in [
+        ("/chat", "/chat"),
+        ("chat", "ws://127.0.0.1/chat"),
+        ("/chat", "/chat?room=1"),
+        ("/rooms/", "/rooms/7?name=ada"),
+        ("wss://example.com", "wss://example.com"),
+        ("wss://example.com", "wss://example.com/chat"),
+        ("WSS://Example.com:443/Chat", "wss://example.com/Chat"),
+        ("https://example.com/chat", "https://example.com/chat"),
+        ("http://localhost:8080/chat", "ws://localhost:8080/chat"),
+        ("wss://example.com/räume/../caf\u{e9}", "wss://example.com/caf%C3%A9"),
+        ("wss://ada:secret@example.com/chat", "wss://example.com/chat"),
+        ("wss://example.com/chat?room=1", "wss://example.com/chat?room=1"),
+        ("wss://example.com?room=1", "wss://example.com/?room=1"),
+    ] {
+        assert!(is_served(listens, connects), "{connects} at {listens}");
     }
+}
+
+#[test]
+fn a_server_does_not_listen_at_other_urls() {
+    for (listens, connects) in [
+        ("/chat", "/Chat"),
+        ("/chat", "/chat/7"),
+        ("/chat/", "/chat"),
+        ("/chat?room=1", "/chat"),
+        ("/chat?room=1", "/chat?room=12"),
+        ("/?next=/", "/chat"),
+        ("wss://example.com", "ws://example.com"),
+        ("wss://example.com", "wss://example.com:8443"),
+        ("wss://example.com", "wss://example.com.example.net"),
+    ] {
+        assert!(!is_served(listens, connects), "{connects} at {listens}");
+    }
+}
+
+#[test]
+fn the_server_with_the_longest_matching_url_accepts() {
+    let page = Page::new();
+    let urls = ["wss://example.com", "wss://example.com/chat?room=1", "wss://example.com/chat"];
+    for url in urls {
+        page.serve(url, async move |handshake| handshake.accept().unwrap().send(url));
+    }
+    page.run(async {
+        for (connects, url) in [("/", 0), ("/chat?room=1", 1), ("/chat", 2), ("/chat?room=2", 2), ("/chats", 0)] {
+            let mut stream = WebSocketStream::connect(&format!("wss://example.com{connects}")).await.unwrap();
+            assert_eq!(stream.next().await, Some(Ok(urls[url].into())), "{connects}");
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "`localhost:8080/chat` is not a WebSocket URL; use ws: or wss:, without a fragment")]
+fn a_server_at_an_invalid_url_panics() {
+    let _server = Page::new().server("localhost:8080/chat");
+}
+
+#[test]
+#[should_panic(expected = "`wss://example.com/#…` is not a WebSocket URL; use ws: or wss:, without a fragment")]
+fn serving_at_an_invalid_url_panics() {
+    Page::new().serve("wss://example.com/#chat", async |_| {});
 }
 
 #[test]
@@ -269,5 +333,138 @@ fn a_socket_that_was_closed_before_it_opened_has_failed_even_if_a_close_frame_ha
         page.sleep(Duration::from_secs(1)).await;
         let lost = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
         assert_eq!(ended.take(), Some(lost));
+    });
+}
+
+#[test]
+fn time_passes_at_once_without_a_network_while_bytes_of_a_peer_that_has_left_wait() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let mut stream = stream.unwrap();
+        page.go_offline();
+        stream.send("lost").await.unwrap();
+        peer.send("late");
+        drop(peer);
+        page.sleep(Duration::from_secs(30 * 24 * 3600)).await;
+        assert_eq!(stream.ready_state(), ReadyState::Open);
+        page.come_online();
+        assert_eq!(stream.next().await, Some(Ok("late".into())));
+        let lost = CloseEvent { code: 1006, reason: String::new(), was_clean: false };
+        assert_eq!(stream.closed().await, Ok(lost));
+    });
+}
+
+#[test]
+fn time_passes_at_once_while_a_page_does_not_read_what_a_peer_has_left() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let options = Options::new().transport(Transport::Streams).read_ahead(1000);
+        let (stream, mut peer) = join!(options.connect("ws://example.com/"), server.accept());
+        let mut stream = stream.unwrap();
+        (0..10).for_each(|_| peer.send(vec![0; 100_000]));
+        drop(peer);
+        page.sleep(Duration::from_secs(24 * 3600)).await;
+        for _ in 0..10 {
+            assert!(matches!(stream.next().await, Some(Ok(_))));
+        }
+        assert!(matches!(stream.next().await, Some(Err(Error::Unclean(_)))));
+    });
+}
+
+#[test]
+#[should_panic(expected = "nothing will ever happen")]
+fn nothing_happens_after_a_peer_has_left_and_the_page_has_given_it_up() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let mut stream = stream.unwrap();
+        page.go_offline();
+        peer.send("never");
+        drop(peer);
+        assert!(matches!(stream.close().await, Err(Error::CloseTimeout(_))));
+        page.sleep(Duration::from_secs(60)).await; // now the browser has given it up, too
+        page.come_online();
+        std::future::pending::<()>().await;
+    });
+}
+
+#[test]
+fn the_answer_to_a_close_frame_is_lost_on_a_half_open_connection() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let mut stream = stream.unwrap();
+        let (closed, ()) = join!(stream.close(), async {
+            assert_eq!(peer.receive().await, None);
+            page.sleep(Duration::from_millis(2)).await; // the answer has left, and does not arrive for 3 more
+            peer.vanish();
+        });
+        assert!(matches!(closed, Err(Error::CloseTimeout(_))), "{closed:?}");
+    });
+}
+
+#[test]
+fn a_peer_that_has_stopped_waiting_for_a_message_does_not_read() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let mut stream = stream.unwrap();
+        {
+            let timer = page.sleep(Duration::from_secs(1));
+            assert!(matches!(select(pin!(peer.receive()), timer).await, Either::Right(_)));
+        }
+        stream.try_send(vec![0; 1_000_000]).unwrap();
+        page.sleep(Duration::from_secs(10)).await;
+        assert_eq!(page.unsent(), 1_000_000 - Network::default().window);
+        let (flushed, received) = join!(stream.flush(), peer.receive());
+        assert_eq!((flushed, received), (Ok(()), Some(vec![0; 1_000_000].into())));
+    });
+}
+
+#[test]
+fn a_peer_is_woken_by_what_happens_while_it_blocks_the_page() {
+    let page = Page::new();
+    let blocking = page.clone();
+    page.serve("ws://example.com/", async move |handshake| {
+        let mut peer = handshake.accept().unwrap();
+        {
+            let timer = blocking.sleep(Duration::from_secs(5));
+            assert!(matches!(select(pin!(peer.receive()), timer).await, Either::Left(_)));
+        }
+        blocking.block(Duration::from_secs(10)); // meanwhile, the timer wakes this task
+        while let Some(message) = peer.receive().await {
+            peer.send(message);
+        }
+    });
+    page.run(async {
+        let mut stream = WebSocketStream::connect("ws://example.com/").await.unwrap();
+        stream.try_send("one").unwrap();
+        page.sleep(Duration::from_secs(20)).await;
+        stream.try_send("two").unwrap();
+        assert_eq!(stream.next().await, Some(Ok("two".into())));
+    });
+}
+
+#[test]
+fn throw_on_send_can_be_called_by_its_own_closure() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    let again = page.clone();
+    page.throw_on_send(move |_| {
+        again.throw_on_send(|_| false);
+        true
+    });
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let stream = stream.unwrap();
+        assert!(matches!(stream.try_send("one").unwrap_err().error, Error::Thrown { .. }));
+        stream.try_send("two").unwrap();
+        assert_eq!(peer.receive().await, Some("two".into()));
     });
 }

@@ -18,9 +18,13 @@ pub struct Executor {
     polls: Cell<u64>,
 }
 
+type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
+
 struct Task {
     /// `None` while the task is polled.
-    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    future: Option<TaskFuture>,
+    /// Whether the turn of the task came while it was polled, as it does if the task blocks its page.
+    is_missed: bool,
     waker: Arc<TaskWaker>,
 }
 
@@ -81,7 +85,8 @@ impl Executor {
         let id = self.last_id.get() + 1;
         self.last_id.set(id);
         let waker = self.waker(id);
-        self.tasks.borrow_mut().insert(id, Task { future: Some(Box::pin(future)), waker: Arc::clone(&waker) });
+        let task = Task { future: Some(Box::pin(future)), is_missed: false, waker: Arc::clone(&waker) };
+        self.tasks.borrow_mut().insert(id, task);
         waker.wake();
     }
 
@@ -103,17 +108,28 @@ impl Executor {
             if id == ROOT {
                 return Polled::Root;
             }
-            let taken = self.tasks.borrow_mut().get_mut(&id).map(|task| (task.future.take(), Arc::clone(&task.waker)));
-            let Some((Some(mut future), waker)) = taken else { continue };
+            let Some((mut future, waker)) = self.take_future(id) else { continue };
             waker.polled();
             let is_done = future.as_mut().poll(&mut Context::from_waker(&Waker::from(waker))).is_ready();
             if is_done {
                 self.tasks.borrow_mut().remove(&id);
             } else if let Some(task) = self.tasks.borrow_mut().get_mut(&id) {
                 task.future = Some(future);
+                if take(&mut task.is_missed) {
+                    self.woken.push(id);
+                }
             }
             return Polled::Task;
         }
+    }
+
+    /// Takes the future of a task, to poll it; `None` if the task has ended, or is polled already.
+    fn take_future(&self, id: u64) -> Option<(TaskFuture, Arc<TaskWaker>)> {
+        let mut tasks = self.tasks.borrow_mut();
+        let task = tasks.get_mut(&id)?;
+        let future = task.future.take();
+        task.is_missed = future.is_none();
+        Some((future?, Arc::clone(&task.waker)))
     }
 
     /// Returns the number of tasks that have not ended.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::executor::{Executor, Polled};
-use super::server::Servers;
+use super::server::{self, Servers};
 use super::socket::Inner;
 use crate::Message;
 
@@ -65,7 +65,7 @@ type Action = Box<dyn FnOnce()>;
 /// A listener for events of the page.
 type Listening = (u64, PageEvent, Rc<dyn Fn()>);
 /// Decides whether the browser throws for a message.
-type Throws = Box<dyn Fn(&Message) -> bool>;
+type Throws = Rc<dyn Fn(&Message) -> bool>;
 
 /// An event that happens at some time.
 enum Scheduled {
@@ -94,6 +94,8 @@ pub struct Page {
     /// Whether timers are held back.
     is_held: Cell<bool>,
     pub is_offline: Cell<bool>,
+    /// World events that happen when the page comes online.
+    at_online: RefCell<Vec<Action>>,
     /// Timeouts that were due while the page was frozen or its timers were held back.
     overdue: RefCell<VecDeque<Action>>,
     pub listeners: RefCell<Vec<Listening>>,
@@ -161,6 +163,7 @@ impl Page {
             is_frozen: Cell::default(),
             is_held: Cell::default(),
             is_offline: Cell::default(),
+            at_online: RefCell::default(),
             overdue: RefCell::default(),
             listeners: RefCell::default(),
             live_listeners: Cell::default(),
@@ -172,6 +175,19 @@ impl Page {
             moment: Cell::default(),
             busy: Cell::default(),
         })
+    }
+
+    /// Listens for connections to a URL.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no page can connect to the URL.
+    #[track_caller]
+    pub fn listen(&self, url: &str) -> Rc<server::Listening> {
+        match self.servers.listen(url) {
+            Ok(listening) => listening,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Runs the page and the world until a future resolves.
@@ -367,6 +383,20 @@ impl Page {
         drop(cancelled);
     }
 
+    /// Schedules a world event for the moment in which the page comes online.
+    pub fn when_online(&self, action: impl FnOnce() + 'static) {
+        self.at_online.borrow_mut().push(Box::new(action));
+    }
+
+    /// Reconnects the page to the network.
+    pub fn come_online(self: &Rc<Self>) {
+        self.is_offline.set(false);
+        for action in self.at_online.take() {
+            self.after(Duration::ZERO, action);
+        }
+        self.emit(PageEvent::Online);
+    }
+
     pub fn next_id(&self) -> u64 {
         self.last_id.set(self.last_id.get() + 1);
         self.last_id.get()
@@ -484,6 +514,7 @@ impl Page {
         drop(self.ready.take());
         drop(self.callbacks.take());
         drop(self.overdue.take());
+        drop(self.at_online.take());
         drop(self.sockets.take());
         self.servers.clear();
     }

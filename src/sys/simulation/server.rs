@@ -10,6 +10,7 @@ use super::page::{Engine, Page};
 use super::socket::Inner;
 use super::url::resolve;
 use super::wire::{Frame, Network, Wire};
+use crate::Error;
 
 /// The servers to which a page can connect.
 #[derive(Default)]
@@ -26,13 +27,12 @@ pub struct Listening {
 }
 
 impl Servers {
-    /// Listens at a URL, or at a path of the page's own address. A URL that ends with `/` matches all URLs below it.
-    pub fn listen(&self, url: &str) -> Rc<Listening> {
+    /// Listens at a URL, which is resolved as in the page. A URL that ends with `/` matches all URLs below it.
+    pub fn listen(&self, url: &str) -> Result<Rc<Listening>, Error> {
+        let resolved = resolve(url, Engine::Chromium).ok_or_else(|| Error::InvalidUrl(url.to_owned()))?;
         let listening = Rc::<Listening>::default();
-        let resolved = if url.starts_with('/') { resolve(url, Engine::Chromium) } else { None };
-        let url = without_credentials(resolved.as_deref().unwrap_or(url));
-        self.by_url.borrow_mut().insert(url, Rc::downgrade(&listening));
-        listening
+        self.by_url.borrow_mut().insert(without_credentials(&resolved), Rc::downgrade(&listening));
+        Ok(listening)
     }
 
     /// Delivers a handshake to its server.
@@ -46,10 +46,12 @@ impl Servers {
     }
 
     fn at(&self, url: &str) -> Option<Rc<Listening>> {
-        let path = &without_credentials(url.split('?').next().unwrap_or_default());
+        let url = without_credentials(url);
+        let path = url.split('?').next().unwrap_or_default();
         let by_url = self.by_url.borrow();
         let longest_first = by_url.iter().rev();
-        let matching = |listens: &str| listens == path || (listens.ends_with('/') && path.starts_with(listens));
+        let is_below = |listens: &str| listens.ends_with('/') && path.starts_with(listens);
+        let matching = |listens: &str| listens == url || listens == path || is_below(listens);
         longest_first.filter(|(listens, _)| matching(listens)).find_map(|(_, server)| server.upgrade())
     }
 
@@ -197,8 +199,6 @@ impl Inbox {
 
     pub fn set_stalled(&self, stalled: bool) {
         self.is_stalled.set(stalled);
-        self.is_reading.set(self.is_reading.get() && !stalled);
-        self.wake();
     }
 
     /// Discards everything that arrives.
@@ -215,22 +215,6 @@ impl Inbox {
     fn wake(&self) {
         let reader = self.reader.borrow_mut().take();
         reader.into_iter().for_each(Waker::wake);
-    }
-
-    /// Takes the next frame; `None` when the connection has ended.
-    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.is_reading.set(false);
-        if !self.is_stalled.get() {
-            if let Some(frame) = self.frames.borrow_mut().pop_front() {
-                self.unread.set(self.unread.get().saturating_sub(frame.len()));
-                return Poll::Ready(Some(frame));
-            }
-            if self.is_ended.get() {
-                return Poll::Ready(None);
-            }
-            self.is_reading.set(true);
-        }
-        self.wait(context)
     }
 
     /// Waits until anything has arrived, even only a part of a message, or the connection has ended.
@@ -254,5 +238,32 @@ impl Inbox {
         let last = self.reader.replace(Some(context.waker().clone()));
         drop(last);
         Poll::Pending
+    }
+}
+
+/// A peer's wait for a frame, in which it reads bytes as they arrive. It stops reading when this is dropped.
+pub struct Reading<'a>(pub &'a Inbox);
+
+impl Reading<'_> {
+    /// Takes the next frame; `None` when the connection has ended.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let inbox = self.0;
+        if !inbox.is_stalled.get() {
+            if let Some(frame) = inbox.frames.borrow_mut().pop_front() {
+                inbox.unread.set(inbox.unread.get().saturating_sub(frame.len()));
+                return Poll::Ready(Some(frame));
+            }
+            if inbox.is_ended.get() {
+                return Poll::Ready(None);
+            }
+            inbox.is_reading.set(true);
+        }
+        inbox.wait(context)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.is_reading.set(false);
     }
 }
