@@ -48,8 +48,8 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
    * Whether messages are processed when {@link SessionStream.processed} is called. Otherwise a message is processed when the next one
    * is asked for.
    *
-   * The end of the peer's messages is processed with the last message: call it for that message, too. Until then the session does not
-   * complete.
+   * The end of the peer's messages is processed with the last message, or at once if that is already processed. Until then the
+   * session does not complete.
    *
    * @default false
    */

@@ -11,11 +11,12 @@ use crate::Message;
 ///
 /// Sends a ping every 25 seconds, beginning 25 seconds after the preamble has finished. If no message at all is received for 10
 /// seconds after a ping, the peer counts as dead, and the connection is dropped. While bytes that were sent before the ping are
-/// still leaving, the timeout starts over.
+/// still leaving, the timeout starts over. In Firefox, and over `Transport::Streams`, the bytes of a message count as left only
+/// when all have left: there, choose a [`timeout`](Self::timeout) in which the largest message can leave.
 ///
 /// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
 /// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end
-/// the connection; three unanswered pings in a row do.
+/// the connection, but the third ping in a row does if no message at all is received after it.
 ///
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping, and belongs to the first unanswered
 /// ping. So the server must answer each ping at most once, and no other message may look like an answer. The stream does not yield
@@ -42,12 +43,14 @@ pub struct Heartbeat {
 pub(crate) struct Timing {
     pub interval: Duration,
     pub timeout: Duration,
+    /// How often a ping is repeated at most: see [`Pulse::repeats`].
+    pub repeats: u32,
 }
 
 impl Heartbeat {
     /// Creates a heartbeat that sends `ping` and expects a message for which `is_pong` returns true.
     pub fn new(ping: impl Into<Message>, is_pong: impl Fn(&Message) -> bool + 'static) -> Self {
-        let timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10) };
+        let timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10), repeats: 0 };
         Self { ping: ping.into(), is_pong: Rc::new(is_pong), timing }
     }
 
@@ -78,6 +81,11 @@ impl fmt::Debug for Heartbeat {
 #[derive(Debug)]
 pub(crate) struct Pulse {
     timing: Timing,
+    /// How often an unanswered ping is repeated, with a new timeout, before the peer counts as dead. The answer may be behind a
+    /// large message, and the repeated pings show the peer that this end is alive.
+    repeats: u32,
+    /// How often it was repeated since the last message.
+    repeated: u32,
     next: Deadline,
     waiting: Option<Waiting>,
 }
@@ -103,7 +111,8 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
-    fn left(self) -> u64 {
+    /// Returns the number of bytes that have left the browser. Sending more does not change it.
+    pub fn left(self) -> u64 {
         self.handed.saturating_sub(self.unsent)
     }
 }
@@ -125,13 +134,14 @@ const LAST_PART: Duration = Duration::from_secs(1);
 const PROOF: u32 = 3;
 
 impl Pulse {
-    pub fn new(timing: Timing, now: Duration) -> Self {
-        Self { timing, next: Deadline::after(timing.interval, now), waiting: None }
+    pub fn new(timing: Timing, repeats: u32, now: Duration) -> Self {
+        Self { timing, repeats, repeated: 0, next: Deadline::after(timing.interval, now), waiting: None }
     }
 
     /// Notes that a message was received: the peer is alive.
     pub fn received(&mut self) {
         self.waiting = None;
+        self.repeated = 0;
     }
 
     /// Looks at the clock, and decides what to do.
@@ -150,7 +160,14 @@ impl Pulse {
                 let pings = waiting.pings + 1;
                 self.ping(now, flow, pings)
             }
-            _ if late_by >= LATE || waiting.is_last_part => Beat::Dead,
+            _ if late_by >= LATE || waiting.is_last_part => {
+                // Without sessions, no ping is ever repeated.
+                if !cfg!(feature = "session") || self.repeated >= self.repeats {
+                    return Beat::Dead;
+                }
+                self.repeated += 1;
+                self.ping(now, flow, 1)
+            }
             _ => {
                 (waiting.deadline, waiting.is_last_part) = (Deadline::after(self.timing.last_part(), now), true);
                 Beat::Nothing

@@ -23,7 +23,7 @@ use crate::reconnect::{AfterClose, Cause, ReconnectingSender, State};
 use crate::send::line::{Line, Turn};
 use crate::sys::in_next_turn;
 use crate::wake::wake_each;
-use crate::{CloseEvent, Error, Message, ReadyState};
+use crate::{Blob, CloseEvent, Error, Message, ReadyState};
 
 /// As in `reconnect::shared`, the borrows of its cells are never held while foreign code runs.
 pub(crate) struct Core {
@@ -42,6 +42,8 @@ pub(crate) struct Core {
     pub peer_end: RefCell<Option<End>>,
     /// Whether the stream has ended.
     pub is_over: Cell<bool>,
+    /// The first message that was transmitted in vain, and how many Blobs from there on are read before they are transmitted again.
+    in_vain: Cell<(Option<Mark>, usize)>,
     /// Why there will be no more connection.
     stopped: RefCell<Option<LostCause>>,
     /// Whether there was a WELCOME: the next one that does not resume has lost a session.
@@ -87,6 +89,7 @@ impl Core {
             taken: Cell::default(),
             peer_end: RefCell::default(),
             is_over: Cell::default(),
+            in_vain: Cell::default(),
             stopped: RefCell::default(),
             is_welcomed: Cell::default(),
             sent: Cell::default(),
@@ -185,15 +188,20 @@ impl Core {
                 Some(Some(Ok(payload.into_message())))
             }
             Some(Item::End { mark, end }) => {
-                self.taken.set(Some(mark));
+                // The end is processed with the last message, so that a loop that processes each message has finished with both.
+                let waits = self.taken.replace(Some(mark)).is_some();
                 self.is_over.set(true);
                 self.peer_end.replace(Some(end));
-                if !self.is_explicit {
+                if !waits {
                     self.processed();
                 }
                 Some(None)
             }
-            Some(Item::Lost(lost)) => Some(Some(Err(Lost::new(lost, self.stopped.take())))),
+            Some(Item::Lost(lost)) => {
+                // What the application processes of a lost session does not matter any more.
+                self.taken.set(None);
+                Some(Some(Err(Lost::new(lost, self.stopped.take()))))
+            }
             None if self.client.borrow().is_lost() => {
                 self.is_over.set(true);
                 Some(None)
@@ -351,6 +359,26 @@ impl Core {
             AfterLoss::ConnectLater => AfterClose::Retry,
             AfterLoss::Refused(_) | AfterLoss::Over => AfterClose::Stop,
         }
+    }
+
+    /// Checks that the Blobs that the last connection has transmitted in vain can be read. One that cannot, such as a file that was
+    /// changed, ends each connection on which it is transmitted.
+    pub async fn check_blobs(&self) -> Result<(), Error> {
+        for first in self.blobs_in_vain() {
+            first.bytes().await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the first byte of the first Blob that was transmitted in vain. Each further connection on which the peer has received
+    /// nothing doubles the number of Blobs.
+    fn blobs_in_vain(&self) -> Vec<Blob> {
+        let client = self.client.borrow();
+        let first = client.repeated().next().map(|(mark, _)| mark);
+        let (last, blobs) = self.in_vain.get();
+        let blobs = if first == last { blobs.saturating_mul(2) } else { 1 };
+        self.in_vain.set((first, blobs));
+        client.repeated().filter_map(|(_, frame)| frame.first_of_blob()).take(blobs).collect()
     }
 
     /// There will be no more connection.

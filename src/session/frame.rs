@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use websocket_session::{Incoming, Payload, TEXT, TextFrame, Violation};
 
-use crate::Message;
+use crate::{Blob, Message};
 
 /// A message of the application as a frame: a text begins with [`TEXT`]. A clone is another handle of it.
 #[derive(Clone)]
@@ -41,6 +41,11 @@ impl Frame {
     /// What is sent.
     pub fn on_the_wire(&self) -> &Message {
         &self.0.message
+    }
+
+    /// Returns the first byte of a Blob, as a Blob.
+    pub fn first_of_blob(&self) -> Option<Blob> {
+        if let Message::Blob(blob) = &self.0.message { Some(blob.slice(..1)) } else { None }
     }
 
     /// Returns the message of the application.

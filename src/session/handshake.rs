@@ -9,6 +9,7 @@ use websocket_session::{Output, SUBPROTOCOL};
 
 use super::core::Core;
 use super::options::Credentials;
+use crate::reconnect::Cause;
 use crate::reconnect::target::Provider;
 use crate::{AttemptError, Target, WebSocketStream};
 
@@ -59,7 +60,10 @@ pub(crate) async fn greet(core: &Rc<Core>, stream: &mut WebSocketStream) -> Resu
             return Err(AttemptError::last("the session is over"));
         }
         if live == Some(connection) {
-            return Ok(());
+            let Err(error) = core.check_blobs().await else { return Ok(()) };
+            core.stopped(Cause::Failed(error.clone()));
+            say(core, stream).await?;
+            return Err(AttemptError::last(error.to_string()));
         }
     }
 }

@@ -116,7 +116,8 @@ pub enum LostCause {
     },
     /// The server counts differently, for instance because its store has lost changes.
     Mismatch,
-    /// The session has stopped connecting, for this cause.
+    /// The session has stopped connecting, for this cause. [`Error::UnreadableBlob`]: a file was changed or deleted before the server
+    /// had received it.
     Stopped(reconnect::Cause),
 }
 

@@ -40,6 +40,9 @@ pub struct SessionOptions {
 /// How much later to connect again to a server that has reached a limit.
 pub(crate) const LATER: Duration = Duration::from_secs(10);
 
+/// How often an unanswered ping is repeated on a slow line: 32 timeouts are some minutes.
+const REPEATS: u32 = 31;
+
 /// Gives the credentials of each attempt.
 pub(crate) trait Credentials {
     fn get(&self) -> Pin<Box<dyn Future<Output = Result<String, AttemptError>> + '_>>;
@@ -74,8 +77,8 @@ impl SessionOptions {
     /// Sets a function that returns the credentials of this page, if neither a cookie nor the URL authenticates it. Default: none.
     ///
     /// The function is called before each connection, and its time is part of the attempt's timeout. If it fails, the attempt has
-    /// failed; after [`AttemptError::last`], the session is lost. Credentials are sent in the first frame, not in the URL, since URLs
-    /// are logged.
+    /// failed; after [`AttemptError::last`], the session is lost. Credentials are sent in the first frame, not in the URL, since
+    /// URLs are logged.
     ///
     /// # Examples
     ///
@@ -140,10 +143,12 @@ impl SessionOptions {
         self
     }
 
-    /// Sets that messages are processed when [`Session::processed`](crate::session::Session::processed) is called. Default: a message
-    /// is processed when the stream is polled for the next one.
+    /// Sets that messages are processed when [`Session::processed`](crate::session::Session::processed) is called. Default: a
+    /// message is processed when the stream is polled for the next one.
     ///
-    /// The server then learns that this page has finished its work with a message, such as storing it.
+    /// The server then learns that this page has finished its work with a message, such as storing it. The end of the server's
+    /// messages is processed with the last message, or at once if that is already processed. Until then the session does not
+    /// complete.
     ///
     /// # Examples
     ///
@@ -183,6 +188,9 @@ impl SessionOptions {
     }
 
     /// Sets the interval between pings, and how long to wait for an answer. Default: 25 and 10 seconds. See [`Heartbeat`].
+    ///
+    /// A message that takes longer than both to arrive delays the answer, and the connection is dropped. Each connection that is
+    /// dropped without a message makes the next one wait twice as long, up to 32 timeouts, so that the message arrives in the end.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.heartbeat = (interval, timeout);
         self
@@ -194,7 +202,8 @@ impl SessionOptions {
         let connection = self.connection.clone().protocols([SUBPROTOCOL]).overflow(Overflow::Unbounded);
         let (interval, timeout) = self.heartbeat;
         // Whatever comes is an answer; the next ACK is.
-        let heartbeat = Heartbeat::new(Control::Ping.encode(), |_| false).interval(interval).timeout(timeout);
+        let mut heartbeat = Heartbeat::new(Control::Ping.encode(), |_| false).interval(interval).timeout(timeout);
+        heartbeat.timing.repeats = REPEATS;
         ReconnectOptions::new().connection(connection).backoff(self.backoff.clone()).heartbeat(heartbeat)
     }
 }

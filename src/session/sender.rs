@@ -86,7 +86,8 @@ impl SessionSender {
     /// nothing and drops the message.
     ///
     /// The browser copies the bytes of a buffer or an image when the future is first polled, outside wasm memory. A Blob or a file
-    /// is not copied.
+    /// is not copied: if a file is changed or deleted before the peer has received it, the session is lost, with
+    /// [`Error::UnreadableBlob`] as the cause.
     ///
     /// # Errors
     ///

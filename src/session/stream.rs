@@ -221,6 +221,7 @@ impl Session {
     ///         }
     ///     }
     ///     store(batch).await;
+    ///     mail.processed(); // the rest, and the end: now the session is complete
     ///     Ok(())
     /// }
     /// ```

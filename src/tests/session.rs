@@ -1,21 +1,22 @@
 //! Sessions with servers that refuse, vanish or do not speak the protocol. The properties test correct servers.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use websocket_session::{Control, Hello, SUBPROTOCOL, TextFrame, Welcome};
+use websocket_session::{Control, End, Hello, SUBPROTOCOL, TextFrame, Welcome};
 
 use super::{in_pages, test};
 use crate::codec::Text;
 use crate::reconnect::{AttemptError, Cause};
 use crate::session::{LostCause, Session, SessionOptions};
-use crate::testing::{Page, Peer};
-use crate::{Error, Message, ReadyState, State};
+use crate::testing::{Network, Page, Peer, unreadable_blob};
+use crate::{Blob, Error, Message, ReadyState, State};
 
 const URL: &str = "ws://example.com/session";
 const SECOND: Duration = Duration::from_secs(1);
@@ -33,9 +34,14 @@ async fn hello(peer: &mut Peer) -> Hello {
 }
 
 fn welcome(max: u64) -> String {
+    answer(false, 0, max)
+}
+
+/// Returns a WELCOME for a session of which so many messages were received, and none is processed.
+fn answer(resumed: bool, received: u64, max: u64) -> String {
     let token = "a-token-of-22-characters".into();
-    let (received, processed, credit, ttl) = (0, 0, 1000, 60);
-    Control::Welcome(Welcome { token, resumed: false, received, processed, credit, max, ttl }).encode()
+    let (processed, credit, ttl) = (0, 1000, 60);
+    Control::Welcome(Welcome { token, resumed, received, processed, credit, max, ttl }).encode()
 }
 
 /// Accepts connections, and closes each with a code instead of a WELCOME.
@@ -150,6 +156,52 @@ fn explicit_acknowledgements_are_sent_when_the_page_calls_processed() {
         page.sleep(SECOND).await;
         session.processed();
         assert_eq!(peer.receive().await, Some(ack(2, 38)));
+    });
+}
+
+#[test]
+fn the_end_is_processed_with_the_last_message() {
+    for takes_the_end_first in [false, true] {
+        in_pages(async |page| {
+            let mut session = session(SessionOptions::new().explicit());
+            let end = Control::End(End { code: 1000, reason: String::new() }).encode();
+            let mut peer = one_client(page, 1000, &[":one", &end]).await;
+            assert_eq!(peer.receive().await, Some(ack(0, 0)));
+            assert_eq!(session.next().await.unwrap().unwrap(), "one".into());
+            if takes_the_end_first {
+                assert_eq!(session.next().await, None);
+                page.sleep(SECOND).await;
+                session.processed();
+            } else {
+                session.processed();
+                assert_eq!(peer.receive().await, Some(ack(1, 19)));
+                assert_eq!(session.next().await, None);
+            }
+            assert_eq!(peer.receive().await, Some(ack(2, 19)));
+        });
+    }
+}
+
+#[test]
+fn the_end_does_not_wait_for_messages_of_a_lost_session() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let mut session = session(SessionOptions::new().explicit());
+        let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
+        hello(&mut peer).await;
+        peer.send(welcome(1000));
+        peer.send(":one");
+        assert_eq!(session.next().await.unwrap().unwrap(), "one".into());
+        peer.close_with(1012, "");
+        peer.drain().await;
+        let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
+        hello(&mut peer).await;
+        peer.send(welcome(1000));
+        peer.send(Control::End(End { code: 1000, reason: String::new() }).encode());
+        assert_eq!(peer.receive().await, Some(ack(0, 0)));
+        assert_eq!(session.next().await.unwrap().unwrap_err().cause, LostCause::Forgotten);
+        assert_eq!(session.next().await, None);
+        assert_eq!(peer.receive().await, Some(ack(1, 0)));
     });
 }
 
@@ -420,4 +472,83 @@ fn a_busy_page_wakes_the_reader_once_for_several_messages() {
     });
     // The task of a message may run before or after the turn, so most turns gather few messages in the simulation.
     assert!(polls.get() < pages.get() * MESSAGES, "{} polls in {} pages", polls.get(), pages.get());
+}
+
+/// Serves a session that counts messages and processes none. Returns the close codes of the page, one for each connection.
+fn count(page: &Page) -> Rc<RefCell<Vec<Option<u16>>>> {
+    let (received, codes) = (Cell::new(0), Rc::new(RefCell::new(Vec::new())));
+    let closed = Rc::clone(&codes);
+    page.serve(URL, async move |handshake| {
+        let Some(mut peer) = handshake.accept_with(SUBPROTOCOL) else { return };
+        let resumed = hello(&mut peer).await.token.is_some();
+        peer.send(answer(resumed, received.get(), 1000));
+        while let Some(message) = peer.receive().await {
+            let is_message = message.as_text().is_none_or(|text| text.starts_with(':'));
+            received.set(received.get() + u64::from(is_message));
+        }
+        closed.borrow_mut().push(peer.closed_with().map(|(code, _)| code));
+    });
+    codes
+}
+
+/// Sends messages, one of which is unreadable. Returns how many connections the page needs to find out.
+async fn finds_the_unreadable(page: &Page, messages: Vec<Message>) -> usize {
+    let codes = count(page);
+    let mut session = session(SessionOptions::new());
+    for message in &messages {
+        drop(session.send(message).await.unwrap());
+    }
+    let limit = page.sleep(3600 * SECOND);
+    let Either::Left(((cause, unacknowledged), _)) = select(pin!(lost(&mut session)), pin!(limit)).await else {
+        panic!("{page:?}: it connects for ever");
+    };
+    let error = Error::UnreadableBlob("NotReadableError: the file is gone".into());
+    assert_eq!(cause, LostCause::Stopped(Cause::Failed(error)));
+    assert_eq!(unacknowledged.len(), messages.len());
+    page.sleep(SECOND).await;
+    assert_eq!(codes.borrow().last(), Some(&Some(4410)), "the server keeps it");
+    codes.take().len()
+}
+
+#[test]
+fn a_file_that_became_unreadable_loses_the_session() {
+    in_pages(async |page| {
+        let messages = vec!["one".into(), unreadable_blob(9).into(), "two".into()];
+        assert_eq!(finds_the_unreadable(page, messages).await, 2);
+    });
+}
+
+#[test]
+fn an_unreadable_file_behind_other_files_loses_the_session() {
+    in_pages(async |page| {
+        let mut messages = vec![Message::from(Blob::new(b"readable", "")); 5];
+        messages.push(unreadable_blob(9).into());
+        let connections = finds_the_unreadable(page, messages).await;
+        assert!(connections <= 5, "{connections} connections");
+    });
+}
+
+#[test]
+fn a_message_that_takes_longer_than_the_heartbeat_arrives() {
+    in_pages(async |page| {
+        page.set_network(Network { bandwidth: 20_000, ..Network::default() });
+        let connections = Rc::new(Cell::new(0));
+        let count = Rc::clone(&connections);
+        page.serve(URL, async move |handshake| {
+            count.set(count.get() + 1);
+            let Some(mut peer) = handshake.accept_with(SUBPROTOCOL) else { return };
+            let resumed = hello(&mut peer).await.token.is_some();
+            peer.send(answer(resumed, 0, 1000));
+            peer.send(vec![0; 200_000]); // 10 seconds
+            peer.drain().await;
+        });
+        let mut session = session(SessionOptions::new().heartbeat(SECOND * 5 / 2, SECOND));
+        let limit = page.sleep(3600 * SECOND);
+        let Either::Left((message, _)) = select(session.next(), pin!(limit)).await else {
+            panic!("{page:?}: it never arrives");
+        };
+        assert_eq!(message.unwrap().unwrap().len(), 200_000);
+        // It waits 3.5, 4.5, 6.5 and 10.5 seconds.
+        assert_eq!(connections.get(), 4);
+    });
 }

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
 use serde::Deserialize;
-use wasm_websocket::reconnect::Backoff;
-use wasm_websocket::session::{Session, SessionOptions};
-use wasm_websocket::{BinaryType, Blob, Message, Options};
+use wasm_websocket::reconnect::{Backoff, Cause};
+use wasm_websocket::session::{LostCause, Session, SessionOptions};
+use wasm_websocket::{BinaryType, Blob, Error, Message, Options};
 
-use super::guard::{has_document, log, now, random};
+use super::guard::{has_document, log, now, random, unreadable_blob};
 use super::large::IS_LARGE;
 use super::peer::{connect, next, url};
 use super::reconnect::ms;
@@ -135,5 +135,16 @@ async fn a_receipt_tells_that_the_peer_has_processed_the_message() {
     assert_eq!(receipt.await, Ok(()));
     assert_eq!(session.next().await.unwrap().unwrap(), Message::from("hello"));
     session.close().await.unwrap();
+    assert!(session.next().await.is_none());
+}
+
+// A file that cannot be read ends each connection on which it is transmitted.
+#[apply(browser_test)]
+async fn a_file_that_cannot_be_read_loses_the_session() {
+    let Some(file) = unreadable_blob().await else { return };
+    let (mut session, _) = begin("/session/echo/0");
+    drop(session.send(file).await.unwrap());
+    let lost = session.next().await.unwrap().unwrap_err();
+    assert!(matches!(lost.cause, LostCause::Stopped(Cause::Failed(Error::UnreadableBlob(_)))), "{lost}");
     assert!(session.next().await.is_none());
 }

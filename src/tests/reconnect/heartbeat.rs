@@ -3,12 +3,12 @@ use std::time::Duration;
 use super::{ms, seconds, test};
 use crate::reconnect::heartbeat::{Beat, Flow, Pulse, Timing};
 
-const TIMING: Timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10) };
+const TIMING: Timing = Timing { interval: Duration::from_secs(25), timeout: Duration::from_secs(10), repeats: 0 };
 const START: Duration = Duration::from_secs(1_800_000_000);
 const IDLE: Flow = Flow { handed: 100, unsent: 0 };
 
 fn pulse() -> Pulse {
-    Pulse::new(TIMING, START)
+    Pulse::new(TIMING, 0, START)
 }
 
 /// Looks at the clock at these seconds. Returns the seconds of pings, and the second at which the peer counted as dead.
@@ -112,7 +112,7 @@ fn a_clock_that_is_set_does_not_postpone_pings_and_timeouts() {
     assert_eq!(beats(ahead, 1..30), (vec![25], None));
     assert_eq!(beats(ahead, 3630..3700), (vec![3630], Some(3640)));
     // The clock is set an hour back: it waits one more interval, not an hour.
-    let back = &mut Pulse::new(TIMING, START + seconds(3600));
+    let back = &mut Pulse::new(TIMING, 0, START + seconds(3600));
     assert_eq!(beats(back, 1..100), (vec![26], Some(36)));
 }
 
@@ -164,8 +164,17 @@ fn bytes_that_follow_the_ping_do_not_extend_its_timeout() {
 }
 
 #[test]
+fn a_ping_is_repeated_on_a_slow_line() {
+    let pulse = &mut Pulse::new(TIMING, 2, START);
+    assert_eq!(beats(pulse, 1..50), (vec![25, 35, 45], None));
+    pulse.received();
+    assert_eq!(beats(pulse, 50..100), (vec![70, 80, 90], None));
+    assert_eq!(beats(pulse, 100..200), (vec![], Some(100)));
+}
+
+#[test]
 fn half_of_a_short_timeout_is_its_last_part() {
-    let pulse = &mut Pulse::new(Timing { timeout: seconds(1), ..TIMING }, START);
+    let pulse = &mut Pulse::new(Timing { timeout: seconds(1), ..TIMING }, 0, START);
     assert_eq!(beats(pulse, [25]), (vec![25], None));
     assert_eq!(pulse.deadline(START + seconds(25)).remaining(START + seconds(25)), ms(500));
 }
