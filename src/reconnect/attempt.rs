@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::event::{Begin, Signal};
+use super::link::Link;
 use super::shared::Shared;
 use super::target::Provider;
 use crate::sys::Timer;
@@ -132,7 +133,7 @@ pub(crate) async fn attempt(
     shared: Weak<Shared>,
     provider: Rc<dyn Provider>,
     options: Rc<ReconnectOptions>,
-) -> Result<WebSocketStream, Signal> {
+) -> Result<Link, Signal> {
     if begin.generation > 1 {
         // At most one attempt in a turn. Otherwise attempts that fail at once would freeze the page.
         Timer::new(Duration::ZERO).await;
@@ -157,16 +158,16 @@ pub(crate) async fn attempt(
     let attempt = Attempt { number: begin.number, cause: begin.cause, shared };
     let mut opened = None;
     let open = async {
-        let stream = opened.insert(connection.connect(&url).await?);
-        Ok::<_, Error>(prepare(&options, stream, &attempt).await)
+        let link = opened.insert(Link::new(connection.connect(&url).await?, begin.generation));
+        Ok::<_, Error>(prepare(&options, &mut link.stream, &attempt).await)
     };
     let prepared = in_time(&mut timer, open).await;
-    let end = opened.as_ref().and_then(WebSocketStream::ended);
-    if let (Some(shared), Some(stream)) = (attempt.shared.upgrade(), &opened) {
-        shared.inbox.borrow_mut().add_dropped(stream.dropped());
+    let end = opened.as_ref().and_then(|link| link.stream.ended());
+    if let (Some(shared), Some(link)) = (attempt.shared.upgrade(), &opened) {
+        shared.inbox.borrow_mut().add_dropped(link.stream.dropped());
     }
     match (prepared, end, opened) {
-        (Some(Ok(Some(Ok(())))), _, Some(stream)) => Ok(stream),
+        (Some(Ok(Some(Ok(())))), _, Some(link)) => Ok(link),
         // A close by the peer makes the preamble fail, and says more than the error of the preamble.
         (_, Some(end), _) => Err(options.ended(end)),
         (Some(Ok(Some(Err(error)))), ..) => Err(error.into()),

@@ -9,24 +9,28 @@ use super::deadline::Deadline;
 use super::event::{Action, Event, Signal};
 use super::link::Link;
 use super::options::BoxFuture;
+use super::receiving::Receiving;
 use super::shared::Shared;
 use super::target::Provider;
 use crate::send::backpressure::Wait;
 use crate::sys::{Timer, WakeUps, now};
 use crate::trace::trace;
-use crate::{AfterClose, Cause, CloseEvent, Error, ReconnectOptions, State, WebSocketStream};
+use crate::wake::wake_each;
+use crate::{AfterClose, Cause, CloseEvent, Error, ReconnectOptions, State};
 
 /// Drives one connection that comes back. Dropping the driver drops the connection, the timer and all listeners.
 pub(crate) struct Driver {
     shared: Rc<Shared>,
     options: Rc<ReconnectOptions>,
     provider: Rc<dyn Provider>,
-    attempt: Option<(u64, BoxFuture<'static, Result<WebSocketStream, Signal>>)>,
+    attempt: Option<(u64, BoxFuture<'static, Result<Link, Signal>>)>,
     /// The places of the driver in the connection's line: for room, and for the end.
     room: Wait,
     end: Wait,
     /// The timer, and the deadline for which it is set.
     timer: Option<(Deadline, Timer)>,
+    /// Whether [`poll`](Self::poll) runs.
+    is_polled: bool,
     _wake_ups: WakeUps,
 }
 
@@ -40,11 +44,12 @@ impl Driver {
             }
         });
         let (options, room, end) = (Rc::new(options), Wait::default(), Wait::default());
-        Self { shared, options, provider, attempt: None, room, end, timer: None, _wake_ups: wake_ups }
+        Self { shared, options, provider, attempt: None, room, end, timer: None, is_polled: false, _wake_ups: wake_ups }
     }
 
     /// Resolves when the connection is closed for good.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.is_polled = true;
         let last = self.shared.task.replace(Some(context.waker().clone()));
         drop(last);
         // Events first: they may be older than the timer that has fired.
@@ -57,6 +62,7 @@ impl Driver {
                 break;
             }
         }
+        self.is_polled = false;
         if self.shared.machine.borrow().is_closed() { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -66,20 +72,15 @@ impl Driver {
         let generation = *generation;
         self.attempt = None;
         match outcome {
-            Ok(stream) => self.adopt(stream, generation),
+            Ok(link) => self.adopt(link),
             Err(signal) => self.shared.handle(Event::Connection(generation, signal)),
         }
     }
 
     /// Makes an open connection the current one.
-    fn adopt(&self, stream: WebSocketStream, generation: u64) {
-        let (shared, receives) = (&self.shared, Rc::downgrade(&self.shared));
-        let queued = stream.connection().divert(move |data| {
-            if let Some(shared) = receives.upgrade() {
-                shared.received(generation, data);
-            }
-        });
-        let link = Link::new(stream, generation);
+    fn adopt(&self, link: Link) {
+        let (shared, generation) = (&self.shared, link.generation);
+        let queued = link.start(Receiving { shared: Rc::downgrade(shared), generation });
         #[cfg(feature = "streams")]
         shared.reading.start_over(link.socket());
         shared.link.replace(Some(Rc::new(link)));
@@ -167,7 +168,7 @@ impl Driver {
     fn announce(&self, state: State) {
         trace!(INFO, %state, "reconnecting");
         let wakers = self.shared.announcer.borrow_mut().announce(state);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_each(wakers);
     }
 
     /// Ends the stream and all waits, since the connection is closed for good.
@@ -205,9 +206,15 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        // Where panics unwind, a panic of the app's code drops the driver, and nothing would end the waits.
+        if cfg!(panic = "unwind") && self.is_polled {
+            let panic = Error::Thrown { name: "PanicError".into(), message: "code of the app has panicked".into() };
+            self.shared.machine.borrow_mut().give_up(panic);
+            self.act();
+        }
         self.disconnect();
         let wakers = self.shared.announcer.borrow_mut().end();
-        wakers.into_iter().for_each(Waker::wake);
+        wake_each(wakers);
         // Polls the task once more, so that it ends.
         self.shared.wake();
     }

@@ -1,22 +1,23 @@
-//! The current connection.
+//! The connection of an attempt, then the current connection.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::heartbeat::Flow;
 use crate::send::backpressure::Wait;
-use crate::stream::connection::Handle;
+use crate::stream::connection::{Handle, Owner};
 use crate::stream::end::End;
-#[cfg(feature = "streams")]
-use crate::sys::RawSocket;
-use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, Receiver, Sender, WebSocketStream};
+use crate::sys::{Data, RawSocket};
+use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, WebSocketStream};
 
-/// The current connection. Dropping the link closes the connection without waiting, and removes its listeners.
+/// The connection of an attempt, then the current connection. Dropping the link closes the connection without waiting, and removes
+/// its listeners.
 pub(crate) struct Link {
     /// The generation of the attempt that opened this connection. Another attempt may have begun since.
     pub generation: u64,
-    sender: Sender,
-    _receiver: Receiver,
+    /// Only the preamble uses it.
+    pub stream: WebSocketStream,
     /// The number of bytes that were handed over, including bytes of the preamble that were unsent when it ended.
     handed: Cell<u64>,
     unsent: Cell<u64>,
@@ -24,22 +25,27 @@ pub(crate) struct Link {
 
 impl Link {
     pub fn new(stream: WebSocketStream, generation: u64) -> Self {
-        let unsent = stream.buffered_amount();
-        let (sender, receiver) = stream.split();
-        Self { generation, sender, _receiver: receiver, handed: Cell::new(unsent), unsent: Cell::new(unsent) }
+        Self { generation, stream, handed: Cell::default(), unsent: Cell::default() }
+    }
+
+    /// Passes messages to `owner` from now on, since the preamble has finished. Returns the messages that it has left.
+    pub fn start(&self, owner: impl Owner + 'static) -> VecDeque<Data> {
+        let unsent = self.stream.buffered_amount();
+        self.handed.set(unsent);
+        self.unsent.set(unsent);
+        self.connection().divert(owner)
     }
 
     fn connection(&self) -> &Handle {
-        self.sender.connection()
+        self.stream.connection()
     }
 
-    #[cfg(feature = "streams")]
     pub fn socket(&self) -> &RawSocket {
-        self.sender.socket()
+        self.stream.socket()
     }
 
     pub fn is_open(&self) -> bool {
-        self.sender.ready_state() == ReadyState::Open
+        self.stream.ready_state() == ReadyState::Open
     }
 
     /// Returns whether a message may be handed over without waiting.
@@ -49,9 +55,14 @@ impl Link {
 
     /// Hands a message over to the browser, even if there is no room.
     pub fn send(&self, message: &Message) -> Result<(), Error> {
-        self.sender.socket().send(message)?;
-        self.handed.set(self.handed.get() + message.len());
+        self.socket().send(message)?;
+        self.count(message.len());
         Ok(())
+    }
+
+    /// Counts bytes that were handed over.
+    pub fn count(&self, len: u64) {
+        self.handed.set(self.handed.get() + len);
     }
 
     /// Resolves when there is room for a message, or with the state of the connection if it is not open.
@@ -71,8 +82,8 @@ impl Link {
 
     pub fn flow(&self) -> Flow {
         // In the `close` event of a connection that was reset, `bufferedAmount` is 0 in Chromium, though no byte has left.
-        if self.sender.ready_state() != ReadyState::Closed {
-            self.unsent.set(self.sender.buffered_amount());
+        if self.stream.ready_state() != ReadyState::Closed {
+            self.unsent.set(self.stream.buffered_amount());
         }
         Flow { handed: self.handed.get(), unsent: self.unsent.get() }
     }
@@ -91,6 +102,6 @@ impl Drop for Link {
     fn drop(&mut self) {
         // Closed explicitly, since `Slices` of the preamble may still be a handle of the connection.
         self.connection().end(End::Dropped);
-        self.connection().socket().close();
+        self.socket().close();
     }
 }

@@ -9,6 +9,7 @@ use super::deadline::Deadline;
 use super::event::{Action, Begin, Command, Event, Moment, Settings, Signal};
 use super::heartbeat::{Beat, Pulse};
 use super::outbox::{Handed, Outbox};
+use crate::stream::end::PART;
 use crate::{AfterClose, Cause, CloseEvent, Error, ReadyState, State};
 
 #[derive(Debug)]
@@ -35,7 +36,10 @@ enum Phase {
     Closing {
         then: Command,
         deadline: Deadline,
-        unsent: u64,
+        /// The number of bytes that had left when the deadline was set.
+        left: u64,
+        /// The number of timeouts in which no byte has left.
+        timeouts: u64,
     },
     Paused,
     Closed,
@@ -47,6 +51,8 @@ pub(crate) struct Machine<M> {
     phase: Phase,
     generation: u64,
     retries: Retries,
+    /// How often the next connection repeats an unanswered ping.
+    repeats: u32,
     random: Box<dyn FnMut() -> f64>,
     actions: VecDeque<Action>,
 }
@@ -66,7 +72,7 @@ impl<M> Machine<M> {
     pub fn new(settings: Settings, outbox: Outbox<M>, random: impl FnMut() -> f64 + 'static) -> Self {
         let retries = Retries::new(settings.backoff.clone());
         let (phase, random, actions) = (Phase::New, Box::new(random), VecDeque::new());
-        Self { outbox, settings, phase, generation: 0, retries, random, actions }
+        Self { outbox, settings, phase, generation: 0, retries, repeats: 0, random, actions }
     }
 
     /// Handles an event. [`next_action`](Self::next_action) then returns the actions.
@@ -172,7 +178,7 @@ impl<M> Machine<M> {
     fn signal(&mut self, signal: Signal, at: Moment) {
         match (signal, &mut self.phase) {
             (Signal::Opened, Phase::Connecting { .. }) => {
-                let pulse = self.settings.heartbeat.map(|timing| Pulse::new(timing, at.now));
+                let pulse = self.settings.heartbeat.map(|timing| Pulse::new(timing, self.repeats, at.now));
                 self.phase = Phase::Open { good: Deadline::after(GOOD, at.now), pulse, is_proven: false, woken: None };
                 self.announce(State::Open);
             }
@@ -250,9 +256,10 @@ impl<M> Machine<M> {
                 let beat = pulse.look(at.now, at.flow);
                 self.beat(beat, at.now);
             }
-            Phase::Closing { deadline, unsent, then } if deadline.late_by(at.now).is_some() => {
-                if at.flow.unsent < *unsent && *then == Command::Close {
-                    (*unsent, *deadline) = (at.flow.unsent, Deadline::after(self.settings.close_timeout, at.now));
+            Phase::Closing { deadline, left, timeouts, then } if deadline.late_by(at.now).is_some() => {
+                *timeouts = if at.flow.left() > *left { 0 } else { *timeouts + 1 };
+                if *timeouts <= at.flow.unsent / PART && *then == Command::Close {
+                    (*left, *deadline) = (at.flow.left(), Deadline::after(self.settings.close_timeout, at.now));
                 } else {
                     self.closed(Err(Error::CloseTimeout(self.settings.close_timeout)), at.now);
                 }
@@ -299,6 +306,13 @@ impl<M> Machine<M> {
                 if is_good {
                     self.retries.reset();
                 }
+                if cfg!(feature = "session") {
+                    self.repeats = match self.settings.heartbeat {
+                        _ if *is_proven => 0,
+                        Some(timing) if is_silent => (2 * self.repeats + 1).min(timing.repeats),
+                        _ => self.repeats,
+                    };
+                }
                 woken.is_some_and(|woken| woken.late_by(now).is_none())
             }
             _ => return,
@@ -327,7 +341,8 @@ impl<M> Machine<M> {
             Command::Close | Command::Pause => self.settings.close_timeout,
         };
         let is_begun = self.is_closing();
-        self.phase = Phase::Closing { then, deadline: Deadline::after(timeout, at.now), unsent: at.flow.unsent };
+        let (deadline, left) = (Deadline::after(timeout, at.now), at.flow.left());
+        self.phase = Phase::Closing { then, deadline, left, timeouts: 0 };
         if !is_begun {
             self.announce(State::Closing);
         }
@@ -347,13 +362,17 @@ impl<M> Machine<M> {
 
     /// Closes for good because of an error.
     fn fail(&mut self, error: Error) {
-        match self.phase {
-            // A close by the caller continues.
-            Phase::Closed | Phase::Closing { then: Command::Close, .. } => {}
-            _ => {
-                self.disconnect();
-                self.end(Cause::Failed(error), None);
-            }
+        // A close by the caller continues.
+        if !matches!(self.phase, Phase::Closing { then: Command::Close, .. }) {
+            self.give_up(error);
+        }
+    }
+
+    /// Closes for good because of an error, even if a close by the caller is under way.
+    pub fn give_up(&mut self, error: Error) {
+        if !self.is_closed() {
+            self.disconnect();
+            self.end(Cause::Failed(error), None);
         }
     }
 

@@ -6,7 +6,7 @@
 // a connection ◀─ sending ◀─── outbox ◀─ sender ◀─────── the app
 
 mod attempt;
-mod driver;
+pub(crate) mod driver;
 mod handle;
 pub(crate) mod link;
 pub(crate) mod notify;
@@ -18,7 +18,7 @@ mod sender;
 mod sending;
 pub(crate) mod shared;
 pub(crate) mod target;
-mod waiting;
+pub(crate) mod waiting;
 
 pub(crate) mod backoff;
 pub(crate) mod deadline;

@@ -173,10 +173,10 @@ impl ReconnectOptions {
     /// doubt. Default: 1 MiB.
     ///
     /// The newest messages are kept. Older messages, and messages larger than the limit, are only counted: they are not sent again.
-    /// The same limits hold for messages in doubt.
+    /// Messages in doubt have limits of their own, of the same size.
     ///
     /// After a reconnect, messages in doubt and the whole queue go out unconfirmed, so limits like those of the queue do not keep
-    /// all. These do:
+    /// all. With [`WhenLost::Resend`], these do:
     ///
     /// - `u64::MAX` and `usize::MAX`: all messages are kept until a heartbeat or [`confirm`](crate::Reconnecting::confirm) confirms
     ///   them, over any number of connections,
@@ -224,8 +224,9 @@ impl ReconnectOptions {
     ///
     /// Use it to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause and the
     /// messages in doubt. The preamble may receive messages; the stream yields the messages that the preamble does not receive. Its
-    /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed. If the peer closes meanwhile, the
-    /// preamble is dropped, and [`after_close`](Self::after_close) decides.
+    /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed. If the connection ends meanwhile, the
+    /// preamble still receives what has arrived, but is dropped as soon as it waits. [`after_close`](Self::after_close) then
+    /// decides, with the close event.
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].

@@ -114,8 +114,9 @@ pub(crate) struct Outbox<M> {
     last_number: u64,
     /// The number of messages that were handed over on this connection.
     handed: u64,
-    /// For each unanswered ping, the number of messages that were handed over before it.
-    pings: VecDeque<u64>,
+    /// For the unanswered pings, oldest first: the number of messages that were handed over before a ping, and the number of pings
+    /// that count as sent then.
+    pings: VecDeque<(u64, u64)>,
     counts: Counts,
 }
 
@@ -144,7 +145,8 @@ pub(crate) enum Handed {
     },
 }
 
-/// The largest number of pings whose answers are awaited. Ignoring further pings confirms fewer messages, never more.
+/// The length of the list of unanswered pings. Further pings count as sent at the same time as the last ping in the list, so their
+/// answers confirm fewer messages, never more.
 const MOST_PINGS: usize = 64;
 
 impl<M> Outbox<M> {
@@ -278,8 +280,10 @@ impl<M> Outbox<M> {
 
     /// Notes that a ping was handed over after this number of messages.
     pub fn pinged(&mut self, after: u64) {
-        if self.pings.len() < MOST_PINGS {
-            self.pings.push_back(after);
+        let is_full = self.pings.len() == MOST_PINGS;
+        match self.pings.back_mut().filter(|_| is_full) {
+            Some((_, pings)) => *pings += 1,
+            None => self.pings.push_back((after, 1)),
         }
     }
 
@@ -290,10 +294,14 @@ impl<M> Outbox<M> {
 
     /// Handles the answer to the oldest ping, which confirms the messages that were handed over before it.
     pub fn ponged(&mut self) {
-        if let Some(before) = self.pings.pop_front() {
-            let confirmed_before = self.handed - self.unconfirmed.count();
-            self.confirm(before.saturating_sub(confirmed_before));
+        let Some((before, pings)) = self.pings.front_mut() else { return };
+        let before = *before;
+        *pings -= 1;
+        if *pings == 0 {
+            self.pings.pop_front();
         }
+        let confirmed_before = self.handed - self.unconfirmed.count();
+        self.confirm(before.saturating_sub(confirmed_before));
     }
 
     /// Confirms the message with this number, and all messages that were handed over before it on the same connection. Returns the

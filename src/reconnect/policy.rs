@@ -131,9 +131,9 @@ pub enum WhenLost {
 
 /// What happens to a message while the queue is full.
 ///
-/// The queue fills while there is no connection. While its messages go out on the next connection, `send` waits, and `try_send`
-/// still queues. Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. Calls that wait
-/// for room when the connection is lost go on like new calls.
+/// The queue fills while there is no connection. While its messages go out on the next connection, `send` waits; `try_send` still
+/// queues, unless a sender waits. Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet.
+/// Calls that wait for room when the connection is lost go on like new calls.
 ///
 /// # Examples
 ///

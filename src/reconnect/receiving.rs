@@ -1,14 +1,34 @@
 //! Receiving: from the current connection to the reader.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::event::{Event, Signal};
 use super::inbox::{Content, Item, Next};
 use super::shared::Shared;
 use crate::receive::queue::{Overfull, Wake};
+use crate::stream::connection::Owner;
 use crate::sys::{Data, in_next_turn};
 use crate::{Error, Message};
+
+/// The owner of the connection with this generation.
+pub(crate) struct Receiving {
+    pub shared: Weak<Shared>,
+    pub generation: u64,
+}
+
+impl Owner for Receiving {
+    fn receive(&self, data: Data) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.received(self.generation, data);
+        }
+    }
+
+    fn count_slice(&self, len: u64) {
+        let link = self.shared.upgrade().and_then(|shared| shared.link());
+        link.into_iter().filter(|link| link.generation == self.generation).for_each(|link| link.count(len));
+    }
+}
 
 impl Shared {
     /// Passes all messages to `inlet` from now on.

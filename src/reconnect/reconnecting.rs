@@ -52,12 +52,14 @@ use crate::{
 ///
 /// The stream yields the messages of all connections in order. Messages that had not arrived when their connection was lost are not
 /// received later. The stream ends when the connection is closed for good. If no further attempt is made, the last item is an `Err`
-/// with the reason; after a close by the caller, or a clean close by the peer, there is no `Err`.
+/// with the reason, such as [`Error::Unclean`] for a connection that was lost; after a close by the caller, or a clean close by the
+/// peer, there is no `Err`.
 ///
 /// These also close the connection for good, with the error as the last item:
 ///
 /// - a message that does not fit into wasm memory, or whose buffer the page has transferred,
-/// - a receive queue that overflows, with [`Overflow::Close`](crate::Overflow::Close), which is the default.
+/// - a receive queue that overflows, with [`Overflow::Close`](crate::Overflow::Close), which is the default,
+/// - a panic of the provider, the preamble, `after_close` or a waker, where panics unwind.
 ///
 /// # Examples
 ///

@@ -107,7 +107,7 @@ impl ReconnectingSender {
     /// # Errors
     ///
     /// - [`Error::Full`] if the queue is full, except with [`WhenFull::DropOldest`](crate::WhenFull::DropOldest),
-    /// - [`Error::Full`] if nothing is queued and more than the high water mark is unsent, or if other senders wait,
+    /// - [`Error::Full`] if other senders wait, or if nothing is queued and more than the high water mark is unsent,
     /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
@@ -125,8 +125,9 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued, or still to be [sent
-    /// again](crate::WhenLost::Resend).
+    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued, or are in doubt and were to be [sent
+    /// again](crate::WhenLost::Resend). That a connection was lost before everything had left is no error: these messages are in
+    /// doubt.
     pub async fn flush(&self) -> Result<(), Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await
@@ -135,7 +136,7 @@ impl ReconnectingSender {
     /// Closes for good, without a code, and waits for the peer's answer. The call itself begins to close. Resolves with the close
     /// event, clean or not. If the connection was closed for good before, resolves as [`closed`](Self::closed) does.
     ///
-    /// - While a connection is open, all queued messages are handed over first, in the call itself.
+    /// - While a connection is open, all queued messages, and those to be sent again, are handed over first, in the call itself.
     /// - While there is no connection, messages stay queued and can be [taken back](Self::take_queued), and the future resolves
     ///   with `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a [`Sink`].
     ///
@@ -285,7 +286,8 @@ impl AsRef<Self> for ReconnectingSender {
 ///
 /// A flush of the sink waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed`
 /// and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also waits until the
-/// messages have left the browser. Closing flushes first; if messages are queued, it waits for a connection. It fails
+/// messages have left the browser. Closing flushes the sink first; if messages are queued, it waits for a connection. If it is no
+/// longer polled meanwhile, nothing is closed. It fails
 ///
 /// - with [`Error::NotOpen`] if queued messages were not handed over,
 /// - with [`Error::Unclean`] if [`close`](ReconnectingSender::close) resolves with an event that is not clean,

@@ -74,6 +74,9 @@ impl Slices {
         let total = self.total;
         let end = self.sent.saturating_add(self.len).min(total);
         self.sender.socket().send_while_open(self.blob.slice(self.sent..end))?;
+        if let Some(owner) = self.sender.connection().owner() {
+            owner.count_slice(end - self.sent);
+        }
         self.sent = end;
         Ok(Progress { sent: end, total, buffered: self.sender.buffered_amount() })
     }

@@ -39,11 +39,19 @@ pub(crate) struct Connection {
     end: OnceCell<End>,
     queue: RefCell<Queue<Data>>,
     /// Receives messages instead of the queue, once it is set.
-    inlet: OnceCell<Box<dyn Fn(Data)>>,
+    owner: OnceCell<Box<dyn Owner>>,
     is_closed_here: Cell<bool>,
     is_turn_asked_for: Cell<bool>,
     #[cfg(feature = "streams")]
     reading: Reading,
+}
+
+/// The owner of a connection, which receives its messages, and counts the bytes that are sent.
+pub(crate) trait Owner {
+    fn receive(&self, data: Data);
+
+    /// Counts bytes that were sent in slices. The owner itself sends all other messages.
+    fn count_slice(&self, len: u64);
 }
 
 impl Handle {
@@ -64,7 +72,7 @@ impl Handle {
             is_opened: Cell::new(is_opened),
             end: OnceCell::new(),
             queue: RefCell::new(Queue::new(receive_limit)),
-            inlet: OnceCell::new(),
+            owner: OnceCell::new(),
             is_closed_here: Cell::new(false),
             is_turn_asked_for: Cell::new(false),
             #[cfg(feature = "streams")]
@@ -151,10 +159,14 @@ impl Connection {
         self.is_closed_here.get()
     }
 
-    /// Passes messages to `inlet` instead of the queue from now on. Returns the queued messages.
-    pub fn divert(&self, inlet: impl Fn(Data) + 'static) -> VecDeque<Data> {
-        let _ = self.inlet.set(Box::new(inlet));
+    /// Passes messages to `owner` instead of the queue from now on. Returns the queued messages.
+    pub fn divert(&self, owner: impl Owner + 'static) -> VecDeque<Data> {
+        let _ = self.owner.set(Box::new(owner));
         self.queue().drain()
+    }
+
+    pub fn owner(&self) -> Option<&dyn Owner> {
+        self.owner.get().map(|owner| &**owner)
     }
 
     /// Pauses or resumes the browser's reading after the queue has changed.
@@ -212,8 +224,8 @@ impl Connection {
 
     fn receive(self: &Rc<Self>, data: Data) {
         self.hint();
-        if let Some(inlet) = self.inlet.get() {
-            return inlet(data);
+        if let Some(owner) = self.owner() {
+            return owner.receive(data);
         }
         let pushed = self.queue().push(data);
         self.pace_reading();
@@ -222,9 +234,10 @@ impl Connection {
             Ok(Some(Wake::Now(reader))) => reader.wake(),
             Ok(Some(Wake::NextTurn)) => self.ask_for_turn(),
             Err(Overfull(reader)) => {
+                // The reader is woken even if waking another task panics.
+                let _reader = Finally::new(|| wake(reader));
                 self.socket.close();
                 self.record_end(End::Overflow);
-                wake(reader);
             }
         }
     }
@@ -238,10 +251,10 @@ impl Connection {
                 let waiting = self.queue().take_reader();
                 wake(waiting);
             }
-            // By the standard a `close` event follows, which says more. For a connection that the browser blocks, only this event
-            // fires: in Chromium if the page's policy forbids it, in WebKit for some ports and for `ws:` on an `https:` page.
-            Event::Failed if self.is_opened() => {}
-            Event::Failed => self.record_end(End::Failed),
+            // By the standard a `close` event follows in the same task, and has the code. For a connection that the browser blocks,
+            // only this event fires: in Chromium if the page's policy forbids it, in WebKit for some ports and for `ws:` on an
+            // `https:` page.
+            Event::Failed => self.ask_for_turn(),
             Event::Closed(event) => self.record_end(End::Closed(event)),
             #[cfg(feature = "streams")]
             Event::Sent => self.look_now(),
@@ -267,6 +280,10 @@ impl Connection {
     /// Runs in a turn of the event loop: wakes the reader, and looks at the socket.
     fn turn(self: &Rc<Self>) {
         self.is_turn_asked_for.set(false);
+        if !self.is_opened() {
+            // Before the connection opens, only its failure asks for a turn.
+            return self.record_end(End::Failed);
+        }
         let reader = self.queue().turn();
         // The reader is woken even if waking a sender panics.
         let _reader = Finally::new(|| wake(reader));

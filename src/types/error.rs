@@ -142,7 +142,8 @@ pub enum Error {
     /// Methods that read a Blob return it. If a Blob that is being sent cannot be read, the browser ends the connection instead,
     /// see [`send_slices`](crate::Sender::send_slices).
     UnreadableBlob(String),
-    /// The browser threw an error that has no variant of its own.
+    /// The browser threw an error that has no variant of its own, or code of the app that a
+    /// [`Reconnecting`](crate::Reconnecting) calls has panicked, where panics unwind.
     Thrown {
         /// The name of the JavaScript error, as in `TypeError`.
         name: String,
@@ -400,7 +401,8 @@ impl<T> From<SendError<T>> for Error {
 pub struct ReceiveError {
     /// The message that could not be decoded, or the Blob that could not be read; `None` for an error of the connection. If `error`
     /// is [`Error::OutOfMemory`] or [`Error::Thrown`] and there is no message, the error stands for one message: a
-    /// `WebSocketStream` then continues, and a `Reconnecting` is closed for good.
+    /// `WebSocketStream` then continues, and a `Reconnecting` is closed for good. A `Session` continues after
+    /// [`Error::SessionLost`] if the server has forgotten it.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,

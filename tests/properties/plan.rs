@@ -161,6 +161,12 @@ impl OptionsPlan {
         }
     }
 
+    /// Returns whether the page sees each byte of a message leave. In Firefox, and over streams, a message counts as unsent until all
+    /// of it has left.
+    pub fn sees_bytes_leave(&self, world: &WorldPlan) -> bool {
+        world.has_streams() && !self.is_by_streams
+    }
+
     /// Returns whether the page may have stopped reading before a Close frame, so that it does not know of the close.
     pub fn may_stop_reading(&self, world: &WorldPlan) -> bool {
         let is_small = self.receive_limit.is_some() || self.read_ahead < 1 << 20;

@@ -57,6 +57,8 @@ pub enum Happening {
 /// A page, and its history.
 pub struct World {
     pub page: Page,
+    /// Whether a message counts as unsent until all of it has left.
+    pub counts_whole: bool,
     is_hidden: Cell<bool>,
     is_frozen: Cell<bool>,
     /// The number of times that the page was hidden or frozen, or its clock set.
@@ -97,6 +99,7 @@ impl World {
         page.set_network(plan.network.into());
         let world = Rc::new(Self {
             page: page.clone(),
+            counts_whole: matches!(plan.browser, Browser::Firefox),
             is_hidden: Cell::default(),
             is_frozen: Cell::default(),
             disturbances: Cell::default(),

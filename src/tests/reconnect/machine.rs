@@ -33,7 +33,11 @@ fn failed() -> Signal {
 
 impl Test {
     fn with(backoff: Backoff) -> Self {
-        let heartbeat = Some(Timing { interval: seconds(25), timeout: seconds(10) });
+        Self::with_repeats(backoff, 0)
+    }
+
+    fn with_repeats(backoff: Backoff, repeats: u32) -> Self {
+        let heartbeat = Some(Timing { interval: seconds(25), timeout: seconds(10), repeats });
         let settings = Settings { backoff, heartbeat, connect_timeout: seconds(20), close_timeout: seconds(5) };
         let keep = Keep { bytes: 100, messages: 100 };
         let outbox = Outbox::new(keep, WhenFull::Reject, keep, WhenLost::Report);
@@ -392,6 +396,34 @@ fn a_connection_that_ends_within_a_second_of_a_wake_up_comes_back_at_once() {
     let _ = test.machine.deadline(test.now);
     test.now += seconds(2);
     assert_eq!(test.delay(ended(1006)), seconds(30));
+}
+
+#[test]
+fn each_silent_connection_makes_the_next_one_wait_twice_as_long() {
+    let mut test = Test::with_repeats(Backoff::new(), 4);
+    // Returns how many pings an open connection sends before the peer counts as dead, and connects again.
+    let pings = |test: &mut Test| {
+        let mut pings = 0;
+        loop {
+            let actions = test.after(seconds(1));
+            if actions.contains(&Action::Disconnect) {
+                assert_eq!(test.after(seconds(30)).len(), 2);
+                return pings;
+            }
+            pings += actions.len();
+        }
+    };
+    for expected in [1, 2, 4, 5, 5] {
+        let _ = test.signal(Signal::Opened);
+        assert_eq!(pings(&mut test), expected);
+    }
+    // A message shows that the connection is not too slow any more.
+    let _ = test.signal(Signal::Opened);
+    let _ = test.after(seconds(10));
+    let _ = test.signal(Signal::Received { is_pong: false });
+    assert_eq!(pings(&mut test), 5);
+    let _ = test.signal(Signal::Opened);
+    assert_eq!(pings(&mut test), 1);
 }
 
 // L12

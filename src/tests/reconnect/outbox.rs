@@ -282,12 +282,35 @@ fn a_message_that_is_refused_leaves_nothing() {
     assert_eq!(outbox.counts(), Counts { rejected: 1, ..Counts::default() });
 }
 
+// The peer has sent the first answer before it has received the message.
 #[test]
-fn answers_to_more_pings_than_are_remembered_confirm_nothing() {
+fn an_answer_confirms_no_later_message_however_many_pings_are_unanswered() {
+    for pings in [1, 63, 64, 65, 200] {
+        let outbox = &mut outbox(WhenFull::Reject);
+        (0..pings).for_each(|_| outbox.pinged(0));
+        hand_over(outbox, 1, 1);
+        outbox.ponged();
+        outbox.pinged(1);
+        (1..pings).for_each(|_| outbox.ponged());
+        assert_eq!(outbox.counts(), Counts { unconfirmed: 1, ..Counts::default() }, "{pings} pings");
+        assert!(outbox.awaits_pong(), "the last of {pings} pings is unanswered");
+        outbox.ponged();
+        assert!(!outbox.awaits_pong(), "all {pings} pings are answered");
+    }
+}
+
+#[test]
+fn each_answer_confirms_at_most_the_messages_before_its_ping() {
     let outbox = &mut outbox(WhenFull::Reject);
-    (0..64).for_each(|_| outbox.pinged(0));
-    hand_over(outbox, 1, 1);
-    outbox.pinged(1);
-    (0..65).for_each(|_| outbox.ponged());
-    assert_eq!(outbox.counts(), Counts { unconfirmed: 1, ..Counts::default() });
+    for ping in 1..=100 {
+        hand_over(outbox, 1, 1);
+        outbox.pinged(ping);
+    }
+    for answer in 1..=100 {
+        outbox.ponged();
+        assert_eq!(outbox.counts().confirmed, answer.min(64));
+    }
+    outbox.pinged(100);
+    outbox.ponged();
+    assert_eq!(outbox.counts().confirmed, 100);
 }

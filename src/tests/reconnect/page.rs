@@ -1,11 +1,15 @@
 //! Connections that come back, in a simulated page.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{join, select};
 use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
 
@@ -13,10 +17,14 @@ use super::{ms, seconds};
 #[cfg(feature = "streams")]
 use crate::Transport;
 use crate::codec::Json;
+use crate::reconnect::driver::Driver;
+use crate::reconnect::event::Command;
+use crate::reconnect::shared::Shared;
+use crate::reconnect::waiting::Patience;
 use crate::testing::{Engine, Network, Page, Peer, Server};
 use crate::{
-    AfterClose, Backoff, Blob, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow, ReadyState,
-    ReconnectOptions, Reconnecting, State, States, Target, WhenFull, WhenLost,
+    AfterClose, AttemptError, Backoff, Blob, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow,
+    ReadyState, ReconnectOptions, Reconnecting, State, States, Target, WhenFull, WhenLost,
 };
 
 const URL: &str = "wss://example.com/feed";
@@ -198,17 +206,36 @@ fn closing_as_a_sink_succeeds_without_a_connection_if_nothing_is_queued() {
     });
 }
 
-// The timeout for the peer's answer begins when no byte is unsent.
+// The timeout for the peer's answer begins when no byte is unsent. In Firefox, all bytes of a message count until the last has left.
 #[test]
 fn a_close_behind_a_slow_upload_is_awaited() {
+    for engine in [Engine::Chromium, Engine::Firefox] {
+        let page = Page::new().engine(engine);
+        let server = page.server(URL);
+        page.set_network(Network { bandwidth: 150_000, ..Network::default() });
+        page.run(async {
+            let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+            feed.send(vec![0; 2_000_000]).await.unwrap();
+            let received = async { (peer.receive().await.map(|message| message.len()), peer.receive().await) };
+            let expected = (Ok(Some(event(4000, true))), (Some(2_000_000), None));
+            assert_eq!(join(feed.close_with(4000, ""), received).await, expected);
+        });
+    }
+}
+
+#[test]
+fn a_close_behind_queued_messages_is_awaited() {
     let (page, server) = page();
-    page.set_network(Network { bandwidth: 100_000, ..Network::default() });
+    page.set_network(Network { bandwidth: 20_000, ..Network::default() });
+    let options = ReconnectOptions::new().connection(Options::new().high_water_mark(10_000));
     page.run(async {
-        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
-        feed.send(vec![0; 2_000_000]).await.unwrap();
-        let received = async { (peer.receive().await.map(|message| message.len()), peer.receive().await) };
-        let expected = (Ok(Some(event(4000, true))), (Some(2_000_000), None));
-        assert_eq!(join(feed.close_with(4000, ""), received).await, expected);
+        let feed = connect(options);
+        (0..50).for_each(|_| assert!(feed.try_send(vec![0; 10_000]).is_ok()));
+        let mut peer = server.accept().await;
+        until(&mut feed.states(), |state| *state == State::Open).await;
+        assert!(feed.counts().queued > 40, "{:?}", feed.counts());
+        let (closed, received) = join(feed.close(), serve(&mut peer)).await;
+        assert_eq!((closed, received.len()), (Ok(Some(event(1005, true))), 50));
     });
 }
 
@@ -601,6 +628,37 @@ fn slices_that_a_preamble_has_begun_end_with_the_connection() {
     });
 }
 
+#[test]
+fn slices_that_a_preamble_has_begun_end_with_its_attempt() {
+    for fails in [true, false] {
+        let (page, server) = page();
+        let (slices, begins) = (Rc::new(RefCell::new(None)), Cell::new(true));
+        let kept = Rc::clone(&slices);
+        let options = ReconnectOptions::new().on_open(async move |stream, _| {
+            if !begins.replace(false) {
+                return Ok(());
+            }
+            kept.replace(Some(stream.send_slices(Blob::new(b"ab", ""), 1)));
+            if fails { Err("not now".into()) } else { pending().await }
+        });
+        page.run(async {
+            let feed = connect(options);
+            let mut given_up = server.accept().await;
+            page.sleep(ms(50)).await;
+            if !fails {
+                feed.reconnect_now();
+                page.sleep(ms(1)).await;
+            }
+            assert_eq!(slices.take().unwrap().next().await, Some(Err(Error::NotOpen(ReadyState::Closing))));
+            assert_eq!(given_up.receive().await, None);
+            let _peer = server.accept().await;
+            until(&mut feed.states(), |state| *state == State::Open).await;
+            page.sleep(seconds(1)).await;
+            assert_eq!(page.sockets(), [ReadyState::Open]);
+        });
+    }
+}
+
 #[cfg(feature = "streams")]
 #[test]
 fn over_streams_a_peer_waits_on_each_connection_for_a_page_that_reads_nothing() {
@@ -821,10 +879,13 @@ fn a_peer_that_is_not_read_from_does_not_count_as_dead() {
         let mut states = feed.states();
         (0..100).for_each(|_| peer.send("x".repeat(1000)));
         page.spawn(async move { drop(serve(&mut peer).await) });
-        page.sleep(seconds(60)).await;
+        // Longer than the answers to all pings are remembered.
+        page.sleep(seconds(100)).await;
         assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
         assert_eq!(states.next().now_or_never(), None);
         assert_eq!(feed.by_ref().take(100).count().await, 100);
+        page.sleep(seconds(100)).await;
+        assert_eq!(feed.next().now_or_never(), None, "an answer is passed on");
     });
 }
 
@@ -835,6 +896,26 @@ fn a_large_preamble_does_not_make_a_peer_count_as_dead() {
     let options = ReconnectOptions::new()
         .heartbeat(heartbeat().interval(seconds(1)).timeout(seconds(3)))
         .on_open(async |stream, _| Ok(stream.send(vec![0; 1_000_000]).await?));
+    page.run(async {
+        let (feed, mut peer) = open(options, &server).await;
+        let mut states = feed.states();
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        page.sleep(seconds(60)).await;
+        assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
+        assert_eq!(states.next().now_or_never(), None);
+    });
+}
+
+#[test]
+fn slices_that_a_preamble_has_begun_do_not_make_a_peer_count_as_dead() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 50_000, ..Network::default() });
+    let (world, beat) = (page.clone(), heartbeat().interval(seconds(1)).timeout(seconds(3)));
+    let options = ReconnectOptions::new().heartbeat(beat).on_open(async move |stream, _| {
+        let slices = stream.send_slices(Blob::new(&[0; 2_000_000], ""), 10_000);
+        world.spawn(slices.for_each(async |_| ()));
+        Ok(())
+    });
     page.run(async {
         let (feed, mut peer) = open(options, &server).await;
         let mut states = feed.states();
@@ -1313,6 +1394,93 @@ fn a_flush_leaves_the_line_of_a_connection_that_has_ended() {
         drop(flushing);
         assert_eq!(page.leftovers().timers, 0);
     });
+}
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("on purpose");
+    }
+}
+
+/// Polls the driver until code of the app panics, which drops the driver.
+async fn until_panic(driver: Driver) {
+    let mut driver = Some(driver);
+    poll_fn(|context| {
+        let Some(mut driven) = driver.take() else { return Poll::Ready(()) };
+        let polled = AssertUnwindSafe(move || {
+            assert!(driven.poll(context).is_pending());
+            driven
+        });
+        driver = catch_unwind(polled).ok();
+        if driver.is_some() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await
+}
+
+/// Spawns a task that waits. Returns the place of its result.
+fn spawn<T: 'static>(page: &Page, task: impl Future<Output = T> + 'static) -> Rc<Cell<Option<T>>> {
+    let result = Rc::new(Cell::new(None));
+    let place = Rc::clone(&result);
+    page.spawn(async move { place.set(Some(task.await)) });
+    result
+}
+
+#[test]
+fn all_waits_end_if_code_of_the_app_panics() {
+    for part in ["provider", "preamble", "after_close", "waker"] {
+        let (page, server) = page();
+        let panics = move |here| assert_ne!(part, here, "on purpose");
+        let provider = async move || {
+            panics("provider");
+            Ok::<_, AttemptError>(URL)
+        };
+        let options = ReconnectOptions::new()
+            .on_open(async move |_, _| {
+                panics("preamble");
+                Ok(())
+            })
+            .after_close(|_| panic!("on purpose"));
+        page.run(async {
+            let shared = Rc::new(Shared::new(&options));
+            let driver = Driver::new(Rc::clone(&shared), options, Rc::new(provider));
+            let mut states = shared.announcer.borrow_mut().listen();
+            shared.command(Command::ReconnectNow);
+            assert!(shared.try_send("queued".into(), false).is_ok());
+            let [ends, flushes, reads] = [(); 3].map(|()| Rc::clone(&shared));
+            let [mut closing, mut flushing] = <[Patience; 2]>::default();
+            let end = spawn(&page, async move { poll_fn(|context| ends.poll_end(context, &mut closing)).await });
+            let flush =
+                spawn(&page, async move { poll_fn(|context| flushes.poll_flush(context, &mut flushing)).await });
+            let item = spawn(&page, async move { poll_fn(|context| reads.poll_next(context)).await });
+            let driven = async {
+                until_panic(driver).await;
+                page.sleep(seconds(1)).await;
+            };
+            let acting = async {
+                let mut peer = server.accept().await;
+                page.sleep(seconds(1)).await;
+                match part {
+                    "after_close" => peer.close(),
+                    "waker" => {
+                        let waker = Waker::from(Arc::new(Panics));
+                        while states.poll_next_unpin(&mut Context::from_waker(&waker)).is_ready() {}
+                        shared.close(None);
+                    }
+                    _ => {}
+                }
+                pending::<()>().await;
+            };
+            select(pin!(driven), pin!(acting)).await;
+            let Some(Err(error)) = end.take() else { panic!("it has not ended") };
+            assert!(matches!(error, Error::Thrown { .. }), "{error:?}");
+            assert_eq!(item.take(), Some(Some(Err(error.clone()))));
+            assert!(flush.take().is_some(), "a flush waits for ever");
+            let state = shared.announcer.borrow().state().clone();
+            assert_eq!(state, State::Closed { cause: Cause::Failed(error) });
+        });
+    }
 }
 
 #[test]

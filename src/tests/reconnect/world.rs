@@ -77,7 +77,7 @@ impl World {
         };
         let settings = Settings {
             backoff: Backoff::new(),
-            heartbeat: Some(Timing { interval: seconds(2), timeout: seconds(10) }),
+            heartbeat: Some(Timing { interval: seconds(2), timeout: seconds(10), repeats: 0 }),
             connect_timeout: seconds(20),
             close_timeout: seconds(5),
         };

@@ -9,7 +9,7 @@ use wasm_websocket::CloseEvent;
 use wasm_websocket::reconnect::{AfterClose, Backoff, WhenFull, WhenLost};
 
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, limit, milliseconds, page_code};
+use crate::plan::{Letter, OptionsPlan, close_timeout, delay, limit, milliseconds, page_code};
 use crate::world::{LONGEST_INTERVAL, WorldPlan};
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -54,6 +54,9 @@ pub struct ReconnectPlan {
     #[proptest(strategy = "heartbeat()")]
     pub heartbeat: Option<(u32, u32)>,
     pub after_close: After,
+    /// In milliseconds.
+    #[proptest(strategy = "close_timeout()")]
+    pub close_timeout: u32,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -74,6 +77,8 @@ fn heartbeat() -> impl Strategy<Value = Option<(u32, u32)>> {
         2 => Just(None),
         1 => (500..LONGEST_INTERVAL, 2000..10_000_u32).prop_map(Some),
         1 => (500..3000_u32, 2000..4000_u32).prop_map(Some),
+        // So short that many pings are unanswered.
+        1 => (5..50_u32, 2000..4000_u32).prop_map(Some),
     ]
 }
 
@@ -194,7 +199,7 @@ pub enum Read {
     #[proptest(weight = 4)]
     Next(#[proptest(strategy = "1..40_u8")] u8, #[proptest(strategy = "limit()")] Option<u32>),
     #[proptest(weight = 4)]
-    Pause(#[proptest(strategy = "delay()")] u32),
+    Pause(#[proptest(strategy = "prop_oneof![2 => delay(), 1 => 0..5000_u32]")] u32),
     Drop,
 }
 
@@ -207,4 +212,7 @@ pub enum Finally {
     CloseSink,
     /// Closes without a flush.
     CloseNow,
+    /// Sends a number of messages during a pause, and closes as soon as the next connection is open.
+    #[proptest(weight = 2)]
+    CloseQueued(#[proptest(strategy = "1..20_u8")] u8),
 }

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use futures_util::{Sink, SinkExt, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
 use wasm_websocket::reconnect::{ReconnectingSender, State, WhenLost};
 use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting};
 
@@ -67,6 +67,14 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
     let closed = match setup.plan.finally {
         Finally::Drop => return,
         Finally::CloseNow => close(setup, &sender, None).await,
+        Finally::CloseQueued(messages) => {
+            sender.pause();
+            let queues = Sender { setup: Rc::clone(setup), sender: sender.clone(), place: None };
+            (0..messages).for_each(|_| queues.try_send(Letter { len: 4000, kind: Kind::Binary }));
+            sender.resume();
+            world.within(Some(2000), world.until(|| sender.state() == State::Open)).await;
+            close(setup, &sender, None).await
+        }
         Finally::Close(code) => {
             flush(setup, &sender).await;
             book.took_in_doubt(&sender.take_in_doubt());
@@ -132,14 +140,23 @@ async fn flush(setup: &Rc<Setup>, sender: &ReconnectingSender) {
 
 async fn close(setup: &Setup, sender: &ReconnectingSender, code: Option<u16>) -> Result<Option<CloseEvent>, Error> {
     setup.story.commands();
-    match code {
-        Some(1006) => {
-            assert_eq!(sender.close_with(1006, "").await, Err(Error::InvalidCloseCode(1006)));
-            sender.close().await
-        }
-        Some(code) => sender.close_with(code, "the page closes").await,
-        None => sender.close().await,
+    if code == Some(1006) {
+        assert_eq!(sender.close_with(1006, "").await, Err(Error::InvalidCloseCode(1006)));
     }
+    let page = &setup.world.page;
+    let is_watched = setup.plan.connection.sees_bytes_leave(&setup.plan.world) && page.sockets().len() == 1;
+    let closing = match code {
+        Some(1006) | None => sender.close().boxed_local(),
+        Some(code) => sender.close_with(code, "the page closes").boxed_local(),
+    };
+    let (unsent, began) = (page.unsent(), page.elapsed());
+    let closed = closing.await;
+    if let (Err(Error::CloseTimeout(timeout)), true) = (&closed, is_watched) {
+        // Later, the timeout has started over because bytes had left.
+        let is_first = page.elapsed() - began < *timeout * 3 / 2 && setup.world.was_undisturbed_since(began);
+        assert!(!is_first || page.unsent() >= unsent, "it gives up while bytes leave");
+    }
+    closed
 }
 
 /// The task that uses one handle.

@@ -95,7 +95,7 @@ impl Setup {
         let (provider, preamble, decider) = (Rc::clone(self), Rc::clone(self), self.plan.options.after_close);
         let options = &self.plan.options;
         let mut chosen = ReconnectOptions::new()
-            .connection(Options::from(&self.plan.connection))
+            .connection(Options::from(&self.plan.connection).close_timeout(milliseconds(options.close_timeout)))
             .backoff(options.backoff.into())
             .queue_limit(options.queue.0)
             .queue_limit_messages(options.queue.1)
