@@ -83,6 +83,8 @@ impl WebSocketStream {
     /// Returns the browser's own socket without closing it, and removes this crate's listeners. See [`as_raw`](Self::as_raw) for
     /// its type. Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
     ///
+    /// Messages that were sent go out. Over `Transport::Streams`, the writable stream stays locked while a Blob among them is read.
+    ///
     /// # Examples
     ///
     /// ```no_run

@@ -16,7 +16,7 @@ use crate::{Error, Message, ReceiveError};
 ///
 /// JavaScript's numbers are `f64`, and its keys are strings. These values cannot be encoded or decoded:
 ///
-/// - integers beyond ±(2⁵³ − 1); decoded as a float, they are rounded
+/// - integers beyond ±(2⁵³ − 1), unless they are decoded into a float, which rounds them
 /// - `i128` and `u128`, whatever the value
 /// - NaN and infinity, in a `JsValue`, too
 /// - maps with other keys, such as `HashMap<u32, T>`

@@ -150,7 +150,8 @@ impl Sender {
     /// It waits in line as [`send`](Self::send) does: until all senders that began to wait earlier were served, and there is room.
     /// There is room while at most the high water mark is unsent; the first task that waits continues at the
     /// [`low_water_mark`](crate::Options::low_water_mark). It reserves nothing: [`try_send`](Self::try_send) fails with
-    /// [`Error::Full`] while other tasks wait in `send` or `ready`, or if another sender has used the room first.
+    /// [`Error::Full`] while other tasks wait in `send` or `ready`, even behind this one, or if another sender has used the room
+    /// first. So several senders had better call `send`.
     ///
     /// # Errors
     ///
@@ -379,14 +380,15 @@ impl Clone for Sender {
 }
 
 /// Waits for room, sends and closes as the methods of [`Sender`] do. `start_send` sends even if another sender has used the room
-/// meanwhile. Errors do not return the message.
+/// meanwhile. If a sink that waits is not polled in its turn, the next sender is served. Errors do not return the message.
 ///
 /// `poll_flush` is immediate: the sink buffers nothing, since each message is handed to the browser at once. The method
 /// [`flush`](Sender::flush) waits until the browser's buffer is empty.
 ///
 /// `poll_close` first waits as [`flush`](Sender::flush) does, while messages still arrive, and then closes the connection
 /// without a code. If it is no longer polled during the first wait, the connection stays open. The close timeout also limits the
-/// first wait, and starts over when unsent bytes have left; after the timeout the connection is closing. It fails
+/// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and `poll_close` fails
+/// at once. It fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for

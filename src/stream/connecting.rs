@@ -106,7 +106,7 @@ fn opened(connection: Handle, needs_protocol: bool) -> Result<WebSocketStream, E
     let url = socket.url();
     match connection.ended() {
         Some(End::ConnectTimeout) => return Err(Error::ConnectTimeout { url, timeout: connection.connect_timeout() }),
-        Some(End::Closed(event)) if !connection.is_opened() => code = event.code,
+        Some(End::Closed(event)) if !event.was_clean => code = event.code,
         _ => {}
     }
     Err(Error::ConnectFailed { url, code })

@@ -104,13 +104,19 @@ pub(crate) struct Closing {
     timer: Timer,
     /// The [`progress`](Connection::progress) of the connection when the timer was set.
     progress: (u64, u64),
+    /// The number of timeouts without progress.
+    timeouts: u64,
     wait: Wait,
 }
+
+/// The number of unsent bytes for each of which the timeout starts over, even if none leave: in Firefox, and over streams, a message
+/// counts as unsent until all of it has left.
+pub(crate) const PART: u64 = 512 << 10;
 
 impl Closing {
     pub fn new(connection: &Connection) -> Self {
         let timer = Timer::new(connection.close_timeout());
-        Self { timer, progress: connection.progress(), wait: Wait::default() }
+        Self { timer, progress: connection.progress(), timeouts: 0, wait: Wait::default() }
     }
 
     /// Resolves when the connection has ended or has timed out.
@@ -120,9 +126,12 @@ impl Closing {
             if ended.is_ready() || Pin::new(&mut self.timer).poll(context).is_pending() {
                 return ended;
             }
-            let next = Self::new(connection);
+            let mut next = Self::new(connection);
             let ((unsent, falls), (last_unsent, last_falls)) = (next.progress, self.progress);
             if unsent >= last_unsent && falls == last_falls {
+                next.timeouts = self.timeouts + 1;
+            }
+            if next.timeouts > unsent / PART {
                 connection.close();
                 connection.end(End::CloseTimeout(connection.close_timeout()));
             }

@@ -207,7 +207,7 @@ impl RawSocket {
     }
 
     /// Listens to all events.
-    pub fn on_event(&self, closure: impl FnMut(Event) + 'static) -> Listener {
+    pub fn on_event(&self, closure: impl Fn(Event) + 'static) -> Listener {
         self.socket.on_event(closure)
     }
 

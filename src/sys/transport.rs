@@ -13,7 +13,7 @@ pub enum Socket {
 /// Listens to a socket over either transport.
 #[must_use = "the listener is removed when this is dropped"]
 pub enum Listener {
-    Events { _listener: platform::Listener },
+    Events { _listener: Option<platform::Listener> },
     Streams { _listener: StreamListener },
 }
 
@@ -144,54 +144,33 @@ impl Socket {
         }
     }
 
-    pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        match self {
-            Self::Events(socket) => Listener::Events { _listener: socket.on_open(closure) },
-            Self::Streams(_) => self.on_event(move |event| {
-                if let Event::Opened = event {
-                    closure();
-                }
-            }),
-        }
+    pub fn on_open(&self, closure: impl FnMut() + 'static) -> Listener {
+        self.by_events(|socket| socket.on_open(closure))
     }
 
-    pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
-        match self {
-            Self::Events(socket) => Listener::Events { _listener: socket.on_message(closure) },
-            Self::Streams(_) => self.on_event(move |event| {
-                if let Event::Message(data) = event {
-                    closure(data);
-                }
-            }),
-        }
+    pub fn on_message(&self, closure: impl FnMut(Data) + 'static) -> Listener {
+        self.by_events(|socket| socket.on_message(closure))
     }
 
-    pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        match self {
-            Self::Events(socket) => Listener::Events { _listener: socket.on_error(closure) },
-            Self::Streams(_) => self.on_event(move |event| {
-                if let Event::Failed = event {
-                    closure();
-                }
-            }),
-        }
+    pub fn on_error(&self, closure: impl FnMut() + 'static) -> Listener {
+        self.by_events(|socket| socket.on_error(closure))
     }
 
-    pub fn on_event(&self, closure: impl FnMut(Event) + 'static) -> Listener {
+    pub fn on_close(&self, closure: impl FnMut(CloseEvent) + 'static) -> Listener {
+        self.by_events(|socket| socket.on_close(closure))
+    }
+
+    /// Listens to events of one kind. Only a `WebSocket` does, which connects over events.
+    fn by_events(&self, listen: impl FnOnce(&platform::Socket) -> platform::Listener) -> Listener {
+        let socket = if let Self::Events(socket) = self { Some(socket) } else { None };
+        Listener::Events { _listener: socket.map(listen) }
+    }
+
+    /// Listens to all events.
+    pub fn on_event(&self, closure: impl Fn(Event) + 'static) -> Listener {
         match self {
-            Self::Events(socket) => Listener::Events { _listener: socket.on_event(closure) },
+            Self::Events(socket) => Listener::Events { _listener: Some(socket.on_event(closure)) },
             Self::Streams(socket) => Listener::Streams { _listener: socket.on_event(closure) },
-        }
-    }
-
-    pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
-        match self {
-            Self::Events(socket) => Listener::Events { _listener: socket.on_close(closure) },
-            Self::Streams(_) => self.on_event(move |event| {
-                if let Event::Closed(event) = event {
-                    closure(event);
-                }
-            }),
         }
     }
 }

@@ -33,11 +33,11 @@ mod panics {
 
     use futures_util::{FutureExt, StreamExt, join};
 
-    use crate::WebSocketStream;
     use crate::reconnect::notify::{Notify, Waiter};
     use crate::stream::end::End;
     use crate::testing::Page;
     use crate::tests::Count;
+    use crate::{Options, WebSocketStream};
 
     struct Panics;
 
@@ -77,5 +77,26 @@ mod panics {
             assert!(catch_unwind(AssertUnwindSafe(end)).is_err());
             assert_eq!((reads.get(), flushes.get()), (1, 1));
         });
+    }
+
+    #[test]
+    fn an_overflow_wakes_the_reader_even_if_another_wake_panics() {
+        let (page, url) = (Page::new(), "ws://example.com/flood");
+        let (server, reads) = (page.server(url), Arc::new(Count::default()));
+        let overflow = || {
+            page.run(async {
+                let options = Options::new().receive_limit_messages(0);
+                let (stream, mut peer) = join!(options.connect(url), server.accept());
+                let mut stream = stream.unwrap();
+                let (panics, reader) = (Waker::from(Arc::new(Panics)), Waker::from(reads.clone()));
+                let mut closed = stream.closed();
+                assert!(closed.poll_unpin(&mut Context::from_waker(&panics)).is_pending());
+                assert!(stream.poll_next_unpin(&mut Context::from_waker(&reader)).is_pending());
+                peer.send("one too many");
+                peer.receive().await;
+            });
+        };
+        assert!(catch_unwind(AssertUnwindSafe(overflow)).is_err());
+        assert_eq!(reads.get(), 1);
     }
 }

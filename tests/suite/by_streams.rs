@@ -1,7 +1,13 @@
 //! What only connections over streams do: the peer waits for a slow receiver.
 
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::reconnect::Target;
@@ -193,6 +199,75 @@ async fn a_close_does_not_wait_for_what_is_unread() {
         }
         count.becomes(0).await;
     }
+}
+
+// C17: the server stops reading while nobody takes its answers. The page has to read them, so that its messages go out.
+#[apply(browser_test)]
+async fn a_close_sends_what_waits_for_a_peer_that_is_not_read_from() {
+    let count = &mut Count::new().await;
+    let mut stream = connect_with(&count.path("/echo"), &Options::new().read_ahead(0)).await;
+    let mut sent = 0;
+    while let Either::Left((result, _)) = select(pin!(stream.send(vec![0; CHUNK])), pin!(turn(500))).await {
+        result.unwrap();
+        sent += 1;
+        // The simulated server does not stop reading.
+        if sent == 1000 && cfg!(not(target_arch = "wasm32")) {
+            break;
+        }
+    }
+    assert!(stream.close().await.unwrap().was_clean);
+    assert_eq!(count.ended().await, format!("{sent} received, closed with 1005"));
+}
+
+thread_local!(static TASK: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>> = const { RefCell::new(None) });
+
+/// Polls [`TASK`] in the call that wakes it, as some executors do.
+struct AtOnce;
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        if let Some(mut task) = TASK.take() {
+            if task.as_mut().poll(&mut Context::from_waker(&Waker::from(self))).is_pending() {
+                TASK.set(Some(task));
+            }
+        }
+    }
+}
+
+// L01: the call that tells a sender that its last message was sent may send another one, and drop the connection.
+#[apply(browser_test)]
+async fn a_connection_that_is_dropped_in_a_wake_is_closed() {
+    let count = &mut Count::new().await;
+    let mut stream = connect(&count.path("/sink")).await;
+    TASK.set(Some(Box::pin(async move {
+        for _ in 0..3 {
+            stream.send(vec![0; 1 << 20]).await.unwrap();
+        }
+    })));
+    Waker::from(Arc::new(AtOnce)).wake();
+    assert_eq!(count.ended().await, "3 received, closed with 1005");
+}
+
+#[cfg(target_arch = "wasm32")] // the object is the browser's
+#[apply(browser_test)]
+async fn what_was_sent_before_the_object_is_given_away_goes_out() {
+    let mut stream = connect("/echo").await;
+    stream.send(wasm_websocket::Blob::new(b"blob", "")).await.unwrap();
+    stream.send("behind it").await.unwrap();
+    let new_owner = super::suite::guard::js_function(
+        "async stream => {
+            const { readable, writable } = await stream.opened;
+            const reader = readable.getReader();
+            const echoes = [new TextDecoder().decode((await reader.read()).value), (await reader.read()).value];
+            writable.getWriter().write('new owner');
+            echoes.push((await reader.read()).value);
+            stream.close();
+            return echoes.join();
+        }",
+    );
+    let echoes = new_owner.call1(&wasm_bindgen::JsValue::NULL, &stream.into_raw()).unwrap();
+    let echoes = wasm_bindgen::JsCast::unchecked_into::<js_sys::Promise>(echoes).await.unwrap();
+    assert_eq!(echoes.as_string().unwrap(), "blob,behind it,new owner");
 }
 
 // C26: the loss is reported before the queue is read, since nothing more can arrive.

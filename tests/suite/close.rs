@@ -148,6 +148,15 @@ async fn close_does_not_wait_for_ever() {
     assert_eq!(stream.close_event(), None);
 }
 
+// C17, S28: the message is unsent for longer than the timeout, which starts over for a large message.
+#[apply(browser_test)]
+async fn a_close_waits_for_a_large_message() {
+    let options = Options::new().close_timeout(Duration::from_secs(1));
+    let mut stream = connect_with("/late/4000", &options).await;
+    stream.send(vec![0; 32 << 20]).await.unwrap();
+    assert!(stream.close().await.unwrap().was_clean);
+}
+
 // C15, C16
 #[apply(browser_test)]
 async fn closing_twice_gives_the_same_event() {

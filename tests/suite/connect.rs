@@ -251,7 +251,7 @@ async fn a_failed_connection_fires_error_and_close() {
         turn(50).await;
         drop(socket);
         assert_eq!(events.next().await, None);
-        assert_eq!(fail(url, &Options::new()).await, Error::ConnectFailed { url: url.into(), code: 1006 });
+        assert_eq!(fail(url, &Options::new()).await, Error::ConnectFailed { url: url.into(), code: close.code });
     }
 }
 

@@ -4,11 +4,13 @@ use futures_util::StreamExt;
 use js_sys::JsString;
 use macro_rules_attribute::apply;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_websocket::reconnect::Heartbeat;
 use wasm_websocket::{Error, Message, Options, WebSocket, WebSocketStream};
 
 use super::events::{Event, events};
 use super::guard::{Live, allocated, arrival, expect_uncaught, js};
 use super::peer::{connect, next, url};
+use super::reconnect::{self, ms, quick};
 
 // L17: as in Node before 22.
 #[apply(browser_test)]
@@ -59,11 +61,15 @@ async fn memory_may_grow_in_a_callback() {
     }
 }
 
+/// Expects that one panic is not caught. A panic that unwinds is thrown as an error with its message; a panic that aborts is a trap.
+fn expect_panic() {
+    expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "RuntimeError" });
+}
+
 // M23: the closure that panics is called again for the next event, and other closures are not affected.
 #[apply(browser_test)]
 async fn a_panic_in_a_callback_does_not_break_the_socket() {
-    // A panic that unwinds is thrown as an error with its message; a panic that aborts is a trap.
-    expect_uncaught(if cfg!(panic = "unwind") { "this panic is the test's own" } else { "RuntimeError" });
+    expect_panic();
     let socket = WebSocket::new(&url("/echo")).unwrap();
     let (call, mut calls) = futures_channel::mpsc::unbounded();
     socket
@@ -81,6 +87,22 @@ async fn a_panic_in_a_callback_does_not_break_the_socket() {
     assert_eq!(events.next().await, Some(Event::Message("go on".into())));
     socket.close();
     assert!(matches!(events.next().await, Some(Event::Close(_))));
+}
+
+// M23: the closure of a heartbeat is called when a message arrives, while a ping is unanswered.
+#[apply(browser_test)]
+async fn a_panic_in_a_heartbeat_does_not_break_the_connection() {
+    expect_panic();
+    let heartbeat = Heartbeat::new("ping", |message| {
+        assert_ne!(*message, "panic".into(), "this panic is the test's own");
+        false
+    });
+    let options = quick().connection(Options::new().transport(crate::TRANSPORT)).heartbeat(heartbeat.interval(ms(1)));
+    let mut feed = reconnect::connect(options, &["/echo"]);
+    assert_eq!(feed.next().await, Some(Ok("ping".into())));
+    feed.send("panic").await.unwrap();
+    feed.send("go on").await.unwrap();
+    while feed.next().await.unwrap().unwrap() != "go on".into() {}
 }
 
 /// Receives the text that a JavaScript expression makes. Returns three numbers of bytes: the length of the text, the growth of

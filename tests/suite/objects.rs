@@ -8,6 +8,7 @@ use wasm_websocket::{BinaryType, Blob, Error, Options, Overflow, RawMessage};
 
 use super::guard::{arrival, deviation, js, js_function};
 use super::peer::{connect, connect_with, is_by_streams, next};
+use super::reconnect::{self, quick};
 use super::send::assert_echo;
 
 // S02, S03, L18: the build with shared memory runs this test, too.
@@ -90,6 +91,23 @@ async fn a_buffer_that_browsers_refuse_is_handed_back() {
     let unsent = stream.send(&buffer).await.unwrap_err();
     assert!(matches!(&unsent.error, Error::Thrown { name, .. } if name == "TypeError"), "{:?}", unsent.error);
     assert_eq!(stream.buffered_amount(), 0);
+}
+
+// S11: a message that is kept is a Blob, which refuses resizable memory, so it gets a copy.
+#[apply(browser_test)]
+async fn resizable_memory_is_kept_until_there_is_a_connection() {
+    let buffer = ArrayBuffer::new_with_options(4, &ArrayBufferOptions::new(16));
+    let bytes = Uint8Array::new(&buffer);
+    bytes.copy_from(&[1, 2, 3, 4]);
+    let options = quick().connection(Options::new().transport(crate::TRANSPORT));
+    let mut feed = reconnect::connect(options, &["/echo"]);
+    feed.send(&buffer).await.unwrap();
+    feed.send(bytes.subarray(1, 3)).await.unwrap();
+    feed.send(js_sys::DataView::new(&buffer, 3, 1)).await.unwrap();
+    bytes.fill(9, 0, 4);
+    for expected in [vec![1, 2, 3, 4], vec![2, 3], vec![4]] {
+        assert_eq!(feed.next().await, Some(Ok(expected.into())));
+    }
 }
 
 // S10: the crate sends a copy, since browsers refuse the view.

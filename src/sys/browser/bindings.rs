@@ -88,11 +88,12 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn buffer(this: &View) -> JsValue;
 
-    #[wasm_bindgen(method, getter, js_name = byteOffset)]
-    pub fn byte_offset(this: &View) -> u32;
+    // Of a `DataView`, both throw if the buffer was transferred.
+    #[wasm_bindgen(method, getter, catch, js_name = byteOffset)]
+    pub fn byte_offset(this: &View) -> Result<u32, JsValue>;
 
-    #[wasm_bindgen(method, getter, js_name = byteLength)]
-    pub fn byte_length(this: &View) -> u32;
+    #[wasm_bindgen(method, getter, catch, js_name = byteLength)]
+    pub fn byte_length(this: &View) -> Result<u32, JsValue>;
 
     /// The data of a message: text, an `ArrayBuffer` or a `Blob`. Each kind has its length in another property. A missing
     /// property reads as NaN.

@@ -6,7 +6,7 @@ use js_sys::{Array, ArrayBuffer, JsString, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::BlobPropertyBag;
 
-use super::socket::copy_of_shared;
+use super::socket::{copy_of, copy_of_shared, copy_of_view};
 use super::{bindings, copy, error};
 use crate::Error;
 
@@ -36,17 +36,34 @@ pub struct Blob(web_sys::Blob);
 impl Blob {
     /// Copies `bytes` into a new Blob of the given media type, such as `image/png`, or the empty string.
     pub fn new(bytes: &[u8], media_type: &str) -> Self {
-        Self::of_part(&Uint8Array::new_from_slice(bytes), media_type)
+        Self::of_bytes(&Uint8Array::new_from_slice(bytes), media_type)
     }
 
-    fn of_part(part: &JsValue, media_type: &str) -> Self {
+    /// Copies the bytes of an array that is neither shared nor resizable.
+    fn of_bytes(bytes: &Uint8Array, media_type: &str) -> Self {
+        // If the page has broken the constructor, a socket sends the array as it would send the Blob.
+        Self::of_part(bytes, media_type).unwrap_or_else(|_| Self(bytes.clone().unchecked_into()))
+    }
+
+    fn of_part(part: &JsValue, media_type: &str) -> Result<Self, JsValue> {
         let options = BlobPropertyBag::new();
         options.set_type(media_type);
-        // The constructor throws only for values that a socket cannot send either.
-        Self(
-            web_sys::Blob::new_with_u8_array_sequence_and_options(&Array::of1(part), &options)
-                .unwrap_or_else(|e| e.unchecked_into()),
-        )
+        web_sys::Blob::new_with_u8_array_sequence_and_options(&Array::of1(part), &options).map(Self)
+    }
+
+    /// Copies the bytes of an object, or makes a Blob of `copy` if the constructor refuses the object, since its buffer is resizable.
+    /// If the buffer was transferred, the Blob is empty.
+    fn of_object(object: &JsValue, copy: impl FnOnce() -> Result<Uint8Array, JsValue>) -> Self {
+        Self::of_part(object, "").unwrap_or_else(|_| {
+            let copy = copy().unwrap_or_else(|_| Uint8Array::new_with_length(0));
+            Self::of_bytes(&copy, "")
+        })
+    }
+
+    /// Copies the bytes of a buffer that a stream has delivered, which is not resizable.
+    #[cfg(feature = "streams")]
+    pub(super) fn of_chunk(buffer: &JsValue) -> Result<Self, Error> {
+        Self::of_part(buffer, "").map_err(error::thrown)
     }
 
     pub(crate) fn of_blob(blob: &web_sys::Blob) -> Self {
@@ -55,14 +72,14 @@ impl Blob {
 
     /// Copies the bytes of a buffer.
     pub(crate) fn of_buffer(buffer: &ArrayBuffer) -> Self {
-        Self::of_part(buffer, "")
+        Self::of_object(buffer, || copy_of(buffer, 0, buffer.byte_length()))
     }
 
     /// Copies the bytes of a view.
     pub(crate) fn of_view(view: &Object) -> Self {
         match copy_of_shared(view) {
-            Some(copy) => Self::of_part(&copy, ""),
-            None => Self::of_part(view, ""),
+            Some(copy) => Self::of_bytes(&copy, ""),
+            None => Self::of_object(view, || copy_of_view(view)),
         }
     }
 

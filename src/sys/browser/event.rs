@@ -87,7 +87,7 @@ impl Data {
             Kind::Binary => Some(copy::bytes(&value, self.len).map(Message::Binary)),
             Kind::Blob => Some(Ok(Message::Blob(Blob::from_raw(blob(value)?)))),
             #[cfg(feature = "streams")]
-            Kind::ToBlob => Some(Ok(Message::Blob(Blob::of_buffer(value.unchecked_ref())))),
+            Kind::ToBlob => Some(Blob::of_chunk(&value).map(Message::Blob)),
         }
     }
 
@@ -104,7 +104,7 @@ impl Data {
             Kind::Binary => buffer(value).map(RawMessage::Binary),
             Kind::Blob => blob(value).map(RawMessage::Blob),
             #[cfg(feature = "streams")]
-            Kind::ToBlob => Some(RawMessage::Blob(Blob::of_buffer(value.unchecked_ref()).into_raw())),
+            Kind::ToBlob => Some(RawMessage::Blob(Blob::of_chunk(&value).ok()?.into_raw())),
         }
     }
 }

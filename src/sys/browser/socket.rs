@@ -175,14 +175,28 @@ pub(super) fn explain(thrown: JsValue, url: &str) -> Error {
 
 /// Returns a copy of the bytes of a view of shared memory, which browsers refuse; `None` for other views.
 pub(super) fn copy_of_shared(view: &Object) -> Option<Uint8Array> {
-    let view: &bindings::View = view.unchecked_ref();
-    let buffer = view.buffer();
+    let buffer = view.unchecked_ref::<bindings::View>().buffer();
     // The tag decides, since a buffer of another frame is not an instance of this frame's class.
     if buffer.is_instance_of::<ArrayBuffer>()
         || bindings::tag(&buffer).as_string().as_deref() != Some("[object SharedArrayBuffer]")
     {
         return None;
     }
-    let shared = Uint8Array::new_with_byte_offset_and_length(&buffer, view.byte_offset(), view.byte_length());
-    Some(shared.slice(0, shared.length()))
+    copy_of_view(view).ok()
+}
+
+/// Copies the bytes of a view into a new buffer, which is neither shared nor resizable.
+///
+/// # Errors
+///
+/// The exception for a buffer that was transferred.
+pub(super) fn copy_of_view(view: &Object) -> Result<Uint8Array, JsValue> {
+    let view: &bindings::View = view.unchecked_ref();
+    copy_of(&view.buffer(), view.byte_offset()?, view.byte_length()?)
+}
+
+/// Copies `len` bytes of a buffer, like [`copy_of_view`].
+pub(super) fn copy_of(buffer: &JsValue, start: u32, len: u32) -> Result<Uint8Array, JsValue> {
+    let bytes: Uint8Array = bindings::Bytes::new(buffer)?.unchecked_into();
+    Ok(bytes.slice(start, start.saturating_add(len)))
 }

@@ -242,7 +242,8 @@ impl Socket {
 
     fn send(&self, message: impl Fn() -> Message, frame: Frame) -> Result<(), Error> {
         let Some(inner) = &self.inner else { return Ok(()) };
-        if inner.page.throws.borrow().as_ref().is_some_and(|throws| throws(&message())) {
+        let throws = inner.page.throws.borrow().clone();
+        if throws.is_some_and(|throws| throws(&message())) {
             return Err(Error::Thrown { name: "TypeError".into(), message: "the browser refuses this message".into() });
         }
         inner.send(frame);

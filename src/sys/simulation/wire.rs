@@ -77,6 +77,9 @@ impl Frame {
     }
 }
 
+/// Ends a connection.
+type End = fn(&Rc<Wire>);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Direction {
     /// From the page to the peer.
@@ -92,6 +95,8 @@ struct Pipe {
     /// The number of remaining bytes of the first of these frames.
     left: u64,
     unsent: u64,
+    /// Whether a message counts as unsent until all of it is on the wire, as in Firefox and over streams.
+    counts_whole: bool,
     is_pumping: bool,
     last_arrival: Duration,
 }
@@ -123,6 +128,12 @@ impl Pipe {
         (complete, before - self.unsent)
     }
 
+    /// Returns the number of bytes that the browser counts as unsent.
+    fn counted(&self) -> u64 {
+        let begun = self.waiting.front().filter(|_| self.counts_whole).map_or(0, |frame| frame.len() - self.left);
+        self.unsent + begun
+    }
+
     fn clear(&mut self) {
         self.waiting.clear();
         (self.left, self.unsent) = (0, 0);
@@ -150,11 +161,12 @@ pub struct Wire {
     /// A moment, and the number of bytes that left in it. To the page they count as unsent until the next moment.
     untold: Cell<(u64, u64)>,
     reader: RefCell<Reader>,
+    /// How the peer ends the connection once everything that it has sent has arrived.
+    end: Cell<Option<End>>,
 }
 
 /// The interval in which bytes move.
 const TICK: Duration = Duration::from_millis(1);
-const OFFLINE_TICK: Duration = Duration::from_millis(200);
 /// The time that browsers wait for the end of TCP after both Close frames.
 const LONGEST_END: Duration = Duration::from_secs(2);
 
@@ -162,10 +174,12 @@ impl Wire {
     pub fn new(page: &Rc<Page>, client: &Rc<Inner>, network: Network) -> Rc<Self> {
         // Messages arrive after the answer to the handshake.
         let down = Pipe { last_arrival: page.elapsed() + network.delay, ..Pipe::default() };
+        let counts_whole = client.engine() == Engine::Firefox || client.unread().is_some();
+        let up = Pipe { counts_whole, ..Pipe::default() };
         Rc::new(Self {
             page: Rc::downgrade(page),
             network: Cell::new(network),
-            up: RefCell::default(),
+            up: RefCell::new(up),
             down: RefCell::new(down),
             client: Rc::downgrade(client),
             inbox: Inbox::default(),
@@ -177,12 +191,13 @@ impl Wire {
             has_peer_closed: Cell::default(),
             untold: Cell::default(),
             reader: RefCell::default(),
+            end: Cell::default(),
         })
     }
 
     /// Returns the page's unsent payload bytes, as the page sees them: within a task the number does not fall.
     pub fn unsent(&self) -> u64 {
-        self.up.borrow().unsent + self.untold()
+        self.up.borrow().counted() + self.untold()
     }
 
     fn untold(&self) -> u64 {
@@ -252,11 +267,9 @@ impl Wire {
             return;
         }
         if page.is_offline.get() {
-            // TCP retransmits until the bytes get through.
             pipe.is_pumping = true;
             let wire = Rc::clone(self);
-            page.after(OFFLINE_TICK, move || wire.pump(direction));
-            return;
+            return page.when_online(move || wire.pump(direction));
         }
         let network = self.network.get();
         let per_tick = (u128::from(network.bandwidth) * TICK.as_nanos() / 1_000_000_000) as u64;
@@ -266,12 +279,13 @@ impl Wire {
             (Direction::Down, Some(client)) => client.room(network.window),
             (Direction::Down, None) => u64::MAX,
         };
+        let counted = pipe.counted();
         let (complete, taken) = pipe.take(per_tick.max(1).min(room));
         if direction == Direction::Up {
             page.unsent.set(page.unsent.get() - taken);
-            self.untold.set((page.moment(), self.untold() + taken));
+            self.untold.set((page.moment(), self.untold() + counted - pipe.counted()));
             self.bytes_come(&page, taken);
-            client.filter(|_| taken > 0 || !complete.is_empty()).iter().for_each(Inner::has_sent);
+            client.filter(|_| !complete.is_empty()).iter().for_each(Inner::has_sent);
             if complete.iter().any(|frame| matches!(frame, Frame::Close(_))) {
                 self.is_page_closed.set(true);
                 self.wait_for_end(&page);
@@ -291,6 +305,8 @@ impl Wire {
             let wire = Rc::clone(self);
             page.after(TICK, move || wire.pump(direction));
         }
+        drop(pipe);
+        self.end_in_order();
     }
 
     /// Counts bytes that have left the page.
@@ -365,7 +381,7 @@ impl Wire {
         }
         // Chromium discards its unsent bytes; other browsers send them before the answer.
         let drops = client.engine() == Engine::Chromium;
-        client.peer_closes(if drops { self.up.borrow().unsent } else { 0 });
+        client.peer_closes(if drops { self.up.borrow().counted() } else { 0 });
         if drops {
             self.up.borrow_mut().clear();
         }
@@ -395,21 +411,21 @@ impl Wire {
     pub fn answer_close(self: &Rc<Self>, close: Option<(u16, String)>) {
         if self.peer_closed.borrow().is_none() {
             self.send_down(Frame::Close(close));
-            let wire = Rc::clone(self);
-            // The connection ends when the answer has arrived.
-            self.after_down(move || wire.finish());
+            self.end.set(Some(Self::finish));
         }
     }
 
-    /// Runs an action when everything that the peer has sent has arrived.
-    fn after_down(self: &Rc<Self>, action: impl FnOnce() + 'static) {
-        let Some(page) = self.page.upgrade() else { return };
-        if self.down.borrow().waiting.is_empty() {
-            let at = self.down.borrow().last_arrival.max(page.elapsed());
-            page.after(at - page.elapsed(), action);
-        } else {
+    /// Ends the connection as `end` says, once everything that the peer has sent has arrived.
+    fn end_in_order(self: &Rc<Self>) {
+        let down = self.down.borrow();
+        let Some(page) = self.page.upgrade().filter(|_| down.waiting.is_empty()) else { return };
+        if let Some(end) = self.end.take() {
             let wire = Rc::clone(self);
-            page.after(TICK, move || wire.after_down(action));
+            page.after(down.last_arrival.saturating_sub(page.elapsed()), move || {
+                if !wire.is_silent.get() {
+                    end(&wire);
+                }
+            });
         }
     }
 
@@ -433,8 +449,8 @@ impl Wire {
             return;
         }
         if in_order && !self.is_silent.get() {
-            let wire = Rc::clone(self);
-            return self.after_down(move || wire.break_off(false));
+            self.end.set(Some(|wire| wire.break_off(false)));
+            return self.end_in_order();
         }
         self.is_ended.set(true);
         self.inbox.end();

@@ -105,17 +105,6 @@ extern "C" {
     /// Returns a function that calls `function` with `first` as the first argument.
     #[wasm_bindgen(js_namespace = ["Function", "prototype", "bind"], js_name = call)]
     pub fn bind(function: &JsValue, this: &JsValue, first: u32) -> Function;
-
-    /// `Uint8Array` over a part of a buffer. Its constructor throws for a buffer that was transferred.
-    #[wasm_bindgen(js_name = Uint8Array)]
-    pub type Part;
-
-    #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
-    pub fn new(buffer: &JsValue, byte_offset: u32, len: u32) -> Result<Part, JsValue>;
-
-    /// Returns a copy in a new buffer.
-    #[wasm_bindgen(method)]
-    pub fn slice(this: &Part) -> JsValue;
 }
 
 impl Dictionary {

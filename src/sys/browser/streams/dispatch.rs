@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::bindings;
 use super::inner::Inner;
 
-/// Which promise has resolved, and how.
+/// Which promise has resolved, and how; `HasRead` comes after `Read`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Call {
     Opened,
@@ -21,6 +21,7 @@ pub enum Call {
     Closed,
     Lost,
     Read,
+    HasRead,
     NotRead,
     Written,
     NotWritten,
@@ -28,12 +29,13 @@ pub enum Call {
     BlobNotRead,
 }
 
-const CALLS: [Call; 10] = [
+const CALLS: [Call; 11] = [
     Call::Opened,
     Call::NotOpened,
     Call::Closed,
     Call::Lost,
     Call::Read,
+    Call::HasRead,
     Call::NotRead,
     Call::Written,
     Call::NotWritten,

@@ -16,33 +16,24 @@ use super::dispatch::{Call, Place};
 use super::outbox::{Outbox, Part};
 use crate::{BinaryType, CloseEvent, ReadyState};
 
-type Hears = Box<dyn FnMut(Event)>;
-
 /// The closure that receives the events.
 #[derive(Default)]
-pub struct Slot {
-    /// Taken out while it runs, since it may drop its own listener.
-    closure: Cell<Option<Hears>>,
-    is_listening: Cell<bool>,
-}
+pub struct Slot(RefCell<Option<Rc<dyn Fn(Event)>>>);
 
 impl Slot {
-    pub fn set(&self, closure: impl FnMut(Event) + 'static) {
-        self.is_listening.set(true);
-        self.closure.set(Some(Box::new(closure)));
+    pub fn set(&self, closure: impl Fn(Event) + 'static) {
+        drop(self.0.replace(Some(Rc::new(closure))));
     }
 
     pub fn clear(&self) {
-        self.is_listening.set(false);
-        drop(self.closure.take());
+        drop(self.0.take());
     }
 
     fn call(&self, event: Event) {
-        if let Some(mut closure) = self.closure.take() {
+        // Cloned, since the closure may drop its own listener. If it panics, it is called again for the next event.
+        let closure = self.0.borrow().clone();
+        if let Some(closure) = closure {
             closure(event);
-            if self.is_listening.get() {
-                self.closure.set(Some(closure));
-            }
         }
     }
 }
@@ -74,7 +65,9 @@ pub struct Inner {
     is_closed_here: Cell<bool>,
     /// The close code and reason, for when everything is sent.
     closing: RefCell<Option<Dictionary>>,
-    /// A reference to itself while it is closing with unsent messages, since its handle may already be dropped.
+    /// Whether the writer is unlocked for its new owner when no message waits for a Blob any more.
+    is_given_away: Cell<bool>,
+    /// A reference to itself while it is closing or given away with unsent messages, since its handle may already be dropped.
     until_sent: Cell<Option<Rc<Inner>>>,
 }
 
@@ -85,7 +78,7 @@ pub struct Open {
     pub writer: Writer,
     pub protocol: String,
     pub extensions: String,
-    read: [Function; 2],
+    read: [Function; 3],
     written: [Function; 2],
 }
 
@@ -109,6 +102,7 @@ impl Inner {
             outbox: RefCell::default(),
             is_closed_here: Cell::default(),
             closing: RefCell::default(),
+            is_given_away: Cell::default(),
             until_sent: Cell::default(),
         });
         let function = |call| inner.place.function(call);
@@ -124,6 +118,7 @@ impl Inner {
             Call::Closed => self.closed(CloseEvent { was_clean: true, ..close_event(&value) }),
             Call::Lost => self.closed(close_event(&value)),
             Call::Read => self.read(value.unchecked_ref()),
+            Call::HasRead => self.ask(),
             Call::Written | Call::NotWritten => self.written(call == Call::Written),
             Call::BlobRead => self.blob_read(&value),
             Call::BlobNotRead => self.fail(),
@@ -149,13 +144,13 @@ impl Inner {
             writer: writable.get_writer(),
             protocol: reflect::text(opened, "protocol"),
             extensions: reflect::text(opened, "extensions"),
-            read: [function(Call::Read), function(Call::NotRead)],
+            read: [function(Call::Read), function(Call::NotRead), function(Call::HasRead)],
             written: [function(Call::Written), function(Call::NotWritten)],
         });
         if self.state.get() == ReadyState::Connecting {
             self.state.set(ReadyState::Open);
-            self.on_event.call(Event::Opened);
             self.ask();
+            self.on_event.call(Event::Opened);
         }
     }
 
@@ -219,8 +214,11 @@ impl Inner {
     fn ask(&self) {
         let Some(open) = self.open.get() else { return };
         if !self.is_paused.get() && !self.has_read_all.get() && !self.is_asked.replace(true) {
-            let [fulfilled, rejected] = &open.read;
-            open.reader.read().then(fulfilled, rejected);
+            let [fulfilled, rejected, then] = &open.read;
+            let read = open.reader.read();
+            read.then(fulfilled, rejected);
+            // A callback of its own asks for the next message, after the listener, which may pause reading, and even if it panics.
+            read.then(then, rejected);
         }
     }
 
@@ -236,7 +234,6 @@ impl Inner {
                 self.on_event.call(Event::Message(data));
             }
         }
-        self.ask();
     }
 
     /// Handles the end of the readable stream: the peer has begun to close, or has answered a close.
@@ -308,8 +305,11 @@ impl Inner {
             match next {
                 Some(Ok((chunk, len))) => self.write(len, |writer| writer.write(&chunk)),
                 Some(Err(blob)) => return self.read_blob(&blob),
-                None => return,
+                None => break,
             }
+        }
+        if self.is_given_away.get() {
+            self.open.get().iter().for_each(|open| open.writer.release_lock());
         }
     }
 
@@ -329,10 +329,9 @@ impl Inner {
             let closing = self.closing.take();
             closing.iter().for_each(|info| self.close_now(info));
         }
+        // Taken before the call, in which a task may send and then drop the handle, which sets it again.
+        let _until_sent = is_empty.then(|| self.until_sent.take());
         self.on_event.call(Event::Sent);
-        if is_empty {
-            drop(self.until_sent.take());
-        }
     }
 
     /// Closes the connection after all unsent messages.
@@ -351,6 +350,8 @@ impl Inner {
                 } else {
                     self.closing.replace(Some(info));
                     self.until_sent.set(Some(Rc::clone(self)));
+                    // The peer may not read before this page does.
+                    self.read_all();
                 }
             }
             // The peer has begun to close: the end comes after the messages that it has sent before.
@@ -380,11 +381,15 @@ impl Inner {
         }
     }
 
-    /// Unlocks both streams for their new owner.
-    pub fn release(&self) {
-        if let Some(open) = self.open.get() {
-            self.has_read_all.set(true);
-            open.reader.release_lock();
+    /// Unlocks both streams for their new owner; the writable stream only after the messages that wait for a Blob.
+    pub fn release(self: &Rc<Self>) {
+        let Some(open) = self.open.get() else { return };
+        self.has_read_all.set(true);
+        open.reader.release_lock();
+        if self.is_waiting() {
+            self.is_given_away.set(true);
+            self.until_sent.set(Some(Rc::clone(self)));
+        } else {
             open.writer.release_lock();
         }
     }

@@ -7,9 +7,9 @@ use js_sys::{Array, ArrayBuffer, JsString, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::super::super::Event;
-use super::super::socket::{copy_of_shared, explain};
+use super::super::socket::{copy_of, copy_of_view, explain};
 use super::super::{Blob, bindings, error, reflect};
-use super::bindings::{AbortController, Dictionary, Part, WebSocketStream};
+use super::bindings::{AbortController, Dictionary, WebSocketStream};
 use super::inner::Inner;
 use crate::{BinaryType, Error, ReadyState};
 
@@ -122,26 +122,21 @@ impl StreamSocket {
         }
         match bindings::tag(object).as_string().as_deref() {
             Some("[object Blob]" | "[object File]") => self.send_blob(&Blob::of_blob(object.unchecked_ref())),
-            _ => self.send_copy(object, 0, object.unchecked_ref::<ArrayBuffer>().byte_length()),
+            _ => self.send_copy(copy_of(object, 0, object.unchecked_ref::<ArrayBuffer>().byte_length())),
         }
     }
 
     /// Sends the bytes of a view.
     pub fn send_view(&self, view: &Object) -> Result<u64, Error> {
-        if let Some(copy) = copy_of_shared(view) {
-            let len = copy.length().into();
-            self.0.send(copy.into(), len);
-            return Ok(len);
-        }
-        let view: &bindings::View = view.unchecked_ref();
-        self.send_copy(&view.buffer(), view.byte_offset(), view.byte_length())
+        self.send_copy(copy_of_view(view))
     }
 
-    /// Sends a copy, since the page may change the buffer while the message waits.
-    fn send_copy(&self, buffer: &JsValue, byte_offset: u32, len: u32) -> Result<u64, Error> {
-        let part = Part::new(buffer, byte_offset, len).map_err(error::thrown)?;
-        self.0.send(part.slice(), len.into());
-        Ok(len.into())
+    /// Sends a copy, since the page may change the buffer while the message waits, and browsers refuse shared memory.
+    fn send_copy(&self, copy: Result<Uint8Array, JsValue>) -> Result<u64, Error> {
+        let copy = copy.map_err(error::thrown)?;
+        let len = copy.length().into();
+        self.0.send(copy.into(), len);
+        Ok(len)
     }
 
     pub fn close(&self) {
@@ -157,7 +152,7 @@ impl StreamSocket {
     }
 
     /// Listens to all events, instead of the previous listener.
-    pub fn on_event(&self, closure: impl FnMut(Event) + 'static) -> StreamListener {
+    pub fn on_event(&self, closure: impl Fn(Event) + 'static) -> StreamListener {
         self.0.on_event.set(closure);
         StreamListener(Rc::downgrade(&self.0))
     }
