@@ -380,8 +380,10 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
         if (data === undefined && lost === undefined) resolve();
         else this.#core?.next(drop);
       };
-      if (this.#core === undefined) resolve();
-      else this.#core.next(drop);
+      if (this.#core === undefined) return resolve();
+      // The peer may wait for this before it sends anything more.
+      this.#core.processed();
+      this.#core.next(drop);
     });
     return abortable(dropped, this.#givenUp.signal).catch(() => {});
   }

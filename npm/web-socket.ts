@@ -209,11 +209,13 @@ export class ReconnectingWebSocket extends EventTarget {
     checkClose(code, reason);
     const isReplaced = this.#core !== undefined && this.#readyState !== CLOSED;
     this.#leave(code, reason);
-    [this.#isWanted, this.#retryCount, this.#readyState] = [true, 0, isReplaced ? CLOSING : CONNECTING];
+    [this.#isWanted, this.#retryCount, this.#readyState] = [true, 0, CLOSED];
     const generation = this.#generation;
     if (isReplaced) this.#fire("close", { code, reason, wasClean: true });
     // A listener may have called `close` or `reconnect`.
-    if (generation === this.#generation) void this.#begin();
+    if (generation !== this.#generation) return;
+    this.#readyState = CONNECTING;
+    void this.#begin();
   }
 
   /** Takes back the queued messages, in order: text, bytes and Blobs. */
@@ -380,7 +382,8 @@ export class ReconnectingWebSocket extends EventTarget {
         const error = errorOf(thrown);
         // The connection may be lost already. Its event follows.
         if (error.code !== "full" && error.code !== "notOpen") {
-          this.#fire("error", error);
+          // Later, since a listener may send, close or reconnect.
+          queueMicrotask(() => this.#fire("error", error));
           return false;
         }
       }

@@ -72,7 +72,7 @@ export function settings({ authenticate, address, origins, protocols, onError = 
     if (typeof value !== 'function') throw new TypeError(`option \`${name}\`: ${shown(value)} is not a function`);
   }
   for (const [name, value] of Object.entries({ origins, protocols })) {
-    if (value && !Array.isArray(value)) throw new TypeError(`option \`${name}\`: ${shown(value)} is not an array`);
+    if (value !== undefined && value !== null && !Array.isArray(value)) throw new TypeError(`option \`${name}\`: ${shown(value)} is not an array`);
   }
   const [ofLimits, ofDelays] = [numbers(LIMITS, limits, 'limits.'), numbers(DELAYS, delays, 'delays.')];
   return { authenticate, address, protocols, onError, ...numbers(NUMBERS, options), limits: ofLimits, delays: ofDelays };
@@ -86,7 +86,7 @@ export function settings({ authenticate, address, origins, protocols, onError = 
  * @returns {{[name in keyof T]: number}}
  */
 function numbers(known, given = {}, prefix = '') {
-  const entries = Object.entries(known).map(([name, [fallback, most]]) => [name, number(prefix + name, given[name] ?? fallback, most)]);
+  const entries = Object.entries(known).map(([name, [fallback, most]]) => [name, number(prefix + name, given?.[name] ?? fallback, most)]);
   return /** @type {any} */ (Object.fromEntries(entries));
 }
 
@@ -98,4 +98,4 @@ function number(name, value, most) {
 }
 
 /** @param {unknown} value */
-const shown = (value) => (typeof value === 'string' ? JSON.stringify(value) : String(value));
+const shown = (value) => (typeof value === 'string' ? JSON.stringify(value) : String(value) + (typeof value === 'bigint' ? 'n' : ''));

@@ -138,10 +138,24 @@ impl Pulse {
         Self { timing, repeats, repeated: 0, next: Deadline::after(timing.interval, now), waiting: None }
     }
 
-    /// Notes that a message was received: the peer is alive.
+    /// Notes that a message was received: the peer is alive. If it came before a ping was repeated, the line is not slow.
     pub fn received(&mut self) {
+        if self.waiting.is_some() && self.repeated == 0 {
+            self.repeats = 0;
+        }
+        self.stop_waiting();
+    }
+
+    /// Forgets an unanswered ping.
+    pub fn stop_waiting(&mut self) {
         self.waiting = None;
         self.repeated = 0;
+    }
+
+    /// Returns how often the next connection repeats an unanswered ping, if the peer has been silent on this one.
+    pub fn next_repeats(&self, last: u32) -> u32 {
+        // After a wake-up, and after an answer, silence does not mean that the line is slow.
+        if self.repeats < last { last } else { self.timing.repeats.min(2 * last + 1) }
     }
 
     /// Looks at the clock, and decides what to do.
@@ -180,7 +194,12 @@ impl Pulse {
     pub fn probe(&mut self, now: Duration, flow: Flow) -> Beat {
         let just_sent = self.timing.first_part().saturating_sub(self.timing.timeout / 10);
         let is_sent = |sent: &mut Waiting| !sent.is_last_part && sent.deadline.as_of(now).remaining(now) > just_sent;
-        if self.waiting.as_mut().is_some_and(is_sent) { Beat::Nothing } else { self.ping(now, flow, 1) }
+        if self.waiting.as_mut().is_some_and(is_sent) {
+            return Beat::Nothing;
+        }
+        // A connection that has died in sleep must be noticed soon.
+        (self.repeats, self.repeated) = (0, 0);
+        self.ping(now, flow, 1)
     }
 
     /// Returns the time of the next look.

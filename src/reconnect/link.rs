@@ -16,7 +16,7 @@ use crate::{CloseCode, CloseEvent, CloseReason, Error, Message, ReadyState, WebS
 pub(crate) struct Link {
     /// The generation of the attempt that opened this connection. Another attempt may have begun since.
     pub generation: u64,
-    /// Only the preamble uses it.
+    /// The connection, which the preamble gets.
     pub stream: WebSocketStream,
     /// The number of bytes that were handed over, including bytes of the preamble that were unsent when it ended.
     handed: Cell<u64>,

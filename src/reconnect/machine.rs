@@ -108,7 +108,7 @@ impl<M> Machine<M> {
     #[cfg(feature = "streams")]
     pub fn reset_wait(&mut self) {
         if let Phase::Open { pulse: Some(pulse), .. } = &mut self.phase {
-            pulse.received();
+            pulse.stop_waiting();
         }
     }
 
@@ -258,7 +258,10 @@ impl<M> Machine<M> {
             }
             Phase::Closing { deadline, left, timeouts, then } if deadline.late_by(at.now).is_some() => {
                 *timeouts = if at.flow.left() > *left { 0 } else { *timeouts + 1 };
-                if *timeouts <= at.flow.unsent / PART && *then == Command::Close {
+                if *timeouts <= at.flow.unsent / PART
+                    && *then == Command::Close
+                    && !self.settings.close_timeout.is_zero()
+                {
                     (*left, *deadline) = (at.flow.left(), Deadline::after(self.settings.close_timeout, at.now));
                 } else {
                     self.closed(Err(Error::CloseTimeout(self.settings.close_timeout)), at.now);
@@ -300,16 +303,16 @@ impl<M> Machine<M> {
                 self.retries.took(now.saturating_sub(*since).min(self.settings.connect_timeout));
                 *is_woken
             }
-            Phase::Open { good, is_proven, woken, .. } => {
+            Phase::Open { good, pulse, is_proven, woken } => {
                 let is_silent = matches!(cause, Cause::Failed(Error::HeartbeatTimeout(_)));
                 let is_good = if is_silent { *is_proven } else { good.late_by(now).is_some() };
                 if is_good {
                     self.retries.reset();
                 }
                 if cfg!(feature = "session") {
-                    self.repeats = match self.settings.heartbeat {
+                    self.repeats = match pulse {
                         _ if *is_proven => 0,
-                        Some(timing) if is_silent => (2 * self.repeats + 1).min(timing.repeats),
+                        Some(pulse) if is_silent => pulse.next_repeats(self.repeats),
                         _ => self.repeats,
                     };
                 }

@@ -221,8 +221,8 @@ impl Session {
     ///         }
     ///     }
     ///     store(batch).await;
-    ///     mail.processed(); // the rest, and the end: now the session is complete
-    ///     Ok(())
+    ///     mail.processed(); // the rest, and the end
+    ///     mail.close().await
     /// }
     /// ```
     pub fn processed(&self) {

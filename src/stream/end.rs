@@ -131,7 +131,7 @@ impl Closing {
             if unsent >= last_unsent && falls == last_falls {
                 next.timeouts = self.timeouts + 1;
             }
-            if next.timeouts > unsent / PART {
+            if next.timeouts > unsent / PART || connection.close_timeout().is_zero() {
                 connection.close();
                 connection.end(End::CloseTimeout(connection.close_timeout()));
             }

@@ -467,7 +467,7 @@ test("shape: a listener of the close may close a connection that is being replac
   socket.addEventListener("close", () => socket.close(), { once: true });
   socket.reconnect();
   await pause(100);
-  equal([log[0], log.includes("open"), socket.readyState, socket.shouldReconnect], ["close", false, 3, false]);
+  equal([log, socket.readyState, socket.shouldReconnect], [["close"], 3, false]);
 });
 
 test("shape: reconnect while the answer to a close is being reported is not undone", async () => {
@@ -493,7 +493,7 @@ test("shape: reconnect ends an attempt that has begun with a close, and one that
   equal([log, socket.readyState], [[], 0]);
   await beginning;
   socket.reconnect();
-  equal([log, socket.readyState], [["close"], 2]);
+  equal([log, socket.readyState], [["close"], 0]);
   socket.close();
   await next(socket, "close");
   equal([log, socket.readyState], [["close", "close"], 3]);

@@ -332,7 +332,7 @@ test('a silent client is pinged, and then given up', async () => {
 });
 
 test('a client whose message takes long to arrive is not given up', async () => {
-  const { url } = await serve({ max: 1_000_000, window: 1_000_000, delays: { pingAfter: 100, pingTimeout: 100 } }, async (stream) => {
+  const { url } = await serve({ max: 1_000_000, window: 1_000_000, delays: { pingAfter: 100, pingTimeout: 500 } }, async (stream) => {
     for await (const message of stream) await stream.send(`${message.length}`);
   });
   const { client } = await session(url);

@@ -231,7 +231,11 @@ impl Core {
             return;
         }
         self.finish_taken();
-        if let Ok(end) = End::new(code::COMPLETE, "") {
+        // While the server shuts down, another handler gets the messages that wait.
+        let is_continued = self.place == Place::Leaving && self.machine.has_items();
+        if let Ok(end) = End::new(code::COMPLETE, "")
+            && !is_continued
+        {
             self.end(end);
         }
     }

@@ -332,11 +332,11 @@ impl Driver {
 
     fn on_silence(&mut self, now: Instant) {
         let Some(link) = &mut self.link else { return };
-        if link.pinged.is_some() && !self.patience.repeats() {
-            self.disconnect(None);
-        } else {
+        if self.patience.pings() {
             link.pinged = Some(now);
             self.shared.core().machine.ping();
+        } else {
+            self.disconnect(None);
         }
     }
 

@@ -9,8 +9,8 @@
 pub(crate) struct Patience {
     /// How often PING is repeated.
     most: u32,
-    /// How often it was repeated since the last frame.
-    repeated: u32,
+    /// How often PING was sent since the last frame.
+    pings: u32,
     /// The frames of the current connection. The first is the ACK of the handshake.
     frames: u64,
 }
@@ -25,16 +25,19 @@ impl Patience {
         *self = Self { most, ..Self::default() };
     }
 
-    /// A frame has arrived.
+    /// A frame has arrived. If it answers the first PING, the line is not slow.
     pub fn heard(&mut self) {
-        self.repeated = 0;
+        if self.pings == 1 && self.frames > 0 {
+            self.most = 0;
+        }
+        self.pings = 0;
         self.frames += 1;
     }
 
-    /// PING was not answered in time. Returns whether to repeat it; otherwise the connection is given up.
-    pub fn repeats(&mut self) -> bool {
-        if self.repeated < self.most {
-            self.repeated += 1;
+    /// The client is silent. Returns whether to send PING; otherwise the connection is given up.
+    pub fn pings(&mut self) -> bool {
+        if self.pings <= self.most {
+            self.pings += 1;
             return true;
         }
         if self.frames <= 1 {

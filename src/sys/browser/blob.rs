@@ -41,7 +41,7 @@ impl Blob {
 
     /// Copies the bytes of an array that is neither shared nor resizable.
     fn of_bytes(bytes: &Uint8Array, media_type: &str) -> Self {
-        // If the page has broken the constructor, a socket sends the array as it would send the Blob.
+        // If the page has broken the constructor, a `WebSocket` sends the array as it would send the Blob.
         Self::of_part(bytes, media_type).unwrap_or_else(|_| Self(bytes.clone().unchecked_into()))
     }
 

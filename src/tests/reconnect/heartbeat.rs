@@ -173,6 +173,22 @@ fn a_ping_is_repeated_on_a_slow_line() {
 }
 
 #[test]
+fn an_answer_to_a_first_ping_ends_the_repetitions() {
+    let pulse = &mut Pulse::new(TIMING, 2, START);
+    assert_eq!(beats(pulse, 1..30), (vec![25], None));
+    pulse.received();
+    assert_eq!(beats(pulse, 30..100), (vec![50], Some(60)));
+}
+
+#[test]
+fn no_ping_is_repeated_after_a_wake_up() {
+    let pulse = &mut Pulse::new(TIMING, 2, START);
+    assert_eq!(pulse.probe(START + seconds(5), IDLE), Beat::Ping);
+    assert_eq!(beats(pulse, 6..100), (vec![], Some(15)));
+    assert_eq!(pulse.next_repeats(2), 2);
+}
+
+#[test]
 fn half_of_a_short_timeout_is_its_last_part() {
     let pulse = &mut Pulse::new(Timing { timeout: seconds(1), ..TIMING }, 0, START);
     assert_eq!(beats(pulse, [25]), (vec![25], None));

@@ -304,6 +304,31 @@ async fn a_handler_that_returns_while_its_server_shuts_down_has_finished_its_mes
 }
 
 #[tokio::test]
+async fn a_handler_that_returns_while_its_server_shuts_down_leaves_the_next_message_to_another_handler() {
+    let store = MemoryStore::new();
+    let (out, mut heard) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            let Some(Ok(Message::Text(message))) = session.recv().await else { return };
+            out.send(()).unwrap();
+            sleep(Duration::from_millis(100)).await;
+            let _ended = session.send(format!("answer to {message}")).await;
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    client.send("two").await;
+    heard.recv().await.unwrap();
+    let address = server.stop().await;
+    let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    assert_eq!(client.text().await, "answer to one");
+    assert_eq!(client.text().await, "answer to two");
+    assert!(matches!(client.next().await, Some(Event::End(_))));
+}
+
+#[tokio::test]
 async fn a_handler_that_returns_after_the_end_of_the_client_while_its_server_shuts_down_has_finished() {
     let store = MemoryStore::new();
     let (out, mut ended) = mpsc::unbounded_channel();
