@@ -16,9 +16,11 @@ use super::dispatch::{Call, Place};
 use super::outbox::{Outbox, Part};
 use crate::{BinaryType, CloseEvent, ReadyState};
 
+type Closure = Rc<dyn Fn(Event)>;
+
 /// The closure that receives the events.
 #[derive(Default)]
-pub struct Slot(RefCell<Option<Rc<dyn Fn(Event)>>>);
+pub struct Slot(RefCell<Option<Closure>>);
 
 impl Slot {
     pub fn set(&self, closure: impl Fn(Event) + 'static) {
