@@ -288,7 +288,8 @@ impl Options {
     /// the future is polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
     ///
     /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left. So the timeout also starts
-    /// over once for each 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout.
+    /// over once for each 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout. In
+    /// WebKit, all bytes soon count as sent: there, choose a timeout in which the largest message can leave.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
     /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.

@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt, TryStreamExt, poll};
 use macro_rules_attribute::apply;
 use wasm_websocket::{CloseCode, CloseEvent, CloseReason, Error, Options, ReadyState, WebSocket, WebSocketStream};
 
-use super::guard::{arrival, deviation, state_of, turn};
+use super::guard::{arrival, deviation, is_webkit, state_of, turn};
 use super::peer::{Count, connect, connect_with, is_by_streams, settled, start, url};
 
 fn event(code: u16, reason: &str, was_clean: bool) -> CloseEvent {
@@ -151,6 +151,9 @@ async fn close_does_not_wait_for_ever() {
 // C17, S28: the message is unsent for longer than the timeout, which starts over for a large message.
 #[apply(browser_test)]
 async fn a_close_waits_for_a_large_message() {
+    if is_webkit() {
+        return; // its `bufferedAmount` is soon 0, so nothing shows that bytes are still leaving
+    }
     let options = Options::new().close_timeout(Duration::from_secs(1));
     let mut stream = connect_with("/late/4000", &options).await;
     stream.send(vec![0; 32 << 20]).await.unwrap();

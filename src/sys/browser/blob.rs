@@ -6,7 +6,7 @@ use js_sys::{Array, ArrayBuffer, JsString, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::BlobPropertyBag;
 
-use super::socket::{copy_of, copy_of_shared, copy_of_view};
+use super::socket::{copy_of, copy_of_view};
 use super::{bindings, copy, error};
 use crate::Error;
 
@@ -51,13 +51,10 @@ impl Blob {
         web_sys::Blob::new_with_u8_array_sequence_and_options(&Array::of1(part), &options).map(Self)
     }
 
-    /// Copies the bytes of an object, or makes a Blob of `copy` if the constructor refuses the object, since its buffer is resizable.
-    /// If the buffer was transferred, the Blob is empty.
-    fn of_object(object: &JsValue, copy: impl FnOnce() -> Result<Uint8Array, JsValue>) -> Self {
-        Self::of_part(object, "").unwrap_or_else(|_| {
-            let copy = copy().unwrap_or_else(|_| Uint8Array::new_with_length(0));
-            Self::of_bytes(&copy, "")
-        })
+    /// Takes a copy of the bytes of an object. Given the object, the constructor throws for a resizable buffer, or makes a Blob of its
+    /// name, as in WebKit. If the buffer was transferred, the Blob is empty.
+    fn of_copy(copy: Result<Uint8Array, JsValue>) -> Self {
+        Self::of_bytes(&copy.unwrap_or_else(|_| Uint8Array::new_with_length(0)), "")
     }
 
     /// Copies the bytes of a buffer that a stream has delivered, which is not resizable.
@@ -72,15 +69,12 @@ impl Blob {
 
     /// Copies the bytes of a buffer.
     pub(crate) fn of_buffer(buffer: &ArrayBuffer) -> Self {
-        Self::of_object(buffer, || copy_of(buffer, 0, buffer.byte_length()))
+        Self::of_copy(copy_of(buffer, 0, buffer.byte_length()))
     }
 
     /// Copies the bytes of a view.
     pub(crate) fn of_view(view: &Object) -> Self {
-        match copy_of_shared(view) {
-            Some(copy) => Self::of_bytes(&copy, ""),
-            None => Self::of_object(view, || copy_of_view(view)),
-        }
+        Self::of_copy(copy_of_view(view))
     }
 
     /// Copies the pixels of an image.
