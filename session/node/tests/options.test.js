@@ -29,7 +29,7 @@ test('a number that is not allowed is refused, with its name and what is allowed
     [{ window: NaN }, 'option `window`: NaN is not allowed; use a whole number from 0 to 9007199254740991'],
     [{ replay: -1 }, 'option `replay`: -1 is not allowed; use a whole number, or Infinity for no limit'],
     [{ limits: { sessions: NaN } }, 'option `limits.sessions`: NaN is not allowed; use a whole number, or Infinity for no limit'],
-    [{ limits: { connections: 10n } }, 'option `limits.connections`: 10 is not allowed; use a whole number, or Infinity for no limit'],
+    [{ limits: { connections: 10n } }, 'option `limits.connections`: 10n is not allowed; use a whole number, or Infinity for no limit'],
     [{ delays: { pingAfter: Infinity } }, 'option `delays.pingAfter`: Infinity is not allowed; use a whole number from 0 to 2147483647'],
   ];
   for (const [options, message] of cases) assert.equal(refused(options), `RangeError: ${message}`);
