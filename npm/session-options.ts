@@ -60,7 +60,8 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
    * The time between pings, and how long to wait for an answer.
    *
    * A message that takes longer than both to arrive delays the answer, and the connection is dropped. Each connection that is
-   * dropped without a message makes the next one wait twice as long, up to 32 timeouts, so that the message arrives in the end.
+   * dropped without a message after its first 10 seconds makes the next one wait twice as long, up to 32 timeouts, so that the
+   * message arrives in the end.
    *
    * @default { interval: 25000, timeout: 10000 }
    */

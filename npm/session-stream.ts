@@ -381,7 +381,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
         else this.#core?.next(drop);
       };
       if (this.#core === undefined) return resolve();
-      // The peer may wait for this before it sends anything more.
+      // The peer may send nothing more before it learns this.
       this.#core.processed();
       this.#core.next(drop);
     });

@@ -9,7 +9,7 @@ use super::deadline::Deadline;
 use super::event::{Action, Begin, Command, Event, Moment, Settings, Signal};
 use super::heartbeat::{Beat, Pulse};
 use super::outbox::{Handed, Outbox};
-use crate::stream::end::PART;
+use crate::stream::end::gives_up;
 use crate::{AfterClose, Cause, CloseEvent, Error, ReadyState, State};
 
 #[derive(Debug)]
@@ -258,13 +258,11 @@ impl<M> Machine<M> {
             }
             Phase::Closing { deadline, left, timeouts, then } if deadline.late_by(at.now).is_some() => {
                 *timeouts = if at.flow.left() > *left { 0 } else { *timeouts + 1 };
-                if *timeouts <= at.flow.unsent / PART
-                    && *then == Command::Close
-                    && !self.settings.close_timeout.is_zero()
-                {
-                    (*left, *deadline) = (at.flow.left(), Deadline::after(self.settings.close_timeout, at.now));
+                let timeout = self.settings.close_timeout;
+                if *then == Command::Close && !gives_up(*timeouts, at.flow.unsent, timeout) {
+                    (*left, *deadline) = (at.flow.left(), Deadline::after(timeout, at.now));
                 } else {
-                    self.closed(Err(Error::CloseTimeout(self.settings.close_timeout)), at.now);
+                    self.closed(Err(Error::CloseTimeout(timeout)), at.now);
                 }
             }
             _ => {}

@@ -189,7 +189,9 @@ impl SessionOptions {
 
     /// Sets the interval between pings, and how long to wait for an answer. Default: 25 and 10 seconds. See [`Heartbeat`].
     ///
-    /// A message that takes longer than both to arrive delays the answer, and the connection is dropped. Each connection that is dropped without a message after its first 10 seconds makes the next one wait twice as long, up to 32 timeouts, so that the message arrives in the end.
+    /// A message that takes longer than both to arrive delays the answer, and the connection is dropped. Each connection that is
+    /// dropped without a message after its first 10 seconds makes the next one wait twice as long, up to 32 timeouts, so that the
+    /// message arrives in the end.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.heartbeat = (interval, timeout);
         self

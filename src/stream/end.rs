@@ -111,7 +111,12 @@ pub(crate) struct Closing {
 
 /// The number of unsent bytes for each of which the timeout starts over, even if none leave: in Firefox, and over streams, a message
 /// counts as unsent until all of it has left.
-pub(crate) const PART: u64 = 512 << 10;
+const PART: u64 = 512 << 10;
+
+/// Returns whether a close gives up after so many timeouts in which no byte has left.
+pub(crate) fn gives_up(timeouts: u64, unsent: u64, timeout: Duration) -> bool {
+    timeouts > unsent / PART || timeout.is_zero()
+}
 
 impl Closing {
     pub fn new(connection: &Connection) -> Self {
@@ -131,7 +136,7 @@ impl Closing {
             if unsent >= last_unsent && falls == last_falls {
                 next.timeouts = self.timeouts + 1;
             }
-            if next.timeouts > unsent / PART || connection.close_timeout().is_zero() {
+            if gives_up(next.timeouts, unsent, connection.close_timeout()) {
                 connection.close();
                 connection.end(End::CloseTimeout(connection.close_timeout()));
             }

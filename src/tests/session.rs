@@ -37,7 +37,7 @@ fn welcome(max: u64) -> String {
     answer(false, 0, max)
 }
 
-/// Returns a WELCOME for a session of which so many messages were received, and none is processed.
+/// Returns a WELCOME: the server has received `received` messages of the session, and has processed none.
 fn answer(resumed: bool, received: u64, max: u64) -> String {
     let token = "a-token-of-22-characters".into();
     let (processed, credit, ttl) = (0, 1000, 60);

@@ -232,10 +232,10 @@ impl Core {
         }
         self.finish_taken();
         // While the server shuts down, another handler gets the messages that wait.
-        let is_continued = self.place == Place::Leaving && self.machine.has_items();
-        if let Ok(end) = End::new(code::COMPLETE, "")
-            && !is_continued
-        {
+        if self.place == Place::Leaving && self.machine.has_items() {
+            return;
+        }
+        if let Ok(end) = End::new(code::COMPLETE, "") {
             self.end(end);
         }
     }
