@@ -108,13 +108,17 @@ impl Shared {
         self.wait(context, patience)
     }
 
-    /// Resolves when the browser's buffer is empty, or there is no connection.
+    /// Resolves when the browser's buffer is empty, or there is no connection. While a connection closes with unsent messages, its end
+    /// is awaited, since they may be sent again.
     fn poll_empty(&self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<()> {
         let Some(link) = self.link() else { return Poll::Ready(()) };
         if patience.in_link.0 != link.generation {
             patience.in_link = (link.generation, Wait::default());
         }
-        link.poll_empty(context, &mut patience.in_link.1).map(drop)
+        match link.poll_empty(context, &mut patience.in_link.1) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
     }
 
     fn look<T>(&self, look: impl Fn(&Machine<Message>) -> T) -> T {

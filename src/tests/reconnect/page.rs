@@ -1033,6 +1033,32 @@ fn a_flush_waits_until_nothing_is_unsent_even_on_another_connection() {
 }
 
 #[test]
+fn a_flush_waits_for_a_message_that_is_sent_again_because_the_peer_has_closed() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 1_000_000, ..Network::default() });
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new().when_lost(WhenLost::Resend), &server).await;
+        feed.send(vec![0; 900_000]).await.unwrap();
+        let flushing = async { feed.flush().await.map(|()| page.elapsed()) };
+        let serving = async {
+            page.sleep(ms(300)).await;
+            let unsent = page.unsent();
+            peer.close_with(1012, "restart");
+            page.sleep(ms(100)).await;
+            peer.reset();
+            let mut next = server.accept().await;
+            let accepted = page.elapsed();
+            next.receive().await.unwrap();
+            (unsent, accepted, next)
+        };
+        let (flushed, (unsent, accepted, _next)) = join(flushing, serving).await;
+        assert!(unsent > 200_000, "{unsent}");
+        // The message takes 900 ms to leave the page.
+        assert!(flushed.clone().unwrap() > accepted + ms(800), "{flushed:?}, accepted at {accepted:?}");
+    });
+}
+
+#[test]
 fn a_message_that_arrives_wakes_the_driver_only_when_there_is_something_to_do() {
     let (page, server) = page();
     page.run(async {
