@@ -141,7 +141,7 @@ pub(crate) async fn attempt(
     let timeout = options.connection.connect_timeout;
     let mut timer = Timer::new(timeout);
     let Some(target) = in_time(&mut timer, provider.target()).await else {
-        return Err(Error::Attempt("there was no URL before the timeout".into()).into());
+        return Err(Error::Attempt("there was no URL, or no credentials, before the timeout".into()).into());
     };
     let Target { url, protocols } = target?;
     let mut connection = options.connection.clone();

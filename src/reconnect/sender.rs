@@ -121,7 +121,7 @@ impl ReconnectingSender {
     ///
     /// - confirmations: an unconfirmed message that has left the browser counts as flushed,
     /// - messages in doubt, unless they are [sent again](crate::WhenLost::Resend),
-    /// - the unsent bytes of a connection that is closing.
+    /// - the unsent bytes of a connection that this page closes.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_core::Stream;
-use websocket_session::{Output, SUBPROTOCOL};
+use websocket_session::{MAX_CONTROL, Output, SUBPROTOCOL};
 
 use super::core::Core;
 use super::options::Credentials;
@@ -73,6 +73,10 @@ async fn say(core: &Core, stream: &mut WebSocketStream) -> Result<(), AttemptErr
     loop {
         let output = core.client.borrow_mut().poll();
         match output {
+            // Only a HELLO can be this long, and the server would refuse it.
+            Some(Output::Control(_, frame)) if frame.len() > MAX_CONTROL => {
+                return Err(AttemptError::last("the credentials and the protocol of the session are too long"));
+            }
             Some(Output::Control(_, frame)) => stream.send(frame).await.map_err(|unsent| unsent.error)?,
             // Nobody waits for the server's answer.
             Some(Output::Close(_, code, reason)) => drop(stream.close_with(code, reason)),

@@ -77,8 +77,8 @@ impl SessionOptions {
     /// Sets a function that returns the credentials of this page, if neither a cookie nor the URL authenticates it. Default: none.
     ///
     /// The function is called before each connection, and its time is part of the attempt's timeout. If it fails, the attempt has
-    /// failed; after [`AttemptError::last`], the session is lost. Credentials are sent in the first frame, not in the URL, since
-    /// URLs are logged.
+    /// failed; after [`AttemptError::last`], the session is lost, and also if the credentials are too long: the frame that has them
+    /// and the protocol may have 16,384 bytes. Credentials are sent in the first frame, not in the URL, since URLs are logged.
     ///
     /// # Examples
     ///
@@ -148,7 +148,7 @@ impl SessionOptions {
     ///
     /// The server then learns that this page has finished its work with a message, such as storing it. The end of the server's
     /// messages is processed with the last message, or at once if that is already processed. Until then the session does not
-    /// complete.
+    /// complete. The server stops sending when [`window`](Self::window) bytes are not processed, so do not wait for more than that.
     ///
     /// # Examples
     ///

@@ -201,7 +201,8 @@ impl Session {
     }
 
     /// Marks all messages that were taken from the stream as processed. For [`SessionOptions::explicit`]: otherwise a message is
-    /// processed when the stream is polled for the next one.
+    /// processed when the stream is polled for the next one. Call it before [`window`](SessionOptions::window) bytes are not processed,
+    /// since the server then sends nothing more.
     ///
     /// # Examples
     ///
@@ -210,7 +211,7 @@ impl Session {
     /// use wasm_websocket::session::Session;
     /// use wasm_websocket::{Error, Message};
     ///
-    /// /// Stores messages ten at a time, in a session with explicit receipts.
+    /// /// Stores messages of up to 1 kB ten at a time, in a session with explicit receipts.
     /// async fn receive(mut mail: Session, store: impl AsyncFn(Vec<Message>)) -> Result<(), Error> {
     ///     let mut batch = Vec::new();
     ///     while let Some(message) = mail.try_next().await? {

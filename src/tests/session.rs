@@ -104,6 +104,20 @@ fn credentials_that_fail_for_good_lose_the_session() {
 }
 
 #[test]
+fn credentials_that_are_too_long_lose_the_session_with_an_error_that_says_so() {
+    in_pages(async |page| {
+        page.serve(URL, async move |handshake| {
+            let mut peer = handshake.accept_with(SUBPROTOCOL).unwrap();
+            assert!(peer.receive().await.is_none(), "a server refuses such a HELLO");
+        });
+        let options = SessionOptions::new().credentials(async || Ok("\n".repeat(9_000))); // two bytes each in JSON
+        let cause =
+            Cause::Failed(Error::Attempt("the credentials and the protocol of the session are too long".into()));
+        loses(page, options, LostCause::Stopped(cause)).await;
+    });
+}
+
+#[test]
 fn a_server_without_sessions_is_not_tried_again() {
     in_pages(async |page| {
         page.serve(URL, async move |handshake| {

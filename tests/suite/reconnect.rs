@@ -195,7 +195,7 @@ async fn the_timeout_of_an_attempt_includes_the_provider_and_the_preamble() {
     };
     let waits = |state: &State| matches!(state, State::Waiting { .. });
     let error = failed(until(&mut feed.states(), waits).await);
-    assert_eq!(error, Error::Attempt("there was no URL before the timeout".into()));
+    assert_eq!(error, Error::Attempt("there was no URL, or no credentials, before the timeout".into()));
     let feed = connect(options(Options::new()).on_open(async |_, _| pending().await), &["/echo"]);
     let error = failed(until(&mut feed.states(), waits).await);
     assert_eq!(error, Error::ConnectTimeout { url: url("/echo"), timeout: ms(100) });
