@@ -27,7 +27,8 @@ use crate::{
 ///   connections are lost.
 ///
 /// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` discards all received messages,
-/// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good.
+/// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good, and queued
+/// messages are dropped: await [`flush`](Self::flush) before.
 ///
 /// There is never more than one connection in use. A connection that was given up is closed in the background: browsers take up to
 /// a second to close a socket that is connecting, and longer if its peer does not answer.

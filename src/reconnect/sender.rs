@@ -21,7 +21,7 @@ use crate::{
 /// A handle of a [`Reconnecting`](crate::Reconnecting) for other tasks: it sends, closes and pauses.
 ///
 /// A clone is another handle. When all handles and the `Reconnecting` are dropped, the connection is closed, and does not come
-/// back.
+/// back. Queued messages are dropped, too: await [`flush`](Self::flush) before.
 ///
 /// # Examples
 ///

@@ -1192,6 +1192,19 @@ fn a_connection_that_comes_back_is_a_sink_and_a_fused_stream_itself() {
 }
 
 #[test]
+fn queued_messages_are_dropped_with_the_last_handle() {
+    let (page, server) = page();
+    page.run(async {
+        let feed = connect(ReconnectOptions::new());
+        server.handshake().await.refuse();
+        assert_eq!(feed.try_send("x"), Ok(1));
+        drop(feed);
+        page.sleep(seconds(100)).await;
+        assert!(server.handshake().now_or_never().is_none(), "no connection follows");
+    });
+}
+
+#[test]
 fn nothing_is_left_of_a_dropped_reconnecting() {
     let preparing = || ReconnectOptions::new().on_open(async |_, _| pending().await);
     let full = || {
