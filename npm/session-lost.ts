@@ -41,8 +41,8 @@ export interface Unacknowledged {
  * A session was lost: it is unknown whether the peer has processed these messages.
  *
  * A loop over the messages of a {@link SessionStream} throws it in order: after all messages of the session that was lost, and
- * before the first message of the next one. If the server has `forgotten` the session, a new session has begun, and the next loop
- * continues with its messages. After every other cause the messages have ended.
+ * before the first message of the next one. If the server has `forgotten` the session, and this page had not closed it, a new session
+ * has begun, and the next loop continues with its messages. Otherwise the messages have ended.
  *
  * The messages are not sent again automatically, since the peer may have processed them.
  *
