@@ -119,7 +119,9 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * meanwhile go between the slices. An empty Blob sends nothing.
    *
    * ```ts
-   * for await (const { sent, total } of socket.sendSlices(file)) progress.value = sent / total;
+   * for await (const { sent, buffered, total } of socket.sendSlices(file)) progress.value = (sent - buffered) / total;
+   * await socket.flush(); // everything has gone to the network
+   * progress.value = 1;
    * ```
    *
    * @throws {WebSocketError} the errors of {@link send}, and `invalidOption`

@@ -233,9 +233,12 @@ impl Sender {
     /// async fn upload(sender: &mut Sender, file: web_sys::File, show: impl Fn(f64)) -> Result<(), Error> {
     ///     let mut slices = sender.send_slices(file, 256 << 10);
     ///     while let Some(progress) = slices.try_next().await? {
-    ///         show(progress.sent as f64 / progress.total as f64);
+    ///         let left_the_browser = progress.sent.saturating_sub(progress.buffered);
+    ///         show(left_the_browser as f64 / progress.total as f64);
     ///     }
-    ///     sender.flush().await
+    ///     sender.flush().await?;
+    ///     show(1.0);
+    ///     Ok(())
     /// }
     /// ```
     pub fn send_slices(&self, blob: impl Into<Blob>, len: u64) -> Slices {
