@@ -5,6 +5,7 @@
 
 import { Violation } from './frames.js';
 import { OVERHEAD } from './outbox.js';
+import { Queue } from './queue.js';
 
 /** @typedef {import('./frames.js').Message} Message */
 /** @typedef {{code: number, reason: string}} End */
@@ -16,8 +17,8 @@ export class Inbox {
   /** Whether to send ACK at once. */
   isAckUrgent = false;
 
-  /** @type {Item[]} */
-  #queue = [];
+  /** @type {Queue<Item>} */
+  #queue = new Queue();
   /** @type {Item | undefined} The last item that the application has taken. */
   #taken;
   #offset = 0;
@@ -75,7 +76,7 @@ export class Inbox {
 
   /** Returns the next item, which stays in the queue. */
   peek() {
-    return this.#queue[0];
+    return this.#queue.at(0);
   }
 
   /** Marks all taken items as processed. */

@@ -4,6 +4,7 @@
  */
 
 import { Violation, encode } from './frames.js';
+import { Queue } from './queue.js';
 
 /** The weight of a message beside its bytes. */
 export const OVERHEAD = 16;
@@ -21,8 +22,8 @@ export class Outbox {
   /** Whether END is numbered. */
   isEnded = false;
 
-  /** @type {Kept[]} The replay buffer. */
-  #kept = [];
+  /** @type {Queue<Kept>} The replay buffer. */
+  #kept = new Queue();
   /** The offset of the last numbered message. */
   #offset = 0;
   /** The offset up to which the peer has acknowledged. */
@@ -73,7 +74,7 @@ export class Outbox {
 
   /** Returns whether a kept message exceeds the peer's new maximum, so that it can never arrive. */
   exceeds(/** @type {number} */ max) {
-    return this.#kept.some(({ bytes }) => bytes > max);
+    return this.#kept.toArray().some(({ bytes }) => bytes > max);
   }
 
   /**
@@ -98,8 +99,9 @@ export class Outbox {
 
   /** @param {number} processed */
   #drop(processed) {
-    const dropped = this.#kept.splice(0, processed - this.acknowledged);
-    this.#acknowledgedOffset = dropped.at(-1)?.offset ?? this.#acknowledgedOffset;
+    const count = processed - this.acknowledged;
+    this.#acknowledgedOffset = this.#kept.at(count - 1)?.offset ?? this.#acknowledgedOffset;
+    this.#kept.drop(count);
     this.acknowledged = processed;
     // A peer may acknowledge messages that only an older connection has transmitted.
     this.#next = Math.max(this.#next, processed + 1);
@@ -107,7 +109,7 @@ export class Outbox {
 
   /** Returns the next frame that may be transmitted, if there is one. */
   poll() {
-    const kept = this.#kept[this.#next - this.acknowledged - 1];
+    const kept = this.#kept.at(this.#next - this.acknowledged - 1);
     if (!kept) return undefined;
     const isNothingOutstanding = this.#next === this.acknowledged + 1;
     if (!kept.isEnd && kept.offset > this.#credit && !isNothingOutstanding) return undefined;
@@ -118,7 +120,7 @@ export class Outbox {
 
   /** Returns the `Lost` with all unacknowledged messages. */
   lost() {
-    const messages = this.#kept.filter(({ isEnd }) => !isEnd);
+    const messages = this.#kept.toArray().filter(({ isEnd }) => !isEnd);
     const transmitted = Math.min(this.sent - this.acknowledged, messages.length);
     const unacknowledged = messages.map(({ frame }) => (frame.isBinary ? frame.data : frame.data.toString().slice(1)));
     return new Lost(unacknowledged, transmitted, messages.length < this.#kept.length);

@@ -1,6 +1,7 @@
 /** A session for its handler: the messages of the client as an async iterator, and `send`. It outlives connections. */
 
 import { isEndCode, isReason } from './frames.js';
+import { Queue } from './queue.js';
 
 /** @typedef {import('./frames.js').Message} Message */
 /** @typedef {import('./session.js').Session} Session */
@@ -17,8 +18,8 @@ export class SessionStream {
 
   #session;
   #changed;
-  /** The messages that wait for room in the replay buffer, in order. @type {Waiting[]} */
-  #senders = [];
+  /** The messages that wait for room in the replay buffer, in order. @type {Queue<Waiting>} */
+  #senders = new Queue();
   #isFinishing = false;
   /** @type {(() => void)[]} */
   #readers = [];
@@ -112,7 +113,7 @@ export class SessionStream {
 
   /** Wakes senders and readers whose condition holds now. The server calls it when the session has changed. */
   wake() {
-    while (this.#senders.length > 0 && this.#settle(this.#senders[0])) this.#senders.shift();
+    for (let sender = this.#senders.at(0); sender && this.#settle(sender); sender = this.#senders.at(0)) this.#senders.shift();
     for (const resolve of this.#readers.splice(0)) resolve();
   }
 
