@@ -83,7 +83,7 @@ const OBJECTS = {
  * @throws {Violation} if this is no frame of the protocol
  */
 export function decode(data) {
-  if (typeof data !== 'string') return { kind: 'message', message: data };
+  if (typeof data !== 'string') return { kind: 'message', message: owned(data) };
   if (data.startsWith(':')) return { kind: 'message', message: data.slice(1) };
   if (Buffer.byteLength(data) > MAX_CONTROL_FRAME) throw new Violation(4400, 'a control frame is too long');
   if (data === 'P') return { kind: 'ping' };
@@ -92,6 +92,19 @@ export function decode(data) {
   const object = parse(data.slice(1));
   const frame = { kind: format.kind, ...members(object, format.required, true), ...members(object, format.optional, false) };
   return /** @type {Frame} */ (format.kind === 'end' ? { reason: '', ...frame } : frame);
+}
+
+/**
+ * Returns bytes that keep at most twice their length in memory. A view keeps its whole buffer: the 64 KiB in which a message arrived, or
+ * the pool from which `Buffer` allocates.
+ *
+ * @param {Buffer} bytes
+ */
+export function owned(bytes) {
+  if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /** @param {string} text */

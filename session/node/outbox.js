@@ -3,7 +3,7 @@
  * and transmitted again on the next connection (R13 to R15, R17, R19 to R22).
  */
 
-import { Violation, encode } from './frames.js';
+import { Violation, encode, owned } from './frames.js';
 import { Queue } from './queue.js';
 
 /** The weight of a message beside its bytes. */
@@ -67,9 +67,9 @@ export class Outbox {
   }
 
   /** @param {number} bytes @param {number} weight @param {boolean} isEnd @param {Kept['frame']} frame */
-  #keep(bytes, weight, isEnd, frame) {
+  #keep(bytes, weight, isEnd, { data, isBinary }) {
     this.#offset += weight;
-    this.#kept.push({ offset: this.#offset, bytes, isEnd, frame });
+    this.#kept.push({ offset: this.#offset, bytes, isEnd, frame: { data: owned(data), isBinary } });
   }
 
   /** Returns whether a kept message exceeds the peer's new maximum, so that it can never arrive. */

@@ -256,6 +256,24 @@ test('a client that resumes again and again without reading costs little, and is
   for (const socket of sockets) socket.terminate();
 });
 
+test('a tiny message that waits does not keep the bytes that arrived with it', async () => {
+  const bytes = [];
+  const { url } = await serve({}, async (stream) => {
+    for await (const message of stream) bytes.push(message.buffer.byteLength);
+  });
+  const { client } = await session(url);
+  const line = client.socket._socket;
+  const padded = `A{"processed":0,"credit":1000000,"x":"${'x'.repeat(10_000)}"}`;
+  line.cork();
+  client.send(Buffer.alloc(1), padded);
+  for (const fin of [false, true]) client.socket.send(Buffer.alloc(1), { fin });
+  client.send(padded);
+  line.uncork();
+  client.send('E{"code":1000}');
+  await client.until(() => client.frames.some((frame) => frame.startsWith('E')));
+  assert.deepEqual(bytes, [1, 2]);
+});
+
 test('a principal cannot resume another one\'s session, nor tell that it exists', async () => {
   const { url, server } = await serve();
   const { client, of, token } = await session(url);

@@ -73,6 +73,13 @@ test('a client may acknowledge messages that only an older connection has transm
   assert.deepEqual(drain(machine), [':c']);
 });
 
+test('an unacknowledged message keeps only its own bytes in memory', () => {
+  const { outbox } = begun();
+  outbox.acknowledge(0, 1000);
+  for (const message of ['x', Buffer.from('y')]) outbox.push(message);
+  assert.deepEqual([outbox.poll(), outbox.poll()].map(({ data }) => data.buffer.byteLength), [2, 1]);
+});
+
 test('an empty replay buffer has room for any message', () => {
   const { outbox } = begun();
   assert.equal(outbox.hasRoom(5000), true);
