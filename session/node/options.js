@@ -1,5 +1,7 @@
 /** The options of a server: their defaults, and what is allowed. */
 
+import { constants } from 'node:buffer';
+
 /** @typedef {import('node:http').IncomingMessage} Request */
 
 /**
@@ -19,12 +21,12 @@
  * @property {string[]} [protocols] The application's protocols. Default: any, or none.
  * @property {(request: Request) => string} [address] Returns the address for limits per address. Default: the socket's remote address.
  * @property {number} [window] Bytes of unprocessed messages per session. Default 1 MiB.
- * @property {number} [max] Bytes of the largest message, up to 2 GiB - 2. Default 16 MiB.
+ * @property {number} [max] Bytes of the largest message, up to 512 MiB - 25, the longest text of Node.js. Default 16 MiB.
  * @property {number} [replay] Bytes of unacknowledged messages per session, above which `send` waits. `Infinity` means no limit.
  *   Default 1 MiB.
  * @property {number} [ttl] Seconds for which a session is kept without a connection, up to 24 days. Default 300.
  * @property {Partial<Limits>} [limits]
- * @property {(error: unknown) => void} [onError] Called with exceptions of handlers and of `authenticate`. Default `console.error`.
+ * @property {(error: unknown) => void} [onError] Called with exceptions of handlers, `authenticate` and `address`. Default `console.error`.
  * @property {Partial<import('./connection.js').Delays & {ackDelay: number}>} [delays] For tests.
  * @property {number} [port]
  * @property {import('node:http').Server | import('node:https').Server} [server]
@@ -33,15 +35,15 @@
  * @property {string} [host]
  */
 
-/** The longest delay of a timer, in milliseconds: Node.js fires a longer one at once. It is also the largest limit of `ws`. */
+/** The longest delay of a timer, in milliseconds: Node.js fires a longer one at once. */
 const MAX_INT32 = 2 ** 31 - 1;
 
 // Each number has its default and its maximum.
 
 const NUMBERS = {
   window: [1 << 20, Number.MAX_SAFE_INTEGER],
-  // The frame of a text message has one byte more.
-  max: [1 << 24, MAX_INT32 - 1],
+  // The frame of a text message has one byte more, its kind, and becomes a string.
+  max: [1 << 24, constants.MAX_STRING_LENGTH - 1],
   replay: [1 << 20, Infinity],
   ttl: [300, Math.floor(MAX_INT32 / 1000)],
 };

@@ -79,7 +79,7 @@ export class SessionServer {
 
   /** @param {WebSocket} socket @param {Request} request */
   #connect(socket, request) {
-    const address = this.#options.address?.(request) ?? request.socket.remoteAddress ?? '';
+    const { address, isKnown } = this.#locate(request);
     const connection = new Connection(socket, request.socket, this.#options.delays, {
       hello: (hello) => this.#hello(connection, address, request, hello),
       idle: () => this.#crowd.add(connection, address),
@@ -91,6 +91,18 @@ export class SessionServer {
       this.#crowd.delete(connection);
     });
     if (this.#crowd.exceeds(this.#options.limits, address)) connection.close({ code: 4429, reason: 'too many connections' });
+    if (!isKnown) connection.close({ code: 1011, reason: 'the address of the client is unknown' });
+  }
+
+  /** Returns the address for limits per address: the remote one if the option throws. @param {Request} request */
+  #locate(request) {
+    const remote = request.socket.remoteAddress ?? '';
+    try {
+      return { address: this.#options.address?.(request) ?? remote, isKnown: true };
+    } catch (error) {
+      this.#context.onError(error);
+      return { address: remote, isKnown: false };
+    }
   }
 
   /** @param {Connection} connection @param {string} address @param {Request} request @param {Hello} hello */

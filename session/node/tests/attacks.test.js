@@ -309,6 +309,20 @@ test('a client is refused if the authentication throws', async () => {
   assert.equal(server.size, 0);
 });
 
+test('a client whose address throws is refused', async () => {
+  const errors = [];
+  const address = (request) => request.headers['x-forwarded-for'].split(',')[0];
+  const { url, server } = await serve({ address, limits: { connectionsPerAddress: 1 }, onError: (error) => errors.push(error.name) });
+  const direct = new Raw(url);
+  await direct.opened;
+  assert.equal(await direct.closed(), 1011);
+  assert.deepEqual([errors, server.size], [['TypeError'], 0]);
+  const behind = new Raw(url, { headers: { 'x-forwarded-for': '192.0.2.1' } });
+  await behind.hello(name());
+  behind.ack();
+  await works(behind);
+});
+
 test('another origin may not connect, and neither may a client without the subprotocol', async () => {
   const { url } = await serve({ origins: ['https://example.com'] });
   const other = new Raw(url, { origin: 'https://evil.example' });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
 import { test } from 'node:test';
 
 import { SessionServer } from '../server.js';
@@ -6,6 +7,9 @@ import { serve, session } from './serve.js';
 
 const authenticate = () => 'alice';
 const handler = () => {};
+
+/** The largest text message: with its kind, a frame is as long as a string may be. */
+const MAX = constants.MAX_STRING_LENGTH - 1;
 
 /** Returns the error of a server with these options. */
 function refused(options, run = handler) {
@@ -23,8 +27,8 @@ test('a number that is not allowed is refused, with its name and what is allowed
     [{ ttl: 2_147_484 }, 'option `ttl`: 2147484 is not allowed; use a whole number from 0 to 2147483'],
     [{ ttl: 0.5 }, 'option `ttl`: 0.5 is not allowed; use a whole number from 0 to 2147483'],
     [{ ttl: '300' }, 'option `ttl`: "300" is not allowed; use a whole number from 0 to 2147483'],
-    [{ max: Infinity }, 'option `max`: Infinity is not allowed; use a whole number from 0 to 2147483646'],
-    [{ max: 2 ** 31 }, 'option `max`: 2147483648 is not allowed; use a whole number from 0 to 2147483646'],
+    [{ max: Infinity }, `option \`max\`: Infinity is not allowed; use a whole number from 0 to ${MAX}`],
+    [{ max: MAX + 1 }, `option \`max\`: ${MAX + 1} is not allowed; use a whole number from 0 to ${MAX}`],
     [{ window: Infinity }, 'option `window`: Infinity is not allowed; use a whole number from 0 to 9007199254740991'],
     [{ window: NaN }, 'option `window`: NaN is not allowed; use a whole number from 0 to 9007199254740991'],
     [{ replay: -1 }, 'option `replay`: -1 is not allowed; use a whole number, or Infinity for no limit'],
@@ -49,7 +53,7 @@ test('functions and lists are checked', () => {
 
 test('the extremes are accepted', () => {
   const limits = { sessions: Infinity, sessionsPerPrincipal: Infinity, sessionsPerAddress: Infinity, connections: Infinity };
-  assert.equal(refused({ window: 2 ** 53 - 1, max: 2 ** 31 - 2, replay: Infinity, ttl: 2_147_483, limits }), 'accepted');
+  assert.equal(refused({ window: 2 ** 53 - 1, max: MAX, replay: Infinity, ttl: 2_147_483, limits }), 'accepted');
   assert.equal(refused({ window: 0, max: 0, replay: 0, ttl: 0, limits: { sessions: 0 } }), 'accepted');
 });
 
