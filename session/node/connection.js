@@ -52,7 +52,7 @@ export class Connection {
     this.#raw = raw;
     this.#delays = delays;
     this.#events = events;
-    this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO came in time' }), delays.helloTimeout);
+    this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO was accepted in time' }), delays.helloTimeout);
     raw.on('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
     socket.on('message', (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) => this.#receive(isBinary ? data : data.toString()));
     socket.on('close', (code) => this.#closed(code));
@@ -86,7 +86,6 @@ export class Connection {
   #greet(data) {
     if (this.#isGreeted) return this.close({ code: 4400, reason: 'a frame between HELLO and WELCOME' });
     this.#isGreeted = true;
-    clearTimeout(this.#timer);
     try {
       return this.#events.hello(greeting(data));
     } catch (error) {

@@ -323,6 +323,18 @@ test('a client whose address throws is refused', async () => {
   await works(behind);
 });
 
+test('a client is refused in time if the authentication takes too long, and makes no session later', async () => {
+  let answer;
+  const authenticate = () => new Promise((resolve) => {
+    answer = resolve;
+  });
+  const { url, server } = await serve({ authenticate, delays: { helloTimeout: 500 } });
+  await refused(url, name(), {}, 4408);
+  answer('alice');
+  await new Promise(setImmediate);
+  assert.equal(server.size, 0);
+});
+
 test('another origin may not connect, and neither may a client without the subprotocol', async () => {
   const { url } = await serve({ origins: ['https://example.com'] });
   const other = new Raw(url, { origin: 'https://evil.example' });
