@@ -162,6 +162,12 @@ export class Connection {
     this.#timer = setTimeout(() => this.#socket.terminate(), this.#delays.closeTimeout).unref();
   }
 
+  /** Closes the WebSocket and drops it at once: above the limits, nobody waits for a peer's answer. @param {Close} close */
+  refuse(close) {
+    this.close(close);
+    this.#raw.destroySoon();
+  }
+
   /** @param {Error & {code?: string}} error */
   #failed(error) {
     if (error.code !== 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || this.session?.connection !== this) return;

@@ -90,7 +90,7 @@ export class SessionServer {
       this.#connections.delete(connection);
       this.#crowd.delete(connection);
     });
-    if (this.#crowd.exceeds(this.#options.limits, address)) connection.close({ code: 4429, reason: 'too many connections' });
+    if (this.#crowd.exceeds(this.#options.limits, address)) connection.refuse({ code: 4429, reason: 'too many connections' });
     if (!isKnown) connection.close({ code: 1011, reason: 'the address of the client is unknown' });
   }
 

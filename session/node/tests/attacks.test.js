@@ -220,6 +220,26 @@ test('connections that serve no session have a limit per address', async () => {
   for (let count = 0; count < 5; count += 1) await works((await session(url)).client);
 });
 
+test('connections above the limit of an address do not count towards the limit of all', async () => {
+  const options = { limits: { connections: 10, connectionsPerAddress: 3 }, delays: { closeTimeout: 60_000 } };
+  const { url, server } = await serve({ address: ({ headers }) => headers.origin, ...options });
+  const lines = [];
+  server.webSockets.on('connection', (socket, { socket: line }) => lines.push(line));
+  const greedy = [];
+  for (let count = 0; count < 20; count += 1) {
+    const one = new Raw(url, { origin: 'https://greedy.example' });
+    // It does not answer a close.
+    one.socket.close = () => {};
+    await one.opened;
+    greedy.push(one);
+  }
+  for (const one of greedy.slice(3)) assert.equal(await one.closed(), 4429);
+  const client = new Raw(url, { origin: 'https://other.example' });
+  assert.equal((await client.hello(name()))?.resumed, false);
+  assert.equal(lines.filter(({ destroyed }) => !destroyed).length, 4);
+  for (const line of lines) line.destroy();
+});
+
 test('a fresh session is dropped after the time to live', async () => {
   const { url, server } = await serve({ ttl: 2 });
   const client = new Raw(url);
@@ -362,6 +382,20 @@ test('a flood of PING by a client that does not read is answered once', () => {
   for (let ping = 0; ping < 1000; ping += 1) machine.receive('P');
   assert.equal(machine.poll().frame.data.toString(), 'A{"processed":0,"credit":1000}');
   assert.equal(machine.poll(), undefined);
+});
+
+test('a flood of WebSocket pings by a client that does not read ends its connection', async () => {
+  const { url, server } = await serve();
+  const sockets = [];
+  server.webSockets.on('connection', (socket) => sockets.push(socket));
+  const { client } = await session(url);
+  client.socket.pause();
+  const isOpen = () => sockets[0].readyState === sockets[0].OPEN;
+  for (let sent = 0; isOpen() && sent < 200_000; sent += 100) {
+    for (let ping = 0; ping < 99; ping += 1) client.socket.ping(Buffer.alloc(125));
+    await new Promise((resolve) => client.socket.ping(Buffer.alloc(125), true, resolve));
+  }
+  assert.equal(isOpen(), false);
 });
 
 test('a silent client is pinged, and then given up', async () => {
