@@ -294,6 +294,21 @@ test('a tiny message that waits does not keep the bytes that arrived with it', a
   assert.deepEqual(bytes, [1, 2]);
 });
 
+test('a message that arrives in tiny packets ends the connection before it costs seconds', async () => {
+  const { url, server } = await serve({ max: 1 << 20, window: 1 << 20 });
+  const lines = [];
+  server.webSockets.on('connection', (socket, request) => lines.push(request.socket));
+  const { client, of, token } = await session(url);
+  await works(client);
+  client.frames.length = 0;
+  // A masked binary frame of 60,000 bytes.
+  lines[0].emit('data', Buffer.from([0x82, 0xfe, 60_000 >> 8, 60_000 & 0xff, 0, 0, 0, 0]));
+  for (let packet = 0; packet < 60_000; packet += 1) lines[0].emit('data', Buffer.alloc(1));
+  assert.equal(await client.until(() => client.code ?? client.frames[0]?.length), 1008);
+  const again = new Raw(url);
+  assert.equal((await again.hello(of, { attempt: 2, token, sent: 1, received: 1 })).resumed, true);
+});
+
 test('a principal cannot resume another one\'s session, nor tell that it exists', async () => {
   const { url, server } = await serve();
   const { client, of, token } = await session(url);
