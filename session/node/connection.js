@@ -18,6 +18,9 @@ const WRITING_PATIENCE = 12;
 /** Bytes on the wire around a HELLO: the longest header of a frame. */
 const HEADER = 14;
 
+/** Bytes that may arrive beside a message and its fragments: what is read at once, twice. */
+const SLACK = 131_072;
+
 export class Connection {
   /** @type {Session | undefined} */
   session;
@@ -26,8 +29,8 @@ export class Connection {
   #changed = () => {};
   /** Whether HELLO has arrived. */
   #isGreeted = false;
-  /** Bytes that arrived before the connection served a session, or since it began to close. */
-  #unserved = 0;
+  /** Bytes that arrived since the last message of the session, or since the connection began to close. */
+  #arriving = 0;
   /** Whether the socket's buffer is full. */
   #isFull = false;
   /** How often the peer did not answer in time. */
@@ -38,18 +41,20 @@ export class Connection {
   #raw;
   /** The bytes that had arrived when the timer was set. */
   #arrived = 0;
+  #max;
   #delays;
   #events;
 
   /**
    * @param {WebSocket} socket
    * @param {import('node:net').Socket} raw The socket below, to count bytes.
-   * @param {Delays} delays
+   * @param {{max: number, delays: Delays}} options
    * @param {{hello: (hello: Hello) => void, idle: () => void}} events `idle`: the connection serves no session any more.
    */
-  constructor(socket, raw, delays, events) {
+  constructor(socket, raw, { max, delays }, events) {
     this.#socket = socket;
     this.#raw = raw;
+    this.#max = max;
     this.#delays = delays;
     this.#events = events;
     this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO was accepted in time' }), delays.helloTimeout);
@@ -60,23 +65,27 @@ export class Connection {
   }
 
   /**
-   * Counts the bytes from a peer that is not authenticated, or that does not close. Closes the connection and stops reading when
-   * they are more than a HELLO can have.
+   * Counts the bytes that arrive. Terminates the connection when they are more than twice the largest message: each fragment keeps all
+   * that arrived with it. If the peer is not authenticated or does not close, closes the connection and stops reading when they are
+   * more than a HELLO can have.
    *
    * @param {number} length
    */
   #count(length) {
-    if (this.session && !this.isClosing) return;
-    this.#unserved += length;
-    if (this.#unserved <= MAX_CONTROL_FRAME + HEADER) return;
-    this.close({ code: 4400, reason: 'HELLO is too long' });
-    this.#socket.pause();
+    this.#arriving += length;
+    if (this.session && !this.isClosing) {
+      if (this.#arriving > 2 * this.#max + SLACK) this.#socket.terminate();
+    } else if (this.#arriving > MAX_CONTROL_FRAME + HEADER) {
+      this.close({ code: 4400, reason: 'HELLO is too long' });
+      this.#socket.pause();
+    }
   }
 
   /** @param {string | Buffer} data */
   #receive(data) {
     if (this.isClosing) return undefined;
     if (!this.session) return this.#greet(data);
+    this.#arriving = 0;
     this.#heard();
     this.session.receive(data);
     return this.#changed();
@@ -156,7 +165,7 @@ export class Connection {
     if (this.isClosing) return;
     this.isClosing = true;
     clearTimeout(this.#timer);
-    this.#unserved = 0;
+    this.#arriving = 0;
     this.#events.idle();
     this.#socket.close(code, reason);
     this.#timer = setTimeout(() => this.#socket.terminate(), this.#delays.closeTimeout).unref();

@@ -81,7 +81,7 @@ export class SessionServer {
   /** @param {WebSocket} socket @param {Request} request */
   #connect(socket, request) {
     const { address, isKnown } = this.#locate(request);
-    const connection = new Connection(socket, request.socket, this.#options.delays, {
+    const connection = new Connection(socket, request.socket, this.#options, {
       hello: (hello) => this.#hello(connection, address, request, hello),
       idle: () => this.#crowd.add(connection, address),
     });

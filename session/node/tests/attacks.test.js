@@ -309,6 +309,25 @@ test('a message that arrives in tiny packets ends the connection before it costs
   assert.equal((await again.hello(of, { attempt: 2, token, sent: 1, received: 1 })).resumed, true);
 });
 
+test('a message in fragments with much between them ends the connection before it costs memory', async () => {
+  const { url } = await serve();
+  const { client, of, token } = await session(url);
+  await works(client);
+  const line = client.socket._socket;
+  // Frames that are masked with zeros: a fragment of one byte, and WebSocket pongs of 125 bytes.
+  const fragment = (opcode) => Buffer.from([opcode, 0x81, 0, 0, 0, 0, 0]);
+  const pongs = Buffer.concat(Array(500).fill(Buffer.concat([Buffer.from([0x8a, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125)])));
+  line.write(fragment(0x02));
+  for (let count = 0; !client.code && count < 100; count += 1) {
+    await new Promise((resolve) => line.write(Buffer.concat([pongs, fragment(0x00)]), resolve));
+  }
+  client.socket.ping();
+  await Promise.race([client.closed(), new Promise((resolve) => client.socket.on('pong', resolve))]);
+  assert.equal(client.code, 1006);
+  const again = new Raw(url);
+  assert.equal((await again.hello(of, { attempt: 2, token, sent: 1, received: 1 })).resumed, true);
+});
+
 test('a principal cannot resume another one\'s session, nor tell that it exists', async () => {
   const { url, server } = await serve();
   const { client, of, token } = await session(url);
