@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use websocket_session::{Connection, LostCause, Refusal, code};
+use websocket_session::{Connection, LostCause, NewToken, Refusal, code};
 
 use crate::alarm::Alarm;
 use crate::batch::Batch;
@@ -51,8 +51,8 @@ enum Outcome {
     Renewed(Box<Arrival>),
     /// The session is left to other servers, with everything stored.
     Left,
-    /// Another server has the session, or the store is not available.
-    Fenced,
+    /// Another server has the session, or the store is not available. This HELLO may take the session back.
+    Fenced(Option<Box<Arrival>>),
 }
 
 /// Runs a session on this server, from its first HELLO to its end.
@@ -71,7 +71,7 @@ pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, 
         let mut driver = Driver::new(context.clone(), shared, owner);
         let mut outcome = None;
         if is_restored {
-            outcome = driver.arrive(arrival);
+            outcome = driver.arrive(arrival).await;
         } else {
             driver.connect(*arrival);
         }
@@ -136,13 +136,13 @@ impl Driver {
     async fn drive(&mut self) -> Outcome {
         loop {
             while let Some(arrival) = self.shared.mailbox.pop() {
-                if let Some(outcome) = self.arrive(arrival) {
+                if let Some(outcome) = self.arrive(arrival).await {
                     return outcome;
                 }
             }
             // Changes that the store has not accepted were never sent to the client, so another server can continue without them.
             if self.pump().await.is_err() {
-                return Outcome::Fenced;
+                return Outcome::Fenced(None);
             }
             if let Some(outcome) = self.look() {
                 return outcome;
@@ -156,21 +156,30 @@ impl Driver {
     }
 
     /// Resumes the session for a client that has connected, or refuses the client.
-    fn arrive(&mut self, arrival: Box<Arrival>) -> Option<Outcome> {
+    async fn arrive(&mut self, arrival: Box<Arrival>) -> Option<Outcome> {
         let Ok(token) = new_token() else {
             close(arrival.socket, [].into(), code::RESTART, "the server has no random numbers".into());
             return None;
         };
+        let Err(refusal) = self.accept(&arrival, token) else {
+            self.connect(*arrival);
+            return None;
+        };
+        // If another server owns the session by now, the client has come back, and this server's state is old.
+        if self.renew(Instant::now()).await.is_err() {
+            return Some(Outcome::Fenced(Some(arrival)));
+        }
+        if let Refusal::Forgotten = refusal {
+            return Some(Outcome::Renewed(arrival));
+        }
+        refuse(*arrival, &refusal);
+        None
+    }
+
+    fn accept(&self, arrival: &Arrival, token: NewToken) -> Result<Connection, Refusal> {
         let mut core = self.shared.core();
         let presented = token::known(arrival.presented, core.machine.state());
-        let accepted = core.machine.accept(&arrival.hello, presented, token);
-        drop(core);
-        match accepted {
-            Ok(_) => self.connect(*arrival),
-            Err(Refusal::Forgotten) => return Some(Outcome::Renewed(arrival)),
-            Err(refusal) => refuse(*arrival, &refusal),
-        }
-        None
+        core.machine.accept(&arrival.hello, presented, token)
     }
 
     /// Makes the connection of an accepted HELLO the current one. All events of an older connection are ignored from now on.
@@ -325,7 +334,7 @@ impl Driver {
             return Some(self.expire().await);
         }
         if self.owner.is_some() && self.stored + self.context.keep() / 3 <= now {
-            return self.renew(now).await;
+            return self.renew(now).await.is_err().then_some(Outcome::Fenced(None));
         }
         None
     }
@@ -346,7 +355,7 @@ impl Driver {
         if let Some(owner) = &self.owner
             && owner.remove().await.is_err()
         {
-            return Outcome::Fenced;
+            return Outcome::Fenced(None);
         }
         let mut core = self.shared.core();
         core.machine.forget(LostCause::Expired);
@@ -355,13 +364,12 @@ impl Driver {
     }
 
     /// Renews the session in the store, and checks whether this server still owns it.
-    async fn renew(&mut self, now: Instant) -> Option<Outcome> {
+    async fn renew(&mut self, now: Instant) -> Result<(), StoreError> {
         self.stored = now;
-        let written = match &mut self.owner {
+        match &mut self.owner {
             Some(owner) => owner.write(&[]).await,
             None => Ok(()),
-        };
-        written.is_err().then_some(Outcome::Fenced)
+        }
     }
 
     /// Takes nothing more from the handler, and returns the last outputs of the machine. Processed messages are acknowledged, so that they
@@ -379,13 +387,13 @@ impl Driver {
             let batch = self.leave();
             let _stored = self.settle(batch).await;
         }
-        if let Outcome::Left | Outcome::Fenced = outcome {
+        if let Outcome::Left | Outcome::Fenced(_) = outcome {
             let mut core = self.shared.core();
             core.place = Place::Elsewhere;
             core.wake();
             drop(core);
             self.link.take().into_iter().for_each(|link| link.close(code::RESTART, "the server restarts".into()));
-            return None;
+            return if let Outcome::Fenced(arrival) = outcome { arrival } else { None };
         }
         if let Outcome::Renewed(_) = outcome {
             self.shared.core().machine.forget(LostCause::Mismatch);

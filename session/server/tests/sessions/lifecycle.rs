@@ -592,3 +592,24 @@ async fn a_hello_that_is_refused_takes_a_session_from_no_server() {
     while raw.get().await != Got::Text(":one".into()) {}
     assert_eq!((one.sessions.len(), two.sessions.len()), (1, 0));
 }
+
+#[tokio::test]
+async fn a_client_resumes_on_a_server_that_it_has_left() {
+    let (store, (to, mut heard)) = (MemoryStore::new(), mpsc::unbounded_channel());
+    let one = Server::start(Sessions::with_store(limits(), store.clone()), reporting(to.clone())).await;
+    let two = Server::start(Sessions::with_store(limits(), store), reporting(to)).await;
+    let (name, mut token) = (name(), None);
+    for (attempt, server) in (1..).zip([&one, &two, &one, &two]) {
+        let mut raw = Raw::open(server.address).await;
+        let welcome = raw.greet(&hello(&name, attempt, token.as_deref(), "ada")).await;
+        assert_eq!(welcome.is_resumed(), attempt > 1);
+        token = Some(welcome.token().to_owned());
+        raw.send(ACK).await;
+        // The answer to a PING shows that the server has read the frame before it.
+        raw.send("P").await;
+        assert_eq!(raw.get().await, Got::Text(r#"A{"processed":0,"credit":1048576}"#.into()));
+    }
+    // Each server was left once, and has learnt this from the client's return.
+    assert_eq!([heard.recv().await, heard.recv().await], [Some(Some(Gone::Moved)), Some(Some(Gone::Moved))]);
+    assert!(heard.try_recv().is_err(), "the session goes on");
+}
