@@ -56,7 +56,8 @@ return 1";
 /// A store in Redis 6.2 or newer: a hash and a stream for each session, whose ids are the numbers of the messages.
 ///
 /// Each change is one script, so it is atomic, and it requires the current lease of the session. A repeated write takes effect once, and
-/// Redis itself refuses a message whose number was in the stream before.
+/// Redis itself refuses a message whose number was in the stream before. A session of which Redis has lost messages is removed when a server
+/// looks it up.
 #[derive(Clone)]
 pub struct RedisStore {
     connection: ConnectionManager,
@@ -106,6 +107,22 @@ impl RedisStore {
     }
 }
 
+impl RedisStore {
+    /// Returns the session; `None` if there is none. A session that has lost messages is removed, so that its client gets an error.
+    async fn decode(&self, key: &Key, found: Found) -> Result<Option<Stored>, StoreError> {
+        let is_whole = found.is_whole();
+        let Some(stored) = found.decode().transpose()? else { return Ok(None) };
+        if is_whole {
+            return Ok(Some(stored));
+        }
+        match self.remove(key, &stored.lease).await {
+            // Another server has removed or claimed the session meanwhile.
+            Ok(()) | Err(StoreError::Fenced) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 fn unavailable(error: redis::RedisError) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
@@ -121,8 +138,8 @@ fn millis(duration: Duration) -> u64 {
 impl Store for RedisStore {
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>> {
         Box::pin(async move {
-            let found: Found = self.run(FIND, key, |_| ()).await?;
-            found.decode().transpose()
+            let found = self.run(FIND, key, |_| ()).await?;
+            self.decode(key, found).await
         })
     }
 
@@ -138,12 +155,12 @@ impl Store for RedisStore {
 
     fn claim<'a>(&'a self, key: &'a Key, from: &'a Lease, lease: &'a Lease) -> Later<'a, Option<Snapshot>> {
         Box::pin(async move {
-            let found: Found = self
+            let found = self
                 .run(CLAIM, key, |script| {
                     script.arg(&*from.0).arg(&*lease.0);
                 })
                 .await?;
-            Ok(found.decode().transpose()?.map(|stored| stored.snapshot))
+            Ok(self.decode(key, found).await?.map(|stored| stored.snapshot))
         })
     }
 
@@ -215,6 +232,7 @@ impl Write {
     }
 
     fn send(&mut self, number: u64, content: &Content<Message>) {
+        self.set("sent", number.to_string());
         let (field, value) = match content {
             Content::Message(Message::Text(text)) => ("t", Bytes::copy_from_slice(text.as_bytes())),
             Content::Message(Message::Binary(bytes)) => ("b", bytes.clone()),
@@ -244,6 +262,15 @@ impl FromRedisValue for Found {
 }
 
 impl Found {
+    /// Returns whether the stream has all messages that are sent and not acknowledged. Their numbers are in this range and differ, so
+    /// their count is enough.
+    fn is_whole(&self) -> bool {
+        let Self(fields, entries) = self;
+        let number = |name| fields.get(name).and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0_u64);
+        let acknowledged = number("acknowledged");
+        acknowledged + entries.len() as u64 == number("sent").max(acknowledged)
+    }
+
     /// Returns the session; `None` if there is none.
     fn decode(self) -> Option<Result<Stored, StoreError>> {
         let Self(fields, entries) = self;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use websocket_session::LostCause;
 use websocket_session_server::{Gone, Limits, Message, RedisStore, Session, Sessions};
@@ -328,4 +329,117 @@ async fn a_server_without_redis_says_so_and_clients_come_again() {
     drop(redis);
     assert_eq!(refused(server.address, &hello(&name(), 1, None, "ada")).await, 1012);
     assert_eq!(server.sessions.len(), 0);
+}
+
+/// Returns the answer of Redis to a command about the stream of the only session, `out`.
+fn of_stream(url: &str, command: &str) -> String {
+    let find = "local out = redis.call('KEYS', '*:out')[1]";
+    ask(url, &format!("EVAL \"{find} return out and {command} or 0\" 0"))
+}
+
+/// Waits until Redis has `count` messages.
+async fn has(url: &str, count: u64) {
+    while of_stream(url, "redis.call('XLEN', out)") != format!(":{count}") {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Copies the keys of the session, or replaces them by their copies: Redis goes back to an older state.
+fn each_key(url: &str, command: &str) {
+    let each = "for _, key in ipairs({out, string.sub(out, 1, -5)}) do redis.call(";
+    assert_eq!(of_stream(url, &format!("(function () {each}{command}) end return 1 end)()")), ":1");
+}
+
+const COPY: &str = "'COPY', key, key .. '-'";
+const GO_BACK: &str = "'RENAME', key .. '-', key";
+
+/// A session with one message in Redis, whose client is away.
+struct Away {
+    server: Server,
+    session: Session,
+    name: String,
+    token: String,
+}
+
+const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
+
+impl Away {
+    async fn start(url: &str) -> Self {
+        let (out, mut sessions) = mpsc::unbounded_channel();
+        let handler = move |session| {
+            out.send(session).unwrap();
+            std::future::pending()
+        };
+        let server = Server::start(Sessions::redis(limits(), url).await.unwrap(), handler).await;
+        let (name, mut raw) = (name(), Raw::open(server.address).await);
+        let token = raw.greet(&hello(&name, 1, None, "ada")).await.token().to_owned();
+        raw.send(ACK).await;
+        let mut session: Session = sessions.recv().await.unwrap();
+        drop(raw);
+        session.send("one").await.unwrap();
+        has(url, 1).await;
+        Self { server, session, name, token }
+    }
+}
+
+/// Checks that the session is lost for a client that returns to another server.
+async fn loses(damage: impl AsyncFnOnce(&str, &mut Session)) {
+    let Some((_redis, url)) = redis().await else { return };
+    let Away { server, mut session, name, token } = Away::start(&url).await;
+    damage(&url, &mut session).await;
+    server.stop().await;
+    let handler = |mut session: Session| async move { session.send("next").await.unwrap() };
+    let server = Server::start(Sessions::redis(limits(), &url).await.unwrap(), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    assert!(!raw.greet(&hello(&name, 2, Some(&token), "ada")).await.is_resumed());
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(":next".into()));
+}
+
+#[tokio::test]
+async fn evicted_messages_are_lost_with_their_session() {
+    loses(async |url, _| assert_eq!(of_stream(url, "redis.call('DEL', out)"), ":1")).await;
+}
+
+#[tokio::test]
+async fn messages_that_were_evicted_before_others_are_lost_with_their_session() {
+    loses(async |url, session| {
+        assert_eq!(of_stream(url, "redis.call('DEL', out)"), ":1");
+        session.send("two").await.unwrap();
+        has(url, 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_of_which_redis_has_lost_one_are_lost_with_their_session() {
+    loses(async |url, session| {
+        each_key(url, COPY);
+        session.send("two").await.unwrap();
+        has(url, 2).await;
+        each_key(url, GO_BACK);
+        session.send("three").await.unwrap();
+        has(url, 2).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_that_redis_has_lost_after_they_arrived_lose_no_session() {
+    let Some((_redis, url)) = redis().await else { return };
+    let Away { server, mut session, name, token } = Away::start(&url).await;
+    each_key(&url, COPY);
+    session.send("two").await.unwrap();
+    has(&url, 2).await;
+    each_key(&url, GO_BACK);
+    let mut raw = Raw::open(server.address).await;
+    let token = raw.greet(&hello(&name, 2, Some(&token), "ada")).await.token().to_owned();
+    raw.send(r#"A{"processed":2,"credit":1000000}"#).await;
+    has(&url, 0).await;
+    server.stop().await;
+    let server = Server::start(Sessions::redis(limits(), &url).await.unwrap(), echo).await;
+    let mut raw = Raw::open(server.address).await;
+    let hello =
+        hello(&name, 3, Some(&token), "ada").replace(r#""received":0,"processed":0"#, r#""received":2,"processed":2"#);
+    assert!(raw.greet(&hello).await.is_resumed());
 }
