@@ -11,7 +11,7 @@ use crate::alarm::Alarm;
 use crate::batch::Batch;
 use crate::core::{Place, Shared};
 use crate::handling::start;
-use crate::link::{Link, Turn, close};
+use crate::link::{Link, Turn};
 use crate::mailbox::{Arrival, Handler, Leave, Mailbox};
 use crate::owner::{Opened, Owner, new_token, open};
 use crate::patience::Patience;
@@ -64,7 +64,7 @@ pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, 
             Ok(Opened::Made(machine, first, owner)) => (machine, first, owner, false),
             Ok(Opened::Restored(machine, first, owner)) => (machine, first, Some(owner), true),
             Ok(Opened::Refused(refusal)) => return refuse(*arrival, &refusal),
-            Err(_) => return close(arrival.socket, [].into(), code::RESTART, "the store is not available".into()),
+            Err(_) => return arrival.socket.close([].into(), code::RESTART, "the store is not available".into()),
         };
         let protocol = arrival.hello.protocol.clone();
         let shared = Arc::new(Shared::new(key.clone(), first, protocol, mailbox.clone(), machine, is_restored));
@@ -94,7 +94,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         self.context.registry.remove(&self.key);
         for arrival in self.mailbox.close() {
-            close(arrival.socket, [].into(), code::RESTART, "the session has just ended; connect again".into());
+            arrival.socket.close([].into(), code::RESTART, "the session has just ended; connect again".into());
         }
     }
 }
@@ -105,7 +105,7 @@ fn refuse(arrival: Arrival, refusal: &Refusal) {
         Refusal::Violation(violation) => (violation.close_code(), violation.to_string()),
         _ => (code::SUPERSEDED, "superseded, or an old copy".into()),
     };
-    close(arrival.socket, [].into(), code, reason);
+    arrival.socket.close([].into(), code, reason);
 }
 
 impl Driver {
@@ -158,7 +158,7 @@ impl Driver {
     /// Resumes the session for a client that has connected, or refuses the client.
     async fn arrive(&mut self, arrival: Box<Arrival>) -> Option<Outcome> {
         let Ok(token) = new_token() else {
-            close(arrival.socket, [].into(), code::RESTART, "the server has no random numbers".into());
+            arrival.socket.close([].into(), code::RESTART, "the server has no random numbers".into());
             return None;
         };
         let Err(refusal) = self.accept(&arrival, token) else {
@@ -189,7 +189,7 @@ impl Driver {
         let link = Link::new(arrival.socket, connection, self.limits().max_message);
         self.patience.connected();
         if let Some(older) = self.link.replace(link) {
-            older.close(code::SUPERSEDED, "superseded by a newer connection".into());
+            older.socket.supersede();
         }
         if !self.is_started {
             self.handler = Some(arrival.handler);
@@ -296,7 +296,8 @@ impl Driver {
                 core.machine.receive(link.connection, frame);
                 core.wake();
             }
-            Some(Turn::Ended(code)) => self.disconnect(code).into_iter().for_each(Link::leave),
+            Some(Turn::Ended(code)) => self.disconnect(code).into_iter().for_each(|link| link.socket.leave()),
+            Some(Turn::Failed) => drop(self.disconnect(None)),
             Some(Turn::Room) | None => (),
         }
     }

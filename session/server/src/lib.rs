@@ -4,6 +4,7 @@
 mod alarm;
 mod batch;
 mod core;
+mod crowd;
 mod driver;
 mod handling;
 mod limits;
@@ -17,6 +18,7 @@ mod redis;
 mod registry;
 mod session;
 mod sessions;
+mod socket;
 mod store;
 mod token;
 

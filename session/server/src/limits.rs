@@ -43,10 +43,11 @@ pub struct Limits {
     /// The maximum number of sessions that were made from one address, with [`serve_from`](crate::Sessions::serve_from). The default is
     /// 1,000.
     pub sessions_per_address: usize,
-    /// The maximum number of all connections without HELLO. The default is 10,000.
+    /// The maximum number of all connections without HELLO, above which clients are refused. It also is the maximum number of closing
+    /// connections, above which the server closes without waiting for the client. The default is 10,000.
     pub greetings: usize,
-    /// The maximum number of connections without HELLO from one address, with [`serve_from`](crate::Sessions::serve_from). The default
-    /// is 100.
+    /// The maximum number of connections without HELLO from one address, and of closing ones, with
+    /// [`serve_from`](crate::Sessions::serve_from). The default is 100.
     pub greetings_per_address: usize,
 }
 

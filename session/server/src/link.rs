@@ -4,23 +4,19 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
+use axum::extract::ws::Message as Frame;
 use futures_core::Stream;
 use futures_sink::Sink;
-use futures_util::StreamExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use websocket_session::{Connection, Incoming, Violation};
 
+use crate::socket::Socket;
 use crate::{Message, message};
-
-/// How long a closing handshake may take.
-const CLOSE: Duration = Duration::from_secs(10);
 
 /// A WebSocket whose HELLO was accepted.
 pub(crate) struct Link {
-    socket: WebSocket,
+    pub socket: Socket,
     pub connection: Connection,
     outgoing: VecDeque<Frame>,
     /// When a frame last arrived.
@@ -36,12 +32,14 @@ pub(crate) enum Turn {
     Frame(Result<Incoming<Message>, Violation>),
     /// The WebSocket has taken all frames: there is room for more.
     Room,
-    /// The connection has ended, with this close code if there was one.
+    /// The client has closed the connection, with this code if there was one.
     Ended(Option<u16>),
+    /// The connection has failed.
+    Failed,
 }
 
 impl Link {
-    pub fn new(socket: WebSocket, connection: Connection, max_message: u64) -> Self {
+    pub fn new(socket: Socket, connection: Connection, max_message: u64) -> Self {
         Self { socket, connection, outgoing: VecDeque::new(), heard: Instant::now(), pinged: None, max_message }
     }
 
@@ -62,14 +60,14 @@ impl Link {
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
         let was_full = self.is_full();
         if let Poll::Ready(Err(_)) = self.poll_outgoing(context) {
-            return Poll::Ready(Turn::Ended(None));
+            return Poll::Ready(Turn::Failed);
         }
         if was_full && !self.is_full() {
             return Poll::Ready(Turn::Room);
         }
         // The WebSocket itself answers pings.
         loop {
-            let frame = ready!(Pin::new(&mut self.socket).poll_next(context));
+            let frame = ready!(Pin::new(&mut self.socket.inner).poll_next(context));
             self.heard = Instant::now();
             self.pinged = None;
             match frame {
@@ -80,7 +78,7 @@ impl Link {
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
                 Some(Ok(Frame::Close(close))) => return Poll::Ready(Turn::Ended(close.map(|close| close.code))),
                 Some(Err(error)) => return Poll::Ready(self.failed(&error)),
-                None => return Poll::Ready(Turn::Ended(None)),
+                None => return Poll::Ready(Turn::Failed),
             }
         }
     }
@@ -92,41 +90,20 @@ impl Link {
             let (len, max) = (self.max_message.saturating_add(1), self.max_message);
             return Turn::Frame(Err(Violation::TooLarge { len, max }));
         }
-        Turn::Ended(None)
+        Turn::Failed
     }
 
     fn poll_outgoing(&mut self, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
         while !self.outgoing.is_empty() {
-            ready!(Pin::new(&mut self.socket).poll_ready(context))?;
+            ready!(Pin::new(&mut self.socket.inner).poll_ready(context))?;
             let Some(frame) = self.outgoing.pop_front() else { break };
-            Pin::new(&mut self.socket).start_send(frame)?;
+            Pin::new(&mut self.socket.inner).start_send(frame)?;
         }
-        Pin::new(&mut self.socket).poll_flush(context)
+        Pin::new(&mut self.socket.inner).poll_flush(context)
     }
 
     /// Sends queued frames and closes the connection, in a task of its own: the session does not wait for it.
     pub fn close(self, code: u16, reason: String) {
-        close(self.socket, self.outgoing, code, reason);
+        self.socket.close(self.outgoing, code, reason);
     }
-}
-
-impl Link {
-    /// Answers a close, in a task of its own.
-    pub fn leave(mut self) {
-        tokio::spawn(timeout(CLOSE, async move { while let Some(Ok(_)) = self.socket.next().await {} }));
-    }
-}
-
-/// Closes a WebSocket, in a task of its own.
-pub(crate) fn close(mut socket: WebSocket, mut outgoing: VecDeque<Frame>, code: u16, reason: String) {
-    outgoing.push_back(Frame::Close(Some(CloseFrame { code, reason: reason.into() })));
-    tokio::spawn(timeout(CLOSE, async move {
-        for frame in outgoing {
-            if socket.send(frame).await.is_err() {
-                return;
-            }
-        }
-        // Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
-        while let Some(Ok(_)) = socket.next().await {}
-    }));
 }

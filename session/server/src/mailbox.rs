@@ -1,27 +1,25 @@
 //! Inputs of a driver that do not come over its session's connection.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::extract::ws::WebSocket;
 use tokio::sync::Notify;
 use websocket_session::{Digest, Hello};
 
 use crate::Session;
+use crate::socket::Socket;
 
 /// Runs the application's handler.
 pub(crate) type Handler = Box<dyn FnOnce(Session) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// A client whose HELLO is authenticated.
 pub(crate) struct Arrival {
-    pub socket: WebSocket,
+    pub socket: Socket,
     pub hello: Hello,
     /// The hash of the token in HELLO.
     pub presented: Option<Digest>,
     pub handler: Handler,
-    pub address: Option<IpAddr>,
 }
 
 /// Whether, and when, a session must leave this server.

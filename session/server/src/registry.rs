@@ -1,13 +1,12 @@
 //! The sessions of one server, and how many each principal and each address has.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::crowd::Counts;
 use crate::mailbox::Mailbox;
 use crate::{Key, Limits};
 
@@ -23,8 +22,6 @@ struct State {
     sessions: HashMap<Key, Kept>,
     principals: Counts<Arc<str>>,
     addresses: Counts<IpAddr>,
-    greetings: usize,
-    greeting_addresses: Counts<IpAddr>,
     is_closing: bool,
 }
 
@@ -49,21 +46,6 @@ pub(crate) enum Refused {
 impl Registry {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts a connection without HELLO, until the guard is dropped.
-    pub fn greet(&self, address: Option<IpAddr>, limits: &Limits) -> Result<Greeting<'_>, Refused> {
-        let mut state = self.state();
-        if state.is_closing {
-            return Err(Refused::Closing);
-        }
-        let of_address = address.map_or(0, |address| state.greeting_addresses.get(&address));
-        if state.greetings >= limits.greetings || of_address >= limits.greetings_per_address {
-            return Err(Refused::Limit);
-        }
-        state.greetings += 1;
-        state.greeting_addresses.add(address);
-        Ok(Greeting { registry: self, address })
     }
 
     /// Finds a session, or makes an entry for a new one.
@@ -110,6 +92,10 @@ impl Registry {
         state.sessions.values().map(|kept| kept.mailbox.clone()).collect()
     }
 
+    pub fn is_closing(&self) -> bool {
+        self.state().is_closing
+    }
+
     /// Waits until there is no session.
     pub async fn empty(&self) {
         loop {
@@ -118,54 +104,6 @@ impl Registry {
                 return;
             }
             emptied.await;
-        }
-    }
-}
-
-/// A connection without HELLO.
-pub(crate) struct Greeting<'a> {
-    registry: &'a Registry,
-    address: Option<IpAddr>,
-}
-
-impl Drop for Greeting<'_> {
-    fn drop(&mut self) {
-        let mut state = self.registry.state();
-        state.greetings -= 1;
-        self.address.iter().for_each(|address| state.greeting_addresses.remove(address));
-    }
-}
-
-/// The count of each value.
-struct Counts<T>(HashMap<T, usize>);
-
-impl<T> Default for Counts<T> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<T: Eq + Hash> Counts<T> {
-    fn get(&self, of: &T) -> usize {
-        self.0.get(of).copied().unwrap_or_default()
-    }
-
-    fn add(&mut self, of: Option<T>) {
-        if let Some(of) = of {
-            *self.0.entry(of).or_default() += 1;
-        }
-    }
-
-    /// Decrements a count. A count of 0 takes no memory.
-    fn remove(&mut self, of: &T)
-    where
-        T: Clone,
-    {
-        if let Entry::Occupied(mut count) = self.0.entry(of.clone()) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
         }
     }
 }

@@ -9,9 +9,10 @@ use axum::extract::ws::{Message as Frame, WebSocket};
 use tokio::time::timeout;
 use websocket_session::{Hello, SUBPROTOCOL, Violation, code};
 
-use crate::link::close;
+use crate::crowd::Crowd;
 use crate::mailbox::{Arrival, Full, Leave};
 use crate::registry::{Found, Refused, Registry};
+use crate::socket::Socket;
 use crate::store::Store;
 use crate::{Key, Limits, Session, driver, message, token};
 
@@ -25,6 +26,10 @@ pub(crate) struct Context {
     pub limits: Limits,
     pub store: Option<Arc<dyn Store>>,
     pub registry: Registry,
+    /// The connections without HELLO.
+    pub greetings: Arc<Crowd>,
+    /// The connections that are closing.
+    pub closing: Arc<Crowd>,
 }
 
 impl Context {
@@ -73,7 +78,9 @@ impl Sessions {
     }
 
     fn new(limits: Limits, store: Option<Arc<dyn Store>>) -> Self {
-        Self { context: Arc::new(Context { limits: limits.finite(), store, registry: Registry::default() }) }
+        let limits = limits.finite();
+        let [greetings, closing] = [(); 2].map(|()| Arc::new(Crowd::new(&limits)));
+        Self { context: Arc::new(Context { limits, store, registry: Registry::default(), greetings, closing }) }
     }
 
     /// Keeps sessions in Redis, such as `redis://127.0.0.1:6379/`, under keys that begin with `session:`. See
@@ -119,7 +126,7 @@ impl Sessions {
     pub async fn serve_from<A, B, P, H, F>(
         &self,
         address: Option<IpAddr>,
-        mut socket: WebSocket,
+        socket: WebSocket,
         authenticate: A,
         handler: H,
     ) where
@@ -129,21 +136,24 @@ impl Sessions {
         H: FnOnce(Session) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let greeted = match self.context.registry.greet(address, &self.context.limits) {
-            Ok(_greeting) => {
-                let greeted = timeout(self.context.limits.hello_timeout, greet(&mut socket, authenticate)).await;
+        let Context { limits, greetings, closing, .. } = &*self.context;
+        let mut socket = Socket::new(socket, address, closing.clone());
+        let greeted = match greetings.enter(address) {
+            _ if self.context.registry.is_closing() => Err(Refused::Closing.into()),
+            Some(_greeting) => {
+                let greeted = timeout(limits.hello_timeout, greet(&mut socket.inner, authenticate)).await;
                 greeted.unwrap_or(Err(Refusal::of(code::TIMEOUT, "no HELLO came in time")))
             }
-            Err(refused) => Err(refused.into()),
+            None => Err(Refused::Limit.into()),
         };
         match greeted {
             Ok((principal, hello)) => {
                 let presented = hello.token.as_deref().map(token::hash);
                 let handler = Box::new(|session| Box::pin(handler(session)) as _);
                 let key = Key { principal: principal.into(), session: hello.session.as_str().into() };
-                self.dispatch(key, Box::new(Arrival { socket, hello, presented, handler, address }));
+                self.dispatch(key, Box::new(Arrival { socket, hello, presented, handler }));
             }
-            Err(Refusal { code, reason }) => close(socket, [].into(), code, reason),
+            Err(Refusal { code, reason }) => socket.close([].into(), code, reason),
         }
     }
 
@@ -151,7 +161,7 @@ impl Sessions {
     fn dispatch(&self, key: Key, mut arrival: Box<Arrival>) {
         let Context { registry, limits, .. } = &*self.context;
         loop {
-            let refusal = match registry.find_or_insert(&key, arrival.address, limits) {
+            let refusal = match registry.find_or_insert(&key, arrival.socket.address, limits) {
                 Ok(Found::New(mailbox)) => {
                     tokio::spawn(driver::run(self.context.clone(), key, mailbox, arrival));
                     return;
@@ -169,7 +179,7 @@ impl Sessions {
                 },
                 Err(refused) => refused.into(),
             };
-            return close(arrival.socket, [].into(), refusal.code, refusal.reason);
+            return arrival.socket.close([].into(), refusal.code, refusal.reason);
         }
     }
 
@@ -190,6 +200,8 @@ impl Sessions {
     /// always. It waits at most `grace` for handlers to return.
     pub async fn shutdown(&self, grace: Duration) {
         let mailboxes = self.context.registry.close();
+        // All connections close now, and no new ones come.
+        self.context.closing.admit_all();
         mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Soon));
         if timeout(grace, self.context.registry.empty()).await.is_err() {
             mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Now));

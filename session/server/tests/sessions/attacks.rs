@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
 
 use crate::client::name;
@@ -263,4 +264,56 @@ async fn a_client_that_never_reads_makes_the_handler_wait() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(sent.load(Ordering::SeqCst), (64 << 10) / 1016);
+}
+
+/// Waits until the server has ended all but `most` of these connections. The clients read nothing and answer nothing.
+async fn are_ended(raws: &[Raw], most: usize) {
+    let is_open = |raw: &&Raw| {
+        let mut bytes = [0; 1 << 16];
+        loop {
+            match raw.0.get_ref().try_read(&mut bytes) {
+                Ok(1..) => (),
+                Ok(0) => return false,
+                Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+            }
+        }
+    };
+    let ended = async {
+        while raws.iter().filter(is_open).count() > most {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(5), ended).await.is_ok(), "more than {most} connections are open");
+}
+
+#[tokio::test]
+async fn a_client_that_resumes_again_and_again_without_reading_costs_little() {
+    let handler = |mut session: Session| async move {
+        session.send(vec![0; 8 << 20]).await.unwrap();
+        std::future::pending().await
+    };
+    let server = Server::start(Sessions::memory(limits()), handler).await;
+    let (name, mut token, mut raws) = (name(), None, Vec::new());
+    for attempt in 1..16 {
+        let mut raw = Raw::open(server.address).await;
+        let hello = hello(&name, attempt, token.as_deref(), "ada").replace("1000000", "100000000");
+        token = Some(raw.greet(&hello).await.token().to_owned());
+        raw.send(r#"A{"processed":0,"credit":100000000}"#).await;
+        raws.push(raw);
+    }
+    raws.pop();
+    are_ended(&raws, 0).await;
+}
+
+#[tokio::test]
+async fn refused_clients_that_do_not_close_are_few() {
+    let server = Server::start(Sessions::memory(Limits { greetings_per_address: 2, ..limits() }), echo).await;
+    let mut raws = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::open(server.address).await;
+        raw.send(ACK).await;
+        assert_eq!(raw.closed().await, 4400);
+        raws.push(raw);
+    }
+    are_ended(&raws, 2).await;
 }

@@ -1,0 +1,75 @@
+//! The WebSocket of a client, and how it is closed.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::task::unconstrained;
+use tokio::time::timeout;
+use websocket_session::code;
+
+use crate::crowd::{Crowd, Member};
+
+/// How long a closing handshake may take.
+const CLOSE: Duration = Duration::from_secs(10);
+
+/// The WebSocket of a client.
+pub(crate) struct Socket {
+    pub inner: WebSocket,
+    /// Where the client has connected from.
+    pub address: Option<IpAddr>,
+    /// The connections that are closing.
+    closing: Arc<Crowd>,
+}
+
+impl Socket {
+    pub fn new(inner: WebSocket, address: Option<IpAddr>, closing: Arc<Crowd>) -> Self {
+        Self { inner, address, closing }
+    }
+
+    /// Sends frames and closes the connection, in a task of its own: the session does not wait for it. If too many connections are
+    /// closing, it does not wait for the client either.
+    pub fn close(mut self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
+        let close = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+        let place = self.closing.enter(self.address);
+        let closing = async move {
+            for frame in outgoing.into_iter().chain([close]) {
+                if self.inner.send(frame).await.is_err() {
+                    return;
+                }
+            }
+            // Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
+            while let Some(Ok(_)) = self.inner.next().await {}
+        };
+        wait(place, closing);
+    }
+
+    /// Closes a connection whose client has a newer one. If the client does not read, the connection is dropped: a client could make many
+    /// of them, each with large buffers.
+    pub fn supersede(mut self) {
+        if unconstrained(self.inner.flush()).now_or_never().is_some() {
+            self.close([].into(), code::SUPERSEDED, "superseded by a newer connection".into());
+        }
+    }
+
+    /// Answers a close, in a task of its own.
+    pub fn leave(mut self) {
+        let place = self.closing.enter(self.address);
+        wait(place, async move { while let Some(Ok(_)) = self.inner.next().await {} });
+    }
+}
+
+/// Runs `closing` to its end if it has a place, and as far as it goes at once otherwise.
+fn wait(place: Option<Member>, closing: impl Future<Output = ()> + Send + 'static) {
+    let Some(place) = place else {
+        let _is_closed = unconstrained(closing).now_or_never();
+        return;
+    };
+    tokio::spawn(async move {
+        let _is_closed = timeout(CLOSE, closing).await;
+        drop(place);
+    });
+}
