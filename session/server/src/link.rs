@@ -75,6 +75,7 @@ impl Link {
                 Some(Ok(Frame::Binary(bytes))) => {
                     return Poll::Ready(Turn::Frame(Ok(Incoming::Message(Message::Binary(bytes)))));
                 }
+                Some(Ok(Frame::Ping(_))) if self.socket.is_flooded(context) => return Poll::Ready(Turn::Failed),
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
                 Some(Ok(Frame::Close(close))) => return Poll::Ready(Turn::Ended(close.map(|close| close.code))),
                 Some(Err(error)) => return Poll::Ready(self.failed(&error)),

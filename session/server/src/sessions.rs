@@ -12,7 +12,7 @@ use websocket_session::{Hello, SUBPROTOCOL, Violation, code};
 use crate::crowd::Crowd;
 use crate::mailbox::{Arrival, Full, Leave};
 use crate::registry::{Found, Refused, Registry};
-use crate::socket::Socket;
+use crate::socket::{PONGS, Socket};
 use crate::store::Store;
 use crate::{Key, Limits, Session, driver, message, token};
 
@@ -261,16 +261,19 @@ where
     A: FnOnce(Greeting) -> B,
     B: Future<Output = Result<P, Denied>>,
 {
-    let hello = loop {
-        match socket.recv().await {
-            Some(Ok(Frame::Text(text))) => break message::decode_hello(&text)?,
-            Some(Ok(Frame::Binary(_))) => return Err(Violation::Unexpected("a message").into()),
-            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
-            Some(Ok(Frame::Close(_)) | Err(_)) | None => {
-                return Err(Refusal::of(code::VIOLATION, "there was no HELLO"));
-            }
-        }
-    };
+    let hello = read_hello(socket).await?;
     let greeting = Greeting { credentials: hello.credentials.clone(), protocol: hello.protocol.clone() };
     Ok((authenticate(greeting).await?, hello))
+}
+
+async fn read_hello(socket: &mut WebSocket) -> Result<Hello, Refusal> {
+    for _ in 0..PONGS {
+        match socket.recv().await {
+            Some(Ok(Frame::Text(text))) => return Ok(message::decode_hello(&text)?),
+            Some(Ok(Frame::Binary(_))) => return Err(Violation::Unexpected("a message").into()),
+            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
+            Some(Ok(Frame::Close(_)) | Err(_)) | None => break,
+        }
+    }
+    Err(Refusal::of(code::VIOLATION, "there was no HELLO"))
 }

@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
+use futures_sink::Sink;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::task::unconstrained;
 use tokio::time::timeout;
@@ -16,6 +19,9 @@ use crate::crowd::{Crowd, Member};
 /// How long a closing handshake may take.
 const CLOSE: Duration = Duration::from_secs(10);
 
+/// How many answers to pings may wait for a client that does not read.
+pub(crate) const PONGS: usize = 60;
+
 /// The WebSocket of a client.
 pub(crate) struct Socket {
     pub inner: WebSocket,
@@ -23,11 +29,23 @@ pub(crate) struct Socket {
     pub address: Option<IpAddr>,
     /// The connections that are closing.
     closing: Arc<Crowd>,
+    /// The answers to pings since the client has read everything.
+    pongs: usize,
 }
 
 impl Socket {
     pub fn new(inner: WebSocket, address: Option<IpAddr>, closing: Arc<Crowd>) -> Self {
-        Self { inner, address, closing }
+        Self { inner, address, closing, pongs: 0 }
+    }
+
+    /// Records that a ping has arrived. Returns whether too many answers wait for the client to read: the WebSocket answers each ping,
+    /// and buffers the answers without a limit.
+    pub fn is_flooded(&mut self, context: &mut Context<'_>) -> bool {
+        let inner = &mut self.inner;
+        // A task without budget is not a client that does not read.
+        let flush = unconstrained(std::future::poll_fn(|context| Pin::new(&mut *inner).poll_flush(context)));
+        self.pongs = if pin!(flush).poll(context).is_pending() { self.pongs + 1 } else { 0 };
+        self.pongs > PONGS
     }
 
     /// Sends frames and closes the connection, in a task of its own: the session does not wait for it. If too many connections are

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message as Frame;
 use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
 
 use crate::client::name;
@@ -264,6 +267,58 @@ async fn a_client_that_never_reads_makes_the_handler_wait() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(sent.load(Ordering::SeqCst), (64 << 10) / 1016);
+}
+
+/// Returns WebSocket pings of `len` bytes, masked with zeros.
+fn pings(count: usize, len: u8) -> Vec<u8> {
+    let mut ping = vec![0x89, 0x80 | len, 0, 0, 0, 0];
+    ping.resize(6 + usize::from(len), b'x');
+    ping.repeat(count)
+}
+
+#[tokio::test]
+async fn pings_of_a_client_that_never_reads_end_its_connection() {
+    let server = server().await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    let pings = pings(1000, 125);
+    for _ in 0..300 {
+        if raw.0.get_mut().write_all(&pings).await.is_err() {
+            return assert_eq!(server.sessions.len(), 1, "the session goes on");
+        }
+    }
+    panic!("the server has buffered the answers to 300,000 pings");
+}
+
+#[tokio::test]
+async fn pings_before_hello_are_few() {
+    let server = server().await;
+    let mut raw = Raw::open(server.address).await;
+    raw.0.get_mut().write_all(&pings(1000, 1)).await.unwrap();
+    let mut pongs = 0;
+    while let Some(Ok(Frame::Pong(_))) = raw.0.next().await {
+        pongs += 1;
+    }
+    assert!(pongs < 100, "{pongs}");
+}
+
+#[tokio::test]
+async fn pings_of_a_client_that_reads_are_all_answered() {
+    let server = server().await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    raw.0.get_mut().write_all(&pings(1000, 1)).await.unwrap();
+    let mut pongs = 0;
+    while pongs < 1000 {
+        match raw.0.next().await {
+            Some(Ok(Frame::Pong(_))) => pongs += 1,
+            Some(Ok(Frame::Text(_))) => (),
+            got => panic!("{got:?} after {pongs}"),
+        }
+    }
+    is_well(&mut raw).await;
 }
 
 /// Waits until the server has ended all but `most` of these connections. The clients read nothing and answer nothing.
