@@ -1,6 +1,7 @@
 //! A store in Redis, for several servers.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +61,9 @@ return 1";
 /// looks it up.
 #[derive(Clone)]
 pub struct RedisStore {
-    connection: ConnectionManager,
+    client: redis::Client,
+    /// It connects again when it is lost. A connection that is not lost, but leads to the wrong Redis, is replaced.
+    connection: Arc<Mutex<Arc<ConnectionManager>>>,
     prefix: String,
 }
 
@@ -72,12 +75,8 @@ impl RedisStore {
     /// [`StoreError::Unavailable`] if the URL is not a Redis URL, or Redis does not answer.
     pub async fn connect(url: &str, prefix: impl Into<String>) -> Result<Self, StoreError> {
         let client = redis::Client::open(url).map_err(unavailable)?;
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(TIMEOUT))
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_number_of_retries(2);
-        let connection = ConnectionManager::new_with_config(client, config).await.map_err(unavailable)?;
-        Ok(Self { connection, prefix: prefix.into() })
+        let connection = ConnectionManager::new_with_config(client.clone(), config()).await.map_err(unavailable)?;
+        Ok(Self { client, connection: Arc::new(Mutex::new(Arc::new(connection))), prefix: prefix.into() })
     }
 
     /// Returns the keys of a session. They are in one slot of a cluster, and have a hash instead of names.
@@ -103,8 +102,41 @@ impl RedisStore {
             invocation.key(key);
         }
         arguments(&mut invocation);
-        invocation.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
+        let connection = self.connection().clone();
+        let answer = invocation.invoke_async(&mut (*connection).clone()).await;
+        if answer.as_ref().is_err_and(is_elsewhere) {
+            self.replace(&connection);
+        }
+        answer.map_err(unavailable)
     }
+
+    fn connection(&self) -> MutexGuard<'_, Arc<ConnectionManager>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects again when the next command is sent, unless another command has done so.
+    fn replace(&self, used: &Arc<ConnectionManager>) {
+        let mut connection = self.connection();
+        if Arc::ptr_eq(&connection, used)
+            && let Ok(new) = ConnectionManager::new_lazy_with_config(self.client.clone(), config())
+        {
+            *connection = Arc::new(new);
+        }
+    }
+}
+
+fn config() -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_response_timeout(Some(TIMEOUT))
+        .set_connection_timeout(Some(TIMEOUT))
+        .set_number_of_retries(2)
+}
+
+/// Returns whether Redis may have failed over: it does not answer, or is a replica now. A new connection may lead to the new primary.
+fn is_elsewhere(error: &redis::RedisError) -> bool {
+    let is_replica = |text: &str| ["READONLY", "MASTERDOWN"].iter().any(|code| text.contains(code));
+    // Redis 6.2 reports an error of a script's command as a detail.
+    error.is_timeout() || [error.code(), error.detail()].into_iter().flatten().any(is_replica)
 }
 
 impl RedisStore {

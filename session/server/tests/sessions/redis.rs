@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
 use websocket_session::LostCause;
 use websocket_session_server::{Gone, Limits, Message, RedisStore, Session, Sessions};
 
@@ -442,4 +443,73 @@ async fn messages_that_redis_has_lost_after_they_arrived_lose_no_session() {
     let hello =
         hello(&name, 3, Some(&token), "ada").replace(r#""received":0,"processed":0"#, r#""received":2,"processed":2"#);
     assert!(raw.greet(&hello).await.is_resumed());
+}
+
+/// Where new connections to Redis go, and whether the older ones stall.
+type Target = (SocketAddr, bool);
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("redis://").trim_end_matches('/').parse().unwrap()
+}
+
+/// Forwards connections to a Redis that may change.
+async fn forward(to: watch::Receiver<Target>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut to = to.clone();
+            tokio::spawn(async move {
+                let (address, _) = *to.borrow_and_update();
+                let mut redis = tokio::net::TcpStream::connect(address).await.unwrap();
+                let stalled = async {
+                    let is_changed = to.changed().await.is_ok();
+                    let stalls = is_changed && to.borrow().1;
+                    if !stalls {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut client, &mut redis) => (),
+                    () = stalled => std::future::pending().await,
+                }
+            });
+        }
+    });
+    url
+}
+
+async fn failover(stalls: bool) {
+    let Some((_old, old)) = redis().await else { return };
+    let Some((_new, new)) = redis().await else { return };
+    let (target, to) = watch::channel((address(&old), false));
+    let server = Server::start(Sessions::redis(limits(), &forward(to).await).await.unwrap(), echo).await;
+    Raw::open(server.address).await.greet(&hello(&name(), 1, None, "ada")).await;
+    if !stalls {
+        // A replica refuses writes, even if it never finds its primary.
+        assert_eq!(ask(&old, &format!("REPLICAOF 127.0.0.1 {}", free_port())), "+OK");
+    }
+    target.send((address(&new), stalls)).unwrap();
+    let welcomed = async {
+        let (name, mut raw) = (name(), Raw::open(server.address).await);
+        loop {
+            raw.send(&hello(&name, 1, None, "ada")).await;
+            match raw.get().await {
+                Got::Text(_) => break,
+                got => assert_eq!(got, Got::Close(1012)),
+            }
+            raw = Raw::open(server.address).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(10), welcomed).await.is_ok(), "the server does not find the new Redis");
+}
+
+#[tokio::test]
+async fn a_server_leaves_a_redis_that_has_become_a_replica() {
+    failover(false).await;
+}
+
+#[tokio::test]
+async fn a_server_leaves_a_redis_that_does_not_answer() {
+    failover(true).await;
 }
