@@ -32,10 +32,13 @@ pub(crate) struct Context {
     pub closing: Arc<Crowd>,
 }
 
+/// How long a store keeps each session at least, so that its server can renew it.
+const KEEP: Duration = Duration::from_secs(10);
+
 impl Context {
     /// How long a store keeps a session that no server renews.
     pub fn keep(&self) -> Duration {
-        self.limits.ttl * 2
+        KEEP.max(self.limits.ttl * 2)
     }
 }
 

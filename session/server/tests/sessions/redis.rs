@@ -513,3 +513,15 @@ async fn a_server_leaves_a_redis_that_has_become_a_replica() {
 async fn a_server_leaves_a_redis_that_does_not_answer() {
     failover(true).await;
 }
+
+#[tokio::test]
+async fn sessions_in_redis_may_have_no_time_to_live() {
+    let Some((_redis, url)) = redis().await else { return };
+    let zero = Limits { ttl: Duration::ZERO, ..limits() };
+    let server = Server::start(Sessions::redis(zero, &url).await.unwrap(), echo).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(r#"A{"processed":0,"credit":1000000}"#).await;
+    raw.send(":one").await;
+    assert_eq!(raw.get().await, Got::Text(":one".into()));
+}
