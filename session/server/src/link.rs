@@ -72,9 +72,7 @@ impl Link {
             self.pinged = None;
             match frame {
                 Some(Ok(Frame::Text(text))) => return Poll::Ready(Turn::Frame(message::decode(text))),
-                Some(Ok(Frame::Binary(bytes))) => {
-                    return Poll::Ready(Turn::Frame(Ok(Incoming::Message(Message::Binary(bytes)))));
-                }
+                Some(Ok(Frame::Binary(bytes))) => return Poll::Ready(Turn::Frame(Ok(message::decode_binary(bytes)))),
                 Some(Ok(Frame::Ping(_))) if self.socket.is_flooded(context) => return Poll::Ready(Turn::Failed),
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => (),
                 Some(Ok(Frame::Close(close))) => return Poll::Ready(Turn::Ended(close.map(|close| close.code))),

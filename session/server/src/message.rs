@@ -83,12 +83,23 @@ impl Payload for Message {
     }
 }
 
+/// The length, in bytes, below which a message is copied. A message is a part of what the WebSocket has read at a time, and a message of
+/// one byte would keep all of that in memory.
+const COPIED: usize = 4 << 10;
+
 /// Decodes a text frame.
 pub(crate) fn decode(frame: Utf8Bytes) -> Result<Incoming<Message>, Violation> {
     Ok(match TextFrame::decode(&frame)? {
+        TextFrame::Message(_) if frame.len() < COPIED => Incoming::Message(Message::Text(Text(frame.as_str().into()))),
         TextFrame::Message(_) => Incoming::Message(Message::Text(Text(frame))),
         TextFrame::Control(control) => Incoming::Control(control),
     })
+}
+
+/// Decodes a binary frame.
+pub(crate) fn decode_binary(frame: Bytes) -> Incoming<Message> {
+    let bytes = if frame.len() < COPIED { Bytes::copy_from_slice(&frame) } else { frame };
+    Incoming::Message(Message::Binary(bytes))
 }
 
 /// Returns the frame of a message.
@@ -105,5 +116,25 @@ pub(crate) fn decode_hello(frame: &str) -> Result<websocket_session::Hello, Viol
         TextFrame::Control(Control::Hello(hello)) => Ok(hello),
         TextFrame::Control(control) => Err(Violation::Unexpected(control.name())),
         TextFrame::Message(_) => Err(Violation::Unexpected("a message")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns whether a text and a binary message share the memory of their frames.
+    fn share(len: usize) -> [bool; 2] {
+        let (text, binary): (Utf8Bytes, Bytes) = (format!(":{}", "x".repeat(len)).into(), vec![0; len].into());
+        let Ok(Incoming::Message(Message::Text(Text(kept)))) = decode(text.clone()) else { panic!() };
+        let Incoming::Message(Message::Binary(bytes)) = decode_binary(binary.clone()) else { panic!() };
+        assert_eq!((&kept, &bytes), (&text, &binary));
+        [kept.as_ptr() == text.as_ptr(), bytes.as_ptr() == binary.as_ptr()]
+    }
+
+    #[test]
+    fn small_messages_do_not_keep_what_the_websocket_has_read() {
+        assert_eq!(share(1), [false; 2]);
+        assert_eq!(share(1 << 20), [true; 2]);
     }
 }
