@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// 30 years.
 const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// 2 GiB.
+const LARGEST: u64 = 2 << 30;
 
 /// The limits of [`Sessions`](crate::Sessions). Sizes are bytes. A duration of more than 30 years counts as 30 years, so
 /// `Duration::MAX` means never.
@@ -18,7 +20,8 @@ const ENDLESS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 pub struct Limits {
     /// The maximum bytes of received, unprocessed messages per session. The default is 1 MiB.
     pub window: u64,
-    /// The largest message that is accepted. The default is 16 MiB.
+    /// The largest message that is accepted. The default is 16 MiB. More than 2 GiB counts as 2 GiB: the WebSocket allocates the memory for
+    /// a message as soon as the header of its frame says how long it is.
     pub max_message: u64,
     /// The maximum bytes of sent, unacknowledged messages per session, above which sending waits. The default is 4 MiB.
     pub replay: u64,
@@ -72,8 +75,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits the durations to what can be added to any instant.
+    /// Limits the durations to what can be added to any instant, and the largest message to what can be allocated.
     pub(crate) fn finite(mut self) -> Self {
+        self.max_message = LARGEST.min(self.max_message);
         let Self { ttl, fresh_ttl, hello_timeout, ping_after, pong_timeout, .. } = &mut self;
         for duration in [ttl, fresh_ttl, hello_timeout, ping_after, pong_timeout] {
             *duration = ENDLESS.min(*duration);

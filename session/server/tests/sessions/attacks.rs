@@ -372,3 +372,18 @@ async fn refused_clients_that_do_not_close_are_few() {
     }
     are_ended(&raws, 2).await;
 }
+
+#[tokio::test]
+async fn the_length_of_a_frame_that_has_not_come_takes_no_memory() {
+    let server = Server::start(Sessions::memory(Limits { max_message: u64::MAX, ..limits() }), echo).await;
+    let mut raw = Raw::open(server.address).await;
+    let mut header = vec![0x82, 0x80 | 127];
+    header.extend((1_u64 << 44).to_be_bytes());
+    header.extend([0; 4]);
+    raw.0.get_mut().write_all(&header).await.unwrap();
+    assert_eq!(raw.closed().await, 4400);
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    is_well(&mut raw).await;
+}
