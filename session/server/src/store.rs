@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use websocket_session::ServerState;
 
 use crate::Message;
@@ -108,7 +109,14 @@ pub trait Store: Send + Sync + 'static {
 /// another without a loss.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
-    sessions: Arc<Mutex<HashMap<Key, Kept>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<Key, Kept>,
+    /// When expired sessions are removed next.
+    sweep: Option<Instant>,
 }
 
 struct Kept {
@@ -116,6 +124,34 @@ struct Kept {
     first: Lease,
     sequence: u64,
     snapshot: Snapshot,
+    /// When the session expires; `None` for never.
+    expiry: Option<Instant>,
+}
+
+impl Kept {
+    fn is_expired(&self, now: Instant) -> bool {
+        self.expiry.is_some_and(|expiry| expiry <= now)
+    }
+}
+
+impl State {
+    fn find(&mut self, key: &Key) -> Option<&mut Kept> {
+        let now = Instant::now();
+        self.sessions.get_mut(key).filter(|kept| !kept.is_expired(now))
+    }
+
+    fn find_owned(&mut self, key: &Key, lease: &Lease) -> Result<&mut Kept, StoreError> {
+        self.find(key).filter(|kept| kept.lease == *lease).ok_or(StoreError::Fenced)
+    }
+
+    /// Removes the expired sessions, unless it has done so within the time `keep`.
+    fn sweep(&mut self, keep: Duration) {
+        let now = Instant::now();
+        if self.sweep.is_none_or(|sweep| sweep <= now) {
+            self.sweep = now.checked_add(keep);
+            self.sessions.retain(|_, kept| !kept.is_expired(now));
+        }
+    }
 }
 
 impl MemoryStore {
@@ -124,28 +160,18 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Returns the number of sessions.
+    /// Returns the number of sessions. It includes some that have expired: they are removed while others are made.
     pub fn len(&self) -> usize {
-        self.sessions().len()
+        self.state().sessions.len()
     }
 
     /// Returns whether there is no session.
     pub fn is_empty(&self) -> bool {
-        self.sessions().is_empty()
+        self.len() == 0
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<Key, Kept>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self, key: &Key, lease: &Lease, sequence: u64, changes: &[Change]) -> Result<(), StoreError> {
-        let mut sessions = self.sessions();
-        let kept = sessions.get_mut(key).filter(|kept| kept.lease == *lease).ok_or(StoreError::Fenced)?;
-        if sequence > kept.sequence {
-            kept.sequence = sequence;
-            changes.iter().for_each(|change| kept.snapshot.apply(change.clone()));
-        }
-        Ok(())
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -155,28 +181,27 @@ fn now<'a, T: Send + 'a>(result: Result<T, StoreError>) -> Later<'a, T> {
 
 impl Store for MemoryStore {
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>> {
-        let stored = |kept: &Kept| Stored {
+        let stored = |kept: &mut Kept| Stored {
             lease: kept.lease.clone(),
             first: kept.first.clone(),
             snapshot: kept.snapshot.clone(),
         };
-        now(Ok(self.sessions().get(key).map(stored)))
+        now(Ok(self.state().find(key).map(stored)))
     }
 
-    fn create<'a>(&'a self, key: &'a Key, lease: &'a Lease, snapshot: &'a Snapshot, _: Duration) -> Later<'a, bool> {
-        let mut sessions = self.sessions();
-        let is_new = !sessions.contains_key(key);
+    fn create<'a>(&'a self, key: &'a Key, lease: &'a Lease, snapshot: &'a Snapshot, keep: Duration) -> Later<'a, bool> {
+        let mut state = self.state();
+        state.sweep(keep);
+        let is_new = state.find(key).is_none();
         if is_new {
-            let (lease, first) = (lease.clone(), lease.clone());
-            sessions.insert(key.clone(), Kept { lease, first, sequence: 0, snapshot: snapshot.clone() });
+            let (lease, first, expiry) = (lease.clone(), lease.clone(), Instant::now().checked_add(keep));
+            state.sessions.insert(key.clone(), Kept { lease, first, sequence: 0, snapshot: snapshot.clone(), expiry });
         }
         now(Ok(is_new))
     }
 
     fn claim<'a>(&'a self, key: &'a Key, from: &'a Lease, lease: &'a Lease) -> Later<'a, Option<Snapshot>> {
-        let mut sessions = self.sessions();
-        let kept = sessions.get_mut(key).filter(|kept| kept.lease == *from);
-        now(Ok(kept.map(|kept| {
+        now(Ok(self.state().find_owned(key, from).ok().map(|kept| {
             kept.lease = lease.clone();
             kept.sequence = 0;
             kept.snapshot.clone()
@@ -189,17 +214,23 @@ impl Store for MemoryStore {
         lease: &'a Lease,
         sequence: u64,
         changes: &'a [Change],
-        _: Duration,
+        keep: Duration,
     ) -> Later<'a, ()> {
-        now(self.write(key, lease, sequence, changes))
+        now(self.state().find_owned(key, lease).map(|kept| {
+            if sequence > kept.sequence {
+                kept.sequence = sequence;
+                kept.expiry = Instant::now().checked_add(keep);
+                changes.iter().for_each(|change| kept.snapshot.apply(change.clone()));
+            }
+        }))
     }
 
     fn remove<'a>(&'a self, key: &'a Key, lease: &'a Lease) -> Later<'a, ()> {
-        let mut sessions = self.sessions();
-        let is_owned = sessions.get(key).is_some_and(|kept| kept.lease == *lease);
-        if is_owned {
-            sessions.remove(key);
+        let mut state = self.state();
+        let is_owned = state.find_owned(key, lease).map(drop);
+        if is_owned.is_ok() {
+            state.sessions.remove(key);
         }
-        now(if is_owned { Ok(()) } else { Err(StoreError::Fenced) })
+        now(is_owned)
     }
 }

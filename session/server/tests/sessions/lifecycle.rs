@@ -613,3 +613,21 @@ async fn a_client_resumes_on_a_server_that_it_has_left() {
     assert_eq!([heard.recv().await, heard.recv().await], [Some(Some(Gone::Moved)), Some(Some(Gone::Moved))]);
     assert!(heard.try_recv().is_err(), "the session goes on");
 }
+
+#[tokio::test]
+async fn a_store_in_memory_forgets_a_session_that_no_server_renews() {
+    let store = MemoryStore::new();
+    let server = Server::start(Sessions::with_store(Limits::default(), store.clone()), echo).await;
+    let mut raw = Raw::open(server.address).await;
+    raw.greet(&hello(&name(), 1, None, "ada")).await;
+    raw.send(ACK).await;
+    drop(raw);
+    let address = server.stop().await;
+    assert_eq!(store.len(), 1, "another server can continue the session");
+    pause();
+    sleep(3 * Limits::default().ttl).await;
+    resume();
+    let server = Server::at(address, Sessions::with_store(Limits::default(), store.clone()), echo).await;
+    Raw::open(server.address).await.greet(&hello(&name(), 1, None, "ada")).await;
+    assert_eq!(store.len(), 1, "only the new session is left");
+}
