@@ -97,14 +97,14 @@ pub async fn greet(mut socket: WebSocket, greeting: String) {
 
 /// Reads nothing for some time, and then acts as a sink.
 pub async fn late(socket: WebSocket, time: Duration) {
-    tokio::time::sleep(time).await;
+    pause(socket.get_ref(), time).await;
     sink(socket).await;
 }
 
 /// Reads nothing, and closes some time after the first message.
 pub async fn quit(stream: TcpStream, received: Vec<u8>, time: Duration) {
     begun(&stream, &received).await;
-    tokio::time::sleep(time).await;
+    pause(&stream, time).await;
     let socket = upgrade::speak(stream, received, upgrade::MAX_MESSAGE).await;
     close(socket, 4000, "enough".into()).await;
 }
@@ -113,7 +113,7 @@ pub async fn quit(stream: TcpStream, received: Vec<u8>, time: Duration) {
 /// that is still open.
 pub async fn stall(stream: TcpStream, received: Vec<u8>, time: Duration) {
     begun(&stream, &received).await;
-    let _ = tokio::time::timeout(time, client_gone(&stream)).await;
+    pause(&stream, time).await;
     let _ = stream.set_zero_linger();
 }
 
@@ -124,6 +124,11 @@ async fn begun(stream: &TcpStream, received: &[u8]) {
     if received.is_empty() {
         let _ = stream.peek(&mut [0]).await;
     }
+}
+
+/// Waits for some time, or until the client is gone. Reads nothing.
+pub async fn pause(stream: &TcpStream, time: Duration) {
+    let _ = tokio::time::timeout(time, client_gone(stream)).await;
 }
 
 /// Resolves when the client has closed its end of the connection. Reads nothing.

@@ -1,4 +1,4 @@
-//! TCP connections that can be reset, before their request is answered or later.
+//! TCP connections: a bounded number, each of which can be reset, before its request is answered or later.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,8 +12,15 @@ use axum::serve::{self, IncomingStream};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Accepts connections.
+/// The maximum number of connections at a time: few enough for the usual limit of 1,024 open files.
+static FREE: Semaphore = Semaphore::const_new(800);
+
+/// A place among the open connections. The next client gets it when this is dropped.
+pub type Permit = SemaphorePermit<'static>;
+
+/// Accepts connections. Clients beyond the maximum number wait until a connection ends.
 pub struct Listener(pub TcpListener);
 
 impl serve::Listener for Listener {
@@ -21,8 +28,9 @@ impl serve::Listener for Listener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
+        let permit = FREE.acquire().await.expect("nobody closes the semaphore");
         let (stream, address) = serve::Listener::accept(&mut self.0).await;
-        (Connection { stream, breaker: Breaker::default() }, address)
+        (Connection { stream, breaker: Breaker::default(), permit }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -79,12 +87,13 @@ impl Connected<IncomingStream<'_, Listener>> for Breaker {
 pub struct Connection {
     stream: TcpStream,
     breaker: Breaker,
+    permit: Permit,
 }
 
 impl Connection {
-    /// Returns the bare stream, out of reach of the breaker.
-    pub fn into_stream(self) -> TcpStream {
-        self.stream
+    /// Returns the bare stream, out of reach of the breaker, and the permit of the connection.
+    pub fn into_stream(self) -> (TcpStream, Permit) {
+        (self.stream, self.permit)
     }
 
     /// Returns `Pending` while the connection is silent, and an error once it is cut.

@@ -13,6 +13,7 @@ use axum::http::header::{
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -25,8 +26,22 @@ use crate::records::MAX_KEY;
 use crate::upgrade::MAX_MESSAGE;
 use crate::{chaos, chat, fault, flood, frames, node, session, share, sink, upgrade};
 
-/// How long an idle peer waits for the client to leave: longer than any test waits for a peer.
-const MAX_TIME: Duration = Duration::from_secs(600);
+/// The longest time that a peer idles: longer than any test waits for a peer.
+pub const MAX_TIME: Duration = Duration::from_secs(600);
+
+/// A time in milliseconds, up to [`MAX_TIME`].
+#[derive(Deserialize)]
+#[serde(try_from = "u64")]
+struct Time(Duration);
+
+impl TryFrom<u64> for Time {
+    type Error = String;
+
+    fn try_from(milliseconds: u64) -> Result<Self, String> {
+        let time = Duration::from_millis(milliseconds);
+        if time <= MAX_TIME { Ok(Self(time)) } else { Err(format!("at most {} milliseconds", MAX_TIME.as_millis())) }
+    }
+}
 
 /// The maximum length of the reason in a Close frame, in bytes.
 const MAX_REASON: usize = 123;
@@ -52,10 +67,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/fin", get(|request| async { upgrade::stream(request, behaviour::fin) }))
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
         .route("/stall", get(|request| async { stall(MAX_TIME, request) }))
-        .route(
-            "/stall/{milliseconds}",
-            get(|Path(time), request| async move { stall(Duration::from_millis(time), request) }),
-        )
+        .route("/stall/{milliseconds}", get(|Path(Time(time)), request| async move { stall(time, request) }))
         .route("/hang", get(hang))
         .route("/close/{code}", get(|Path(code), request| async move { close(code, String::new(), request) }))
         .route(
@@ -199,12 +211,11 @@ async fn cookie(Path(cookie): Path<String>, request: Request) -> Response {
     upgrade::with_header(echo(request).await, SET_COOKIE, &format!("{cookie}; path=/headers"))
 }
 
-async fn late(Path(milliseconds): Path<u64>, request: Request) -> Response {
-    upgrade::websocket(request, move |socket| behaviour::late(socket, Duration::from_millis(milliseconds)))
+async fn late(Path(Time(time)): Path<Time>, request: Request) -> Response {
+    upgrade::websocket(request, move |socket| behaviour::late(socket, time))
 }
 
-async fn quit(Path(milliseconds): Path<u64>, request: Request) -> Response {
-    let time = Duration::from_millis(milliseconds);
+async fn quit(Path(Time(time)): Path<Time>, request: Request) -> Response {
     upgrade::stream(request, move |stream, received| behaviour::quit(stream, received, time))
 }
 
@@ -275,11 +286,7 @@ async fn cut(request: Request) -> Response {
     })
 }
 
-async fn slow(Path(milliseconds): Path<u64>, request: Request) -> Response {
-    let delay = Duration::from_millis(milliseconds);
-    if delay > MAX_TIME {
-        return StatusCode::BAD_REQUEST.into_response();
-    }
+async fn slow(Path(Time(delay)): Path<Time>, request: Request) -> Response {
     tokio::time::sleep(delay).await;
     echo(request).await
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::behaviour::receive;
+use crate::behaviour::{pause, receive};
 use crate::records::{Records, lock};
+use crate::routes::MAX_TIME;
 use crate::upgrade::WebSocket;
 
 /// Consumes messages. The text `report` is not counted, but answered with a [`Report`] of the messages before it.
@@ -36,7 +37,8 @@ async fn consume(mut socket: WebSocket, consumed: Arc<Mutex<Consumed>>, rate: Op
         let bytes = message.len();
         lock(&consumed).add(message);
         if let Some(rate) = rate {
-            tokio::time::sleep(Duration::from_secs_f64(bytes as f64 / f64::from(rate.get()))).await;
+            let time = Duration::from_secs_f64(bytes as f64 / f64::from(rate.get()));
+            pause(socket.get_ref(), time.min(MAX_TIME)).await;
         }
     }
 }

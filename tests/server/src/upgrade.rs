@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -20,9 +19,6 @@ use crate::count::Counted;
 
 /// The maximum length of a message from a client, in bytes. The suite sends messages of this length.
 pub const MAX_MESSAGE: usize = 64 << 20;
-
-/// The maximum number of connections at a time: few enough for the usual limit of 1,024 open files.
-static FREE: Semaphore = Semaphore::const_new(800);
 
 /// A connection on which a behaviour speaks WebSocket.
 pub type WebSocket = WebSocketStream<TcpStream>;
@@ -55,7 +51,6 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
     mut request: Request,
     behave: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static,
 ) -> Response {
-    let Ok(permit) = FREE.try_acquire() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     let counted = Counted::new(request.uri());
     let upgrade = hyper::upgrade::on(&mut request);
     let response = match create_response(&request.map(drop)) {
@@ -66,7 +61,8 @@ pub fn stream<F: Future<Output = ()> + Send + 'static>(
         // The upgrade fails when the client is gone, which does not matter here.
         let Ok(upgraded) = upgrade.await else { return };
         let parts = downcast::<TokioIo<Connection>>(upgraded).expect("every connection comes from our listener");
-        counted.scope(behave(parts.io.into_inner().into_stream(), parts.read_buf.to_vec())).await;
+        let (stream, permit) = parts.io.into_inner().into_stream();
+        counted.scope(behave(stream, parts.read_buf.to_vec())).await;
         drop(permit);
     });
     response

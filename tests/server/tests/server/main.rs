@@ -5,13 +5,13 @@ mod chat;
 mod faults;
 mod node;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
-use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, connect};
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, client, connect};
 
 type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 
@@ -148,6 +148,9 @@ fn what_a_path_asks_for_is_bounded() {
         "/flood/-1/1",
         "/feed/1/1000000000/key",
         "/status/9999",
+        "/late/600001",
+        "/quit/600001",
+        "/stall/600001",
     ] {
         assert_eq!(status(server.try_connect(path)), 400, "{path}");
     }
@@ -160,15 +163,36 @@ fn what_a_path_asks_for_is_bounded() {
 }
 
 #[test]
-fn more_connections_than_it_bears_are_refused() {
+fn more_connections_than_it_bears_wait() {
     let server = Server::start();
-    let mut open: Vec<_> = (0..800).map(|_| server.connect("/echo")).collect();
-    assert_eq!(status(server.try_connect("/echo")), 503);
-    let mut first = open.remove(0);
-    first.close(None).unwrap();
-    while first.read().is_ok() {}
-    // The server accepts another connection a moment later, when it has seen the end of the first.
-    while server.try_connect("/echo").is_err() {}
+    let connect = || TcpStream::connect(&server.address).unwrap();
+    let idle: Vec<_> = (0..400).map(|_| connect()).collect();
+    let open: Vec<_> = (0..400).map(|_| server.connect("/node/key/echo")).collect();
+    let mut further = connect();
+    further.write_all(b"GET /peers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    further.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut answer = String::new();
+    let kind = further.read_to_string(&mut answer).map_err(|error| error.kind());
+    assert_eq!(kind, Err(ErrorKind::WouldBlock), "{answer}");
+    drop(open);
+    further.set_read_timeout(None).unwrap();
+    further.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    drop(idle);
+}
+
+#[test]
+fn a_client_that_leaves_makes_room() {
+    let server = Server::start();
+    // One byte per second takes longer than the next client waits.
+    let message = Message::binary(vec![0; 1000]);
+    for path in ["/late/600000", "/quit/600000", "/paced-sink/1/key"] {
+        (0..800).for_each(|_| server.connect(path).send(message.clone()).unwrap());
+        let next = TcpStream::connect(&server.address).unwrap();
+        next.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let accepted = client(format!("ws://{}/echo", server.address), next);
+        assert!(accepted.is_ok(), "clients of {path} leave no room");
+    }
 }
 
 #[test]
