@@ -115,3 +115,24 @@ fn run() -> Result<()> {
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_refused_before_anything_is_built() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = taken.local_addr().unwrap().port().to_string();
+        for command in [&["demo"][..], &["examples"], &["serve", "."], &["server"]] {
+            let parse = || Cli::try_parse_from([&["xtask"], command, &["--port", &port]].concat());
+            let error = parse().err().map(|error| error.to_string()).unwrap_or_default();
+            let hint = format!("port {port} cannot be used; choose another one with --port");
+            assert!(error.contains(&hint), "{command:?}: {error}");
+        }
+        drop(taken);
+        assert!(Cli::try_parse_from(["xtask", "demo", "--port", &port]).is_ok());
+    }
+}

@@ -22,7 +22,6 @@ pub struct Options {
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let folder = options.folder.canonicalize().with_context(|| format!("no folder {}", options.folder.display()))?;
-    options.server.check()?;
     let toolchain = toolchain::find_or_install(shell, way)?;
     let name = module_name(shell, &toolchain, &folder.join("Cargo.toml"))?;
     check_index(&folder, &name)?;

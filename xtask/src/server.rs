@@ -12,26 +12,15 @@ use crate::page;
 use crate::step::step;
 use crate::toolchain::{self, Toolchain, Way};
 
-/// The default port of the server. `tests/suite/peer.rs` has the same.
+/// The default port of the server, as in `tests/server/src/main.rs`.
 const PORT: u16 = 8765;
 
 #[derive(clap::Args, Default)]
 pub struct Options {
     /// The port to listen on. Default: 8765. If that is taken, all commands but `server` choose a free port.
-    #[arg(long)]
+    // The port is checked here, before anything is built.
+    #[arg(long, value_parser = usable_port)]
     port: Option<u16>,
-}
-
-impl Options {
-    /// Fails if the chosen port cannot be used. Callers check this before they build anything.
-    pub fn check(&self) -> Result<()> {
-        self.port.map_or(Ok(()), check_port)
-    }
-
-    /// Returns these options, with the default port if none was chosen, even if it is taken: `wasm-pack test` connects to no other.
-    fn or_default(&self) -> Self {
-        Self { port: self.port.or(Some(PORT)) }
-    }
 }
 
 /// A running server. It ends when this is dropped.
@@ -44,14 +33,12 @@ pub struct Server {
 impl Server {
     /// Starts the server and waits until it listens.
     pub fn start(shell: &Shell, toolchain: &Toolchain, page: Option<&Path>, options: &Options) -> Result<Server> {
-        options.check()?;
-        let port = options.port.unwrap_or_else(free_port);
         step("building the server", || {
             Ok(toolchain.cargo(shell).args(["build", "--quiet", "--package=wasm-websocket-server"]).run()?)
         })?;
         let program = page::target_folder().join("debug/wasm-websocket-server");
         let mut command = Command::new(&program);
-        command.arg(format!("--port={port}")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(options.port.map(|port| format!("--port={port}"))).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(page) = page {
             command.arg("--page").arg(page);
         }
@@ -87,21 +74,24 @@ impl Drop for Server {
 
 /// Runs the server until it is interrupted.
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
+    // `wasm-pack test` connects to no other port than the default one.
+    let port = options.port.map_or_else(|| check_port(PORT), Ok)?;
     let toolchain = toolchain::find_or_install(shell, way)?;
-    let server = Server::start(shell, &toolchain, None, &options.or_default())?;
+    let server = Server::start(shell, &toolchain, None, &Options { port: Some(port) })?;
     println!("An echo server is at ws://{}/echo, beside other peers for tests. Stop it with Ctrl-C.", server.address);
     server.wait()
 }
 
-fn free_port() -> u16 {
-    // With port 0, the system chooses a free port.
-    if check_port(PORT).is_ok() { PORT } else { 0 }
+/// Parses a port, and fails if it cannot be used.
+fn usable_port(text: &str) -> Result<u16> {
+    check_port(text.parse()?)
 }
 
-/// Fails if the port cannot be used.
-fn check_port(port: u16) -> Result<()> {
+/// Returns the port, or fails if it cannot be used.
+fn check_port(port: u16) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", port));
-    listener.map(drop).with_context(|| format!("port {port} cannot be used; choose another one with --port"))
+    listener.with_context(|| format!("port {port} cannot be used; choose another one with --port"))?;
+    Ok(port)
 }
 
 #[cfg(test)]

@@ -40,15 +40,18 @@ use tokio::net::TcpListener;
 
 use crate::connection::{Breaker, Listener};
 
+/// The default port. `tests/suite/peer.rs` has the same.
+const PORT: u16 = 8765;
+
 /// The peer of wasm-websocket's tests and demo: one behaviour per URL path.
 #[derive(Parser)]
 struct Options {
     /// The address to listen at. Anything but loopback lets other machines in.
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into())]
     address: IpAddr,
-    /// The port to listen at; 0 for a free one.
-    #[arg(long, default_value_t = 8765)]
-    port: u16,
+    /// The port to listen at; 0 for a free one. Default: 8765, or a free one if that is taken.
+    #[arg(long)]
+    port: Option<u16>,
     /// A folder to serve at `/`, such as the built demo page.
     #[arg(long)]
     page: Option<PathBuf>,
@@ -57,8 +60,13 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Options { address, port, page } = Options::parse();
-    let address = SocketAddr::new(address, port);
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
+    let listener = match port {
+        Some(port) => listen(address, port).await?,
+        None => match listen(address, PORT).await {
+            Ok(listener) => listener,
+            Err(_) => listen(address, 0).await?,
+        },
+    };
     println!("listening on http://{}", listener.local_addr()?);
     let listener = Listener(listener);
     let service = routes::all(page).into_make_service_with_connect_info::<Breaker>();
@@ -66,6 +74,11 @@ async fn main() -> Result<()> {
         result = async { axum::serve(listener, service).await } => result.context("cannot serve"),
         () = end_of_input() => Ok(()),
     }
+}
+
+async fn listen(address: IpAddr, port: u16) -> Result<TcpListener> {
+    let address = SocketAddr::new(address, port);
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))
 }
 
 /// Resolves when standard input closes: the parent process is done, or gone.

@@ -23,9 +23,14 @@ struct Server {
 }
 
 impl Server {
+    /// Starts a server at a free port.
     fn start() -> Self {
+        Self::start_with(&["--port=0"])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_wasm-websocket-server"))
-            .arg("--port=0")
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -109,6 +114,12 @@ fn a_flood_waits_for_its_client_and_says_how_long() {
 #[test]
 fn it_ends_when_its_input_closes() {
     drop(Server::start());
+}
+
+#[test]
+fn without_a_port_it_chooses_a_free_one_if_the_usual_one_is_taken() {
+    let servers = [(); 2].map(|()| Server::start_with(&[]));
+    servers.iter().for_each(Server::assert_up);
 }
 
 #[test]
