@@ -54,12 +54,17 @@ fn target_of(folder: &Path) -> PathBuf {
 /// Builds the page of the crate in a folder.
 fn build(shell: &Shell, toolchain: &Toolchain, name: &str, folder: &Path, target: &Path, page: &Path) -> Result<()> {
     step(&format!("building {name}"), || {
-        let build = toolchain.cargo(shell).args(["build", "--quiet", "--release", "--target", TARGET]);
-        let build = build.arg("--manifest-path").arg(folder.join("Cargo.toml"));
-        build.arg("--target-dir").arg(target).run()?;
+        compile(shell, toolchain, folder, target)?;
         shell.remove_path(page)?;
         make_page(shell, name, folder, target, page)
     })
+}
+
+/// Compiles the crate in a folder.
+fn compile(shell: &Shell, toolchain: &Toolchain, folder: &Path, target: &Path) -> Result<()> {
+    let _here = shell.push_dir(folder); // cargo searches for the crate's configuration from here
+    let build = toolchain.cargo(shell).args(["build", "--quiet", "--release", "--target", TARGET]);
+    Ok(build.arg("--target-dir").arg(target).run()?)
 }
 
 /// Makes the page of a crate that is compiled in `target`. The page has the module and its JavaScript in `pkg`, as with wasm-pack,
@@ -100,6 +105,22 @@ mod tests {
         let pages = ["/home/ann/hello", "/home/bob/hello", "/home/ann/chat"].map(|folder| target_of(Path::new(folder)));
         assert!(pages[0].ends_with("served/home-ann-hello"));
         assert!(pages[0] != pages[1] && pages[0] != pages[2]);
+    }
+
+    #[test]
+    fn a_crate_is_built_with_its_own_configuration() {
+        let shell = Shell::new().unwrap();
+        let toolchain = toolchain::find_or_install(&shell, Way::default()).unwrap();
+        let temp = shell.create_temp_dir().unwrap();
+        let folder = temp.path();
+        for (file, text) in [
+            ("Cargo.toml", "[package]\nname = \"configured\"\nedition = \"2021\"\n"),
+            (".cargo/config.toml", "[env]\nCONFIGURED = 'yes'\n"),
+            ("src/lib.rs", "const _: &str = env!(\"CONFIGURED\");\n"),
+        ] {
+            shell.write_file(folder.join(file), text).unwrap();
+        }
+        compile(&shell, &toolchain, folder, &folder.join("target")).unwrap();
     }
 
     #[test]
