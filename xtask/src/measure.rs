@@ -73,19 +73,25 @@ fn ask(shell: &Shell, program: &Path, chromium: &Browser, server: &Server, more:
 }
 
 fn judge(report: &Value) -> Result<()> {
-    let score = |name: &str| Some(100.0 * report["categories"][name]["score"].as_f64()?);
     for name in ["performance"].into_iter().chain(CATEGORIES) {
-        let Some(score) = score(name) else { continue };
-        println!("{name} {score:.0}");
-        ensure!(score == 100.0 || name == "performance", "Lighthouse complains: {}", complaints(report, name));
+        // A category has no score if one of its audits has none, after an error.
+        let score = report["categories"][name]["score"].as_f64().map(|score| 100.0 * score);
+        if let Some(score) = score {
+            println!("{name} {score:.0}");
+        }
+        let is_fine = score == Some(100.0) || name == "performance";
+        ensure!(is_fine, "Lighthouse complains about {name}: {}", complaints(report, name));
     }
     Ok(())
 }
 
-/// Returns the names of a category's failed audits.
+/// Returns the names of a category's audits that have failed, or ended with an error.
 fn complaints(report: &Value, category: &str) -> String {
     let audits = report["categories"][category]["auditRefs"].as_array().into_iter().flatten();
-    let is_failed = |id: &&str| report["audits"][*id]["score"].as_f64().is_some_and(|score| score < 1.0);
+    let is_failed = |id: &&str| {
+        let audit = &report["audits"][*id];
+        audit["score"].as_f64().is_some_and(|score| score < 1.0) || audit["scoreDisplayMode"] == "error"
+    };
     let failed = audits.filter_map(|audit| audit["id"].as_str()).filter(is_failed);
     failed.collect::<Vec<_>>().join(", ")
 }
@@ -111,6 +117,20 @@ mod tests {
     #[test]
     fn all_but_the_performance_must_be_perfect() {
         assert!(judge(&report(1.0)).is_ok());
-        assert_eq!(judge(&report(0.9)).unwrap_err().to_string(), "Lighthouse complains: meta-description");
+        assert_eq!(judge(&report(0.9)).unwrap_err().to_string(), "Lighthouse complains about seo: meta-description");
+    }
+
+    #[test]
+    fn a_category_without_a_score_fails() {
+        let mut without = report(1.0);
+        without["categories"]["seo"]["score"] = Value::Null;
+        without["audits"]["link-text"] = json!({ "score": null, "scoreDisplayMode": "error" });
+        let complaint = "Lighthouse complains about seo: meta-description, link-text";
+        assert_eq!(judge(&without).unwrap_err().to_string(), complaint);
+        without["categories"].as_object_mut().unwrap().remove("seo");
+        assert!(judge(&without).is_err());
+        let mut unasked = report(1.0);
+        unasked["categories"].as_object_mut().unwrap().remove("performance");
+        assert!(judge(&unasked).is_ok());
     }
 }
