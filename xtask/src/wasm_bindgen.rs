@@ -1,7 +1,9 @@
 //! Runs `wasm-bindgen` and `wasm-bindgen-test-runner`, if this program has one of these names or gets one as its first argument.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::{self, Command};
 
 use anyhow::{Context, Result};
 use xshell::Shell;
@@ -19,9 +21,21 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Option<Result<()>> {
     let name = PathBuf::from(arguments.peek()?).file_stem()?.to_owned();
     match name.to_str()? {
         BINDGEN => Some(wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)),
-        TEST_RUNNER => Some(wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(arguments)),
+        TEST_RUNNER => Some(run_tests(arguments)),
         _ => None,
     }
+}
+
+/// Runs tests in a browser. The browser's driver is on this machine, but the test runner would look for it behind the proxy that
+/// the environment names. So this program runs once more, without proxies.
+fn run_tests(arguments: impl Iterator<Item = OsString>) -> Result<()> {
+    if env::var_os("NO_PROXY").is_some_and(|hosts| hosts == "*") {
+        return wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(arguments);
+    }
+    let mut again = Command::new(env::current_exe()?);
+    let status = again.args(env::args_os().skip(1)).env("NO_PROXY", "*").status()?;
+    // An error was already printed.
+    process::exit(status.code().unwrap_or(1))
 }
 
 /// Writes JavaScript glue for the module `wasm` to the folder `out`.
@@ -43,7 +57,7 @@ fn run_bindgen(wasm: &Path, out: &Path, more: &[&str]) -> Result<()> {
 
 /// Returns the setting with which cargo runs wasm tests by this program. The command `wrapper`, if not empty, runs the program.
 pub fn runner_config(wrapper: &[&str]) -> Result<String> {
-    let this = std::env::current_exe()?;
+    let this = env::current_exe()?;
     let this = this.to_str().context("the target folder's path is not UTF-8")?;
     let runner = [wrapper, &[this, TEST_RUNNER]].concat();
     Ok(format!("target.wasm32-unknown-unknown.runner={runner:?}"))
@@ -51,13 +65,13 @@ pub fn runner_config(wrapper: &[&str]) -> Result<String> {
 
 /// Returns a folder with this program under the tools' names, for programs that look for the tools on the `PATH`.
 pub fn folder(shell: &Shell) -> Result<PathBuf> {
-    let this = std::env::current_exe()?;
+    let this = env::current_exe()?;
     let folder = this.with_file_name("wasm-bindgen");
     // The folder is made anew, since this program may have been rebuilt.
     shell.remove_path(&folder)?;
     shell.create_dir(&folder)?;
     for name in [BINDGEN, TEST_RUNNER] {
-        let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        let path = folder.join(name).with_extension(env::consts::EXE_EXTENSION);
         std::fs::hard_link(&this, &path).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(folder)
