@@ -2,24 +2,22 @@
 
 use std::path::PathBuf;
 
-use xshell::{Shell, cmd};
+use anyhow::Result;
+use xshell::Shell;
 
-use crate::page;
+use crate::{npm, page};
 
 /// axe-core has no dependencies, so no other version has to be pinned.
 const PACKAGE: &str = "axe-core@4.14.1";
 
 /// Installs axe-core below the target folder, and returns its script. Without Node.js it returns `None`, and accessibility is not
 /// tested.
-pub fn find(shell: &Shell) -> Option<PathBuf> {
+pub fn find(shell: &Shell) -> Result<Option<PathBuf>> {
+    const FILE: &str = "axe-core/axe.min.js";
     let folder = page::target_folder().join("npm").join(PACKAGE);
-    let file = folder.join("node_modules/axe-core/axe.min.js");
-    if !file.exists() {
-        let install = cmd!(shell, "npm install --silent --no-audit --no-fund --prefix {folder} {PACKAGE}");
-        if let Err(error) = shell.create_dir(&folder).and_then(|_| install.quiet().run()) {
-            eprintln!("– not testing whether the page is accessible, which needs Node.js and npm: {error}");
-            return None;
-        }
+    let packages = npm::find_or_install(shell, &folder, &[FILE], &[PACKAGE])?;
+    if packages.is_none() {
+        eprintln!("– not testing whether the page is accessible, which needs Node.js and npm");
     }
-    Some(file)
+    Ok(packages.map(|packages| packages.join(FILE)))
 }

@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 use crate::browser::Browser;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way};
-use crate::{chats, page, setup, wasm_bindgen};
+use crate::{chats, npm, page, setup, wasm_bindgen};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -77,7 +77,7 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
     );
     let page = page::target_folder().join("bench/page");
     if options.chats {
-        let optimiser = Optimiser::find(shell).context("weighing the chats needs Node.js and npm")?;
+        let optimiser = Optimiser::find(shell)?.context("weighing the chats needs Node.js and npm")?;
         chats::build(shell, toolchain, &optimiser, &page.join("chats"))?;
     } else {
         step("building the bench's page", || build_page(shell, toolchain, &page))?;
@@ -158,7 +158,7 @@ const CODEC_APPS: &[(&str, &str)] =
 
 fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &Path) -> Result<()> {
     shell.remove_path(folder)?;
-    let optimiser = Optimiser::find(shell);
+    let optimiser = Optimiser::find(shell)?;
     // A contender's name selects all of its apps, such as `gloo-net` and `gloo-net-errors`.
     let wanted =
         |(app, _): &&(&str, &str)| options.only.is_empty() || options.only.iter().any(|name| app.starts_with(name));
@@ -191,19 +191,15 @@ pub struct Optimiser {
 
 impl Optimiser {
     /// Installs the programs below the target folder. Without Node.js it returns `None`, and the apps are weighed unoptimised.
-    fn find(shell: &Shell) -> Option<Self> {
-        let folder = page::target_folder().join("bench/npm");
+    fn find(shell: &Shell) -> Result<Option<Self>> {
         // Browsers refuse the output of Debian's binaryen.
         const PACKAGES: &[&str] = &["binaryen@132.0.0", "terser@5.51.2"];
-        let programs = folder.join("node_modules/.bin");
-        if !programs.join("terser").exists() || !programs.join("wasm-opt").exists() {
-            let install = cmd!(shell, "npm install --silent --no-audit --no-fund --prefix {folder} {PACKAGES...}");
-            if let Err(error) = shell.create_dir(&folder).and_then(|_| install.quiet().run()) {
-                eprintln!("– not optimising the minimal apps, which needs Node.js and npm: {error}");
-                return None;
-            }
+        const PROGRAMS: &[&str] = &[".bin/wasm-opt", ".bin/terser"];
+        let packages = npm::find_or_install(shell, &page::target_folder().join("bench/npm"), PROGRAMS, PACKAGES)?;
+        if packages.is_none() {
+            eprintln!("– not optimising the minimal apps, which needs Node.js and npm");
         }
-        Some(Self { programs })
+        Ok(packages.map(|packages| Self { programs: packages.join(".bin") }))
     }
 
     /// Optimises the module `name` in the folder `from`, and its glue.

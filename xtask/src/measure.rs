@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -10,7 +10,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{self, Toolchain, Way};
-use crate::{page, test};
+use crate::{npm, page, test};
 
 const PACKAGE: &str = "lighthouse@12.8.2";
 
@@ -25,36 +25,28 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let chromium = browser::chromium(shell)?;
     let page = page::build(shell, &toolchain)?;
     let server = Server::start(shell, &toolchain, Some(&page), &Options::default())?;
-    let lighthouse = install(shell)?;
+    let lighthouse = find(shell)?.context("measuring the page needs Node.js and npm")?;
     ask(shell, &lighthouse, &chromium, &server, &["performance"])?;
     test::figures(shell, &toolchain, &server, &chromium)
 }
 
 /// Fails unless Lighthouse gives the page full scores, except for performance. Without Node.js, it checks nothing.
 pub fn check(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result<()> {
-    let lighthouse = match install(shell) {
-        Ok(lighthouse) => lighthouse,
-        Err(error) => {
-            eprintln!("– not checking the page by Lighthouse, which needs Node.js and npm: {error}");
-            return Ok(());
-        }
+    let Some(lighthouse) = find(shell)? else {
+        eprintln!("– not checking the page by Lighthouse, which needs Node.js and npm");
+        return Ok(());
     };
     let page = page::build(shell, toolchain)?;
     let server = Server::start(shell, toolchain, Some(&page), &Options::default())?;
     ask(shell, &lighthouse, chromium, &server, &[])
 }
 
-/// Installs Lighthouse below the target folder, and returns its program.
-fn install(shell: &Shell) -> Result<PathBuf> {
+/// Installs Lighthouse below the target folder, and returns its program; `None` without Node.js.
+fn find(shell: &Shell) -> Result<Option<PathBuf>> {
+    const FILE: &str = "lighthouse/cli/index.js";
     let folder = page::target_folder().join("npm").join(format!("{PACKAGE}-{DAY}"));
-    let program = folder.join("node_modules/lighthouse/cli/index.js");
-    if !program.exists() {
-        shell.create_dir(&folder)?;
-        let install =
-            cmd!(shell, "npm install --silent --no-audit --no-fund --before={DAY} --prefix {folder} {PACKAGE}");
-        step("installing Lighthouse", || Ok(install.quiet().run()?))?;
-    }
-    Ok(program)
+    let packages = npm::find_or_install(shell, &folder, &[FILE], &[PACKAGE, &format!("--before={DAY}")])?;
+    Ok(packages.map(|packages| packages.join(FILE)))
 }
 
 fn ask(shell: &Shell, program: &Path, chromium: &Browser, server: &Server, more: &[&str]) -> Result<()> {

@@ -311,7 +311,7 @@ fn build_pages(shell: &Shell, work: &Path, archive: &Path, site: &Path) -> Resul
 /// Installs the packages of a folder's `package-lock.json`, unless they are installed. Returns the folder of their programs.
 fn install(shell: &Shell, lock: &Path, folder: &Path) -> Result<PathBuf> {
     ensure!(
-        setup::find("node").is_some() && setup::find("npm").is_some(),
+        is_installed(shell),
         "this machine lacks Node.js 20.19 or newer, or npm; install them from https://nodejs.org"
     );
     let changed = |file: &Path| -> Option<SystemTime> { file.metadata().ok()?.modified().ok() };
@@ -333,6 +333,28 @@ pub fn install_with_package(shell: &Shell, lock: &Path, folder: &Path, archive: 
     Ok(programs)
 }
 
+/// Installs packages in a folder, unless these files of the packages are there. Returns the folder `node_modules`; `None` without
+/// Node.js or npm.
+pub fn find_or_install(shell: &Shell, folder: &Path, files: &[&str], arguments: &[&str]) -> Result<Option<PathBuf>> {
+    let packages = folder.join("node_modules");
+    if !files.iter().all(|file| packages.join(file).exists()) {
+        if !is_installed(shell) {
+            return Ok(None);
+        }
+        step(&format!("installing {}", arguments.join(" ")), || {
+            shell.create_dir(folder)?;
+            node(cmd!(shell, "npm install --no-audit --no-fund --prefix {folder} {arguments...}"))
+        })?;
+    }
+    Ok(Some(packages))
+}
+
+/// Returns whether Node.js and npm are on the `PATH`.
+fn is_installed(shell: &Shell) -> bool {
+    let path = shell.var_os("PATH").unwrap_or_default();
+    ["node", "npm"].iter().all(|name| setup::find_on(&path, name).is_some())
+}
+
 /// Runs a program. Only an error has its output.
 pub fn node(command: Cmd<'_>) -> Result<()> {
     let text = command.to_string();
@@ -341,4 +363,29 @@ pub fn node(command: Cmd<'_>) -> Result<()> {
         bail!("{text}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_npm_is_not_taken_for_its_absence() {
+        let shell = Shell::new().unwrap();
+        let folder = shell.create_temp_dir().unwrap();
+        let install = || find_or_install(&shell, folder.path(), &["some/file.js"], &["some@1.0.0"]);
+        let _path = shell.push_env("PATH", folder.path());
+        assert_eq!(install().unwrap(), None);
+
+        for name in ["node", "npm"] {
+            let program = folder.path().join(name);
+            shell.write_file(&program, "#!/bin/sh\necho npm error code E404 >&2\nexit 1\n").unwrap();
+            cmd!(shell, "/bin/chmod +x {program}").quiet().run().unwrap();
+        }
+        let error = format!("{:#}", install().unwrap_err());
+        assert!(error.contains("npm error code E404"), "{error}");
+
+        shell.write_file(folder.path().join("node_modules/some/file.js"), "").unwrap();
+        assert_eq!(install().unwrap(), Some(folder.path().join("node_modules")));
+    }
 }

@@ -1,5 +1,6 @@
 //! Finds out what is missing and installs it. One message lists what cannot be installed.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -50,8 +51,12 @@ pub fn cache() -> Result<PathBuf> {
 
 /// Returns the path of a program on the `PATH` or in the cache.
 pub fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(cache().ok().map(|cache| cache.join("bin")));
+    find_on(&std::env::var_os("PATH").unwrap_or_default(), name)
+}
+
+/// Returns the path of a program on another `PATH`, or in the cache.
+pub fn find_on(path: &OsStr, name: &str) -> Option<PathBuf> {
+    let folders = std::env::split_paths(path).chain(cache().ok().map(|cache| cache.join("bin")));
     let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     folders.map(|folder| folder.join(&file_name)).find(|file| file.is_file())
 }

@@ -235,7 +235,7 @@ impl Tests<'_> {
         let page = self.page(shell);
         // In browsers other than Chromium some of the tests are enough, since starting browsers takes most of the time.
         let page = match browser.is_chromium() {
-            true => axe::find(shell).into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
+            true => axe::find(shell)?.into_iter().fold(page, |page, axe| page.env("AXE_CORE", axe)),
             // geckodriver cannot freeze a page.
             false => page
                 .args([
