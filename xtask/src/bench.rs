@@ -158,6 +158,8 @@ const CODEC_APPS: &[(&str, &str)] =
 
 fn build_apps(shell: &Shell, toolchain: &Toolchain, options: &Options, folder: &Path) -> Result<()> {
     shell.remove_path(folder)?;
+    // The driver reads this folder even if no contender has an app.
+    shell.create_dir(folder)?;
     let optimiser = Optimiser::find(shell)?;
     // A contender's name selects all of its apps, such as `gloo-net` and `gloo-net-errors`.
     let wanted =
