@@ -32,7 +32,7 @@ pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
         .args(CHECK)
         .args(CRATES)
         .env("RUSTC", root.join("usr/bin/rustc"))
-        .env("LD_LIBRARY_PATH", root.join("usr/lib/x86_64-linux-gnu"))
+        .env("LD_LIBRARY_PATH", root.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH)))
         .run()
         .map_err(Into::into)
 }
