@@ -13,9 +13,14 @@ use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
 
 use crate::client::name;
 use crate::raw::{Got, Raw, hello, refused};
-use crate::server::{Server, echo, limits};
+use crate::server::{Server, echo};
 
 const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
+
+/// Returns limits for clients that answer no pings: they read only what a test waits for.
+fn limits() -> Limits {
+    Limits { ping_after: Duration::MAX, ..Limits::default() }
+}
 
 async fn server() -> Server {
     Server::start(Sessions::memory(limits()), echo).await
