@@ -99,7 +99,7 @@ export async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Pr
 }
 
 /** Calls a caller's function. An exception is reported as an error of the page. */
-function call<T>(run: () => T): T | undefined {
+export function call<T>(run: () => T): T | undefined {
   try {
     return run();
   } catch (error) {

@@ -1,5 +1,5 @@
 import { WebSocketError, errorOf } from "./errors.js";
-import { Facts, hooksOf } from "./hooks.js";
+import { Facts, call, hooksOf } from "./hooks.js";
 import { checkSupport } from "./load.js";
 import type { CloseEvent as Closed, Data, Payload } from "./message.js";
 import type { BinaryType } from "./options.js";
@@ -32,7 +32,12 @@ export interface ReconnectingWebSocketOptions {
   maxEnqueuedMessages?: number | undefined;
   /** Does not connect until {@link ReconnectingWebSocket.reconnect} is called. @default false */
   startClosed?: boolean | undefined;
-  /** Whether it connects again after this event. @default () => true */
+  /**
+   * Returns whether it connects again after this event. Called for every `close`; {@link ReconnectingWebSocket.reconnect} connects
+   * in any case. An exception is reported as an error of the page, and it connects again.
+   *
+   * @default () => true
+   */
   shouldReconnectOnClose?: ((event: CloseEvent) => boolean) | undefined;
   /** Logs each state. @default false */
   debug?: boolean | undefined;
@@ -113,6 +118,8 @@ export class ReconnectingWebSocket extends EventTarget {
   /** The bytes that were handed over to the browser since its buffer was last seen empty. */
   #unsent = 0;
   #isFlushing = false;
+  /** The gate of the current core. */
+  #gate = new Gate();
   #readyState: ReadyState = CONNECTING;
   #retryCount = 0;
   /** Whether it is to be connected. If so, there is a core, or it is being loaded, or the timer is set. */
@@ -194,13 +201,13 @@ export class ReconnectingWebSocket extends EventTarget {
       void this.#core?.close(code, reason).catch(() => {});
       return;
     }
-    this.#leave();
+    this.#leave(code, reason);
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;
     queueMicrotask(() => {
       // `reconnect` may have been called meanwhile.
       if (this.#readyState === CLOSING) this.#readyState = CLOSED;
-      this.#fire("close", ABNORMAL);
+      this.#fireClose(ABNORMAL);
     });
   }
 
@@ -211,7 +218,7 @@ export class ReconnectingWebSocket extends EventTarget {
     this.#leave(code, reason);
     [this.#isWanted, this.#retryCount, this.#readyState] = [true, 0, CLOSED];
     const generation = this.#generation;
-    if (isReplaced) this.#fire("close", { code, reason, wasClean: true });
+    if (isReplaced) this.#fireClose({ code, reason, wasClean: true });
     // A listener may have called `close` or `reconnect`.
     if (generation !== this.#generation) return;
     this.#readyState = CONNECTING;
@@ -300,16 +307,13 @@ export class ReconnectingWebSocket extends EventTarget {
     const connection = new Reconnection(this.#hooks(), this.#given());
     this.#core = connection;
     const events = connection.events();
-    const received: Data[] = [];
     for (let event; (event = await events.next()) !== undefined; ) {
       const [data, raw] = event;
-      if (data === undefined && raw === undefined) await new Promise((resolve) => setTimeout(resolve));
+      if (data === undefined && raw === undefined) await turn();
       // A core that was left still has events until its connection is closed.
       if (generation !== this.#generation) continue;
       if (raw !== undefined) await this.#changed(fromCore<State | Report>(raw, this.#facts.errorOf), connection);
-      // If the timer was late, messages come before `open`. As in browsers, messages after `close` are dropped.
-      else if (data !== undefined && this.#isWanted) received.push(data);
-      if (this.#readyState === OPEN) for (const data of received.splice(0)) this.#received(data);
+      else if (data !== undefined) this.#received(data);
     }
     events.free();
     connection.free();
@@ -336,20 +340,20 @@ export class ReconnectingWebSocket extends EventTarget {
         void this.#begin();
       }, delay);
     }
-    this.#fail(error);
+    this.#lost({ type: "failed", error });
   }
 
   #hooks(): ReturnType<typeof hooksOf> {
-    const { shouldReconnectOnClose } = this.#options;
-    const provider = async (): Promise<Target> => ({
-      url: await (typeof this.#url === "function" ? this.#url() : this.#url),
-      protocols: listOf(await (typeof this.#protocols === "function" ? this.#protocols() : this.#protocols)),
-    });
-    const afterClose = (event: Closed) => {
-      const isWanted = shouldReconnectOnClose?.(closeEvent(event)) !== false;
-      return isWanted ? ("retry" as const) : ("stop" as const);
+    const gate = (this.#gate = new Gate());
+    const provider = async (): Promise<Target> => {
+      await gate.pass();
+      return {
+        url: await (typeof this.#url === "function" ? this.#url() : this.#url),
+        protocols: listOf(await (typeof this.#protocols === "function" ? this.#protocols() : this.#protocols)),
+      };
     };
-    return hooksOf(provider, { afterClose }, () => undefined, this.#facts);
+    // The core is left when its connection has ended and `shouldReconnectOnClose` returns false.
+    return hooksOf(provider, { afterClose: () => "retry" }, () => undefined, this.#facts);
   }
 
   #backoff(): Record<"base" | "cap" | "floor" | "maxAttempts", number> {
@@ -383,7 +387,7 @@ export class ReconnectingWebSocket extends EventTarget {
         // The connection may be lost already. Its event follows.
         if (error.code !== "full" && error.code !== "notOpen") {
           // Later, since a listener may send, close or reconnect.
-          queueMicrotask(() => this.#fire("error", error));
+          queueMicrotask(() => this.#fireError(error));
           return false;
         }
       }
@@ -411,6 +415,7 @@ export class ReconnectingWebSocket extends EventTarget {
     switch (event.type) {
       case "connecting":
         [this.#readyState, this.#retryCount] = [CONNECTING, event.attempt - 1];
+        this.#gate.open();
         break;
       case "open":
         [this.#readyState, this.#retryCount] = [OPEN, 0];
@@ -418,6 +423,8 @@ export class ReconnectingWebSocket extends EventTarget {
         this.dispatchEvent(new Event("open"));
         break;
       case "waiting":
+        // `close` may have been called before this state has come.
+        if (!this.#isWanted) this.#leave();
         this.#lost(event.cause);
         break;
       case "closed": {
@@ -434,28 +441,36 @@ export class ReconnectingWebSocket extends EventTarget {
   /** Fires the events at the end of a connection or an attempt, once. The core says it again when it shortens the delay. */
   #lost(cause: Cause, answer?: Closed): void {
     if (this.#readyState === CLOSED) return;
-    if (cause.type === "failed") return this.#fail(cause.error);
     this.#readyState = CLOSED;
-    this.#fire("close", (cause.type === "closed" ? cause.event : answer) ?? ABNORMAL);
-  }
-
-  #fail(error: WebSocketError): void {
-    this.#readyState = CLOSED;
-    this.#fire("error", error);
-    this.#fire("close", ABNORMAL);
+    const generation = this.#generation;
+    if (cause.type === "failed") this.#fireError(cause.error);
+    this.#fireClose((cause.type === "closed" ? cause.event : answer) ?? ABNORMAL, generation);
   }
 
   #received(data: Data): void {
-    // A listener of the message before may have called `close`.
+    // As in browsers, messages after `close` are dropped.
     if (this.#readyState !== OPEN) return;
     const isBlob = this.binaryType === "blob" && data instanceof ArrayBuffer;
     const origin = this.url === "" ? "" : new URL(this.url).origin;
     this.dispatchEvent(new MessageEvent("message", { data: isBlob ? new Blob([data]) : data, origin }));
   }
 
-  #fire(...[type, what]: ["close", Closed] | ["error", WebSocketError]): void {
-    this.#log(type, what);
-    this.dispatchEvent(type === "close" ? closeEvent(what) : errorEvent(what));
+  #fireError(error: WebSocketError): void {
+    this.#log("error", error);
+    this.dispatchEvent(errorEvent(error));
+  }
+
+  /** Fires `close`. If the generation is still the current one, the caller's function decides whether it stays closed. */
+  #fireClose(closed: Closed, generation?: number): void {
+    const event = closeEvent(closed);
+    const { shouldReconnectOnClose } = this.#options;
+    const isWanted = call(() => !shouldReconnectOnClose || Boolean(shouldReconnectOnClose(event))) ?? true;
+    if (!isWanted && generation === this.#generation) {
+      this.#isWanted = false;
+      this.#leave();
+    }
+    this.#log("close", closed);
+    this.dispatchEvent(event);
   }
 
   #log(...values: unknown[]): void {
@@ -481,6 +496,41 @@ export class ReconnectingWebSocket extends EventTarget {
 export default ReconnectingWebSocket;
 
 type Kept = ReturnType<typeof kept>;
+
+/**
+ * Holds each attempt of a core until its state has come. So `close` is fired for a connection before the next attempt begins, also
+ * if states come late.
+ */
+class Gate {
+  #attempts = 0;
+  #states = 0;
+  #open = () => {};
+
+  /** Called by each attempt. Attempts that were given up may still wait. */
+  async pass(): Promise<void> {
+    const attempt = ++this.#attempts;
+    while (this.#states < attempt) await new Promise<void>((resolve) => (this.#open = resolve));
+  }
+
+  /** Called for the state of each attempt. */
+  open(): void {
+    this.#states++;
+    this.#open();
+  }
+}
+
+/** Resolves in the next turn of the event loop. Unlike timers, messages are not delayed in hidden tabs. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
 
 const ABNORMAL: Closed = { code: 1006, reason: "", wasClean: false };
 

@@ -1,5 +1,5 @@
 import { type Message, type WebSocketError } from "wasm-websocket";
-import { assert, codeOf, drain, equal, next, open, take, test, text } from "./harness.ts";
+import { assert, codeOf, drain, equal, next, open, reported, take, test, text } from "./harness.ts";
 
 test("a listener is called with each message until it is removed", async () => {
   await using socket = await open("/echo");
@@ -44,15 +44,7 @@ test("messages that arrived before are delivered to the first listener", async (
 
 test("an exception of a listener is reported and other listeners are called", async () => {
   await using socket = await open("/echo");
-  const reported = next<ErrorEvent>((listener) => {
-    const caught = (event: ErrorEvent) => {
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      listener(event);
-    };
-    addEventListener("error", caught, { capture: true });
-    return () => removeEventListener("error", caught, { capture: true });
-  });
+  const error = reported();
   const mistake = new Error("a mistake in the page");
   socket.on("message", () => {
     throw mistake;
@@ -60,7 +52,7 @@ test("an exception of a listener is reported and other listeners are called", as
   const message = next<Message>((listener) => socket.on("message", listener));
   await socket.send("a");
   equal(await message, text("a"));
-  assert((await reported).error === mistake, "the exception is reported");
+  assert((await error) === mistake, "the exception is reported");
 });
 
 test("listeners and iterators of messages exclude each other", async () => {

@@ -146,6 +146,19 @@ export function next<T>(on: (listener: (event: T) => void) => () => void): Promi
   });
 }
 
+/** Returns the next exception that is reported as an error of the page. */
+export function reported(): Promise<unknown> {
+  return new Promise((resolve) => {
+    const caught = (event: ErrorEvent) => {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      removeEventListener("error", caught, { capture: true });
+      resolve(event.error);
+    };
+    addEventListener("error", caught, { capture: true });
+  });
+}
+
 export function text(data: string): Message {
   return { type: "text", data };
 }

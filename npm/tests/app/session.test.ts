@@ -9,7 +9,7 @@ import {
   preloadSession,
   session,
 } from "wasm-websocket";
-import { Count, assert, begin, codeOf, drain, equal, failure, failureOf, next, open, reaches, take, test, text, turn, url } from "./harness.ts";
+import { Count, assert, begin, codeOf, drain, equal, failure, failureOf, next, open, reaches, reported, take, test, text, turn, url } from "./harness.ts";
 
 const never = () => new Promise<never>(() => {});
 
@@ -200,18 +200,11 @@ test("listeners are called with messages, a loss, the end and states", async () 
   await (await echo.send("before")).processed;
   for (const hasListener of [true, false]) {
     const isOpen = next<unknown>((listener) => echo.on("state", (state) => state.type === "open" && listener(state)));
-    const reported = new Promise<unknown>((resolve) => {
-      const caught = (event: ErrorEvent) => {
-        event.preventDefault();
-        removeEventListener("error", caught, { capture: true });
-        resolve(event.error);
-      };
-      if (!hasListener) addEventListener("error", caught, { capture: true });
-    });
+    const loss = hasListener ? undefined : reported();
     await strike("forget");
     await isOpen;
     // Without a listener of `lost`, the loss is reported as an error of the page.
-    if (!hasListener) assert((await reported) instanceof SessionLostError, "the loss is reported");
+    if (!hasListener) assert((await loss) instanceof SessionLostError, "the loss is reported");
     await (await echo.send("after")).processed;
     forget();
   }

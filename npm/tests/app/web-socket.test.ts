@@ -3,7 +3,7 @@
 
 import { ReconnectingWebSocket, type ReconnectingWebSocketOptions, type WebSocketError } from "wasm-websocket";
 import Default from "wasm-websocket/ws";
-import { Count, assert, equal, failure, test, turn, url } from "./harness.ts";
+import { Count, assert, equal, failure, reported, test, turn, url } from "./harness.ts";
 
 const FAILS = url("/status/401");
 const soon: ReconnectingWebSocketOptions = { minReconnectionDelay: 1, maxReconnectionDelay: 5 };
@@ -57,20 +57,25 @@ function failing(options: ReconnectingWebSocketOptions): { socket: ReconnectingW
 }
 
 /**
- * Runs a test in which the states of connections come late: a timer without a delay, as between the last messages and the next state,
- * is held from `hold` until `release`.
+ * Runs a test in which states come late: the turn between the last messages of a connection and its next state is held from `hold`
+ * until `release`. The core's own turns, whose messages are 0, are not held.
  */
 async function withLateStates(run: (hold: () => void, release: () => void) => Promise<void>): Promise<void> {
-  const { setTimeout } = globalThis;
+  const { MessageChannel } = globalThis;
   const held: (() => void)[] = [];
   const hold = () => {
-    globalThis.setTimeout = ((run: () => void, delay?: number) => {
-      return delay === undefined ? held.push(run) : setTimeout(run, delay);
-    }) as typeof setTimeout;
+    globalThis.MessageChannel = class extends MessageChannel {
+      constructor() {
+        super();
+        const { port2 } = this;
+        const post = port2.postMessage.bind(port2);
+        port2.postMessage = (message: unknown) => void (message === null ? held.push(() => post(null)) : post(message));
+      }
+    };
   };
   const release = () => {
-    globalThis.setTimeout = setTimeout;
-    for (const run of held.splice(0)) run();
+    globalThis.MessageChannel = MessageChannel;
+    for (const post of held.splice(0)) post();
   };
   await run(hold, release).finally(release);
 }
@@ -247,6 +252,40 @@ test("shape: it reconnects when the other side closes, in any case unless it is 
   await next(socket, "close");
   await pause(50);
   equal([codes, socket.readyState, socket.shouldReconnect], [[4001, 4001], 3, false]);
+});
+
+test("shape: shouldReconnectOnClose is asked for every close, and decides after a failed attempt, too", async () => {
+  const asked: unknown[] = [];
+  const failed = new ReconnectingWebSocket(FAILS, [], { ...soon, shouldReconnectOnClose: ({ code }) => asked.push(code) < 2 });
+  const log = logOf(failed, ["error", "close"]);
+  for (let closes = 0; closes < 2; closes++) await next(failed, "close");
+  await pause(50);
+  equal([asked, log], [[1006, 1006], ["error", "close", "error", "close"]]);
+  equal([failed.readyState, failed.shouldReconnect], [3, false]);
+  asked.length = 0;
+  const shouldReconnectOnClose = ({ reason }: CloseEvent) => (asked.push(reason), false);
+  const socket = new ReconnectingWebSocket(url("/echo"), [], { shouldReconnectOnClose });
+  await next(socket, "open");
+  socket.reconnect(1000, "reconnect");
+  await next(socket, "open");
+  socket.close(1000, "close");
+  await next(socket, "close");
+  equal(asked, ["reconnect", "close"]);
+});
+
+test("shape: an exception of shouldReconnectOnClose is reported, and it connects again", async () => {
+  const mistake = new Error("a mistake in the page");
+  const shouldReconnectOnClose = () => {
+    throw mistake;
+  };
+  const socket = new ReconnectingWebSocket(url("/close/1000/bye"), [], { ...soon, shouldReconnectOnClose });
+  const error = reported();
+  await next(socket, "close");
+  assert((await error) === mistake, "the exception is reported");
+  const again = reported();
+  await next(socket, "open");
+  await again;
+  socket.close();
 });
 
 test("shape: a lost connection is closed without a handshake, and messages come before the close", async () => {
@@ -548,68 +587,79 @@ test("shape: everything that was sent before a close arrives, and bufferedAmount
   await count.end();
 });
 
-test("shape: messages come after the open of their connection, also if states come late", () =>
+test("shape: an attempt begins after the close of the last connection, also if states come late", () =>
   withLateStates(async (hold, release) => {
-    hold();
-    // This function is called when everything has arrived.
-    const shouldReconnectOnClose = () => (release(), false);
-    const socket = new ReconnectingWebSocket(url("/flood/2/4"), [], { shouldReconnectOnClose });
-    const log = logOf(socket, ["open", "message", "close"]);
-    await next(socket, "close");
-    equal(log, ["open", "message", "message", "close"]);
+    let path = "/close/4000/bye";
+    const log: string[] = [];
+    const socket = new ReconnectingWebSocket(() => (log.push("attempt"), url(path)), [], soon);
+    for (const type of ["open", "message", "close"] as const) socket.addEventListener(type, () => log.push(type));
+    socket.addEventListener("open", hold, { once: true });
+    await next(socket, "open");
+    path = "/flood/2/4";
+    await pause(50);
+    equal([log, socket.readyState], [["attempt", "open"], 1]);
+    release();
+    for (let closes = 0; closes < 2; closes++) await next(socket, "close");
+    equal(log, ["attempt", "open", "close", "attempt", "open", "message", "message", "close"]);
+    socket.close();
   }));
 
 test("shape: messages that are sent before the state of a lost connection has come are sent on the next one, in order", () =>
   withLateStates(async (hold, release) => {
     let path = "/close/4000/bye";
-    const sent: boolean[] = [];
-    const shouldReconnectOnClose = () => {
-      path = "/echo";
-      queueMicrotask(() => sent.push(socket.send("1")));
-      return true;
-    };
-    const socket = new ReconnectingWebSocket(() => url(path), [], { ...soon, shouldReconnectOnClose });
+    const socket = new ReconnectingWebSocket(() => url(path), [], soon);
     socket.addEventListener("open", hold, { once: true });
-    while (socket.url !== url("/echo")) await pause(1);
-    await turn();
-    // The next connection is open, but the state of the first one has not come.
-    sent.push(socket.send("2"));
-    equal([socket.readyState, sent, socket.bufferedAmount], [1, [false, false], 2]);
+    await next(socket, "open");
+    path = "/echo";
+    // The connection is lost when a message is queued, but its state has not come.
+    let sent = 0;
+    while (socket.send(String(++sent))) await pause(1);
+    equal([socket.readyState, socket.send("last")], [1, false]);
     release();
-    equal(await receive(socket, 2), ["1", "2"]);
+    equal(await receive(socket, 2), [String(sent), "last"]);
     socket.close();
   }));
 
-test("shape: a connection that is replaced before its state has come fires no open", () =>
+test("shape: close before the state of a lost connection has come fires one close", () =>
+  withLateStates(async (hold, release) => {
+    const socket = new ReconnectingWebSocket(url("/close/4000/bye"), [], soon);
+    const log = logOf(socket, ["open", "close", "error"]);
+    socket.addEventListener("open", hold, { once: true });
+    await next(socket, "open");
+    while (socket.send("")) await pause(1);
+    // The next attempt waits for its state.
+    await pause(50);
+    socket.close();
+    release();
+    const { code } = await next(socket, "close");
+    await pause(50);
+    equal([log, code, socket.readyState, socket.shouldReconnect], [["open", "close"], 4000, 3, false]);
+  }));
+
+test("shape: an attempt that is replaced before its state has come does not begin", () =>
   withLateStates(async (hold, release) => {
     hold();
-    const socket = new ReconnectingWebSocket(url("/echo"));
+    let attempts = 0;
+    const socket = new ReconnectingWebSocket(() => (attempts++, url("/echo")));
     const log = logOf(socket, ["open", "close"]);
-    while (socket.url === "") await pause(1);
-    await turn();
+    await pause(20);
     socket.reconnect();
-    await turn();
+    await pause(20);
+    equal(attempts, 0);
     release();
     await next(socket, "open");
     await pause(50);
-    equal(log, ["close", "open"]);
+    equal([log, attempts], [["close", "open"], 1]);
     socket.close();
   }));
 
-test("shape: messages that arrive after close are dropped, as in browsers", () =>
-  withLateStates(async (hold, release) => {
-    const closing = async () => {
-      const socket = new ReconnectingWebSocket(url("/flood/10/4"), [], { shouldReconnectOnClose: () => (release(), false) });
-      const log = logOf(socket, ["message", "close"]);
-      socket.addEventListener("message", () => socket.close(), { once: true });
-      await next(socket, "close");
-      equal(log, ["message", "close"]);
-    };
-    await closing();
-    // All messages have arrived before the first one is taken.
-    hold();
-    await closing();
-  }));
+test("shape: messages that arrive after close are dropped, as in browsers", async () => {
+  const socket = new ReconnectingWebSocket(url("/flood/10/4"), [], soon);
+  const log = logOf(socket, ["message", "close"]);
+  socket.addEventListener("message", () => socket.close(), { once: true });
+  await next(socket, "close");
+  equal(log, ["message", "close"]);
+});
 
 test("shape: a detached buffer is sent as an empty message, as in browsers", async () => {
   const socket = new ReconnectingWebSocket(url("/echo"));
