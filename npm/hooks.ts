@@ -70,7 +70,7 @@ export function hooksOf(
           opening.free();
         }
       }),
-    afterClose: (event) => delayOf(call(() => afterClose?.(event))),
+    afterClose: (event) => call(() => delayOf(afterClose?.(event))),
     isPong: (data) => typeof pong === "function" && call(() => pong(messageOf(data))) === true,
   };
 }
@@ -118,10 +118,12 @@ function targetOf(found: string | URL | Target, protocols: readonly string[] | u
   return { url: String(url), ...(offered === undefined ? {} : { protocols: [...offered] }) };
 }
 
-function delayOf(after: AfterClose | undefined): number | undefined {
-  if (after === undefined) return undefined;
+function delayOf(after: AfterClose | null | undefined): number | undefined {
+  if (after === undefined || after === null) return undefined;
   if (after === "stop") return -1;
-  return after === "retry" ? 0 : Math.max(0, after.retryAfter);
+  const delay = after === "retry" ? 0 : after.retryAfter;
+  if (typeof delay === "number" && !Number.isNaN(delay)) return Math.max(0, delay);
+  throw new WebSocketError("invalidOption", `\`afterClose\` returned ${String(after)}; return "retry", "stop" or { retryAfter }`);
 }
 
 /** Returns the connection for `onOpen`. It can be used while `onOpen` runs. */

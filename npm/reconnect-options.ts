@@ -213,7 +213,8 @@ export interface ReconnectOptions extends Options {
   whenLost?: WhenLost | undefined;
   /**
    * Returns what to do when the peer has closed or the connection was lost; `undefined` for the default. The default stops after
-   * 1000, 1002, 1003, 1007 to 1010, 3000 and 3003, and retries after all other codes.
+   * 1000, 1002, 1003, 1007 to 1010, 3000 and 3003, and retries after all other codes. An exception or any other value is reported as
+   * an error of the page, and means the default.
    */
   afterClose?: ((event: CloseEvent) => AfterClose | undefined) | undefined;
   /**

@@ -1,5 +1,5 @@
 import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, preloadReconnect, reconnect } from "wasm-websocket";
-import { Count, assert, binary, codeOf, comeBack, drain, equal, failure, failureOf, open, reaches, take, test, text, url } from "./harness.ts";
+import { Count, assert, binary, codeOf, comeBack, drain, equal, failure, failureOf, open, reaches, reported, take, test, text, url } from "./harness.ts";
 
 test("messages are sent before the connection is open and afterwards", async () => {
   await preloadReconnect();
@@ -170,6 +170,15 @@ test("the caller decides what follows a close", async () => {
   await using other = await comeBack(url("/close/1000/bye"), { afterClose: () => undefined });
   equal((await other.closed)?.code, 1000);
 });
+
+for (const [name, wrong] of [["null", null], ["a promise", Promise.resolve("stop")], ["a bigint", { retryAfter: 5n }]] as const) {
+  test(`an afterClose that returns ${name} means the default`, async () => {
+    const error = wrong === null ? undefined : reported();
+    await using socket = await comeBack(url("/close/1000/bye"), { afterClose: () => wrong as never });
+    equal((await socket.closed)?.code, 1000);
+    equal(((await error) as WebSocketError | undefined)?.code, wrong === null ? undefined : "invalidOption");
+  });
+}
 
 test("a preamble sends and receives before anything queued", async () => {
   const attempts: Attempt[] = [];
