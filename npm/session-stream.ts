@@ -321,7 +321,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
       () => true,
       () => false,
     );
-    if (isClosed) await abortable(dropped, AbortSignal.timeout(this.#closeTimeout)).catch(() => {});
+    if (isClosed) await within(this.#closeTimeout, dropped);
     this.#giveUp();
   }
 
@@ -478,6 +478,15 @@ function hooksOf(provider: TargetProvider, { credentials }: SessionOptions, fact
         throw new WebSocketError("invalidOption", `\`credentials\` returned ${String(given)}; return a text`);
       }),
   };
+}
+
+/** Waits for a promise, but no longer than a time in milliseconds. */
+async function within(time: number, promise: Promise<void>): Promise<void> {
+  let timer;
+  // A longer timer would fire at once.
+  const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.min(time, 2 ** 31 - 1))));
+  await Promise.race([promise, tooLong]);
+  clearTimeout(timer);
 }
 
 function countsOf(core: Session): SessionCounts {

@@ -409,6 +409,21 @@ test("disposing waits until everything is processed, though nothing takes the ec
   await echo.acknowledged();
 });
 
+test("disposing waits for the peer's end, also in a browser without AbortSignal.timeout, and with the longest timeout", async () => {
+  const { timeout } = AbortSignal;
+  delete (AbortSignal as { timeout?: unknown }).timeout;
+  try {
+    for (const closeTimeout of [5000, 2 ** 31, Number.MAX_SAFE_INTEGER]) {
+      const echo = await begin(url("/session/echo/0"), { closeTimeout });
+      await (await echo.send("hello")).processed;
+      await echo[Symbol.asyncDispose]();
+      equal([echo.peerEnd?.code, echo.state.type], [1000, "closed"]);
+    }
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+});
+
 test("a signal gives the session up", async () => {
   const reason = new Error("enough");
   assert((await failure(begin(never, { signal: AbortSignal.abort(reason) }))) === reason, "it rejects with the reason");
