@@ -27,6 +27,8 @@ function convert(payload: Payload): string | Uint8Array | Blob {
 }
 
 function bytes(view: Uint8Array): Uint8Array | Blob {
+  // The Blobs of jsdom have no streams, and `ws` does not send them.
+  const isLarge = view.length > LARGE && "stream" in Blob.prototype;
   // A Blob takes neither shared nor resizable memory, so it gets a copy.
-  return view.length > LARGE ? new Blob([view.slice()]) : view;
+  return isLarge ? new Blob([view.slice()]) : view;
 }

@@ -151,6 +151,28 @@ test("messages in doubt can be taken after it was closed for good", async () => 
   equal([socket.counts.inDoubt, socket.takeInDoubt()], [1, { count: 0, messages: [] }]);
 });
 
+test("large bytes are sent as bytes where Blobs have no streams, as in jsdom", async () => {
+  const { stream } = Blob.prototype;
+  const { send } = WebSocket.prototype;
+  const sent: boolean[] = [];
+  WebSocket.prototype.send = function (data) {
+    sent.push(data instanceof Blob);
+    send.call(this, data);
+  };
+  try {
+    for (const hasStreams of [true, false]) {
+      if (!hasStreams) delete (Blob.prototype as { stream?: unknown }).stream;
+      await using socket = await comeBack(url("/echo"));
+      await socket.send(new Uint8Array(70_000).fill(7));
+      equal([...new Uint8Array((await take(socket)).data as ArrayBuffer)].filter((byte) => byte === 7).length, 70_000);
+    }
+    equal(sent, [true, false]);
+  } finally {
+    Blob.prototype.stream = stream;
+    WebSocket.prototype.send = send;
+  }
+});
+
 test("an invalid URL ends it", async () => {
   await using socket = await comeBack("ftp://127.0.0.1/");
   equal(await codeOf(socket.closed), "invalidUrl");
