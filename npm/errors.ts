@@ -14,8 +14,8 @@ import type { Issue } from "./schema.js";
  * - `attemptFailed`: the provider, `onOpen` or `credentials` failed; `cause` is what the function threw
  * - `heartbeatTimeout`: the peer did not answer the heartbeat
  * - `notOpen`: the connection is not open, so nothing can be sent
- * - `full`: more than {@link Options.highWaterMark} is unsent, or the queue of a {@link ReconnectingStream} or the replay
- *   buffer of a {@link SessionStream} is full
+ * - `full`: more than {@link Options.highWaterMark} is unsent, the queue of a {@link ReconnectingStream} or the replay buffer of
+ *   a {@link SessionStream} is full, or the schema of a {@link JsonStream} still checks earlier values
  * - `overflow`: the receive queue was full, and the connection was closed, as {@link ReceiveLimit.overflow} says
  * - `invalidCloseCode`: a page may close with 1000 or 3000 to 4999
  * - `reasonTooLong`: the reason for closing has more than 123 bytes

@@ -27,8 +27,8 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   readonly socket: Socket;
   readonly #incoming: Schema<In> | undefined;
   readonly #outgoing: Schema<unknown, Out> | undefined;
-  /** The last value that a schema checks asynchronously. */
-  #checking: Promise<unknown> | undefined;
+  /** Settles when the last value that waits for a schema, or for the values before it, was passed to the connection. */
+  #passing: Promise<unknown> | undefined;
 
   /** @internal */
   constructor(socket: Socket, incoming: Schema<In> | undefined, outgoing: Schema<unknown, Out> | undefined) {
@@ -45,15 +45,16 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
    */
   async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
-    // Encodes the value synchronously if possible. Values are always sent in the order of the calls.
-    const text = encode(checked instanceof Promise || this.#checking !== undefined ? await this.#inTurn(checked) : checked);
-    return (await this.socket.send(text, options)) as Awaited<ReturnType<Socket["send"]>>;
+    const pass = (value: unknown) => this.socket.send(encode(value), options) as ReturnType<Socket["send"]>;
+    // Passes the value on synchronously if possible. Values are always sent in the order of the calls.
+    return await (checked instanceof Promise || this.#passing !== undefined ? this.#inTurn(checked, pass) : pass(checked));
   }
 
   /**
    * Encodes a value, and sends it without waiting, as `trySend` of the connection does. The schema must check synchronously.
    *
-   * @throws {SendError} the errors of {@link send}, and `encode` if the schema checks asynchronously
+   * @throws {SendError} the errors of {@link send}; `encode` if the schema checks asynchronously; `full` while the schema checks
+   *   earlier values
    */
   trySend(value: Out): ReturnType<Socket["trySend"]> {
     const checked = valid<unknown>(this.#outgoing, value, refuse);
@@ -62,7 +63,9 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
       checked.catch(() => {});
       throw new SendError("encode", "the schema checks asynchronously; use `send`", "");
     }
-    return this.socket.trySend(encode(checked)) as ReturnType<Socket["trySend"]>;
+    const text = encode(checked);
+    if (this.#passing !== undefined) throw new SendError("full", "the schema still checks earlier values; use `send`", text);
+    return this.socket.trySend(text) as ReturnType<Socket["trySend"]>;
   }
 
   /** Iterates over the values. See {@link JsonStream}. */
@@ -92,19 +95,20 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return this.socket[asyncDispose]();
   }
 
-  /** Waits until the schema has checked a value, and all values before it. */
-  async #inTurn(checked: unknown): Promise<unknown> {
-    const before = this.#checking;
+  /** Passes a value to the connection when the schema has checked it, and all values before it were passed. */
+  async #inTurn<T>(checked: unknown, pass: (value: unknown) => T): Promise<Awaited<T>> {
+    const before = this.#passing;
     const turn = (async () => {
-      await before?.catch(() => {});
-      return checked;
+      const [result] = await Promise.allSettled([checked, before]);
+      if (result.status === "rejected") throw result.reason;
+      // In an array, since the next value does not wait until this one is sent.
+      return [pass(result.value)] as const;
     })();
-    this.#checking = turn;
-    try {
-      return await turn;
-    } finally {
-      if (this.#checking === turn) this.#checking = undefined;
-    }
+    this.#passing = turn;
+    const [sent] = await turn.finally(() => {
+      if (this.#passing === turn) this.#passing = undefined;
+    });
+    return await sent;
   }
 
   async #decode(message: Message): Promise<In> {

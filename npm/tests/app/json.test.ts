@@ -83,6 +83,33 @@ test("a schema may be asynchronous and no value overtakes another", async () => 
   equal(((await failure(() => chat.trySend({ text: "now" }))) as SendError).code, "encode");
 });
 
+test("a value that is checked at once does not overtake one that is still checked", async () => {
+  const mixed: Schema<unknown, { n: number; wait?: Promise<void> }> = {
+    "~standard": {
+      validate: (value) => {
+        const { n, wait } = value as { n: number; wait?: Promise<void> };
+        return wait === undefined ? { value: { n } } : wait.then(() => ({ value: { n } }));
+      },
+    },
+  };
+  await using socket = await open("/echo");
+  const chat = socket.json(undefined, mixed);
+  let go = () => {};
+  const sent = [chat.send({ n: 1, wait: new Promise((resolve) => (go = resolve)) }), chat.send({ n: 2 })];
+  const refused = (await failure(() => chat.trySend({ n: 0 }))) as SendError;
+  equal([refused.code, refused.unsent], ["full", '{"n":0}']);
+  go();
+  // In each microtask until both are sent.
+  let [count, isSent] = [2, false];
+  void Promise.all(sent).then(() => (isSent = true));
+  for (; !isSent; await undefined) sent.push(chat.send({ n: ++count }));
+  await Promise.all(sent);
+  chat.trySend({ n: ++count });
+  const seen: number[] = [];
+  for await (const { n } of socket.json<unknown, { n: number }>()) if (seen.push(n) === count) break;
+  equal(seen, Array.from({ length: count }, (_, index) => index + 1));
+});
+
 test("a signal ends a loop over values", async () => {
   await using socket = await open("/echo");
   const reason = new Error("enough");
