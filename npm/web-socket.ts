@@ -26,7 +26,7 @@ export interface ReconnectingWebSocketOptions {
   maxReconnectionDelay?: number | undefined;
   /** How long an attempt may take. @default 4000 */
   connectionTimeout?: number | undefined;
-  /** How many attempts follow the first one before it gives up. @default Infinity */
+  /** How many attempts follow the first one before it gives up. See {@link ReconnectingWebSocket.retryCount}. @default Infinity */
   maxRetries?: number | undefined;
   /** How many messages are queued while there is no connection; further messages are dropped. @default Infinity */
   maxEnqueuedMessages?: number | undefined;
@@ -82,7 +82,8 @@ const MANY = 2 ** 32 - 1;
  *
  * - after {@link close},
  * - after `maxRetries` retries have failed,
- * - if `shouldReconnectOnClose` returns false.
+ * - if `shouldReconnectOnClose` returns false,
+ * - after an attempt with an invalid URL, an invalid subprotocol, or one that the browser blocks.
  *
  * Queued messages are kept until {@link ReconnectingWebSocket.reconnect} connects again, which any listener may call. A failure to
  * load the wasm is a failed attempt, too.
@@ -122,6 +123,8 @@ export class ReconnectingWebSocket extends EventTarget {
   #gate = new Gate();
   #readyState: ReadyState = CONNECTING;
   #retryCount = 0;
+  /** How many attempts to load the wasm have failed since the last connection. The core does not know them. */
+  #loadRetries = 0;
   /** Whether it is to be connected. If so, there is a core, or it is being loaded, or the timer is set. */
   #isWanted = true;
 
@@ -167,7 +170,10 @@ export class ReconnectingWebSocket extends EventTarget {
     return this.#unsent + this.#queue.reduce((sum, data) => sum + sizeOf(data), 0);
   }
 
-  /** The number of retries since the last connection. */
+  /**
+   * How many attempts in a row have failed before this one; 0 while a connection is open. A connection that has ended within 10
+   * seconds counts as a failed attempt.
+   */
   get retryCount(): number {
     return this.#retryCount;
   }
@@ -193,7 +199,7 @@ export class ReconnectingWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError` or `SyntaxError`, as browsers do
    */
   close(code = 1000, reason = ""): void {
-    checkClose(code, reason);
+    reason = checkClose(code, reason);
     if (!this.#isWanted) return;
     this.#isWanted = false;
     if (this.#readyState === OPEN) {
@@ -213,7 +219,7 @@ export class ReconnectingWebSocket extends EventTarget {
 
   /** Closes the connection, if there is one, and connects at once. Starts counting attempts anew. */
   reconnect(code = 1000, reason = ""): void {
-    checkClose(code, reason);
+    reason = checkClose(code, reason);
     const isReplaced = this.#core !== undefined && this.#readyState !== CLOSED;
     this.#leave(code, reason);
     [this.#isWanted, this.#retryCount, this.#readyState] = [true, 0, CLOSED];
@@ -304,6 +310,7 @@ export class ReconnectingWebSocket extends EventTarget {
       return;
     }
     if (generation !== this.#generation) return;
+    this.#loadRetries = this.#retryCount;
     const connection = new Reconnection(this.#hooks(), this.#given());
     this.#core = connection;
     const events = connection.events();
@@ -329,8 +336,8 @@ export class ReconnectingWebSocket extends EventTarget {
 
   /** Loads the wasm again after a delay like those of the core. */
   #notLoaded(error: WebSocketError): void {
-    const { base, cap, floor, maxAttempts } = this.#backoff();
-    if (this.#retryCount + 1 >= maxAttempts) {
+    const { base, cap, floor } = this.#backoff();
+    if (this.#isLast()) {
       this.#isWanted = false;
       this.#leave();
     } else {
@@ -341,6 +348,11 @@ export class ReconnectingWebSocket extends EventTarget {
       }, delay);
     }
     this.#lost({ type: "failed", error });
+  }
+
+  /** Returns whether no other attempt follows the current one. */
+  #isLast(): boolean {
+    return this.#retryCount >= (this.#options.maxRetries ?? Infinity);
   }
 
   #hooks(): ReturnType<typeof hooksOf> {
@@ -414,15 +426,16 @@ export class ReconnectingWebSocket extends EventTarget {
     this.#log("state", event);
     switch (event.type) {
       case "connecting":
-        [this.#readyState, this.#retryCount] = [CONNECTING, event.attempt - 1];
+        [this.#readyState, this.#retryCount] = [CONNECTING, this.#loadRetries + event.attempt - 1];
         this.#gate.open();
         break;
       case "open":
-        [this.#readyState, this.#retryCount] = [OPEN, 0];
+        [this.#readyState, this.#retryCount, this.#loadRetries] = [OPEN, 0, 0];
         for (const data of this.#queue.splice(0)) this.#hand(data);
         this.dispatchEvent(new Event("open"));
         break;
       case "waiting":
+        if (this.#loadRetries > 0 && this.#isLast()) this.#isWanted = false;
         // `close` may have been called before this state has come.
         if (!this.#isWanted) this.#leave();
         this.#lost(event.cause);
@@ -475,7 +488,7 @@ export class ReconnectingWebSocket extends EventTarget {
 
   #log(...values: unknown[]): void {
     const { debug, debugLogger = console.log } = this.#options;
-    if (debug === true) debugLogger("RWS>", ...values);
+    if (debug === true) call(() => debugLogger("RWS>", ...values));
   }
 
   #handler<Type extends keyof ReconnectingWebSocketEvents>(type: Type): Handler<Type> {
@@ -556,12 +569,15 @@ function listOf(protocols: Protocols): string[] {
   return typeof protocols === "string" ? [protocols] : [...protocols];
 }
 
-function checkClose(code: number, reason: string): void {
+/** Returns the reason as text, as browsers do. */
+function checkClose(code: number, reason: string): string {
   if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
     throw new DOMException(`close code ${code} is not allowed; use 1000 or 3000–4999`, "InvalidAccessError");
   }
-  const { length } = new TextEncoder().encode(reason);
+  const text = String(reason);
+  const { length } = new TextEncoder().encode(text);
   if (length > 123) throw new DOMException(`a close reason of ${length} bytes is too long; use 123 at most`, "SyntaxError");
+  return text;
 }
 
 /** Creates a close event. Node.js before version 23 has no class `CloseEvent`. */

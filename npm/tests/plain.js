@@ -88,11 +88,17 @@ async function loadedLater() {
   socket.close();
   await new Promise((resolve) => setTimeout(resolve, 50));
   equal(errors.length, 8);
+  // Retries of loading and of connecting are counted together.
+  const failing = new ReconnectingWebSocket("/status/401", [], options);
+  const counted = [];
+  failing.onerror = ({ error }) => counted.push(error.code, failing.retryCount);
   socket.reconnect();
   await next("close");
   await preloadReconnect("./package/dist/reconnect-core_bg.wasm");
   equal((await next("message")).data, "queued");
   socket.close();
+  while (failing.shouldReconnect) await new Promise((resolve) => setTimeout(resolve, 1));
+  equal(counted, ["loadFailed", 0, "connectFailed", 1, "connectFailed", 2]);
 }
 
 async function worker() {

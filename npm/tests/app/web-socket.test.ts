@@ -328,7 +328,8 @@ test("shape: a close that is not allowed throws as in browsers and closes nothin
   }
   equal(((await failure(() => socket.close(1000, "€".repeat(42)))) as DOMException).name, "SyntaxError");
   equal(socket.readyState, 1);
-  socket.close();
+  socket.close(1000, null as never);
+  equal((await next(socket, "close")).reason, "null");
 });
 
 test("shape: reconnect replaces a connection, and revives a closed one", async () => {
@@ -387,6 +388,17 @@ test("shape: it logs if it is told to", async () => {
     await next(socket, "close");
     equal([logged.length > 0, (logged[0] as unknown[] | undefined)?.[0]], [debug, debug ? "RWS>" : undefined]);
   }
+  const mistake = new Error("a mistake in the page");
+  let isThrown = false;
+  const debugLogger = () => {
+    if (isThrown) return;
+    isThrown = true;
+    throw mistake;
+  };
+  const error = reported();
+  const socket = new ReconnectingWebSocket(FAILS, undefined, { maxRetries: 0, debug: true, debugLogger });
+  await next(socket, "close");
+  assert((await error) === mistake, "an exception is reported");
 });
 
 test("shape: messages of a connection that has failed are sent after reconnect, before later ones", async () => {
