@@ -39,6 +39,16 @@ export function messageOf(data: Data): Message {
   return data instanceof Blob ? { type: "blob", data } : { type: "binary", data };
 }
 
+/** @internal Returns whether a value can be sent. */
+export function isPayload(value: unknown): boolean {
+  try {
+    dataOf(value as Payload);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * @internal Converts a payload to a value that the browser sends. Compares tags, since an object of another frame is not an
  * instance of this frame's class.

@@ -137,10 +137,12 @@ export function oneOf(...names: string[]): Check {
   return (value) => (names.includes(value as string) ? undefined : `is none of ${names.map((name) => `"${name}"`).join(", ")}`);
 }
 
-/** @internal Checks an object and its fields. */
-export function fields(checks: Checks): Check {
+/** @internal Checks an object and its fields, of which some are required. */
+export function fields(checks: Checks, ...required: string[]): Check {
   return (value, name) => {
     checkFields(value, checks, name);
+    const missing = required.find((field) => (value as Record<string, unknown>)[field] === undefined);
+    if (missing !== undefined) throw invalid(`option \`${name}.${missing}\` is missing`);
     return undefined;
   };
 }

@@ -1,4 +1,4 @@
-import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
+import { type CloseEvent, type Message, type Payload, isPayload, messageOf } from "./message.js";
 import { type Checks, type Options, check, fields, oneOf, whole } from "./options.js";
 import type { Cause } from "./state.js";
 
@@ -246,12 +246,16 @@ const isFunction = (value: unknown) => (typeof value === "function" ? undefined 
 
 const CHECKS: Checks = {
   backoff: BACKOFF,
-  heartbeat: fields({
-    ping: () => undefined, // `kept` checks it
-    pong: (value) => (typeof value === "string" || typeof value === "function" ? undefined : "is neither a text nor a function"),
-    interval: whole,
-    timeout: whole,
-  }),
+  heartbeat: fields(
+    {
+      ping: (value) => (isPayload(value) ? undefined : "cannot be sent"),
+      pong: (value) => (typeof value === "string" || typeof value === "function" ? undefined : "is neither a text nor a function"),
+      interval: whole,
+      timeout: whole,
+    },
+    "ping",
+    "pong",
+  ),
   queueLimit: fields({ ...KEEP, whenFull: oneOf("reject", "wait", "dropOldest") }),
   unconfirmedLimit: fields(KEEP),
   whenLost: oneOf("report", "resend"),
