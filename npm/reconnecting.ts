@@ -83,6 +83,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   readonly #listeners = { state: new Set<(state: State) => void>(), report: new Set<(report: Report) => void>() };
   #closed: Promise<CloseEvent | undefined> | undefined;
   #hasEnded = false;
+  /** Whether messages in doubt are sent again. */
+  readonly #isResent: boolean;
   readonly #forgetSignal: () => void;
 
   /** @internal */
@@ -96,6 +98,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     const { heartbeat } = options;
     const given = heartbeat === undefined ? options : { ...options, heartbeat: { ...heartbeat, ping: kept(heartbeat.ping) } };
     this.#core = new type(hooks, given);
+    this.#isResent = options.whenLost === "resend";
     this.#inbox = new Inbox(
       (took) => pass(this.#core?.next(), took),
       () => this.#emptied(),
@@ -147,7 +150,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
    */
   async flush(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
-    const flushed = this.#core?.flush() ?? (this.counts.queued > 0 ? Promise.reject(closed()) : undefined);
+    const flushed = this.#core?.flush() ?? (this.#isPending() ? Promise.reject(closed()) : undefined);
     await abortable(Promise.resolve(flushed).catch(this.#rethrow), signal);
   }
 
@@ -343,6 +346,12 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   #open(): Reconnection {
     if (this.#core === undefined) throw closed();
     return this.#core;
+  }
+
+  /** Returns whether a message was still to be sent, or to be sent again, when the core was freed. */
+  #isPending(): boolean {
+    const { queued = [], inDoubt } = this.#last ?? {};
+    return queued.length > 0 || (this.#isResent && inDoubt !== undefined && inDoubt.messages.length > 0);
   }
 
   #announce(raw: object): void {

@@ -193,6 +193,20 @@ test("the caller decides what follows a close", async () => {
   equal((await other.closed)?.code, 1000);
 });
 
+test("flush fails after the end while messages are still to be sent again", async () => {
+  const key = Math.random();
+  await using socket = await comeBack(url(`/fault/reset-by/${key}`), { afterClose: () => "stop", whenLost: "resend" });
+  await reaches(socket, "open");
+  await socket.send("text");
+  await socket.flush();
+  await open(`/fault/reset-now/${key}`);
+  await socket.closed;
+  // Before and after the messages are taken, which frees the core.
+  equal([await codeOf(socket.flush()), await codeOf(drain(socket)), await codeOf(socket.flush())], ["notOpen", "unclean", "notOpen"]);
+  equal(socket.takeInDoubt().count, 1);
+  await socket.flush();
+});
+
 for (const [name, wrong] of [["null", null], ["a promise", Promise.resolve("stop")], ["a bigint", { retryAfter: 5n }]] as const) {
   test(`an afterClose that returns ${name} means the default`, async () => {
     const error = wrong === null ? undefined : reported();
