@@ -1,4 +1,5 @@
-import { WebSocketError, errorOf, report } from "./errors.js";
+import { WebSocketError, errorOf } from "./errors.js";
+import { call } from "./listeners.js";
 import { type Data, type Message, messageOf } from "./message.js";
 
 /** A pending `next` of an iterator. */
@@ -16,37 +17,37 @@ export type Took = (data?: Data, thrown?: unknown) => void;
 const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
 
 /**
- * Passes the messages of a connection to iterators or to listeners, one at a time.
- *
- * A message that arrives for an iterator that has returned meanwhile is held for the next reader: no message is lost.
+ * Passes the messages of a connection to iterators or to listeners, one at a time. While there is no reader, messages stay in the
+ * core: no message is lost, and an inbox whose connection is silent can be collected.
  */
 export class Inbox {
   readonly #take: (took: Took) => void;
   readonly #onOver: (error: WebSocketError | undefined) => void;
   readonly #errorOf: (thrown: unknown) => WebSocketError;
   readonly #onGap: ((error: WebSocketError, isThrown: boolean) => void) | undefined;
-  #cancel: (() => void) | undefined;
+  readonly #cancel: () => void;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners = new Set<Listener>();
   #held: Message | WebSocketError | undefined;
   #error: WebSocketError | undefined;
   #isTaking = false;
+  /** Whether a message may be taken before a reader asks for it. */
+  #isAhead = false;
   #isOver = false;
 
   /**
-   * Calls `onOver` after the last message, with the error that ended the messages, if there was one.
+   * Takes each message with `take`, which `cancel` cancels. Calls `onOver` after the last message, with the error that ended the
+   * messages, if there was one.
    *
    * With `onGap`, errors do not end the messages but come between them. `onGap` is called with each error, and with whether an
    * iterator throws it.
-   *
-   * With `cancel`, messages stay in the core while there is no reader. `cancel` cancels `take`.
    */
   constructor(
     take: (took: Took) => void,
+    cancel: () => void,
     onOver: (error: WebSocketError | undefined) => void,
     errorFor: (thrown: unknown) => WebSocketError = errorOf,
     onGap?: (error: WebSocketError, isThrown: boolean) => void,
-    cancel?: () => void,
   ) {
     this.#take = take;
     this.#onOver = onOver;
@@ -104,7 +105,7 @@ export class Inbox {
 
   /** Takes a message before a reader asks for it, to find out whether one is left after the connection has ended. */
   lookAhead(): void {
-    this.#cancel = undefined;
+    this.#isAhead = true;
     if (this.#held === undefined) this.#takeOne();
   }
 
@@ -171,9 +172,9 @@ export class Inbox {
     this.#take((data, thrown) => this.#took(data, thrown));
   }
 
-  /** Takes no message while there is no reader, if that can be cancelled. */
+  /** Takes no message while there is no reader. */
   #rest(): void {
-    if (!this.#isTaking || this.#cancel === undefined || this.#waiters.size + this.#listeners.size > 0) return;
+    if (!this.#isTaking || this.#isAhead || this.#waiters.size + this.#listeners.size > 0) return;
     this.#isTaking = false;
     this.#cancel();
   }
@@ -201,20 +202,6 @@ export class Inbox {
         waiter.resolve(DONE);
       }
     }
-  }
-}
-
-/** Passes the next message of a core, which is a promise, to an inbox. */
-export function pass(next: Promise<Data | undefined> | undefined, took: Took): void {
-  Promise.resolve(next).then(took, (thrown: unknown) => took(undefined, thrown));
-}
-
-/** Calls a listener. As in browsers, an exception is reported as an error of the page, and other listeners are still called. */
-export function call<T>(listener: (event: T) => void, event: T): void {
-  try {
-    listener(event);
-  } catch (error) {
-    report(error);
   }
 }
 

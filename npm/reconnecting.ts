@@ -4,8 +4,9 @@ import { abortable, isReason, onAbort, settled } from "./abort.js";
 import { asyncDispose } from "./dispose.js";
 import { WebSocketError, closeCode, sendErrorOf } from "./errors.js";
 import { Facts, hooksOf } from "./hooks.js";
-import { Inbox, call, pass } from "./inbox.js";
+import { Inbox } from "./inbox.js";
 import { JsonStream } from "./json.js";
+import { Listeners } from "./listeners.js";
 import { type CloseEvent, type Message, type Payload, messageOf } from "./message.js";
 import { type CallOptions, checkCall } from "./options.js";
 import { kept } from "./payload.js";
@@ -80,7 +81,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   #last: Last | undefined;
   readonly #facts = new Facts();
   readonly #inbox: Inbox;
-  readonly #listeners = { state: new Set<(state: State) => void>(), report: new Set<(report: Report) => void>() };
+  readonly #listeners = new Listeners<ReconnectingEvents>(this);
   #closed: Promise<CloseEvent | undefined> | undefined;
   #hasEnded = false;
   /** Whether messages in doubt are sent again. */
@@ -100,7 +101,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     this.#core = new type(hooks, given);
     this.#isResent = options.whenLost === "resend";
     this.#inbox = new Inbox(
-      (took) => pass(this.#core?.next(), took),
+      (took) => this.#core?.next(took),
+      () => this.#core?.cancelNext(),
       () => this.#emptied(),
       this.#facts.errorOf,
     );
@@ -291,13 +293,13 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
       case "message":
         return this.#inbox.listen(listener);
       case "state":
-        return this.#listen(this.#listeners.state, listener);
+        return this.#listeners.add("state", listener);
       case "report":
-        return this.#listen(this.#listeners.report, listener);
+        return this.#listeners.add("report", listener);
       case "close":
-        return this.#onEnd(listener, () => {});
+        return this.#onEnd("close", listener);
       case "error":
-        return this.#onEnd(() => {}, listener);
+        return this.#onEnd("error", listener);
       default:
         throw new WebSocketError("invalidOption", `there is no event \`${String(type)}\``);
     }
@@ -356,32 +358,22 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
 
   #announce(raw: object): void {
     const event = fromCore<State | Report>(raw, this.#facts.errorOf);
-    if (event.type === "inDoubt" || event.type === "rejected") {
-      for (const listener of [...this.#listeners.report]) call(listener, event);
-    } else {
-      for (const listener of [...this.#listeners.state]) call(listener, event);
-    }
+    if (event.type === "inDoubt" || event.type === "rejected") this.#listeners.emit("report", event);
+    else this.#listeners.emit("state", event);
   }
 
-  #listen<Event>(listeners: Set<(event: Event) => void>, listener: (event: Event) => void): () => void {
-    // Wraps the listener, since the same function may listen twice.
-    const own = (event: Event) => listener(event);
-    listeners.add(own);
-    // While somebody listens, the stream is not collected.
-    void this.closed;
-    return () => void listeners.delete(own);
+  #onEnd<Type extends "close" | "error">(type: Type, listener: (event: ReconnectingEvents[Type]) => void): () => void {
+    const forget = this.#listeners.add(type, listener);
+    if (this.#hasEnded) this.#announceEnd();
+    return forget;
   }
 
-  /** Calls one of two listeners at the end. Returns a function that removes both. */
-  #onEnd(closed: (event: CloseEvent | undefined) => void, failed: (error: WebSocketError) => void): () => void {
-    let isListening = true;
+  /** Calls the listeners that were not called yet. */
+  #announceEnd(): void {
     this.closed.then(
-      (event) => isListening && call(closed, event),
-      (error: WebSocketError) => isListening && call(failed, error),
+      (event) => this.#listeners.emit("close", event, true),
+      (error: WebSocketError) => this.#listeners.emit("error", error, true),
     );
-    return () => {
-      isListening = false;
-    };
   }
 
   /** Called when the last message is taken. */
@@ -394,6 +386,8 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#forgetSignal();
+    this.#announceEnd();
+    this.#listeners.end();
     if (this.#inbox.isOver) this.#free();
     else this.#inbox.lookAhead();
   }

@@ -4,8 +4,9 @@ import { abortable, isReason, onAbort, settled } from "./abort.js";
 import { asyncDispose } from "./dispose.js";
 import { WebSocketError, closeCode, report, sendErrorOf } from "./errors.js";
 import { Facts, providerOf, settle } from "./hooks.js";
-import { Inbox, type Took, call } from "./inbox.js";
+import { Inbox, type Took } from "./inbox.js";
 import { JsonStream } from "./json.js";
+import { Listeners } from "./listeners.js";
 import type { Message, Payload } from "./message.js";
 import { type CallOptions, checkCall } from "./options.js";
 import { kept } from "./payload.js";
@@ -85,9 +86,6 @@ interface Last {
 /** The state of a session that was given up. */
 const CLOSED: State = { type: "closed", cause: { type: "requested" } };
 
-/** Sessions whose states are listened to, so that they are not collected. */
-const listened = new Set<object>();
-
 /**
  * A session: delivers every message exactly once, over any number of connections. {@link session} returns it.
  *
@@ -110,11 +108,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #last: Last | undefined;
   readonly #facts = new Facts();
   readonly #inbox: Inbox;
-  readonly #listeners = {
-    state: new Set<(state: State) => void>(),
-    lost: new Set<(lost: SessionLostError) => void>(),
-    end: new Set<(end: End) => void>(),
-  };
+  readonly #listeners = new Listeners<SessionEvents>(this);
   /** Aborted when the session is given up, which rejects pending calls. */
   readonly #givenUp = new AbortController();
   #forgetSignal: () => void = () => {};
@@ -131,10 +125,10 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     this.#closeTimeout = options.closeTimeout ?? 5000;
     this.#inbox = new Inbox(
       (took) => this.#core?.next(took),
+      () => this.#core?.cancelNext(),
       () => this.#emptied(),
       (thrown) => lostOf(thrown as Lost, this.#facts.errorOf),
       (lost, isThrown) => this.#lost(lost as SessionLostError, isThrown),
-      () => this.#core?.cancelNext(),
     );
     void watch(this.#core.states(), weakly(this), SessionStream.#passOn);
     this.#forgetSignal = onAbort(signal, () => this.#giveUp());
@@ -275,9 +269,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
       case "message":
         return this.#inbox.listen(listener);
       case "state":
-        return this.#listen(this.#listeners.state, listener);
+        return this.#listeners.add("state", listener);
       case "lost":
-        return this.#listen(this.#listeners.lost, listener);
+        return this.#listeners.add("lost", listener);
       case "end":
         return this.#onEnd(listener);
       default:
@@ -388,42 +382,25 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     return abortable(dropped, this.#givenUp.signal).catch(() => {});
   }
 
-  #listen<Event>(listeners: Set<(event: Event) => void>, listener: (event: Event) => void): () => void {
-    // Wraps the listener, since the same function may listen twice.
-    const own = (event: Event) => listener(event);
-    listeners.add(own);
-    if (!this.#hasEnded) listened.add(this);
-    return () => {
-      listeners.delete(own);
-      if (Object.values(this.#listeners).every(({ size }) => size === 0)) listened.delete(this);
-    };
-  }
-
   #onEnd(listener: (end: End) => void): () => void {
-    let isListening = true;
-    const forget = this.#listen(this.#listeners.end, listener);
+    const forget = this.#listeners.add("end", listener);
     const end = this.#peerEnd;
-    if (end !== undefined) queueMicrotask(() => isListening && call(listener, end));
-    return () => {
-      isListening = false;
-      forget();
-    };
+    if (end !== undefined) queueMicrotask(() => this.#listeners.emit("end", end, true));
+    return forget;
   }
 
   #changed(state: State): void {
-    for (const listener of [...this.#listeners.state]) call(listener, state);
+    this.#listeners.emit("state", state);
   }
 
   #lost(lost: SessionLostError, isThrown: boolean): void {
-    const { size } = this.#listeners.lost;
-    for (const listener of [...this.#listeners.lost]) call(listener, lost);
-    if (size === 0 && !isThrown) report(lost);
+    if (!this.#listeners.emit("lost", lost) && !isThrown) report(lost);
   }
 
   /** Called when the last message is taken. */
   #emptied(): void {
     const end = (this.#peerEnd = this.#core?.peerEnd);
-    if (end !== undefined) for (const listener of [...this.#listeners.end]) call(listener, end);
+    if (end !== undefined) this.#listeners.emit("end", end, true);
     if (this.#hasEnded) this.#free(this.state);
   }
 
@@ -432,7 +409,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#forgetSignal();
-    listened.delete(this);
+    this.#listeners.end();
     if (this.#inbox.isOver) this.#free(this.state);
     else this.#inbox.lookAhead();
   }
@@ -456,7 +433,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     this.#acknowledged.catch(() => {});
     this.#core = undefined;
     this.#forgetSignal();
-    listened.delete(this);
+    this.#listeners.end();
     core.free();
   }
 }

@@ -4,8 +4,9 @@ import { abortable, onAbort } from "./abort.js";
 import type { Connection } from "./core.js";
 import { asyncDispose } from "./dispose.js";
 import { WebSocketError, closeCode, rethrow } from "./errors.js";
-import { Inbox, call, pass } from "./inbox.js";
+import { Inbox } from "./inbox.js";
 import { JsonStream } from "./json.js";
+import { Listeners } from "./listeners.js";
 import type { CloseEvent, Message, Payload } from "./message.js";
 import { type BinaryType, type CallOptions, checkCall } from "./options.js";
 import { Outbox } from "./outbox.js";
@@ -65,7 +66,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   #state: State;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
-  readonly #errorListeners = new Set<(error: WebSocketError) => void>();
+  readonly #listeners = new Listeners<WebSocketEvents>(this);
   #hasEnded = false;
   readonly #forgetSignal: () => void;
   /** The result of a flush, once the connection is freed. */
@@ -80,7 +81,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     this.transport = (connection as { isByStreams?: boolean }).isByStreams === true ? "streams" : "events";
     this.extensions = connection.extensions;
     this.#inbox = new Inbox(
-      (took) => pass(this.#connection?.next(), took),
+      (took) => this.#connection?.next(took),
+      () => this.#connection?.cancelNext(),
       (error) => this.#emptied(error),
     );
     this.#outbox = new Outbox(() => this.#connection);
@@ -180,9 +182,9 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
       case "message":
         return this.#inbox.listen(listener);
       case "close":
-        return this.#onEnd(listener, () => {});
+        return this.#onEnd("close", listener);
       case "error":
-        return this.#onError(listener);
+        return this.#onEnd("error", listener);
       default:
         throw new WebSocketError("invalidOption", `there is no event \`${String(type)}\``);
     }
@@ -286,38 +288,24 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     await (this.#connection?.flush() ?? this.#flushed).catch(rethrow);
   }
 
-  /** Calls one of two listeners at the end. Returns a function that removes both; until then the socket is not collected. */
-  #onEnd(closed: (event: CloseEvent) => void, failed: (error: WebSocketError) => void): () => void {
-    let socket: WebSocketStream | undefined = this;
-    this.#closed.then(
-      (event) => socket && call(closed, event),
-      (error: WebSocketError) => socket && call(failed, error),
-    );
-    return () => {
-      socket = undefined;
-    };
+  #onEnd<Type extends "close" | "error">(type: Type, listener: (event: WebSocketEvents[Type]) => void): () => void {
+    const forget = this.#listeners.add(type, listener);
+    if (this.#hasEnded) this.#announceEnd();
+    return forget;
   }
 
-  #onError(listener: (error: WebSocketError) => void): () => void {
-    // The same error may end the messages and reject `closed`.
-    let isCalled = false;
-    const own = (error: WebSocketError) => {
-      if (!isCalled) {
-        isCalled = true;
-        listener(error);
-      }
-    };
-    this.#errorListeners.add(own);
-    const forget = this.#onEnd(() => {}, own);
-    return () => {
-      this.#errorListeners.delete(own);
-      forget();
-    };
+  /** Calls the listeners that were not called yet. */
+  #announceEnd(): void {
+    this.#closed.then(
+      (event) => this.#listeners.emit("close", event, true),
+      (error: WebSocketError) => this.#listeners.emit("error", error, true),
+    );
   }
 
   /** Called when the last message is taken. After an overflow, this happens before the end of the connection. */
   #emptied(error: WebSocketError | undefined): void {
-    if (error !== undefined) for (const listener of [...this.#errorListeners]) call(listener, error);
+    // The same error may reject `closed`.
+    if (error !== undefined) this.#listeners.emit("error", error, true);
     if (this.#hasEnded) this.#free();
   }
 
@@ -326,6 +314,8 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#forgetSignal();
+    this.#announceEnd();
+    this.#listeners.end();
     if (this.#inbox.isOver) this.#free();
     else this.#inbox.lookAhead();
   }

@@ -1,15 +1,16 @@
 //! An open connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, DataView, JsString, Promise};
+use js_sys::{ArrayBuffer, DataView, Function, JsString, Promise};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use wasm_websocket::{BinaryType, RawMessage, Receiver, Sender, WebSocketStream};
 
+use crate::pending::Pending;
 use crate::promise::promise;
 use crate::{error, event};
 
@@ -18,12 +19,14 @@ use crate::{error, event};
 pub struct Connection {
     sender: Sender,
     receiver: Rc<RefCell<Receiver>>,
+    /// The last call of `next`.
+    next: Cell<Option<Pending>>,
 }
 
 impl Connection {
     pub(crate) fn new(stream: WebSocketStream) -> Self {
         let (sender, receiver) = stream.split();
-        Self { sender, receiver: Rc::new(RefCell::new(receiver)) }
+        Self { sender, receiver: Rc::new(RefCell::new(receiver)), next: Cell::default() }
     }
 }
 
@@ -130,15 +133,15 @@ impl Connection {
         promise(async move { done(sender.flush().await) })
     }
 
-    /// Resolves with the next message, or with `undefined` when the connection has ended. Call it again only after it has settled.
-    ///
-    /// # Errors
-    ///
-    /// `unclean`, `overflow` or `closeTimeout`, once, if messages may be missing.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string | ArrayBuffer | Blob | undefined>")]
-    pub fn next(&self) -> Promise {
+    /// Calls `took` with the next message, with an error, or with neither when the connection has ended. The error is `unclean`,
+    /// `overflow` or `closeTimeout`, and comes once, if messages may be missing. Replaces an earlier call.
+    pub fn next(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "(data?: string | ArrayBuffer | Blob, error?: unknown) => void")]
+        took: Function,
+    ) {
         let receiver = Rc::clone(&self.receiver);
-        promise(async move {
+        self.next.set(Some(Pending::take(took, async move {
             // Each poll borrows the receiver anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| {
                 let mut receiver = receiver.borrow_mut();
@@ -151,7 +154,13 @@ impl Connection {
                 Some(Ok(RawMessage::Blob(blob))) => Ok(blob.into()),
                 Some(Err(error)) => Err(error::to_js(error)),
             }
-        })
+        })));
+    }
+
+    /// Cancels the last call of `next`. No message is lost: the next call takes it.
+    #[wasm_bindgen(js_name = cancelNext)]
+    pub fn cancel_next(&self) {
+        drop(self.next.take());
     }
 
     /// Closes the connection, and resolves when the peer has answered.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use js_sys::Promise;
+use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 
 use crate::promise::promise;
@@ -34,6 +34,20 @@ impl Pending {
             is_cancelled: Cell::default(),
             task: Cell::default(),
         }))
+    }
+
+    /// Takes the next message with a future. Calls `took` with the message, or with `undefined` and the error, in the moment in which
+    /// the message is taken. Freeing the result cancels the call, and no message is lost.
+    pub(crate) fn take(took: Function, next: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Self {
+        let pending = Self::new(async move {
+            let (data, error) = match next.await {
+                Ok(data) => (data, JsValue::UNDEFINED),
+                Err(error) => (JsValue::UNDEFINED, error),
+            };
+            took.call2(&JsValue::UNDEFINED, &data, &error)
+        });
+        drop(pending.settled());
+        pending
     }
 
     /// Polls a future now, and not when a task first runs, so that messages go out in the order of the calls. Returns the output of
@@ -67,25 +81,23 @@ impl Pending {
 impl State {
     fn poll(&self, context: &mut Context<'_>) -> Poll<Result<JsValue, JsValue>> {
         self.task.set(Some(context.waker().clone()));
-        self.drop_if_cancelled();
-        match &mut *self.future.borrow_mut() {
+        let polled = match &mut *self.future.borrow_mut() {
             Some(future) => future.as_mut().poll(context),
             None => Poll::Ready(Ok(JsValue::UNDEFINED)),
+        };
+        if polled.is_pending() && self.is_cancelled.get() {
+            self.cancel();
+            return Poll::Ready(Ok(JsValue::UNDEFINED));
         }
+        polled
     }
 
     fn cancel(&self) {
         self.is_cancelled.set(true);
-        self.drop_if_cancelled();
+        // The page may cancel the call while the future is polled. Then `poll` cancels the call once more.
+        let Ok(future) = self.future.try_borrow_mut().map(|mut future| future.take()) else { return };
+        drop(future);
         self.task.take().into_iter().for_each(Waker::wake);
-    }
-
-    fn drop_if_cancelled(&self) {
-        // The page may cancel the call while the future is polled. Then the next poll drops the future.
-        if self.is_cancelled.get() {
-            let future = self.future.try_borrow_mut().ok().and_then(|mut future| future.take());
-            drop(future);
-        }
     }
 }
 

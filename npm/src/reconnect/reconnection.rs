@@ -1,12 +1,12 @@
 //! A connection that comes back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_core::Stream;
-use js_sys::{Array, Promise};
+use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_websocket::reconnect::ReconnectingSender;
 use wasm_websocket::{Message, Reconnecting, SendError};
@@ -25,6 +25,8 @@ use crate::{error, event, message};
 pub struct Reconnection {
     reconnecting: Rc<RefCell<Reconnecting>>,
     sender: ReconnectingSender,
+    /// The last call of `next`.
+    next: Cell<Option<Pending>>,
 }
 
 #[wasm_bindgen]
@@ -33,7 +35,8 @@ impl Reconnection {
     #[wasm_bindgen(constructor)]
     pub fn new(hooks: Hooks, options: &Plain) -> Self {
         let reconnecting = Reconnecting::new(options::read(options, &hooks), async move || hooks.find_target().await);
-        Self { sender: reconnecting.sender(), reconnecting: Rc::new(RefCell::new(reconnecting)) }
+        let sender = reconnecting.sender();
+        Self { sender, reconnecting: Rc::new(RefCell::new(reconnecting)), next: Cell::default() }
     }
 
     /// The current state.
@@ -112,22 +115,25 @@ impl Reconnection {
         promise(async move { sender.flush().await.map(|()| JsValue::UNDEFINED).map_err(error::to_js) })
     }
 
-    /// Resolves with the next message, or with `undefined` when it is closed for good. Call it again only after it has settled.
-    ///
-    /// # Errors
-    ///
-    /// The error for which it gave up, once.
-    #[wasm_bindgen(unchecked_return_type = "Promise<Data | undefined>")]
-    pub fn next(&self) -> Promise {
+    /// Calls `took` with the next message, with the error for which it gave up, or with neither when it is closed for good. Replaces
+    /// an earlier call.
+    pub fn next(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "(data?: Data, error?: unknown) => void")] took: Function,
+    ) {
         let reconnecting = Rc::clone(&self.reconnecting);
-        promise(async move {
+        self.next.set(Some(Pending::take(took, async move {
             // Each poll borrows the stream anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| Pin::new(&mut *reconnecting.borrow_mut()).poll_next(context));
-            match next.await.transpose() {
-                Ok(message) => Ok(message.as_ref().map(message::to_js).unwrap_or_default()),
-                Err(error) => Err(error::to_js(error)),
-            }
-        })
+            let message = next.await.transpose().map_err(error::to_js)?;
+            Ok(message.as_ref().map(message::to_js).unwrap_or_default())
+        })));
+    }
+
+    /// Cancels the last call of `next`. No message is lost: the next call takes it.
+    #[wasm_bindgen(js_name = cancelNext)]
+    pub fn cancel_next(&self) {
+        drop(self.next.take());
     }
 
     /// Closes for good, and resolves when the peer has answered; with `undefined` if there was no connection.

@@ -96,17 +96,12 @@ impl Session {
     /// it. Replaces an earlier call.
     pub fn next(&self, #[wasm_bindgen(unchecked_param_type = "(data?: Data, lost?: Lost) => void")] took: Function) {
         let session = Rc::clone(&self.session);
-        let next = Pending::new(async move {
+        self.next.set(Some(Pending::take(took, async move {
             // Each poll borrows the session anew, so that other methods can borrow it between polls.
             let next = poll_fn(|context| Pin::new(&mut *session.borrow_mut()).poll_next(context));
-            let (data, lost) = match next.await.transpose() {
-                Ok(message) => (message.as_ref().map(message::to_js).unwrap_or_default(), JsValue::UNDEFINED),
-                Err(lost) => (JsValue::UNDEFINED, lost::to_js(lost)),
-            };
-            took.call2(&JsValue::UNDEFINED, &data, &lost)
-        });
-        drop(next.settled());
-        self.next.set(Some(next));
+            let message = next.await.transpose().map_err(lost::to_js)?;
+            Ok(message.as_ref().map(message::to_js).unwrap_or_default())
+        })));
     }
 
     /// Cancels the last call of `next`. No message is lost: the next call takes it.

@@ -179,6 +179,20 @@ export function turn(): Promise<void> {
   });
 }
 
+/** Makes the browser collect garbage until a promise settles. The browser must have a function for this. */
+export async function collectUntil<T>(promise: Promise<T>): Promise<T> {
+  const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
+  assert(gc !== undefined || TestUtils !== undefined, "this browser has a function that collects garbage");
+  let isSettled = false;
+  const settled = promise.finally(() => (isSettled = true));
+  while (!isSettled) {
+    gc?.();
+    await TestUtils?.gc();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return settled;
+}
+
 /** The server's count of the connections whose URLs have the same query. */
 export class Count {
   readonly #query = String(Math.random());

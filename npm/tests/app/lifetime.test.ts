@@ -1,5 +1,5 @@
-import { type CloseEvent } from "wasm-websocket";
-import { Count, assert, codeOf, drain, equal, open, test, turn } from "./harness.ts";
+import { type CloseEvent, type WebSocketStream } from "wasm-websocket";
+import { Count, codeOf, collectUntil, comeBack, drain, equal, failure, open, test, url } from "./harness.ts";
 
 test("a socket that was disposed of can be used like a closed one", async () => {
   const socket = await open("/echo", { binaryType: "blob", protocols: [] });
@@ -30,25 +30,46 @@ test("disposing settles all pending calls", async () => {
   equal(await Promise.all(pending), ["closeTimeout", "notOpen", "notOpen"]);
 });
 
-/** Makes the browser collect garbage. The browser must have a function for this. */
-async function collect(): Promise<void> {
-  const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
-  assert(gc !== undefined || TestUtils !== undefined, "this browser has a function that collects garbage");
-  gc?.();
-  await TestUtils?.gc();
-  await turn();
-}
+/** Uses of a socket after which nothing refers to it. */
+const uses: ((socket: WebSocketStream) => unknown)[] = [
+  () => {},
+  (socket) => {
+    for (const type of ["message", "close", "error"] as const) socket.on(type, () => {})();
+  },
+  async (socket) => {
+    const abort = new AbortController();
+    const ended = failure(socket.messages({ signal: abort.signal })[Symbol.asyncIterator]().next());
+    abort.abort();
+    await ended;
+  },
+];
 
 test("an open socket without references is closed when it is collected", async () => {
-  const count = new Count();
-  await count.becomes("0 open");
-  await (async () => void (await open(count.path("/echo"))))();
-  await count.becomes("1 open");
-  let isGone = false;
-  const gone = count.becomes("0 open").then(() => (isGone = true));
-  while (!isGone) await collect();
-  await gone;
-  await count.end();
+  for (const use of uses) {
+    const count = new Count();
+    await count.becomes("0 open");
+    await (async () => use(await open(count.path("/echo"))))();
+    await count.becomes("1 open");
+    await collectUntil(count.becomes("0 open"));
+    await count.end();
+  }
+});
+
+test("a listener that was removed is collected while its socket is open", async () => {
+  await using socket = await open("/echo");
+  await using stream = await comeBack(url("/echo"));
+  const removed: WeakRef<() => void>[] = [];
+  const listener = () => {
+    const own = () => {};
+    removed.push(new WeakRef(own));
+    return own;
+  };
+  for (const type of ["message", "close", "error"] as const) socket.on(type, listener())();
+  for (const type of ["message", "state", "report", "close", "error"] as const) stream.on(type, listener())();
+  const collected = (async () => {
+    while (removed.some((weak) => weak.deref() !== undefined)) await new Promise((resolve) => setTimeout(resolve, 5));
+  })();
+  await collectUntil(collected);
 });
 
 test("an open socket with pending promises or listeners is not collected", async () => {
@@ -72,11 +93,6 @@ test("an open socket with pending promises or listeners is not collected", async
       return new Promise<void>((resolve) => socket.on("message", () => --left === 0 && resolve()));
     },
   ];
-  let isDone = false;
-  const all = Promise.all(waits.map((wait) => wait())).then(([closed, event]) => {
-    isDone = true;
-    return [closed, event] as CloseEvent[];
-  });
-  while (!isDone) await collect();
-  equal((await all).map(({ code }) => code), [4000, 4000]);
+  const [closed, event] = await collectUntil(Promise.all(waits.map((wait) => wait())));
+  equal([closed, event].map((event) => (event as CloseEvent).code), [4000, 4000]);
 });

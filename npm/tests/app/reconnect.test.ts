@@ -1,5 +1,5 @@
 import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, preloadReconnect, reconnect } from "wasm-websocket";
-import { Count, assert, binary, codeOf, comeBack, drain, equal, failure, failureOf, open, reaches, reported, take, test, text, url } from "./harness.ts";
+import { Count, assert, binary, codeOf, collectUntil, comeBack, drain, equal, failure, failureOf, open, reaches, reported, take, test, text, url } from "./harness.ts";
 
 test("messages are sent before the connection is open and afterwards", async () => {
   await preloadReconnect();
@@ -428,21 +428,19 @@ test("a stream that was disposed of can be used like a closed one", async () => 
   socket.reconnectNow();
 });
 
-test("a stream without references is closed when it is collected", async () => {
-  const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
-  const count = new Count();
-  await count.becomes("0 open");
-  await (async () => void (await comeBack(url(count.path("/echo")))))();
-  await count.becomes("1 open");
-  let isGone = false;
-  const gone = count.becomes("0 open").then(() => (isGone = true));
-  while (!isGone) {
-    gc?.();
-    await TestUtils?.gc();
-    await new Promise((resolve) => setTimeout(resolve, 1));
+test("a stream without references is closed when it is collected, also after its listeners were removed", async () => {
+  const types = ["message", "state", "report", "close", "error"] as const;
+  for (const listened of [[], types]) {
+    const count = new Count();
+    await count.becomes("0 open");
+    await (async () => {
+      const stream = await comeBack(url(count.path("/echo")));
+      for (const type of listened) stream.on(type, () => {})();
+    })();
+    await count.becomes("1 open");
+    await collectUntil(count.becomes("0 open"));
+    await count.end();
   }
-  await gone;
-  await count.end();
 });
 
 const wrong: [unknown, string][] = [

@@ -9,7 +9,7 @@ import {
   preloadSession,
   session,
 } from "wasm-websocket";
-import { Count, assert, begin, codeOf, drain, equal, failure, failureOf, next, open, reaches, reported, take, test, text, turn, url } from "./harness.ts";
+import { Count, assert, begin, codeOf, collectUntil, drain, equal, failure, failureOf, next, open, reaches, reported, take, test, text, turn, url } from "./harness.ts";
 
 const never = () => new Promise<never>(() => {});
 
@@ -454,12 +454,6 @@ test("a signal gives the session up", async () => {
 });
 
 test("a session without references is given up when it is collected", async () => {
-  const { gc, TestUtils } = globalThis as { gc?: () => void; TestUtils?: { gc: () => Promise<void> } };
-  const collect = async () => {
-    gc?.();
-    await TestUtils?.gc();
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  };
   const count = new Count();
   await count.becomes("0 open");
   const { processed } = await (async () => {
@@ -468,14 +462,9 @@ test("a session without references is given up when it is collected", async () =
     return echo.send("hello");
   })();
   await count.becomes("1 open");
-  let isProcessed = false;
-  void processed.then(() => (isProcessed = true));
   // While somebody awaits the receipt, the session is not collected.
-  while (!isProcessed) await collect();
-  let isGone = false;
-  const gone = count.becomes("0 open").then(() => (isGone = true));
-  while (!isGone) await collect();
-  await gone;
+  await collectUntil(processed);
+  await collectUntil(count.becomes("0 open"));
   await count.end();
 });
 

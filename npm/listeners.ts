@@ -1,0 +1,58 @@
+import { report } from "./errors.js";
+
+/** Objects that are listened to, so that they are not collected. */
+const listened = new Set<object>();
+
+/** The listeners of an object, by the types of its events. While there are listeners, the object is not collected. */
+export class Listeners<Events extends object> {
+  readonly #owner: object;
+  readonly #all: { [Type in keyof Events]?: Set<(event: Events[Type]) => void> } = {};
+  #isOver = false;
+
+  constructor(owner: object) {
+    this.#owner = owner;
+  }
+
+  /** Adds a listener. Returns a function that removes the listener. */
+  add<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void {
+    // Wraps the listener, since the same function may listen twice.
+    const own = (event: Events[Type]) => listener(event);
+    const listeners = (this.#all[type] ??= new Set());
+    listeners.add(own);
+    this.#hold();
+    return () => {
+      listeners.delete(own);
+      this.#hold();
+    };
+  }
+
+  /** Calls the listeners of a type, and removes them if this is the last event. Returns whether there were any. */
+  emit<Type extends keyof Events>(type: Type, event: Events[Type], isLast = false): boolean {
+    const listeners = this.#all[type] ?? new Set();
+    const all = [...listeners];
+    for (const listener of all) if (isLast ? listeners.delete(listener) : listeners.has(listener)) call(listener, event);
+    this.#hold();
+    return all.length > 0;
+  }
+
+  /** From now on, the object may be collected. */
+  end(): void {
+    this.#isOver = true;
+    this.#hold();
+  }
+
+  #hold(): void {
+    const sets: { size: number }[] = Object.values(this.#all);
+    if (!this.#isOver && sets.some(({ size }) => size > 0)) listened.add(this.#owner);
+    else listened.delete(this.#owner);
+  }
+}
+
+/** Calls a listener. As in browsers, an exception is reported as an error of the page, and other listeners are still called. */
+export function call<T>(listener: (event: T) => void, event: T): void {
+  try {
+    listener(event);
+  } catch (error) {
+    report(error);
+  }
+}
