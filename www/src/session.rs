@@ -237,10 +237,11 @@ impl Card {
         }
     }
 
-    /// Follows the server's reports of what it has processed.
+    /// Follows the server's reports of what it has processed. Each connection begins with the latest report.
     async fn follow_reports(self: &Rc<Self>, key: u64) {
-        let reports = server::options().connect(&url(&format!("/node/{key}/report"))).await;
-        let Ok(mut reports) = reports else { return };
+        let url = url(&format!("/node/{key}/report"));
+        let options = ReconnectOptions::new().connection(server::options()).backoff(quick());
+        let mut reports = Reconnecting::new(options, async move || Ok(url.clone()));
         while let Ok(Some(message)) = reports.try_next().await {
             if let Some(report) = message.as_text().and_then(server::parse) {
                 self.tally.borrow_mut().processed = report;

@@ -20,7 +20,8 @@ async fn a_session_loses_nothing_and_has_nothing_twice() -> Result<()> {
         what_is_forgotten_is_reported(page).await?;
         it_closes(page).await?;
         what_is_sent_again_is_processed_twice(page).await?;
-        it_goes_by_itself(page).await
+        it_goes_by_itself(page).await?;
+        the_report_comes_back(page).await
     })
     .await
 }
@@ -168,3 +169,23 @@ async fn it_goes_by_itself(page: &Page) -> Result<()> {
     ensure!(page.text("#session-typed").await?.is_empty() && page.text("#session-twice").await? == "0");
     page.click("#session-connect").await
 }
+
+/// Checks that the page follows what the server has processed, even if the first connection for these reports fails.
+async fn the_report_comes_back(page: &Page) -> Result<()> {
+    page.run(FAIL_ONCE).await?;
+    page.click("#session-connect").await?;
+    page.press("#session-canvas", "\u{E014}\u{E014}\u{E015}").await?;
+    settled(page, 3).await?;
+    ensure!(page.run("return window.failed;").await? == json!(true), "no connection for the reports has failed");
+    page.click("#session-connect").await
+}
+
+const FAIL_ONCE: &str = "
+    window.failed = false;
+    window.WebSocket = class extends WebSocket {
+        constructor(url, ...protocols) {
+            const fails = !window.failed && String(url).endsWith('/report');
+            window.failed ||= fails;
+            super(fails ? new URL('/status/401', url).href : url, ...protocols);
+        }
+    };";
