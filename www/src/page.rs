@@ -103,6 +103,11 @@ pub fn hide(element: &Element, is_hidden: bool) {
     element.toggle_attribute_with_force("hidden", is_hidden).expect("the name is valid");
 }
 
+/// Disables a control, or enables it again.
+pub fn disable(element: &Element, is_disabled: bool) {
+    element.toggle_attribute_with_force("disabled", is_disabled).expect("the name is valid");
+}
+
 /// Shows the error of a control below it, or removes the error.
 pub fn show_problem(id: &str, problem: Option<&str>) {
     let element = element::<Element>(id);

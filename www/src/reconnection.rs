@@ -16,7 +16,7 @@ use wasm_websocket::{Error, Message, ReconnectOptions, Reconnecting};
 use crate::format::{count, number, seconds};
 use crate::frame::{now, sleep};
 use crate::log::{Kind, Log};
-use crate::page::{check, element, is_checked, on_click, selected, set, show, show_badge, show_problem};
+use crate::page::{check, disable, element, is_checked, on_click, selected, set, show, show_badge, show_problem};
 use crate::server::{self, url};
 use timeline::Timeline;
 
@@ -204,6 +204,7 @@ impl Reconnection {
         let label = if is_closed { "Connect" } else { "Close" };
         show("reconnection-connect", label);
         set(&element("reconnection-connect"), "aria-label", &format!("{label} the connection that comes back"));
+        disable(&element("reconnection-full"), !is_closed); // the options of a connection cannot change
         if is_closed {
             check("reconnection-repeat", false); // nothing can be sent any more
         }

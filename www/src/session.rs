@@ -24,7 +24,7 @@ use crate::canvas;
 use crate::format::count;
 use crate::frame::sleep;
 use crate::log::{Kind, Log};
-use crate::page::{check, element, on, on_click, selected, set, show, show_badge, show_problem};
+use crate::page::{check, disable, element, on, on_click, selected, set, show, show_badge, show_problem};
 use crate::server::{self, url};
 use crate::task::Task;
 use act::Act;
@@ -162,14 +162,14 @@ impl Card {
         let card = self.clone();
         let reports = Task::spawn(async move { card.follow_reports(key).await });
         self.running.replace(Some(Running { key, session, without, _tasks: [one, other, reports] }));
-        label("Close");
+        show_controls(true);
         self.show();
     }
 
     fn closed(&self) {
         [demonstration::DRAW, demonstration::FAULTS].into_iter().for_each(|switch| check(switch, false));
         ["session-state", "without-state"].into_iter().for_each(|badge| show_badge(badge, "closed"));
-        label("Connect");
+        show_controls(false);
     }
 
     fn type_text(self: &Rc<Self>, text: &str) {
@@ -293,7 +293,10 @@ fn quick() -> Backoff {
     Backoff::new().base(second / 4).cap(second).floor(second / 10)
 }
 
-fn label(label: &str) {
+/// Names the button. Disables the list while there is a connection, whose options cannot change.
+fn show_controls(is_connected: bool) {
+    let label = if is_connected { "Close" } else { "Connect" };
+    disable(&element(WHEN_LOST), is_connected);
     show("session-connect", label);
     set(&element("session-connect"), "aria-label", &format!("{label} both connections"));
     show(LOST, "");

@@ -72,6 +72,7 @@ const CUT: &str = "
     new MutationObserver(() => countdown.push(part('next').textContent)).observe(part('next'), { childList: true });
     part('connect').click();
     await state('open');
+    if (!part('full').disabled) throw Error('the choice can be changed though it is not in force');
     send(2);
     part('cut').click();
     await state('waiting');

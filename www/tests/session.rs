@@ -34,6 +34,7 @@ async fn typing_connects(page: &Page) -> Result<()> {
     page.press("#session-typed", "\u{E003}\u{E003}n").await?; // backspace, twice
     page.shows("#session-text", "Grün").await?;
     page.find("#session-problem[hidden]").await?;
+    page.find("#session-when-lost:disabled").await?; // the choice is in force from the next connection on
     page.press("#session-canvas", "\u{E014}\u{E014}\u{E015}").await?; // right, right, down
     settled(page, 11).await?;
     for side in ["session", "without"] {
@@ -125,6 +126,7 @@ async fn it_closes(page: &Page) -> Result<()> {
         page.find(&format!("#{side}-state[data-state=closed]")).await?;
     }
     ensure!(page.text("#session-lost").await?.is_empty(), "the page still tells what was lost");
+    page.find("#session-when-lost:enabled").await?;
     Ok(())
 }
 
