@@ -105,11 +105,16 @@ impl Meter {
 
     /// Resolves when there is traffic to plot: now, or in the samples.
     pub async fn traffic(&self) {
+        let was_quiet = self.is_quiet();
         poll_fn(|context| {
             self.0.traffic.register(context.waker());
             if self.is_quiet() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+        if was_quiet {
+            // The next sample begins here: traffic after a rest is not spread over the rest.
+            self.0.last.set(Reading { time: now(), ..self.0.last.get() });
+        }
     }
 
     fn is_quiet(&self) -> bool {

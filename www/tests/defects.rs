@@ -304,7 +304,8 @@ async fn a_page_without_traffic_rests() -> Result<()> {
         page.shows("#log-count", "2 lines").await?;
         let woken = page.run(WAKE_UPS).await?;
         ensure!(woken == json!([0, 0]), "timers that were set, and changes of the page, in 2 seconds: {woken}");
-        compressed(page).await
+        compressed(page).await?;
+        a_rest_does_not_count(page).await
     })
     .await
 }
@@ -316,6 +317,13 @@ const WAKE_UPS: &str = "
     changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     await new Promise(resolve => wait(resolve, 2000));
     return counts;";
+
+/// Sends a drawing after a rest of ten minutes. The rate is that of the time since the rest.
+async fn a_rest_does_not_count(page: &Page) -> Result<()> {
+    page.run("const now = performance.now.bind(performance); performance.now = () => now() + 600_000;").await?;
+    page.click("#send-drawing").await?;
+    page.changes("#rate-top", "1.0 kB/s").await
+}
 
 /// Checks that the server compresses its files.
 async fn compressed(page: &Page) -> Result<()> {
