@@ -5,27 +5,30 @@ use std::rc::Rc;
 
 use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::{BinaryType, CloseCode, CloseReason, Error};
-use web_sys::{Element, Event, EventTarget, HtmlOptionElement};
+use web_sys::{Element, Event, EventTarget, HtmlElement, HtmlOptionElement};
 
 use crate::address::{self, Target};
 use crate::link::{End, Link, State, describe, or_none};
 use crate::log::{Kind, Log};
 use crate::page::{
-    element, hide, is_checked, on, on_change, on_click, on_submit, selected, set_value, show, show_badge, show_problem,
-    value,
+    document, element, hide, is_checked, on, on_change, on_click, on_submit, select, selected, set_value, show,
+    show_badge, show_problem, value,
 };
-use crate::server;
+use crate::server::{self, Peer};
 
 /// The controls.
 struct Connection {
     link: Link,
     /// The target of the connection; `None` while there is no connection.
     connected: RefCell<Option<Target>>,
+    /// The paths of the server that the list offers.
+    peers: RefCell<Vec<Peer>>,
 }
 
 /// Connects the controls, and connects to the target of the page's address or to the server's echo.
 pub fn start(link: &Link, log: &Log) {
-    let connection = Rc::new(Connection { link: link.clone(), connected: RefCell::default() });
+    let connection =
+        Rc::new(Connection { link: link.clone(), connected: RefCell::default(), peers: RefCell::default() });
     fill(&address::target().unwrap_or_else(echo));
     let (following, submitting, closing) = (connection.clone(), connection.clone(), connection.clone());
     link.on_state(move |state| following.follow(state));
@@ -34,7 +37,7 @@ pub fn start(link: &Link, log: &Log) {
     on_click("disconnect", move || show_problem("close-problem", closing.close().err().as_deref()));
     for id in ["url", "protocols"] {
         let connection = connection.clone();
-        on(&element::<EventTarget>(id), "input", move |_: Event| connection.show_buttons());
+        on(&element::<EventTarget>(id), "input", move |_: Event| connection.show_target());
     }
     for id in ["as-array-buffer", "as-blob"] {
         let link = link.clone();
@@ -52,7 +55,7 @@ impl Connection {
         self.link.connect(&target.url, &options);
         address::keep(Some(&target).filter(|target| **target != echo()));
         self.connected.replace(Some(target));
-        self.show_buttons();
+        self.show_target();
     }
 
     /// Closes with the code and the reason in the fields.
@@ -79,16 +82,40 @@ impl Connection {
             State::Connecting | State::Closing => {}
         }
         show_state(state);
-        self.show_buttons();
+        self.show_target();
     }
 
-    /// Shows Close while there is a connection, and Connect unless the connection is to the target in the fields.
-    fn show_buttons(&self) {
-        let connected = self.connected.borrow();
-        hide(&element::<Element>("disconnect"), connected.is_none());
-        hide(&element::<Element>("connect"), connected.as_ref() == Some(&target()));
+    /// Shows which peer the target in the fields is. Shows Close while there is a connection, and Connect unless the connection is
+    /// to this target.
+    fn show_target(&self) {
+        let (target, peers, connected) = (target(), self.peers.borrow(), self.connected.borrow());
+        let peer = peers.iter().find(|peer| target_of(peer) == target);
+        select("peer", peer.map_or(ELSEWHERE, |peer| &*peer.path));
+        let [close, connect] = ["disconnect", "connect"].map(element::<HtmlElement>);
+        let active = document().active_element();
+        hide(&close, connected.is_none());
+        hide(&connect, connected.as_ref() == Some(&target));
+        // At least one of them is shown, and gets the focus of the other.
+        for (hidden, shown) in [(&close, &connect), (&connect, &close)] {
+            if hidden.has_attribute("hidden") && active.as_ref() == Some(hidden) {
+                let _ = shown.focus();
+            }
+        }
+    }
+
+    /// Fills in the fields with the peer that is selected in the list.
+    fn fill_in_peer(&self) {
+        let path = selected("peer");
+        let target = self.peers.borrow().iter().find(|peer| peer.path == path).map(target_of);
+        if let Some(target) = target {
+            fill(&target);
+        }
+        self.show_target();
     }
 }
+
+/// The value of the list for a target that is none of the peers.
+const ELSEWHERE: &str = "";
 
 /// Returns the target in the fields.
 fn target() -> Target {
@@ -97,6 +124,10 @@ fn target() -> Target {
 
 fn echo() -> Target {
     Target { url: server::url("/echo"), protocols: String::new() }
+}
+
+fn target_of(peer: &Peer) -> Target {
+    Target { url: server::url(&peer.path), protocols: peer.protocols.clone() }
 }
 
 fn fill(target: &Target) {
@@ -146,11 +177,8 @@ fn offer_peers(log: &Log, connection: Rc<Connection>) {
             let option = HtmlOptionElement::new_with_text_and_value(&peer.does, &peer.path);
             list.append_child(&option.expect("the arguments are valid")).expect("a list takes an option");
         }
-        on_change("peer", move || {
-            if let Some(peer) = peers.iter().find(|peer| peer.path == selected("peer")) {
-                fill(&Target { url: server::url(&peer.path), protocols: peer.protocols.clone() });
-            }
-            connection.show_buttons();
-        });
+        connection.peers.replace(peers);
+        connection.show_target();
+        on_change("peer", move || connection.fill_in_peer());
     });
 }

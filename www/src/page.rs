@@ -42,6 +42,11 @@ pub fn selected(id: &str) -> String {
     element::<HtmlSelectElement>(id).value()
 }
 
+/// Selects a value of a list.
+pub fn select(id: &str, value: &str) {
+    element::<HtmlSelectElement>(id).set_value(value);
+}
+
 /// Returns whether a box is ticked.
 pub fn is_checked(id: &str) -> bool {
     element::<HtmlInputElement>(id).checked()

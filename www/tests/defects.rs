@@ -142,8 +142,10 @@ async fn nothing_old_is_shown() -> Result<()> {
     with_page(failed_connections, async |page: &Page| {
         page.starts().await?;
         verdicts_are_of_this_connection(page).await?;
+        a_hidden_button_passes_the_focus_on(page).await?;
         closes_are_logged(page).await?;
         peers_bring_their_subprotocols(page).await?;
+        the_list_of_peers_follows_the_url(page).await?;
         the_log_is_bounded(page).await?;
         faults_are_asked_for_only_if_they_are_possible(page).await?;
         files_end_as_they_should(page).await?;
@@ -181,6 +183,17 @@ async fn verdicts_are_of_this_connection(page: &Page) -> Result<()> {
     page.find("#difference:not([hidden])").await.map(drop)
 }
 
+/// Closes and connects by the keyboard. Each button disappears when it has done its work.
+async fn a_hidden_button_passes_the_focus_on(page: &Page) -> Result<()> {
+    for (pressed, state, focused) in [("#disconnect", "closed", "connect"), ("#connect", "open", "disconnect")] {
+        page.press(pressed, "\u{E007}").await?; // Enter
+        page.find(&format!("#state[data-state={state}]")).await?;
+        let active = page.run("return document.activeElement.id;").await?;
+        ensure!(active == json!(focused), "after {pressed}, the focus is at {active}");
+    }
+    Ok(())
+}
+
 async fn closes_are_logged(page: &Page) -> Result<()> {
     page.click("#clear-log").await?;
     page.connect("/echo", "open").await?;
@@ -203,6 +216,24 @@ async fn peers_bring_their_subprotocols(page: &Page) -> Result<()> {
     page.click("#connect").await?;
     page.shows("#protocol", "none").await?;
     ensure!(page.run("return location.search;").await? == json!(""), "the default is kept in the address");
+    Ok(())
+}
+
+/// Checks that the list names the server in the URL: after a reload, and after another URL was typed.
+async fn the_list_of_peers_follows_the_url(page: &Page) -> Result<()> {
+    let chosen = async || page.run("return document.querySelector('#peer').value;").await;
+    page.choose("#peer", "/flip").await?;
+    page.click("#connect").await?;
+    page.find("#state[data-state=open]").await?;
+    page.go(page.run("return location.href;").await?.as_str().context("no address")?).await?;
+    page.starts().await?;
+    ensure!(chosen().await? == json!("/flip"), "after a reload, the list says {}", chosen().await?);
+    page.fill("#url", "ws://example.com/").await?;
+    ensure!(chosen().await? == json!(""), "for another server, the list says {}", chosen().await?);
+    page.choose("#peer", "/echo").await?;
+    page.click("#connect").await?;
+    page.find("#state[data-state=open]").await?;
+    ensure!(page.run("return location.search;").await? == json!(""), "the page is not connected to the echo");
     Ok(())
 }
 

@@ -37,7 +37,7 @@ trait Demo {
 
 impl Demo for Page {
     async fn starts(&self) -> Result<()> {
-        self.find("#peer option").await?;
+        self.find("#peer option[value='/echo']").await?;
         self.run("document.querySelector('#options').open = true;").await.map(drop)
     }
 
