@@ -5,7 +5,6 @@ mod hash;
 mod row;
 mod speed;
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_util::future::try_join3;
@@ -42,21 +41,19 @@ const LARGEST_KEPT: u64 = 64 << 20;
 struct Files {
     log: Log,
     meter: Meter,
-    rows: RefCell<Vec<Rc<Row>>>,
 }
 
 /// Lets the user choose files, or drop them.
 pub fn start(log: &Log, meter: &Meter) {
-    let files = Rc::new(Files { log: log.clone(), meter: meter.clone(), rows: RefCell::default() });
-    let input = element::<HtmlInputElement>("file");
-    let (chosen, clearing) = (files.clone(), files.clone());
+    let files = Rc::new(Files { log: log.clone(), meter: meter.clone() });
+    let (input, chosen) = (element::<HtmlInputElement>("file"), files.clone());
     on(&input.clone(), "change", move |_: Event| {
         let list = input.files();
         let list = list.into_iter().flat_map(|list| (0..list.length()).filter_map(move |index| list.get(index)));
         chosen.send_all(stream::iter(list.collect::<Vec<_>>()).boxed_local());
         input.set_value(""); // so that the same file can be chosen again
     });
-    on_click("clear-files", move || clearing.rows.borrow_mut().retain(|row| !row.remove_if_ended()));
+    on_click("clear-files", row::remove_ended);
     // The whole page accepts dropped files: otherwise the browser would leave the page to open the file.
     for (name, is_over) in [("dragover", true), ("dragleave", false), ("drop", false)] {
         let (files, class) = (files.clone(), element::<Element>("drop").class_list());
@@ -76,7 +73,6 @@ impl Files {
         let (files, path) = (self.clone(), selected("file-peer"));
         spawn_local(async move {
             let rows: Vec<_> = list.map(|file| Row::add(file, &path)).collect().await;
-            files.rows.borrow_mut().extend(rows.iter().map(|(row, _)| row.clone()));
             let send = async |(row, aborted): (Rc<Row>, _)| row.run(files.round_trip(&row), aborted).await;
             stream::iter(rows).for_each_concurrent(AT_A_TIME, send).await;
         });

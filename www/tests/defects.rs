@@ -149,6 +149,7 @@ async fn nothing_old_is_shown() -> Result<()> {
         the_log_is_bounded(page).await?;
         faults_are_asked_for_only_if_they_are_possible(page).await?;
         files_end_as_they_should(page).await?;
+        a_removed_file_is_freed(page).await?;
         folders_are_sent(page).await?;
         many_files_keep_their_place(page).await
     })
@@ -276,6 +277,34 @@ async fn files_end_as_they_should(page: &Page) -> Result<()> {
 }
 
 const STATUSES: &str = "return [...document.querySelectorAll('.file .status')].map(status => status.textContent);";
+
+/// Removes the row of a file, and checks that nothing holds its elements any more.
+async fn a_removed_file_is_freed(page: &Page) -> Result<()> {
+    page.drop_files("#drop", &[("dot.svg", "image/svg+xml", DOT)]).await?;
+    let freed = page.run(FREED).await?;
+    ensure!(freed == json!(true), "the row of a removed file is still in memory");
+    Ok(())
+}
+
+const DOT: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='7' height='5'/>";
+
+/// Returns whether the garbage collector frees a row that was removed. In Firefox, where it does not free even a plain element that
+/// WebDriver's scripts have seen, this says nothing.
+const FREED: &str = "
+    const list = document.querySelector('#files-list');
+    await new Promise(resolve => {
+        const look = () => list.querySelector('.ended') && resolve();
+        new MutationObserver(look).observe(list, { childList: true });
+        look();
+    });
+    const row = new WeakRef(list.querySelector('.ended'));
+    row.deref().querySelector('.cancel').click();
+    if (!window.gc) return true;
+    for (let turns = 0; row.deref() && turns < 50; turns++) {
+        await new Promise(resolve => setTimeout(resolve, 50)); // a row is held until the end of the task
+        gc();
+    }
+    return !row.deref();";
 
 /// Drops a folder in a folder. WebDriver cannot drop folders, so these are objects that look like the browser's.
 async fn folders_are_sent(page: &Page) -> Result<()> {

@@ -14,6 +14,7 @@ async fn every_section_does_what_it_says() -> Result<()> {
         page.connect("/echo", "open").await?;
         drawing_goes_live(page).await?;
         files_are_paused_cancelled_and_seen(page).await?;
+        a_waiting_file_is_cancelled(page).await?;
         log_is_filtered_and_bounded(page).await?;
         faults_are_reported(page).await?;
         a_flood_waits_only_over_streams(page).await
@@ -93,6 +94,32 @@ async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
         .run("await document.querySelector('.file img[src]').decode(); return document.querySelector('.file img[src]').width;");
     ensure!(width.await? == json!(7), "the image is not shown");
     ensure!(page.count(".file img:not([hidden])").await? == 1, "a text is shown as an image");
+    Ok(())
+}
+
+/// Cancels a file while three others keep it waiting.
+async fn a_waiting_file_is_cancelled(page: &Page) -> Result<()> {
+    page.click("#clear-files").await?;
+    let large = tempfile::Builder::new().prefix("large-").tempfile()?;
+    large.as_file().set_len(400_000_000)?;
+    page.choose("#file-peer", "/sink").await?;
+    page.find("#file").await?.send_keys(&[&*large.path().to_string_lossy(); 4].join("\n")).await?;
+    page.shows(".file:nth-child(4) .status", "waiting").await?;
+    for file in 1..=3 {
+        page.click(&format!(".file:nth-child({file}) .pause")).await?;
+    }
+    page.click(".file:nth-child(4) .cancel").await?;
+    page.shows(".file:nth-child(4).ended .verdict", "Cancelled.").await?;
+    // The next place is not for this file.
+    page.click(".file:first-child .cancel").await?;
+    page.find(".file.ended:nth-child(3)").await?;
+    page.shows(".file:nth-child(4) .status", "0 bytes of 400.0 MB sent").await?;
+    for _ in 0..2 {
+        page.click(".file:not(.ended) .cancel").await?;
+    }
+    page.find(".file.ended:first-child").await?;
+    page.click("#clear-files").await?;
+    ensure!(page.count(".file").await? == 0, "the files are still there");
     Ok(())
 }
 

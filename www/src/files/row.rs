@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use futures_util::future::{AbortHandle, AbortRegistration, Abortable};
 use futures_util::task::AtomicWaker;
+use wasm_bindgen::JsCast;
 use wasm_websocket::{Blob, Progress};
 use web_sys::{Element, Event, File, HtmlElement, Node, Url};
 
@@ -30,9 +31,18 @@ pub struct Row {
     speed: RefCell<Speed>,
     pace: Pace,
     abort: AbortHandle,
+    has_begun: Cell<bool>,
     has_ended: Cell<bool>,
     url: RefCell<Option<String>>,
     listeners: RefCell<Vec<Listener>>,
+}
+
+/// Removes the rows of all files that have ended, by their buttons.
+pub fn remove_ended() {
+    let list = element::<Element>("files-list");
+    while let Some(button) = list.query_selector(".ended .cancel").expect("the selector is valid") {
+        button.unchecked_into::<HtmlElement>().click();
+    }
 }
 
 /// The result of sending a file.
@@ -60,6 +70,7 @@ impl Row {
             speed: RefCell::default(),
             pace: Pace::default(),
             abort,
+            has_begun: Cell::default(),
             has_ended: Cell::default(),
             url: RefCell::default(),
             listeners: RefCell::default(),
@@ -114,11 +125,15 @@ impl Row {
 
     /// Runs the future that sends the file, unless the user cancels it, and shows the result.
     pub async fn run(&self, round_trip: impl Future<Output = Result<Outcome, String>>, aborted: AbortRegistration) {
+        if self.has_ended.get() {
+            return; // cancelled while it waited
+        }
+        self.has_begun.set(true);
         self.speed.borrow_mut().restart();
         match Abortable::new(round_trip, aborted).await {
             Ok(Ok(outcome)) => self.show_outcome(outcome),
             Ok(Err(problem)) => self.show_failure(&problem, Is::Bad),
-            Err(_) => self.show_failure("Cancelled.", Is::Neither),
+            Err(_) => self.show_cancelled(),
         }
     }
 
@@ -173,16 +188,15 @@ impl Row {
     }
 
     fn cancel_or_remove(&self) {
-        if !self.remove_if_ended() {
-            self.abort.abort();
+        match (self.has_ended.get(), self.has_begun.get()) {
+            (true, _) => self.remove(),
+            (false, true) => self.abort.abort(),
+            (false, false) => self.show_cancelled(),
         }
     }
 
-    /// Removes the row, unless the file is in progress. Returns whether the row was removed.
-    pub fn remove_if_ended(&self) -> bool {
-        if !self.has_ended.get() {
-            return false;
-        }
+    /// Removes the row, and its listeners, which hold it.
+    fn remove(&self) {
         if let Some(url) = self.url.take() {
             let _ = Url::revoke_object_url(&url);
         }
@@ -192,7 +206,6 @@ impl Row {
             let _ = element::<HtmlElement>("file").focus();
         }
         drop(self.listeners.take());
-        true
     }
 
     fn show_outcome(&self, outcome: Outcome) {
@@ -227,6 +240,10 @@ impl Row {
             hide(&image, false);
         }
         self.url.replace(Some(url));
+    }
+
+    fn show_cancelled(&self) {
+        self.show_failure("Cancelled.", Is::Neither);
     }
 
     fn show_failure(&self, problem: &str, is: Is) {
