@@ -15,7 +15,7 @@ use serde::Deserialize;
 use wasm_bindgen_futures::spawn_local;
 use wasm_websocket::codec::JsJson;
 use wasm_websocket::{BinaryType, Blob, Error, Message, ReadyState, Receiver, Sender, Typed};
-use web_sys::{BlobPropertyBag, DragEvent, Element, Event, File, HtmlInputElement};
+use web_sys::{BlobPropertyBag, DataTransfer, DragEvent, Element, Event, File, HtmlInputElement};
 
 use crate::log::{Kind, Log};
 use crate::meter::Meter;
@@ -54,13 +54,15 @@ pub fn start(log: &Log, meter: &Meter) {
         input.set_value(""); // so that the same file can be chosen again
     });
     on_click("clear-files", row::remove_ended);
-    // The whole page accepts dropped files: otherwise the browser would leave the page to open the file.
+    // The whole page accepts dropped files: otherwise the browser would leave the page to open the file. A dropped text is for a field.
     for (name, is_over) in [("dragover", true), ("dragleave", false), ("drop", false)] {
         let (files, class) = (files.clone(), element::<Element>("drop").class_list());
         on(&document(), name, move |event: DragEvent| {
+            let has_files = |transfer: &DataTransfer| transfer.types().includes(&"Files".into(), 0);
+            let Some(transfer) = event.data_transfer().filter(has_files) else { return };
             event.prevent_default();
             let _ = class.toggle_with_force("over", is_over);
-            if let Some(transfer) = event.data_transfer().filter(|_| event.type_() == "drop") {
+            if event.type_() == "drop" {
                 files.send_all(Dropped::from(&transfer).files());
             }
         });

@@ -150,6 +150,7 @@ async fn nothing_old_is_shown() -> Result<()> {
         faults_are_asked_for_only_if_they_are_possible(page).await?;
         files_end_as_they_should(page).await?;
         a_removed_file_is_freed(page).await?;
+        a_dragged_text_is_left_to_the_browser(page).await?;
         folders_are_sent(page).await?;
         many_files_keep_their_place(page).await
     })
@@ -306,6 +307,20 @@ const FREED: &str = "
     }
     return !row.deref();";
 
+/// A text that is dragged over the page may be meant for a field.
+async fn a_dragged_text_is_left_to_the_browser(page: &Page) -> Result<()> {
+    let taken = page
+        .run(
+            "const dataTransfer = new DataTransfer();
+            dataTransfer.setData('text/plain', 'dragged');
+            const event = new DragEvent('dragover', { dataTransfer, bubbles: true, cancelable: true });
+            return !document.querySelector('#message').dispatchEvent(event);",
+        )
+        .await?;
+    ensure!(taken == json!(false), "the page takes a dragged text");
+    Ok(())
+}
+
 /// Drops a folder in a folder. WebDriver cannot drop folders, so these are objects that look like the browser's.
 async fn folders_are_sent(page: &Page) -> Result<()> {
     page.run(
@@ -318,7 +333,7 @@ async fn folders_are_sent(page: &Page) -> Result<()> {
         const outer = folder([file('a.txt'), file('b.txt'), inner]);
         const item = { webkitGetAsEntry: () => outer, getAsFile: () => { throw Error('a folder is no file'); } };
         const event = new Event('drop', { bubbles: true, cancelable: true });
-        event.dataTransfer = { items: [item] };
+        event.dataTransfer = { items: [item], types: ['Files'] };
         document.querySelector('#drop').dispatchEvent(event);",
     )
     .await?;
