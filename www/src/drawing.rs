@@ -41,10 +41,16 @@ struct Counts {
     bytes_sent: u64,
     came_back: u64,
     bytes_back: u64,
-    /// The times at which the drawings were sent that have not come back.
-    awaited: VecDeque<f64>,
+    /// The drawings that have not come back, the oldest first.
+    awaited: VecDeque<Sent>,
     /// The times at which drawings came back in the last second.
     recent: VecDeque<f64>,
+}
+
+/// A drawing that was sent.
+struct Sent {
+    image: ImageData,
+    at: f64,
 }
 
 /// How many drawings may be awaited: a server that sends nothing back must not fill the page's memory.
@@ -74,17 +80,17 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
         drawn.canvas.draw_line(&brush::chosen(), from, to);
         drawn.changed();
     });
-    on_click("send-drawing", move || show_result(sending.send()));
+    on_click("send-drawing", move || sending.send_and_show());
     on_click("clear-drawing", move || {
         clearing.canvas.clear();
         clearing.changed();
     });
     on_change("live-strokes", move || live.changed());
-    link.on_other(move |message| showing.clone().drawn_elsewhere(message));
+    link.on_other(move |message| showing.clone().came_from_a_room(message));
     link.on_state(move |state| {
         following.follow_state(state);
         if matches!(state, State::Open { .. }) && is_to_be_sent.take() {
-            show_result(following.send());
+            following.send_and_show();
         }
     });
     Ok(())
@@ -94,16 +100,13 @@ impl Drawing {
     // region: draw
     /// Sends the pixels without encoding them, and without a copy through wasm memory.
     fn send(self: &Rc<Self>) -> Result<(), Error> {
-        if self.is_behind() {
-            return Err(Error::Full);
-        }
         let (image, drawing) = (self.canvas.pixels(), self.clone());
-        let (sent, bytes) = (image.clone(), u64::from(image.width() * image.height() * 4));
+        let bytes = u64::from(image.width() * image.height() * 4);
         // Fails when too many bytes are unsent, so that drawings do not pile up.
         self.link.send_for_echo(&image, bytes, "drawing, as ImageData", move |message| async move {
-            drawing.came_back(&sent, message).await;
+            drawing.came_back(message).await;
         })?;
-        self.count_sent(bytes);
+        self.count_sent(image, bytes);
         Ok(())
     }
 
@@ -120,6 +123,13 @@ impl Drawing {
         }
     }
     // endregion
+
+    fn send_and_show(self: &Rc<Self>) {
+        match self.is_behind() {
+            true => show_problem(PROBLEM, Some(&behind())),
+            false => show_result(self.send()),
+        }
+    }
 
     /// Returns whether too many drawings have not come back yet.
     fn is_behind(&self) -> bool {
@@ -163,11 +173,11 @@ impl Drawing {
         }
     }
 
-    fn count_sent(self: &Rc<Self>, bytes: u64) {
+    fn count_sent(self: &Rc<Self>, image: ImageData, bytes: u64) {
         let mut counts = self.counts.borrow_mut();
         counts.sent += 1;
         counts.bytes_sent += bytes;
-        counts.awaited.push_back(now());
+        counts.awaited.push_back(Sent { image, at: now() });
         drop(counts);
         self.show_counts();
         self.follow_if_needed();
@@ -183,43 +193,57 @@ impl Drawing {
     async fn follow(self: Rc<Self>) {
         loop {
             sleep(LATE as i32).await;
-            let awaited_since = self.counts.borrow().awaited.front().copied();
-            if awaited_since.is_some_and(|since| now() - since >= LATE) {
-                show_verdict(&verdict(), "Sent. Nothing has come back yet.", Is::Neither);
-            }
             self.show_rate();
             let counts = self.counts.borrow();
+            // A round trip may take long while drawings come back all the time.
+            let is_late = counts.awaited.front().is_some_and(|sent| now() - sent.at >= LATE);
+            if is_late && counts.recent.is_empty() {
+                show_verdict(&verdict(), "Sent. Nothing has come back yet.", Is::Neither);
+            }
             if counts.awaited.is_empty() && counts.recent.is_empty() {
                 break self.is_followed.set(false);
             }
         }
     }
 
-    /// Paints a drawing of another tab.
-    async fn drawn_elsewhere(self: Rc<Self>, message: Message) {
+    /// Shows a drawing that was sent to everyone in a room: by this page, or in another tab.
+    async fn came_from_a_room(self: Rc<Self>, message: Message) {
         let (width, height) = self.echo.size();
         if message.len() != (width * height) as u64 * 4 {
             return; // something else
         }
-        if let Ok(bytes) = bytes_of(message).await {
-            self.count_back(bytes.len() as u64);
-            self.echo.paint(&bytes);
-            show_difference(None, &self.echo);
-            show_verdict(&verdict(), "Drawn in another tab.", Is::Neither);
-            self.follow_if_needed();
+        let Ok(bytes) = bytes_of(message).await else { return };
+        let sent = self.counts.borrow_mut().awaited_with(&bytes);
+        match sent {
+            Some(sent) => self.show_echo(&sent, &bytes),
+            None => self.show_other(&bytes),
+        }
+    }
+
+    /// Shows the echo of the oldest drawing that is awaited.
+    async fn came_back(self: &Rc<Self>, message: Message) {
+        let Some(sent) = self.counts.borrow_mut().awaited.pop_front() else { return };
+        match bytes_of(message).await {
+            Ok(bytes) => self.show_echo(&sent, &bytes),
+            Err(error) => show_problem(PROBLEM, Some(&explain(&error))),
         }
     }
 
     /// Paints an echo, compares it with the drawing that was sent, and shows the verdict.
-    async fn came_back(self: &Rc<Self>, sent: &ImageData, message: Message) {
-        match bytes_of(message).await {
-            Ok(bytes) => {
-                self.count_back(bytes.len() as u64);
-                self.compare(sent, &bytes);
-                self.go_live(); // sending may have waited for this echo
-            }
-            Err(error) => show_problem(PROBLEM, Some(&explain(&error))),
-        }
+    fn show_echo(self: &Rc<Self>, sent: &Sent, bytes: &[u8]) {
+        show("round-trip", &format!("{:.0} ms", now() - sent.at));
+        self.count_back(bytes.len() as u64);
+        self.compare(&sent.image, bytes);
+        self.go_live(); // sending may have waited for this echo
+    }
+
+    /// Paints a drawing of another tab.
+    fn show_other(self: &Rc<Self>, bytes: &[u8]) {
+        self.count_back(bytes.len() as u64);
+        self.echo.paint(bytes);
+        show_difference(None, &self.echo);
+        show_verdict(&verdict(), "Drawn in another tab.", Is::Neither);
+        self.follow_if_needed();
     }
 
     fn count_back(&self, bytes: u64) {
@@ -227,9 +251,6 @@ impl Drawing {
         counts.came_back += 1;
         counts.bytes_back += bytes;
         counts.recent.push_back(now());
-        if let Some(sent_at) = counts.awaited.pop_front() {
-            show("round-trip", &format!("{:.0} ms", now() - sent_at));
-        }
         drop(counts);
         self.show_counts();
         self.show_rate();
@@ -269,6 +290,15 @@ impl Drawing {
     }
 }
 
+impl Counts {
+    /// Takes the awaited drawing with these bytes, if there is one, and forgets earlier ones: a room may have skipped them.
+    fn awaited_with(&mut self, bytes: &[u8]) -> Option<Sent> {
+        let index = self.awaited.iter().position(|sent| *sent.image.data() == bytes)?;
+        self.awaited.drain(..index);
+        self.awaited.pop_front()
+    }
+}
+
 async fn bytes_of(message: Message) -> Result<Vec<u8>, Error> {
     match message {
         Message::Text(text) => Ok(text.into_bytes()),
@@ -295,6 +325,10 @@ const PROBLEM: &str = "drawing-problem";
 
 fn verdict() -> Element {
     element("drawing-verdict")
+}
+
+fn behind() -> String {
+    format!("{MOST_AWAITED} drawings have not come back: this server may send nothing back.")
 }
 
 fn show_result(sent: Result<(), Error>) {

@@ -1,6 +1,6 @@
 //! The connection that drawings and messages share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use wasm_websocket::{
 
 use crate::log::{Kind, Log};
 use crate::meter::{Meter, Watched};
+use crate::server;
 use crate::task::Task;
 
 /// A handle of the connection. Each card has a clone.
@@ -31,8 +32,10 @@ struct Shared {
     /// The task that connects, receives, and reports how the connection ended.
     task: RefCell<Option<Task>>,
     listeners: RefCell<Vec<Listener>>,
-    /// The callback for a binary message that is not an echo.
+    /// The callback for a binary message that is not an echo, or may not be one.
     on_other: RefCell<Option<OnOther>>,
+    /// Whether the connection is to a room, in which echoes come between messages of others.
+    is_in_room: Cell<bool>,
 }
 
 /// Both halves of the connection.
@@ -91,6 +94,7 @@ impl Link {
             task: RefCell::default(),
             listeners: RefCell::default(),
             on_other: RefCell::default(),
+            is_in_room: Cell::default(),
         }))
     }
 
@@ -99,7 +103,8 @@ impl Link {
         self.0.listeners.borrow_mut().push(Box::new(listener));
     }
 
-    /// Calls `on_other` with each binary message that is not an echo. Later messages wait until its future resolves.
+    /// Calls `on_other` with each binary message that is not an echo, and in a room with every binary message. Later messages wait
+    /// until its future resolves.
     pub fn on_other<F: Future<Output = ()> + 'static>(&self, on_other: impl Fn(Message) -> F + 'static) {
         self.0.on_other.replace(Some(Rc::new(move |message| Box::pin(on_other(message)))));
     }
@@ -109,6 +114,7 @@ impl Link {
     pub fn connect(&self, url: &str, options: &Options) {
         self.drop_connection("dropped for a new connection");
         self.0.log.add(Kind::Connect, None, url);
+        self.0.is_in_room.set(server::is_room(url));
         self.announce(&State::Connecting);
         let (link, connecting) = (self.clone(), options.connect(url));
         self.0.task.replace(Some(Task::spawn(async move {
@@ -152,11 +158,12 @@ impl Link {
 
     pub fn send_binary(&self, message: impl Payload, bytes: u64, what: &str) -> Result<(), Error> {
         self.send(message, bytes, what)?;
-        self.0.awaited.borrow_mut().push_back(None);
+        self.await_echo(None);
         Ok(())
     }
 
-    /// Sends a binary message, and calls `on_echo` with its echo. Later messages wait until the callback's future resolves.
+    /// Sends a binary message, and calls `on_echo` with its echo, except in a room. Later messages wait until the callback's future
+    /// resolves.
     pub fn send_for_echo<F: Future<Output = ()> + 'static>(
         &self,
         message: impl Payload,
@@ -165,8 +172,14 @@ impl Link {
         on_echo: impl FnOnce(Message) -> F + 'static,
     ) -> Result<(), Error> {
         self.send(message, bytes, what)?;
-        self.0.awaited.borrow_mut().push_back(Some(Box::new(move |message| Box::pin(on_echo(message)))));
+        self.await_echo(Some(Box::new(move |message| Box::pin(on_echo(message)))));
         Ok(())
+    }
+
+    fn await_echo(&self, on_echo: Option<OnEcho>) {
+        if !self.0.is_in_room.get() {
+            self.0.awaited.borrow_mut().push_back(on_echo);
+        }
     }
 
     /// Closes the connection, with an optional code and reason. A connection that is not open yet is dropped.

@@ -23,6 +23,11 @@ pub fn url(path: &str) -> String {
     beside(&gloo_utils::window().location().href().unwrap_or_default(), path)
 }
 
+/// Returns whether the server sends on connections to a URL what others send there, too.
+pub fn is_room(url: &str) -> bool {
+    url.contains("/share/")
+}
+
 fn beside(page: &str, path: &str) -> String {
     let page = page.split(['?', '#']).next().unwrap_or_default();
     let folder = page.rsplit_once('/').map_or(page, |(folder, _)| folder);

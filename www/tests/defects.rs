@@ -1,6 +1,6 @@
 //! Defects that the page had. One browser checks many of them, since starting a browser takes longer than all checks.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use wasm_websocket_browser::{Page, server, with_page, with_page_at};
 
@@ -178,11 +178,24 @@ async fn verdicts_are_of_this_connection(page: &Page) -> Result<()> {
     ensure!(page.send_text("report").await?.contains("sha256"), "the sink reports nothing");
     page.shows("#drawing-verdict", "Sent. Nothing has come back yet.").await?;
     ensure!(page.text("#round-trip").await? == "–", "a text is taken for the drawing");
+    sending_stops_without_echoes(page).await?;
 
     page.connect("/flip", "open").await?;
     page.click("#send-drawing").await?;
     page.shows("#drawing-verdict", "1 pixel came back changed.").await?;
     page.find("#difference:not([hidden])").await.map(drop)
+}
+
+/// Sends drawings until the page refuses to, and checks that it says why.
+async fn sending_stops_without_echoes(page: &Page) -> Result<()> {
+    const PROBLEM: &str = "8 drawings have not come back: this server may send nothing back.";
+    for _ in 0..30 {
+        page.click("#send-drawing").await?; // the browser may still hold the bytes of the last drawing
+        if page.text("#drawing-problem").await? == PROBLEM {
+            return Ok(());
+        }
+    }
+    bail!("another problem: {}", page.text("#drawing-problem").await?)
 }
 
 /// Closes and connects by the keyboard. Each button disappears when it has done its work.

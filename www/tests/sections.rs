@@ -262,3 +262,78 @@ async fn a_drawing_is_shown_in_another_tab() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+#[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
+async fn late_drawings_are_judged_as_what_they_are() -> Result<()> {
+    let room = format!("ws://{}/share/late-{}", server()?, std::process::id());
+    with_page_at(&format!("http://{}/?url={room}", server()?), none, async |page: &Page| {
+        page.starts().await?;
+        page.find("#state[data-state=open]").await?;
+        page.run(DELAY).await?;
+        page.begin_to_connect(&room).await?;
+        page.shows("#log", "dropped for a new connection").await?;
+        page.find("#state[data-state=open]").await?;
+        let verdicts = page.run(&[WATCH, &SHARE.replace("ROOM", &room)].concat()).await?;
+        ensure!(verdicts == json!(["Drawn in another tab.", "Every byte came back."]), "in a room: {verdicts}");
+        let verdict = page.run(&[WATCH, SKIP].concat()).await?;
+        ensure!(verdict == json!("Every byte came back."), "after a drawing that the room has skipped: {verdict}");
+        page.connect("/echo", "open").await?;
+        let verdicts = page.run(&[WATCH, LIVE].concat()).await?;
+        ensure!(verdicts == json!(["Every byte came back."]), "while drawings come back all the time: {verdicts}");
+        Ok(())
+    })
+    .await
+}
+
+/// Delays the messages of later connections by more than the time after which the page says that nothing has come back. Skips as
+/// many messages as `skip` says.
+const DELAY: &str = "
+    window.skip = 0;
+    const add = EventTarget.prototype.addEventListener;
+    WebSocket.prototype.addEventListener = function (type, listener) {
+        const late = event => window.skip > 0 ? window.skip-- : setTimeout(listener, 500, event);
+        add.call(this, type, type == 'message' ? late : listener);
+    };";
+
+const WATCH: &str = "
+    const part = name => document.querySelector('#' + name);
+    const until = is_reached => new Promise(resolve => {
+        const look = () => is_reached() ? resolve() : setTimeout(look, 20);
+        look();
+    });
+    const back = frames => until(() => part('frames-back').textContent.startsWith(frames + ' frame'));
+    const line = key => part('canvas').dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+    const verdicts = [];
+    new MutationObserver(() => verdicts.push(part('drawing-verdict').textContent)).observe(part('drawing-verdict'), { childList: true });";
+
+/// Sends a drawing after someone else's drawing, which arrives while the page waits for its own.
+const SHARE: &str = "
+    const other = new WebSocket('ROOM');
+    await new Promise(resolve => other.onopen = resolve);
+    other.send(new Uint8Array(480 * 300 * 4).fill(200));
+    await new Promise(resolve => other.onmessage = resolve); // the room has sent it to everyone
+    part('send-drawing').click();
+    await back(2);
+    other.close();
+    return verdicts.filter(verdict => !verdict.startsWith('Sent.'));";
+
+/// Sends two drawings, of which the room skips the first.
+const SKIP: &str = "
+    window.skip = 1;
+    part('send-drawing').click();
+    await until(() => window.skip == 0);
+    line('ArrowRight');
+    part('send-drawing').click();
+    await back(3);
+    return part('drawing-verdict').textContent;";
+
+/// Draws for three seconds, and returns the verdicts since the first drawing has come back.
+const LIVE: &str = "
+    part('live-strokes').click();
+    for (const end = performance.now() + 3000; performance.now() < end;) {
+        await new Promise(requestAnimationFrame);
+        line(['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp'][verdicts.length % 4]);
+    }
+    part('live-strokes').click();
+    return verdicts.slice(verdicts.indexOf('Every byte came back.'));";

@@ -12,9 +12,9 @@ use crate::upgrade::WebSocket;
 /// The maximum length of a message, in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 
-/// The number of messages that are queued for the slowest client of a room. It is at least the number of drawings that a page
-/// awaits at a time.
-const MAX_WAITING: usize = 8;
+/// The number of messages that are queued for the slowest client of a room. It is at least the number of drawings that four pages
+/// await at a time: each awaits eight.
+const MAX_WAITING: usize = 32;
 
 static ROOMS: Records<Room> = Records::new();
 
