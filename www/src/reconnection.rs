@@ -4,6 +4,7 @@ mod account;
 mod timeline;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,8 +33,9 @@ struct Reconnection {
     next_attempt: Cell<Option<f64>>,
     /// The name of the last message: its number since the page was opened.
     last: Cell<u64>,
-    /// Messages in doubt, until the user decides to send them again or to forget them.
-    undecided: RefCell<Vec<Message>>,
+    /// Messages in doubt, until the user decides to send them again or to forget them. Each has the number that the crate gave it, if it
+    /// was sent on the latest `Reconnecting`.
+    undecided: RefCell<VecDeque<(Option<u64>, Message)>>,
     /// Whether the task that ticks is running.
     is_ticking: Cell<bool>,
 }
@@ -45,7 +47,7 @@ pub fn start(log: &Log) {
     card.on_click("connect", Reconnection::connect_or_close);
     card.on_click("send", |card| show_problem(PROBLEM, card.send().err().as_deref()));
     card.on_click("cut", Reconnection::cut);
-    card.on_click("again", |card| card.send_again());
+    card.on_click("again", |card| show_problem(PROBLEM, card.send_again().err().as_deref()));
     card.on_click("forget", |card| card.forget());
     card.on_click("offline", |card| card.sender.borrow().iter().for_each(pause_or_resume));
     card.on_click("repeat", |_| ());
@@ -73,6 +75,7 @@ impl Reconnection {
         pause_or_resume(&stream.sender());
         self.sender.replace(Some(stream.sender()));
         self.timeline.clear();
+        self.undecided.borrow_mut().iter_mut().for_each(|(number, _)| *number = None);
         let (card, states) = (self.clone(), stream.states());
         spawn_local(async move {
             let states = states.for_each(async |state| card.follow(&state));
@@ -85,7 +88,8 @@ impl Reconnection {
         if let (State::InDoubt { .. }, Some(sender)) = (state, &*self.sender.borrow()) {
             let messages = sender.take_in_doubt().messages;
             self.timeline.doubt(messages.iter().map(|(number, _)| *number));
-            self.undecided.borrow_mut().extend(messages.into_iter().map(|(_, message)| message));
+            let messages = messages.into_iter().map(|(number, message)| (Some(number), message));
+            self.undecided.borrow_mut().extend(messages);
         }
         self.show_state(state);
     }
@@ -93,44 +97,41 @@ impl Reconnection {
     /// Sends the next message. If it is rejected, the next one has the same name.
     fn send(&self) -> Result<(), String> {
         let next = self.last.get() + 1;
-        self.try_send(format!("message {next}").into(), next).map_err(|unsent| match unsent {
-            None => "There is no connection: connect first.".into(),
-            Some((_, Error::Full)) => format!("The queue is full: “message {next}” was handed back."),
-            Some((_, error)) => format!("“message {next}” was handed back: {error}."),
-        })?;
+        self.try_send(format!("message {next}").into(), next)?;
         self.last.set(next);
         Ok(())
     }
 
-    /// Sends or queues a message. If it fails, returns the message and the error; `None` without a connection.
-    fn try_send(&self, message: Message, name: u64) -> Result<(), Option<(Message, Error)>> {
-        let sender = self.sender.borrow();
-        match sender.as_ref().ok_or(None)?.try_send(message) {
-            Ok(number) => self.timeline.accepted(number, name),
-            Err(unsent) => {
-                self.timeline.rejected(name);
-                return Err(Some((unsent.message, unsent.error)));
+    /// Sends or queues a message, or explains why it cannot.
+    fn try_send(&self, message: Message, name: u64) -> Result<(), String> {
+        let sender = self.sender().ok_or("There is no connection: connect first.")?;
+        let number = sender.try_send(message).map_err(|unsent| {
+            self.timeline.rejected(name);
+            match unsent.error {
+                Error::Full => format!("The queue is full: “message {name}” was handed back."),
+                error => format!("“message {name}” was handed back: {error}."),
             }
-        }
+        })?;
+        self.timeline.accepted(number, name);
         Ok(())
     }
 
-    /// Sends the messages in doubt again. The server receives a message twice if it had received it before: only the user knows whether
-    /// that does harm.
-    fn send_again(&self) {
-        self.timeline.decide();
-        let messages = self.undecided.take().into_iter();
-        let refused = messages.filter_map(|message| {
+    /// Sends the messages in doubt again, until one is refused. The server receives a message twice if it had received it before: only
+    /// the user knows whether that does harm.
+    fn send_again(&self) -> Result<(), String> {
+        let mut undecided = self.undecided.borrow_mut();
+        while let Some((number, message)) = undecided.front().cloned() {
             let name = name_of(&message);
-            self.try_send(message, name).err().flatten()
-        });
-        self.undecided.replace(refused.map(|(message, _)| message).collect());
+            self.try_send(message, name)?;
+            self.timeline.decide(number);
+            undecided.pop_front();
+        }
+        Ok(())
     }
     // endregion
 
     fn forget(&self) {
-        self.timeline.decide();
-        self.undecided.take();
+        self.undecided.take().into_iter().for_each(|(number, _)| self.timeline.decide(number));
     }
 
     fn connect_or_close(self: &Rc<Self>) {
@@ -268,8 +269,8 @@ fn describe(state: &State) -> (&'static str, Kind, String) {
 }
 
 /// Lists the messages in doubt: the last ones, if there are many.
-fn list(messages: &[Message]) -> String {
-    let names: Vec<_> = messages.iter().filter_map(Message::as_text).collect();
+fn list(messages: &VecDeque<(Option<u64>, Message)>) -> String {
+    let names: Vec<_> = messages.iter().filter_map(|(_, message)| message.as_text()).collect();
     let last = names[names.len().saturating_sub(10)..].join(", ");
     match names.len() as u64 {
         0 => "No message is in doubt.".into(),

@@ -18,7 +18,8 @@ async fn a_connection_comes_back_and_every_message_is_accounted_for() -> Result<
         what_is_in_doubt_is_sent_again(page).await?;
         it_pauses(page).await?;
         it_closes_for_good(page).await?;
-        what_is_in_doubt_can_be_forgotten(page).await
+        what_is_in_doubt_can_be_forgotten(page).await?;
+        what_is_refused_stays_in_doubt(page).await
     })
     .await
 }
@@ -160,3 +161,27 @@ const CUT_AGAIN: &str = "
     send(1);
     part('cut').click();
     await state('waiting');";
+
+/// Checks that messages stay in doubt if they cannot be sent again, until they are sent over another connection.
+async fn what_is_refused_stays_in_doubt(page: &Page) -> Result<()> {
+    page.run(&[PARTS, CUT_AND_CLOSE].concat()).await?;
+    page.click("#reconnection-again").await?;
+    page.shows("#reconnection-problem", "“message 36” was handed back: the connection is closed").await?;
+    page.shows("#reconnection-undecided", "3 messages in doubt").await?;
+    let in_doubt = page.count("#timeline [data-fate=in-doubt]").await?;
+    ensure!(in_doubt == 3, "{in_doubt} are shown as in doubt: {}", page.text("#timeline").await?);
+    page.click("#reconnection-connect").await?;
+    page.find("#reconnection-state[data-state=open]").await?;
+    page.click("#reconnection-again").await?;
+    page.shows("#reconnection-undecided", "No message is in doubt.").await?;
+    page.shows("#reconnection-counts", "✓ Confirmed\n3\n").await
+}
+
+/// Has the connection cut after three messages, and closes.
+const CUT_AND_CLOSE: &str = "
+    await state('open');
+    send(3);
+    part('cut').click();
+    await state('waiting');
+    part('connect').click();
+    await state('closed');";

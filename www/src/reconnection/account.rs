@@ -17,7 +17,7 @@ pub enum Fate {
     Dropped,
 }
 
-/// How many messages are kept. Older messages that were confirmed or dropped are only counted.
+/// The number of messages above which the oldest are only counted, unless their fate may still change.
 const MOST_KEPT: usize = 200;
 
 /// The messages that were accepted, by the numbers that the crate gave them, in order.
@@ -37,13 +37,16 @@ impl Account {
 
     /// Records that a message is in doubt.
     pub fn doubt(&mut self, number: u64) {
-        self.messages.iter_mut().filter(|(other, _)| *other == number).for_each(|(_, fate)| *fate = Fate::InDoubt);
+        self.set(number, Fate::InDoubt);
     }
 
-    /// Records that the user has sent the messages in doubt again, or forgotten them.
-    pub fn decide(&mut self) {
-        let in_doubt = self.messages.iter_mut().filter(|(_, fate)| *fate == Fate::InDoubt);
-        in_doubt.for_each(|(_, fate)| *fate = Fate::Decided);
+    /// Records that the user has sent a message in doubt again, or forgotten it.
+    pub fn decide(&mut self, number: u64) {
+        self.set(number, Fate::Decided);
+    }
+
+    fn set(&mut self, number: u64, fate: Fate) {
+        self.messages.iter_mut().filter(|(other, _)| *other == number).for_each(|message| message.1 = fate);
     }
 
     /// Computes the fates of the other messages from the counts: messages leave the queue, and are confirmed, in order.
@@ -58,15 +61,18 @@ impl Account {
     }
 
     fn forget_old(&mut self) {
-        while self.messages.len() > MOST_KEPT {
-            match self.messages.front() {
-                Some((_, Fate::Confirmed)) => self.confirmed += 1,
-                Some((_, Fate::Dropped)) => self.dropped += 1,
-                Some((_, Fate::Decided)) => {}
-                _ => break, // its fate may still change
+        let mut excess = self.messages.len().saturating_sub(MOST_KEPT);
+        self.messages.retain(|(_, fate)| {
+            match fate {
+                _ if excess == 0 => return true,
+                Fate::Queued | Fate::Unconfirmed | Fate::InDoubt => return true, // its fate may still change
+                Fate::Confirmed => self.confirmed += 1,
+                Fate::Dropped => self.dropped += 1,
+                Fate::Decided => {}
             }
-            self.messages.pop_front();
-        }
+            excess -= 1;
+            false
+        });
     }
 
     /// Changes the fate of the oldest messages that have one of the fates in `from`.
@@ -111,9 +117,22 @@ mod tests {
         account.doubt(2);
         account.settle(&counts([1, 1, 0]));
         assert_eq!(fates(&account), [Confirmed, InDoubt, Dropped, Queued]);
-        account.decide();
+        account.decide(2);
         account.settle(&counts([1, 2, 0]));
         assert_eq!(fates(&account), [Confirmed, Decided, Dropped, Confirmed]);
+    }
+
+    #[test]
+    fn old_messages_are_forgotten_behind_one_in_doubt() {
+        let mut account = Account::default();
+        (1..=1_000).for_each(|number| account.add(number));
+        account.settle(&counts([0, 0, 1]));
+        account.doubt(1);
+        account.settle(&counts([0, 900, 0]));
+        assert_eq!(fates(&account).len(), 200);
+        assert_eq!(account.iter().next(), Some((1, Fate::InDoubt)));
+        account.settle(&counts([0, 901, 0]));
+        assert_eq!(account.iter().find(|(_, fate)| *fate == Fate::Queued), Some((903, Fate::Queued)));
     }
 
     #[test]

@@ -63,9 +63,9 @@ impl Timeline {
         numbers.for_each(|number| self.account.borrow_mut().doubt(number));
     }
 
-    /// Records that the user has sent the messages in doubt again, or forgotten them.
-    pub fn decide(&self) {
-        self.account.borrow_mut().decide();
+    /// Records that the user has sent a message in doubt again, or forgotten it. Without a number, it was sent before the timeline began.
+    pub fn decide(&self, number: Option<u64>) {
+        number.into_iter().for_each(|number| self.account.borrow_mut().decide(number));
     }
 
     /// Shows the fate of each message.
