@@ -108,7 +108,10 @@ async fn fits(page: &Page, name: &str, width: u32) -> Result<()> {
 /// in another way.
 async fn nothing_depends_on_lost_colours(page: &Page) -> Result<()> {
     let looks = page.run(FORCED).await?;
-    ensure!(looks == json!({ "swatches": 6, "legends": 5, "curves": 4 }), "in forced colours, {looks} differ");
+    ensure!(
+        looks == json!({ "swatches": 6, "legends": 5, "curves": 4, "verdicts": 3 }),
+        "in forced colours, {looks} differ"
+    );
     Ok(())
 }
 
@@ -117,10 +120,17 @@ const FORCED: &str = "
         const style = getComputedStyle(element, part);
         return look.map(name => style[name]).join();
     })).size;
+    const row = document.querySelector('#session tbody tr');
+    const cell = is => {
+        const cell = row.appendChild(document.createElement('td'));
+        cell.dataset.is = is;
+        return getComputedStyle(cell, '::before').content;
+    };
     return {
         swatches: different('.swatches label', '::before', ['backgroundColor']),
         legends: different('.legend b', '::before', ['borderTopStyle', 'borderTopColor']),
         curves: different('.box path:not(.grid, .buffered)', null, ['stroke', 'strokeDasharray']),
+        verdicts: new Set(['', 'good', 'bad'].map(cell)).size,
     };";
 
 /// Checks the page by the rules of axe-core, which `cargo xtask test` gets from npm, if npm is installed.

@@ -110,7 +110,7 @@ fn mark(fate: Fate) -> (&'static str, &'static str) {
         Fate::Unconfirmed => ("unconfirmed", "→"),
         Fate::Confirmed => ("confirmed", "✓"),
         Fate::InDoubt => ("in-doubt", "?"),
-        Fate::Decided => ("decided", "?"),
+        Fate::Decided => ("decided", "·"),
         Fate::Dropped => ("dropped", "–"),
     }
 }
@@ -120,4 +120,18 @@ fn show_fate(element: &Element, name: u64, (fate, mark): (&str, &str)) {
     set(element, "data-fate", fate);
     set(element, "title", &format!("message {name}: {}", fate.replace('-', " ")));
     show_in(element, &format!("{mark} {name}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fate_has_a_separate_mark() {
+        use Fate::{Confirmed, Decided, Dropped, InDoubt, Queued, Unconfirmed};
+        let mut marks = [Queued, Unconfirmed, Confirmed, InDoubt, Decided, Dropped].map(|fate| mark(fate).1).to_vec();
+        marks.sort();
+        marks.dedup();
+        assert_eq!(marks.len(), 6, "{marks:?}");
+    }
 }
