@@ -152,7 +152,8 @@ async fn nothing_old_is_shown() -> Result<()> {
         a_removed_file_is_freed(page).await?;
         a_dragged_text_is_left_to_the_browser(page).await?;
         folders_are_sent(page).await?;
-        many_files_keep_their_place(page).await
+        many_files_keep_their_place(page).await?;
+        no_control_is_restored(page).await
     })
     .await
 }
@@ -376,6 +377,37 @@ async fn many_files_keep_their_place(page: &Page) -> Result<()> {
     page.shows(".file:first-child .verdict", "Cancelled.").await?;
     page.shows(".file:first-child .status", "of 2.00 GB sent").await
 }
+
+/// Changes every control, leaves the page, and comes back. A browser that loads the page anew restores the controls without any event
+/// (Firefox does so after a reload, too), so the page would not know their values.
+async fn no_control_is_restored(page: &Page) -> Result<()> {
+    page.run(CHANGE).await?;
+    page.go(&format!("http://{}/?elsewhere", server()?)).await?;
+    page.back().await?;
+    page.starts().await?;
+    let restored = page.run(RESTORED).await?;
+    ensure!(restored == json!([]), "restored: {restored}");
+    Ok(())
+}
+
+const CHANGE: &str = "
+    window.isKept = true;
+    for (const input of document.querySelectorAll('input:not([type=file])')) {
+        if (/checkbox|radio/.test(input.type)) input.checked = !input.defaultChecked;
+        else input.value = { color: '#123456', range: 30 }[input.type] ?? 'changed';
+    }
+    for (const list of document.querySelectorAll('select')) {
+        list.selectedIndex = list.length - 1;
+        list.disabled = true;
+    }";
+
+/// Returns the controls that are not as in `index.html`. If the browser has kept the whole page, this says nothing.
+const RESTORED: &str = "
+    if (window.isKept) return [];
+    const inputs = [...document.querySelectorAll('input:not([type=file], #url)')], lists = [...document.querySelectorAll('select')];
+    const isRestored = input => input.checked != input.defaultChecked || /text|search|color|range/.test(input.type) && input.value != input.defaultValue;
+    const restored = [...inputs.filter(isRestored), ...lists.filter(list => list.selectedIndex != 0 && list.id != 'peer' || list.disabled)];
+    return restored.map(control => control.id || control.value);";
 
 #[tokio::test]
 #[ignore = "it takes a browser and the server: `cargo xtask test` has them"]
