@@ -5,7 +5,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event};
 
 use crate::frame::sleep;
-use crate::page::{document, on, show_in};
+use crate::page::{document, on, set, show_in};
 
 /// How long a button shows that it has copied, in milliseconds.
 const SHOWN: i32 = 2_000;
@@ -26,7 +26,15 @@ async fn copy(button: Element) {
     let clipboard = gloo_utils::window().navigator().clipboard();
     // Browsers have a clipboard only on pages from this machine or over TLS.
     let is_copied = !clipboard.is_undefined() && JsFuture::from(clipboard.write_text(&text)).await.is_ok();
-    show_in(&button, if is_copied { "Copied" } else { "Not copied" });
+    label(&button, if is_copied { "Copied" } else { "Not copied" });
     sleep(SHOWN).await;
-    show_in(&button, "Copy");
+    label(&button, "Copy");
+}
+
+/// Changes the text of a button. The accessible name begins with it, followed by what is copied.
+fn label(button: &Element, text: &str) {
+    let name = button.get_attribute("aria-label").unwrap_or_default();
+    let what = name.split_once(": ").map_or(&*name, |(_, what)| what);
+    set(button, "aria-label", &format!("{text}: {what}"));
+    show_in(button, text);
 }

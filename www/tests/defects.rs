@@ -38,8 +38,8 @@ async fn copies(page: &Page) -> Result<()> {
     page.run("navigator.clipboard.writeText = async text => { window.copied = text; };").await?;
     page.click(".cargo .copy").await?;
     page.shows(".cargo .copy", "Copied").await?;
-    let copied = page.run("return window.copied;").await?;
-    ensure!(copied == json!("cargo add wasm-websocket"), "{copied}");
+    let copied = page.run("return [window.copied, document.querySelector('.cargo .copy').ariaLabel];").await?;
+    ensure!(copied == json!(["cargo add wasm-websocket", "Copied: cargo add wasm-websocket"]), "{copied}");
     Ok(())
 }
 
