@@ -146,6 +146,9 @@ fn draw_by_arrow_keys(canvas: &Canvas, draw: Rc<impl Fn(Point, Point) + 'static>
     let (width, height) = canvas.size();
     let last = Cell::new((width / 2.0, height / 2.0));
     on(&canvas.element, "keydown", move |event: KeyboardEvent| {
+        if event.alt_key() || event.ctrl_key() || event.meta_key() {
+            return; // a shortcut of the browser, such as Alt and an arrow
+        }
         let (x, y) = match event.key().as_str() {
             "ArrowLeft" => (-STEP, 0.0),
             "ArrowRight" => (STEP, 0.0),

@@ -23,6 +23,7 @@ async fn the_page_opens_connected_and_drawn() -> Result<()> {
         controls_are_named_and_large(page).await?;
         colours_and_widths_follow_the_controls(page).await?;
         other_fingers_and_buttons_draw_nothing(page).await?;
+        keys_of_the_browser_draw_nothing(page).await?;
         what_is_missing_is_said(page).await
     })
     .await
@@ -118,6 +119,21 @@ async fn other_fingers_and_buttons_draw_nothing(page: &Page) -> Result<()> {
         )
         .await?;
     ensure!(rows == json!([true, false, false]), "drawn by the first finger, between both, by others: {rows}");
+    Ok(())
+}
+
+/// Arrow keys with Alt, Control or Meta are the browser's, for instance to go back.
+async fn keys_of_the_browser_draw_nothing(page: &Page) -> Result<()> {
+    let before = page.pixels("canvas").await?;
+    let taken = page
+        .run(
+            "const press = modifier => !document.querySelector('#canvas').dispatchEvent(
+                new KeyboardEvent('keydown', { key: 'ArrowLeft', [modifier]: true, bubbles: true, cancelable: true }));
+            return ['altKey', 'ctrlKey', 'metaKey'].filter(press);",
+        )
+        .await?;
+    ensure!(taken == json!([]), "the canvas takes arrow keys with {taken}");
+    ensure!(page.pixels("canvas").await? == before, "a line was drawn");
     Ok(())
 }
 
