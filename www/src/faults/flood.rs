@@ -126,20 +126,29 @@ impl<'a> Reader<'a> {
         Ok(format!("{taken} taken, {dropped} dropped; the server waited {}", seconds_to_a_tenth(waited)))
     }
 
-    /// Shows the server's reports, until a report was made after the end. Returns how long the server waited.
+    /// Shows the server's reports until the end. Returns how long the server waited.
     async fn follow(&self, key: &str) -> Result<Duration, Error> {
-        let mut reports = server::options().connect(&url(&format!("/flood-report/{key}"))).await?;
-        let (mut waited, mut after_the_end) = (Duration::ZERO, 0);
-        while after_the_end < 2 {
-            let Some(message) = reports.try_next().await? else { break };
-            after_the_end += u32::from(self.is_done.get()); // the first report may have been made before the end
-            let Some(report) = message.as_text().and_then(server::parse::<Report>) else { break };
-            waited = Duration::from_millis(report.waited_ms.into());
-            self.flood.sent(self.transport, report.bytes);
-            self.show("sent", &number(report.messages), report.messages);
-            self.show("waited", &seconds_to_a_tenth(waited), 0);
-        }
-        Ok(waited)
+        let mut reports = self.reports(key).await?;
+        while !self.is_done.get() && self.report(&mut reports).await?.is_some() {}
+        // Reports that arrive now may have been made long ago, but not the first one of a new connection.
+        let last = self.report(&mut self.reports(key).await?).await?;
+        Ok(last.unwrap_or_default())
+    }
+
+    async fn reports(&self, key: &str) -> Result<WebSocketStream, Error> {
+        server::options().connect(&url(&format!("/flood-report/{key}"))).await
+    }
+
+    /// Shows the next report. Returns how long the server has waited, or `None` after the last report.
+    async fn report(&self, reports: &mut WebSocketStream) -> Result<Option<Duration>, Error> {
+        let message = reports.try_next().await?;
+        let report = message.as_ref().and_then(Message::as_text).and_then(server::parse::<Report>);
+        let Some(report) = report else { return Ok(None) };
+        let waited = Duration::from_millis(report.waited_ms.into());
+        self.flood.sent(self.transport, report.bytes);
+        self.show("sent", &number(report.messages), report.messages);
+        self.show("waited", &seconds_to_a_tenth(waited), 0);
+        Ok(Some(waited))
     }
 
     fn took(&self, message: &Message, dropped: u64) {
