@@ -317,6 +317,24 @@ fn a_sender_that_does_not_wait_goes_behind_those_that_do() {
 }
 
 #[test]
+fn a_connection_that_is_replaced_without_a_timeout_gets_no_message_again() {
+    let (page, server) = page();
+    page.run(async {
+        let options = ReconnectOptions::new()
+            .connection(Options::new().close_timeout(Duration::ZERO))
+            .heartbeat(heartbeat())
+            .when_lost(WhenLost::Resend);
+        let (feed, mut peer) = open(options, &server).await;
+        peer.vanish();
+        feed.send("a").await.unwrap();
+        feed.reconnect_now();
+        let mut peer = server.accept().await;
+        assert_eq!(peer.receive().await, Some("a".into()));
+        assert_eq!(feed.counts(), Counts { unconfirmed: 1, ..Counts::default() });
+    });
+}
+
+#[test]
 fn a_dropped_sender_gives_up_its_place() {
     let (page, server) = page();
     page.run(async {
