@@ -87,9 +87,11 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let Some((line, id)) = &self.0 else { return };
+        let is_next = line.places.borrow_mut().turn(*id) == Whose::Own;
         let (was_called, waker): (bool, Option<Waker>) = line.places.borrow_mut().leave(*id);
         drop(waker);
-        if was_called {
+        // A smaller message behind it may fit.
+        if is_next || was_called {
             line.call();
         }
     }

@@ -275,6 +275,27 @@ fn senders_wait_while_the_replay_buffer_is_full() {
     });
 }
 
+#[test]
+fn a_smaller_message_follows_when_a_sender_gives_up() {
+    in_pages(async |page| {
+        let session = Rc::new(session(SessionOptions::new().replay(120)));
+        drop(session.send("x".repeat(70)).await.unwrap());
+        let mut large = Box::pin(session.send("x".repeat(50)));
+        assert!(large.as_mut().now_or_never().is_none());
+        let (sent, sender) = (Rc::new(Cell::new(false)), Rc::clone(&session));
+        let done = Rc::clone(&sent);
+        page.spawn(async move {
+            drop(sender.send("small").await.unwrap());
+            done.set(true);
+        });
+        page.sleep(SECOND).await;
+        assert!(!sent.get(), "it overtakes");
+        drop(large);
+        page.sleep(SECOND).await;
+        assert!(sent.get(), "it waits, though there is room and nobody before it");
+    });
+}
+
 fn ack_text(processed: u64) -> String {
     ack(processed, 0).as_text().unwrap_or_default().into()
 }
