@@ -200,7 +200,7 @@ impl Core {
             Some(Item::Lost(lost)) => {
                 // What the application processes of a lost session does not matter any more.
                 self.taken.set(None);
-                Some(Some(Err(Lost::new(lost, self.stopped.take()))))
+                Some(Some(Err(Lost::new(lost, &self.stopped))))
             }
             None if self.client.borrow().is_lost() => {
                 self.is_over.set(true);

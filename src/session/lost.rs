@@ -1,5 +1,6 @@
 //! The report of a lost session.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use websocket_session::LostCause as Cause;
@@ -122,8 +123,8 @@ pub enum LostCause {
 }
 
 impl Lost {
-    /// `stopped` is why there will be no more connection, if that is the cause.
-    pub(crate) fn new(lost: websocket_session::Lost<Frame>, stopped: Option<LostCause>) -> Self {
+    /// `stopped` is why there will be no more connection, if that is why this end has given the session up.
+    pub(crate) fn new(lost: websocket_session::Lost<Frame>, stopped: &RefCell<Option<LostCause>>) -> Self {
         let cause = match lost.cause {
             Cause::Forgotten => LostCause::Forgotten,
             Cause::Superseded => LostCause::Superseded,
@@ -131,7 +132,7 @@ impl Lost {
             Cause::Refused(code) => LostCause::Refused(code),
             Cause::TooLarge { len, max } => LostCause::TooLarge { len, max },
             Cause::Mismatch => LostCause::Mismatch,
-            _ => stopped.unwrap_or(LostCause::GivenUp),
+            _ => stopped.take().unwrap_or(LostCause::GivenUp),
         };
         let unacknowledged = lost
             .unacknowledged

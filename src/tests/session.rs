@@ -15,7 +15,7 @@ use super::{in_pages, test};
 use crate::codec::Text;
 use crate::reconnect::{AttemptError, Cause};
 use crate::session::{LostCause, Session, SessionOptions};
-use crate::testing::{Network, Page, Peer, unreadable_blob};
+use crate::testing::{Network, Page, Peer, Server, unreadable_blob};
 use crate::{Blob, Error, Message, ReadyState, State};
 
 const URL: &str = "ws://example.com/session";
@@ -201,21 +201,51 @@ fn the_end_does_not_wait_for_messages_of_a_lost_session() {
     in_pages(async |page| {
         let server = page.server(URL);
         let mut session = session(SessionOptions::new().explicit());
-        let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
-        hello(&mut peer).await;
-        peer.send(welcome(1000));
+        let mut peer = welcome_at(&server).await;
         peer.send(":one");
         assert_eq!(session.next().await.unwrap().unwrap(), "one".into());
-        peer.close_with(1012, "");
-        peer.drain().await;
-        let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
-        hello(&mut peer).await;
-        peer.send(welcome(1000));
+        let mut peer = forget(&server, peer).await;
         peer.send(Control::End(End { code: 1000, reason: String::new() }).encode());
         assert_eq!(peer.receive().await, Some(ack(0, 0)));
         assert_eq!(session.next().await.unwrap().unwrap_err().cause, LostCause::Forgotten);
         assert_eq!(session.next().await, None);
         assert_eq!(peer.receive().await, Some(ack(1, 0)));
+    });
+}
+
+/// Closes the connection of a client, and welcomes it again without its session.
+async fn forget(server: &Server, mut peer: Peer) -> Peer {
+    peer.close_with(1012, "");
+    peer.drain().await;
+    welcome_at(server).await
+}
+
+/// Welcomes a client to a new session.
+async fn welcome_at(server: &Server) -> Peer {
+    let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
+    hello(&mut peer).await;
+    peer.send(welcome(1000));
+    peer
+}
+
+#[test]
+fn each_loss_has_its_own_cause() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let mut session = session(SessionOptions::new());
+        let peer = welcome_at(&server).await;
+        let mut peer = forget(&server, peer).await;
+        peer.close_with(1012, "");
+        peer.drain().await;
+        let mut peer = server.handshake().await.accept_with(SUBPROTOCOL).expect("the page is there");
+        hello(&mut peer).await;
+        peer.close_with(4401, "");
+        peer.drain().await;
+        let mut states = session.states();
+        while !matches!(states.next().await, Some(State::Closed { .. })) {}
+        page.sleep(SECOND).await;
+        assert_eq!(session.next().await.unwrap().unwrap_err().cause, LostCause::Forgotten);
+        assert_eq!(lost(&mut session).await.0, LostCause::Refused(4401));
     });
 }
 
