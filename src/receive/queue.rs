@@ -140,13 +140,6 @@ impl<T: Len> Queue<T> {
             && (self.messages.is_empty() || self.bytes.saturating_add(bytes) <= self.limit.bytes)
     }
 
-    /// Returns the unused part of the limits, with at least one message.
-    pub fn room(&self) -> Limit {
-        let Limit { bytes, messages, overflow } = self.limit;
-        let messages = messages.saturating_sub(self.messages.len()).max(1);
-        Limit { bytes: bytes.saturating_sub(self.bytes), messages, overflow }
-    }
-
     /// Returns whether the queue holds as many bytes or messages as the bound allows.
     #[cfg(feature = "streams")]
     pub fn is_full(&self, ReadAhead { bytes, is_half }: ReadAhead) -> bool {

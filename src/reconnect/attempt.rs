@@ -146,15 +146,9 @@ pub(crate) async fn attempt(
     let Target { url, protocols } = target?;
     let mut connection = options.connection.clone();
     connection.protocols = protocols.unwrap_or(connection.protocols);
-    if let Some(shared) = shared.upgrade() {
-        // Messages that the preamble does not receive are added to the inbox.
-        connection.receive_limit = shared.inbox.borrow().room();
-        // The inbox may have another overflow policy, since it does not overflow if reading can be paused.
-        #[cfg(feature = "streams")]
-        {
-            connection.receive_limit.overflow = options.connection.receive_limit.overflow;
-        }
-    }
+    // A preamble receives even if nothing may be queued. Messages that it does not receive are added to the inbox, which has the same
+    // limit, once the connection is open: the reader may make room meanwhile.
+    connection.receive_limit.messages = connection.receive_limit.messages.max(1);
     let attempt = Attempt { number: begin.number, cause: begin.cause, shared };
     let mut opened = None;
     let open = async {

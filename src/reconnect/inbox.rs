@@ -81,11 +81,6 @@ impl<T: Len> Inbox<T> {
         self.dropped_before + self.queue.dropped()
     }
 
-    /// Returns the unused part of the limits.
-    pub fn room(&self) -> Limit {
-        self.queue.room()
-    }
-
     /// Returns whether the queue holds as many bytes or messages as the bound allows.
     #[cfg(feature = "streams")]
     pub fn is_full(&self, read_ahead: ReadAhead) -> bool {

@@ -93,8 +93,8 @@ impl ReconnectOptions {
     /// Sets the options of each connection. Default: [`Options::new`].
     ///
     /// [`connect_timeout`](Options::connect_timeout) limits a whole attempt: getting the URL, connecting, and the preamble.
-    /// [`receive_limit`](Options::receive_limit) holds for all connections together; with
-    /// [`Overflow::Close`](crate::Overflow::Close), exceeding the limit closes for good.
+    /// [`receive_limit`](Options::receive_limit) holds for all connections together, and once more for the messages that wait for a
+    /// preamble; with [`Overflow::Close`](crate::Overflow::Close), exceeding the limit closes for good.
     ///
     /// # Examples
     ///

@@ -60,12 +60,3 @@ fn messages_dropped_during_a_preamble_count() {
     push(inbox, &[1, 2, 3, 4, 5, 6]);
     assert_eq!(inbox.dropped(), 5);
 }
-
-#[test]
-fn the_room_is_the_rest_of_the_limits_but_at_least_one_message() {
-    let inbox = &mut inbox(Overflow::DropOldest);
-    push(inbox, &[10, 20, 30]);
-    assert_eq!(inbox.room(), Limit { bytes: 40, messages: 1, overflow: Overflow::DropOldest });
-    push(inbox, &[40]);
-    assert_eq!(inbox.room(), Limit { bytes: 0, messages: 1, overflow: Overflow::DropOldest });
-}

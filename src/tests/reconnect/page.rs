@@ -557,7 +557,7 @@ fn a_provider_that_asks_for_another_attempt_does_not_freeze_the_page() {
 }
 
 #[test]
-fn the_receive_limit_includes_the_preamble_and_dropped_messages_are_counted() {
+fn the_receive_limit_holds_for_the_preamble_and_dropped_messages_are_counted() {
     for (overflow, fails) in
         [(Overflow::DropOldest, false), (Overflow::DropNewest, false), (Overflow::DropNewest, true)]
     {
@@ -569,7 +569,7 @@ fn the_receive_limit_includes_the_preamble_and_dropped_messages_are_counted() {
             .on_open(async move |stream, attempt| {
                 if attempt.cause() != &Cause::Requested {
                     world.sleep(seconds(1)).await;
-                    assert_eq!(stream.dropped(), 18, "8 of 10 are waiting, so there is room for 2");
+                    assert_eq!(stream.dropped(), 10, "there is room for 10");
                     return if fails { Err("too late".into()) } else { Ok(()) };
                 }
                 Ok(())
@@ -582,20 +582,47 @@ fn the_receive_limit_includes_the_preamble_and_dropped_messages_are_counted() {
             let mut peer = server.accept().await;
             (8..28).for_each(|number| peer.send(number.to_string()));
             page.sleep(seconds(2)).await;
-            assert_eq!(feed.dropped(), 18);
+            assert_eq!(feed.dropped(), if fails { 10 } else { 18 });
             let received: Vec<_> =
                 std::iter::from_fn(|| feed.next().now_or_never()?).map(|item| item.unwrap()).collect();
             let expected = match overflow {
                 _ if fails => 0..8,
                 Overflow::DropNewest => 0..10,
-                _ => 0..8,
+                _ => 18..28,
             };
             let numbers = expected.map(|number| Message::from(number.to_string()));
-            let last = [26, 27].map(|number| Message::from(number.to_string()));
-            let is_last = overflow == Overflow::DropOldest;
-            assert_eq!(received, numbers.chain(last.into_iter().filter(|_| is_last)).collect::<Vec<_>>());
+            assert_eq!(received, numbers.collect::<Vec<_>>());
         });
     }
+}
+
+#[test]
+fn what_the_reader_takes_during_an_attempt_makes_room_for_its_preamble() {
+    let (page, server) = page();
+    let world = page.clone();
+    let options = ReconnectOptions::new()
+        .connection(Options::new().receive_limit_messages(10).overflow(Overflow::Close))
+        .on_open(async move |_, _| {
+            world.sleep(seconds(1)).await;
+            Ok(())
+        });
+    page.run(async {
+        let (mut feed, mut peer) = open(options, &server).await;
+        (0..8).for_each(|number| peer.send(number.to_string()));
+        page.sleep(seconds(1)).await;
+        peer.reset();
+        let handshake = server.handshake().await;
+        for number in 0..8 {
+            assert_eq!(feed.next().await, Some(Ok(number.to_string().into())));
+        }
+        let mut peer = handshake.accept().expect("the page is there");
+        (8..18).for_each(|number| peer.send(number.to_string()));
+        page.sleep(seconds(2)).await;
+        for number in 8..18 {
+            assert_eq!(feed.next().await, Some(Ok(number.to_string().into())));
+        }
+        assert_eq!((feed.dropped(), feed.state()), (0, State::Open));
+    });
 }
 
 #[test]

@@ -21,20 +21,10 @@ pub struct Reading {
     taken: RefCell<BTreeMap<u32, (u32, u32)>>,
     /// A turn of the event loop, and the number of messages that were received in it.
     at_once: Cell<(u64, usize)>,
-    prepared: Cell<Prepared>,
+    /// The same for the last preamble, with the number of its connection.
+    prepared: Cell<(u32, (u64, usize))>,
     last_error: RefCell<Option<Error>>,
     is_over: Cell<bool>,
-}
-
-/// The messages that the last preamble has received.
-#[derive(Clone, Copy, Default)]
-struct Prepared {
-    connection: u32,
-    /// A turn of the event loop, and the number of messages that were received in it. `most_at_once` is the largest of these.
-    at_once: (u64, usize),
-    most_at_once: usize,
-    /// The number of messages of earlier connections that the stream has yielded since.
-    behind: usize,
 }
 
 impl Reading {
@@ -59,14 +49,6 @@ impl Reading {
     /// Notes a message that the stream has yielded. A Blob must have been read before.
     pub fn received(&self, message: &Message) {
         let number = self.receives(message);
-        let mut prepared = self.prepared.get();
-        if number / EACH < prepared.connection && prepared.most_at_once > 0 {
-            prepared.behind += 1;
-            self.prepared.set(prepared);
-            // A preamble can always receive one message.
-            let queued = prepared.most_at_once - 1 + prepared.behind;
-            self.is_in_bounds(queued, "were queued for a preamble and for the stream");
-        }
         if let Some(last) = self.last.replace(Some(number)) {
             assert!(number > last, "message {number} is received after {last}");
         }
@@ -102,16 +84,12 @@ impl Reading {
     }
 
     /// Notes a message that the preamble of a connection has received. The messages that it receives in one turn of the event
-    /// loop were queued, together with messages of earlier connections that the stream yields later.
+    /// loop were queued.
     pub fn is_prepared_with(&self, connection: u32, turn: u64) {
-        let mut prepared = self.prepared.get();
-        if prepared.connection != connection {
-            prepared = Prepared { connection, ..Prepared::default() };
-        }
-        prepared.at_once = counted(prepared.at_once, turn);
-        prepared.most_at_once = prepared.most_at_once.max(prepared.at_once.1);
-        self.prepared.set(prepared);
-        self.is_in_bounds(prepared.most_at_once, "were queued for a preamble");
+        let (last, at_once) = self.prepared.get();
+        let at_once = if last == connection { counted(at_once, turn) } else { (turn, 1) };
+        self.prepared.set((connection, at_once));
+        self.is_in_bounds(at_once.1, "were queued for a preamble");
     }
 
     fn is_in_bounds(&self, count: usize, what: &str) {
