@@ -123,11 +123,11 @@ impl Core {
         self.taken.map(|mark| mark.number)
     }
 
-    /// Takes the next message, and marks the previous one as processed.
+    /// Takes the next message, and marks the previous one as processed. After the last item: the loss, if it comes later.
     pub fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Result<Message, Gone>>> {
         self.finish_taken();
         if self.is_over {
-            return Poll::Ready(None);
+            return Poll::Ready(self.take_late_loss().map(Err));
         }
         if self.place != Place::Here {
             self.is_over = true;
@@ -152,6 +152,18 @@ impl Core {
             }
             None if self.machine.is_lost() || self.machine.is_complete() => Poll::Ready(None),
             None => self.wait(context),
+        }
+    }
+
+    /// Takes the loss that has followed the peer's END.
+    fn take_late_loss(&mut self) -> Option<Gone> {
+        // Messages that are left to another handler stay.
+        if !self.is_over || self.is_moved {
+            return None;
+        }
+        match self.machine.take() {
+            Some(Item::Lost(lost)) => Some(Gone::Lost(lost)),
+            _ => None,
         }
     }
 
@@ -195,7 +207,9 @@ impl Core {
     pub fn poll_acknowledged(&mut self, context: &Context<'_>) -> Poll<Result<(), Gone>> {
         match () {
             () if self.machine.is_complete() => Poll::Ready(Ok(())),
-            () if self.place == Place::Elsewhere || self.machine.is_lost() => Poll::Ready(Err(Gone::Moved)),
+            () if self.place == Place::Elsewhere || self.machine.is_lost() => {
+                Poll::Ready(Err(self.take_late_loss().unwrap_or(Gone::Moved)))
+            }
             () if self.machine.unacknowledged_bytes() == 0 && self.own_end.is_none() => Poll::Ready(Ok(())),
             () if self.own_end.is_some_and(|end| end.number <= self.machine.acknowledged_number()) => {
                 Poll::Ready(Ok(()))

@@ -112,7 +112,7 @@ impl Session {
         self.receiver.number()
     }
 
-    /// Returns the next message; `None` after the client's END.
+    /// Returns the next message; `None` after the client's END. If the session is lost after END, the next call returns the loss.
     ///
     /// The previous message then counts as processed. Dropping this future loses no message.
     pub async fn recv(&mut self) -> Option<Result<Message, Gone>> {
@@ -144,7 +144,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Gone::Moved`] if the session is lost or has left this server.
+    /// - [`Gone::Lost`] if the session is lost after the client's END. The messages are reported once: here, or by
+    ///   [`recv`](Self::recv).
+    /// - [`Gone::Moved`] if the session has left this server, or is lost and `recv` reports the messages.
     pub async fn acknowledged(&mut self) -> Result<(), Gone> {
         self.sender.acknowledged().await
     }
@@ -207,7 +209,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`Gone::Moved`] if the session is lost or has left this server.
+    /// As for [`Session::acknowledged`].
     pub async fn acknowledged(&mut self) -> Result<(), Gone> {
         poll_fn(|context| self.shared.core().poll_acknowledged(context)).await
     }

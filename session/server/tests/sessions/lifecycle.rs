@@ -64,6 +64,41 @@ async fn a_session_without_connection_is_lost_when_its_time_is_over() {
 }
 
 #[tokio::test]
+async fn a_loss_after_the_end_of_the_client_is_told_once() {
+    for waits in [true, false] {
+        let (to, mut heard) = mpsc::unbounded_channel();
+        let handler = move |mut session: Session| {
+            let to = to.clone();
+            async move {
+                assert_eq!(session.recv().await, None);
+                session.send("late").await.unwrap();
+                let told = if waits {
+                    session.acknowledged().await.err()
+                } else {
+                    sleep(Duration::from_secs(320)).await;
+                    session.recv().await.and_then(Result::err)
+                };
+                to.send((told, session.recv().await, session.acknowledged().await)).unwrap();
+            }
+        };
+        let server = Server::start(Sessions::memory(Limits::default()), handler).await;
+        let mut raw = Raw::open(server.address).await;
+        raw.greet(&hello(&name(), 1, None, "ada")).await;
+        raw.send(ACK).await;
+        raw.send(r#"E{"code":1000}"#).await;
+        while raw.get().await != Got::Text(":late".into()) {}
+        drop(raw);
+        sleep(Duration::from_millis(50)).await;
+        pause();
+        let (told, next, again) = heard.recv().await.unwrap();
+        let Some(Gone::Lost(lost)) = told else { panic!("the handler is told {told:?}") };
+        assert_eq!((lost.cause, lost.unacknowledged.len()), (LostCause::Expired, 1));
+        assert_eq!((next, again), (None, Err(Gone::Moved)));
+        resume();
+    }
+}
+
+#[tokio::test]
 async fn each_silent_connection_makes_the_next_one_wait_twice_as_long() {
     let server = Server::start(Sessions::memory(Limits::default()), echo).await;
     let (name, mut token) = (name(), None);
