@@ -45,18 +45,18 @@ export class SessionStream {
    * that the client has ended its direction.
    *
    * @returns {Promise<IteratorResult<Message, undefined>>}
-   * @throws {Lost} after the last message that arrived, if the session is lost
+   * @throws {Lost} after the last message that arrived, if the session is lost; also in a call after the end
    */
   async next() {
     this.processed();
-    while (!this.end) {
+    for (;;) {
       const item = this.#session.inbox.take();
       if (item?.message !== undefined) return { done: false, value: item.message };
       if (item) this.#ended(/** @type {End} */ (item.end));
       else if (this.#session.lost) throw this.#session.lost;
-      else await new Promise((/** @type {(value?: undefined) => void} */ resolve) => this.#readers.push(resolve));
+      if (this.end) return { done: true, value: undefined };
+      await new Promise((/** @type {(value?: undefined) => void} */ resolve) => this.#readers.push(resolve));
     }
-    return { done: true, value: undefined };
   }
 
   /** @param {End} end */

@@ -173,6 +173,26 @@ test('a session is lost when its client stays away for the time to live', async 
   assert.equal(server.size, 0);
 });
 
+test('the next call after the end tells a later loss', async () => {
+  const [ended, caught] = [deferred(), deferred()];
+  const { url, server } = await serve({}, async (stream) => {
+    for await (const message of stream) void message;
+    await stream.send('late');
+    assert.deepEqual(await stream.next(), { done: true, value: undefined });
+    await ended.promise;
+    await stream.next().catch(caught.resolve);
+  });
+  const { client } = await session(url);
+  client.send('E{"code":1000}');
+  await client.until(() => client.frames.includes(':late'));
+  client.socket.close(4410);
+  await becomesEmpty(server);
+  ended.resolve();
+  const lost = await Promise.race([caught.promise, new Promise((resolve) => setTimeout(resolve, 500))]);
+  assert.ok(lost instanceof Lost);
+  assert.deepEqual(lost.unacknowledged, ['late']);
+});
+
 test('a session with a connection outlives the time to live', async () => {
   const { url } = await serve({ ttl: 2 });
   const { client, of, token } = await session(url);

@@ -80,11 +80,8 @@ class ServedExchange {
 
   async next() {
     const { stream } = this;
-    const hadEnded = stream.end;
     const taken = await stream.next().catch((lost) => lost);
     if (taken instanceof Error) return this.streams.shift() && taken;
-    // The iteration has ended with END, so only `send` shows later events.
-    if (hadEnded) return stream.send('').catch((lost) => lost);
     if (taken.done) return { end: stream.end };
     stream.processed();
     return { message: taken.value };
