@@ -173,7 +173,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   /**
    * Waits until the peer has processed all messages that were sent before, without messages that still wait in {@link send}.
    *
-   * @throws {WebSocketError} `sessionLost` if the session is lost before; then it is unknown whether the peer has processed them
+   * @throws {WebSocketError} `sessionLost` if the session is lost before, or if an earlier session was lost with messages and no loop or
+   *   listener got the {@link SessionLostError}; then it is unknown whether the peer has processed them
    */
   async acknowledged(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
@@ -198,8 +199,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    *
    * @param code 1000, or 3000 to 4999
    * @param reason at most 123 bytes of UTF-8
-   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, and the direction stays open; `sessionLost` if the session is
-   *   lost before. If the signal is aborted first, it rejects with the signal's reason, and the end stays sent.
+   * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, and the direction stays open; `sessionLost` as for
+   *   {@link acknowledged}. If the signal is aborted first, it rejects with the signal's reason, and the end stays sent.
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<void> {
     const signal = checkCall(options);

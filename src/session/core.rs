@@ -55,6 +55,8 @@ pub(crate) struct Core {
     acknowledged: RefCell<Vec<u64>>,
     receipts: RefCell<Receipts>,
     counts: Cell<SessionCounts>,
+    /// How many lost messages the stream has yielded.
+    told: Cell<u64>,
     line: Rc<Line>,
     /// Those who wait for acknowledgements.
     notify: Notify,
@@ -97,6 +99,7 @@ impl Core {
             acknowledged: RefCell::new(vec![0]),
             receipts: RefCell::default(),
             counts: Cell::default(),
+            told: Cell::default(),
             line: Rc::default(),
             notify: Notify::default(),
             reader: Cell::default(),
@@ -200,7 +203,9 @@ impl Core {
             Some(Item::Lost(lost)) => {
                 // What the application processes of a lost session does not matter any more.
                 self.taken.set(None);
-                Some(Some(Err(Lost::new(lost, &self.stopped))))
+                let lost = Lost::new(lost, &self.stopped);
+                self.told.set(self.told.get() + lost.unacknowledged.len() as u64);
+                Some(Some(Err(lost)))
             }
             None if self.client.borrow().is_lost() => {
                 self.is_over.set(true);
@@ -248,7 +253,8 @@ impl Core {
         self.sent.get()
     }
 
-    /// Resolves when the peer has acknowledged everything up to a mark; nothing before the first mark.
+    /// Resolves when the peer has acknowledged everything up to a mark; nothing before the first mark. Fails if an earlier message
+    /// is lost, and the stream has not yielded it.
     pub fn poll_acknowledged(
         &self,
         context: &Context<'_>,
@@ -261,7 +267,8 @@ impl Core {
             (acknowledged.get(epoch as usize).copied(), acknowledged.len())
         };
         if of_this >= Some(number) {
-            return Poll::Ready(Ok(()));
+            let is_told = self.told.get() == self.counts.get().lost;
+            return Poll::Ready(if is_told { Ok(()) } else { Err(Error::SessionLost) });
         }
         if sessions > epoch as usize + 1 || self.client.borrow().is_lost() {
             return Poll::Ready(Err(Error::SessionLost));

@@ -179,7 +179,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLost`] if the session is lost before.
+    /// As there.
     ///
     /// # Examples
     ///
@@ -234,7 +234,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLost`] if the session is lost before.
+    /// As there.
     pub fn close(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         self.sender.close()
     }

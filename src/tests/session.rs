@@ -229,6 +229,36 @@ async fn welcome_at(server: &Server) -> Peer {
 }
 
 #[test]
+fn nothing_counts_as_acknowledged_while_a_loss_is_untold() {
+    for reads in [false, true] {
+        in_pages(async |page| {
+            let server = page.server(URL);
+            let mut session = session(SessionOptions::new());
+            let peer = welcome_at(&server).await;
+            drop(session.send("lost").await.unwrap());
+            let mut peer = forget(&server, peer).await;
+            let mut states = session.states();
+            while states.next().await != Some(State::Open) {}
+            drop(session.send("b").await.unwrap());
+            while peer.receive().await != Some(":b".into()) {}
+            let told = if reads {
+                assert_eq!(session.next().await.unwrap().unwrap_err().unacknowledged.len(), 1);
+                Ok(())
+            } else {
+                Err(Error::SessionLost)
+            };
+            let acknowledged = session.acknowledged();
+            peer.send("A{\"processed\":1,\"credit\":1000}");
+            assert_eq!(acknowledged.await, told);
+            let closed = session.close();
+            while !peer.receive().await.expect("an END").as_text().is_some_and(|text| text.starts_with('E')) {}
+            peer.send("A{\"processed\":2,\"credit\":1000}");
+            assert_eq!(closed.await, told);
+        });
+    }
+}
+
+#[test]
 fn each_loss_has_its_own_cause() {
     in_pages(async |page| {
         let server = page.server(URL);
