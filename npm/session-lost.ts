@@ -7,7 +7,7 @@ import { type Cause, fromCore } from "./state.js";
  * Why a session was lost.
  *
  * - `forgotten`: the server has forgotten the session, for instance after a restart or after the session's time to live. A new
- *   session has begun, unless this page had closed the old one
+ *   session has begun, unless a side had ended its direction
  * - `superseded`: a copy of this page has taken the session over, for instance in a virtual machine that was restored from a
  *   snapshot; a duplicated tab begins a session of its own
  * - `givenUp`: the server's application, or this page, has given the session up
@@ -41,8 +41,9 @@ export interface Unacknowledged {
  * A session was lost: it is unknown whether the peer has processed these messages.
  *
  * A loop over the messages of a {@link SessionStream} throws it in order: after all messages of the session that was lost, and
- * before the first message of the next one. If the server has `forgotten` the session, and this page had not closed it, a new session
- * has begun, and the next loop continues with its messages. Otherwise the messages have ended.
+ * before the first message of the next one. If the server has `forgotten` the session, and no side had ended its direction, a new
+ * session has begun, and the next loop continues with its messages. Otherwise the messages have ended. A loss after the peer's end is
+ * not thrown by a loop: {@link SessionStream.close}, {@link SessionStream.acknowledged} and receipts reject with `sessionLost`.
  *
  * The messages are not sent again automatically, since the peer may have processed them.
  *

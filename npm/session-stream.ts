@@ -256,8 +256,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    * Calls `listener` with each event of a type. Returns a function that removes the listener.
    *
    * - `message`: listeners and iterators exclude each other.
-   * - `lost`: comes in order, when all messages before it are taken. If there are listeners of `message` and none of `lost`, the loss
-   *   is reported as an error of the page.
+   * - `lost`: comes in order, when all messages before it are taken, and not after the peer's end. If there are listeners of
+   *   `message` and none of `lost`, the loss is reported as an error of the page.
    * - `end`: comes in order, too. The listener is also called if the peer has ended its direction already.
    *
    * An exception of a listener is reported as an error of the page, and the other listeners are still called.

@@ -16,6 +16,8 @@ export class Inbox {
   processed = 0;
   /** Whether to send ACK at once. */
   isAckUrgent = false;
+  /** Whether END has arrived. */
+  isEnded = false;
 
   /** @type {Queue<Item>} */
   #queue = new Queue();
@@ -24,7 +26,6 @@ export class Inbox {
   #offset = 0;
   #processedOffset = 0;
   #acked = { processed: 0, offset: 0 };
-  #isEnded = false;
   #isEndProcessed = false;
   #window;
   #max;
@@ -53,7 +54,7 @@ export class Inbox {
     const bytes = Buffer.byteLength(message);
     const offset = this.#offset + bytes + OVERHEAD;
     const isAlone = this.processed === this.received;
-    if (this.#isEnded) throw new Violation(4400, 'a message after END');
+    if (this.isEnded) throw new Violation(4400, 'a message after END');
     if (bytes > this.#max) throw new Violation(4413, 'a message exceeds max');
     if (offset > this.credit && !isAlone) throw new Violation(4413, 'a message exceeds the credit');
     this.#offset = offset;
@@ -62,8 +63,8 @@ export class Inbox {
 
   /** @param {number} code @param {string} reason @throws {Violation} */
   end(code, reason) {
-    if (this.#isEnded) throw new Violation(4400, 'END after END');
-    this.#isEnded = true;
+    if (this.isEnded) throw new Violation(4400, 'END after END');
+    this.isEnded = true;
     this.#queue.push({ number: ++this.received, offset: this.#offset, end: { code, reason } });
   }
 

@@ -152,7 +152,8 @@ impl<P: Payload> Client<P> {
             self.leave(connection, LostCause::Mismatch);
             return Ok(());
         }
-        if !welcome.resumed && had_session && (!self.endpoint.is_running() || self.endpoint.outbound().has_ended()) {
+        let has_ended = self.endpoint.outbound().has_ended() || self.endpoint.inbound().has_ended();
+        if !welcome.resumed && had_session && (!self.endpoint.is_running() || has_ended) {
             self.leave(connection, LostCause::Forgotten);
             return Ok(());
         }

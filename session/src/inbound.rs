@@ -71,6 +71,11 @@ impl Inbound {
         self.received_offset - self.processed_offset
     }
 
+    /// Returns whether END was received.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Returns whether END is processed.
     pub(crate) fn is_complete(&self) -> bool {
         self.end.is_some_and(|end| end <= self.processed)

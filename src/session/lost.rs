@@ -12,7 +12,7 @@ use crate::{Error, Message};
 /// A session was lost: it is unknown whether the peer has processed these messages.
 ///
 /// A [`Session`](crate::session::Session) yields it in order: after all messages of the session that was lost, and before the
-/// first message of the next one. After [`LostCause::Forgotten`] a new session begins. If this page had closed the old session, or
+/// first message of the next one. After [`LostCause::Forgotten`] a new session begins. If either side had ended its direction, or
 /// after any other cause, the stream ends.
 ///
 /// The messages are not sent again automatically, since the peer may have processed them.

@@ -45,7 +45,8 @@ use crate::{
 ///
 /// A message is processed when the stream is polled for the next one; with [`SessionOptions::explicit`], when
 /// [`processed`](Self::processed) is called. The peer waits while [`SessionOptions::window`] bytes are received and not processed.
-/// The stream ends when the peer has ended its direction, or after the last `Lost`.
+/// The stream ends when the peer has ended its direction, or after the last `Lost`. If the session is lost after the peer's end, the
+/// stream yields no `Lost`: [`close`](Self::close), [`acknowledged`](Self::acknowledged) and receipts fail.
 ///
 /// # The end
 ///

@@ -229,6 +229,26 @@ async fn welcome_at(server: &Server) -> Peer {
 }
 
 #[test]
+fn a_loss_after_the_end_of_the_peer_is_told_by_close() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let mut session = session(SessionOptions::new());
+        let mut peer = welcome_at(&server).await;
+        peer.send(Control::End(End { code: 1000, reason: String::new() }).encode());
+        assert_eq!(session.next().await, None);
+        drop(session.send("in question").await.unwrap());
+        while peer.receive().await != Some(":in question".into()) {}
+        let mut peer = forget(&server, peer).await;
+        while peer.receive().await.is_some() {}
+        assert_eq!(peer.closed_with().map(|(code, _)| code), Some(4410), "a session that nobody reads has begun");
+        assert_eq!(session.acknowledged().await, Err(Error::SessionLost));
+        assert_eq!(session.send("more").await.unwrap_err().error, Error::SessionLost);
+        assert_eq!(session.close().await, Err(Error::SessionLost));
+        assert_eq!((session.next().await, session.counts().lost), (None, 1));
+    });
+}
+
+#[test]
 fn nothing_counts_as_acknowledged_while_a_loss_is_untold() {
     for reads in [false, true] {
         in_pages(async |page| {

@@ -116,7 +116,7 @@ pub enum Error {
     #[cfg(feature = "session")]
     TooLarge(u64),
     /// The [`Session`](crate::session::Session) was lost: it is unknown whether the peer has processed its last messages. The
-    /// session's stream yields a [`Lost`](crate::session::Lost) with the cause and the messages.
+    /// session's stream yields a [`Lost`](crate::session::Lost) with the cause and the messages, unless the stream has ended before.
     #[cfg(feature = "session")]
     SessionLost,
     /// A page may not close with this code, only with 1000 or 3000 to 4999.

@@ -72,7 +72,7 @@ export class Client {
       if (isOther) throw new Violation(4410, 'another session');
       if (processed > received) throw new Violation(4400, 'more is processed than received');
     } else if (hadSession) {
-      if (outbox.isEnded) throw new Violation(4410, 'the session has ended');
+      if (outbox.isEnded || this.inbox.isEnded) throw new Violation(4410, 'a direction has ended');
       this.#past.push(this.inbox, outbox.lost());
       this.#reset();
     }
