@@ -22,6 +22,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     pub connection: OptionsPlan,
     pub is_explicit: bool,
+    /// Whether the server's application ends its direction without waiting for the end of the client.
+    pub ends_first: bool,
 }
 
 /// The way in which a message is sent.

@@ -290,7 +290,7 @@ impl Host {
                 log.sent.set(index + 1);
                 return (*delay).max(self.plan.server.pace).min(50);
             }
-        } else if log.has_ended.get() {
+        } else if log.has_ended.get() || self.plan.ends_first {
             server.end(websocket_session::End { code: 3001, reason: "bye".into() });
         }
         self.plan.server.pace.min(50)
