@@ -471,7 +471,7 @@ impl Core {
 
     // What follows.
 
-    /// Tells whoever waits for it what has changed, and does what is to be done. `is_item`: there may be something to take.
+    /// Tells whoever waits for it what has changed, and does what is to be done. `is_item`: there may be a message to take.
     fn changed(&self, is_item: bool) {
         let (mut wakers, mut has_settled) = (Vec::new(), false);
         loop {
@@ -494,7 +494,7 @@ impl Core {
         if is_lost {
             self.lose(&mut wakers);
         }
-        if is_item {
+        if is_item || is_lost {
             wakers.extend(self.reader.take());
         }
         wake_each(wakers);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use websocket_session::{Control, End, Hello, SUBPROTOCOL, TextFrame, Welcome};
 
@@ -245,6 +245,24 @@ fn a_loss_after_the_end_of_the_peer_is_told_by_close() {
         assert_eq!(session.send("more").await.unwrap_err().error, Error::SessionLost);
         assert_eq!(session.close().await, Err(Error::SessionLost));
         assert_eq!((session.next().await, session.counts().lost), (None, 1));
+    });
+}
+
+#[test]
+fn a_false_acknowledgement_loses_the_session_at_once() {
+    in_pages(async |page| {
+        let mut session = session(SessionOptions::new());
+        let violating = async {
+            let mut peer = one_client(page, 1000, &[]).await;
+            page.sleep(SECOND).await; // the session waits for messages by now
+            peer.send(r#"A{"processed":9,"credit":1000000}"#);
+            peer.set_stalled(true); // it does not answer the close, either
+            peer
+        };
+        let (lost, _peer) = join(session.next(), violating).await;
+        let cause = lost.unwrap().unwrap_err().cause;
+        assert!(matches!(cause, LostCause::Violation(_)), "{cause:?}");
+        assert!(page.elapsed() < 2 * SECOND, "{:?}", page.elapsed());
     });
 }
 
