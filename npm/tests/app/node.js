@@ -1,6 +1,9 @@
 // Checks in Node.js that the wasm is found without configuration, that a stream that yields to the event loop continues, that
-// cancelled calls leave nothing behind, and that the process exits when its connections have ended.
+// cancelled calls leave nothing behind, that bytes arrive as they were sent, and that the process exits when its connections have
+// ended. With `TEST_WS=1` the sockets are those of `ws`.
 import { ReconnectingWebSocket, connect, reconnect, session } from "wasm-websocket";
+
+if (process.env.TEST_WS) globalThis.WebSocket = (await import("ws")).WebSocket;
 
 const server = process.argv[2];
 const socket = await connect(`${server}/flood/1000/4`);
@@ -29,6 +32,31 @@ if (data !== "hello") throw new Error(`${data} came`);
 shape.close(4001, "bye");
 const { code, reason } = await new Promise((resolve) => (shape.onclose = resolve));
 if (code !== 4001 || reason !== "bye") throw new Error(`it was closed with ${code} ${reason}`);
+
+// Bytes behind a Blob arrive as they were sent, although `ws` and Deno read them only after the Blob. The first message is sent as
+// a Blob.
+const bytes = [new Uint8Array(70_000), ...[1, 2, 3].map((byte) => new Uint8Array(4).fill(byte))];
+const show = (data) => `${data.byteLength} times ${new Uint8Array(data)[3]}`;
+const opened = new ReconnectingWebSocket(`${server}/echo`);
+await new Promise((resolve) => (opened.onopen = resolve));
+opened.binaryType = "arraybuffer";
+async function received(socket) {
+  const all = [];
+  const receive = ({ data }) => {
+    if (all.push(show(data)) === bytes.length) socket.close();
+  };
+  if (socket === opened) {
+    opened.onmessage = receive;
+    await new Promise((resolve) => (opened.onclose = resolve));
+  } else for await (const message of socket) receive(message);
+  return all.join();
+}
+for (const socket of [opened, await reconnect(`${server}/echo`), await session(`${server}/session/echo/${bytes.length}`)]) {
+  const all = received(socket);
+  for (const message of bytes) socket.send(message);
+  const [came, wanted] = [await all, bytes.map(show).join()];
+  if (came !== wanted) throw new Error(`${came} came instead of ${wanted}`);
+}
 
 // Calls that are cancelled while they wait leave nothing in wasm.
 const never = () => new Promise(() => {});

@@ -50,6 +50,7 @@ run("zod, valibot and arktype", [node22, "--experimental-strip-types", "--no-war
 // Before version 22, Node.js has a WebSocket by this flag.
 run(`Node.js ${process.version}`, ["node", "--experimental-websocket", "node.js", socket]);
 run("Node.js 22", [node22, "node.js", socket]);
+run("Node.js 22 with ws", [node22, "node.js", socket], { TEST_WS: "1" });
 run("Deno", [bin("deno"), "run", "--allow-net", "--allow-read", "--allow-env", "node.js", socket]);
 run("Bun", [bin("bun"), "node.js", socket]);
 run("vitest in Node.js", [...vitest, "node"], { TEST_SERVER: socket });

@@ -54,7 +54,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_str(this: &WebSocket, text: &str) -> Result<(), JsValue>;
 
-    /// Sends a view of wasm memory. The browser copies the bytes before it returns.
+    /// Sends a view of wasm memory. A browser copies the bytes before it returns.
     #[wasm_bindgen(method, catch, js_name = send)]
     pub fn send_bytes(this: &WebSocket, bytes: &[u8]) -> Result<(), JsValue>;
 
@@ -109,6 +109,11 @@ extern "C" {
     /// Returns the kind of an object, such as `[object Blob]`.
     #[wasm_bindgen(js_namespace = ["Object", "prototype", "toString"], js_name = call)]
     pub fn tag(value: &JsValue) -> JsValue;
+
+    /// Returns whether the text of a value includes `part`. The text of a function that the platform implements is
+    /// `function name() { [native code] }`.
+    #[wasm_bindgen(js_namespace = ["String", "prototype", "includes"], js_name = call)]
+    pub fn includes(value: &JsValue, part: &str) -> bool;
 
     /// `Uint8Array`, whose constructor throws for a buffer that was transferred.
     #[wasm_bindgen(js_name = Uint8Array)]

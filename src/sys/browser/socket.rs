@@ -1,5 +1,7 @@
 //! The browser's socket.
 
+use std::cell::OnceCell;
+
 use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -8,25 +10,29 @@ use super::listener::callback;
 use super::{Blob, Data, Listener, bindings, error, event, reflect};
 use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
 
-/// The browser's `WebSocket`.
-pub struct Socket(bindings::WebSocket);
+/// The browser's `WebSocket`, or an object like it, such as a `WebSocket` of `ws` in Node.js.
+pub struct Socket {
+    raw: bindings::WebSocket,
+    /// Whether `send` copies bytes before it returns; empty until bytes are sent.
+    copies: OnceCell<bool>,
+}
 
 impl Socket {
     pub fn new(url: &str, protocols: &[String]) -> Result<Self, Error> {
         let protocols = (!protocols.is_empty()).then(|| protocols.iter().map(JsValue::from).collect());
         match reflect::construct("WebSocket", url, protocols) {
-            Ok(Some(socket)) => Ok(Self(socket.unchecked_into())),
+            Ok(Some(socket)) => Ok(Self::from_raw(socket.unchecked_into())),
             Ok(None) => Err(Error::Unsupported),
             Err(thrown) => Err(explain(thrown, url)),
         }
     }
 
     pub fn from_raw(raw: web_sys::WebSocket) -> Self {
-        Self(raw.unchecked_into())
+        Self { raw: raw.unchecked_into(), copies: OnceCell::new() }
     }
 
     pub fn as_raw(&self) -> &web_sys::WebSocket {
-        &self.0
+        &self.raw
     }
 
     /// Returns another reference to the browser's object.
@@ -35,7 +41,7 @@ impl Socket {
     }
 
     pub fn ready_state(&self) -> ReadyState {
-        match self.0.ready_state() {
+        match self.raw.ready_state() {
             0 => ReadyState::Connecting,
             1 => ReadyState::Open,
             2 => ReadyState::Closing,
@@ -44,45 +50,53 @@ impl Socket {
     }
 
     pub fn url(&self) -> String {
-        reflect::text(&self.0, "url")
+        reflect::text(&self.raw, "url")
     }
 
     pub fn protocol(&self) -> String {
-        reflect::text(&self.0, "protocol")
+        reflect::text(&self.raw, "protocol")
     }
 
     pub fn extensions(&self) -> String {
-        reflect::text(&self.0, "extensions")
+        reflect::text(&self.raw, "extensions")
     }
 
     pub fn buffered_amount(&self) -> u64 {
-        self.0.buffered_amount() as u64
+        self.raw.buffered_amount() as u64
     }
 
     pub fn binary_type(&self) -> BinaryType {
-        if reflect::text(&self.0, "binaryType") == "blob" { BinaryType::Blob } else { BinaryType::ArrayBuffer }
+        if reflect::text(&self.raw, "binaryType") == "blob" { BinaryType::Blob } else { BinaryType::ArrayBuffer }
     }
 
     pub fn set_binary_type(&self, binary_type: BinaryType) {
-        self.0.set_binary_type(match binary_type {
+        self.raw.set_binary_type(match binary_type {
             BinaryType::Blob => "blob",
             BinaryType::ArrayBuffer => "arraybuffer",
         });
     }
 
     pub fn send_text(&self, text: &str) -> Result<u64, Error> {
-        self.0.send_str(text).map_err(error::thrown)?;
+        self.raw.send_str(text).map_err(error::thrown)?;
         Ok(text.len() as u64)
     }
 
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<u64, Error> {
-        if cfg!(target_feature = "atomics") {
-            // Browsers refuse a view of shared memory, since it could change while they read it.
-            self.send_object(&Uint8Array::new_from_slice(bytes))?;
+        // Browsers refuse a view of shared memory, since it could change while they read it.
+        let sent = if cfg!(target_feature = "atomics") || !self.copies() {
+            self.raw.send_object(&Uint8Array::new_from_slice(bytes))
         } else {
-            self.0.send_bytes(bytes).map_err(error::thrown)?;
-        }
+            self.raw.send_bytes(bytes)
+        };
+        sent.map_err(error::thrown)?;
         Ok(bytes.len() as u64)
+    }
+
+    /// Returns whether `send` copies bytes before it returns, as that of browsers. A `send` in JavaScript may read them late: in `ws` and
+    /// Deno it waits for a Blob that was sent before.
+    fn copies(&self) -> bool {
+        let ask = || reflect::get(&self.raw, "send").is_some_and(|send| bindings::includes(&send, "[native code]"));
+        *self.copies.get_or_init(ask)
     }
 
     pub fn send_blob(&self, blob: &Blob) -> Result<u64, Error> {
@@ -95,7 +109,7 @@ impl Socket {
 
     /// Sends any kind of object that the browser's `send` accepts.
     pub fn send_object(&self, object: &JsValue) -> Result<u64, Error> {
-        self.0.send_object(object).map_err(error::thrown)?;
+        self.raw.send_object(object).map_err(error::thrown)?;
         Ok(UNKNOWN)
     }
 
@@ -108,25 +122,25 @@ impl Socket {
     }
 
     pub fn close(&self) {
-        self.0.close();
+        self.raw.close();
     }
 
     pub fn close_with(&self, code: u16, reason: &str) -> Result<(), Error> {
-        self.0.close_with(code, reason).map_err(error::thrown)
+        self.raw.close_with(code, reason).map_err(error::thrown)
     }
 
     /// Makes the browser close the socket when it has opened, or after a number of milliseconds.
     pub fn close_when_open(&self, milliseconds: u32) {
         // A bound function of JavaScript, so that no Rust closure lives until then. It binds a code and a reason, because the
         // browser would otherwise pass the event as the code.
-        let Some(close) = reflect::get(&self.0, "close") else { return };
-        let close = close.unchecked_ref::<bindings::Method>().bind(&self.0, CloseCode::NORMAL.get(), "");
-        self.0.unchecked_ref::<bindings::EventTarget>().add_event_listener("open", &close);
+        let Some(close) = reflect::get(&self.raw, "close") else { return };
+        let close = close.unchecked_ref::<bindings::Method>().bind(&self.raw, CloseCode::NORMAL.get(), "");
+        self.raw.unchecked_ref::<bindings::EventTarget>().add_event_listener("open", &close);
         bindings::set_timeout(&close, milliseconds.into());
     }
 
     pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.0, &["open"], callback(move |_| closure()))
+        Listener::new(&self.raw, &["open"], callback(move |_| closure()))
     }
 
     pub fn on_message(&self, mut closure: impl FnMut(Data) + 'static) -> Listener {
@@ -136,11 +150,11 @@ impl Socket {
                 closure(data);
             }
         });
-        Listener::new(&self.0, &["message"], callback)
+        Listener::new(&self.raw, &["message"], callback)
     }
 
     pub fn on_error(&self, mut closure: impl FnMut() + 'static) -> Listener {
-        Listener::new(&self.0, &["error"], callback(move |_| closure()))
+        Listener::new(&self.raw, &["error"], callback(move |_| closure()))
     }
 
     pub fn on_event(&self, mut closure: impl FnMut(Event) + 'static) -> Listener {
@@ -151,11 +165,11 @@ impl Socket {
                 closure(event);
             }
         });
-        Listener::new(&self.0, &["message", "open", "error", "close"], callback)
+        Listener::new(&self.raw, &["message", "open", "error", "close"], callback)
     }
 
     pub fn on_close(&self, mut closure: impl FnMut(CloseEvent) + 'static) -> Listener {
-        Listener::new(&self.0, &["close"], callback(move |event| closure(event::close(event))))
+        Listener::new(&self.raw, &["close"], callback(move |event| closure(event::close(event))))
     }
 }
 
