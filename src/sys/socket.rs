@@ -34,7 +34,7 @@ pub enum Event {
 pub const UNKNOWN: u64 = u64::MAX;
 
 /// The time for which a dropped socket may continue to connect, in milliseconds.
-const LONGEST_CONNECTING: u32 = 1000;
+pub const LONGEST_CONNECTING: u32 = 1000;
 
 impl RawSocket {
     /// Starts to connect. The subprotocols must be valid.
@@ -184,12 +184,11 @@ impl RawSocket {
 
     /// Closes the socket because its last handle was dropped, unless the socket was given away.
     pub fn leave(&self) {
-        match self.ready_state() {
+        let state = self.ready_state();
+        if state != ReadyState::Closed {
             // Browsers treat a socket that is closed while it connects as a failure: they write an error to the console, and
             // Chromium delays the next connections.
-            ReadyState::Connecting => self.socket.close_when_open(LONGEST_CONNECTING),
-            ReadyState::Open => self.close(),
-            ReadyState::Closing | ReadyState::Closed => {}
+            self.socket.leave(state);
         }
         self.is_given_away.set(true);
     }

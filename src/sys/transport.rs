@@ -136,10 +136,10 @@ impl Socket {
         either!(self, socket => socket.close_with(code, reason))
     }
 
-    pub fn close_when_open(&self, milliseconds: u32) {
+    pub fn leave(&self, state: ReadyState) {
         match self {
-            Self::Events(socket) => socket.close_when_open(milliseconds),
-            // Closing aborts the attempt, which the browser does not treat as a failure.
+            Self::Events(socket) => socket.leave(state),
+            // Closing aborts an attempt, which the browser does not treat as a failure.
             Self::Streams(socket) => socket.close(),
         }
     }

@@ -58,6 +58,12 @@ for (const socket of [opened, await reconnect(`${server}/echo`), await session(`
   if (came !== wanted) throw new Error(`${came} came instead of ${wanted}`);
 }
 
+// An attempt that fails after it was cancelled does not end the process. Those of `/hang` below fail, too.
+const giving = new AbortController();
+const refused = connect(`${server}/status/401`, { signal: giving.signal });
+giving.abort();
+await refused.catch(() => {});
+
 // Calls that are cancelled while they wait leave nothing in wasm.
 const never = () => new Promise(() => {});
 const waits = {

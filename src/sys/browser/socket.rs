@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use js_sys::{ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::socket::{Event, UNKNOWN};
+use super::super::socket::{Event, LONGEST_CONNECTING, UNKNOWN};
 use super::listener::callback;
 use super::{Blob, Data, Listener, bindings, error, event, reflect};
 use crate::{BinaryType, CloseCode, CloseEvent, Error, ReadyState};
@@ -129,14 +129,26 @@ impl Socket {
         self.raw.close_with(code, reason).map_err(error::thrown)
     }
 
-    /// Makes the browser close the socket when it has opened, or after a number of milliseconds.
-    pub fn close_when_open(&self, milliseconds: u32) {
+    /// Closes a socket that has no listener any more. A connecting socket is closed by the browser when it has opened, or after
+    /// [`LONGEST_CONNECTING`].
+    pub fn leave(&self, state: ReadyState) {
+        let target: &bindings::EventTarget = self.raw.unchecked_ref();
         // A bound function of JavaScript, so that no Rust closure lives until then. It binds a code and a reason, because the
         // browser would otherwise pass the event as the code.
-        let Some(close) = reflect::get(&self.raw, "close") else { return };
-        let close = close.unchecked_ref::<bindings::Method>().bind(&self.raw, CloseCode::NORMAL.get(), "");
-        self.raw.unchecked_ref::<bindings::EventTarget>().add_event_listener("open", &close);
-        bindings::set_timeout(&close, milliseconds.into());
+        let listen = |name, method| {
+            let method = reflect::get(target, method).unwrap_or_default();
+            let method = method.unchecked_ref::<bindings::Method>().bind(&self.raw, CloseCode::NORMAL.get(), "");
+            target.add_event_listener(name, &method);
+            method
+        };
+        // In Node.js, an `error` event of `ws` ends the process if nothing listens to it. `valueOf` does nothing; `close` would fire
+        // another `error` event in Node's own `WebSocket`.
+        listen("error", "valueOf");
+        if state == ReadyState::Connecting {
+            bindings::set_timeout(&listen("open", "close"), LONGEST_CONNECTING.into());
+        } else {
+            self.close();
+        }
     }
 
     pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {

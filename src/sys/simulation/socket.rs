@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::super::socket::{Event as Told, UNKNOWN};
+use super::super::socket::{Event as Told, LONGEST_CONNECTING, UNKNOWN};
 use super::blob::Blob;
 use super::data::Data;
 use super::page::{Engine, Page, Source, current};
@@ -264,8 +264,11 @@ impl Socket {
     }
 
     /// Closes the socket when it has opened, or after a number of milliseconds, even without a handle.
-    pub fn close_when_open(&self, milliseconds: u32) {
+    pub fn leave(&self, state: ReadyState) {
         let Some(inner) = &self.inner else { return };
+        if state != ReadyState::Connecting {
+            return self.close();
+        }
         let close = |inner: &Rc<Inner>| {
             let inner = Rc::clone(inner);
             move || inner.close(Some((1000, String::new())))
@@ -273,7 +276,7 @@ impl Socket {
         let on_open = close(inner);
         let listener = Registered { id: 0, kind: Kind::Open, call: RefCell::new(Box::new(move |_| on_open())) };
         inner.listeners.borrow_mut().push(Rc::new(listener));
-        inner.page.after(Duration::from_millis(milliseconds.into()), close(inner));
+        inner.page.after(Duration::from_millis(LONGEST_CONNECTING.into()), close(inner));
     }
 
     pub fn on_open(&self, mut closure: impl FnMut() + 'static) -> Listener {
@@ -603,7 +606,7 @@ impl Inner {
             self.dispatch(Event::Error);
         }
         self.dispatch(Event::Close(event));
-        // Drops the listeners that have no handle, which `close_when_open` has added.
+        // Drops the listeners that have no handle, which `leave` has added.
         let socket = Rc::clone(self);
         self.page.call_back(move || {
             let gone = socket.listeners.take();
