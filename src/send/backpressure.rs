@@ -27,8 +27,6 @@ pub(crate) struct Line {
     continues_at: u64,
     places: Places,
     look: Option<Look>,
-    /// The number of looks that found fewer unsent bytes than the look before.
-    falls: u64,
     /// Whether the next turn looks at the socket because a message has arrived.
     is_hinted: bool,
     pace: Pace,
@@ -133,10 +131,10 @@ impl Connection {
         Poll::Ready(result)
     }
 
-    /// Returns the number of unsent bytes, and the number of looks that found fewer unsent bytes than the look before. The first
-    /// number alone does not show progress, since other senders may have added bytes.
+    /// Returns the number of unsent bytes, and the number of looks that found that bytes have left. The first number alone does not
+    /// show progress, since other senders may have added bytes.
     pub fn progress(&self) -> (u64, u64) {
-        (self.socket().buffered_amount(), self.line().falls)
+        (self.socket().buffered_amount(), self.socket().falls())
     }
 
     /// Looks at the socket in the next turn of the event loop if a task waits, because a message has arrived.
@@ -259,7 +257,6 @@ impl Connection {
         }
         let mut line = self.line();
         let is_draining = line.places.wants_room();
-        line.falls += u64::from(line.look.as_ref().is_some_and(|last| amount < last.amount));
         let last = if late_by.is_some() { line.look.take() } else { None };
         if let (Some(late_by), Some(last)) = (late_by, &last) {
             line.pace.learn(delay(last.step), late_by, amount, is_draining);
@@ -307,7 +304,6 @@ impl Line {
             continues_at: 0,
             places: Places::default(),
             look: None,
-            falls: 0,
             is_hinted: false,
             pace: Pace::default(),
         }

@@ -16,6 +16,8 @@ pub(crate) struct RawSocket {
     /// An upper bound of the unsent bytes: the number at the last look at the open socket, plus the bytes sent since. Without
     /// this bound, a third of the calls to the browser for a small message would ask for `bufferedAmount`.
     most_unsent: Cell<u64>,
+    /// The number of looks at the open socket that found fewer unsent bytes than this bound, so that bytes have left.
+    falls: Cell<u64>,
 }
 
 /// An event of a socket.
@@ -79,7 +81,7 @@ impl RawSocket {
     }
 
     fn of(socket: Socket) -> Self {
-        Self { socket, is_given_away: Cell::default(), most_unsent: Cell::default() }
+        Self { socket, is_given_away: Cell::default(), most_unsent: Cell::default(), falls: Cell::default() }
     }
 
     pub fn as_raw(&self) -> &js::WebSocket {
@@ -117,9 +119,15 @@ impl RawSocket {
     pub fn look(&self) -> (ReadyState, u64) {
         let (state, amount) = (self.ready_state(), self.buffered_amount());
         if state == ReadyState::Open {
-            self.most_unsent.set(amount);
+            let most = self.most_unsent.replace(amount);
+            self.falls.set(self.falls.get() + u64::from(amount < most));
         }
         (state, amount)
+    }
+
+    /// Returns the number of looks that found that bytes have left.
+    pub fn falls(&self) -> u64 {
+        self.falls.get()
     }
 
     /// Returns an upper bound of the unsent bytes, without asking the browser.

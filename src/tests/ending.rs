@@ -291,6 +291,47 @@ fn a_closing_sink_waits_for_messages_that_others_send_meanwhile() {
 }
 
 #[test]
+fn messages_that_arrive_do_not_delay_the_timeout_of_a_closing_sink() {
+    in_pages(async |page| {
+        page.set_network(Network { window: 35_000, ..Network::default() });
+        let (stream, mut peer) = connect(page, &Options::new().transport(Transport::Best)).await;
+        peer.set_stalled(true);
+        let (mut sender, mut receiver) = stream.split();
+        (0..6).for_each(|_| sender.try_send(vec![0; 10_000]).unwrap());
+        let begun = page.elapsed();
+        let close = async { (SinkExt::<Message>::close(&mut sender).await, (page.elapsed() - begun).as_secs()) };
+        let ticks = async {
+            for _ in 0..60 {
+                peer.send("tick");
+                page.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let (closed, ..) = join!(close, items(&mut receiver), ticks);
+        assert_eq!(closed, (Err(Error::CloseTimeout(Duration::from_secs(5))), 10));
+    });
+}
+
+#[test]
+fn a_closing_sink_waits_while_bytes_leave_although_others_send_more() {
+    in_pages(async |page| {
+        page.set_network(Network { bandwidth: 50_000, ..Network::default() });
+        let (stream, peer) = connect(page, &Options::new().transport(Transport::Best)).await;
+        let (mut sender, _receiver) = stream.split();
+        let other = sender.clone();
+        (0..2).for_each(|_| sender.try_send([0; 2_000]).unwrap());
+        let more = async {
+            let until = page.elapsed() + Duration::from_secs(20);
+            while page.elapsed() < until {
+                while other.try_send([1; 2_000]).is_ok() {}
+                page.sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let (closed, (), _) = join!(SinkExt::<Message>::close(&mut sender), more, read_on(peer));
+        assert_eq!(closed, Ok(()));
+    });
+}
+
+#[test]
 fn a_cancelled_close_of_the_sink_does_not_shorten_the_next() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, &Options::new()).await;
