@@ -8,14 +8,15 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, Sink, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::reconnect::Target;
 use wasm_websocket::{
-    Error, Message, Options, Overflow, ReconnectOptions, Reconnecting, Transport, WebSocket, WebSocketStream,
+    Error, Message, Options, Overflow, ReadyState, ReconnectOptions, Reconnecting, Transport, WebSocket,
+    WebSocketStream,
 };
 
-use super::suite::guard::{arrival, deviation, log, memory_size, now, random, turn};
+use super::suite::guard::{arrival, deviation, log, memory_size, now, random, turn, unreadable_blob};
 use super::suite::large::IS_LARGE;
 use super::suite::peer::{Count, connect, connect_with, next, url};
 
@@ -271,6 +272,28 @@ async fn what_was_sent_before_the_object_is_given_away_goes_out() {
 }
 
 // C26: the loss is reported before the queue is read, since nothing more can arrive.
+// Chromium crashes if a stream is closed while messages wait in it.
+#[apply(browser_test)]
+async fn a_blob_that_cannot_be_read_does_not_drop_the_messages_before_it() {
+    let Some(blob) = unreadable_blob().await else { return deviation("S24", "has no files to remove here") };
+    let count = &mut Count::new().await;
+    let mut stream = connect_with(&count.path("/late/2000"), &Options::new()).await;
+    let mut sent = 0;
+    while let Either::Left((result, _)) = select(pin!(stream.send(vec![0; 8 << 10])), pin!(turn(100))).await {
+        result.unwrap();
+        sent += 1;
+    }
+    Pin::new(&mut stream).start_send(Message::Blob(blob)).unwrap();
+    turn(200).await;
+    assert_eq!(stream.ready_state(), ReadyState::Closed);
+    drop(stream);
+    let received = count.ended().await;
+    // The simulated browser loses the connection at once, as over events.
+    if cfg!(target_arch = "wasm32") {
+        assert_eq!(received, format!("{sent} received, closed with 1005"));
+    }
+}
+
 #[apply(browser_test)]
 async fn a_loss_is_reported_although_nobody_reads() {
     let key = random();

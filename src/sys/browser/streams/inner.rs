@@ -184,16 +184,22 @@ impl Inner {
         if let Some(mut event) = self.end.take() {
             event.was_clean &= !self.may_have_dropped.get();
             self.state.set(ReadyState::Closed);
-            self.outbox.borrow_mut().give_up();
+            // After a failure, the writer's messages are still sent before the close.
+            let is_closing = self.closing.borrow().is_some();
+            self.outbox.borrow_mut().give_up(is_closing);
             self.on_event.call(Event::Closed(event));
-            drop(self.until_sent.take());
+            if !is_closing {
+                drop(self.until_sent.take());
+            }
         }
     }
 
-    /// Closes the connection, and reports its loss at once. A `WebSocket` would fail the connection, which this API cannot do.
+    /// Reports a loss at once, and closes the connection after the messages that the writer has. A `WebSocket` would fail the
+    /// connection, which this API cannot do.
     fn fail(self: &Rc<Self>) {
-        self.outbox.borrow_mut().give_up();
-        self.close_now(&Dictionary::new());
+        self.outbox.borrow_mut().give_up(true);
+        let info = self.closing.take();
+        self.close_when_sent(info.unwrap_or_else(Dictionary::new));
         self.closed(close_event(&JsValue::UNDEFINED));
     }
 
@@ -345,20 +351,25 @@ impl Inner {
             }
             ReadyState::Open => {
                 self.state.set(ReadyState::Closing);
-                self.is_closed_here.set(true);
-                // Chromium 156 crashes if a stream is closed while messages wait in it.
-                if self.outbox.borrow().is_empty() {
-                    self.close_now(&info);
-                } else {
-                    self.closing.replace(Some(info));
-                    self.until_sent.set(Some(Rc::clone(self)));
-                    // The peer may not read before this page does.
-                    self.read_all();
-                }
+                self.close_when_sent(info);
             }
             // The peer has begun to close: the end comes after the messages that it has sent before.
             ReadyState::Closing => self.read_all(),
             ReadyState::Closed => {}
+        }
+    }
+
+    /// Closes the connection when the outbox is empty.
+    fn close_when_sent(self: &Rc<Self>, info: Dictionary) {
+        self.is_closed_here.set(true);
+        // Chromium 156 crashes if a stream is closed while messages wait in it.
+        if self.outbox.borrow().is_empty() {
+            self.close_now(&info);
+        } else {
+            self.closing.replace(Some(info));
+            self.until_sent.set(Some(Rc::clone(self)));
+            // The peer may not read before this page does.
+            self.read_all();
         }
     }
 

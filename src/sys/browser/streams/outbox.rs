@@ -87,9 +87,11 @@ impl Outbox {
         }
     }
 
-    /// Removes all messages, since nothing more can be sent. They still count as unsent.
-    pub fn give_up(&mut self) {
-        self.written.clear();
+    /// Removes the messages that wait for a Blob, and also those of the writer unless it `finishes`. They still count as unsent.
+    pub fn give_up(&mut self, finishes: bool) {
         self.waiting.clear();
+        if !finishes {
+            self.written.clear();
+        }
     }
 }
