@@ -120,6 +120,8 @@ impl Inner {
             Call::Closed => self.closed(CloseEvent { was_clean: true, ..close_event(&value) }),
             Call::Lost => self.closed(close_event(&value)),
             Call::Read => self.read(value.unchecked_ref()),
+            // Nothing more is read, for instance since this page has closed after `closed` has resolved: nothing else reports the end.
+            Call::HasRead | Call::NotRead if self.has_read_all.get() => self.end(),
             Call::HasRead => self.ask(),
             Call::Written | Call::NotWritten => self.written(call == Call::Written),
             Call::BlobRead => self.blob_read(&value),
