@@ -142,7 +142,7 @@ pub struct Unacknowledged<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LostCause {
-    /// The peer has forgotten the session. At a client, a new session has begun, unless an end had ended its direction.
+    /// The peer has forgotten the session. At a client, a new session has begun, unless either peer had ended its direction.
     Forgotten,
     /// A copy of this client has taken the session over.
     Superseded,

@@ -392,7 +392,7 @@ impl Clone for Sender {
 /// without a code. If it is no longer polled during the first wait, the connection stays open. The close timeout also limits the
 /// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and `poll_close` fails
 /// at once. Over streams, a peer may wait until its own messages are received here, and read nothing: receive them in another task
-/// meanwhile, or call [`close`](Sender::close) instead. It fails
+/// meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for

@@ -147,7 +147,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As there. The error returns the message.
+    /// The errors of [`SessionSender::send`]. The error returns the message.
     ///
     /// # Examples
     ///
@@ -171,7 +171,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As there. The error returns the message.
+    /// The errors of [`SessionSender::try_send`]. The error returns the message.
     pub fn try_send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
         self.sender.try_send(message)
     }
@@ -180,7 +180,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SessionSender::acknowledged`].
     ///
     /// # Examples
     ///
@@ -235,7 +235,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SessionSender::close`].
     pub fn close(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         self.sender.close()
     }
@@ -244,7 +244,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The errors of [`SessionSender::close_with`].
     pub fn close_with<C, R>(&self, code: C, reason: R) -> impl Future<Output = Result<(), Error>> + use<'_, C, R>
     where
         C: TryInto<CloseCode, Error: Into<Error>>,

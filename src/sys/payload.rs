@@ -18,9 +18,11 @@ use crate::{Error, Message};
 ///   blue, alpha. A view of shared memory is copied first, since browsers refuse it.
 /// - `js_sys::JsString` as text, without a copy through wasm memory. A lone surrogate is sent as U+FFFD.
 ///
-/// The browser copies the bytes when the payload is sent: later changes to a buffer are not sent. This crate copies buffers and
-/// views over streams, in `Reconnecting` and in `Session`. There they must be smaller than 4 GiB: the length of a larger one is taken
-/// modulo 4 GiB. Send a Blob instead.
+/// The browser copies the bytes when the payload is sent: later changes to a buffer are not sent. A `WebSocket` written in JavaScript,
+/// such as that of `ws` in Node.js, may read a buffer or view later, so do not change it.
+///
+/// This crate copies buffers and views over streams, in `Reconnecting` and in `Session`. There they must be smaller than 4 GiB: the
+/// length of a larger one is taken modulo 4 GiB. Send a Blob instead.
 ///
 /// The trait is sealed: only this crate implements it.
 ///

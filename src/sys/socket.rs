@@ -16,7 +16,9 @@ pub(crate) struct RawSocket {
     /// An upper bound of the unsent bytes: the number at the last look at the open socket, plus the bytes sent since. Without
     /// this bound, a third of the calls to the browser for a small message would ask for `bufferedAmount`.
     most_unsent: Cell<u64>,
-    /// The number of looks at the open socket that found fewer unsent bytes than this bound, so that bytes have left.
+    /// A lower bound of the unsent bytes if none have left since the last look: without messages of unknown length.
+    least_if_none_left: Cell<u64>,
+    /// The number of looks at the open socket that found fewer unsent bytes than that, so that bytes have left.
     falls: Cell<u64>,
 }
 
@@ -81,7 +83,13 @@ impl RawSocket {
     }
 
     fn of(socket: Socket) -> Self {
-        Self { socket, is_given_away: Cell::default(), most_unsent: Cell::default(), falls: Cell::default() }
+        Self {
+            socket,
+            is_given_away: Cell::default(),
+            most_unsent: Cell::default(),
+            least_if_none_left: Cell::default(),
+            falls: Cell::default(),
+        }
     }
 
     pub fn as_raw(&self) -> &js::WebSocket {
@@ -119,8 +127,9 @@ impl RawSocket {
     pub fn look(&self) -> (ReadyState, u64) {
         let (state, amount) = (self.ready_state(), self.buffered_amount());
         if state == ReadyState::Open {
-            let most = self.most_unsent.replace(amount);
-            self.falls.set(self.falls.get() + u64::from(amount < most));
+            self.most_unsent.set(amount);
+            let least = self.least_if_none_left.replace(amount);
+            self.falls.set(self.falls.get() + u64::from(amount < least));
         }
         (state, amount)
     }
@@ -169,6 +178,9 @@ impl RawSocket {
     pub fn send_while_open<P: Payload>(&self, message: P) -> Result<(), SendError<P>> {
         match message.send_to(&self.socket) {
             Ok(len) => {
+                if len != UNKNOWN {
+                    self.least_if_none_left.set(self.least_if_none_left.get() + len);
+                }
                 // An empty message counts as one byte, since it has to leave the browser, too.
                 self.most_unsent.set(self.most_unsent.get().saturating_add(len.max(1)));
                 Ok(())

@@ -9,7 +9,7 @@ use futures_util::{AsyncReadExt, FutureExt, SinkExt, StreamExt, join};
 use super::in_pages;
 use crate::testing::{Network, Page, Peer};
 use crate::{
-    CloseEvent, Error, Message, Options, Overflow, ReadyState, Receiver, SendError, Transport, WebSocket,
+    Blob, CloseEvent, Error, Message, Options, Overflow, ReadyState, Receiver, SendError, Transport, WebSocket,
     WebSocketStream,
 };
 
@@ -307,6 +307,27 @@ fn messages_that_arrive_do_not_delay_the_timeout_of_a_closing_sink() {
             }
         };
         let (closed, ..) = join!(close, items(&mut receiver), ticks);
+        assert_eq!(closed, (Err(Error::CloseTimeout(Duration::from_secs(5))), 10));
+    });
+}
+
+#[test]
+fn messages_of_unknown_length_do_not_delay_the_timeout_of_a_closing_sink() {
+    in_pages(async |page| {
+        page.set_network(Network { window: 35_000, ..Network::default() });
+        let (stream, mut peer) = connect(page, &Options::new()).await;
+        peer.set_stalled(true);
+        let (mut sender, _receiver) = stream.split();
+        (0..6).for_each(|_| sender.try_send(vec![0; 10_000]).unwrap());
+        let (other, begun) = (sender.clone(), page.elapsed());
+        let close = async { (SinkExt::<Message>::close(&mut sender).await, (page.elapsed() - begun).as_secs()) };
+        let more = async {
+            for _ in 0..60 {
+                let _ = (other.try_send(""), other.try_send(Blob::new(b"x", "")));
+                page.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let (closed, ()) = join!(close, more);
         assert_eq!(closed, (Err(Error::CloseTimeout(Duration::from_secs(5))), 10));
     });
 }

@@ -271,7 +271,6 @@ async fn what_was_sent_before_the_object_is_given_away_goes_out() {
     assert_eq!(echoes.as_string().unwrap(), "blob,behind it,new owner");
 }
 
-// C26: the loss is reported before the queue is read, since nothing more can arrive.
 // Chromium crashes if a stream is closed while messages wait in it.
 #[apply(browser_test)]
 async fn a_blob_that_cannot_be_read_does_not_drop_the_messages_before_it() {
@@ -294,6 +293,7 @@ async fn a_blob_that_cannot_be_read_does_not_drop_the_messages_before_it() {
     }
 }
 
+// C26: the loss is reported before the queue is read, since nothing more can arrive.
 #[apply(browser_test)]
 async fn a_loss_is_reported_although_nobody_reads() {
     let key = random();

@@ -263,7 +263,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Closes the socket when it has opened, or after a number of milliseconds, even without a handle.
+    /// Closes a socket without a handle: a connecting one when it has opened, or after [`LONGEST_CONNECTING`].
     pub fn leave(&self, state: ReadyState) {
         let Some(inner) = &self.inner else { return };
         if state != ReadyState::Connecting {

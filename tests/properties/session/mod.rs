@@ -29,7 +29,7 @@ async fn run(world: Rc<World>, plan: Rc<Plan>) {
     world.in_calm(|| host.logs.borrow().iter().any(|log| log.is_complete.get() || log.is_forgotten.get())).await;
     world.end();
     assert!(world.settle().await, "the peers do not come to an end");
-    check_up(&book, &host);
+    check_up(&book, &host, &plan);
     check_down(&book, &host, &plan);
     // A complete session waits for up to this time for a server that does not answer its last ACK.
     world.page.sleep(milliseconds(30_000)).await;
@@ -37,7 +37,7 @@ async fn run(world: Rc<World>, plan: Rc<Plan>) {
 }
 
 /// Checks the messages that the client has sent.
-fn check_up(book: &Book, host: &Host) {
+fn check_up(book: &Book, host: &Host, plan: &Plan) {
     let logs = host.logs.borrow();
     let processed: Vec<u32> = logs.iter().flat_map(|log| log.processed.borrow().clone()).collect();
     assert!(processed.is_sorted_by(|a, b| a < b), "twice, or out of order: {processed:?}");
@@ -52,7 +52,7 @@ fn check_up(book: &Book, host: &Host) {
         let (is_processed, receipt) = (processed.contains(&number), receipts[&number]);
         assert!(receipt != Some(true) || is_processed && loss.is_none(), "{number} is not processed: {loss:?}");
         match loss {
-            None if may_hide => {}
+            None if may_hide => assert!(is_processed || plan.ends_first, "{number} is neither processed nor lost"),
             None => assert!(is_processed && receipt != Some(false), "{number} is not reported as lost: {receipt:?}"),
             Some((_, false, _)) => assert!(!is_processed, "{number} is processed, and was not transmitted"),
             Some((_, true, _)) => {}

@@ -186,7 +186,7 @@ impl Inner {
         if let Some(mut event) = self.end.take() {
             event.was_clean &= !self.may_have_dropped.get();
             self.state.set(ReadyState::Closed);
-            // After a failure, the writer's messages are still sent before the close.
+            // A close waits until the writer has sent or refused its messages, also after a failure or a loss.
             let is_closing = self.closing.borrow().is_some();
             self.outbox.borrow_mut().give_up(is_closing);
             self.on_event.call(Event::Closed(event));
