@@ -133,7 +133,7 @@ impl Connection {
 
     /// Returns the number of unsent bytes, and the number of looks that found that bytes have left. The first number alone does not
     /// show progress, since other senders may have added bytes.
-    pub fn progress(&self) -> (u64, u64) {
+    pub fn progress(&self) -> (u64, u32) {
         (self.socket().buffered_amount(), self.socket().falls())
     }
 

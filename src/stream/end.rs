@@ -103,7 +103,7 @@ impl fmt::Debug for Closed {
 pub(crate) struct Closing {
     timer: Timer,
     /// The [`progress`](Connection::progress) of the connection when the timer was set.
-    progress: (u64, u64),
+    progress: (u64, u32),
     /// The number of timeouts without progress.
     timeouts: u64,
     wait: Wait,

@@ -19,7 +19,7 @@ pub(crate) struct RawSocket {
     /// A lower bound of the unsent bytes if none have left since the last look: without messages of unknown length.
     least_if_none_left: Cell<u64>,
     /// The number of looks at the open socket that found fewer unsent bytes than that, so that bytes have left.
-    falls: Cell<u64>,
+    falls: Cell<u32>,
 }
 
 /// An event of a socket.
@@ -129,13 +129,15 @@ impl RawSocket {
         if state == ReadyState::Open {
             self.most_unsent.set(amount);
             let least = self.least_if_none_left.replace(amount);
-            self.falls.set(self.falls.get() + u64::from(amount < least));
+            if amount < least {
+                self.falls.set(self.falls.get().wrapping_add(1));
+            }
         }
         (state, amount)
     }
 
     /// Returns the number of looks that found that bytes have left.
-    pub fn falls(&self) -> u64 {
+    pub fn falls(&self) -> u32 {
         self.falls.get()
     }
 
