@@ -59,6 +59,9 @@ const MOST_AWAITED: usize = 8;
 /// The time without an echo after which the page says that nothing has come back, in milliseconds.
 const LATE: f64 = 300.0;
 
+/// The time after which a room counts as having skipped a drawing, in milliseconds.
+const SKIPPED: f64 = 5000.0;
+
 /// Connects the controls, draws a sample and sends it when the connection is open.
 pub fn start(link: &Link) -> Result<(), JsValue> {
     let drawing = Rc::new(Drawing {
@@ -216,7 +219,11 @@ impl Drawing {
         let sent = self.counts.borrow_mut().awaited_with(&bytes);
         match sent {
             Some(sent) => self.show_echo(&sent, &bytes),
-            None => self.show_other(&bytes),
+            None => {
+                self.counts.borrow_mut().forget_skipped();
+                self.show_other(&bytes);
+                self.go_live();
+            }
         }
     }
 
@@ -296,6 +303,13 @@ impl Counts {
         let index = self.awaited.iter().position(|sent| *sent.image.data() == bytes)?;
         self.awaited.drain(..index);
         self.awaited.pop_front()
+    }
+
+    /// Forgets drawings that a room must have skipped, so that others may be sent.
+    fn forget_skipped(&mut self) {
+        while self.awaited.front().is_some_and(|sent| now() - sent.at >= SKIPPED) {
+            self.awaited.pop_front();
+        }
     }
 }
 

@@ -278,6 +278,8 @@ async fn late_drawings_are_judged_as_what_they_are() -> Result<()> {
         ensure!(verdicts == json!(["Drawn in another tab.", "Every byte came back."]), "in a room: {verdicts}");
         let verdict = page.run(&[WATCH, SKIP].concat()).await?;
         ensure!(verdict == json!("Every byte came back."), "after a drawing that the room has skipped: {verdict}");
+        let verdict = page.run(&[WATCH, &SKIP_ALL.replace("ROOM", &room)].concat()).await?;
+        ensure!(verdict == json!("Every byte came back."), "after the room has skipped all drawings: {verdict}");
         page.connect("/echo", "open").await?;
         let verdicts = page.run(&[WATCH, LIVE].concat()).await?;
         ensure!(verdicts == json!(["Every byte came back."]), "while drawings come back all the time: {verdicts}");
@@ -326,6 +328,24 @@ const SKIP: &str = "
     line('ArrowRight');
     part('send-drawing').click();
     await back(3);
+    return part('drawing-verdict').textContent;";
+
+/// Sends as many drawings as may be awaited, which the room skips, and one more when they are old and someone else has drawn.
+const SKIP_ALL: &str = "
+    window.skip = 8;
+    for (let left = 8; left > 0; left--) {
+        part('send-drawing').click();
+        await until(() => window.skip < left);
+    }
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + 6000;
+    const other = new WebSocket('ROOM');
+    await new Promise(resolve => other.onopen = resolve);
+    other.send(new Uint8Array(480 * 300 * 4).fill(100));
+    await until(() => part('drawing-verdict').textContent == 'Drawn in another tab.');
+    part('send-drawing').click();
+    await until(() => part('drawing-verdict').textContent != 'Drawn in another tab.' && !part('drawing-verdict').textContent.startsWith('Sent.'));
+    other.close();
     return part('drawing-verdict').textContent;";
 
 /// Draws for three seconds, and returns the verdicts since the first drawing has come back.

@@ -1,7 +1,7 @@
 //! Finds out what is missing and installs it. One message lists what cannot be installed.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -51,14 +51,17 @@ pub fn cache() -> Result<PathBuf> {
 
 /// Returns the path of a program on the `PATH` or in the cache.
 pub fn find(name: &str) -> Option<PathBuf> {
-    find_on(&std::env::var_os("PATH").unwrap_or_default(), name)
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    find_on(&path, name).or_else(|| find_in(&cache().ok()?.join("bin"), name))
 }
 
-/// Returns the path of a program on another `PATH`, or in the cache.
+/// Returns the path of a program on another `PATH`.
 pub fn find_on(path: &OsStr, name: &str) -> Option<PathBuf> {
-    let folders = std::env::split_paths(path).chain(cache().ok().map(|cache| cache.join("bin")));
-    let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    folders.map(|folder| folder.join(&file_name)).find(|file| file.is_file())
+    std::env::split_paths(path).find_map(|folder| find_in(&folder, name))
+}
+
+fn find_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    Some(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))).filter(|file| file.is_file())
 }
 
 /// Returns the path of a crate's program, and builds it if it is missing.
