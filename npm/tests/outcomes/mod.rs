@@ -5,9 +5,9 @@ use serde_json::Value;
 use wasm_websocket_browser::{Page, with_page_at};
 
 /// Returns whether an error in the console is expected. Browsers themselves report every connection that fails, and every file that
-/// is missing. And there are tests of a mistake in the page, and of a loss without a listener.
+/// is missing. And there are tests of mistakes in the page, and of a loss without a listener.
 fn is_expected(error: &str) -> bool {
-    ["WebSocket connection to", ".wasm", "a mistake in the page", "SessionLostError"]
+    ["WebSocket connection to", ".wasm", "a mistake in the page", "`afterClose` returned", "SessionLostError"]
         .iter()
         .any(|expected| error.contains(expected))
 }
