@@ -20,7 +20,7 @@ export interface Hooks extends Provider {
   readonly isOpener: boolean;
   /** Rejects with a `Failure`. */
   open(opening: Opening, attempt: number, cause: object, inDoubt: Doubt | undefined, signal: AbortSignal): Promise<void>;
-  /** Returns the milliseconds to wait in addition to the backoff; a negative number to stop; `undefined` for the default. */
+  /** Returns the milliseconds to wait in addition to the backoff; 0 to retry; a negative number to stop; `undefined` for the default. */
   afterClose(event: CloseEvent): number | undefined;
   isPong(data: Data): boolean;
 }
@@ -66,6 +66,7 @@ impl Hooks {
     pub(crate) fn after_close(&self, event: &CloseEvent) -> AfterClose {
         match self.after_close_js(event::to_js(event.clone())) {
             None => AfterClose::of(event),
+            Some(0.0) => AfterClose::Retry,
             Some(delay) if delay < 0.0 => AfterClose::Stop,
             Some(delay) => AfterClose::RetryAfter(Duration::from_millis(delay as u64)),
         }

@@ -428,6 +428,21 @@ test("a stream that was disposed of can be used like a closed one", async () => 
   socket.reconnectNow();
 });
 
+test("the network that comes back shortens the delay after a close for which `afterClose` returns retry", async () => {
+  for (const after of ["retry", { retryAfter: 0 }] as const) {
+    const backoff = { base: 60_000, cap: 60_000, floor: 60_000 };
+    await using socket = await reconnect(url("/close/4000/bye"), { backoff, afterClose: () => after });
+    const delays: number[] = [];
+    for await (const state of socket.states()) {
+      if (state.type !== "waiting") continue;
+      if (delays.push(state.delay) === 2) break;
+      dispatchEvent(new Event("online"));
+    }
+    const [first = 0, second = Infinity] = delays;
+    assert(first >= 60_000 && second <= 500, `${second} ms after ${first} ms is soon`);
+  }
+});
+
 test("a stream without references is closed when it is collected, also after its listeners were removed", async () => {
   const types = ["message", "state", "report", "close", "error"] as const;
   for (const listened of [[], types]) {
