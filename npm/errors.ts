@@ -129,6 +129,16 @@ export function report(error: unknown): void {
     });
 }
 
+/** @internal Calls a function of the caller. As in browsers, an exception is reported as an error of the page. */
+export function call<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    report(error);
+    return undefined;
+  }
+}
+
 /** @internal Returns the code to close with: 1000 for a reason without a code. The core checks codes that fit into 16 bits. */
 export function closeCode(code: number | undefined, reason: string | undefined): number | undefined {
   if (code === undefined) return reason === undefined ? undefined : 1000;

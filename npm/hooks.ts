@@ -1,5 +1,5 @@
 import { abortable } from "./abort.js";
-import { WebSocketError, errorOf, report, rethrow, sendErrorOf } from "./errors.js";
+import { WebSocketError, call, errorOf, rethrow, sendErrorOf } from "./errors.js";
 import { messageOf } from "./message.js";
 import { kept } from "./payload.js";
 import type { Doubt, Failure, Hooks, Opening, Provider } from "./reconnect-core.js";
@@ -95,16 +95,6 @@ export async function settle<T>(facts: Facts, signal: AbortSignal, run: () => Pr
     return await abortable(run(), signal);
   } catch (error) {
     throw { message: facts.keep(error), isLast: error instanceof GiveUp } satisfies Failure;
-  }
-}
-
-/** Calls a caller's function. An exception is reported as an error of the page. */
-export function call<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    report(error);
-    return undefined;
   }
 }
 

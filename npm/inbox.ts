@@ -1,5 +1,4 @@
-import { WebSocketError, errorOf } from "./errors.js";
-import { call } from "./listeners.js";
+import { WebSocketError, call, errorOf } from "./errors.js";
 import { type Data, type Message, messageOf } from "./message.js";
 
 /** A pending `next` of an iterator. */
@@ -151,7 +150,7 @@ export class Inbox {
       } else if (waiter !== undefined) {
         waiter.resolve({ done: false, value });
       } else {
-        for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) call(listener, value);
+        for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) call(() => listener(value));
       }
       this.#run();
     } else if (this.#isOver) {

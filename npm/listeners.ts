@@ -1,4 +1,4 @@
-import { report } from "./errors.js";
+import { call } from "./errors.js";
 
 /** Objects that are listened to, so that they are not collected. */
 const listened = new Set<object>();
@@ -30,7 +30,7 @@ export class Listeners<Events extends object> {
   emit<Type extends keyof Events>(type: Type, event: Events[Type], isLast = false): boolean {
     const listeners = this.#all[type] ?? new Set();
     const all = [...listeners];
-    for (const listener of all) if (isLast ? listeners.delete(listener) : listeners.has(listener)) call(listener, event);
+    for (const listener of all) if (isLast ? listeners.delete(listener) : listeners.has(listener)) call(() => listener(event));
     this.#hold();
     return all.length > 0;
   }
@@ -45,14 +45,5 @@ export class Listeners<Events extends object> {
     const sets: { size: number }[] = Object.values(this.#all);
     if (!this.#isOver && sets.some(({ size }) => size > 0)) listened.add(this.#owner);
     else listened.delete(this.#owner);
-  }
-}
-
-/** Calls a listener. As in browsers, an exception is reported as an error of the page, and other listeners are still called. */
-export function call<T>(listener: (event: T) => void, event: T): void {
-  try {
-    listener(event);
-  } catch (error) {
-    report(error);
   }
 }

@@ -1,5 +1,5 @@
-import { WebSocketError, errorOf } from "./errors.js";
-import { Facts, call, hooksOf } from "./hooks.js";
+import { WebSocketError, call, errorOf } from "./errors.js";
+import { Facts, hooksOf } from "./hooks.js";
 import { checkSupport } from "./load.js";
 import type { CloseEvent as Closed, Data, Payload } from "./message.js";
 import type { BinaryType } from "./options.js";

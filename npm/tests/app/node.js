@@ -58,7 +58,7 @@ for (const socket of [opened, await reconnect(`${server}/echo`), await session(`
   if (came !== wanted) throw new Error(`${came} came instead of ${wanted}`);
 }
 
-// An attempt that fails after it was cancelled does not end the process. Those of `/hang` below fail, too.
+// An attempt that fails after it was cancelled does not end the process. The attempts to `/hang` below fail, too.
 const giving = new AbortController();
 const refused = connect(`${server}/status/401`, { signal: giving.signal });
 giving.abort();
