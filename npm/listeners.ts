@@ -3,7 +3,10 @@ import { call } from "./errors.js";
 /** Objects that are listened to, so that they are not collected. */
 const listened = new Set<object>();
 
-/** The listeners of an object, by the types of its events. While there are listeners, the object is not collected. */
+/**
+ * The listeners of an object, by the types of its events. An object with listeners is not collected until they are removed by the
+ * caller, or it has ended.
+ */
 export class Listeners<Events extends object> {
   readonly #owner: object;
   readonly #all: { [Type in keyof Events]?: Set<(event: Events[Type]) => void> } = {};
@@ -26,12 +29,14 @@ export class Listeners<Events extends object> {
     };
   }
 
-  /** Calls the listeners of a type, and removes them if this is the last event. Returns whether there were any. */
+  /**
+   * Calls the listeners of a type, and removes them if this is the last event. Returns whether there were any. The object is still not
+   * collected: after the last event of this type, for instance, the peer may not have received everything.
+   */
   emit<Type extends keyof Events>(type: Type, event: Events[Type], isLast = false): boolean {
     const listeners = this.#all[type] ?? new Set();
     const all = [...listeners];
     for (const listener of all) if (isLast ? listeners.delete(listener) : listeners.has(listener)) call(() => listener(event));
-    this.#hold();
     return all.length > 0;
   }
 

@@ -468,6 +468,40 @@ test("a session without references is given up when it is collected", async () =
   await count.end();
 });
 
+test("a session with listeners is not collected after the end of the peer, while its own direction is open", async () => {
+  const { WebSocket } = globalThis;
+  let raw: WebSocket | undefined;
+  let isCut = false;
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols);
+      raw = this;
+    }
+    override send(data: Parameters<WebSocket["send"]>[0]): void {
+      if (!isCut) super.send(data);
+    }
+  };
+  try {
+    const session = await (async () => {
+      const echo = await begin(url("/session/echo/0"));
+      await reaches(echo, "open");
+      echo.on("message", () => {});
+      const ended = new Promise((resolve) => echo.on("end", resolve));
+      // The server would not end its direction first, and must not get the acknowledgement.
+      isCut = true;
+      raw?.dispatchEvent(new MessageEvent("message", { data: 'E{"code":1000}' }));
+      equal(await ended, { code: 1000, reason: "" });
+      return new WeakRef(echo);
+    })();
+    await collectUntil(new Promise((resolve) => setTimeout(resolve, 100)));
+    equal(session.deref()?.state.type, "open");
+    isCut = false;
+    await session.deref()?.[Symbol.asyncDispose]();
+  } finally {
+    globalThis.WebSocket = WebSocket;
+  }
+});
+
 const wrong: [unknown, string][] = [
   [{ protocols: ["chat"] }, "option `protocols`: "],
   [{ receiveLimit: {} }, "option `receiveLimit`: "],
