@@ -33,8 +33,9 @@ export interface ReconnectingWebSocketOptions {
   /** Does not connect until {@link ReconnectingWebSocket.reconnect} is called. @default false */
   startClosed?: boolean | undefined;
   /**
-   * Returns whether it connects again after this event. Called for every `close`; {@link ReconnectingWebSocket.reconnect} connects
-   * in any case. An exception is reported as an error of the page, and it connects again.
+   * Returns whether it connects again after this event: only `false` stops it. Called for every `close`;
+   * {@link ReconnectingWebSocket.reconnect} connects in any case. An exception is reported as an error of the page, and it connects
+   * again.
    *
    * @default () => true
    */
@@ -477,8 +478,7 @@ export class ReconnectingWebSocket extends EventTarget {
   #fireClose(closed: Closed, generation?: number): void {
     const event = closeEvent(closed);
     const { shouldReconnectOnClose } = this.#options;
-    const isWanted = call(() => !shouldReconnectOnClose || Boolean(shouldReconnectOnClose(event))) ?? true;
-    if (!isWanted && generation === this.#generation) {
+    if (call(() => shouldReconnectOnClose?.(event)) === false && generation === this.#generation) {
       this.#isWanted = false;
       this.#leave();
     }

@@ -273,6 +273,16 @@ test("shape: shouldReconnectOnClose is asked for every close, and decides after 
   equal(asked, ["reconnect", "close"]);
 });
 
+test("shape: only false of shouldReconnectOnClose stops it", async () => {
+  for (const answer of [undefined, null, 0, ""]) {
+    const socket = new ReconnectingWebSocket(url("/close/1000/bye"), [], { ...soon, shouldReconnectOnClose: () => answer as never });
+    await next(socket, "close");
+    equal(socket.shouldReconnect, true);
+    await next(socket, "open");
+    socket.close();
+  }
+});
+
 test("shape: an exception of shouldReconnectOnClose is reported, and it connects again", async () => {
   const mistake = new Error("a mistake in the page");
   const shouldReconnectOnClose = () => {
