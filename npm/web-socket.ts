@@ -84,7 +84,7 @@ const MANY = 2 ** 32 - 1;
  * - after {@link close},
  * - after `maxRetries` retries have failed,
  * - if `shouldReconnectOnClose` returns false,
- * - after an attempt with an invalid URL, an invalid subprotocol, or one that the browser blocks.
+ * - after an attempt with an invalid URL or an invalid subprotocol, one that the browser blocks, or one for which the browser throws.
  *
  * Queued messages are kept until {@link ReconnectingWebSocket.reconnect} connects again, which any listener may call. A failure to
  * load the wasm is a failed attempt, too.
