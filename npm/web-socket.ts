@@ -1,3 +1,4 @@
+import { abortable } from "./abort.js";
 import { WebSocketError, call, errorOf } from "./errors.js";
 import { Facts, hooksOf } from "./hooks.js";
 import { checkSupport } from "./load.js";
@@ -6,7 +7,7 @@ import type { BinaryType } from "./options.js";
 import { kept } from "./payload.js";
 import { core } from "./reconnect.js";
 import { Reconnection } from "./reconnect-core.js";
-import type { ReconnectOptions, Target } from "./reconnect-options.js";
+import type { ReconnectOptions, TargetProvider } from "./reconnect-options.js";
 import type { ReadyState } from "./socket.js";
 import { type Cause, type Report, type State, fromCore } from "./state.js";
 
@@ -124,8 +125,8 @@ export class ReconnectingWebSocket extends EventTarget {
   #gate = new Gate();
   #readyState: ReadyState = CONNECTING;
   #retryCount = 0;
-  /** How many attempts to load the wasm have failed since the last connection. The core does not know them. */
-  #loadRetries = 0;
+  /** How many retries since the last connection the core does not count: those that load the wasm, and those before a pause. */
+  #earlierRetries = 0;
   /** Whether it is to be connected. If so, there is a core, or it is being loaded, or the timer is set. */
   #isWanted = true;
 
@@ -311,7 +312,7 @@ export class ReconnectingWebSocket extends EventTarget {
       return;
     }
     if (generation !== this.#generation) return;
-    this.#loadRetries = this.#retryCount;
+    this.#earlierRetries = this.#retryCount;
     const connection = new Reconnection(this.#hooks(), this.#given());
     this.#core = connection;
     const events = connection.events();
@@ -358,8 +359,11 @@ export class ReconnectingWebSocket extends EventTarget {
 
   #hooks(): ReturnType<typeof hooksOf> {
     const gate = (this.#gate = new Gate());
-    const provider = async (): Promise<Target> => {
-      await gate.pass();
+    const provider: TargetProvider = async ({ signal }) => {
+      // The time at the gate counts as the attempt's time. A pause gives the attempt up before it fails. The next attempt begins when
+      // the page has received everything before the pause.
+      const timer = setTimeout(() => this.#core?.pause(), Math.min(this.#timeout() / 2, 1000));
+      await abortable(gate.pass(), signal).finally(() => clearTimeout(timer));
       return {
         url: await (typeof this.#url === "function" ? this.#url() : this.#url),
         protocols: listOf(await (typeof this.#protocols === "function" ? this.#protocols() : this.#protocols)),
@@ -374,9 +378,13 @@ export class ReconnectingWebSocket extends EventTarget {
     return { base: Math.max(1000, floor), cap, floor, maxAttempts: Math.min(maxRetries + 1, MANY) };
   }
 
+  #timeout(): number {
+    return this.#options.connectionTimeout ?? 4000;
+  }
+
   #given(): ReconnectOptions {
     return {
-      connectTimeout: this.#options.connectionTimeout ?? 4000,
+      connectTimeout: this.#timeout(),
       backoff: this.#backoff(),
       // As in browsers, an open connection takes every message at once. Without a connection, messages are queued here.
       highWaterMark: Number.MAX_SAFE_INTEGER,
@@ -427,19 +435,24 @@ export class ReconnectingWebSocket extends EventTarget {
     this.#log("state", event);
     switch (event.type) {
       case "connecting":
-        [this.#readyState, this.#retryCount] = [CONNECTING, this.#loadRetries + event.attempt - 1];
+        [this.#readyState, this.#retryCount] = [CONNECTING, this.#earlierRetries + event.attempt - 1];
         this.#gate.open();
         break;
       case "open":
-        [this.#readyState, this.#retryCount, this.#loadRetries] = [OPEN, 0, 0];
+        [this.#readyState, this.#retryCount, this.#earlierRetries] = [OPEN, 0, 0];
         for (const data of this.#queue.splice(0)) this.#hand(data);
         this.dispatchEvent(new Event("open"));
         break;
       case "waiting":
-        if (this.#loadRetries > 0 && this.#isLast()) this.#isWanted = false;
+        if (this.#earlierRetries > 0 && this.#isLast()) this.#isWanted = false;
         // `close` may have been called before this state has come.
         if (!this.#isWanted) this.#leave();
         this.#lost(event.cause);
+        break;
+      case "paused":
+        // The attempt was given up at the gate. The core starts counting anew.
+        this.#earlierRetries = this.#retryCount;
+        connection.resume();
         break;
       case "closed": {
         const answer = event.cause.type === "requested" ? await connection.closed().catch(() => undefined) : undefined;

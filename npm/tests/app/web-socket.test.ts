@@ -658,6 +658,43 @@ test("shape: close before the state of a lost connection has come fires one clos
     equal([log, code, socket.readyState, socket.shouldReconnect], [["open", "close"], 4000, 3, false]);
   }));
 
+test("shape: an attempt waits for a page that is slow with the messages of the last connection, and does not fail for that", async () => {
+  let [path, received] = ["/flood/2000/4", 0];
+  const options = { ...soon, connectionTimeout: 500, maxRetries: 1 };
+  const socket = new ReconnectingWebSocket(() => (log.push("attempt"), url(path)), [], options);
+  const log = logOf(socket, ["open", "close", "error"]);
+  socket.addEventListener("message", () => {
+    received++;
+    const until = performance.now() + 1;
+    while (performance.now() < until);
+  });
+  for (const wanted of [2000, 2001]) {
+    await next(socket, "close");
+    equal(received, wanted);
+    path = "/flood/1/4";
+  }
+  equal(log, ["attempt", "open", "close", "attempt", "open", "close"]);
+  socket.close();
+});
+
+test("shape: the retries before an attempt that waits for a slow page are counted", () =>
+  withLateStates(async (hold, release) => {
+    const attempts: number[] = [];
+    const options = { ...soon, connectionTimeout: 500, maxRetries: 1 };
+    const socket = new ReconnectingWebSocket(() => url(attempts.push(socket.retryCount) === 1 ? "/close/4000/bye" : "/hang"), [], options);
+    const log = logOf(socket, ["open", "close", "error"]);
+    socket.addEventListener("open", hold, { once: true });
+    await next(socket, "open");
+    await pause(700);
+    equal(log, ["open"]);
+    release();
+    const { error } = await next(socket, "error");
+    equal((error as WebSocketError).code, "connectTimeout");
+    await pause(200);
+    equal([log, attempts], [["open", "close", "error", "close"], [0, 1]]);
+    equal([socket.retryCount, socket.readyState, socket.shouldReconnect], [1, 3, false]);
+  }));
+
 test("shape: an attempt that is replaced before its state has come does not begin", () =>
   withLateStates(async (hold, release) => {
     hold();
