@@ -93,12 +93,18 @@ impl Link {
     }
 
     fn poll_outgoing(&mut self, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
-        while !self.outgoing.is_empty() {
-            ready!(Pin::new(&mut self.socket.inner).poll_ready(context))?;
-            let Some(frame) = self.outgoing.pop_front() else { break };
-            Pin::new(&mut self.socket.inner).start_send(frame)?;
+        loop {
+            // Flushes before there is more to send, too: the buffer of a client that reads may be empty only then.
+            ready!(self.socket.poll_flush(context))?;
+            if self.outgoing.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            while !self.outgoing.is_empty() {
+                ready!(Pin::new(&mut self.socket.inner).poll_ready(context))?;
+                let Some(frame) = self.outgoing.pop_front() else { break };
+                Pin::new(&mut self.socket.inner).start_send(frame)?;
+            }
         }
-        Pin::new(&mut self.socket.inner).poll_flush(context)
     }
 
     /// Sends queued frames and closes the connection, in a task of its own: the session does not wait for it.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
@@ -29,7 +29,7 @@ pub(crate) struct Socket {
     pub address: Option<IpAddr>,
     /// The connections that are closing.
     closing: Arc<Crowd>,
-    /// The answers to pings since the client has read everything.
+    /// The answers to pings since the WebSocket's buffer was last empty.
     pongs: usize,
 }
 
@@ -38,13 +38,22 @@ impl Socket {
         Self { inner, address, closing, pongs: 0 }
     }
 
+    /// Sends what the WebSocket has buffered.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        let flush = Pin::new(&mut self.inner).poll_flush(context);
+        if let Poll::Ready(Ok(())) = flush {
+            self.pongs = 0;
+        }
+        flush
+    }
+
     /// Records that a ping has arrived. Returns whether too many answers wait for the client to read: the WebSocket answers each ping,
     /// and buffers the answers without a limit.
     pub fn is_flooded(&mut self, context: &mut Context<'_>) -> bool {
-        let inner = &mut self.inner;
+        self.pongs += 1;
         // A task without budget is not a client that does not read.
-        let flush = unconstrained(std::future::poll_fn(|context| Pin::new(&mut *inner).poll_flush(context)));
-        self.pongs = if pin!(flush).poll(context).is_pending() { self.pongs + 1 } else { 0 };
+        let flush = unconstrained(std::future::poll_fn(|context| self.poll_flush(context)));
+        let _flushed = pin!(flush).poll(context);
         self.pongs > PONGS
     }
 

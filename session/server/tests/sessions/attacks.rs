@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
 
-use crate::client::name;
+use crate::client::{name, upgrade};
 use crate::raw::{Got, Raw, hello, refused};
 use crate::server::{Server, echo};
 
@@ -326,7 +327,32 @@ async fn pings_of_a_client_that_reads_are_all_answered() {
     is_well(&mut raw).await;
 }
 
-/// Waits until the server has ended all but `most` of these connections. The clients read nothing and answer nothing.
+#[tokio::test]
+async fn pings_of_a_client_that_reads_one_large_message_after_another_do_not_end_its_connection() {
+    const LEN: usize = 8 << 20;
+    let handler = |mut session: Session| async move { while session.send(vec![0; LEN]).await.is_ok() {} };
+    let limits = Limits { replay: 4 * LEN as u64, ..limits() };
+    let server = Server::start(Sessions::memory(limits), handler).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut raw = Raw(upgrade(socket.connect(server.address).await.unwrap()).await.unwrap());
+    raw.greet(&hello(&name(), 1, None, "ada").replace("1000000", "100000000")).await;
+    raw.send(r#"A{"processed":0,"credit":100000000}"#).await;
+    // The next message fills the buffers of the system before the pings arrive.
+    for number in 1..=6 {
+        raw.0.get_mut().write_all(&pings(20, 1)).await.unwrap();
+        loop {
+            match raw.0.next().await {
+                Some(Ok(Frame::Binary(_))) => break,
+                Some(Ok(_)) => (),
+                got => panic!("{got:?} instead of message {number}"),
+            }
+        }
+        raw.send(&format!(r#"A{{"processed":{number},"credit":100000000}}"#)).await;
+    }
+}
+
+/// Waits until the server has ended all but `most` of these connections. The clients discard what they read, and answer nothing.
 async fn are_ended(raws: &[Raw], most: usize) {
     let is_open = |raw: &&Raw| {
         let mut bytes = [0; 1 << 16];

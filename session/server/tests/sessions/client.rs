@@ -57,9 +57,13 @@ pub type Socket = WebSocketStream<TcpStream>;
 
 /// Opens a WebSocket that speaks the session protocol.
 pub async fn open(address: SocketAddr) -> Option<Socket> {
-    let mut request = format!("ws://{address}/").into_client_request().unwrap();
+    upgrade(TcpStream::connect(address).await.ok()?).await
+}
+
+/// Makes a connection a WebSocket that speaks the session protocol.
+pub async fn upgrade(stream: TcpStream) -> Option<Socket> {
+    let mut request = format!("ws://{}/", stream.peer_addr().ok()?).into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().unwrap());
-    let stream = TcpStream::connect(address).await.ok()?;
     stream.set_nodelay(true).ok()?;
     Some(tokio_tungstenite::client_async(request, stream).await.ok()?.0)
 }
