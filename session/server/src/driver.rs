@@ -64,7 +64,7 @@ pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, 
             Ok(Opened::Made(machine, first, owner)) => (machine, first, owner, false),
             Ok(Opened::Restored(machine, first, owner)) => (machine, first, Some(owner), true),
             Ok(Opened::Refused(refusal)) => return refuse(*arrival, &refusal),
-            Err(_) => return arrival.socket.close([].into(), code::RESTART, "the store is not available".into()),
+            Err(_) => return defer(*arrival),
         };
         let protocol = arrival.hello.protocol.clone();
         let shared = Arc::new(Shared::new(key.clone(), first, protocol, mailbox.clone(), machine, is_restored));
@@ -97,6 +97,11 @@ impl Drop for Registered {
             arrival.socket.close([].into(), code::RESTART, "the session has just ended; connect again".into());
         }
     }
+}
+
+/// Closes the connection of a HELLO that the store cannot judge now. The client connects again.
+fn defer(arrival: Arrival) {
+    arrival.socket.close([].into(), code::RESTART, "the store is not available".into());
 }
 
 /// Closes the connection of a HELLO that is not accepted.
@@ -165,9 +170,14 @@ impl Driver {
             self.connect(*arrival);
             return None;
         };
-        // If another server owns the session by now, the client has come back, and this server's state is old.
-        if self.renew(Instant::now()).await.is_err() {
-            return Some(Outcome::Fenced(Some(arrival)));
+        match self.renew(Instant::now()).await {
+            Ok(()) => (),
+            // Another server owns the session by now: the client has come back, and this server's state is old.
+            Err(StoreError::Fenced) => return Some(Outcome::Fenced(Some(arrival))),
+            Err(StoreError::Unavailable(_)) => {
+                defer(*arrival);
+                return None;
+            }
         }
         if let Refusal::Forgotten = refusal {
             return Some(Outcome::Renewed(arrival));
@@ -366,11 +376,11 @@ impl Driver {
 
     /// Renews the session in the store, and checks whether this server still owns it.
     async fn renew(&mut self, now: Instant) -> Result<(), StoreError> {
-        self.stored = now;
-        match &mut self.owner {
-            Some(owner) => owner.write(&[]).await,
-            None => Ok(()),
+        if let Some(owner) = &mut self.owner {
+            owner.write(&[]).await?;
+            self.stored = now;
         }
+        Ok(())
     }
 
     /// Takes nothing more from the handler, and returns the last outputs of the machine. Processed messages are acknowledged, so that they

@@ -629,6 +629,29 @@ async fn a_hello_that_is_refused_takes_a_session_from_no_server() {
 }
 
 #[tokio::test]
+async fn a_hello_that_is_refused_while_the_store_is_down_leaves_the_session_alone() {
+    let store = FaultyStore::default();
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), echo).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    // The answer to a PING shows that the server has read the frame before it.
+    raw.send("P").await;
+    assert_eq!(raw.get().await, Got::Text(r#"A{"processed":0,"credit":1048576}"#.into()));
+    store.is_down.store(true, Ordering::SeqCst);
+    assert_eq!(crate::raw::refused(server.address, &hello(&session, 1, None, "ada")).await, 1012);
+    store.is_down.store(false, Ordering::SeqCst);
+    raw.send(":one").await;
+    loop {
+        match raw.get().await {
+            Got::Text(text) if text == ":one" => break,
+            Got::Text(_) => (),
+            got => panic!("{got:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_resumes_on_a_server_that_it_has_left() {
     let (store, (to, mut heard)) = (MemoryStore::new(), mpsc::unbounded_channel());
     let one = Server::start(Sessions::with_store(limits(), store.clone()), reporting(to.clone())).await;

@@ -14,6 +14,8 @@ pub struct FaultyStore {
     pub delay: Duration,
     /// Whether removing a session fails.
     pub keeps: Arc<AtomicBool>,
+    /// Whether writing fails.
+    pub is_down: Arc<AtomicBool>,
 }
 
 impl Store for FaultyStore {
@@ -39,14 +41,21 @@ impl Store for FaultyStore {
     ) -> Later<'a, ()> {
         Box::pin(async move {
             sleep(self.delay).await;
+            if self.is_down.load(Ordering::SeqCst) {
+                return Err(broken());
+            }
             Store::write(&self.store, key, lease, sequence, changes, keep).await
         })
     }
 
     fn remove<'a>(&'a self, key: &'a Key, lease: &'a Lease) -> Later<'a, ()> {
         if self.keeps.load(Ordering::SeqCst) {
-            return Box::pin(std::future::ready(Err(StoreError::Unavailable("the store is broken".into()))));
+            return Box::pin(std::future::ready(Err(broken())));
         }
         self.store.remove(key, lease)
     }
+}
+
+fn broken() -> StoreError {
+    StoreError::Unavailable("the store is broken".into())
 }
