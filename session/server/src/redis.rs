@@ -58,7 +58,7 @@ return 1";
 ///
 /// Each change is one script, so it is atomic, and it requires the current lease of the session. A repeated write takes effect once, and
 /// Redis itself refuses a message whose number was in the stream before. A session of which Redis has lost messages is removed when a server
-/// looks it up.
+/// claims it.
 #[derive(Clone)]
 pub struct RedisStore {
     client: redis::Client,
@@ -139,22 +139,6 @@ fn is_elsewhere(error: &redis::RedisError) -> bool {
     error.is_timeout() || [error.code(), error.detail()].into_iter().flatten().any(is_replica)
 }
 
-impl RedisStore {
-    /// Returns the session; `None` if there is none. A session that has lost messages is removed, so that its client gets an error.
-    async fn decode(&self, key: &Key, found: Found) -> Result<Option<Stored>, StoreError> {
-        let is_whole = found.is_whole();
-        let Some(stored) = found.decode().transpose()? else { return Ok(None) };
-        if is_whole {
-            return Ok(Some(stored));
-        }
-        match self.remove(key, &stored.lease).await {
-            // Another server has removed or claimed the session meanwhile.
-            Ok(()) | Err(StoreError::Fenced) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 fn unavailable(error: redis::RedisError) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
@@ -170,8 +154,8 @@ fn millis(duration: Duration) -> u64 {
 impl Store for RedisStore {
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>> {
         Box::pin(async move {
-            let found = self.run(FIND, key, |_| ()).await?;
-            self.decode(key, found).await
+            let found: Found = self.run(FIND, key, |_| ()).await?;
+            found.decode().transpose()
         })
     }
 
@@ -187,12 +171,19 @@ impl Store for RedisStore {
 
     fn claim<'a>(&'a self, key: &'a Key, from: &'a Lease, lease: &'a Lease) -> Later<'a, Option<Snapshot>> {
         Box::pin(async move {
-            let found = self
+            let found: Found = self
                 .run(CLAIM, key, |script| {
                     script.arg(&*from.0).arg(&*lease.0);
                 })
                 .await?;
-            Ok(self.decode(key, found).await?.map(|stored| stored.snapshot))
+            if !found.is_whole() {
+                return match self.remove(key, lease).await {
+                    // Another server has claimed the session meanwhile.
+                    Ok(()) | Err(StoreError::Fenced) => Ok(None),
+                    Err(error) => Err(error),
+                };
+            }
+            Ok(found.decode().transpose()?.map(|stored| stored.snapshot))
         })
     }
 

@@ -445,6 +445,21 @@ async fn messages_that_redis_has_lost_after_they_arrived_lose_no_session() {
     assert!(raw.greet(&hello).await.is_resumed());
 }
 
+#[tokio::test]
+async fn a_hello_that_is_refused_removes_no_session_of_which_redis_has_lost_messages() {
+    let Some((_redis, url)) = redis().await else { return };
+    let Away { server, session: _session, name, token } = Away::start(&url).await;
+    assert_eq!(of_stream(&url, "redis.call('DEL', out)"), ":1");
+    let other = Server::start(Sessions::redis(limits(), &url).await.unwrap(), echo).await;
+    let mut raw = Raw::open(other.address).await;
+    raw.send(&hello(&name, 1, None, "ada")).await;
+    assert_eq!(raw.get().await, Got::Close(4409));
+    // The server of the session has the message in memory.
+    let mut raw = Raw::open(server.address).await;
+    assert!(raw.greet(&hello(&name, 2, Some(&token), "ada")).await.is_resumed());
+    assert_eq!(raw.get().await, Got::Text(":one".into()));
+}
+
 /// Where new connections to Redis go, and whether the older ones stall.
 type Target = (SocketAddr, bool);
 
