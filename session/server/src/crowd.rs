@@ -41,12 +41,6 @@ impl Crowd {
         state.addresses.add(address);
         Some(Member { crowd: self.clone(), address })
     }
-
-    /// Lifts the limits.
-    pub fn admit_all(&self) {
-        let mut state = self.state();
-        (state.most, state.most_per_address) = (usize::MAX, usize::MAX);
-    }
 }
 
 /// A connection that is counted.

@@ -403,8 +403,13 @@ impl Driver {
             core.place = Place::Elsewhere;
             core.wake();
             drop(core);
-            self.link.take().into_iter().for_each(|link| link.close(code::RESTART, "the server restarts".into()));
-            return if let Outcome::Fenced(arrival) = outcome { arrival } else { None };
+            let link = self.link.take();
+            let Outcome::Fenced(arrival) = outcome else {
+                link.into_iter().for_each(Link::close_for_restart);
+                return None;
+            };
+            link.into_iter().for_each(|link| link.close(code::RESTART, "the server restarts".into()));
+            return arrival;
         }
         if let Outcome::Renewed(_) = outcome {
             self.shared.core().machine.forget(LostCause::Mismatch);

@@ -111,4 +111,9 @@ impl Link {
     pub fn close(self, code: u16, reason: String) {
         self.socket.close(self.outgoing, code, reason);
     }
+
+    /// Works as [`close`](Self::close), for a shutdown.
+    pub fn close_for_restart(self) {
+        self.socket.close_for_restart(self.outgoing);
+    }
 }

@@ -203,8 +203,6 @@ impl Sessions {
     /// always. It waits at most `grace` for handlers to return.
     pub async fn shutdown(&self, grace: Duration) {
         let mailboxes = self.context.registry.close();
-        // All connections close now, and no new ones come.
-        self.context.closing.admit_all();
         mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Soon));
         if timeout(grace, self.context.registry.empty()).await.is_err() {
             mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Now));

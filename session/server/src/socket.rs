@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use tokio::time::timeout;
 use websocket_session::code;
 
-use crate::crowd::{Crowd, Member};
+use crate::crowd::Crowd;
 
 /// How long a closing handshake may take.
 const CLOSE: Duration = Duration::from_secs(10);
@@ -59,19 +59,25 @@ impl Socket {
 
     /// Sends frames and closes the connection, in a task of its own: the session does not wait for it. If too many connections are
     /// closing, it does not wait for the client either.
-    pub fn close(mut self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
-        let close = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+    pub fn close(self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
         let place = self.closing.enter(self.address);
-        let closing = async move {
-            for frame in outgoing.into_iter().chain([close]) {
-                if self.inner.send(frame).await.is_err() {
-                    return;
-                }
+        wait(place, self.closed(outgoing, code, reason));
+    }
+
+    /// Works as [`close`](Self::close), without the limit: for a shutdown, when the limits on sessions are enough.
+    pub fn close_for_restart(self, outgoing: VecDeque<Frame>) {
+        wait(Some(()), self.closed(outgoing, code::RESTART, "the server restarts".into()));
+    }
+
+    async fn closed(mut self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
+        let close = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+        for frame in outgoing.into_iter().chain([close]) {
+            if self.inner.send(frame).await.is_err() {
+                return;
             }
-            // Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
-            while let Some(Ok(_)) = self.inner.next().await {}
-        };
-        wait(place, closing);
+        }
+        // Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
+        while let Some(Ok(_)) = self.inner.next().await {}
     }
 
     /// Closes a connection whose client has a newer one. If the client does not read, the connection is dropped: a client could make many
@@ -90,7 +96,7 @@ impl Socket {
 }
 
 /// Runs `closing` to its end if it has a place, and as far as it goes at once otherwise.
-fn wait(place: Option<Member>, closing: impl Future<Output = ()> + Send + 'static) {
+fn wait<P: Send + 'static>(place: Option<P>, closing: impl Future<Output = ()> + Send + 'static) {
     let Some(place) = place else {
         let _is_closed = unconstrained(closing).now_or_never();
         return;

@@ -352,20 +352,22 @@ async fn pings_of_a_client_that_reads_one_large_message_after_another_do_not_end
     }
 }
 
-/// Waits until the server has ended all but `most` of these connections. The clients discard what they read, and answer nothing.
-async fn are_ended(raws: &[Raw], most: usize) {
-    let is_open = |raw: &&Raw| {
-        let mut bytes = [0; 1 << 16];
-        loop {
-            match raw.0.get_ref().try_read(&mut bytes) {
-                Ok(1..) => (),
-                Ok(0) => return false,
-                Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
-            }
+/// Returns whether the server has not ended the connection. Discards what has arrived.
+fn is_open(raw: &Raw) -> bool {
+    let mut bytes = [0; 1 << 16];
+    loop {
+        match raw.0.get_ref().try_read(&mut bytes) {
+            Ok(1..) => (),
+            Ok(0) => return false,
+            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
         }
-    };
+    }
+}
+
+/// Waits until the server has ended all but `most` of these connections. The clients answer nothing.
+async fn are_ended(raws: &[Raw], most: usize) {
     let ended = async {
-        while raws.iter().filter(is_open).count() > most {
+        while raws.iter().filter(|raw| is_open(raw)).count() > most {
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -402,6 +404,28 @@ async fn refused_clients_that_do_not_close_are_few() {
         raws.push(raw);
     }
     are_ended(&raws, 2).await;
+}
+
+#[tokio::test]
+async fn a_server_that_shuts_down_waits_for_the_clients_of_sessions_and_for_few_others() {
+    let server = Server::start(Sessions::memory(Limits { greetings_per_address: 2, ..limits() }), echo).await;
+    let (mut clients, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let mut raw = Raw::open(server.address).await;
+        raw.greet(&hello(&name(), 1, None, "ada")).await;
+        clients.push(raw);
+    }
+    server.sessions.shutdown(Duration::ZERO).await;
+    for raw in &mut clients {
+        assert_eq!(raw.closed().await, 1012);
+    }
+    for _ in 0..20 {
+        let mut raw = Raw::open(server.address).await;
+        assert_eq!(raw.closed().await, 1012);
+        others.push(raw);
+    }
+    are_ended(&others, 2).await;
+    assert!(clients.iter().all(is_open), "the server does not wait for the client of each session");
 }
 
 #[tokio::test]
