@@ -29,7 +29,7 @@ export class Connection {
   #changed = () => {};
   /** Whether HELLO has arrived. */
   #isGreeted = false;
-  /** Bytes that arrived since the last message of the session, or since the connection began to close. */
+  /** Bytes that arrived since the connection opened, the last message of the session arrived, or the connection began to close. */
   #arriving = 0;
   /** Whether the socket's buffer is full. */
   #isFull = false;

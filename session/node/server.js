@@ -169,7 +169,7 @@ export class SessionServer {
 
 /**
  * Returns how many packets of an incomplete frame `ws` may keep: it shifts them from an array, which takes 46 s for its default, 2¹⁸.
- * A large message of an honest client arrives in packets of 512 bytes or more.
+ * A message of up to 128 MiB may arrive in packets of 512 bytes; the packets of a larger one must be larger, up to 2 KiB for 512 MiB.
  *
  * @param {number} max
  */

@@ -16,7 +16,7 @@ pub mod code {
     pub const UNAUTHORIZED: u16 = 4401;
     /// The application's protocol is unknown.
     pub const PROTOCOL: u16 = 4406;
-    /// No HELLO came in time.
+    /// No HELLO came, or was authenticated, in time.
     pub const TIMEOUT: u16 = 4408;
     /// A newer connection has superseded this one, or the client is an old copy.
     pub const SUPERSEDED: u16 = 4409;

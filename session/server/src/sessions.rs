@@ -145,7 +145,7 @@ impl Sessions {
             _ if self.context.registry.is_closing() => Err(Refused::Closing.into()),
             Some(_greeting) => {
                 let greeted = timeout(limits.hello_timeout, greet(&mut socket.inner, authenticate)).await;
-                greeted.unwrap_or(Err(Refusal::of(code::TIMEOUT, "no HELLO came in time")))
+                greeted.unwrap_or(Err(Refusal::of(code::TIMEOUT, "no HELLO was accepted in time")))
             }
             None => Err(Refused::Limit.into()),
         };
