@@ -230,8 +230,10 @@ const FIGURES: &str = "
     const figures = side => Object.fromEntries(
         ['sent', 'waited', 'taken', 'dropped'].map(name => [name, number(side + '-' + name)]));
     const is_curve = side => /L/.test(document.querySelector('#curve-' + side).getAttribute('d') ?? '');
-    const plotted = ['events', 'streams'].map(side => is_curve(side) && document.querySelector('#served').checkVisibility());
-    return { events: figures('events'), streams: figures('streams'), plotted };";
+    const plotted = () => ['events', 'streams'].map(side => is_curve(side) && document.querySelector('#served').checkVisibility());
+    const is_plotted = () => String(plotted()) == 'true,HAS_STREAMS';
+    for (let looks = 0; looks < 100 && !is_plotted(); looks++) await new Promise(resolve => setTimeout(resolve, 50));
+    return { events: figures('events'), streams: figures('streams'), plotted: plotted() };";
 
 /// Returns how many bytes were unsent when the server stalled, and how high the curve goes, both in percent of the plot.
 const HIGHEST_UNSENT: &str = "

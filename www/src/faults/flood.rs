@@ -11,10 +11,11 @@ use web_sys::Element;
 
 use super::Outcome;
 use crate::format::{count, number, seconds_to_a_tenth};
-use crate::frame::{Pace, next_frame};
+use crate::frame::{Pace, next_frame, sleep};
 use crate::meter::{Flood, Meter};
 use crate::page::{element, selected, set, show, value};
 use crate::server::{self, url};
+use crate::traffic::INTERVAL;
 
 /// The most bytes of one flood: the limit of the server.
 const MOST_BYTES: u64 = 1 << 30;
@@ -53,6 +54,8 @@ pub async fn flood(meter: Meter) -> Outcome {
     let reader = |transport| Reader::new(&choice, transport, &flood, &meter);
     let (events, streams) = (reader(Transport::Events), reader(Transport::Streams));
     let (by_events, by_streams) = join(events.run(), streams.run()).await;
+    // The shortest flood is plotted, too: a line has at least two samples.
+    sleep(3 * INTERVAL).await;
     Ok(format!("Over events: {by_events}. Over streams: {by_streams}."))
 }
 
