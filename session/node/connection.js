@@ -18,7 +18,7 @@ const WRITING_PATIENCE = 12;
 /** Bytes on the wire around a HELLO: the longest header of a frame. */
 const HEADER = 14;
 
-/** Bytes that may arrive beside a message and its fragments: what is read at once, twice. */
+/** Bytes that may arrive in addition to a message and its fragments: two reads of the socket. */
 const SLACK = 131_072;
 
 export class Connection {

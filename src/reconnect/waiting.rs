@@ -117,7 +117,7 @@ impl Shared {
         }
         match link.poll_empty(context, &mut patience.in_link.1) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
-            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+            _ => Poll::Pending,
         }
     }
 

@@ -391,7 +391,7 @@ impl Clone for Sender {
 /// `poll_close` first waits as [`flush`](Sender::flush) does, while messages still arrive, and then closes the connection
 /// without a code. If it is no longer polled during the first wait, the connection stays open. The close timeout also limits the
 /// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and `poll_close` fails
-/// at once. Over streams, a peer may wait until its own messages are received here, and read nothing: receive them in another task
+/// at once. Over streams, a peer that waits for this page to read may itself read nothing: receive messages in another task
 /// meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,

@@ -23,7 +23,7 @@ pub fn url(path: &str) -> String {
     beside(&gloo_utils::window().location().href().unwrap_or_default(), path)
 }
 
-/// Returns whether a URL is that of a room, in which everyone receives what anyone sends.
+/// Returns whether a URL leads to a room, in which everyone receives what anyone sends.
 pub fn is_room(url: &str) -> bool {
     url.contains("/share/")
 }

@@ -556,6 +556,15 @@ fn a_provider_that_asks_for_another_attempt_does_not_freeze_the_page() {
     assert!((10..=page.turns() + 1).contains(&counted.get()), "{} in {} turns", counted.get(), page.turns());
 }
 
+/// Opens a connection that is lost when eight messages are queued.
+async fn lost_with_eight_queued(page: &Page, options: ReconnectOptions, server: &Server) -> Reconnecting {
+    let (feed, mut peer) = open(options, server).await;
+    (0..8).for_each(|number| peer.send(number.to_string()));
+    page.sleep(seconds(1)).await;
+    peer.reset();
+    feed
+}
+
 #[test]
 fn the_receive_limit_holds_for_the_preamble_and_dropped_messages_are_counted() {
     for (overflow, fails) in
@@ -575,10 +584,7 @@ fn the_receive_limit_holds_for_the_preamble_and_dropped_messages_are_counted() {
                 Ok(())
             });
         page.run(async {
-            let (mut feed, mut peer) = open(options, &server).await;
-            (0..8).for_each(|number| peer.send(number.to_string()));
-            page.sleep(seconds(1)).await;
-            peer.reset();
+            let mut feed = lost_with_eight_queued(&page, options, &server).await;
             let mut peer = server.accept().await;
             (8..28).for_each(|number| peer.send(number.to_string()));
             page.sleep(seconds(2)).await;
@@ -607,10 +613,7 @@ fn what_the_reader_takes_during_an_attempt_makes_room_for_its_preamble() {
             Ok(())
         });
     page.run(async {
-        let (mut feed, mut peer) = open(options, &server).await;
-        (0..8).for_each(|number| peer.send(number.to_string()));
-        page.sleep(seconds(1)).await;
-        peer.reset();
+        let mut feed = lost_with_eight_queued(&page, options, &server).await;
         let handshake = server.handshake().await;
         for number in 0..8 {
             assert_eq!(feed.next().await, Some(Ok(number.to_string().into())));

@@ -13,10 +13,8 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
 
 use crate::client::{name, upgrade};
-use crate::raw::{Got, Raw, hello, refused};
+use crate::raw::{ACK, Got, Raw, hello, refused};
 use crate::server::{Server, echo};
-
-const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
 /// Returns limits for clients that answer no pings: they read only what a test waits for.
 fn limits() -> Limits {
@@ -126,9 +124,7 @@ async fn violation(limits: Limits, frames: &[&str], code: u16) {
         }
     };
     let server = Server::start(Sessions::memory(limits), handler).await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     assert_eq!(raw.get().await, Got::Text(":one".into()), "{frames:?}");
     for frame in frames {
         raw.send(frame).await;
@@ -285,9 +281,7 @@ fn pings(count: usize, len: u8) -> Vec<u8> {
 #[tokio::test]
 async fn pings_of_a_client_that_never_reads_end_its_connection() {
     let server = server().await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     let pings = pings(1000, 125);
     for _ in 0..300 {
         if raw.0.get_mut().write_all(&pings).await.is_err() {
@@ -312,9 +306,7 @@ async fn pings_before_hello_are_few() {
 #[tokio::test]
 async fn pings_of_a_client_that_reads_are_all_answered() {
     let server = server().await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     raw.0.get_mut().write_all(&pings(1000, 1)).await.unwrap();
     let mut pongs = 0;
     while pongs < 1000 {
@@ -437,8 +429,6 @@ async fn the_length_of_a_frame_that_has_not_come_takes_no_memory() {
     header.extend([0; 4]);
     raw.0.get_mut().write_all(&header).await.unwrap();
     assert_eq!(raw.closed().await, 4400);
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     is_well(&mut raw).await;
 }

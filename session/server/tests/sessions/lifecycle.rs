@@ -8,11 +8,9 @@ use tokio::time::{pause, resume, sleep};
 use websocket_session_server::{Gone, Key, Limits, LostCause, MemoryStore, Message, Session, Sessions, Store};
 
 use crate::client::{Client, Event, Options, name};
-use crate::raw::{Got, Raw, hello};
+use crate::raw::{ACK, Got, Raw, hello};
 use crate::server::{Server, echo, limits};
 use crate::store::FaultyStore;
-
-const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
 /// Returns a handler that reports how its stream has ended.
 fn reporting(to: mpsc::UnboundedSender<Option<Gone>>) -> impl Fn(Session) -> Later + Clone + Send + Sync {
@@ -47,9 +45,7 @@ async fn a_newer_connection_supersedes_the_older_one() {
 async fn a_session_without_connection_is_lost_when_its_time_is_over() {
     let (to, mut heard) = mpsc::unbounded_channel();
     let server = Server::start(Sessions::memory(Limits::default()), reporting(to)).await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     raw.send(":one").await;
     while raw.get().await != Got::Text(":one".into()) {}
     drop(raw);
@@ -82,9 +78,7 @@ async fn a_loss_after_the_end_of_the_client_is_told_once() {
             }
         };
         let server = Server::start(Sessions::memory(Limits::default()), handler).await;
-        let mut raw = Raw::open(server.address).await;
-        raw.greet(&hello(&name(), 1, None, "ada")).await;
-        raw.send(ACK).await;
+        let mut raw = Raw::begin(server.address).await;
         raw.send(r#"E{"code":1000}"#).await;
         while raw.get().await != Got::Text(":late".into()) {}
         drop(raw);
@@ -126,9 +120,7 @@ async fn each_silent_connection_makes_the_next_one_wait_twice_as_long() {
 #[tokio::test]
 async fn a_silent_client_is_pinged_and_given_up() {
     let server = Server::start(Sessions::memory(Limits::default()), echo).await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     sleep(Duration::from_millis(50)).await;
     pause();
     let before = tokio::time::Instant::now();
@@ -415,9 +407,7 @@ async fn a_handler_that_panics_while_its_server_shuts_down_starts_again() {
 #[tokio::test]
 async fn a_client_that_ends_after_the_handler_has_returned_is_done_at_once() {
     let server = Server::start(Sessions::memory(Limits::default()), |_| async {}).await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
     raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
     // Nothing but END is left to wake the session.
@@ -434,9 +424,7 @@ async fn a_client_that_stays_connected_may_take_longer_than_the_time_to_live_for
     let handler = |mut session: Session| async move { session.send("the last message").await.unwrap() };
     let never = Duration::from_secs(3600);
     let server = Server::start(Sessions::memory(Limits { ping_after: never, ..Limits::default() }), handler).await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let mut raw = Raw::begin(server.address).await;
     assert_eq!(raw.get().await, Got::Text(":the last message".into()));
     assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
     pause();
@@ -676,9 +664,7 @@ async fn a_client_resumes_on_a_server_that_it_has_left() {
 async fn a_store_in_memory_forgets_a_session_that_no_server_renews() {
     let store = MemoryStore::new();
     let server = Server::start(Sessions::with_store(Limits::default(), store.clone()), echo).await;
-    let mut raw = Raw::open(server.address).await;
-    raw.greet(&hello(&name(), 1, None, "ada")).await;
-    raw.send(ACK).await;
+    let raw = Raw::begin(server.address).await;
     drop(raw);
     let address = server.stop().await;
     assert_eq!(store.len(), 1, "another server can continue the session");

@@ -7,7 +7,10 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::client::{Socket, open};
+use crate::client::{Socket, name, open};
+
+/// An ACK of nothing, which is the first frame after WELCOME.
+pub const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
 pub struct Raw(pub Socket);
 
@@ -31,6 +34,14 @@ pub fn hello(session: &str, attempt: u64, token: Option<&str>, principal: &str) 
 impl Raw {
     pub async fn open(address: SocketAddr) -> Self {
         Self(open(address).await.expect("the server answers"))
+    }
+
+    /// Opens a connection, and begins a session with it.
+    pub async fn begin(address: SocketAddr) -> Self {
+        let mut raw = Self::open(address).await;
+        raw.greet(&hello(&name(), 1, None, "ada")).await;
+        raw.send(ACK).await;
+        raw
     }
 
     pub async fn send(&mut self, text: &str) {

@@ -12,7 +12,7 @@ use websocket_session::LostCause;
 use websocket_session_server::{Gone, Limits, Message, RedisStore, Session, Sessions};
 
 use crate::client::{Client, Command as Wish, Event, Options, name};
-use crate::raw::{Got, Raw, hello, refused};
+use crate::raw::{ACK, Got, Raw, hello, refused};
 use crate::server::{Server, echo, free_port, limits};
 
 /// A process that is killed when this is dropped.
@@ -361,8 +361,6 @@ struct Away {
     name: String,
     token: String,
 }
-
-const ACK: &str = r#"A{"processed":0,"credit":1000000}"#;
 
 impl Away {
     async fn start(url: &str) -> Self {
