@@ -45,7 +45,8 @@ impl WebSocketStream {
     /// # Errors
     ///
     /// - [`Error::NotOpen`] for a socket that is closing or closed,
-    /// - [`Error::ConnectFailed`] and [`Error::ConnectTimeout`] for a socket that is connecting and does not open.
+    /// - [`Error::ConnectFailed`] for a socket that does not open, or that has no subprotocol although `needs_protocol` is set,
+    /// - [`Error::ConnectTimeout`] for a socket that does not open in time.
     ///
     /// # Examples
     ///
@@ -81,7 +82,8 @@ impl WebSocketStream {
     }
 
     /// Returns the browser's own socket without closing it, and removes this crate's listeners. See [`as_raw`](Self::as_raw) for
-    /// its type. Queued messages are lost. For other handles, such as [`Slices`](crate::Slices), the connection ends.
+    /// its type. Queued messages are lost. [`Slices`](crate::Slices) end with [`Error::NotOpen`], and [`closed`](Self::closed) with
+    /// [`Error::Dropped`].
     ///
     /// Messages that were sent go out. Over `Transport::Streams`, the writable stream stays locked while a Blob among them is read.
     ///
@@ -127,6 +129,6 @@ pub enum RawMessage {
     Text(js::JsString),
     /// Bytes, in the browser's memory.
     Binary(js::ArrayBuffer),
-    /// A Blob, whose bytes the browser keeps. They can be read more than once.
+    /// A Blob, as the browser's own object. [`Blob::from_raw`](crate::Blob::from_raw) wraps it.
     Blob(js::Blob),
 }

@@ -6,7 +6,8 @@
 //! independent events: the same seed gives the same run.
 //!
 //! The simulated socket behaves as browsers do in the cases of `tests/cases.md`; the crate's own tests check that. There is no
-//! JavaScript: `web_sys` and `js_sys` objects cannot be made on the host, and `as_raw` and `next_raw` return `undefined`.
+//! JavaScript: `spawn_local` and the functions of `web_sys` and `js_sys` panic on the host, and `as_raw` and `next_raw` return
+//! `undefined`. Let code take a function that spawns: `spawn_local` in a browser, [`Page::spawn`] in a test.
 //!
 //! # Examples
 //!
@@ -113,9 +114,9 @@ impl Page {
     ///
     /// # Panics
     ///
-    /// Panics if nothing can wake the future any more, if only timers go on for a very long simulated time, or if the page never
-    /// becomes idle. In a browser, such a page hangs. A panic in a task or a server of the test, such as a failed assertion, goes
-    /// on through `run`. A future that is woken for ever, for instance by heartbeats that it answers, is not noticed.
+    /// Panics if nothing can wake the future any more, if two million other events do not wake it, or if the page never becomes
+    /// idle. In a browser, such a page hangs. A panic in a task or a server of the test, such as a failed assertion, goes on
+    /// through `run`. A future that is woken for ever, for instance by heartbeats that it answers, is not noticed.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }
@@ -222,8 +223,8 @@ impl Page {
         self.0.elapsed()
     }
 
-    /// Sets the clock of the device, which `Date.now()` reads, forward by `milliseconds`, or back if negative. Timers and
-    /// [`elapsed`](Self::elapsed) do not follow.
+    /// Sets the clock of the device, by which a [`Reconnecting`](crate::Reconnecting) measures backoff and heartbeat, forward by
+    /// `milliseconds`, or back if negative. Timers and [`elapsed`](Self::elapsed) do not follow.
     pub fn set_clock(&self, milliseconds: i64) {
         self.0.set_clock(milliseconds);
     }
@@ -315,8 +316,8 @@ impl Page {
         if self.0.is_hidden() { self.show() } else { self.restore() }
     }
 
-    /// Disconnects the page from the network: new connections fail, and bytes on open connections stay in flight until the page
-    /// [comes online](Self::come_online).
+    /// Disconnects the page from the network: new connections fail, and on open connections nothing leaves either end until the
+    /// page [comes online](Self::come_online).
     ///
     /// # Examples
     ///
@@ -498,7 +499,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits for the next connection, and accepts it without a subprotocol.
+    /// Waits for the next connection, and accepts it without a subprotocol. Skips handshakes that the page has given up.
     pub async fn accept(&self) -> Peer {
         loop {
             if let Some(peer) = self.handshake().await.accept() {
@@ -715,7 +716,7 @@ impl Peer {
         self.wire.send_down(Frame::Raw(bytes.into()));
     }
 
-    /// Sends a message. The server's buffer has no limit.
+    /// Sends a message; does nothing if the connection has ended or a Close frame was sent. The server's buffer has no limit.
     pub fn send(&mut self, message: impl Into<Message>) {
         self.wire.send_down(match message.into() {
             Message::Text(text) => Frame::Text(text.into()),

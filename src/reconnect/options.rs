@@ -172,8 +172,8 @@ impl ReconnectOptions {
     /// Sets how many bytes of unconfirmed messages, with the size of Blobs, are kept, to be returned or sent again when they are in
     /// doubt. Default: 1 MiB.
     ///
-    /// The newest messages are kept. Older messages, and messages larger than the limit, are only counted: they are not sent again.
-    /// Messages in doubt have limits of their own, of the same size.
+    /// Messages in doubt have limits of their own, of the same size. In both, the newest messages are kept. Older messages, and
+    /// messages larger than the limit, are only counted: they are not sent again.
     ///
     /// After a reconnect, messages in doubt and the whole queue go out unconfirmed, so limits like those of the queue do not keep
     /// all. With [`WhenLost::Resend`], these do:
@@ -225,8 +225,8 @@ impl ReconnectOptions {
     /// Use it to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause and the
     /// messages in doubt. The preamble may receive messages; the stream yields the messages that the preamble does not receive. Its
     /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed. If the connection ends meanwhile, the
-    /// preamble still receives what has arrived, but is dropped as soon as it waits. [`after_close`](Self::after_close) then
-    /// decides, with the close event.
+    /// preamble still receives what has arrived, and the end, but is dropped as soon as it waits.
+    /// [`after_close`](Self::after_close) then decides, with the close event, whatever error the preamble returns.
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].

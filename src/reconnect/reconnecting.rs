@@ -171,8 +171,7 @@ impl Reconnecting {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued, or still to be [sent
-    /// again](crate::WhenLost::Resend).
+    /// The same error as [`ReconnectingSender::flush`].
     ///
     /// # Examples
     ///

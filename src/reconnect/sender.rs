@@ -125,9 +125,9 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued, or are in doubt and were to be [sent
-    /// again](crate::WhenLost::Resend). That a connection was lost before everything had left is no error: these messages are in
-    /// doubt.
+    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued or, with
+    /// [`WhenLost::Resend`](crate::WhenLost::Resend), kept messages are in doubt, as unconfirmed ones then are. Otherwise it is no
+    /// error that a connection was lost before everything had left: these messages are in doubt.
     pub async fn flush(&self) -> Result<(), Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await
@@ -246,7 +246,7 @@ impl ReconnectingSender {
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
     /// - Unconfirmed messages that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) are confirmed
-    ///   together with the first kept message after them. A message in doubt that is not kept is never confirmed.
+    ///   together with the first message after them that had not. A message in doubt that is not kept is never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
@@ -284,12 +284,15 @@ impl AsRef<Self> for ReconnectingSender {
 /// Sends and closes. Errors do not return the message. `poll_ready` fails with [`Error::Full`] where `send` does, and the sink can
 /// still be used.
 ///
-/// A flush of the sink waits until all queued messages were handed over, so `SinkExt::send` waits for a connection; `SinkExt::feed`
-/// and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also waits until the
-/// messages have left the browser. Closing flushes the sink first; if messages are queued, it waits for a connection. If it is no
-/// longer polled meanwhile, nothing is closed. It fails
+/// A flush of the sink waits until all queued messages, and those to be [sent again](crate::WhenLost::Resend), were handed over. It
+/// fails with [`Error::NotOpen`] if the connection is closed for good before. So `SinkExt::send` waits for a connection;
+/// `SinkExt::feed` and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also
+/// waits until the messages have left the browser. If `SinkExt` is imported, `send`, `flush` and `close` of a `&mut Reconnecting`
+/// are those of `SinkExt`.
 ///
-/// - with [`Error::NotOpen`] if queued messages were not handed over,
+/// Closing flushes the sink first. If it is no longer polled meanwhile, nothing is closed. It fails
+///
+/// - with [`Error::NotOpen`] if the flush fails,
 /// - with [`Error::Unclean`] if [`close`](ReconnectingSender::close) resolves with an event that is not clean,
 /// - otherwise with the same errors as [`close`](ReconnectingSender::close).
 impl Sink<Message> for ReconnectingSender {

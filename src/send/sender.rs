@@ -72,8 +72,9 @@ impl Sender {
 
     /// Sends a message, waiting while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     ///
-    /// Resolves when the message was handed to the browser. Whether the peer has received it, only the peer can tell. When there
-    /// is room, a message of any size is sent. Senders are served in the order in which they began to wait.
+    /// Resolves when the message was handed to the browser. Whether the peer has received it, only the peer can tell. When there is
+    /// room, a message of any size is sent. Senders are served in the order in which they began to wait. If a sender is not polled
+    /// in its turn, the next sender is served.
     ///
     /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep the message.
     ///
@@ -148,7 +149,7 @@ impl Sender {
     /// Waits until a message can be sent without waiting.
     ///
     /// It waits in line as [`send`](Self::send) does: until all senders that began to wait earlier were served, and there is room.
-    /// There is room while at most the high water mark is unsent; the first task that waits continues at the
+    /// There is room while at most the high water mark is unsent; tasks that wait continue at the
     /// [`low_water_mark`](crate::Options::low_water_mark). It reserves nothing: [`try_send`](Self::try_send) fails with
     /// [`Error::Full`] while other tasks wait in `send` or `ready`, even behind this one, or if another sender has used the room
     /// first. So several senders had better call `send`.
@@ -180,7 +181,8 @@ impl Sender {
 
     /// Waits until all messages that were sent have left the browser, including messages that are sent during the wait.
     ///
-    /// Only the peer can tell whether it has received a message. Dropping the future has no effect.
+    /// Only the peer can tell whether it has received a message. In WebKit, all bytes soon count as sent: there, wait for an answer
+    /// of the peer instead. Dropping the future has no effect.
     ///
     /// # Errors
     ///
@@ -212,8 +214,7 @@ impl Sender {
     /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
     /// between the slices. An empty Blob sends no message. A `len` of 0 counts as 1.
     ///
-    /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection. If the stream is not
-    /// polled in its turn, the next sender is served.
+    /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection.
     ///
     /// # Errors
     ///
@@ -364,7 +365,7 @@ impl Sender {
     /// Returns the number of bytes that are buffered in the browser.
     ///
     /// It is meaningless after the end: most browsers keep counting messages that they could not send, but in Chromium it can be 0
-    /// although nothing was sent. [`flush`](Self::flush) fails if messages may be lost.
+    /// although nothing was sent.
     pub fn buffered_amount(&self) -> u64 {
         self.socket().buffered_amount()
     }
@@ -383,16 +384,16 @@ impl Clone for Sender {
 }
 
 /// Waits for room, sends and closes as the methods of [`Sender`] do. `start_send` sends even if another sender has used the room
-/// meanwhile. If a sink that waits is not polled in its turn, the next sender is served. Errors do not return the message.
+/// meanwhile. Errors do not return the message.
 ///
 /// `poll_flush` is immediate: the sink buffers nothing, since each message is handed to the browser at once. The method
 /// [`flush`](Sender::flush) waits until the browser's buffer is empty.
 ///
-/// `poll_close` first waits as [`flush`](Sender::flush) does, while messages still arrive, and then closes the connection
-/// without a code. If it is no longer polled during the first wait, the connection stays open. The close timeout also limits the
-/// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and `poll_close` fails
-/// at once. Over streams, a peer that waits for this page to read may itself read nothing: receive messages in another task
-/// meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails
+/// `poll_close` first waits as [`flush`](Sender::flush) does, and then closes the connection without a code. During the first wait
+/// messages still arrive, and the connection stays open if `poll_close` is no longer polled. The close timeout also limits the
+/// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and ends at once for
+/// all handles with [`Error::CloseTimeout`]. Over streams, a peer that waits for this page to read may itself read nothing: receive
+/// messages in another task meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails
 ///
 /// - with [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for

@@ -11,9 +11,10 @@ use crate::{Error, Message};
 
 /// A session was lost: it is unknown whether the peer has processed these messages.
 ///
-/// A [`Session`](crate::session::Session) yields it in order: after all messages of the session that was lost, and before the
-/// first message of the next one. After [`LostCause::Forgotten`] a new session begins. If either side had ended its direction, or
-/// after any other cause, the stream ends.
+/// A [`Session`](crate::session::Session) yields it in order: after all messages of the session that was lost, and before the first
+/// message of the next one. After [`LostCause::Forgotten`] a new session begins, even before the stream yields this: messages that
+/// wait in `send`, or are sent meanwhile, go out in the new session. If either side had ended its direction, or after any other
+/// cause, the stream ends.
 ///
 /// The messages are not sent again automatically, since the peer may have processed them.
 ///

@@ -170,7 +170,8 @@ impl Options {
 
     /// Sets the number of unsent bytes above which senders of a [`WebSocketStream`](crate::WebSocketStream) wait. Default: 1 MiB.
     ///
-    /// The default keeps a fast network busy. A [`WebSocket`](crate::WebSocket) never waits.
+    /// The default keeps a fast network busy. A [`WebSocket`](crate::WebSocket) never waits. In WebKit, all bytes soon count as
+    /// sent, so senders hardly wait.
     ///
     /// Browsers fire no event when bytes have left, so timers check the number of unsent bytes while senders wait. In hidden tabs
     /// timers fire late, so the mark is raised: each late timer that finds the buffer empty doubles the mark, up to 64 times the
@@ -195,7 +196,8 @@ impl Options {
         self
     }
 
-    /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
+    /// Sets the number of unsent bytes at which waiting senders continue, one after another up to the high water mark. Default: 256
+    /// KiB.
     ///
     /// After a large message they continue earlier, so that the network does not idle: when at most the high water mark is unsent,
     /// and the difference of both marks has left since the first sender began to wait.
@@ -284,8 +286,9 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It applies only while
-    /// the future is polled, except for a [`Reconnecting`](crate::Reconnecting), which times out by itself.
+    /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It begins when the
+    /// future is first polled, and applies only while the future is polled, except for a [`Reconnecting`](crate::Reconnecting),
+    /// which times out by itself.
     ///
     /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left. So the timeout also starts
     /// over once for each 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout. In
