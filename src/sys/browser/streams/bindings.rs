@@ -19,11 +19,12 @@ extern "C" {
     pub fn close(this: &WebSocketStream, info: &Dictionary) -> Result<(), JsValue>;
 
     /// A promise of anything.
+    #[derive(Debug)]
     pub type Pending;
 
     /// Calls one of the functions when the promise settles. Ignores the promise that `then` returns, since neither function throws.
     #[wasm_bindgen(method)]
-    pub fn then(this: &Pending, fulfilled: &Function, rejected: &Function);
+    pub fn then(this: &Pending, fulfilled: &JsValue, rejected: &JsValue);
 
     /// The value with which `opened` resolves.
     pub type Opened;

@@ -189,10 +189,9 @@ impl Inner {
             // A close waits until the writer has sent or refused its messages, also after a failure or a loss.
             let is_closing = self.closing.borrow().is_some();
             self.outbox.borrow_mut().give_up(is_closing);
+            // Nothing else ends the wait for a Blob that cannot be read.
+            let _until_sent = self.outbox.borrow().is_empty().then(|| self.until_sent.take());
             self.on_event.call(Event::Closed(event));
-            if !is_closing {
-                drop(self.until_sent.take());
-            }
         }
     }
 
@@ -288,10 +287,27 @@ impl Inner {
 
     /// Hands a message of `len` bytes to the writer.
     pub fn write(&self, len: u64, write: impl FnOnce(&Writer) -> Pending) {
-        let Some(open) = self.open.get() else { return };
-        self.outbox.borrow_mut().write(len);
-        let [fulfilled, rejected] = &open.written;
-        write(&open.writer).then(fulfilled, rejected);
+        if let Some(open) = self.open.get() {
+            self.wait_for(write(&open.writer), len);
+        }
+    }
+
+    /// Waits until the writer has finished a message, now or when the messages before it are finished.
+    fn wait_for(&self, promise: Pending, len: u64) {
+        let is_awaited = self.outbox.borrow_mut().write(len);
+        self.then(&promise, is_awaited);
+        if !is_awaited {
+            self.outbox.borrow_mut().keep(promise);
+        }
+    }
+
+    /// Handles a rejection of the writer's promise, which would otherwise be an error of the page, and its fulfilment if it
+    /// `is_awaited`.
+    fn then(&self, promise: &Pending, is_awaited: bool) {
+        if let Some(Open { written: [fulfilled, rejected], .. }) = self.open.get() {
+            let fulfilled: &JsValue = if is_awaited { fulfilled } else { &JsValue::UNDEFINED };
+            promise.then(fulfilled, rejected);
+        }
     }
 
     /// Reads a Blob, then sends its bytes.
@@ -324,17 +340,14 @@ impl Inner {
     }
 
     fn written(&self, is_written: bool) {
-        let mut outbox = self.outbox.borrow_mut();
         if is_written {
-            outbox.written()
+            let next = self.outbox.borrow_mut().written();
+            next.iter().for_each(|promise| self.then(promise, true));
         } else {
-            outbox.refused()
-        }
-        let is_empty = outbox.is_empty();
-        drop(outbox);
-        if !is_written {
+            self.outbox.borrow_mut().refused();
             self.cannot_send();
         }
+        let is_empty = self.outbox.borrow().is_empty();
         if is_empty {
             let closing = self.closing.take();
             closing.iter().for_each(|info| self.close_now(info));

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The module has the same interface as the other transport, and two more features: reading can be paused, and an event tells
-//! when a message was sent, so that senders need not ask.
+//! when messages were sent, so that senders need not ask.
 
 mod bindings;
 mod dispatch;

@@ -1,14 +1,24 @@
 //! Messages that were sent, and that the browser's writer has not finished.
 
 use std::collections::VecDeque;
+use std::mem::take;
 
 use wasm_bindgen::JsValue;
 
+use super::bindings::Pending;
+
 /// The messages that the writer has, and those that wait for a Blob before them to be read.
+///
+/// The page waits for one message of the writer, and then for the last of those that were sent meanwhile: a call into wasm for each
+/// small message would cost more than the message.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// The lengths of the messages that the writer has not finished, oldest first.
-    written: VecDeque<u64>,
+    /// The length of the message that the page waits for, and of those before it that the writer has not finished.
+    awaited: Option<u64>,
+    /// The length of the messages behind it.
+    behind: u64,
+    /// The promise of the last of them.
+    last: Option<Pending>,
     /// The messages that wait. The first is always a Blob that is being read.
     waiting: VecDeque<(Part, u64)>,
     unsent: u64,
@@ -30,7 +40,7 @@ impl Outbox {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.written.is_empty() && self.waiting.is_empty()
+        self.awaited.is_none() && self.waiting.is_empty()
     }
 
     /// Returns whether the writer reads the next message before `write` returns, and keeps no reference to its bytes.
@@ -43,10 +53,21 @@ impl Outbox {
         !self.waiting.is_empty()
     }
 
-    /// Counts a message of `len` bytes that the writer gets.
-    pub fn write(&mut self, len: u64) {
+    /// Counts a message of `len` bytes that the writer gets. Returns whether to wait for it.
+    pub fn write(&mut self, len: u64) -> bool {
         self.unsent += len;
-        self.written.push_back(len);
+        let is_awaited = self.awaited.is_none();
+        if is_awaited {
+            self.awaited = Some(len);
+        } else {
+            self.behind += len;
+        }
+        is_awaited
+    }
+
+    /// Keeps the promise of a message that is not waited for now.
+    pub fn keep(&mut self, promise: Pending) {
+        self.last = Some(promise);
     }
 
     /// Queues a message. Returns whether it is the only one that waits.
@@ -56,15 +77,20 @@ impl Outbox {
         self.waiting.len() == 1
     }
 
-    /// Removes the oldest message, which the writer has finished.
-    pub fn written(&mut self) {
+    /// Removes the messages that the writer has finished. Returns the promise to wait for next, if any.
+    pub fn written(&mut self) -> Option<Pending> {
         self.is_started = true;
-        self.unsent -= self.written.pop_front().unwrap_or_default();
+        self.unsent -= self.awaited.take().unwrap_or_default();
+        let last = self.last.take()?;
+        self.awaited = Some(take(&mut self.behind));
+        Some(last)
     }
 
-    /// Removes the oldest message, which the writer has refused. It still counts as unsent.
+    /// Removes all messages of the writer, which has refused one, and so all behind it. They still count as unsent.
     pub fn refused(&mut self) {
-        self.written.pop_front();
+        self.awaited = None;
+        self.behind = 0;
+        self.last = None;
     }
 
     /// Removes the Blob that was read, and returns its length.
@@ -91,7 +117,7 @@ impl Outbox {
     pub fn give_up(&mut self, finishes: bool) {
         self.waiting.clear();
         if !finishes {
-            self.written.clear();
+            self.refused();
         }
     }
 }
