@@ -22,10 +22,16 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain: &toolchain, address: &server.address, scratch: scratch.path() };
     step("building the tests", || tests.build(shell))?;
-    step("testing on the host", || tests.on_the_host(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
-    let mut runs = step("testing in the simulation", || tests.in_the_simulation(shell))?;
-    runs.extend(step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers))?);
+    // Browsers wait much of the time.
+    let lanes: [Job<'_, Vec<Run>>; 2] = [
+        &|shell| {
+            step("testing on the host", || tests.on_the_host(shell))?;
+            step("testing in the simulation", || tests.in_the_simulation(shell))
+        },
+        &|shell| step(&format!("testing in {}", names.join(" and in ")), || tests.in_browsers(shell, &browsers)),
+    ];
+    let runs = at_the_same_time(shell, &lanes, |shell, lane| lane(shell))?.concat();
     step("writing the conformance table", || conformance::write(shell, &runs))
 }
 
