@@ -211,6 +211,7 @@ impl Drop for Driver {
             let panic = Error::Thrown { name: "PanicError".into(), message: "code of the app has panicked".into() };
             self.shared.machine.borrow_mut().give_up(panic);
             self.act();
+            self.shared.line.release();
         }
         self.disconnect();
         let wakers = self.shared.announcer.borrow_mut().end();

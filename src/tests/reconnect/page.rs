@@ -20,7 +20,7 @@ use crate::codec::Json;
 use crate::reconnect::driver::Driver;
 use crate::reconnect::event::Command;
 use crate::reconnect::shared::Shared;
-use crate::reconnect::waiting::Patience;
+use crate::reconnect::waiting::{Patience, Turn};
 use crate::testing::{Engine, Network, Page, Peer, Server};
 use crate::{
     AfterClose, AttemptError, Backoff, Blob, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow,
@@ -1524,6 +1524,8 @@ fn all_waits_end_if_code_of_the_app_panics() {
             Ok::<_, AttemptError>(URL)
         };
         let options = ReconnectOptions::new()
+            .queue_limit_messages(1)
+            .when_full(WhenFull::Wait)
             .on_open(async move |_, _| {
                 panics("preamble");
                 Ok(())
@@ -1535,13 +1537,17 @@ fn all_waits_end_if_code_of_the_app_panics() {
             let mut states = shared.announcer.borrow_mut().listen();
             shared.command(Command::ReconnectNow);
             assert!(shared.try_send("queued".into(), false).is_ok());
-            let [ends, flushes, reads] = [(); 3].map(|()| Rc::clone(&shared));
+            let [ends, flushes, reads, sends] = [(); 4].map(|()| Rc::clone(&shared));
             let [mut closing, mut flushing] = <[Patience; 2]>::default();
             let end = spawn(&page, async move { poll_fn(|context| ends.poll_end(context, &mut closing)).await });
             let flush =
                 spawn(&page, async move { poll_fn(|context| flushes.poll_flush(context, &mut flushing)).await });
             let item = spawn(&page, async move { poll_fn(|context| reads.poll_next(context)).await });
+            let mut turn = Turn::default();
+            let room = spawn(&page, async move { poll_fn(|context| sends.poll_room(context, &mut turn)).await });
             let driven = async {
+                // All tasks wait before the driver runs.
+                page.sleep(ms(1)).await;
                 until_panic(driver).await;
                 page.sleep(seconds(1)).await;
             };
@@ -1564,6 +1570,7 @@ fn all_waits_end_if_code_of_the_app_panics() {
             assert!(matches!(error, Error::Thrown { .. }), "{error:?}");
             assert_eq!(item.take(), Some(Some(Err(error.clone()))));
             assert!(flush.take().is_some(), "a flush waits for ever");
+            assert!(room.take().is_some(), "a sender waits for ever");
             let state = shared.announcer.borrow().state().clone();
             assert_eq!(state, State::Closed { cause: Cause::Failed(error) });
         });
