@@ -277,6 +277,9 @@ impl Connection {
         self.wake_called();
     }
 
+    /// Schedules a look. The line is borrowed meanwhile, and while a `Look` is dropped: a page that replaces `setTimeout`,
+    /// `clearTimeout` or `postMessage` with code that itself sends over this connection panics. Releasing the line around each of
+    /// these calls would make all changes of the line longer, for a page that hardly exists.
     fn look_at(self: &Rc<Self>, step: u32, amount: u64) -> Look {
         let alarm = match delay(step) {
             0 => {
