@@ -66,7 +66,7 @@ impl Link {
     }
 
     /// Resolves when there is room for a message, or with the state of the connection if it is not open.
-    pub fn poll_room(&self, context: &mut Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
+    pub fn poll_room(&self, context: &Context<'_>, wait: &mut Wait) -> Poll<Result<(), ReadyState>> {
         self.connection().poll_room(context, wait)
     }
 

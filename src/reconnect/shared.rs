@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub end: OnceCell<Result<Option<CloseEvent>, Error>>,
     /// Wakes the tasks that wait for a flush or for the end.
     pub notify: Notify,
-    /// The senders that wait for room. `room` is the place of the driver in the connection's line, where it waits for them.
+    /// The senders that wait for room. `room` is the place of the first sender in the connection's line, where the driver waits for it.
     pub line: Rc<Line>,
     pub room: Cell<Wait>,
     /// Receives messages instead of the inbox, once it is set.

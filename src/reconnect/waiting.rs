@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::link::Link;
 use super::machine::Machine;
 use super::notify::Waiter;
 use super::shared::Shared;
@@ -23,6 +22,8 @@ pub(crate) struct Patience {
 #[derive(Default)]
 pub(crate) struct Turn {
     place: line::Turn,
+    /// The place in the connection's line, where it is this sender's turn, too.
+    room: Wait,
     shared: Option<Rc<Shared>>,
 }
 
@@ -34,9 +35,10 @@ impl Shared {
             return Poll::Ready(Err(refusal));
         }
         let mut room = None;
-        let ready = self.line.poll(context, &mut turn.place, || room.insert(self.room(Link::has_room)).is_ready());
+        let ready = self.line.poll(context, &mut turn.place, || room.insert(self.room(context)).is_ready());
         match room {
             Some(room) if ready.is_ready() => {
+                turn.room = self.room.take();
                 if matches!(room, Poll::Ready(Err(_))) {
                     *turn = Turn::default();
                 }
@@ -53,26 +55,26 @@ impl Shared {
     /// Calls the first sender when there is room, or all senders when no message is accepted any more.
     ///
     /// Only the driver waits for room in the connection, since a sender may never be polled again.
-    pub fn poll_line(self: &Rc<Self>, context: &mut Context<'_>) {
+    pub fn poll_line(self: &Rc<Self>, context: &Context<'_>) {
         if self.look(Machine::refusal).is_some() {
-            return self.line.release();
-        }
-        let (mut wait, wants_room) = (self.room.take(), self.line.wants_room());
-        if wants_room && self.room(|link| link.poll_room(context, &mut wait).is_ready()).is_pending() {
-            return self.room.set(wait);
-        }
-        drop(wait);
-        if wants_room {
+            self.line.release();
+        } else if self.line.wants_room() && self.room(context).is_ready() {
             self.line.call();
         }
     }
 
-    /// Resolves if the first sender can send. `has_room` asks the connection.
-    fn room(&self, has_room: impl FnOnce(&Link) -> bool) -> Poll<Result<(), Error>> {
+    /// Resolves if the first sender can send. Its place in the connection's line is kept until it has sent: otherwise `Slices` that a
+    /// preamble has begun would go first each time.
+    fn room(&self, context: &Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(link) = self.open_link() {
             // Pending messages go first.
-            let can_send = !self.look(|machine| machine.outbox.is_pending()) && has_room(&link);
-            return if can_send { Poll::Ready(Ok(())) } else { Poll::Pending };
+            if self.look(|machine| machine.outbox.is_pending()) {
+                return Poll::Pending;
+            }
+            let mut wait = self.room.take();
+            let room = link.poll_room(context, &mut wait);
+            self.room.set(wait);
+            return room.map(|_| Ok(()));
         }
         match self.look(|machine| (machine.outbox.has_room(), machine.outbox.when_full())) {
             (true, _) => Poll::Ready(Ok(())),

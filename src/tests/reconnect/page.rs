@@ -1,7 +1,7 @@
 //! Connections that come back, in a simulated page.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -971,6 +971,37 @@ fn slices_that_a_preamble_has_begun_do_not_make_a_peer_count_as_dead() {
         page.sleep(seconds(60)).await;
         assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
         assert_eq!(states.next().now_or_never(), None);
+    });
+}
+
+#[test]
+fn slices_that_a_preamble_has_begun_take_turns_with_senders() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 50_000, ..Network::default() });
+    let (world, slices) = (page.clone(), Rc::new(Cell::new(0)));
+    let sent = Rc::clone(&slices);
+    let connection = Options::new().high_water_mark(100_000).low_water_mark(50_000);
+    let options = ReconnectOptions::new().connection(connection).on_open(async move |stream, _| {
+        let (slices, sent) = (stream.send_slices(Blob::new(&[0; 2_000_000], ""), 1000), Rc::clone(&sent));
+        world.spawn(slices.for_each(move |_| {
+            sent.set(sent.get() + 1);
+            ready(())
+        }));
+        Ok(())
+    });
+    page.run(async {
+        let (feed, mut peer) = open(options, &server).await;
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        for _ in 0..3 {
+            page.sleep(seconds(1)).await;
+            let before = slices.get();
+            let send = async |text: &'static str| {
+                feed.send(text).await.unwrap();
+                slices.get() - before
+            };
+            // One slice goes first each time, and then the sender that has waited longest.
+            assert_eq!(join(send("a"), send("b")).await, (1, 2));
+        }
     });
 }
 
