@@ -33,6 +33,8 @@ pub struct Book {
 
 /// The messages of preambles have numbers above this.
 pub const PREAMBLE: u32 = 50_000_000;
+/// The slices that preambles have begun have numbers above this.
+pub const SLICES: u32 = 60_000_000;
 /// The numbers of the messages of each connection's peer begin with a multiple of this.
 pub const EACH: u32 = 100_000;
 
@@ -222,6 +224,7 @@ fn id_of(message: &Message) -> u32 {
     Dialect::Plain.number_of(message)
 }
 
+/// Returns the messages that a peer has received, without slices, which come between all others.
 pub fn ids(conversation: &Conversation) -> Vec<u32> {
-    conversation.numbers()
+    conversation.numbers().into_iter().filter(|id| *id < SLICES).collect()
 }

@@ -139,6 +139,9 @@ pub enum Prepare {
     /// Sends a message of this number of bytes.
     #[proptest(weight = 2)]
     Upload(#[proptest(strategy = "40_000..400_000_u32")] u32),
+    /// Sends a number of slices of this number of bytes, in a task that goes on after the preamble.
+    #[proptest(weight = 2)]
+    Slices(#[proptest(strategy = "1..200_u32")] u32, #[proptest(strategy = "300..2000_u32")] u32),
     /// Receives a number of messages, with a timeout for each, after a number of milliseconds.
     #[proptest(weight = 4)]
     Receive(

@@ -1,12 +1,12 @@
 //! The program that uses a connection that comes back.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
-use wasm_websocket::reconnect::{ReconnectingSender, State, WhenLost};
+use wasm_websocket::reconnect::{Counts, ReconnectingSender, State, WhenLost};
 use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting};
 
 use super::plan::{Await, Finally, Read, Step};
@@ -159,6 +159,10 @@ async fn close(setup: &Setup, sender: &ReconnectingSender, code: Option<u16>) ->
     closed
 }
 
+/// The largest number of slices that go out before a sender which waits: one for each turn, and if a turn is missed, as many as the
+/// high water mark allows.
+const MOST_SLICES: u32 = 60;
+
 /// The task that uses one handle.
 struct Sender {
     setup: Rc<Setup>,
@@ -245,7 +249,7 @@ impl Sender {
             Await::Send(letter) => {
                 let (id, message) = self.message(letter);
                 let _place = Place::new(&self.setup.waiting);
-                match self.sender.send(message).await {
+                match self.in_turn(self.sender.send(message)).await {
                     Ok(number) => self.setup.book.took(id, Some(number), letter.len),
                     Err(unsent) => {
                         self.setup.book.rejected();
@@ -280,6 +284,23 @@ impl Sender {
             }
         }
         Ok(())
+    }
+
+    /// Waits for a sender, and checks that few slices of a preamble go out before it.
+    async fn in_turn<T>(&self, send: impl Future<Output = T>) -> T {
+        let (setup, mut send) = (&self.setup, pin!(send));
+        let (attempts, slices, mut is_in_line) = (setup.attempts.get(), setup.slices.get(), true);
+        poll_fn(|context| {
+            let polled = send.as_mut().poll(context);
+            // Queued messages, and those that are sent again, go first.
+            let Counts { queued, in_doubt, .. } = self.sender.counts();
+            let is_open = self.sender.state() == State::Open && setup.attempts.get() == attempts;
+            is_in_line &= is_open && setup.world.undisturbed() == Some(0) && (queued, in_doubt) == (0, 0);
+            let slices = setup.slices.get() - slices;
+            assert!(!is_in_line || slices <= MOST_SLICES, "a sender waits for {slices} slices");
+            polled
+        })
+        .await
     }
 
     fn confirm(&self) {

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use futures_util::StreamExt;
 use wasm_websocket::reconnect::{Attempt, AttemptError, Heartbeat};
-use wasm_websocket::{Message, Options, ReconnectOptions, Reconnecting, WebSocketStream};
+use wasm_websocket::{Blob, Message, Options, ReconnectOptions, Reconnecting, WebSocketStream};
 
-use super::book::{Book, EACH, PREAMBLE};
+use super::book::{Book, EACH, PREAMBLE, SLICES};
 use super::plan::{Plan, Prepare, Provide};
 use super::reading::Reading;
 use super::story::Story;
-use crate::dialect::{Dialect, read};
+use crate::dialect::{Dialect, numbered, read};
 use crate::peer::{Conversation, PING, PONG, PeerPlan};
 use crate::plan::{Kind, Letter, milliseconds};
 use crate::seeds::note;
@@ -37,6 +37,8 @@ pub struct Setup {
     /// The number of senders that wait for room, including sinks that keep their place.
     pub waiting: Rc<Cell<usize>>,
     last_preamble_id: Cell<u32>,
+    /// The number of slices that were sent.
+    pub slices: Rc<Cell<u32>>,
     provided: RefCell<Vec<Provide>>,
 }
 
@@ -57,6 +59,7 @@ impl Setup {
             prepared: Cell::default(),
             waiting: Rc::default(),
             last_preamble_id: Cell::new(PREAMBLE),
+            slices: Rc::default(),
             provided,
         });
         setup.serve();
@@ -162,6 +165,7 @@ impl Setup {
             Prepare::Nothing => {}
             Prepare::Send(letter) => self.send(stream, letter).await?,
             Prepare::Upload(len) => self.send(stream, Letter { len, kind: Kind::Binary }).await?,
+            Prepare::Slices(slices, len) => self.send_slices(stream, slices, len),
             Prepare::Receive(delay, messages, limit) => {
                 self.world.pause(delay).await;
                 for _ in 0..messages {
@@ -198,6 +202,18 @@ impl Setup {
     async fn send(&self, stream: &mut WebSocketStream, letter: Letter) -> Result<(), AttemptError> {
         self.last_preamble_id.set(self.last_preamble_id.get() + 1);
         Ok(stream.send(Dialect::Plain.message(self.last_preamble_id.get(), letter)).await?)
+    }
+
+    fn send_slices(&self, stream: &WebSocketStream, slices: u32, len: u32) {
+        let first = SLICES + self.slices.get();
+        let bytes: String = (0..slices).map(|slice| numbered(first + slice, len as usize)).collect();
+        let mut sending = stream.send_slices(Blob::new(bytes.as_bytes(), ""), len.into());
+        let sent = Rc::clone(&self.slices);
+        self.world.spawn(async move {
+            while let Some(Ok(_)) = sending.next().await {
+                sent.set(sent.get() + 1);
+            }
+        });
     }
 
     /// Returns whether the peer of the last connection has received everything that was sent on it.

@@ -191,7 +191,7 @@ impl Story {
             !conversation.has_stalled.get() && !conversation.is_broken.get() && conversation.close.get().is_none();
         let is_reachable = !self.world.was_offline.get() && !self.world.clock_was_set.get();
         // An upload may take longer than the timeout.
-        let is_upload = |preamble: &Prepare| matches!(preamble, Prepare::Upload(_));
+        let is_upload = |preamble: &Prepare| matches!(preamble, Prepare::Upload(_) | Prepare::Slices(..));
         let is_seen =
             self.plan.connection.sees_bytes_leave(&self.plan.world) || !self.plan.preambles.iter().any(is_upload);
         assert!(!is_alive || !is_reachable || !is_seen, "a peer that lives is taken for dead");
