@@ -1,7 +1,7 @@
 //! One session: the machine, and the wakers that wait for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use websocket_session::{End, Item, Mark, Payload, SendError, Server, code};
 
@@ -182,8 +182,8 @@ impl Core {
         }
         let weight = messages.iter().map(websocket_session::weight).sum::<u64>();
         let fits = weight <= self.machine.limits().replay || messages.len() <= 1;
-        if fits && !self.machine.has_room(weight.saturating_sub(websocket_session::OVERHEAD)) && !self.is_closed() {
-            return self.wait(context);
+        if fits {
+            ready!(self.poll_room(weight.saturating_sub(websocket_session::OVERHEAD), context));
         }
         match messages.pop() {
             Some(message) if !fits => return Poll::Ready(Err(SendError::Full(message))),
@@ -199,8 +199,22 @@ impl Core {
         Poll::Ready(Ok(()))
     }
 
-    fn is_closed(&self) -> bool {
-        self.own_end.is_some() || self.machine.is_lost() || self.machine.is_complete()
+    /// Sends a message, also above the limit of the replay buffer.
+    pub fn send_above_limit(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        if self.place == Place::Elsewhere {
+            return Err(SendError::Ended(message));
+        }
+        self.has_work = true;
+        self.machine.send_above_limit(message).map(drop)
+    }
+
+    /// Waits until the replay buffer has room for `len` bytes, or nothing can be sent any more.
+    pub fn poll_room(&mut self, len: u64, context: &Context<'_>) -> Poll<()> {
+        let is_closed = self.own_end.is_some() || self.machine.is_lost() || self.machine.is_complete();
+        if is_closed || self.place == Place::Elsewhere || self.machine.has_room(len) {
+            return Poll::Ready(());
+        }
+        self.wait(context)
     }
 
     /// Waits until the peer has processed all sent messages.

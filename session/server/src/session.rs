@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -62,10 +62,9 @@ pub struct Receiver {
 }
 
 /// The sending half of a [`Session`]. Clones send in the same session.
+#[derive(Clone)]
 pub struct Sender {
     shared: Arc<Shared>,
-    /// The message that the sink has accepted while there is no room for it.
-    slot: Vec<Message>,
 }
 
 impl Session {
@@ -74,7 +73,7 @@ impl Session {
         let processed = core.machine.processed_number();
         let sent = core.machine.acknowledged_number() + core.machine.snapshot().sent.len() as u64;
         drop(core);
-        let sender = Sender { shared: shared.clone(), slot: Vec::new() };
+        let sender = Sender { shared: shared.clone() };
         Self { receiver: Receiver { shared }, sender, progress: Progress { processed, sent } }
     }
 
@@ -200,8 +199,6 @@ impl Sender {
     /// The [`SendError`] has the message.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
         let mut messages = vec![message.into()];
-        let first = poll_fn(|context| self.poll_slot(context)).await;
-        first?;
         poll_fn(|context| self.shared.change(|core| core.poll_send(&mut messages, |_| (), context))).await
     }
 
@@ -224,19 +221,6 @@ impl Sender {
         self.shared.change(|core| core.end(end));
         Ok(())
     }
-
-    fn poll_slot(&mut self, context: &Context<'_>) -> Poll<Result<(), SendError<Message>>> {
-        if self.slot.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        self.shared.change(|core| core.poll_send(&mut self.slot, |_| (), context))
-    }
-}
-
-impl Clone for Sender {
-    fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), slot: Vec::new() }
-    }
 }
 
 impl Stream for Receiver {
@@ -247,28 +231,26 @@ impl Stream for Receiver {
     }
 }
 
+/// Sends a message when there is some room in the replay buffer, so the last one may be above its limit. `start_send` itself puts the
+/// message into the buffer, so `poll_flush` is immediate. Closing ends this direction.
 impl Sink<Message> for Sender {
     type Error = SendError<Message>;
 
     fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.get_mut().poll_slot(context)
+        ready!(self.shared.core().poll_room(0, context));
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
-        self.get_mut().slot.push(message);
-        Ok(())
+        self.shared.change(|core| core.send_above_limit(message))
     }
 
-    /// Resolves when the message is in the replay buffer: the session transmits it until the client has processed it.
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.get_mut().poll_slot(context)
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
-    /// Ends this direction.
-    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let this = self.get_mut();
-        std::task::ready!(this.poll_slot(context))?;
-        let _valid = this.end(code::COMPLETE, "");
+    fn poll_close(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let _valid = self.get_mut().end(code::COMPLETE, "");
         Poll::Ready(Ok(()))
     }
 }

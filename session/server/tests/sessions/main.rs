@@ -7,6 +7,7 @@ mod proxy;
 mod raw;
 #[cfg(feature = "redis")]
 mod redis;
+mod sending;
 mod server;
 mod store;
 mod traffic;

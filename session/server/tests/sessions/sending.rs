@@ -1,0 +1,56 @@
+//! Messages that a handler sends by the methods and by the sink of its session.
+
+use futures_util::{FutureExt, SinkExt};
+use websocket_session_server::{Limits, Message, SendError, Session, Sessions};
+
+use crate::client::{Client, Event, Options};
+use crate::raw::{Got, Raw};
+use crate::server::{Server, limits};
+
+#[tokio::test]
+async fn what_the_sink_has_taken_is_sent_before_what_follows() {
+    let handler = |mut session: Session| async move {
+        let _go = session.recv().await;
+        session.feed("1".into()).await.unwrap();
+        assert!(session.acknowledged().now_or_never().is_none(), "nothing is acknowledged yet");
+        session.commit(["2".into()]).await.unwrap();
+        session.feed("3".into()).await.unwrap();
+        session.send("4").await.unwrap();
+        session.feed("5".into()).await.unwrap();
+        session.end(1000, "").unwrap();
+        session.flush().await.unwrap();
+    };
+    let server = Server::start(Sessions::memory(limits()), handler).await;
+    let mut client = Client::start(Options::new(&[server.address]));
+    client.send("go").await;
+    for number in 1..=5 {
+        assert_eq!(client.text().await, number.to_string());
+    }
+    assert!(matches!(client.next().await, Some(Event::End(_))));
+}
+
+#[tokio::test]
+async fn the_sink_refuses_only_the_message_that_is_too_large() {
+    let large = || Message::from(vec![0; 1_000_001]);
+    let handler = move |mut session: Session| async move {
+        let refused = session.feed(large()).await;
+        assert!(matches!(refused, Err(SendError::TooLarge(message)) if message == large()));
+        session.send("small").await.unwrap();
+    };
+    let server = Server::start(Sessions::memory(limits()), handler).await;
+    assert_eq!(Raw::begin(server.address).await.get().await, Got::Text(":small".into()));
+}
+
+#[tokio::test]
+async fn the_sink_waits_while_the_replay_buffer_is_full() {
+    let handler = |mut session: Session| async move {
+        session.feed(vec![0; 200].into()).await.unwrap();
+        assert!(session.feed("early".into()).now_or_never().is_none(), "the buffer is full");
+        session.feed("late".into()).await.unwrap();
+    };
+    let server = Server::start(Sessions::memory(Limits { replay: 100, ..limits() }), handler).await;
+    let mut raw = Raw::begin(server.address).await;
+    assert_eq!(raw.get().await, Got::Binary(200));
+    raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
+    assert_eq!(raw.get().await, Got::Text(":late".into()));
+}
