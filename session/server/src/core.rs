@@ -182,8 +182,8 @@ impl Core {
         }
         let weight = messages.iter().map(websocket_session::weight).sum::<u64>();
         let fits = weight <= self.machine.limits().replay || messages.len() <= 1;
-        if fits {
-            ready!(self.poll_room(weight.saturating_sub(websocket_session::OVERHEAD), context));
+        if fits && !messages.is_empty() {
+            ready!(self.poll_room(weight - websocket_session::OVERHEAD, context));
         }
         match messages.pop() {
             Some(message) if !fits => return Poll::Ready(Err(SendError::Full(message))),

@@ -1,6 +1,7 @@
 //! Messages that a handler sends by the methods and by the sink of its session.
 
 use futures_util::{FutureExt, SinkExt};
+use tokio::sync::mpsc;
 use websocket_session_server::{Limits, Message, SendError, Session, Sessions};
 
 use crate::client::{Client, Event, Options};
@@ -53,4 +54,26 @@ async fn the_sink_waits_while_the_replay_buffer_is_full() {
     assert_eq!(raw.get().await, Got::Binary(200));
     raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
     assert_eq!(raw.get().await, Got::Text(":late".into()));
+}
+
+#[tokio::test]
+async fn a_commit_without_replies_does_not_wait_for_room() {
+    let (out, mut committed) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            session.send(vec![0; 200]).await.unwrap();
+            let _message = session.recv().await;
+            out.send(session.commit([]).now_or_never()).unwrap();
+            std::future::pending().await
+        }
+    };
+    let server = Server::start(Sessions::memory(Limits { replay: 100, ..limits() }), handler).await;
+    let mut raw = Raw::begin(server.address).await;
+    assert_eq!(raw.get().await, Got::Binary(200));
+    // The client does not acknowledge the message, so the replay buffer stays full.
+    raw.send(":one").await;
+    assert_eq!(committed.recv().await, Some(Some(Ok(()))));
+    raw.send("P").await;
+    assert_eq!(raw.get().await, Got::Text(r#"A{"processed":1,"credit":1048595}"#.into()));
 }
