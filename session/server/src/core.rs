@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use websocket_session::{End, Item, Mark, Payload, SendError, Server, code};
+use websocket_session::{End, Hello, Item, Mark, Payload, SendError, Server, code};
 
 use crate::mailbox::Mailbox;
 use crate::{Gone, Key, Lease, Message};
@@ -58,7 +58,7 @@ impl Shared {
     pub fn new(
         key: Key,
         first: Lease,
-        protocol: Option<String>,
+        hello: &Hello,
         mailbox: Arc<Mailbox>,
         machine: Server<Message>,
         is_restored: bool,
@@ -68,7 +68,7 @@ impl Shared {
         let core = Core {
             machine,
             place: Place::Here,
-            peer_max: u64::MAX,
+            peer_max: hello.max,
             taken: None,
             peer_end: None,
             is_over: peer_ended,
@@ -79,6 +79,7 @@ impl Shared {
             has_work: false,
             waiting: Vec::new(),
         };
+        let protocol = hello.protocol.clone();
         Self { key, first, protocol, is_restored, mailbox, core: Mutex::new(core) }
     }
 

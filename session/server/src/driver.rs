@@ -66,9 +66,8 @@ pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, 
             Ok(Opened::Refused(refusal)) => return refuse(*arrival, &refusal),
             Err(_) => return defer(*arrival),
         };
-        let protocol = arrival.hello.protocol.clone();
-        let shared = Arc::new(Shared::new(key.clone(), first, protocol, mailbox.clone(), machine, is_restored));
-        let mut driver = Driver::new(context.clone(), shared, owner);
+        let shared = Shared::new(key.clone(), first, &arrival.hello, mailbox.clone(), machine, is_restored);
+        let mut driver = Driver::new(context.clone(), Arc::new(shared), owner);
         let mut outcome = None;
         if is_restored {
             outcome = driver.arrive(arrival).await;
@@ -189,13 +188,15 @@ impl Driver {
     fn accept(&self, arrival: &Arrival, token: NewToken) -> Result<Connection, Refusal> {
         let mut core = self.shared.core();
         let presented = token::known(arrival.presented, core.machine.state());
-        core.machine.accept(&arrival.hello, presented, token)
+        let connection = core.machine.accept(&arrival.hello, presented, token)?;
+        // Set together with the machine's own limit, so that a message is never checked against one of them alone.
+        core.peer_max = arrival.hello.max;
+        Ok(connection)
     }
 
     /// Makes the connection of an accepted HELLO the current one. All events of an older connection are ignored from now on.
     fn connect(&mut self, arrival: Arrival) {
         let connection = Connection(arrival.hello.attempt);
-        self.shared.core().peer_max = arrival.hello.max;
         let link = Link::new(arrival.socket, connection, self.limits().max_message);
         self.patience.connected();
         if let Some(older) = self.link.replace(link) {
