@@ -435,7 +435,7 @@ test('a flood of WebSocket pings by a client that does not read ends its connect
 });
 
 test('a silent client is pinged, and then given up', async () => {
-  const { url } = await serve({ delays: { pingAfter: 40, pingTimeout: 40 } });
+  const { url } = await serve({ delays: { pingAfter: 40, pingTimeout: 1000 } });
   const { client, of, token } = await session(url);
   assert.equal(await client.next(), 'P');
   client.ack();
