@@ -104,7 +104,6 @@ async fn each_silent_connection_makes_the_next_one_wait_twice_as_long() {
         if attempt == 8 {
             raw.send(ACK).await;
         }
-        sleep(Duration::from_millis(50)).await;
         pause();
         let (before, mut pings) = (tokio::time::Instant::now(), 0);
         while raw.get().await == Got::Text("P".into()) {
@@ -121,11 +120,11 @@ async fn each_silent_connection_makes_the_next_one_wait_twice_as_long() {
 async fn a_silent_client_is_pinged_and_given_up() {
     let server = Server::start(Sessions::memory(Limits::default()), echo).await;
     let mut raw = Raw::begin(server.address).await;
-    sleep(Duration::from_millis(50)).await;
     pause();
     let before = tokio::time::Instant::now();
     assert_eq!(raw.get().await, Got::Text("P".into()));
-    assert_eq!(before.elapsed().as_secs(), 24);
+    let took = before.elapsed().as_secs();
+    assert!((23..=25).contains(&took), "pinged after {took} s");
     assert_eq!(raw.get().await, Got::Nothing);
     assert!(before.elapsed().as_secs() < 40);
     assert_eq!(server.sessions.len(), 1);
