@@ -286,6 +286,14 @@ async fn redis_keeps_a_session_whose_time_to_live_is_endless() {
     let mut client = Client::start(Options::new(&[server.address]));
     client.send("one").await;
     assert_eq!(client.text().await, "one");
+    for key in ["out", "string.sub(out, 1, -5)"] {
+        let left = of_stream(&url, &format!("redis.call('PTTL', {key})"));
+        let millis: u64 = left.trim_start_matches(':').parse().unwrap();
+        assert!(
+            Duration::from_millis(millis) > Duration::from_secs(365 * 24 * 60 * 60),
+            "{key} expires in {millis} ms"
+        );
+    }
 }
 
 #[tokio::test]
