@@ -29,6 +29,8 @@ export class Loader {
    * default from the same source.
    */
   load(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+    // Otherwise the failure of a source that is ignored would be an unhandled rejection.
+    Promise.resolve(source).catch(() => {});
     this.#loading ??= this.#load(source).catch((error: unknown) => {
       this.#loading = undefined;
       throw error;

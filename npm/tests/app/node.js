@@ -1,7 +1,7 @@
 // Checks in Node.js that the wasm is found without configuration, that a stream that yields to the event loop continues, that
 // cancelled calls leave nothing behind, that bytes arrive as they were sent, and that the process exits when its connections have
 // ended. With `TEST_WS=1` the sockets are those of `ws`.
-import { ReconnectingWebSocket, connect, reconnect, session } from "wasm-websocket";
+import { ReconnectingWebSocket, connect, preload, reconnect, session } from "wasm-websocket";
 
 if (process.env.TEST_WS) globalThis.WebSocket = (await import("ws")).WebSocket;
 
@@ -10,6 +10,9 @@ const socket = await connect(`${server}/flood/1000/4`);
 let count = 0;
 for await (const _ of socket) count++;
 if (count !== 1000) throw new Error(`${count} of 1000 messages came`);
+
+// A source that is ignored may fail: an unhandled rejection would end the process.
+await preload(Promise.reject(new Error("offline")));
 
 const back = await reconnect(() => `${server}/echo`);
 await back.send("hello");
