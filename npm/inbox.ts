@@ -30,7 +30,7 @@ export class Inbox {
   #held: Message | WebSocketError | undefined;
   #error: WebSocketError | undefined;
   #isTaking = false;
-  /** Whether a message may be taken before a reader asks for it. */
+  /** Whether each message is taken before a reader asks for it. */
   #isAhead = false;
   #isOver = false;
 
@@ -102,7 +102,7 @@ export class Inbox {
     return this.#isOver;
   }
 
-  /** Takes a message before a reader asks for it, to find out whether one is left after the connection has ended. */
+  /** From now on takes each message before a reader asks for it, to find out when none is left after the connection has ended. */
   lookAhead(): void {
     this.#isAhead = true;
     if (this.#held === undefined) this.#takeOne();
@@ -160,7 +160,7 @@ export class Inbox {
         this.#error = undefined;
       }
       this.#dismiss(() => true);
-    } else if (waiter !== undefined || this.#listeners.size > 0) {
+    } else if (waiter !== undefined || this.#listeners.size > 0 || this.#isAhead) {
       this.#takeOne();
     }
   }

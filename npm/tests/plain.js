@@ -137,11 +137,17 @@ async function withoutAsyncDispose() {
 
 /** Connections leave nothing behind: neither in the memory of wasm nor in its table of JavaScript objects. */
 async function nothingLeft() {
+  const ended = [];
   await leavesNothing(core, async () => {
     // Connections that either side closes, a call that fails, and a connection that is disposed of with messages that were not
     // taken.
     await (await connect("/echo")).close(1000, "done");
     await (await connect("/close/4001/bye")).closed;
+    // A connection that has ended is freed when its last message is taken, although the page still refers to it.
+    const last = await connect("/flood/1/4");
+    await last.closed;
+    await take(last);
+    ended.push(last);
     const socket = await connect("/echo", { protocols: [], receiveLimit: { bytes: 1000 } });
     const undo = socket.on("message", () => {});
     await socket.send("text");
