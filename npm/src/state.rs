@@ -1,6 +1,6 @@
 //! States, for JavaScript.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,29 +11,36 @@ use wasm_bindgen::prelude::*;
 use wasm_websocket::reconnect::{Cause, State, States};
 
 use crate::object::Plain;
-use crate::promise::promise;
+use crate::pending::Pending;
 use crate::{error, event};
 
 /// The queue of the current state and all later ones.
 #[wasm_bindgen]
-pub struct StateQueue(Rc<RefCell<States>>);
+pub struct StateQueue {
+    states: Rc<RefCell<States>>,
+    /// The last call of `next`.
+    next: Cell<Option<Pending>>,
+}
 
 impl StateQueue {
     pub(crate) fn new(states: States) -> Self {
-        Self(Rc::new(RefCell::new(states)))
+        Self { states: Rc::new(RefCell::new(states)), next: Cell::default() }
     }
 }
 
 #[wasm_bindgen]
 impl StateQueue {
-    /// Resolves with the next state; with `undefined` after the last one, or when the connection was freed.
+    /// Resolves with the next state; with `undefined` after the last one, or when the connection or this queue was freed.
     #[wasm_bindgen(unchecked_return_type = "Promise<object | undefined>")]
     pub fn next(&self) -> Promise {
-        let states = Rc::clone(&self.0);
-        promise(async move {
+        let states = Rc::clone(&self.states);
+        let next = Pending::new(async move {
             let state = poll_fn(|context| Pin::new(&mut *states.borrow_mut()).poll_next(context)).await;
             Ok(state.map(to_js).unwrap_or_default())
-        })
+        });
+        let settled = next.settled();
+        self.next.set(Some(next));
+        settled
     }
 }
 

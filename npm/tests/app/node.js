@@ -69,13 +69,16 @@ await refused.catch(() => {});
 
 // Calls that are cancelled while they wait leave nothing in wasm.
 const never = () => new Promise(() => {});
+const idle = await reconnect(never);
 const waits = {
   core: (signal) => [connect(`${server}/hang`, { signal })],
   "reconnect-core": async (signal) => {
     const full = await reconnect(never, { queueLimit: { messages: 1, whenFull: "wait" } });
     await full.send("queued");
     const given = full.send("waits", { signal }).catch(() => {});
-    return [given.finally(() => full.close())];
+    const states = idle.states({ signal });
+    await states.next();
+    return [given.finally(() => full.close()), states.next()];
   },
   "session-core": async (signal) => {
     const full = await session(never, { replay: 1, signal });
@@ -98,6 +101,7 @@ for (const [name, wait] of Object.entries(waits)) {
   const grown = (await cycles(300)) - before;
   if (grown > 128) throw new Error(`${name}: ${grown} objects were left`);
 }
+await idle.close();
 
 // This timer does not keep the process alive.
 setTimeout(() => {
