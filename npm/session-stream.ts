@@ -304,13 +304,15 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    * Closes the session as {@link close} does, waits for the peer's end for at most {@link Options.closeTimeout}, and frees the wasm
    * memory; `await using` calls it. It never rejects.
    *
-   * Messages that were not taken are dropped. They and all earlier messages are acknowledged to the peer as processed. Without a
-   * network it waits until there is one; aborting {@link SessionOptions.signal} ends the wait.
+   * Messages that were not taken are dropped. They and all earlier messages are acknowledged to the peer as processed. A paused
+   * session connects for this. Without a network it waits until there is one; aborting {@link SessionOptions.signal} ends the wait.
    */
   async [asyncDispose](): Promise<void> {
     this.#inbox.discard();
     // From here on, this method frees the core.
     this.#hasEnded = true;
+    // A paused session would never send the end.
+    this.#core?.resume();
     const dropped = this.#drop();
     const isClosed = await this.close().then(
       () => true,

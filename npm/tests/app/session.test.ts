@@ -409,6 +409,15 @@ test("disposing waits until everything is processed, though nothing takes the ec
   await echo.acknowledged();
 });
 
+test("disposing of a paused session connects, and completes the session", async () => {
+  const echo = await begin(url("/session/echo/0"));
+  echo.pause();
+  await reaches(echo, "paused");
+  await echo.send("last");
+  await echo[Symbol.asyncDispose]();
+  equal([echo.counts.acknowledged, echo.counts.lost, echo.peerEnd?.code], [1, 0, 1000]);
+});
+
 test("disposing waits for the peer's end, also in a browser without AbortSignal.timeout, and with the longest timeout", async () => {
   const { timeout } = AbortSignal;
   delete (AbortSignal as { timeout?: unknown }).timeout;
