@@ -337,6 +337,7 @@ test("with explicit, a message that was not given to the page is not processed",
   for (let wait = 0; wait < 50; wait++) await turn();
   // The message that has arrived meanwhile does not keep this from being processed.
   echo.processed();
+  equal(echo.counts.taken, 1);
   for (let number = 3; number < 7; number++) await echo.send("x".repeat(20));
   for (let number = 2; number < 5; number++) await take(echo);
   equal(echo.counts.taken, 4);
