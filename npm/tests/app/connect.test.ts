@@ -1,4 +1,4 @@
-import { WebSocketError, connect, preload } from "wasm-websocket";
+import { WebSocketError, connect, preload, preloadReconnect, preloadSession } from "wasm-websocket";
 import wasm from "wasm-websocket/core_bg.wasm?url";
 import { Count, assert, codeOf, equal, failure, failureOf, open, take, test, text, url } from "./harness.ts";
 
@@ -8,18 +8,21 @@ function loads(): number {
 }
 
 // This must be the first of all tests: no wasm is loaded yet.
-test("the wasm is loaded once, by the first connect", async () => {
-  equal(loads(), 0);
-  const sockets = await Promise.all([open("/echo"), open("/echo"), open("/echo")]);
-  await preload();
+test("preload loads the wasm without connecting, and connect does not load it again", async () => {
+  const loaded = [loads()];
+  for (const load of [preload, preload, preloadReconnect, preloadSession]) {
+    await load();
+    loaded.push(loads());
+  }
+  equal(loaded, [0, 1, 1, 2, 3]);
   const again = await import("wasm-websocket");
   assert(again.connect === connect, "a second import returns the same module");
-  sockets.push(await again.connect(url("/echo")));
-  equal(loads(), 1);
+  const sockets = await Promise.all([open("/echo"), open("/echo"), again.connect(url("/echo"))]);
+  equal(loads(), 3);
   await Promise.all(sockets.map((socket) => socket.close()));
 });
 
-test("preload loads the wasm without connecting", async () => {
+test("the wasm is served as application/wasm", async () => {
   const response = await fetch(wasm);
   equal([response.status, response.headers.get("content-type")], [200, "application/wasm"]);
 });

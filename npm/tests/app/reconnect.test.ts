@@ -1,8 +1,7 @@
-import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, preloadReconnect, reconnect } from "wasm-websocket";
+import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, reconnect } from "wasm-websocket";
 import { Count, assert, binary, codeOf, collectUntil, comeBack, drain, equal, failure, failureOf, open, reaches, reported, take, test, text, url } from "./harness.ts";
 
 test("messages are sent before the connection is open and afterwards", async () => {
-  await preloadReconnect();
   await using socket = await comeBack(url("/echo"), { protocols: [] });
   equal([socket.state.type, socket.counts.queued], ["connecting", 0]);
   equal([await socket.send("queued"), socket.trySend(new Uint8Array([1, 2])), await socket.send(new Blob(["blob"]))], [1, 2, 3]);

@@ -6,7 +6,6 @@ import {
   SessionLostError,
   type SessionOptions,
   type SessionStream,
-  preloadSession,
   session,
 } from "wasm-websocket";
 import { Count, assert, begin, codeOf, collectUntil, drain, equal, failure, failureOf, next, open, reaches, reported, take, test, text, turn, url } from "./harness.ts";
@@ -78,7 +77,6 @@ for (const binaryType of ["arraybuffer", "blob"] as const) {
 }
 
 test("a receipt resolves when the peer has processed the message", async () => {
-  await preloadSession();
   await using echo = await begin(url("/session/echo/0"));
   echo.pause();
   await reaches(echo, "paused");
