@@ -62,7 +62,12 @@ export function equal<T>(actual: T, expected: T): void {
 }
 
 function show(value: unknown): string {
-  const readable = (_: string, value: unknown) => (value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value);
+  const readable = (_: string, value: unknown) => {
+    if (value instanceof ArrayBuffer) return [...new Uint8Array(value)];
+    // JSON would leave these out, or write `null`.
+    const isOmitted = value === undefined || (typeof value === "number" && !Number.isFinite(value));
+    return isOmitted ? `<${value}>` : value;
+  };
   return JSON.stringify(value, readable) ?? String(value);
 }
 
