@@ -1,5 +1,5 @@
-import { type Options } from "wasm-websocket";
-import { codeOf, equal, failureOf, open, take, test, text } from "./harness.ts";
+import { type Options, type ReconnectOptions } from "wasm-websocket";
+import { begin, codeOf, comeBack, drain, equal, failureOf, open, reaches, take, test, text, turn, url } from "./harness.ts";
 
 const wrong: [unknown, string][] = [
   [{ protocol: ["chat"] }, "there is no option `protocol`"],
@@ -50,20 +50,122 @@ test("options that are undefined have their defaults", async () => {
   equal(await take(socket), text("as by default"));
 });
 
-test("every option is read", async () => {
-  const options: Options = {
-    protocols: ["chat.v2"],
-    binaryType: "blob",
-    highWaterMark: 0,
-    lowWaterMark: 0,
-    receiveLimit: { bytes: 10, messages: 10, overflow: "unbounded" },
-    connectTimeout: 10_000,
-    closeTimeout: 10_000,
-    signal: new AbortController().signal,
+/** Runs while each message that is sent passes `send`, and is dropped if that returns false. */
+async function withSend<T>(send: (message: unknown) => boolean, run: () => Promise<T>): Promise<T> {
+  const { prototype } = WebSocket;
+  const original = prototype.send;
+  prototype.send = function (message) {
+    if (send(message)) original.call(this, message);
   };
-  await using socket = await open("/protocol/chat.v2", options);
-  equal([socket.protocol, socket.binaryType], ["chat.v2", "blob"]);
-  await using other = await open("/stall", { highWaterMark: 0, closeTimeout: 1 });
-  other.trySend(new Uint8Array(64 << 20));
-  equal(await codeOf(() => other.trySend("more")), "full");
-});
+  return run().finally(() => (prototype.send = original));
+}
+
+/** Returns the numbers of messages in doubt, and of those that were kept. */
+async function doubts(unconfirmedLimit: ReconnectOptions["unconfirmedLimit"]): Promise<number[]> {
+  const key = Math.random();
+  await using socket = await comeBack(url(`/fault/reset-by/${key}`), { afterClose: () => "stop", unconfirmedLimit });
+  await reaches(socket, "open");
+  for (const message of ["1", "2"]) await socket.send(message);
+  await socket.flush();
+  await open(`/fault/reset-now/${key}`);
+  await socket.closed;
+  const { count, messages } = socket.takeInDoubt();
+  return [count, messages.length];
+}
+
+/** A visible effect of each option that no other test would miss. */
+const effects: [string, () => Promise<unknown>, unknown][] = [
+  [
+    "lowWaterMark",
+    async () => {
+      const { WebSocket } = globalThis;
+      const sentAt: number[] = [];
+      let unsent = 0;
+      globalThis.WebSocket = class extends WebSocket {
+        // A byte leaves between two looks.
+        override get bufferedAmount(): number {
+          return unsent > 0 ? unsent-- : 0;
+        }
+        override send(message: Parameters<WebSocket["send"]>[0]): void {
+          sentAt.push(unsent);
+          super.send(message);
+        }
+      };
+      try {
+        await using socket = await open("/sink", { highWaterMark: 100, lowWaterMark: 10 });
+        await socket.send(new Uint8Array(110));
+        unsent = 110;
+        await socket.send("waits");
+        return sentAt.map((unsent) => unsent < 50);
+      } finally {
+        globalThis.WebSocket = WebSocket;
+      }
+    },
+    [true, true],
+  ],
+  [
+    "receiveLimit.overflow",
+    async () => {
+      await using socket = await open("/flood/100/4", { receiveLimit: { messages: 10, overflow: "unbounded" } });
+      await socket.closed;
+      return [(await drain(socket)).length, socket.dropped];
+    },
+    [100, 0],
+  ],
+  [
+    "readAhead",
+    async () => {
+      const globals = globalThis as { WebSocketStream?: unknown };
+      const { WebSocketStream } = globals;
+      const never = new Promise<void>(() => {});
+      let read = 0;
+      globals.WebSocketStream = class {
+        readonly opened = Promise.resolve({
+          readable: new ReadableStream({ pull: (to) => (read++ < 50 ? to.enqueue("10 letters") : never) }, { highWaterMark: 0 }),
+          writable: new WritableStream(),
+        });
+        readonly closed = never;
+        close(): void {}
+      };
+      try {
+        await using _ = await open("/echo", { transport: "streams", readAhead: 25, closeTimeout: 1 });
+        for (let wait = 0; wait < 50; wait++) await turn();
+        return read;
+      } finally {
+        if (WebSocketStream === undefined) delete globals.WebSocketStream;
+        else globals.WebSocketStream = WebSocketStream;
+      }
+    },
+    3,
+  ],
+  ["backoff.maxElapsed", async () => codeOf((await comeBack(url("/status/401"), { backoff: { maxElapsed: 1 } })).closed), "connectFailed"],
+  ["unconfirmedLimit", () => Promise.all([{ messages: 1 }, { bytes: 1 }].map(doubts)), [[2, 1], [2, 1]]],
+  [
+    "protocol, credentials and maxMessage",
+    async () => {
+      const hellos: string[] = [];
+      const note = (message: unknown) => String(message)[0] !== "H" || hellos.push(String(message)) > 0;
+      return withSend(note, async () => {
+        await using echo = await begin(url("/session/echo/0"), { protocol: "echo.v1", credentials: "token", maxMessage: 10 });
+        await reaches(echo, "open");
+        const { protocol, credentials, max } = JSON.parse(String(hellos[0]).slice(1));
+        return [protocol, credentials, max];
+      });
+    },
+    ["echo.v1", "token", 10],
+  ],
+  [
+    "heartbeat of a session",
+    () =>
+      withSend((message) => message !== "P", async () => {
+        await using echo = await begin(url("/session/echo/0"), { heartbeat: { interval: 10, timeout: 30 } });
+        const { cause } = await reaches(echo, "waiting");
+        return cause.type === "failed" && cause.error.message;
+      }),
+    "the peer did not answer the heartbeat within 30 ms",
+  ],
+];
+
+for (const [option, see, expected] of effects) {
+  test(`options are read: ${option}`, async () => equal(await see(), expected));
+}

@@ -329,7 +329,7 @@ test("a heartbeat confirms messages, and detects a peer that is gone", async () 
   await using silent = await comeBack(url("/fault/half-open"), { heartbeat: { ping: "ping", pong: "pong", interval: 10, timeout: 20 } });
   const { cause } = await reaches(silent, "waiting");
   assert(cause.type === "failed", cause.type);
-  equal(cause.error.code, "heartbeatTimeout");
+  equal([cause.error.code, cause.error.message], ["heartbeatTimeout", "the peer did not answer the heartbeat within 20 ms"]);
 });
 
 test("the queue has a limit and a policy", async () => {
