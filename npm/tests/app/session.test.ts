@@ -96,7 +96,8 @@ test("a receipt resolves when the peer has processed the message", async () => {
 });
 
 test("send waits while the replay buffer is full", async () => {
-  await using echo = await begin(never, { replay: 20, signal: AbortSignal.timeout(1000) });
+  const giving = new AbortController();
+  await using echo = await begin(never, { replay: 20, signal: giving.signal });
   await echo.send("first");
   const full = (await failure(() => echo.trySend("second"))) as SendError;
   equal([full instanceof SendError, full.code, full.unsent], [true, "full", "second"]);
@@ -107,6 +108,7 @@ test("send waits while the replay buffer is full", async () => {
   abort.abort(reason);
   assert((await given) === reason, "it rejects with the reason");
   equal(echo.counts.unacknowledged, 1);
+  giving.abort();
   const error = (await third) as SendError;
   equal([error.code, error.unsent], ["sessionLost", "third"]);
 });

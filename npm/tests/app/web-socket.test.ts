@@ -659,16 +659,16 @@ test("shape: close before the state of a lost connection has come fires one clos
   }));
 
 test("shape: an attempt waits for a page that is slow with the messages of the last connection, and does not fail for that", async () => {
-  let [path, received] = ["/flood/2000/4", 0];
-  const options = { ...soon, connectionTimeout: 500, maxRetries: 1 };
+  let [path, received] = ["/flood/1000/4", 0];
+  const options = { ...soon, connectionTimeout: 2000, maxRetries: 1 };
   const socket = new ReconnectingWebSocket(() => (log.push("attempt"), url(path)), [], options);
   const log = logOf(socket, ["open", "close", "error"]);
   socket.addEventListener("message", () => {
     received++;
-    const until = performance.now() + 1;
+    const until = performance.now() + 3;
     while (performance.now() < until);
   });
-  for (const wanted of [2000, 2001]) {
+  for (const wanted of [1000, 1001]) {
     await next(socket, "close");
     equal(received, wanted);
     path = "/flood/1/4";
@@ -680,12 +680,12 @@ test("shape: an attempt waits for a page that is slow with the messages of the l
 test("shape: the retries before an attempt that waits for a slow page are counted", () =>
   withLateStates(async (hold, release) => {
     const attempts: number[] = [];
-    const options = { ...soon, connectionTimeout: 500, maxRetries: 1 };
+    const options = { ...soon, connectionTimeout: 2000, maxRetries: 1 };
     const socket = new ReconnectingWebSocket(() => url(attempts.push(socket.retryCount) === 1 ? "/close/4000/bye" : "/hang"), [], options);
     const log = logOf(socket, ["open", "close", "error"]);
     socket.addEventListener("open", hold, { once: true });
     await next(socket, "open");
-    await pause(700);
+    await pause(2500);
     equal(log, ["open"]);
     release();
     const { error } = await next(socket, "error");
