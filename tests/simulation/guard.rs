@@ -269,9 +269,9 @@ pub fn memory_size() -> usize {
     0
 }
 
-/// Returns the browser's `bufferedAmount`.
-pub fn browsers_amount(socket: &WebSocket) -> u64 {
-    socket.buffered_amount()
+/// Returns the number of unsent bytes, as the network counts them, of a page with one open socket.
+pub fn browsers_amount(_socket: &WebSocket) -> u64 {
+    page().unsent()
 }
 
 /// Stops the task for a while, like a synchronous request in a browser.
