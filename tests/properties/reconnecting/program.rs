@@ -9,7 +9,7 @@ use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
 use wasm_websocket::reconnect::{Counts, ReconnectingSender, State, WhenLost};
 use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting};
 
-use super::plan::{Await, Finally, Read, Step};
+use super::plan::{Await, Finally, Provide, Read, Step};
 use super::setup::Setup;
 use crate::dialect::{Dialect, read};
 use crate::plan::{Kind, Letter};
@@ -44,9 +44,11 @@ pub async fn run(setup: &Rc<Setup>) {
 /// Waits until a condition holds, and replaces connections that are stuck or paused.
 async fn until(setup: &Setup, sender: &ReconnectingSender, what: &str, is_true: impl Fn() -> bool) {
     let world = &setup.world;
-    // One round for each connection that may be stuck, and for each pause.
+    // One round for each connection that may be stuck, for each pause, and for attempts that fail for hours. Without such a reason
+    // there is none, since a round also wakes a waiting task whose wake-up was lost.
     let pauses = setup.plan.senders.iter().flatten().filter(|step| matches!(step, Step::PauseAll)).count();
-    for _ in 0..=setup.plan.peers.len() + pauses {
+    let fails_often = setup.plan.provider.iter().any(|provide| matches!(provide, Provide::FailOften(_)));
+    for _ in 0..setup.plan.peers.len() + pauses + usize::from(fails_often) {
         if world.in_calm(&is_true).await {
             return;
         }
