@@ -1,7 +1,7 @@
 //! A socket with listeners, whose closures send, close, add and drop listeners, and drop the socket itself.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use proptest::collection::vec;
@@ -12,7 +12,7 @@ use wasm_websocket::{CloseEvent, Error, ListenerGuard, Message, Options, ReadySt
 use crate::account::Account;
 use crate::dialect::{Dialect, read};
 use crate::peer::PeerPlan;
-use crate::plan::{Letter, OptionsPlan, delay, memory, page_code};
+use crate::plan::{Letter, OptionsPlan, delay, memory, milliseconds, page_code};
 use crate::seeds::{hold, note};
 use crate::world::{World, WorldPlan};
 
@@ -95,6 +95,9 @@ async fn run(world: Rc<World>, plan: Plan) {
         let in_time = world.in_calm(|| program.has_ended.get() || program.is_dropped()).await;
         assert!(in_time, "there is no event of the end");
     }
+    // An event may still be calling its listeners.
+    world.page.sleep(milliseconds(1)).await;
+    program.check_listening(plan.memory.is_empty());
     program.act(Act::DropSocket);
     account.check().await;
     program.check_messages(plan.memory.is_empty()).await;
@@ -106,12 +109,24 @@ struct Program {
     socket: RefCell<Option<Rc<WebSocket>>>,
     guards: RefCell<Vec<(usize, ListenerGuard)>>,
     /// The listeners that may be called.
-    listening: RefCell<BTreeSet<usize>>,
+    listening: RefCell<BTreeMap<usize, Kind>>,
     last_listener: Cell<usize>,
-    messages: RefCell<BTreeMap<usize, Vec<Message>>>,
+    /// The messages that each listener has received.
+    heard: RefCell<BTreeMap<usize, Heard>>,
     has_opened: Cell<bool>,
+    has_failed: Cell<bool>,
     has_ended: Cell<bool>,
 }
+
+#[derive(Default)]
+struct Heard {
+    /// The number of messages that had arrived before it listened.
+    before: usize,
+    messages: Vec<Message>,
+}
+
+/// The first message listener, which hears all messages.
+const FIRST: usize = 0;
 
 impl Program {
     fn new(account: &Rc<Account>, socket: WebSocket) -> Rc<Self> {
@@ -121,8 +136,9 @@ impl Program {
             guards: RefCell::default(),
             listening: RefCell::default(),
             last_listener: Cell::default(),
-            messages: RefCell::default(),
+            heard: RefCell::new(BTreeMap::from([(FIRST, Heard::default())])),
             has_opened: Cell::default(),
+            has_failed: Cell::default(),
             has_ended: Cell::default(),
         })
     }
@@ -131,13 +147,45 @@ impl Program {
         self.socket.borrow().is_none()
     }
 
-    /// Attaches the first listeners, which note the state of the socket for the others.
+    /// Attaches the first listeners, which note for the others what has happened.
     fn watch(self: &Rc<Self>) {
         let socket = self.socket.borrow().clone().expect("it was just made");
-        let program = Rc::downgrade(self);
-        socket.on_open(move || program.upgrade().iter().for_each(|program| program.has_opened.set(true))).forget();
-        let program = Rc::downgrade(self);
-        socket.on_close(move |event| program.upgrade().iter().for_each(|program| program.ended(&event))).forget();
+        let program = || {
+            let program = Rc::downgrade(self);
+            move || program.upgrade().expect("it lives longer than the socket")
+        };
+        let (opens, hears, fails, ends) = (program(), program(), program(), program());
+        socket.on_open(move || opens().has_opened.set(true)).forget();
+        socket.on_message(move |message| hears().hears(FIRST, message)).forget();
+        socket.on_error(move |_| fails().has_failed.set(true)).forget();
+        socket.on_close(move |event| ends().ended(&event)).forget();
+    }
+
+    fn hears(&self, id: usize, message: Message) {
+        self.heard.borrow_mut().entry(id).or_default().messages.push(message);
+    }
+
+    /// Returns the number of messages that have arrived.
+    fn arrived(&self) -> usize {
+        self.heard.borrow()[&FIRST].messages.len()
+    }
+
+    /// Returns how many events a listener has missed that may be called.
+    fn missed(&self, id: usize, kind: Kind) -> usize {
+        match kind {
+            Kind::Open => self.has_opened.get().into(),
+            Kind::Message => {
+                let heard = &self.heard.borrow()[&id];
+                self.arrived() - heard.before - heard.messages.len()
+            }
+            Kind::Error => self.has_failed.get().into(),
+            Kind::Close => self.has_ended.get().into(),
+        }
+    }
+
+    /// Checks a listener that is dropped. It has missed at most the event that is calling the listeners now.
+    fn check_dropped(&self, id: usize, kind: Kind) {
+        assert!(self.missed(id, kind) <= 1, "listener {id} has missed events");
     }
 
     fn ended(&self, event: &CloseEvent) {
@@ -158,8 +206,20 @@ impl Program {
         };
         let id = self.last_listener.get() + 1;
         self.last_listener.set(id);
-        self.listening.borrow_mut().insert(id);
         let (program, kind) = (Rc::downgrade(self), listen.kind);
+        let is_past = match kind {
+            Kind::Open => self.has_opened.get(),
+            Kind::Message => false,
+            // The simulated browser fires both in one step.
+            Kind::Error | Kind::Close => self.has_failed.get() || self.has_ended.get(),
+        };
+        if !is_past {
+            self.listening.borrow_mut().insert(id, kind);
+        }
+        if kind == Kind::Message {
+            let heard = Heard { before: self.arrived(), messages: Vec::new() };
+            self.heard.borrow_mut().insert(id, heard);
+        }
         let left_out = Cell::new(listen.from);
         let call = move |event: Event| {
             let program = program.upgrade().expect("it lives longer than the socket");
@@ -180,7 +240,8 @@ impl Program {
 
     fn called(&self, id: usize, event: Event) {
         note(&self.account.world.page, || format!("page: listener {id}: {event:?}"));
-        assert!(self.listening.borrow().contains(&id), "a listener is called that was dropped");
+        let is_listening = self.listening.borrow().contains_key(&id);
+        assert!(is_listening, "a listener is called that was dropped, or after its event");
         match event {
             Event::Open => {
                 assert!(self.has_opened.get() && !self.has_ended.get(), "it opens late");
@@ -188,7 +249,7 @@ impl Program {
             }
             Event::Message(message) => {
                 assert!(self.has_opened.get() && !self.has_ended.get(), "a message comes too early, or too late");
-                self.messages.borrow_mut().entry(id).or_default().push(message);
+                self.hears(id, message);
             }
             Event::Error(error) => {
                 assert!(!self.has_ended.get(), "an error comes after the end");
@@ -211,12 +272,13 @@ impl Program {
             (Act::Close(code), Some(socket)) => self.close(&socket, code),
             (Act::Listen(kind), _) => self.listen(Listen { kind, from: 0, acts: Vec::new() }),
             (Act::Unlisten(which), _) => drop(self.take_guard(which).map(|(id, guard)| {
-                self.listening.borrow_mut().remove(&id);
+                let listening = self.listening.borrow_mut().remove(&id);
+                listening.into_iter().for_each(|kind| self.check_dropped(id, kind));
                 guard
             })),
             (Act::Forget(which), _) => self.take_guard(which).into_iter().for_each(|(_, guard)| guard.forget()),
             (Act::DropSocket, socket) => {
-                self.listening.borrow_mut().clear();
+                self.listening.take().into_iter().for_each(|(id, kind)| self.check_dropped(id, kind));
                 let slot = self.socket.take();
                 drop(slot);
                 drop(socket);
@@ -258,20 +320,36 @@ impl Program {
         }
     }
 
-    /// Checks that each listener has received the messages that the peer sent while it listened, in order, except messages that
-    /// did not fit into memory.
+    /// Checks, between two events, that no listener has missed an event, and that a connection that the peer has closed has
+    /// delivered all messages.
+    fn check_listening(&self, had_memory: bool) {
+        for (id, kind) in &*self.listening.borrow() {
+            assert_eq!(self.missed(*id, *kind), 0, "listener {id} has missed events");
+        }
+        let (sent, end) = (self.account.conversation.sent.get() as usize, self.account.end());
+        let is_clean = matches!(end, Some(Ok(event)) if event.was_clean) && self.account.close.get().is_none();
+        assert!(!is_clean || !had_memory || self.arrived() == sent, "{} of {sent} messages arrived", self.arrived());
+    }
+
+    /// Checks that the messages have arrived that the peer has sent, in order, except messages that did not fit into memory, and
+    /// that each listener has received those that arrived while it listened.
     async fn check_messages(&self, had_memory: bool) {
-        let messages = self.messages.take();
         let sent = self.account.conversation.sent.get();
-        for (listener, messages) in messages {
-            let mut last = None;
+        let mut arrived = Vec::new();
+        for (listener, Heard { before, messages }) in self.heard.take() {
+            let mut numbers = Vec::new();
             for message in messages {
-                let message = read(message).await;
-                let number = Dialect::Plain.number_of(&message);
-                assert!(number < sent, "message {number} was never sent");
-                let is_next = last.is_none_or(|last| number == last + 1 || number > last && !had_memory);
-                assert!(is_next, "listener {listener} receives {number} after {last:?}");
-                last = Some(number);
+                numbers.push(Dialect::Plain.number_of(&read(message).await));
+            }
+            if listener == FIRST {
+                assert!(numbers.is_sorted_by(|one, other| one < other), "messages arrive out of order: {numbers:?}");
+                assert!(numbers.last().is_none_or(|last| *last < sent), "{numbers:?} arrive, and {sent} were sent");
+                let is_complete = numbers.last().is_none_or(|last| *last as usize + 1 == numbers.len());
+                assert!(is_complete || !had_memory, "messages are missing: {numbers:?}");
+                arrived = numbers;
+            } else {
+                let is_equal = arrived[before..].starts_with(&numbers);
+                assert!(is_equal, "listener {listener} receives {numbers:?} of {arrived:?} after {before}");
             }
         }
     }
