@@ -95,13 +95,11 @@ async fn by_events_a_flood_does_not_wait_and_the_limit_holds() {
     assert_eq!(taken, 1 << 20);
 }
 
-/// Connects to the echo, which does not close, and sends messages of 10 bytes, each of which begins with its number.
-async fn echoing(messages: u8, options: Options) -> WebSocketStream {
-    let mut stream = connect_with("/echo", &options).await;
+/// Sends messages of 10 bytes, each of which begins with its number.
+async fn send_all(stream: &mut WebSocketStream, messages: u8) {
     for number in 0..messages {
         stream.send([number; 10]).await.unwrap();
     }
-    stream
 }
 
 // A message that waits behind another is copied, so the high water mark is 64 KiB, even if the options have a higher one.
@@ -123,9 +121,12 @@ async fn nothing_is_sent_behind_a_large_message() {
 // The bound is exact: the queue holds fewer bytes than `read_ahead` and one message together.
 #[apply(browser_test)]
 async fn no_more_is_read_than_read_ahead_and_a_message() {
-    let mut stream = echoing(100, Options::new().read_ahead(35)).await;
+    let mut stream = connect_with("/echo", &Options::new().read_ahead(35)).await;
     assert_eq!(stream.transport(), Transport::Streams);
-    turn(200).await;
+    let arrived = arrival(&stream, 4);
+    send_all(&mut stream, 100).await;
+    arrived.await;
+    turn(50).await;
     // These are taken within one turn of the event loop, so that no more messages can arrive.
     for number in 0..4 {
         assert_eq!(stream.next().now_or_never(), Some(Some(Ok(Message::Binary(vec![number; 10])))));
@@ -141,7 +142,8 @@ async fn no_more_is_read_than_read_ahead_and_a_message() {
 #[apply(browser_test)]
 async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
     for options in [Options::new().read_ahead(0), Options::new().receive_limit_messages(1)] {
-        let mut stream = echoing(50, options).await;
+        let mut stream = connect_with("/echo", &options).await;
+        send_all(&mut stream, 50).await;
         for number in 0..50 {
             assert_eq!(next(&mut stream).await, Message::Binary(vec![number; 10]));
         }
@@ -346,12 +348,11 @@ async fn a_socket_of_events_does_not_connect_by_streams() {
 #[apply(browser_test)]
 async fn an_attempt_that_is_dropped_is_aborted() {
     let options = Options::new().transport(Transport::Streams);
-    let begin = now();
     for _ in 0..3 {
         assert!(options.connect(&url("/hang")).now_or_never().is_none());
     }
+    // Chromium connects to a server one connection after the other: behind an attempt that was not aborted, this one times out.
     drop(connect("/echo").await);
-    assert!(now() - begin < 5000.0);
     let timeout = Duration::from_millis(20);
     let error = options.connect_timeout(timeout).connect(&url("/hang")).await.unwrap_err();
     assert_eq!(error, Error::ConnectTimeout { url: url("/hang"), timeout });
