@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use macro_rules_attribute::apply;
 use serde::Deserialize;
 use wasm_websocket::reconnect::{Backoff, Cause};
@@ -127,11 +127,13 @@ struct Report {
 
 // A receipt resolves when the peer has processed the message, even if that took another connection.
 #[apply(browser_test)]
-async fn a_receipt_tells_that_the_peer_has_processed_the_message() {
+async fn a_receipt_waits_for_the_peer() {
     let url = url("/session/echo/1");
     let options = SessionOptions::new().backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)));
     let mut session = Session::new(options, async move || Ok(url.clone()));
-    let receipt = session.send("hello").await.unwrap();
+    let mut receipt = session.try_send("hello").unwrap();
+    // There is no connection yet.
+    assert!((&mut receipt).now_or_never().is_none());
     assert_eq!(receipt.await, Ok(()));
     assert_eq!(session.next().await.unwrap().unwrap(), Message::from("hello"));
     session.close().await.unwrap();
