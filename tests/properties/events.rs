@@ -112,20 +112,20 @@ struct Program {
     listening: RefCell<BTreeMap<usize, Kind>>,
     last_listener: Cell<usize>,
     /// The messages that each listener has received.
-    heard: RefCell<BTreeMap<usize, Heard>>,
+    received: RefCell<BTreeMap<usize, Received>>,
     has_opened: Cell<bool>,
     has_failed: Cell<bool>,
     has_ended: Cell<bool>,
 }
 
 #[derive(Default)]
-struct Heard {
+struct Received {
     /// The number of messages that had arrived before it listened.
     before: usize,
     messages: Vec<Message>,
 }
 
-/// The first message listener, which hears all messages.
+/// The first message listener, which receives all messages.
 const FIRST: usize = 0;
 
 impl Program {
@@ -136,7 +136,7 @@ impl Program {
             guards: RefCell::default(),
             listening: RefCell::default(),
             last_listener: Cell::default(),
-            heard: RefCell::new(BTreeMap::from([(FIRST, Heard::default())])),
+            received: RefCell::new(BTreeMap::from([(FIRST, Received::default())])),
             has_opened: Cell::default(),
             has_failed: Cell::default(),
             has_ended: Cell::default(),
@@ -154,20 +154,20 @@ impl Program {
             let program = Rc::downgrade(self);
             move || program.upgrade().expect("it lives longer than the socket")
         };
-        let (opens, hears, fails, ends) = (program(), program(), program(), program());
+        let (opens, receives, fails, ends) = (program(), program(), program(), program());
         socket.on_open(move || opens().has_opened.set(true)).forget();
-        socket.on_message(move |message| hears().hears(FIRST, message)).forget();
+        socket.on_message(move |message| receives().receives(FIRST, message)).forget();
         socket.on_error(move |_| fails().has_failed.set(true)).forget();
         socket.on_close(move |event| ends().ended(&event)).forget();
     }
 
-    fn hears(&self, id: usize, message: Message) {
-        self.heard.borrow_mut().entry(id).or_default().messages.push(message);
+    fn receives(&self, id: usize, message: Message) {
+        self.received.borrow_mut().entry(id).or_default().messages.push(message);
     }
 
     /// Returns the number of messages that have arrived.
     fn arrived(&self) -> usize {
-        self.heard.borrow()[&FIRST].messages.len()
+        self.received.borrow()[&FIRST].messages.len()
     }
 
     /// Returns how many events a listener has missed that may be called.
@@ -175,8 +175,8 @@ impl Program {
         match kind {
             Kind::Open => self.has_opened.get().into(),
             Kind::Message => {
-                let heard = &self.heard.borrow()[&id];
-                self.arrived() - heard.before - heard.messages.len()
+                let received = &self.received.borrow()[&id];
+                self.arrived() - received.before - received.messages.len()
             }
             Kind::Error => self.has_failed.get().into(),
             Kind::Close => self.has_ended.get().into(),
@@ -210,15 +210,15 @@ impl Program {
         let is_past = match kind {
             Kind::Open => self.has_opened.get(),
             Kind::Message => false,
-            // The simulated browser fires both in one step.
-            Kind::Error | Kind::Close => self.has_failed.get() || self.has_ended.get(),
+            Kind::Error => self.has_failed.get() || self.has_ended.get(),
+            Kind::Close => self.has_ended.get(),
         };
         if !is_past {
             self.listening.borrow_mut().insert(id, kind);
         }
         if kind == Kind::Message {
-            let heard = Heard { before: self.arrived(), messages: Vec::new() };
-            self.heard.borrow_mut().insert(id, heard);
+            let received = Received { before: self.arrived(), messages: Vec::new() };
+            self.received.borrow_mut().insert(id, received);
         }
         let left_out = Cell::new(listen.from);
         let call = move |event: Event| {
@@ -249,7 +249,7 @@ impl Program {
             }
             Event::Message(message) => {
                 assert!(self.has_opened.get() && !self.has_ended.get(), "a message comes too early, or too late");
-                self.hears(id, message);
+                self.receives(id, message);
             }
             Event::Error(error) => {
                 assert!(!self.has_ended.get(), "an error comes after the end");
@@ -336,7 +336,7 @@ impl Program {
     async fn check_messages(&self, had_memory: bool) {
         let sent = self.account.conversation.sent.get();
         let mut arrived = Vec::new();
-        for (listener, Heard { before, messages }) in self.heard.take() {
+        for (listener, Received { before, messages }) in self.received.take() {
             let mut numbers = Vec::new();
             for message in messages {
                 numbers.push(Dialect::Plain.number_of(&read(message).await));

@@ -605,14 +605,18 @@ impl Inner {
         if has_error {
             self.dispatch(Event::Error);
         }
-        self.dispatch(Event::Close(event));
-        // Drops the listeners that have no handle, which `leave` has added.
         let socket = Rc::clone(self);
+        // The listeners of `error` may add listeners of `close`.
         self.page.call_back(move || {
-            let gone = socket.listeners.take();
-            let (gone, kept) = gone.into_iter().partition::<Vec<_>, _>(|listener| listener.id == 0);
-            socket.listeners.replace(kept);
-            drop(gone);
+            socket.dispatch(Event::Close(event));
+            // Drops the listeners that have no handle, which `leave` has added.
+            let page = Rc::clone(&socket.page);
+            page.call_back(move || {
+                let gone = socket.listeners.take();
+                let (gone, kept) = gone.into_iter().partition::<Vec<_>, _>(|listener| listener.id == 0);
+                socket.listeners.replace(kept);
+                drop(gone);
+            });
         });
     }
 
