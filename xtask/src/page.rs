@@ -15,13 +15,12 @@ use crate::{source, wasm_bindgen};
 /// Builds the page and returns the folder to serve.
 pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
     step("building the page", || {
-        let target = target_folder();
-        let page = target.join("www");
+        let page = folder();
         toolchain
             .cargo(shell)
             .args(["build", "--quiet", "--release", "--package=wasm-websocket-demo", "--target", TARGET])
             .run()?;
-        let module = target.join(TARGET).join("release/wasm_websocket_demo.wasm");
+        let module = target_folder().join(TARGET).join("release/wasm_websocket_demo.wasm");
         wasm_bindgen::bind(&module, &page)?;
         let www = crate::root().join("www");
         let index = shell.read_file(www.join("index.html"))?;
@@ -31,6 +30,11 @@ pub fn build(shell: &Shell, toolchain: &Toolchain) -> Result<PathBuf> {
         compress(shell, &page)?;
         Ok(page)
     })
+}
+
+/// Returns the folder of the page.
+pub fn folder() -> PathBuf {
+    target_folder().join("www")
 }
 
 /// Compresses the files in a folder. The server then sends a third of the bytes to browsers that accept gzip.

@@ -16,12 +16,19 @@ use crate::{axe, page, setup};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
-    let page = page::build(shell, &toolchain)?;
-    page::build_test_page(shell, &toolchain, &page)?;
-    let server = Server::start(shell, &toolchain, Some(&page), &Options::default())?;
+    // The tests are compiled with the address of the server.
+    let server = Server::start(shell, &toolchain, Some(&page::folder()), &Options::default())?;
     let scratch = shell.create_temp_dir()?;
     let tests = Tests { toolchain: &toolchain, address: &server.address, scratch: scratch.path() };
-    step("building the tests", || tests.build(shell))?;
+    // Optimising the page keeps only one core busy.
+    let builds: [Job<'_, ()>; 2] = [
+        &|shell| {
+            let page = page::build(shell, &toolchain)?;
+            page::build_test_page(shell, &toolchain, &page)
+        },
+        &|shell| step("building the tests", || tests.build(shell)),
+    ];
+    at_the_same_time(shell, &builds, |shell, job| job(shell))?;
     let names: Vec<_> = browsers.iter().map(|browser| browser.name).collect();
     // Browsers wait much of the time.
     let lanes: [Job<'_, Vec<Run>>; 2] = [
