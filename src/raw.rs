@@ -28,8 +28,8 @@ impl WebSocket {
         self.socket().as_raw()
     }
 
-    /// Returns the browser's own socket without closing it, and removes all listeners of this wrapper. Other handles then see
-    /// a closed socket.
+    /// Returns the browser's own socket without closing it, and removes the listeners of all handles. Other handles then see a
+    /// closed socket.
     pub fn into_raw(self) -> js::WebSocket {
         self.remove_listeners();
         self.socket().give_away()

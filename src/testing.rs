@@ -209,7 +209,7 @@ impl Page {
     ///     let options = ReconnectOptions::new().heartbeat(heartbeat);
     ///     let feed = Reconnecting::new(options, async || Ok("wss://example.com/feed"));
     ///     page.sleep(Duration::from_secs(25)).await; // now a ping is sent
-    ///     page.block(Duration::from_secs(60)); // a long computation, during which no answer is delivered
+    ///     page.block(Duration::from_secs(60)); // a long computation: when this returns, a minute has passed
     ///     page.sleep(Duration::from_secs(1)).await;
     ///     assert_eq!(feed.state(), State::Open); // the server does not count as dead
     /// });

@@ -15,13 +15,14 @@ use crate::{BinaryType, CloseEvent, Closed, Error, Message, RawMessage};
 
 /// The half of a [`WebSocketStream`](crate::WebSocketStream) that receives: a [`Stream`] of [`Message`]s.
 ///
-/// Yields messages in the order in which they were sent. When the connection has ended, the stream ends: it yields `None` from then
-/// on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be missing, one `Err` comes before
-/// the first `None`:
+/// Yields messages in the order in which they were sent. When the connection has ended and all messages are taken, the stream ends:
+/// it yields `None` from then on, and [`close_event`](Self::close_event) returns the code and the reason. If messages may be
+/// missing, one `Err` comes before the first `None`:
 ///
 /// - [`Error::Unclean`] if the connection was lost,
 /// - [`Error::CloseTimeout`] if this page has awaited a close and the peer did not answer in time,
-/// - [`Error::Overflow`] if the receive queue has overflowed.
+/// - [`Error::Overflow`] if the receive queue has overflowed and [`Overflow::Close`](crate::Overflow::Close) has closed the
+///   connection.
 ///
 /// Two errors replace a single message, and the stream continues:
 ///

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// The delays between attempts to connect, and when to give up.
 ///
-/// The delay before the n-th retry is random, between 0 and the lesser of `base · 2ⁿ⁻¹` and `cap`, but at least `floor`. This is
-/// *full jitter*. Delays are random at the cap, too, so that clients which were disconnected together do not reconnect together.
+/// The n-th delay in a row is random, between 0 and the lesser of `base · 2ⁿ⁻¹` and `cap`, but at least `floor`. This is *full
+/// jitter*. Delays are random at the cap, too, so that clients which were disconnected together do not reconnect together.
 ///
-/// Counting attempts and their time starts over
+/// Counting attempts, delays and their time starts over, so that the next attempt is number 1,
 ///
-/// - after a connection that was open for 10 seconds. If it ended because a [`Heartbeat`](crate::Heartbeat) was not answered,
-///   a message must have been received after those 10 seconds;
-/// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume).
+/// - after a connection that was open for 10 seconds: the first delay comes before the next attempt. If it ended because a
+///   [`Heartbeat`](crate::Heartbeat) was not answered, a message must have been received after those 10 seconds;
+/// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume), which need no delay.
 ///
 /// Thus the delays also grow for a server that accepts connections and closes them at once.
 ///

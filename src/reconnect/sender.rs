@@ -68,8 +68,8 @@ impl ReconnectingSender {
     /// back or rejected leave gaps, so a number is not a count of what the peer has received: if the peer reports how far it has
     /// come, put an id of your own into each message.
     ///
-    /// - While a connection is open, it waits while older messages are still queued, or more than
-    ///   [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
+    /// - While a connection is open, it waits while older messages are still queued or to be [sent again](crate::WhenLost::Resend),
+    ///   or more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     /// - While there is no connection, it waits only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
     ///
     /// Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet. If the connection is lost
@@ -101,8 +101,8 @@ impl ReconnectingSender {
         }
     }
 
-    /// Sends a message without waiting, or queues it if there is no connection or other messages are still queued. Returns its
-    /// number.
+    /// Sends a message without waiting, or queues it if there is no connection, or if other messages are still queued or to be
+    /// [sent again](crate::WhenLost::Resend). Returns its number.
     ///
     /// # Errors
     ///
@@ -246,7 +246,8 @@ impl ReconnectingSender {
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
     /// - Unconfirmed messages that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) are confirmed
-    ///   together with the first message after them that had not. A message in doubt that is not kept is never confirmed.
+    ///   together with the first message after them that had not. A message that is too large to be kept is confirmed by its own
+    ///   number. A message in doubt that is not kept is never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
@@ -285,10 +286,10 @@ impl AsRef<Self> for ReconnectingSender {
 /// still be used.
 ///
 /// A flush of the sink waits until all queued messages, and those to be [sent again](crate::WhenLost::Resend), were handed over. It
-/// fails with [`Error::NotOpen`] if the connection is closed for good before. So `SinkExt::send` waits for a connection;
-/// `SinkExt::feed` and the method [`send`](ReconnectingSender::send) do not. The method [`flush`](ReconnectingSender::flush) also
-/// waits until the messages have left the browser. If `SinkExt` is imported, `send`, `flush` and `close` of a `&mut Reconnecting`
-/// are those of `SinkExt`.
+/// fails with [`Error::NotOpen`] if the connection is closed for good before. So `SinkExt::send` waits for a connection, and if it
+/// is dropped meanwhile, the message stays queued; `SinkExt::feed` and the method [`send`](ReconnectingSender::send) do not wait
+/// for one. The method [`flush`](ReconnectingSender::flush) also waits until the messages have left the browser. If `SinkExt` is
+/// imported, `send`, `flush` and `close` of a `&mut Reconnecting` are those of `SinkExt`.
 ///
 /// Closing flushes the sink first. If it is no longer polled meanwhile, nothing is closed. It fails
 ///

@@ -133,7 +133,7 @@ impl fmt::Display for State {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The caller asked for it, or it is the first attempt.
+    /// The caller asked for it, even if the close has failed, or it is the first attempt.
     Requested,
     /// The peer closed the connection, or the connection was lost, in which case `was_clean` is false.
     Closed(CloseEvent),

@@ -98,7 +98,8 @@ pub enum Error {
     /// - the queue of a [`Reconnecting`](crate::Reconnecting) is full,
     /// - the replay buffer of a `Session` is full.
     Full,
-    /// The receive queue has overflowed, and [`Overflow::Close`](crate::Overflow::Close) has closed the connection.
+    /// The receive queue has overflowed, and [`Overflow::Close`](crate::Overflow::Close) has closed the connection. A
+    /// [`ByteStream`](crate::ByteStream) reports dropped messages by it, too.
     Overflow,
     /// Bytes may be missing at the end of a [`ByteStream`](crate::ByteStream): this page closed the connection before its peer
     /// did, and browsers discard messages that arrive after that.
@@ -139,8 +140,8 @@ pub enum Error {
     Decode(String),
     /// The browser could not read a Blob, for instance because its file has changed or was deleted.
     ///
-    /// Methods that read a Blob return it. If a Blob that is being sent cannot be read, the browser ends the connection instead,
-    /// see [`send_slices`](crate::Sender::send_slices).
+    /// Methods that read a Blob return it. If a Blob that is being sent cannot be read, the connection ends instead, as if the
+    /// network had failed, see [`send_slices`](crate::Sender::send_slices).
     UnreadableBlob(String),
     /// The browser threw an error that has no variant of its own, or code of the app that a
     /// [`Reconnecting`](crate::Reconnecting) calls has panicked, where panics unwind.

@@ -347,9 +347,9 @@ impl Options {
     /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 1 MiB.
     ///
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
-    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile
-    /// messages fill the buffers of the browser and of both operating systems; then the peer has to wait. When the connection
-    /// closes, the messages in these buffers are read at once, and the queue may exceed the limits.
+    /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile messages fill
+    /// the buffers of the browser and of both operating systems; then the peer has to wait. When the peer closes, or this page
+    /// closes with unsent messages, the messages in these buffers are read at once, and the queue may exceed the limits.
     ///
     /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
     /// - With the other policies reading does not stop, and [`receive_limit`](Self::receive_limit) applies.
