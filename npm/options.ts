@@ -71,13 +71,13 @@ export interface Options {
    */
   binaryType?: BinaryType | undefined;
   /**
-   * The unsent bytes above which {@link WebSocketStream.send} waits; over streams at most 64 KiB.
+   * The unsent bytes above which {@link WebSocketStream.send} waits; over streams at most 128 KiB.
    *
    * @default 1048576 (1 MiB)
    */
   highWaterMark?: number | undefined;
   /**
-   * The unsent bytes at which a waiting {@link WebSocketStream.send} continues; over streams at most 16 KiB.
+   * The unsent bytes at which a waiting {@link WebSocketStream.send} continues; over streams at most 32 KiB.
    *
    * @default 262144 (256 KiB)
    */

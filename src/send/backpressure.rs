@@ -73,7 +73,7 @@ fn largest_marks(socket: &RawSocket) -> (u64, u64) {
     if is_by_streams(socket) {
         // A message that waits behind another is copied. The network is as busy without it, since the browser asks for the next
         // message as soon as it has buffered the last. Small messages wait in numbers that are worth a wake.
-        return (64 << 10, 16 << 10);
+        return (128 << 10, 32 << 10);
     }
     // The product with the factor must not overflow.
     (u64::MAX / LARGEST_FACTOR, u64::MAX)

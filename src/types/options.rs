@@ -177,7 +177,7 @@ impl Options {
     /// timers fire late, so the mark is raised: each late timer that finds the buffer empty doubles the mark, up to 64 times the
     /// configured value. When timers fire in time again, the configured value applies again.
     ///
-    /// Over `Transport::Streams`, a mark above 64 KiB counts as 64 KiB, since a message that waits behind another is copied, and
+    /// Over `Transport::Streams`, a mark above 128 KiB counts as 128 KiB, since a message that waits behind another is copied, and
     /// the network is as busy without it.
     ///
     /// # Examples
@@ -202,8 +202,8 @@ impl Options {
     /// After a large message they continue earlier, so that the network does not idle: when at most the high water mark is unsent,
     /// and the difference of both marks has left since the first sender began to wait.
     ///
-    /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 16 KiB counts as
-    /// 16 KiB.
+    /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 32 KiB counts as
+    /// 32 KiB.
     pub fn low_water_mark(mut self, bytes: u64) -> Self {
         self.low_water_mark = bytes;
         self

@@ -102,11 +102,11 @@ async fn send_all(stream: &mut WebSocketStream, messages: u8) {
     }
 }
 
-// A message that waits behind another is copied, so the high water mark is 64 KiB, even if the options have a higher one.
+// A message that waits behind another is copied, so the high water mark is 128 KiB, even if the options have a higher one.
 #[apply(browser_test)]
 async fn nothing_is_sent_behind_a_large_message() {
     let mut stream = connect_with("/sink", &Options::new().high_water_mark(1 << 20)).await;
-    for _ in 0..65 {
+    for _ in 0..129 {
         assert_eq!(stream.send([0; 1 << 10]).now_or_never(), Some(Ok(())));
     }
     assert_eq!(stream.try_send("more").map_err(Error::from), Err(Error::Full));
@@ -114,7 +114,7 @@ async fn nothing_is_sent_behind_a_large_message() {
     assert_eq!(stream.send(vec![0; 1 << 20]).now_or_never(), Some(Ok(())));
     assert_eq!(stream.try_send("behind it").map_err(Error::from), Err(Error::Full));
     stream.send("behind it").await.unwrap();
-    assert!(stream.buffered_amount() <= (64 << 10) + 9, "{} bytes", stream.buffered_amount());
+    assert!(stream.buffered_amount() <= (128 << 10) + 9, "{} bytes", stream.buffered_amount());
     stream.close().await.unwrap();
 }
 

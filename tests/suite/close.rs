@@ -83,7 +83,7 @@ async fn the_peers_code_and_reason_are_known() {
 // C17: the server receives all messages before the Close frame.
 #[apply(browser_test)]
 async fn what_was_sent_before_a_close_or_a_drop_arrives() {
-    // Over streams, longer messages would have to wait, since the high water mark is at most 64 KiB.
+    // Over streams, longer messages would have to wait, since the high water mark is at most 128 KiB.
     let len = if is_by_streams() { 1_000 } else { 10_000 };
     for is_dropped in [false, true] {
         let count = &mut Count::new().await;
