@@ -41,8 +41,9 @@ pub(crate) struct Shared {
     pub end: OnceCell<Result<Option<CloseEvent>, Error>>,
     /// Wakes the tasks that wait for a flush or for the end.
     pub notify: Notify,
-    /// The senders that wait for room. `room` is the place of the first sender in the connection's line, where the driver waits for it.
+    /// The senders that wait for room.
     pub line: Rc<Line>,
+    /// The place of the first sender in the connection's line, where the driver waits for it.
     pub room: Cell<Wait>,
     /// Receives messages instead of the inbox, once it is set.
     #[cfg(feature = "session")]

@@ -18,11 +18,11 @@ pub(crate) struct Patience {
     waiter: Waiter,
 }
 
-/// The place of a sender in the line. When the last sender gives up its place, the driver stops waiting for room.
+/// The place of a sender in the line.
 #[derive(Default)]
 pub(crate) struct Turn {
     place: line::Turn,
-    /// The place in the connection's line, where it is this sender's turn, too.
+    /// The place in the connection's line, kept until this sender has sent.
     room: Wait,
     shared: Option<Rc<Shared>>,
 }
@@ -58,8 +58,12 @@ impl Shared {
     pub fn poll_line(self: &Rc<Self>, context: &Context<'_>) {
         if self.look(Machine::refusal).is_some() {
             self.line.release();
-        } else if self.line.wants_room() && self.room(context).is_ready() {
-            self.line.call();
+        } else if self.line.wants_room() {
+            if self.room(context).is_ready() {
+                self.line.call();
+            }
+        } else if !self.line.has_sender() {
+            drop(self.room.take());
         }
     }
 
@@ -135,10 +139,8 @@ impl Shared {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.place = line::Turn::default();
-        let Some(shared) = self.shared.take() else { return };
-        if !shared.line.has_sender() {
-            drop(shared.room.take());
-        }
+        (self.place, self.room) = Default::default();
+        // The driver waits for room for the next sender, or gives up its place.
+        self.shared.take().iter().for_each(|shared| shared.wake());
     }
 }

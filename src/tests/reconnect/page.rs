@@ -1005,6 +1005,41 @@ fn slices_that_a_preamble_has_begun_take_turns_with_senders() {
     });
 }
 
+// The sender that has missed its turn sends as soon as there is room, before the timer that looks for room.
+#[test]
+fn a_sender_that_has_missed_its_turn_leaves_no_other_waiting() {
+    for delay in 0..60 {
+        let (page, server) = page();
+        page.run(async {
+            let connection = Options::new().high_water_mark(100).low_water_mark(50);
+            let (feed, mut peer) = open(ReconnectOptions::new().connection(connection), &server).await;
+            peer.set_stalled(true);
+            feed.try_send(vec![0; 200 << 10]).unwrap();
+            let mut first = pin!(feed.send("first"));
+            assert!((&mut first).now_or_never().is_none());
+            peer.set_stalled(false);
+            peer.receive().await;
+            page.sleep(seconds(1)).await; // its turn passes
+            peer.set_stalled(true);
+            feed.try_send(vec![0; 200 << 10]).unwrap();
+            let (second, has_sent) = (feed.sender(), Rc::new(Cell::new(false)));
+            let sent = Rc::clone(&has_sent);
+            page.spawn(async move {
+                second.send("second").await.unwrap();
+                sent.set(true);
+            });
+            page.sleep(seconds(1)).await;
+            assert!(!has_sent.get());
+            peer.set_stalled(false);
+            page.spawn(async move { drop(serve(&mut peer).await) });
+            page.sleep(ms(delay)).await;
+            let _ = (&mut first).now_or_never();
+            page.sleep(seconds(1)).await;
+            assert!(has_sent.get(), "after {delay} ms");
+        });
+    }
+}
+
 #[test]
 fn a_message_on_which_the_browser_throws_does_not_block_the_queue() {
     let (page, server) = page();
