@@ -290,9 +290,10 @@ impl Options {
     /// future is first polled, and applies only while the future is polled, except for a [`Reconnecting`](crate::Reconnecting),
     /// which times out by itself.
     ///
-    /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left. So the timeout also starts
-    /// over once for each 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout. In
-    /// WebKit, all bytes soon count as sent: there, choose a timeout in which the largest message can leave.
+    /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left; over streams, small messages
+    /// count together, up to 16 KiB. So the timeout also starts over once for each 512 KiB that are unsent: a large message is
+    /// completed if more than 512 KiB leave in each timeout. In WebKit, all bytes soon count as sent: there, choose a timeout in
+    /// which the largest message can leave.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
     /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.

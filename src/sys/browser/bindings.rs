@@ -122,8 +122,8 @@ extern "C" {
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
 
-    /// Copies `source` into `destination`. Both must have the same length. It does not throw, since buffers of messages cannot be
-    /// resized.
+    /// Copies `source` into `destination`. Both must have the same length. It does not throw: the browser's
+    /// buffers cannot be resized.
     #[wasm_bindgen(js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
     pub fn copy(destination: &mut [u8], source: &Bytes);
 

@@ -15,23 +15,23 @@ use crate::Error;
 /// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has transferred.
 pub fn bytes(buffer: &JsValue, len: u64) -> Result<Vec<u8>, Error> {
     match Bytes::new(buffer) {
+        Ok(view) if len > LARGE => {
+            // The copy gets the memory that is free again.
+            drop(room(len).ok_or(Error::OutOfMemory(len))?);
+            Ok(view.to_vec())
+        }
         Ok(view) => copied(&view, len).ok_or(Error::OutOfMemory(len)),
         Err(thrown) => Err(error::thrown(thrown)),
     }
 }
 
-/// The number of bytes above which zeros cost more than one more call. Without streams, nobody pays the bytes of the code for that.
+/// The number of bytes above which zeros cost more than one more call. Only with `streams`, since the branch makes each app larger.
 const LARGE: u64 = if cfg!(feature = "streams") { 64 << 10 } else { u64::MAX };
 
 /// Copies `len` bytes; returns `None` if there is no memory for them.
 // Not inlined, which makes the minimal app smaller.
 #[inline(never)]
 fn copied(view: &Bytes, len: u64) -> Option<Vec<u8>> {
-    if len > LARGE {
-        // The copy gets the memory that is free again here.
-        drop(room(len)?);
-        return Some(view.to_vec());
-    }
     let mut bytes = zeros(len)?;
     bindings::copy(&mut bytes, view);
     Some(bytes)

@@ -22,7 +22,8 @@ extern "C" {
     #[derive(Debug)]
     pub type Pending;
 
-    /// Calls one of the functions when the promise settles. Ignores the promise that `then` returns, since neither function throws.
+    /// Calls one of the functions when the promise settles; `undefined` stands for no function. Ignores the promise that `then`
+    /// returns, since neither function throws.
     #[wasm_bindgen(method)]
     pub fn then(this: &Pending, fulfilled: &JsValue, rejected: &JsValue);
 

@@ -7,15 +7,19 @@ use wasm_bindgen::JsValue;
 
 use super::bindings::Pending;
 
+/// The number of bytes after which the page waits for a message, even if it waits for an earlier one.
+const BATCH: u64 = 16 << 10;
+
 /// The messages that the writer has, and those that wait for a Blob before them to be read.
 ///
-/// The page waits for one message of the writer, and then for the last of those that were sent meanwhile: a call into wasm for each
-/// small message would cost more than the message.
+/// The page waits only for the last message of each batch: a call into wasm for each small message would cost more than the
+/// message.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// The length of the message that the page waits for, and of those before it that the writer has not finished.
-    awaited: Option<u64>,
-    /// The length of the messages behind it.
+    /// The lengths of the batches that the writer has not finished, oldest first.
+    batches: Vec<u64>,
+    /// The length of the messages behind them. They become a batch when they are long enough, or when the writer has finished all
+    /// others.
     behind: u64,
     /// The promise of the last of them.
     last: Option<Pending>,
@@ -40,7 +44,7 @@ impl Outbox {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.awaited.is_none() && self.waiting.is_empty()
+        self.batches.is_empty() && self.waiting.is_empty()
     }
 
     /// Returns whether the writer reads the next message before `write` returns, and keeps no reference to its bytes.
@@ -56,11 +60,10 @@ impl Outbox {
     /// Counts a message of `len` bytes that the writer gets. Returns whether to wait for it.
     pub fn write(&mut self, len: u64) -> bool {
         self.unsent += len;
-        let is_awaited = self.awaited.is_none();
+        self.behind += len;
+        let is_awaited = self.batches.is_empty() || self.behind >= BATCH;
         if is_awaited {
-            self.awaited = Some(len);
-        } else {
-            self.behind += len;
+            self.end_batch();
         }
         is_awaited
     }
@@ -77,18 +80,23 @@ impl Outbox {
         self.waiting.len() == 1
     }
 
-    /// Removes the messages that the writer has finished. Returns the promise to wait for next, if any.
+    fn end_batch(&mut self) -> Option<Pending> {
+        self.batches.push(take(&mut self.behind));
+        self.last.take()
+    }
+
+    /// Removes the oldest batch, which the writer has finished. Returns the promise to wait for next, if any.
     pub fn written(&mut self) -> Option<Pending> {
         self.is_started = true;
-        self.unsent -= self.awaited.take().unwrap_or_default();
-        let last = self.last.take()?;
-        self.awaited = Some(take(&mut self.behind));
-        Some(last)
+        if !self.batches.is_empty() {
+            self.unsent -= self.batches.remove(0);
+        }
+        if self.batches.is_empty() && self.last.is_some() { self.end_batch() } else { None }
     }
 
     /// Removes all messages of the writer, which has refused one, and so all behind it. They still count as unsent.
     pub fn refused(&mut self) {
-        self.awaited = None;
+        self.batches.clear();
         self.behind = 0;
         self.last = None;
     }
