@@ -102,6 +102,11 @@ export class Inbox {
     return this.#isOver;
   }
 
+  /** Whether an error between messages was taken that no reader has got. */
+  get isGapHeld(): boolean {
+    return this.#held instanceof WebSocketError;
+  }
+
   /** From now on takes each message before a reader asks for it, to find out when none is left after the connection has ended. */
   lookAhead(): void {
     this.#isAhead = true;

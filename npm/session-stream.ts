@@ -179,6 +179,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   async acknowledged(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
     signal?.throwIfAborted();
+    if (this.#inbox.isGapHeld) throw lost();
     await (this.#acknowledged ?? this.#wait(this.#call((core) => core.acknowledged()), signal));
   }
 
@@ -342,7 +343,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     return new Receipt(() => receipt.processed().catch(this.#rethrow));
   }
 
-  #close(code: number, reason: string): Promise<void> {
+  async #close(code: number, reason: string): Promise<void> {
+    // The core counts the error as thrown. The session has ended, so there is no end to send.
+    if (this.#inbox.isGapHeld) throw lost();
     if (this.#closing === undefined) {
       this.#closing = this.#wait(this.#call((core) => core.close(code, reason)));
       this.#closing.catch(() => {});

@@ -50,7 +50,7 @@ test("options that are undefined have their defaults", async () => {
   equal(await take(socket), text("as by default"));
 });
 
-/** Runs while each message that is sent passes `send`, and is dropped if that returns false. */
+/** Calls `run`. Meanwhile each sent message is given to `send`, and dropped if `send` returns false. */
 async function withSend<T>(send: (message: unknown) => boolean, run: () => Promise<T>): Promise<T> {
   const { prototype } = WebSocket;
   const original = prototype.send;
@@ -73,7 +73,7 @@ async function doubts(unconfirmedLimit: ReconnectOptions["unconfirmedLimit"]): P
   return [count, messages.length];
 }
 
-/** A visible effect of each option that no other test would miss. */
+/** A visible effect of each option that no other test checks. */
 const effects: [string, () => Promise<unknown>, unknown][] = [
   [
     "lowWaterMark",

@@ -461,8 +461,9 @@ test('a client whose message takes long to arrive is not given up', async () => 
   assert.ok(client.frames.includes('P'), 'the client does not hear the server meanwhile');
 });
 
-test('no token is in the memory of the server', async () => {
+test('no token is in the memory of the server', async (t) => {
   const thread = new Worker(new URL('thread.js', import.meta.url));
+  t.after(() => thread.terminate());
   const [url] = await once(thread, 'message');
   const { client, of, token } = await session(url);
   await client.lose();
@@ -471,7 +472,6 @@ test('no token is in the memory of the server', async () => {
   again.ack();
   await works(again);
   const memory = await text(await thread.getHeapSnapshot());
-  await thread.terminate();
   assert.ok(memory.includes(of), 'the name of the session is found');
   for (const secret of [token, welcome.token]) assert.ok(!memory.includes(secret));
 });

@@ -1,4 +1,4 @@
-/** A server in a thread, so that a test can read its memory without that of the client. */
+/** A server in a thread, so that a test can read its memory without the memory of the client. */
 
 import { parentPort } from 'node:worker_threads';
 

@@ -189,7 +189,7 @@ impl Driver {
         let mut core = self.shared.core();
         let presented = token::known(arrival.presented, core.machine.state());
         let connection = core.machine.accept(&arrival.hello, presented, token)?;
-        // Set together with the machine's own limit, so that a message is never checked against one of them alone.
+        // Set together with the machine's own limit, so that `commit` checks all replies against the limit that the machine has.
         core.peer_max = arrival.hello.max;
         Ok(connection)
     }

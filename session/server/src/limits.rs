@@ -23,7 +23,8 @@ pub struct Limits {
     /// The largest message that is accepted. The default is 16 MiB. More than 2 GiB counts as 2 GiB: the WebSocket allocates the memory for
     /// a message as soon as the header of its frame says how long it is.
     pub max_message: u64,
-    /// The maximum bytes of sent, unacknowledged messages per session, above which sending waits. The default is 4 MiB.
+    /// The maximum bytes of sent, unacknowledged messages per session, above which sending waits. A `Sink` may exceed
+    /// it by one message. The default is 4 MiB.
     pub replay: u64,
     /// How long a session is kept without a connection. The default is 5 minutes.
     pub ttl: Duration,

@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// Marks the last taken message as processed and sends the replies, in one change of the store: after a crash, either both or
-    /// neither has happened.
+    /// neither has happened. Without replies it does not fail: if the session has left this server, the message arrives again at another.
     ///
     /// # Errors
     ///
@@ -231,7 +231,7 @@ impl Stream for Receiver {
     }
 }
 
-/// Sends a message when there is some room in the replay buffer, so the last one may be above its limit. `start_send` itself puts the
+/// Sends a message when there is some room in the replay buffer, so one message of each sink may be above its limit. `start_send` itself puts the
 /// message into the buffer, so `poll_flush` is immediate. Closing ends this direction.
 impl Sink<Message> for Sender {
     type Error = SendError<Message>;

@@ -83,7 +83,7 @@ fn start_node(port: u16, url: &str) -> Process {
     Process(command.spawn().unwrap())
 }
 
-/// Sends numbers until it is over, and checks that each is answered once, in order. Returns how many it has sent.
+/// Sends numbers until `is_over`, and checks that each is answered once, in order. Returns how many it has sent.
 async fn count(client: Client, is_over: watch::Receiver<bool>) -> u64 {
     let Client { commands, mut events } = client;
     let sender = async {
@@ -115,7 +115,7 @@ async fn count(client: Client, is_over: watch::Receiver<bool>) -> u64 {
     sent
 }
 
-/// Runs two servers with clients, and kills the servers in turn, so many times.
+/// Runs two servers with clients, and kills them in turn, `kills` times.
 async fn nodes(kills: usize, interval: Duration) {
     let Some((_redis, url)) = redis().await else { return };
     let ports = [free_port(), free_port()];
