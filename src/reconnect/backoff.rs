@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The n-th delay in a row is random, between 0 and the lesser of `base · 2ⁿ⁻¹` and `cap`, but at least `floor`. This is *full
 /// jitter*. Delays are random at the cap, too, so that clients which were disconnected together do not reconnect together.
 ///
-/// Counting attempts, delays and their time starts over, so that the next attempt is number 1,
+/// Attempts, delays and their time are counted from zero again, and the next attempt is number 1,
 ///
 /// - after a connection that was open for 10 seconds: the first delay comes before the next attempt. If it ended because a
 ///   [`Heartbeat`](crate::Heartbeat) was not answered, a message must have been received after those 10 seconds;

@@ -125,9 +125,12 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] if the connection is closed for good and messages are still queued or, with
-    /// [`WhenLost::Resend`](crate::WhenLost::Resend), kept messages are in doubt, as unconfirmed ones then are. Otherwise it is no
-    /// error that a connection was lost before everything had left: these messages are in doubt.
+    /// [`Error::NotOpen`] if the connection is closed for good and
+    ///
+    /// - messages are still queued,
+    /// - or, with [`WhenLost::Resend`](crate::WhenLost::Resend), messages are unconfirmed and kept, which are then in doubt.
+    ///
+    /// Otherwise it is no error that a connection was lost before everything had left: these messages are in doubt.
     pub async fn flush(&self) -> Result<(), Error> {
         let mut patience = Patience::default();
         poll_fn(|context| self.shared().poll_flush(context, &mut patience)).await

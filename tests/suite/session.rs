@@ -127,7 +127,7 @@ struct Report {
 
 // A receipt resolves when the peer has processed the message, even if that took another connection.
 #[apply(browser_test)]
-async fn a_receipt_waits_for_the_peer() {
+async fn a_receipt_waits_for_a_connection() {
     let url = url("/session/echo/1");
     let options = SessionOptions::new().backoff(Backoff::new().base(ms(5)).cap(ms(5)).floor(ms(1)));
     let mut session = Session::new(options, async move || Ok(url.clone()));
