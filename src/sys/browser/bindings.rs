@@ -122,14 +122,9 @@ extern "C" {
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     pub fn new(buffer: &JsValue) -> Result<Bytes, JsValue>;
 
-    /// Copies `source` into `destination`. Both must have the same length. It does not throw: the browser's
-    /// buffers cannot be resized.
-    #[wasm_bindgen(js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
-    pub fn copy(destination: &mut [u8], source: &Bytes);
-
-    /// Returns the bytes: wasm-bindgen copies the object that `valueOf` returns.
-    #[wasm_bindgen(method, js_name = valueOf)]
-    pub fn to_vec(this: &Bytes) -> Vec<u8>;
+    /// Copies `source` into `destination`. Both must have the same length.
+    #[wasm_bindgen(catch, js_namespace = ["Uint8Array", "prototype", "set"], js_name = call)]
+    pub fn copy(destination: &mut [u8], source: &Bytes) -> Result<(), JsValue>;
 
     pub type TextEncoder;
 

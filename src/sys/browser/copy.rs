@@ -14,43 +14,21 @@ use crate::Error;
 ///
 /// [`Error::OutOfMemory`], or [`Error::Thrown`] for a buffer that the page has transferred.
 pub fn bytes(buffer: &JsValue, len: u64) -> Result<Vec<u8>, Error> {
-    match Bytes::new(buffer) {
-        Ok(view) if len > LARGE => {
-            // The copy gets the memory that is free again.
-            drop(room(len).ok_or(Error::OutOfMemory(len))?);
-            Ok(view.to_vec())
-        }
-        Ok(view) => copied(&view, len).ok_or(Error::OutOfMemory(len)),
+    let mut bytes = zeros(len).ok_or(Error::OutOfMemory(len))?;
+    match Bytes::new(buffer).and_then(|view| bindings::copy(&mut bytes, &view)) {
+        Ok(()) => Ok(bytes),
         Err(thrown) => Err(error::thrown(thrown)),
     }
 }
 
-/// The number of bytes above which zeros cost more than one more call. Only with `streams`, since the branch makes each app larger.
-const LARGE: u64 = if cfg!(feature = "streams") { 64 << 10 } else { u64::MAX };
-
-/// Copies `len` bytes; returns `None` if there is no memory for them.
-// Not inlined, which makes the minimal app smaller.
-#[inline(never)]
-fn copied(view: &Bytes, len: u64) -> Option<Vec<u8>> {
-    let mut bytes = zeros(len)?;
-    bindings::copy(&mut bytes, view);
-    Some(bytes)
-}
-
-/// Returns an empty buffer with room for `len` bytes; `None` if there is no memory for them. The peer chooses `len`: without this
-/// check, too large a message would abort the whole module.
-fn room(len: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve(len.try_into().ok()?).ok()?;
-    Some(bytes)
-}
-
-/// Returns `len` zeros; `None` if there is no memory for them.
+/// Returns `len` zeros; `None` if there is no memory for them. The peer chooses `len`: without this check, too large a message
+/// would abort the whole module.
 // Not inlined, which makes the minimal app smaller.
 #[inline(never)]
 fn zeros(len: u64) -> Option<Vec<u8>> {
-    let mut bytes = room(len)?;
-    bytes.resize(len as usize, 0);
+    let (mut bytes, len) = (Vec::new(), len.try_into().ok()?);
+    bytes.try_reserve(len).ok()?;
+    bytes.resize(len, 0);
     Some(bytes)
 }
 
@@ -114,7 +92,9 @@ impl Long {
             // The number of bytes is known only after the browser has encoded the text into its own memory.
             let encoded = encoder.encode(value).map_err(|_| len)?;
             let byte_len = encoded.unchecked_ref::<bindings::Data>().length().map_err(|_| len)? as u64;
-            utf8(copied(&encoded, byte_len).ok_or(byte_len)?)
+            let mut bytes = zeros(byte_len).ok_or(byte_len)?;
+            let _ = bindings::copy(&mut bytes, &encoded);
+            utf8(bytes)
         };
         self.was_ascii.set(text.as_ref().is_some_and(|text| text.len() as u64 == len));
         Ok(text)
