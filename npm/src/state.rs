@@ -30,7 +30,8 @@ impl StateQueue {
 
 #[wasm_bindgen]
 impl StateQueue {
-    /// Resolves with the next state; with `undefined` after the last one, or when the connection or this queue was freed, or `next` was called again.
+    /// Resolves with the next state; with `undefined` after the last one, or when the connection or this queue was freed, or `next`
+    /// was called again.
     #[wasm_bindgen(unchecked_return_type = "Promise<object | undefined>")]
     pub fn next(&self) -> Promise {
         let states = Rc::clone(&self.states);

@@ -11,9 +11,9 @@ use crate::Message;
 ///
 /// Sends a ping every 25 seconds, beginning 25 seconds after the preamble has finished. If no message at all is received for 10
 /// seconds after a ping, the peer counts as dead, and the connection is dropped. While bytes that were sent before the ping are
-/// still leaving, the timeout starts over. In Firefox, and over `Transport::Streams`, the bytes of a message, and of up to 16 KiB
-/// of messages before it, count as left only when all have left: there, choose a [`timeout`](Self::timeout) in which the largest
-/// message can leave.
+/// still leaving, the timeout starts over. In Firefox, and over `Transport::Streams`, the bytes of a message count as left only
+/// when all have left: there, choose a [`timeout`](Self::timeout) in which the largest message can leave. Over streams, up to
+/// 16 KiB of small messages count together.
 ///
 /// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
 /// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end

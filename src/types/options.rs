@@ -196,11 +196,11 @@ impl Options {
         self
     }
 
-    /// Sets the number of unsent bytes at which waiting senders continue, one after another up to the high water mark. Default: 256
-    /// KiB.
+    /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
-    /// After a large message they continue earlier, so that the network does not idle: when at most the high water mark is unsent,
-    /// and the difference of both marks has left since the first sender began to wait.
+    /// They continue one after another, up to the high water mark. After a large message they continue earlier, so that the network
+    /// does not idle: when at most the high water mark is unsent, and the difference of both marks has left since the first sender
+    /// began to wait.
     ///
     /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 32 KiB counts as
     /// 32 KiB.

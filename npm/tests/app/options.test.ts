@@ -60,7 +60,7 @@ async function withSend<T>(send: (message: unknown) => boolean, run: () => Promi
   return run().finally(() => (prototype.send = original));
 }
 
-/** Returns the numbers of messages in doubt, and of those that were kept. */
+/** Returns how many messages are in doubt, and how many of them were kept. */
 async function doubts(unconfirmedLimit: ReconnectOptions["unconfirmedLimit"]): Promise<number[]> {
   const key = Math.random();
   await using socket = await comeBack(url(`/fault/reset-by/${key}`), { afterClose: () => "stop", unconfirmedLimit });

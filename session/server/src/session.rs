@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -237,8 +237,7 @@ impl Sink<Message> for Sender {
     type Error = SendError<Message>;
 
     fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        ready!(self.shared.core().poll_room(0, context));
-        Poll::Ready(Ok(()))
+        self.shared.core().poll_room(0, context).map(Ok)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {

@@ -1022,20 +1022,19 @@ fn a_sender_that_has_missed_its_turn_leaves_no_other_waiting() {
             page.sleep(seconds(1)).await; // its turn passes
             peer.set_stalled(true);
             feed.try_send(vec![0; 200 << 10]).unwrap();
-            let (second, has_sent) = (feed.sender(), Rc::new(Cell::new(false)));
-            let sent = Rc::clone(&has_sent);
+            let second = feed.sender();
             page.spawn(async move {
                 second.send("second").await.unwrap();
-                sent.set(true);
             });
             page.sleep(seconds(1)).await;
-            assert!(!has_sent.get());
             peer.set_stalled(false);
-            page.spawn(async move { drop(serve(&mut peer).await) });
+            let received = spawn(&page, async move {
+                while peer.receive().await.is_some_and(|message| message.as_text() != Some("second")) {}
+            });
             page.sleep(ms(delay)).await;
             let _ = (&mut first).now_or_never();
             page.sleep(seconds(1)).await;
-            assert!(has_sent.get(), "after {delay} ms");
+            assert!(received.take().is_some(), "the second sender waits for ever, after {delay} ms");
         });
     }
 }

@@ -187,6 +187,9 @@ pub enum Step {
 pub enum Await {
     #[proptest(weight = 8)]
     Send(Letter),
+    /// Begins to send, and polls again after a delay, before which its turn may pass.
+    #[proptest(weight = 4)]
+    SendLate(Letter, #[proptest(strategy = "delay()")] u32),
     /// Sends through the sink, without a flush.
     #[proptest(weight = 6)]
     Feed(Letter),

@@ -248,10 +248,15 @@ impl Sender {
 
     async fn wait(&mut self, what: Await) -> Result<(), Error> {
         match what {
-            Await::Send(letter) => {
+            Await::Send(letter) | Await::SendLate(letter, _) => {
                 let (id, message) = self.message(letter);
                 let _place = Place::new(&self.setup.waiting);
-                match self.in_turn(self.sender.send(message)).await {
+                let send = self.sender.send(message);
+                let sent = match what {
+                    Await::SendLate(_, delay) => self.late(send, delay).await,
+                    _ => self.in_turn(send).await,
+                };
+                match sent {
                     Ok(number) => self.setup.book.took(id, Some(number), letter.len),
                     Err(unsent) => {
                         self.setup.book.rejected();
@@ -303,6 +308,16 @@ impl Sender {
             polled
         })
         .await
+    }
+
+    /// Polls a sender once, and again after a delay.
+    async fn late<T>(&self, send: impl Future<Output = T>, delay: u32) -> T {
+        let mut send = pin!(send);
+        if let Some(sent) = (&mut send).now_or_never() {
+            return sent;
+        }
+        self.setup.world.pause(delay).await;
+        send.await
     }
 
     fn confirm(&self) {

@@ -7,7 +7,8 @@ use wasm_bindgen::JsValue;
 
 use super::bindings::Pending;
 
-/// The number of bytes after which the page waits for a message, even if it waits for an earlier one.
+/// The number of bytes after which the page waits for a message, even if it waits for an earlier one. The heartbeat and the close
+/// timeout would otherwise take a slow network for a dead one.
 const BATCH: u64 = 16 << 10;
 
 /// The messages that the writer has, and those that wait for a Blob before them to be read.
