@@ -224,7 +224,7 @@ impl Page {
     }
 
     /// Sets the clock of the device, by which a [`Reconnecting`](crate::Reconnecting) measures backoff and heartbeat, forward by
-    /// `milliseconds`, or back if negative. Timers and [`elapsed`](Self::elapsed) do not follow.
+    /// `milliseconds` from its present time, or back if negative. Timers and [`elapsed`](Self::elapsed) do not follow.
     pub fn set_clock(&self, milliseconds: i64) {
         self.0.set_clock(milliseconds);
     }
@@ -245,7 +245,7 @@ impl Page {
     }
 
     /// Freezes the page: no event is delivered and no timer fires before [`resume`](Self::resume). The future of [`run`](Self::run)
-    /// continues.
+    /// and [spawned](Self::spawn) tasks continue when [`sleep`](Self::sleep) or a peer wakes them.
     ///
     /// # Examples
     ///
@@ -499,7 +499,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits for the next connection, and accepts it without a subprotocol. Skips handshakes that the page has given up.
+    /// Waits for the next connection, and accepts it without a subprotocol. If the page has given the connection up, skips it, or
+    /// returns a peer whose connection ends.
     pub async fn accept(&self) -> Peer {
         loop {
             if let Some(peer) = self.handshake().await.accept() {

@@ -9,7 +9,7 @@ use crate::{Error, Message, ReceiveError};
 
 /// JSON in text messages, by serde_json. It also decodes JSON in binary messages.
 ///
-/// NaN and infinity cannot be encoded, as JSON has no such numbers. Values that are nested deeper than 128 levels cannot be
+/// NaN and infinity cannot be encoded, as JSON has no such numbers. Values that are nested 128 levels deep or deeper cannot be
 /// decoded, so that no peer can exhaust the stack.
 ///
 /// # Examples

@@ -9,8 +9,9 @@ use std::time::Duration;
 ///
 /// Attempts, delays and their time are counted from zero again, and the next attempt is number 1,
 ///
-/// - after a connection that was open for 10 seconds: the first delay comes before the next attempt. If it ended because a
-///   [`Heartbeat`](crate::Heartbeat) was not answered, a message must have been received after those 10 seconds;
+/// - after a connection that was [`Open`](crate::State::Open) for 10 seconds, the preamble not included: the first delay comes
+///   before the next attempt. If it ended because a [`Heartbeat`](crate::Heartbeat) was not answered, a message must have been
+///   received after those 10 seconds;
 /// - after [`reconnect_now`](crate::Reconnecting::reconnect_now) and [`resume`](crate::Reconnecting::resume), which need no delay.
 ///
 /// Thus the delays also grow for a server that accepts connections and closes them at once.
@@ -65,7 +66,8 @@ impl Backoff {
         self
     }
 
-    /// Sets the shortest delay, which holds even if the cap is shorter. Default: 100 milliseconds.
+    /// Sets the shortest delay, which holds even if the cap is shorter. Default: 100 milliseconds. Only a wake-up, such as the page
+    /// being shown, shortens it.
     ///
     /// With zero, attempts that fail at once follow each other in turns of the event loop, never within one.
     pub fn floor(mut self, floor: Duration) -> Self {
@@ -86,8 +88,8 @@ impl Backoff {
         self
     }
 
-    /// Sets the total time of attempts and delays after which the next failure closes the connection for good; no attempt or delay
-    /// is cut short. Default: no limit.
+    /// Sets the total time of attempts and delays, those of [`AfterClose::RetryAfter`](crate::AfterClose::RetryAfter) included,
+    /// after which the next failure closes the connection for good; no attempt or delay is cut short. Default: no limit.
     ///
     /// The time for which the device sleeps does not count: a delay counts with its planned length, and an attempt with at most
     /// its timeout.

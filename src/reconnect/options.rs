@@ -224,9 +224,10 @@ impl ReconnectOptions {
     ///
     /// Use it to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause and the
     /// messages in doubt. The preamble may receive messages; the stream yields the messages that the preamble does not receive. Its
-    /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed. If the connection ends meanwhile, the
-    /// preamble still receives what has arrived, and the end, but is dropped as soon as it waits.
-    /// [`after_close`](Self::after_close) then decides, with the close event, whatever error the preamble returns.
+    /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed, and the messages that the preamble did
+    /// not receive are dropped. If the connection ends meanwhile, the preamble still receives what has arrived, and the end, but is
+    /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, whatever error the
+    /// preamble returns.
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].

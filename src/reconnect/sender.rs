@@ -107,7 +107,8 @@ impl ReconnectingSender {
     /// # Errors
     ///
     /// - [`Error::Full`] if the queue is full, except with [`WhenFull::DropOldest`](crate::WhenFull::DropOldest),
-    /// - [`Error::Full`] if other senders wait, or if nothing is queued and more than the high water mark is unsent,
+    /// - [`Error::Full`] if other senders wait, or if more than the high water mark is unsent and no message is queued or to be
+    ///   sent again,
     /// - otherwise the same errors as [`send`](Self::send).
     ///
     /// The error returns the message.
@@ -128,7 +129,8 @@ impl ReconnectingSender {
     /// [`Error::NotOpen`] if the connection is closed for good and
     ///
     /// - messages are still queued,
-    /// - or, with [`WhenLost::Resend`](crate::WhenLost::Resend), messages are unconfirmed and kept, which are then in doubt.
+    /// - or, with [`WhenLost::Resend`](crate::WhenLost::Resend), messages that are kept have become messages in doubt, since they
+    ///   are not sent again.
     ///
     /// Otherwise it is no error that a connection was lost before everything had left: these messages are in doubt.
     pub async fn flush(&self) -> Result<(), Error> {
@@ -147,7 +149,7 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// - [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
+    /// - [`Error::CloseTimeout`] if the peer does not answer in time; see
     ///   [`Options::close_timeout`](crate::Options::close_timeout),
     /// - the error that closed the connection for good before.
     pub fn close(&self) -> impl Future<Output = Result<Option<CloseEvent>, Error>> + use<'_> {
@@ -191,9 +193,9 @@ impl ReconnectingSender {
 
     /// Connects at once, and starts counting attempts anew.
     ///
-    /// - Replaces an open connection: sends queued messages and closes it. If the peer does not answer within half a second, the
-    ///   next connection does not wait for it, and the browser completes the closing in the background. Unconfirmed messages are
-    ///   in doubt.
+    /// - Replaces an open connection: sends queued messages and closes it without a code. If the peer does not answer within half a
+    ///   second, the next connection does not wait for it, and the browser completes the closing in the background. Messages that
+    ///   are sent meanwhile are queued. What the peer still sends on the old connection is lost. Unconfirmed messages are in doubt.
     /// - Gives up an attempt that is under way, and begins another attempt.
     /// - Connects after a [`pause`](Self::pause), like [`resume`](Self::resume).
     /// - Does nothing while the connection is closing for good, or closed: make a new [`Reconnecting`](crate::Reconnecting).
@@ -203,9 +205,9 @@ impl ReconnectingSender {
 
     /// Closes the connection until [`resume`](Self::resume), for instance while the page is hidden.
     ///
-    /// If a connection is open, queued messages go out first. An attempt that is under way is given up. Messages that are sent
-    /// during the pause are queued. Unconfirmed messages are in doubt. A silent peer delays the pause by at most the
-    /// [`close_timeout`](crate::Options::close_timeout).
+    /// If a connection is open, queued messages go out first, and it is closed without a code. An attempt that is under way is
+    /// given up. Messages that are sent during the pause are queued. Unconfirmed messages are in doubt. The pause is delayed by at
+    /// most one [`close_timeout`](crate::Options::close_timeout), even while bytes still leave.
     pub fn pause(&self) {
         self.shared().command(Command::Pause);
     }
@@ -249,8 +251,8 @@ impl ReconnectingSender {
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
     /// - Unconfirmed messages that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) are confirmed
-    ///   together with the first message after them that had not. A message that is too large to be kept is confirmed by its own
-    ///   number. A message in doubt that is not kept is never confirmed.
+    ///   together with the first message after them that had not. A message that is too large to be kept is confirmed by its own or
+    ///   a later number. A message in doubt that is not kept is never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
@@ -292,7 +294,7 @@ impl AsRef<Self> for ReconnectingSender {
 /// fails with [`Error::NotOpen`] if the connection is closed for good before. So `SinkExt::send` waits for a connection, and if it
 /// is dropped meanwhile, the message stays queued; `SinkExt::feed` and the method [`send`](ReconnectingSender::send) do not wait
 /// for one. The method [`flush`](ReconnectingSender::flush) also waits until the messages have left the browser. If `SinkExt` is
-/// imported, `send`, `flush` and `close` of a `&mut Reconnecting` are those of `SinkExt`.
+/// imported, `send`, `flush` and `close` of a variable of type `&mut Reconnecting` are those of `SinkExt`.
 ///
 /// Closing flushes the sink first. If it is no longer polled meanwhile, nothing is closed. It fails
 ///

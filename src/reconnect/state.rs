@@ -55,7 +55,8 @@ pub enum State {
     },
     /// The connection is open, and the preamble has finished.
     Open,
-    /// A connection has ended, and it is unknown whether the peer has received these messages.
+    /// A connection has ended, also by a close or a pause, and it is unknown whether the peer has received these messages. Reported
+    /// before the state that follows the connection.
     ///
     /// [`take_in_doubt`](crate::Reconnecting::take_in_doubt) returns those that were
     /// [kept](crate::ReconnectOptions::unconfirmed_limit). With [`WhenLost::Resend`](crate::WhenLost::Resend) these are sent again.

@@ -74,7 +74,7 @@ impl Sender {
     ///
     /// Resolves when the message was handed to the browser. Whether the peer has received it, only the peer can tell. When there is
     /// room, a message of any size is sent. Senders are served in the order in which they began to wait. If a sender is not polled
-    /// in its turn, the next sender is served.
+    /// when its turn comes, the next sender is served one turn of the event loop later.
     ///
     /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep the message.
     ///
@@ -256,9 +256,9 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// - [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
-    ///   [`Options::close_timeout`](crate::Options::close_timeout). The receiver then ends with the same error, later calls
-    ///   return it again, and the browser completes the closing by itself.
+    /// - [`Error::CloseTimeout`] if the peer does not answer in time; see
+    ///   [`Options::close_timeout`](crate::Options::close_timeout). The receiver then ends with the same error, later calls return
+    ///   it again, and the browser completes the closing by itself.
     /// - [`Error::Overflow`] if the receive queue has overflowed.
     ///
     /// # Examples
@@ -383,7 +383,8 @@ impl Clone for Sender {
     }
 }
 
-/// Waits for room, sends and closes as the methods of [`Sender`] do. `start_send` sends even if another sender has used the room
+/// Waits for room, sends and closes as the methods of [`Sender`] do. A `poll_ready` that is no longer polled holds up other senders
+/// until there is room, and then for one turn of the event loop. `start_send` sends even if another sender has used the room
 /// meanwhile. Errors do not return the message.
 ///
 /// `poll_flush` is immediate: the sink buffers nothing, since each message is handed to the browser at once. The method
@@ -393,14 +394,14 @@ impl Clone for Sender {
 /// messages still arrive, and the connection stays open if `poll_close` is no longer polled. The close timeout also limits the
 /// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and ends at once for
 /// all handles with [`Error::CloseTimeout`]. Over streams, a peer that waits for this page to read may itself read nothing: receive
-/// messages in another task meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails
+/// messages in another task meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails with the first of these errors
+/// that applies:
 ///
-/// - with [`Error::Unclean`] if the connection ended without a closing handshake,
-/// - with [`Error::CloseTimeout`] if no unsent bytes leave and the peer does not answer for
-///   [`Options::close_timeout`](crate::Options::close_timeout),
-/// - with [`Error::Overflow`] if the receive queue has overflowed,
-/// - with [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if it
-///   was closed cleanly and the peer has received them.
+/// - [`Error::Unclean`] if the connection ended without a closing handshake,
+/// - [`Error::CloseTimeout`] if the peer does not answer in time; see [`Options::close_timeout`](crate::Options::close_timeout),
+/// - [`Error::Overflow`] if the receive queue has overflowed,
+/// - [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if it was
+///   closed cleanly and the peer has received them. If nothing was sent since the last [`flush`](Sender::flush), all are known.
 impl Sink<Message> for Sender {
     type Error = Error;
 

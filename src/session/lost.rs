@@ -105,7 +105,8 @@ pub enum LostCause {
     /// The server's application, or this page, has given the session up.
     GivenUp,
     /// The server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and 1009 for
-    /// a frame that this page has sent.
+    /// a frame that this page has sent. After any other code but 4409 ([`Superseded`](Self::Superseded)) and 4410
+    /// ([`GivenUp`](Self::GivenUp)), a session that is not complete connects again.
     Refused(u16),
     /// The server broke a rule of the protocol.
     Violation(String),

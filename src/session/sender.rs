@@ -107,8 +107,8 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] if the message does not fit into the replay buffer, or if other senders wait; otherwise as for
-    /// [`send`](Self::send). The error returns the message.
+    /// [`Error::Full`] if the message does not fit into the replay buffer (an empty buffer takes any message), or if other senders
+    /// wait; otherwise as for [`send`](Self::send). The error returns the message.
     pub fn try_send(&self, message: impl Payload) -> Result<Receipt, SendError<Message>> {
         let message = message.into_message();
         if self.core().is_waited_in() {

@@ -83,8 +83,9 @@ impl Session {
     /// Begins a session at the target that `provider` returns. A session lives in this page: after a reload, a new one begins.
     ///
     /// The provider is called for each connection, and its time is part of the attempt's timeout. `session.v1` is offered before
-    /// the subprotocols of a [`Target`]. Where there is no `WebSocket`, as on a server that renders pages, the session is lost with
-    /// [`Error::Unsupported`].
+    /// the subprotocols of a [`Target`]. If the server selects none, Chromium fails the attempt, and another follows; if it selects
+    /// another one, or none in Firefox, the session is lost with [`LostCause::Stopped`](super::LostCause::Stopped). Where there is
+    /// no `WebSocket`, as on a server that renders pages, the session is lost with [`Error::Unsupported`].
     pub fn new<T, F>(options: SessionOptions, provider: F) -> Self
     where
         T: Into<Target>,

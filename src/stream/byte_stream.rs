@@ -15,8 +15,8 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 ///
 /// Bytes are sent and received in binary messages, without message boundaries. An empty message is not the end.
 ///
-/// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, reading fails instead, from the
-/// first missing byte on, while writing continues if the connection is open. Every [`io::Error`](std::io::Error) wraps an
+/// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, reading fails instead, at the
+/// first missing byte or before it, while writing continues if the connection is open. Every [`io::Error`](std::io::Error) wraps an
 /// [`Error`]. Reading fails with
 ///
 /// - [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,

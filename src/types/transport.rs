@@ -9,7 +9,7 @@
 /// |---|---|---|
 /// | browsers | all | Chromium and Edge, 124 and newer |
 /// | while the receiver takes nothing | the browser reads on, up to [`receive_limit`](crate::Options::receive_limit) | the browser stops reading at [`read_ahead`](crate::Options::read_ahead), and the peer has to wait |
-/// | a clean close by the peer | is known at once | is known when the messages before it were read |
+/// | a clean close by the peer | is known at once | is known when the messages before it were read into the receive queue |
 /// | senders wait | above [`high_water_mark`](crate::Options::high_water_mark), and poll `bufferedAmount` | above 128 KiB at most, and are woken when messages have left |
 /// | a sent Blob | is read by the browser | is read into memory, as one message; later messages wait for that, `send` does not |
 /// | a received Blob | counts as a message without bytes | is made of bytes in memory, which count |
@@ -19,8 +19,8 @@
 ///
 /// - **The tab crashes** if the connection is lost while a message waits in the browser to be sent. A message waits when the
 ///   network is slower than the page, as during an upload.
-/// - If the peer closes while it has to wait, the browser drops messages that it has buffered. The stream then ends with
-///   [`Error::Unclean`](crate::Error::Unclean), even if no message was dropped. Let the page close, or mark the last message.
+/// - If the peer's close arrives while reading has stopped, the browser drops messages that it has buffered. The stream then ends
+///   with [`Error::Unclean`](crate::Error::Unclean), even if no message was dropped. Let the page close, or mark the last message.
 ///
 /// # Examples
 ///
