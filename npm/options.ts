@@ -107,7 +107,7 @@ export interface Options {
   /**
    * The bytes that are received before a reader takes them, over `streams`.
    *
-   * @default 1048576 (1 MiB)
+   * @default 2097152 (2 MiB)
    */
   readAhead?: number | undefined;
   /**

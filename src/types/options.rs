@@ -102,7 +102,7 @@ impl Default for Options {
             #[cfg(feature = "streams")]
             transport: Transport::default(),
             #[cfg(feature = "streams")]
-            read_ahead: 1 << 20,
+            read_ahead: 2 << 20,
         }
     }
 }
@@ -115,8 +115,9 @@ impl Options {
 
     /// Sets the subprotocols to offer, in order of preference. Default: none.
     ///
-    /// If the server selects none of them, Chromium fails the connection, as the standard says. Firefox opens it, with an empty
-    /// [`protocol`](crate::WebSocketStream::protocol), unless [`needs_protocol`](Self::needs_protocol) is set.
+    /// If the server selects none of them, the standard says that the connection fails, as it does in Chromium. Firefox opens it,
+    /// with an empty [`protocol`](crate::WebSocketStream::protocol). With [`needs_protocol`](Self::needs_protocol) it fails in
+    /// every browser.
     ///
     /// # Examples
     ///
@@ -291,9 +292,10 @@ impl Options {
     /// which times out by itself.
     ///
     /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left; over streams, small messages
-    /// count together, up to 16 KiB. So the timeout also starts over once for each 512 KiB that are unsent: a large message is
-    /// completed if more than 512 KiB leave in each timeout. In WebKit, all bytes soon count as sent: there, choose a timeout in
-    /// which the largest message can leave.
+    /// count together, up to 16 KiB. So, with every browser and transport, `close` gives up only after one more timeout for each
+    /// full 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout, and a dead peer with
+    /// 10 MiB unsent is reported after up to 21 timeouts. In WebKit, all bytes soon count as sent: there, choose a timeout in which
+    /// the largest message can leave.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
     /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.
@@ -345,12 +347,13 @@ impl Options {
         self
     }
 
-    /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 1 MiB.
+    /// Sets the number of queued bytes at which a connection over [`Transport::Streams`] stops reading. Default: 2 MiB.
     ///
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
     /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile messages fill
     /// the buffers of the browser and of both operating systems; then the peer has to wait. When the peer closes, or this page
-    /// closes with unsent messages, the messages in these buffers are read at once, and the queue may exceed the limits.
+    /// closes with unsent messages, the messages in these buffers are read at once, and the queue may exceed the limits. When this
+    /// page closes with nothing unsent, the browser discards them.
     ///
     /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
     /// - With the other policies reading does not stop, and [`receive_limit`](Self::receive_limit) applies.
