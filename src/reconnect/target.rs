@@ -1,6 +1,7 @@
 //! The target of an attempt, and the error of a provider or a preamble.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::options::BoxFuture;
 use crate::AfterClose;
@@ -66,18 +67,20 @@ impl From<String> for Target {
 /// The error of a provider or a preamble.
 ///
 /// `?` converts any error, and text. The attempt then fails, and the next attempt follows after the delay of the
-/// [`Backoff`](crate::Backoff). After an error that [`last`](Self::last) creates, no attempt follows. States and the stream report
-/// the error as [`Error::Attempt`](crate::Error::Attempt).
+/// [`Backoff`](crate::Backoff); later with [`retry_after`](Self::retry_after), and never with [`last`](Self::last). States and the
+/// stream report the error as [`Error::Attempt`](crate::Error::Attempt).
 ///
 /// # Examples
 ///
 /// ```
+/// use std::time::Duration;
 /// use wasm_websocket::reconnect::AttemptError;
 ///
 /// fn token(status: u16, body: &str) -> Result<&str, AttemptError> {
 ///     match status {
 ///         200 => Ok(body),
 ///         401 => Err(AttemptError::last("the session has expired")), // the user must log in
+///         429 => Err(AttemptError::retry_after(Duration::from_secs(60), "too many requests")),
 ///         _ => Err("no token now".into()),
 ///     }
 /// }
@@ -92,6 +95,12 @@ impl AttemptError {
     /// Creates an error after which no other attempt follows.
     pub fn last(error: impl fmt::Display) -> Self {
         Self { message: error.to_string(), after: AfterClose::Stop }
+    }
+
+    /// Creates an error after which the next attempt follows after `delay` plus the delay of the [`Backoff`](crate::Backoff), as
+    /// with [`AfterClose::RetryAfter`].
+    pub fn retry_after(delay: Duration, error: impl fmt::Display) -> Self {
+        Self { message: error.to_string(), after: AfterClose::RetryAfter(delay) }
     }
 }
 

@@ -522,6 +522,26 @@ fn after_close_decides_about_a_close_during_the_preamble() {
 }
 
 #[test]
+fn a_provider_and_a_preamble_can_delay_the_next_attempt() {
+    let (page, server) = page();
+    page.run(async {
+        let calls = Cell::new(0);
+        let limit = || AttemptError::retry_after(seconds(60), "too many requests");
+        let options = ReconnectOptions::new().on_open(async move |_, _| Err(limit()));
+        let _feed = Reconnecting::new(options, async move || {
+            calls.set(calls.get() + 1);
+            if calls.get() == 1 { Err(limit()) } else { Ok(URL) }
+        });
+        let _first = server.accept().await;
+        let at = page.elapsed();
+        assert!((seconds(60)..seconds(62)).contains(&at), "{at:?}");
+        let _second = server.accept().await;
+        let between = page.elapsed() - at;
+        assert!((seconds(60)..seconds(63)).contains(&between), "{between:?}");
+    });
+}
+
+#[test]
 fn attempts_that_fail_at_once_do_not_freeze_the_page() {
     let page = Page::new();
     let attempts = Rc::new(Cell::new(0));
