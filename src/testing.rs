@@ -184,7 +184,7 @@ impl Page {
         Server { listening: self.0.listen(url) }
     }
 
-    /// Resolves after `delay`, even if the page is hidden or frozen.
+    /// Resolves after `delay`, even if the page is hidden or frozen, or its timers are held.
     pub fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + use<> {
         world::sleep(&self.0, delay)
     }
@@ -706,7 +706,7 @@ impl Peer {
         self.closed_with.as_ref().map(|(code, reason)| (*code, reason.as_str()))
     }
 
-    /// Sends a ping, and waits for the browser's pong. Returns false if the connection ends before that.
+    /// Sends a ping, and waits for the browser's pong. Takes no message. Returns false if the connection ends before that.
     pub async fn ping(&mut self) -> bool {
         self.wire.send_down(Frame::Ping);
         poll_fn(|context| self.wire.inbox.poll_pong(context)).await

@@ -78,9 +78,9 @@ impl Backoff {
     /// Sets the number of attempts in a row that may fail, including the first, before the connection is closed for good.
     /// Default: no limit.
     ///
-    /// An attempt has also failed if its connection ended within 10 seconds. Zero counts as one: the first attempt is always made.
-    /// The stream then ends with the error of the last attempt, or without an error if the last attempt had opened a connection
-    /// that the peer closed cleanly. [`State::Closed`] has the cause.
+    /// An attempt has also failed if its connection ended before attempts are counted from zero again, see [`Backoff`]. Zero counts
+    /// as one: the first attempt is always made. The stream then ends with the error of the last attempt, or without an error if
+    /// the last attempt had opened a connection that the peer closed cleanly. [`State::Closed`] has the cause.
     ///
     /// [`State::Closed`]: crate::reconnect::State::Closed
     pub fn max_attempts(mut self, attempts: u32) -> Self {

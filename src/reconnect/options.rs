@@ -227,7 +227,7 @@ impl ReconnectOptions {
     /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed, and the messages that the preamble did
     /// not receive are dropped. If the connection ends meanwhile, the preamble still receives what has arrived, and the end, but is
     /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, whatever error the
-    /// preamble returns.
+    /// preamble returns, also if the preamble has closed it.
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].

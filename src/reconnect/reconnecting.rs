@@ -26,7 +26,7 @@ use crate::{
 /// - if the connection is lost within a second after that: browsers show a frozen page first, and then report that its
 ///   connections are lost.
 ///
-/// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` discards all received messages,
+/// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` discards all received and later messages,
 /// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good, and queued
 /// messages are dropped: await [`flush`](Self::flush) before.
 ///

@@ -258,7 +258,7 @@ impl Sender {
     ///
     /// - [`Error::CloseTimeout`] if the peer does not answer in time; see
     ///   [`Options::close_timeout`](crate::Options::close_timeout). The receiver then ends with the same error, later calls return
-    ///   it again, and the browser completes the closing by itself.
+    ///   it again, and the browser still sends what is unsent, and completes the closing by itself.
     /// - [`Error::Overflow`] if the receive queue has overflowed.
     ///
     /// # Examples
@@ -401,7 +401,8 @@ impl Clone for Sender {
 /// - [`Error::CloseTimeout`] if the peer does not answer in time; see [`Options::close_timeout`](crate::Options::close_timeout),
 /// - [`Error::Overflow`] if the receive queue has overflowed,
 /// - [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if it was
-///   closed cleanly and the peer has received them. If nothing was sent since the last [`flush`](Sender::flush), all are known.
+///   closed cleanly and the peer has received them. If nothing was sent since the method [`flush`](Sender::flush) last succeeded,
+///   all are known.
 impl Sink<Message> for Sender {
     type Error = Error;
 

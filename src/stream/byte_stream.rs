@@ -16,8 +16,8 @@ use crate::{BinaryType, Chunks, Error, Message, WebSocketStream};
 /// Bytes are sent and received in binary messages, without message boundaries. An empty message is not the end.
 ///
 /// Reading ends when the peer has closed the connection, with any code. If bytes may be missing, reading fails instead, at the
-/// first missing byte or before it, while writing continues if the connection is open. Every [`io::Error`](std::io::Error) wraps an
-/// [`Error`]. Reading fails with
+/// first missing byte or before it, and from then on, while writing continues if the connection is open. Every
+/// [`io::Error`](std::io::Error) wraps an [`Error`]. Reading fails with
 ///
 /// - [`Error::Unclean`] if the connection was lost, or [`Error::CloseTimeout`] if the peer did not answer,
 /// - [`Error::ClosedHere`] if this page closed the connection first, since browsers discard messages that arrive after that,

@@ -76,8 +76,8 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// Closes the connection without a code, which the peer sees as 1005. After the queued messages the stream yields
-    /// [`Error::Overflow`] and ends. Sending fails with the same error, and [`closed`](crate::Sender::closed) resolves with it,
-    /// without waiting for the peer.
+    /// [`Error::Overflow`] and ends. Sending fails with the same error (over a [`Reconnecting`](crate::Reconnecting) with
+    /// [`Error::NotOpen`]), and [`closed`](crate::Sender::closed) resolves with it, without waiting for the peer.
     #[default]
     Close,
     /// Drops the oldest queued messages. For data where only recent values matter.
@@ -298,7 +298,8 @@ impl Options {
     /// the largest message can leave.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
-    /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser completes the closing by itself.
+    /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser sends what is unsent and completes the
+    ///   closing by itself.
     ///
     /// # Examples
     ///
@@ -352,8 +353,9 @@ impl Options {
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
     /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile messages fill
     /// the buffers of the browser and of both operating systems; then the peer has to wait. When the peer closes, or this page
-    /// closes with unsent messages, the messages in these buffers are read at once, and the queue may exceed the limits. When this
-    /// page closes with nothing unsent, the browser discards them.
+    /// closes with unsent messages, the messages in these buffers are read at once, and the queue may exceed the limits; after a
+    /// close of the peer some of them may be missing, see [`Transport`](crate::Transport). When this page closes with nothing
+    /// unsent, the browser discards them.
     ///
     /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
     /// - With the other policies reading does not stop, and [`receive_limit`](Self::receive_limit) applies.
