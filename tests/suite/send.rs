@@ -64,11 +64,8 @@ async fn the_buffered_amount_counts_bytes() {
         expected += len;
         assert_eq!(stream.buffered_amount(), expected);
     }
-    // A synchronous request, for which the browser stops the task, does not change the amount, either. WebKit is left out: once, on
-    // a busy machine, this test did not end there.
-    if !is_webkit() {
-        stop_task();
-    }
+    // A synchronous request, for which the browser stops the task, does not change the amount, either.
+    stop_task();
     assert_eq!(stream.buffered_amount(), expected);
     // The amount falls in a later task.
     stream.flush().await.unwrap();
@@ -189,6 +186,11 @@ async fn flush_succeeds_after_the_end_if_nothing_was_unsent() {
 // S20: the number of unsent bytes exceeds 32 bits. The browser holds at most one copy, since all messages are the same Blob.
 #[apply(browser_test)]
 async fn the_buffered_amount_has_64_bits() {
+    // WebKit counts in 32 bits. It reads each of these Blobs into memory, also after the end of the test: on a busy machine, the next
+    // test had to wait too long for that.
+    if is_webkit() {
+        return;
+    }
     let socket = WebSocket::new(&url("/stall/10000")).unwrap();
     assert_eq!(events(&socket).next().await, Some(Event::Open));
     let part = Blob::new(&vec![0; 64 << 20], "");
