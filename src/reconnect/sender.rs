@@ -129,8 +129,7 @@ impl ReconnectingSender {
     /// [`Error::NotOpen`] if the connection is closed for good and
     ///
     /// - messages are still queued,
-    /// - or, with [`WhenLost::Resend`](crate::WhenLost::Resend), messages that are kept have become messages in doubt, since they
-    ///   are not sent again.
+    /// - or, with [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt would have been sent again.
     ///
     /// Otherwise it is no error that a connection was lost before everything had left: these messages are in doubt.
     pub async fn flush(&self) -> Result<(), Error> {

@@ -53,7 +53,7 @@ async function received(socket) {
     opened.onmessage = receive;
     await new Promise((resolve) => (opened.onclose = resolve));
   } else for await (const message of socket) receive(message);
-  // A session whose connection is cut while it closes comes back to tell the server, after its last message, too.
+  // A session that is cut while it closes connects again, even after its last message.
   await closing;
   return all.join();
 }
