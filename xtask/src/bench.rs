@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::browser::Browser;
 use crate::step::step;
-use crate::toolchain::{TARGET, Toolchain, Way};
+use crate::toolchain::{TARGET, Toolchain, Way, host_cargo};
 use crate::{chats, npm, page, setup, wasm_bindgen};
 
 #[derive(clap::Args)]
@@ -87,7 +87,7 @@ fn measure(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], options: 
     }
     step("building the bench's driver", || {
         let build = ["build", "--quiet", "--profile=xtask", "--package=wasm-websocket-bench-driver"];
-        Ok(cmd!(shell, "cargo {build...}").env("CARGO_TARGET_DIR", page::target_folder()).run()?)
+        Ok(host_cargo(shell).args(build).run()?)
     })?;
     let driver = page::target_folder().join("xtask/wasm-websocket-bench-driver").with_extension(EXE_EXTENSION);
     let arguments = options.for_the_driver(shell, &browsers);

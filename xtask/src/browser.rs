@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::{setup, wasm_bindgen};
@@ -82,6 +82,8 @@ pub fn chromium(shell: &Shell) -> Result<Browser> {
 
 const FIREFOX: &[&str] = &["firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
 
+const NO_FIREFOX: &str = "Firefox, on the PATH: on Debian `apt-get install firefox-esr`";
+
 /// Installs Firefox where that is possible. Otherwise [`firefox`] reports that it is missing.
 pub fn install_firefox(shell: &Shell) {
     if find_any(FIREFOX).is_none() && setup::may_install_packages(shell) {
@@ -89,15 +91,18 @@ pub fn install_firefox(shell: &Shell) {
     }
 }
 
-/// Finds Firefox, and finds or builds geckodriver, which works with every recent Firefox.
-pub fn firefox(shell: &Shell) -> Result<Browser> {
-    let Some(program) = find_any(FIREFOX) else {
-        bail!("Firefox, on the PATH: on Debian `apt-get install firefox-esr`");
-    };
-    let driver = match find_driver("GECKODRIVER", &["geckodriver"]) {
-        Some(driver) => driver,
-        None => setup::find_or_build(shell, "geckodriver")?,
-    };
+/// Finds or builds geckodriver, which works with every recent Firefox. Fails if there is no Firefox, and none can be installed.
+pub fn geckodriver(shell: &Shell) -> Result<PathBuf> {
+    ensure!(find_any(FIREFOX).is_some() || setup::may_install_packages(shell), NO_FIREFOX);
+    match find_driver("GECKODRIVER", &["geckodriver"]) {
+        Some(driver) => Ok(driver),
+        None => setup::find_or_build(shell, "geckodriver"),
+    }
+}
+
+/// Finds Firefox. Its driver is [`geckodriver`].
+pub fn firefox(driver: PathBuf) -> Result<Browser> {
+    let program = find_any(FIREFOX).context(NO_FIREFOX)?;
     Ok(Browser { name: "Firefox", program, driver_variable: "GECKODRIVER", driver, screen: &[] })
 }
 

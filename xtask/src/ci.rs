@@ -14,7 +14,7 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, t
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
-    let server = Server::start(shell, &toolchain, None, &Options::default())?;
+    let server = Server::start(shell, None, &Options::default())?;
     // Two lanes compile the suite into the same file, one of them with large numbers.
     let web = Mutex::new(());
     // Compilers and browsers both wait much of the time: three lanes keep two cores busy.
@@ -40,7 +40,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
             measure::check(shell, &toolchain, &browsers[0])?;
             examples::test_hello(shell, &toolchain, &browsers)?;
             let package = npm::archive(shell, &toolchain)?;
-            npm::test(shell, &toolchain, &browsers, &package)
+            npm::test(shell, &browsers, &package)
         },
     ];
     at_the_same_time(shell, &lanes, |shell, lane| lane(shell)).map(drop)

@@ -11,7 +11,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     // This needs only the toolchain: users open the page in their own browser.
     let toolchain = toolchain::find_or_install(shell, way)?;
     let page = page::build(shell, &toolchain)?;
-    let server = Server::start(shell, &toolchain, Some(&page), options)?;
+    let server = Server::start(shell, Some(&page), options)?;
     println!("\nThe demo is at http://{}/ — open it in a browser. Stop it with Ctrl-C.", server.address);
     server.wait()
 }

@@ -8,7 +8,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::browser::Browser;
 use crate::server::{self, Server};
 use crate::step::step;
-use crate::toolchain::{self, TARGET, Toolchain, Way};
+use crate::toolchain::{self, TARGET, Toolchain, Way, host_cargo};
 use crate::{npm, page, serve, setup, test};
 
 #[derive(clap::Args)]
@@ -45,7 +45,7 @@ const VITE: &str = "vite";
 /// Tests the page of docs/first-page.md, which takes little time.
 pub fn test_hello(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Result<()> {
     let pages = build(shell, toolchain, &[HELLO])?;
-    test::examples(shell, toolchain, browsers, &pages, Some(HELLO))
+    test::examples(shell, browsers, &pages, Some(HELLO))
 }
 
 pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
@@ -53,20 +53,20 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     if options.test {
         let (toolchain, browsers) = setup::everything(shell, way)?;
         let pages = build(shell, &toolchain, &names)?;
-        if let Some(tests) = on_the_host(shell, &toolchain, &names) {
+        if let Some(tests) = on_the_host(shell, &names) {
             step("testing on the host", || Ok(tests.run()?))?;
         }
         if names.contains(&LEPTOS) {
-            step("testing server rendering", || Ok(on_a_server(shell, &toolchain).run()?))?;
+            step("testing server rendering", || Ok(on_a_server(shell).run()?))?;
         }
         if let Some(clippy) = cargo(shell, &toolchain, "clippy", &names) {
             step("linting", || Ok(clippy.args(["--", "-Dwarnings"]).run()?))?;
         }
-        return test::examples(shell, &toolchain, &browsers, &pages, options.name.as_deref());
+        return test::examples(shell, &browsers, &pages, options.name.as_deref());
     }
     let toolchain = toolchain::find_or_install(shell, way)?;
     let pages = build(shell, &toolchain, &names)?;
-    let server = Server::start(shell, &toolchain, Some(&pages), &options.server)?;
+    let server = Server::start(shell, Some(&pages), &options.server)?;
     println!("\nOpen one of the chats in two windows. Stop the server with Ctrl-C.");
     for name in &names {
         println!("http://{}/{name}/", server.address);
@@ -130,14 +130,14 @@ fn cargo<'a>(shell: &'a Shell, toolchain: &Toolchain, command: &str, names: &[&s
 }
 
 /// Returns the command that tests the chats in Rust in a simulated page, if there are any.
-fn on_the_host<'a>(shell: &'a Shell, toolchain: &Toolchain, names: &[&str]) -> Option<Cmd<'a>> {
+fn on_the_host<'a>(shell: &'a Shell, names: &[&str]) -> Option<Cmd<'a>> {
     let chats: Vec<_> = names.iter().copied().filter(|name| is_chat(name)).collect();
-    for_all(toolchain.cargo(shell).args(["test", "--quiet"]), &chats)
+    for_all(host_cargo(shell).args(["test", "--quiet"]), &chats)
 }
 
 /// Returns the command that tests server rendering. It builds this package alone, since the chat needs other features of Leptos.
-fn on_a_server<'a>(shell: &'a Shell, toolchain: &Toolchain) -> Cmd<'a> {
-    toolchain.cargo(shell).args(["test", "--quiet", "--package=leptos-ssr"]).arg("--manifest-path").arg(manifest())
+fn on_a_server(shell: &Shell) -> Cmd<'_> {
+    host_cargo(shell).args(["test", "--quiet", "--package=leptos-ssr"]).arg("--manifest-path").arg(manifest())
 }
 
 /// Adds all examples in Rust to a cargo command, if there are any. Built one by one, each example would build its dependencies with

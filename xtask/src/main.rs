@@ -100,7 +100,7 @@ fn run() -> Result<()> {
         Command::Demo(options) => demo::run(&shell, cli.toolchain, &options),
         Command::Examples(options) => examples::run(&shell, cli.toolchain, &options),
         Command::Serve(options) => serve::run(&shell, cli.toolchain, &options),
-        Command::Server(options) => server::run(&shell, cli.toolchain, &options),
+        Command::Server(options) => server::run(&shell, &options),
         Command::Test => test::run(&shell, cli.toolchain),
         Command::Properties(options) => properties::run(&shell, &options),
         Command::Api(options) => api::run(&shell, cli.toolchain, &options),

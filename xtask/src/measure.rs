@@ -24,10 +24,10 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let toolchain = toolchain::find_or_install(shell, way)?;
     let chromium = browser::chromium(shell)?;
     let page = page::build(shell, &toolchain)?;
-    let server = Server::start(shell, &toolchain, Some(&page), &Options::default())?;
+    let server = Server::start(shell, Some(&page), &Options::default())?;
     let lighthouse = find(shell)?.context("measuring the page needs Node.js and npm")?;
     ask(shell, &lighthouse, &chromium, &server, &["performance"])?;
-    test::figures(shell, &toolchain, &server, &chromium)
+    test::figures(shell, &server, &chromium)
 }
 
 /// Fails unless Lighthouse gives the page full scores, except for performance. Without Node.js, it checks nothing.
@@ -37,7 +37,7 @@ pub fn check(shell: &Shell, toolchain: &Toolchain, chromium: &Browser) -> Result
         return Ok(());
     };
     let page = page::build(shell, toolchain)?;
-    let server = Server::start(shell, toolchain, Some(&page), &Options::default())?;
+    let server = Server::start(shell, Some(&page), &Options::default())?;
     ask(shell, &lighthouse, chromium, &server, &[])
 }
 

@@ -32,7 +32,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     if options.test {
         let (toolchain, browsers) = setup::everything(shell, way)?;
         let archive = archive(shell, &toolchain)?;
-        return test(shell, &toolchain, &browsers, &archive);
+        return test(shell, &browsers, &archive);
     }
     if options.environments {
         return Ok(());
@@ -173,18 +173,18 @@ const FILES: &[&str] = &[
 ];
 
 /// Tests the package as npm packs it: its files, its types, its size, and its behaviour in browsers.
-pub fn test(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser], archive: &Path) -> Result<()> {
+pub fn test(shell: &Shell, browsers: &[Browser], archive: &Path) -> Result<()> {
     let work = page::target_folder().join("npm");
     let site = work.join("site");
     step("building the npm package's tests", || build_pages(shell, &work, archive, &site))?;
-    let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
+    let server = Server::start(shell, Some(&site), &server::Options::default())?;
     step("testing the npm package in Node.js", || {
         let _here = shell.push_dir(work.join("app"));
         let url = format!("ws://{}", server.address);
         // Node.js before version 22 has a `WebSocket` only with this flag.
         node(cmd!(shell, "node --experimental-websocket node.js {url}"))
     })?;
-    step("testing the npm package", || test::package(shell, toolchain, &work.join("app"), &server, browsers))
+    step("testing the npm package", || test::package(shell, &work.join("app"), &server, browsers))
 }
 
 /// Tests the package as npm packs it, with the bundlers and in the runtimes that npm can install.
@@ -201,12 +201,12 @@ fn test_environments(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser])
     install_with_package(shell, &tests.join("package-lock.json"), &folder, &archive)?;
     build_documentation(shell, &work, &archive)?;
     let _no_telemetry = shell.push_env("NEXT_TELEMETRY_DISABLED", "1");
-    let server = Server::start(shell, toolchain, Some(&site), &server::Options::default())?;
+    let server = Server::start(shell, Some(&site), &server::Options::default())?;
     step("testing the npm package in other environments", || {
         let (_here, address) = (shell.push_dir(&folder), &server.address);
         Ok(cmd!(shell, "node run.js {address} {site}").quiet().run()?)
     })?;
-    step("testing the npm package from bundlers", || test::environments(shell, toolchain, &folder, &server, browsers))
+    step("testing the npm package from bundlers", || test::environments(shell, &folder, &server, browsers))
 }
 
 /// Builds the documentation of the package as npm packs it, by TypeDoc. Warnings are errors.

@@ -1,7 +1,9 @@
 //! Checks the properties in the simulated page, for any number of seeds.
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::Shell;
+
+use crate::toolchain::host_cargo;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -23,6 +25,11 @@ impl Default for Options {
 
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let Options { seeds, seed, name } = options;
-    let test = cmd!(shell, "cargo test --quiet --profile properties --test properties -- --nocapture {name...}");
-    Ok(test.env("PROPERTIES_SEEDS", seeds.to_string()).env("PROPERTIES_SEED", seed.to_string()).run()?)
+    let test = ["test", "--quiet", "--profile=properties", "--test=properties", "--", "--nocapture"];
+    Ok(host_cargo(shell)
+        .args(test)
+        .args(name)
+        .env("PROPERTIES_SEEDS", seeds.to_string())
+        .env("PROPERTIES_SEED", seed.to_string())
+        .run()?)
 }

@@ -28,7 +28,7 @@ pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
     let target = target_of(&folder);
     let page = target.join("page");
     build(shell, &toolchain, &name, &folder, &target, &page)?;
-    let server = Server::start(shell, &toolchain, Some(&page), &options.server)?;
+    let server = Server::start(shell, Some(&page), &options.server)?;
     println!("\nThe page is at http://{0}/, an echo server at ws://{0}/echo. Stop them with Ctrl-C.", server.address);
     println!("The module and its JavaScript are in {}.", page.join("pkg").display());
     server.wait()

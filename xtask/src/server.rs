@@ -10,7 +10,7 @@ use xshell::Shell;
 
 use crate::page;
 use crate::step::step;
-use crate::toolchain::{self, Toolchain, Way};
+use crate::toolchain::host_cargo;
 
 /// The default port of the server, as in `tests/server/src/main.rs`.
 const PORT: u16 = 8765;
@@ -32,9 +32,9 @@ pub struct Server {
 
 impl Server {
     /// Starts the server and waits until it listens.
-    pub fn start(shell: &Shell, toolchain: &Toolchain, page: Option<&Path>, options: &Options) -> Result<Server> {
+    pub fn start(shell: &Shell, page: Option<&Path>, options: &Options) -> Result<Server> {
         step("building the server", || {
-            Ok(toolchain.cargo(shell).args(["build", "--quiet", "--package=wasm-websocket-server"]).run()?)
+            Ok(host_cargo(shell).args(["build", "--quiet", "--package=wasm-websocket-server"]).run()?)
         })?;
         let program = page::target_folder().join("debug/wasm-websocket-server");
         let mut command = Command::new(&program);
@@ -73,11 +73,10 @@ impl Drop for Server {
 }
 
 /// Runs the server until it is interrupted.
-pub fn run(shell: &Shell, way: Way, options: &Options) -> Result<()> {
+pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     // `wasm-pack test` connects to no other port than the default one.
     let port = options.port.map_or_else(|| check_port(PORT), Ok)?;
-    let toolchain = toolchain::find_or_install(shell, way)?;
-    let server = Server::start(shell, &toolchain, None, &Options { port: Some(port) })?;
+    let server = Server::start(shell, None, &Options { port: Some(port) })?;
     println!("An echo server is at ws://{}/echo, beside other peers for tests. Stop it with Ctrl-C.", server.address);
     server.wait()
 }

@@ -14,15 +14,17 @@ use crate::toolchain::{self, Toolchain, Way};
 
 /// Returns what `test` needs, the toolchain and both browsers, and installs what is missing.
 pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> {
-    let chromium = browser::chromium(shell);
-    browser::install_firefox(shell);
-    install_redis(shell);
-    // Both may be built. Neither build uses all cores, so they run at the same time.
-    let (toolchain, firefox) = thread::scope(|scope| {
+    // geckodriver may be built, which leaves time for everything else: packages are downloaded, and the toolchain's own build does
+    // not use all cores.
+    let (chromium, toolchain, geckodriver) = thread::scope(|scope| {
         let other_shell = shell.clone();
-        let firefox = scope.spawn(move || browser::firefox(&other_shell));
-        (toolchain::find_or_install(shell, way), firefox.join().expect("no thread panics"))
+        let geckodriver = scope.spawn(move || browser::geckodriver(&other_shell));
+        let chromium = browser::chromium(shell);
+        browser::install_firefox(shell);
+        install_redis(shell);
+        (chromium, toolchain::find_or_install(shell, way), geckodriver.join().expect("no thread panics"))
     });
+    let firefox = geckodriver.and_then(browser::firefox);
     match (toolchain, chromium, firefox) {
         (Ok(toolchain), Ok(chromium), Ok(firefox)) => Ok((toolchain, vec![chromium, firefox])),
         (toolchain, chromium, firefox) => {

@@ -11,15 +11,15 @@ use crate::conformance::{self, Run};
 use crate::examples::SERVERS;
 use crate::server::{Options, Server};
 use crate::step::step;
-use crate::toolchain::{TARGET, Toolchain, Way};
+use crate::toolchain::{TARGET, Toolchain, Way, host_cargo};
 use crate::{axe, page, setup};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     // The tests are compiled with the address of the server.
-    let server = Server::start(shell, &toolchain, Some(&page::folder()), &Options::default())?;
+    let server = Server::start(shell, Some(&page::folder()), &Options::default())?;
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain: &toolchain, address: &server.address, scratch: scratch.path() };
+    let tests = Tests { toolchain: &toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
     // Optimising the page keeps only one core busy.
     let builds: [Job<'_, ()>; 2] = [
         &|shell| {
@@ -45,14 +45,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
 /// Runs only the suite, in one more browser.
 pub fn suite_in(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    let tests = Tests { toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
     step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
 }
 
 /// Tests the README's claims about other crates, in a window of one browser.
 pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    let tests = Tests { toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
     step("testing what the README says about other crates", || {
         let others = tests.suite(shell, &["--package=wasm-websocket-bench", "--test=others"]);
         run_captured(shell, browser, "window", others.args(["--config", &browser.runner_config()?])).map(drop)
@@ -62,7 +62,7 @@ pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &B
 /// Runs the tests with large numbers, in windows of all browsers at the same time, since these tests mostly wait.
 pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
+    let tests = Tests { toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
     step("testing with 10,000 sockets, a flood of 1,000,000 messages, 1 GiB, and 520 disconnections", || {
         tests.large(shell).args(["--no-run", "--quiet"]).run()?;
         at_the_same_time(shell, browsers, |shell, browser| {
@@ -74,35 +74,28 @@ pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[
 }
 
 /// Runs the pages that bundlers have built with the npm package, in all browsers at the same time.
-pub fn environments(
-    shell: &Shell,
-    toolchain: &Toolchain,
-    folder: &Path,
-    server: &Server,
-    browsers: &[Browser],
-) -> Result<()> {
-    package_pages(shell, toolchain, "--test=environments", ("TEST_ENVIRONMENTS", folder), server, browsers)
+pub fn environments(shell: &Shell, folder: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
+    package_pages(shell, "--test=environments", ("TEST_ENVIRONMENTS", folder), server, browsers)
 }
 
 /// Runs the npm package's pages from `server`, and its app from a development server, in all browsers at the same time.
-pub fn package(shell: &Shell, toolchain: &Toolchain, app: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
-    package_pages(shell, toolchain, "--test=browser", ("TEST_APP", app), server, browsers)
+pub fn package(shell: &Shell, app: &Path, server: &Server, browsers: &[Browser]) -> Result<()> {
+    package_pages(shell, "--test=browser", ("TEST_APP", app), server, browsers)
 }
 
 /// Runs one test binary of the npm package. An environment variable gives it a folder.
 fn package_pages(
     shell: &Shell,
-    toolchain: &Toolchain,
     test: &str,
     (variable, folder): (&str, &Path),
     server: &Server,
     browsers: &[Browser],
 ) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
-    tests.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
+    let host = Host { address: &server.address, scratch: scratch.path() };
+    host.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
-        let pages = tests.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
+        let pages = host.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
         // Only one browser tests development servers, since two at the same time would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
         run_captured(shell, browser, "page", pages.env(variable, folder))
@@ -111,26 +104,20 @@ fn package_pages(
 }
 
 /// Drives the examples in the folder `pages`, or one of them, as people would, in all browsers at the same time.
-pub fn examples(
-    shell: &Shell,
-    toolchain: &Toolchain,
-    browsers: &[Browser],
-    pages: &Path,
-    name: Option<&str>,
-) -> Result<()> {
-    let server = Server::start(shell, toolchain, Some(pages), &Options::default())?;
+pub fn examples(shell: &Shell, browsers: &[Browser], pages: &Path, name: Option<&str>) -> Result<()> {
+    let server = Server::start(shell, Some(pages), &Options::default())?;
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
-    step("building the tests", || Ok(tests.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
+    let host = Host { address: &server.address, scratch: scratch.path() };
+    step("building the tests", || Ok(host.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
     let servers = SERVERS.iter().filter(|(example, _)| name.is_none_or(|name| name == *example));
     let servers: Vec<_> = servers.map(|(_, server)| format!("--example={server}")).collect();
     if !servers.is_empty() {
         let build = ["build", "--quiet", "--package=websocket-session-server", "--all-features"];
-        step("building the servers of sessions", || Ok(tests.cargo(shell, &build).args(&servers).run()?))?;
+        step("building the servers of sessions", || Ok(host.cargo(shell, &build).args(&servers).run()?))?;
     }
     step("testing the examples", || {
         at_the_same_time(shell, browsers, |shell, browser| {
-            let examples = tests.examples(shell).args(["--", "--ignored"]).args(name);
+            let examples = host.examples(shell).args(["--", "--ignored"]).args(name);
             let examples = examples.env("TEST_SESSION_SERVERS", page::target_folder().join("debug/examples"));
             // The server of the session example has a fixed port, so only one browser tests it.
             let examples = if browser.is_chromium() { examples } else { examples.arg("--skip=session") };
@@ -141,10 +128,10 @@ pub fn examples(
 }
 
 /// Measures the page that `server` serves, in one browser, one thing at a time.
-pub fn figures(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
+pub fn figures(shell: &Shell, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, address: &server.address, scratch: scratch.path() };
-    let figures = || tests.cargo(shell, HOST).arg("--test=figures");
+    let host = Host { address: &server.address, scratch: scratch.path() };
+    let figures = || host.cargo(shell, HOST).arg("--test=figures");
     step("building the measurements", || Ok(figures().args(["--no-run", "--quiet"]).run()?))?;
     step("measuring the page", || {
         Ok(browser.choose(figures().args(["--", "--ignored", "--nocapture", "--test-threads=1"])).run()?)
@@ -172,6 +159,11 @@ const MEMORY: &str = "--test=memory";
 
 struct Tests<'a> {
     toolchain: &'a Toolchain,
+    host: Host<'a>,
+}
+
+/// The tests that run on the host, some of which drive a browser.
+struct Host<'a> {
     address: &'a str,
     /// The folder for temporary files, which drivers and browsers leave behind: the test runner ends them before they clean up.
     scratch: &'a Path,
@@ -180,7 +172,7 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that no test waits for a compilation.
     fn build(&self, shell: &Shell) -> Result<()> {
-        let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.cargo(shell, tests));
+        let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.host.cargo(shell, tests));
         for tests in on_the_host.into_iter().chain([self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat())])
         {
             tests.args(["--no-run", "--quiet"]).run()?;
@@ -191,7 +183,7 @@ impl Tests<'_> {
     /// Tests the pure parts, the examples in the documentation, the server, and the session protocol and its server.
     fn on_the_host(&self, shell: &Shell) -> Result<()> {
         let all = [HOST, SERVER, SESSION, SESSION_SERVER];
-        all.into_iter().try_for_each(|tests| Ok(self.cargo(shell, tests).arg("--quiet").run()?))
+        all.into_iter().try_for_each(|tests| Ok(self.host.cargo(shell, tests).arg("--quiet").run()?))
     }
 
     /// Runs the suite in a simulated page, as each engine, and over streams as Chromium.
@@ -199,12 +191,12 @@ impl Tests<'_> {
         let run = |engine| {
             let name = format!("simulation (as {engine})");
             // `--show-output` prints the deviations.
-            let suite = self.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
+            let suite = self.host.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
             let output = output_of(&name, "host", suite.env("TEST_ENGINE", engine))?;
             Ok(Run { browser: name, context: "host", output })
         };
         let by_streams = || {
-            let suite = self.cargo(shell, HOST).args(["--test=simulation_streams", "--", "--show-output"]);
+            let suite = self.host.cargo(shell, HOST).args(["--test=simulation_streams", "--", "--show-output"]);
             let name = "simulation (as Chromium)";
             let output = output_of(name, "host over streams", suite)?;
             Ok(Run { browser: name.into(), context: "host over streams", output })
@@ -266,25 +258,30 @@ impl Tests<'_> {
     }
 
     fn suite<'a>(&self, shell: &'a Shell, tests: &[&str]) -> Cmd<'a> {
-        self.cargo(shell, &["test", "--target", TARGET]).args(tests)
+        self.host.prepare(self.toolchain.cargo(shell).args(["test", "--target", TARGET]).args(tests))
     }
 
     fn page<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
-        self.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"])
-    }
-
-    fn examples<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
-        self.cargo(shell, HOST).arg("--test=examples")
+        self.host.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"])
     }
 
     fn large<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
         self.suite(shell, &[WINDOW]).env("TEST_LARGE", "1").env("WASM_BINDGEN_TEST_TIMEOUT", "900")
     }
+}
+
+impl Host<'_> {
+    fn examples<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+        self.cargo(shell, HOST).arg("--test=examples")
+    }
 
     fn cargo<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
-        self.toolchain
-            .cargo(shell)
-            .args(arguments)
+        self.prepare(host_cargo(shell).args(arguments))
+    }
+
+    /// Sets what all tests, also those in browsers, read from the environment.
+    fn prepare<'a>(&self, tests: Cmd<'a>) -> Cmd<'a> {
+        tests
             .env("TEST_SERVER", self.address)
             .env("TMPDIR", self.scratch)
             // The timeouts of the runner are for a whole run, which takes long on a busy machine. Each test has its own timeout.

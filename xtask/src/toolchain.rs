@@ -1,4 +1,5 @@
-//! Finds or installs a compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's.
+//! Finds or installs a compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's. What runs on the host is
+//! always built by the active one.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ pub enum Way {
     Distribution,
 }
 
-/// The toolchain that builds everything except xtask itself.
+/// The toolchain that builds for wasm32, formats and lints.
 pub struct Toolchain {
     /// The toolchain's name in rustup; `None` for the active toolchain.
     name: Option<&'static str>,
@@ -52,6 +53,12 @@ impl Toolchain {
             None => command,
         }
     }
+}
+
+/// Returns the command of the active cargo, which has built xtask, for building what runs on the host. The distribution's compiler
+/// takes twice as long.
+pub fn host_cargo(shell: &Shell) -> Cmd<'_> {
+    cmd!(shell, "cargo").env("CARGO_TARGET_DIR", page::target_folder())
 }
 
 /// Returns a toolchain that builds for wasm32.
