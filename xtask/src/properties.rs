@@ -3,6 +3,7 @@
 use anyhow::Result;
 use xshell::Shell;
 
+use crate::test;
 use crate::toolchain::host_cargo;
 
 #[derive(clap::Args)]
@@ -25,9 +26,12 @@ impl Default for Options {
 
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let Options { seeds, seed, name } = options;
-    let test = ["test", "--quiet", "--profile=properties", "--test=properties", "--", "--nocapture"];
+    // With overflow checks, and with the dependencies that the other tests on the host have already built.
+    let optimise = ["--quiet", "--config=profile.dev.package.wasm-websocket.opt-level=2"];
     Ok(host_cargo(shell)
-        .args(test)
+        .args(test::HOST)
+        .args(optimise)
+        .args(["--test=properties", "--", "--nocapture"])
         .args(name)
         .env("PROPERTIES_SEEDS", seeds.to_string())
         .env("PROPERTIES_SEED", seed.to_string())

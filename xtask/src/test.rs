@@ -140,7 +140,7 @@ pub fn figures(shell: &Shell, server: &Server, browser: &Browser) -> Result<()> 
 
 /// The packages that are tested on the host. They are always selected together: for another selection, cargo may choose other
 /// features of their dependencies, and build these again. The server is built alone for the demo, so it is tested alone, too.
-const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
+pub const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
 const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
 const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
 /// The session protocol is tested alone, since no other package has the dependencies of its model checker.

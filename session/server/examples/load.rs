@@ -1,4 +1,4 @@
-//! Measures the cost of sessions, compared with a plain echo of axum: `cargo run --profile properties -p websocket-session-server
+//! Measures the cost of sessions, compared with a plain echo of axum: `cargo run --profile bench -p websocket-session-server
 //! --all-features --example load -- 1000`.
 //!
 //! The server is a separate process, so that its memory and its CPU time can be measured. The clients run on the same machine.
