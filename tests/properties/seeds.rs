@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 use wasm_websocket::testing::Page;
 
 /// The number of seeds that `cargo test` runs for each property. `cargo xtask properties` runs more.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 100;
 
 /// Checks a property of random plans, one for each seed.
 ///

@@ -9,7 +9,7 @@ use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
 use crate::step::{alone, step};
 use crate::test::{Job, at_the_same_time};
-use crate::toolchain::{TARGET, Toolchain, Way};
+use crate::toolchain::{TARGET, Toolchain, Way, host_cargo};
 use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
@@ -17,7 +17,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let server = Server::start(shell, None, &Options::default())?;
     // Two lanes compile the suite into the same file, one of them with large numbers.
     let web = Mutex::new(());
-    // Compilers and browsers both wait much of the time: three lanes keep two cores busy.
+    // Compilers and browsers both wait much of the time: three lanes keep two cores busy. While one cargo builds for development,
+    // every other cargo that does so waits. Linting takes longest, so the other lanes begin with what is built for release.
     let lanes: [Job<'_, ()>; 3] = [
         &|shell| {
             check(shell, &toolchain)?;
@@ -30,16 +31,16 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
             test::large(shell, &toolchain, &server, &browsers)
         },
         &|shell| {
+            npm::test_session_server(shell)?;
+            let package = npm::archive(shell, &toolchain)?;
+            measure::check(shell, &toolchain, &browsers[0])?;
             properties(shell)?;
             {
                 let _web = alone(&web);
                 webkit(shell, &toolchain, &server)?;
             }
-            npm::test_session_server(shell)?;
             test::others(shell, &toolchain, &server, &browsers[0])?;
-            measure::check(shell, &toolchain, &browsers[0])?;
             examples::test_hello(shell, &toolchain, &browsers)?;
-            let package = npm::archive(shell, &toolchain)?;
             npm::test(shell, &browsers, &package)
         },
     ];
@@ -52,23 +53,25 @@ fn properties(shell: &Shell) -> Result<()> {
 
 /// Runs the checks that need no browser.
 fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
-    let cargo = |arguments: &[&str]| toolchain.cargo(shell).args(arguments);
     step("checking the formatting", || {
-        let fmt = ["fmt", "--all", "--check"];
-        cargo(&fmt).run()?;
-        Ok(cargo(&fmt).arg("--manifest-path=examples/Cargo.toml").run()?)
+        let fmt = || host_cargo(shell).args(["fmt", "--all", "--check"]);
+        fmt().run()?;
+        Ok(fmt().arg("--manifest-path=examples/Cargo.toml").run()?)
     })?;
     step("linting", || lint(shell, toolchain))?;
     step("checking the documentation", || {
         [&["--all-features"][..], &[], &["--no-default-features"]].iter().try_for_each(|features| {
-            Ok(cargo(&[&["doc", "--quiet", "--no-deps"], *features].concat())
+            Ok(host_cargo(shell)
+                .args(["doc", "--quiet", "--no-deps"])
+                .args(*features)
                 .env("RUSTDOCFLAGS", "-Dwarnings")
                 .run()?)
         })
     })?;
     step("checking the public API", || api::check(shell, toolchain))?;
-    // This uses the compiler that has built xtask.
-    step("testing xtask", || Ok(cmd!(shell, "cargo test --quiet --profile xtask --package xtask").run()?))?;
+    step("testing xtask", || {
+        Ok(host_cargo(shell).args(["test", "--quiet", "--profile=xtask", "--package=xtask"]).run()?)
+    })?;
     step("checking with the oldest Rust", || msrv::check(shell, toolchain))
 }
 
@@ -78,9 +81,10 @@ const ON_THE_HOST: &[&str] =
 
 /// Lints all packages for the host, and the packages for browsers for wasm32, too.
 fn lint(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
-    let clippy = || toolchain.cargo(shell).args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    let everything = ["clippy", "--quiet", "--workspace", "--all-targets"];
     let without = ON_THE_HOST.iter().map(|package| format!("--exclude={package}"));
-    for clippy in [clippy(), clippy().args(["--target", TARGET]).args(without)] {
+    let for_browsers = toolchain.cargo(shell).args(everything).args(["--target", TARGET]).args(without);
+    for clippy in [host_cargo(shell).args(everything), for_browsers] {
         clippy.args(["--", "-Dwarnings"]).run()?;
     }
     Ok(())

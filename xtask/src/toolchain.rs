@@ -26,7 +26,7 @@ pub enum Way {
     Distribution,
 }
 
-/// The toolchain that builds for wasm32, formats and lints.
+/// The toolchain that builds for wasm32.
 pub struct Toolchain {
     /// The toolchain's name in rustup; `None` for the active toolchain.
     name: Option<&'static str>,
