@@ -1,8 +1,14 @@
-//! The tests of what only connections over streams do, in a dedicated worker. `cargo xtask test` skips the rest of the suite.
+//! The tests of what only connections over streams do, in a dedicated worker.
 #![cfg(target_arch = "wasm32")]
 
 #[macro_use]
-mod suite;
+mod suite {
+    #[macro_use]
+    #[allow(dead_code, reason = "only the suite uses the other items")]
+    pub mod guard;
+    #[allow(dead_code, reason = "only the suite uses the other items")]
+    pub mod peer;
+}
 
 #[path = "suite/by_streams.rs"]
 mod by_streams;

@@ -17,8 +17,7 @@ use wasm_websocket::{
 };
 
 use super::suite::guard::{arrival, deviation, log, memory_size, now, random, turn, unreadable_blob};
-use super::suite::large::IS_LARGE;
-use super::suite::peer::{Count, connect, connect_with, next, url};
+use super::suite::peer::{Count, IS_LARGE, connect, connect_with, next, url};
 
 /// Returns how many bytes of a flood the server has sent, by its own count.
 async fn sent(key: f64) -> u64 {

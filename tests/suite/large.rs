@@ -12,9 +12,7 @@ use wasm_websocket::{Blob, Message, Options, Overflow, Progress, WebSocket};
 
 use super::guard::{Clock, Live, blob_of, collect_garbage, log, memory_size, sha256, turn, turns};
 use super::lifetime::make_what_is_kept;
-use super::peer::{Count, connect, connect_with, next, url};
-
-pub const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
+use super::peer::{Count, IS_LARGE, connect, connect_with, next, url};
 
 const SOCKETS: usize = if IS_LARGE { 10_000 } else { 200 };
 

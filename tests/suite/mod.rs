@@ -18,7 +18,7 @@ mod halves;
 mod javascript;
 #[cfg(target_arch = "wasm32")]
 mod js_json;
-pub mod large;
+mod large;
 mod lifetime;
 #[cfg(target_arch = "wasm32")]
 mod objects;

@@ -11,6 +11,9 @@ const SERVER: &str = match option_env!("TEST_SERVER") {
     None => "127.0.0.1:8765",
 };
 
+/// Whether the tests use large numbers, as in `cargo xtask ci`.
+pub const IS_LARGE: bool = option_env!("TEST_LARGE").is_some();
+
 /// Returns the URL of a path of the server.
 pub fn url(path: &str) -> String {
     format!("ws://{SERVER}{path}")

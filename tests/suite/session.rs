@@ -12,8 +12,7 @@ use wasm_websocket::session::{LostCause, Session, SessionOptions};
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options};
 
 use super::guard::{has_document, log, now, random, unreadable_blob};
-use super::large::IS_LARGE;
-use super::peer::{connect, next, url};
+use super::peer::{IS_LARGE, connect, next, url};
 use super::reconnect::ms;
 
 /// Returns the message with a number: text, bytes or a Blob. Some messages contain only the number.

@@ -231,7 +231,7 @@ impl Tests<'_> {
         let config = browser.runner_config()?;
         let suite = |test| self.suite(shell, &[test]).args(["--config", &config, "--", "--nocapture"]);
         let skipped = NOT_BY_STREAMS.iter().flat_map(|name| ["--skip", name]);
-        let [window, worker] = [suite(STREAMS[0]).args(skipped), suite(STREAMS[1]).arg("by_streams::")];
+        let [window, worker] = [suite(STREAMS[0]).args(skipped), suite(STREAMS[1])];
         [("window over streams", window), ("worker over streams", worker)]
             .into_iter()
             .map(|(context, suite)| run_captured(shell, browser, context, suite))

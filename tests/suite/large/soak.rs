@@ -12,9 +12,8 @@ use serde::Deserialize;
 use wasm_websocket::reconnect::{Counts, Heartbeat, ReconnectingSender, State};
 use wasm_websocket::{Error, Message, Options, Reconnecting};
 
-use super::IS_LARGE;
 use crate::suite::guard::{Live, log, now, random, spawn_local, turn};
-use crate::suite::peer::{Count, connect, next, url};
+use crate::suite::peer::{Count, IS_LARGE, connect, next, url};
 use crate::suite::reconnect::quick;
 
 /// The number of disconnections. The server disconnects in 13 ways, each of them once in 13 connections.
