@@ -26,7 +26,7 @@ impl Default for Options {
 
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let Options { seeds, seed, name } = options;
-    // With overflow checks, and with the dependencies that the other tests on the host have already built.
+    // This keeps the overflow checks, and shares its dependencies with the other tests on the host.
     let optimise = ["--quiet", "--config=profile.dev.package.wasm-websocket.opt-level=2"];
     Ok(host_cargo(shell)
         .args(test::HOST)

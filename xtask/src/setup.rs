@@ -14,8 +14,7 @@ use crate::toolchain::{self, Toolchain, Way};
 
 /// Returns what `test` needs, the toolchain and both browsers, and installs what is missing.
 pub fn everything(shell: &Shell, way: Way) -> Result<(Toolchain, Vec<Browser>)> {
-    // geckodriver may be built, which leaves time for everything else: packages are downloaded, and the toolchain's own build does
-    // not use all cores.
+    // Building geckodriver does not use all cores, so everything else is installed meanwhile.
     let (chromium, toolchain, geckodriver) = thread::scope(|scope| {
         let other_shell = shell.clone();
         let geckodriver = scope.spawn(move || browser::geckodriver(&other_shell));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Result, bail};
-use xshell::{Cmd, Shell};
+use xshell::{Cmd, Shell, TempDir};
 
 use crate::browser::Browser;
 use crate::conformance::{self, Run};
@@ -19,7 +19,7 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     // The tests are compiled with the address of the server.
     let server = Server::start(shell, Some(&page::folder()), &Options::default())?;
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain: &toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
+    let tests = Tests { toolchain: &toolchain, environment: Environment::new(&server, &scratch) };
     // Optimising the page keeps only one core busy.
     let builds: [Job<'_, ()>; 2] = [
         &|shell| {
@@ -45,14 +45,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
 /// Runs only the suite, in one more browser.
 pub fn suite_in(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
+    let tests = Tests { toolchain, environment: Environment::new(server, &scratch) };
     step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
 }
 
 /// Tests the README's claims about other crates, in a window of one browser.
 pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
+    let tests = Tests { toolchain, environment: Environment::new(server, &scratch) };
     step("testing what the README says about other crates", || {
         let others = tests.suite(shell, &["--package=wasm-websocket-bench", "--test=others"]);
         run_captured(shell, browser, "window", others.args(["--config", &browser.runner_config()?])).map(drop)
@@ -62,7 +62,7 @@ pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &B
 /// Runs the tests with large numbers, in windows of all browsers at the same time, since these tests mostly wait.
 pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let tests = Tests { toolchain, host: Host { address: &server.address, scratch: scratch.path() } };
+    let tests = Tests { toolchain, environment: Environment::new(server, &scratch) };
     step("testing with 10,000 sockets, a flood of 1,000,000 messages, 1 GiB, and 520 disconnections", || {
         tests.large(shell).args(["--no-run", "--quiet"]).run()?;
         at_the_same_time(shell, browsers, |shell, browser| {
@@ -92,10 +92,10 @@ fn package_pages(
     browsers: &[Browser],
 ) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let host = Host { address: &server.address, scratch: scratch.path() };
-    host.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
+    let environment = Environment::new(server, &scratch);
+    environment.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
-        let pages = host.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
+        let pages = environment.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
         // Only one browser tests development servers, since two at the same time would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
         run_captured(shell, browser, "page", pages.env(variable, folder))
@@ -107,17 +107,17 @@ fn package_pages(
 pub fn examples(shell: &Shell, browsers: &[Browser], pages: &Path, name: Option<&str>) -> Result<()> {
     let server = Server::start(shell, Some(pages), &Options::default())?;
     let scratch = shell.create_temp_dir()?;
-    let host = Host { address: &server.address, scratch: scratch.path() };
-    step("building the tests", || Ok(host.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
+    let environment = Environment::new(&server, &scratch);
+    step("building the tests", || Ok(environment.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
     let servers = SERVERS.iter().filter(|(example, _)| name.is_none_or(|name| name == *example));
     let servers: Vec<_> = servers.map(|(_, server)| format!("--example={server}")).collect();
     if !servers.is_empty() {
         let build = ["build", "--quiet", "--package=websocket-session-server", "--all-features"];
-        step("building the servers of sessions", || Ok(host.cargo(shell, &build).args(&servers).run()?))?;
+        step("building the servers of sessions", || Ok(environment.cargo(shell, &build).args(&servers).run()?))?;
     }
     step("testing the examples", || {
         at_the_same_time(shell, browsers, |shell, browser| {
-            let examples = host.examples(shell).args(["--", "--ignored"]).args(name);
+            let examples = environment.examples(shell).args(["--", "--ignored"]).args(name);
             let examples = examples.env("TEST_SESSION_SERVERS", page::target_folder().join("debug/examples"));
             // The server of the session example has a fixed port, so only one browser tests it.
             let examples = if browser.is_chromium() { examples } else { examples.arg("--skip=session") };
@@ -130,8 +130,8 @@ pub fn examples(shell: &Shell, browsers: &[Browser], pages: &Path, name: Option<
 /// Measures the page that `server` serves, in one browser, one thing at a time.
 pub fn figures(shell: &Shell, server: &Server, browser: &Browser) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
-    let host = Host { address: &server.address, scratch: scratch.path() };
-    let figures = || host.cargo(shell, HOST).arg("--test=figures");
+    let environment = Environment::new(server, &scratch);
+    let figures = || environment.cargo(shell, HOST).arg("--test=figures");
     step("building the measurements", || Ok(figures().args(["--no-run", "--quiet"]).run()?))?;
     step("measuring the page", || {
         Ok(browser.choose(figures().args(["--", "--ignored", "--nocapture", "--test-threads=1"])).run()?)
@@ -159,11 +159,11 @@ const MEMORY: &str = "--test=memory";
 
 struct Tests<'a> {
     toolchain: &'a Toolchain,
-    host: Host<'a>,
+    environment: Environment<'a>,
 }
 
-/// The tests that run on the host, some of which drive a browser.
-struct Host<'a> {
+/// What all tests read from the environment.
+struct Environment<'a> {
     address: &'a str,
     /// The folder for temporary files, which drivers and browsers leave behind: the test runner ends them before they clean up.
     scratch: &'a Path,
@@ -172,7 +172,7 @@ struct Host<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that no test waits for a compilation.
     fn build(&self, shell: &Shell) -> Result<()> {
-        let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.host.cargo(shell, tests));
+        let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.environment.cargo(shell, tests));
         for tests in on_the_host.into_iter().chain([self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat())])
         {
             tests.args(["--no-run", "--quiet"]).run()?;
@@ -185,7 +185,7 @@ impl Tests<'_> {
         [HOST, SERVER, SESSION, SESSION_SERVER].into_iter().try_for_each(|tests| {
             // The suite runs in the simulation afterwards, engine by engine.
             let skipped = ["--", "--skip=suite::", "--skip=by_streams::"];
-            Ok(self.host.cargo(shell, tests).arg("--quiet").args(skipped).run()?)
+            Ok(self.environment.cargo(shell, tests).arg("--quiet").args(skipped).run()?)
         })
     }
 
@@ -194,12 +194,12 @@ impl Tests<'_> {
         let run = |engine| {
             let name = format!("simulation (as {engine})");
             // `--show-output` prints the deviations.
-            let suite = self.host.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
+            let suite = self.environment.cargo(shell, HOST).args(["--test=simulation", "--", "--show-output"]);
             let output = output_of(&name, "host", suite.env("TEST_ENGINE", engine))?;
             Ok(Run { browser: name, context: "host", output })
         };
         let by_streams = || {
-            let suite = self.host.cargo(shell, HOST).args(["--test=simulation_streams", "--", "--show-output"]);
+            let suite = self.environment.cargo(shell, HOST).args(["--test=simulation_streams", "--", "--show-output"]);
             let name = "simulation (as Chromium)";
             let output = output_of(name, "host over streams", suite)?;
             Ok(Run { browser: name.into(), context: "host over streams", output })
@@ -261,11 +261,11 @@ impl Tests<'_> {
     }
 
     fn suite<'a>(&self, shell: &'a Shell, tests: &[&str]) -> Cmd<'a> {
-        self.host.prepare(self.toolchain.cargo(shell).args(["test", "--target", TARGET]).args(tests))
+        self.environment.apply(self.toolchain.cargo(shell).args(["test", "--target", TARGET]).args(tests))
     }
 
     fn page<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
-        self.host.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"])
+        self.environment.cargo(shell, HOST).args(["--test=demo", "--", "--ignored", "--show-output"])
     }
 
     fn large<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
@@ -273,17 +273,22 @@ impl Tests<'_> {
     }
 }
 
-impl Host<'_> {
-    fn examples<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+impl<'a> Environment<'a> {
+    fn new(server: &'a Server, scratch: &'a TempDir) -> Self {
+        Self { address: &server.address, scratch: scratch.path() }
+    }
+
+    /// Returns a command of the active cargo.
+    fn cargo<'s>(&self, shell: &'s Shell, arguments: &[&str]) -> Cmd<'s> {
+        self.apply(host_cargo(shell).args(arguments))
+    }
+
+    fn examples<'s>(&self, shell: &'s Shell) -> Cmd<'s> {
         self.cargo(shell, HOST).arg("--test=examples")
     }
 
-    fn cargo<'a>(&self, shell: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
-        self.prepare(host_cargo(shell).args(arguments))
-    }
-
-    /// Sets what all tests, also those in browsers, read from the environment.
-    fn prepare<'a>(&self, tests: Cmd<'a>) -> Cmd<'a> {
+    /// Sets the environment for a program that runs tests.
+    fn apply<'s>(&self, tests: Cmd<'s>) -> Cmd<'s> {
         tests
             .env("TEST_SERVER", self.address)
             .env("TMPDIR", self.scratch)

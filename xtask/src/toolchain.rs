@@ -1,5 +1,5 @@
-//! Finds or installs a compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's. What runs on the host is
-//! always built by the active one.
+//! Finds or installs a compiler for wasm32-unknown-unknown: the active one, rustup's, or the distribution's. The active one always
+//! builds what runs on the host.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub enum Way {
     Distribution,
 }
 
-/// The toolchain that builds for wasm32.
+/// A toolchain: the active one, or the distribution's.
 pub struct Toolchain {
     /// The toolchain's name in rustup; `None` for the active toolchain.
     name: Option<&'static str>,
@@ -55,10 +55,10 @@ impl Toolchain {
     }
 }
 
-/// Returns the command of the active cargo, which has built xtask, for building what runs on the host. The distribution's compiler
-/// takes twice as long.
+/// Returns the command of the active toolchain's cargo, which has built xtask. It builds what runs on the host, since the
+/// distribution's compiler takes twice as long.
 pub fn host_cargo(shell: &Shell) -> Cmd<'_> {
-    cmd!(shell, "cargo").env("CARGO_TARGET_DIR", page::target_folder())
+    Toolchain { name: None }.cargo(shell)
 }
 
 /// Returns a toolchain that builds for wasm32.
