@@ -17,8 +17,8 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let server = Server::start(shell, None, &Options::default())?;
     // Two lanes compile the suite into the same file, one of them with large numbers.
     let web = Mutex::new(());
-    // Compilers and browsers both wait much of the time: three lanes keep two cores busy. Linting keeps the
-    // lock of the folder `debug`, so the other lanes begin with builds for release.
+    // Compilers and browsers both wait much of the time: three lanes keep two cores busy. Linting holds cargo's lock of the folder
+    // `debug`, so the other lanes begin with builds for release.
     let lanes: [Job<'_, ()>; 3] = [
         &|shell| {
             check(shell, &toolchain)?;
