@@ -375,9 +375,29 @@ impl Live {
         Self { bytes, blocks, objects, pages: memory_size() }
     }
 
+    /// Waits until nothing has changed for 100 ms, and returns what is left. Closures that have run, and tasks that have ended, are
+    /// freed in later turns. Timers that should have been cleared fire meanwhile.
+    pub async fn at_rest() -> Self {
+        loop {
+            let before = Self::now();
+            turn(100).await;
+            if Self::now() == before {
+                return before;
+            }
+        }
+    }
+
     /// Takes over the bytes and the pages of another value, so that a comparison with it ignores them.
     pub fn with_memory_of(self, other: &Self) -> Self {
         Self { bytes: other.bytes, pages: other.pages, ..self }
+    }
+
+    /// Asserts that no more is live than before. Less may be: what earlier tests have left to the browser's garbage collector is
+    /// freed at any time.
+    pub fn assert_no_more_than(&self, before: &Self) {
+        let count = |live: &Self| [live.bytes, live.blocks, live.objects as usize, live.pages];
+        let is_less = count(self).iter().zip(count(before)).all(|(now, before)| *now <= before);
+        assert!(is_less, "{self:?} is left, and before it was {before:?}");
     }
 }
 
