@@ -4,8 +4,7 @@ use anyhow::{Result, bail, ensure};
 use public_api::Builder;
 use xshell::Shell;
 
-use crate::page;
-use crate::toolchain::{self, TARGET, Toolchain, Way};
+use crate::toolchain::{self, TARGET, Toolchain, Way, unstable_folder};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -41,17 +40,12 @@ pub fn check(shell: &Shell, toolchain: &Toolchain) -> Result<()> {
 
 /// Returns the public API for browsers, with all features, one item per line.
 fn api(shell: &Shell, toolchain: &Toolchain) -> Result<String> {
-    let folder = page::target_folder().join("api");
-    // `-Z` needs the nightly compiler, or RUSTC_BOOTSTRAP. With this variable some build scripts build something else, so this
-    // build has its own target folder.
     toolchain
-        .cargo(shell)
-        .args(["rustdoc", "--quiet", "--lib", "--all-features", "--target", TARGET, "--target-dir"])
-        .arg(&folder)
+        .unstable_cargo(shell)
+        .args(["rustdoc", "--quiet", "--lib", "--all-features", "--target", TARGET])
         .args(["--", "-Zunstable-options", "--output-format", "json"])
-        .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let json = folder.join(TARGET).join("doc/wasm_websocket.json");
+    let json = unstable_folder().join(TARGET).join("doc/wasm_websocket.json");
     let api = Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)

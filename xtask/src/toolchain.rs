@@ -38,6 +38,12 @@ impl Toolchain {
         self.apply(cmd!(shell, "cargo"))
     }
 
+    /// Returns the command of this toolchain's cargo for unstable options, which otherwise need the nightly compiler. It builds into
+    /// [`unstable_folder`].
+    pub fn unstable_cargo<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
+        self.cargo(shell).env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", unstable_folder())
+    }
+
     /// Returns whether this is the distribution's toolchain.
     pub fn is_distribution(&self) -> bool {
         self.name.is_some()
@@ -53,6 +59,12 @@ impl Toolchain {
             None => command,
         }
     }
+}
+
+/// Returns the target folder of builds with unstable options. In these, some build scripts build something else, so with the same
+/// folder, they and all other builds would replace each other's files.
+pub fn unstable_folder() -> PathBuf {
+    page::target_folder().join("unstable")
 }
 
 /// Returns the command of the active toolchain's cargo, which has built xtask. It builds what runs on the host, since the

@@ -4,7 +4,6 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::browser::Browser;
-use crate::page;
 use crate::server::Server;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
@@ -25,11 +24,9 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Bro
     let scratch = shell.create_temp_dir()?;
     let runner = browser.runner_config()?;
     step("testing with shared memory and unwinding panics", || {
-        let folder = page::target_folder().join("shared-memory");
-        let cargo = toolchain.cargo(shell).args(["test", "--config", &runner, "--target", TARGET, "--test=web"]);
-        let cargo = cargo.arg("-Zbuild-std=std,panic_unwind,panic_abort").arg("--target-dir").arg(folder);
-        // `-Z` needs the nightly compiler, or RUSTC_BOOTSTRAP.
-        let cargo = cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", RUSTFLAGS);
+        let cargo =
+            toolchain.unstable_cargo(shell).args(["test", "--config", &runner, "--target", TARGET, "--test=web"]);
+        let cargo = cargo.arg("-Zbuild-std=std,panic_unwind,panic_abort").env("RUSTFLAGS", RUSTFLAGS);
         let cargo = cargo.env("TEST_SERVER", &server.address).env("TMPDIR", scratch.path());
         Ok(browser.choose(cargo).env("WASM_BINDGEN_TEST_TIMEOUT", "600").run()?)
     })
