@@ -137,6 +137,24 @@ async fn no_more_is_read_than_read_ahead_and_a_message() {
     assert!(stream.close().await.unwrap().was_clean);
 }
 
+#[apply(browser_test)]
+async fn by_default_2_mib_are_read_ahead() {
+    let mut stream = connect("/echo").await;
+    let arrived = arrival(&stream, 21);
+    for _ in 0..22 {
+        stream.send(vec![0; 100_000]).await.unwrap();
+    }
+    arrived.await;
+    turn(50).await;
+    // 20 of these messages are less than 2 MiB, and 21 are more.
+    let mut taken = 0;
+    while let Some(Some(Ok(_))) = stream.next().now_or_never() {
+        taken += 1;
+    }
+    assert_eq!(taken, 21);
+    assert!(stream.close().await.unwrap().was_clean);
+}
+
 // With a `read_ahead` of 0, or a receive limit of one message, messages still arrive, one by one.
 #[apply(browser_test)]
 async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
