@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
@@ -19,6 +19,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+/// How long something may take that should happen soon. A busy machine can be ten times as slow as an idle one.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A page in a browser.
 pub struct Page {
@@ -129,7 +132,7 @@ impl Page {
 
     /// Waits for the element that a CSS selector names, and returns it.
     pub async fn find(&self, selector: &str) -> Result<Element> {
-        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
         match found {
             Ok(element) => Ok(element),
             Err(error) => bail!("no {selector}: {error}; the page:\n{}", self.text("body").await?),
@@ -153,7 +156,8 @@ impl Page {
 
     async fn shown(&self, selector: &str, is_expected: impl Fn(&str) -> bool) -> Result<()> {
         self.find(selector).await?;
-        for _ in 0..400 {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
             if is_expected(&self.text(selector).await?) {
                 return Ok(());
             }
@@ -350,8 +354,7 @@ fn capabilities(is_chromium: bool) -> Result<Capabilities> {
     let arguments = &mut all[kept]["args"];
     let more = headless.into_iter().map(Value::from);
     *arguments = arguments.as_array().cloned().unwrap_or_default().into_iter().chain(more).collect();
-    // Some scripts wait for longer than the default timeout of 30 seconds.
-    all.insert("timeouts".into(), json!({ "script": 60_000 }));
+    all.insert("timeouts".into(), json!({ "script": PATIENCE.as_millis() as u64 }));
     // The demo's test signs its certificate itself.
     all.insert("acceptInsecureCerts".into(), true.into());
     if is_chromium {
