@@ -74,7 +74,8 @@ impl WebSocketStream {
 
     /// Returns the browser's own socket. Dropping the wrapper closes the socket, even if other code refers to it.
     ///
-    /// A message that other code sends on the socket does not wait for room, and senders notice its bytes only after some time.
+    /// A message that other code sends on the socket does not wait for room, and senders notice its bytes only after some time. If other
+    /// code closes the socket, this crate takes it for a close by the peer: received bytes may be missing before a clean end.
     ///
     /// Over `Transport::Streams` the object is a `WebSocketStream` of the browser: cast it with `unchecked_ref`.
     pub fn as_raw(&self) -> &js::WebSocket {
@@ -100,8 +101,10 @@ impl WebSocketStream {
     /// }
     /// ```
     pub fn into_raw(self) -> js::WebSocket {
+        // First, since an executor may poll `Slices` in the call that ends the connection.
+        let raw = self.socket().give_away();
         self.connection().end(End::Dropped);
-        self.socket().give_away()
+        raw
     }
 }
 

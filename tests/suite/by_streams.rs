@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, Sink, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
-use wasm_websocket::reconnect::Target;
+use wasm_websocket::reconnect::{State, Target};
 use wasm_websocket::{
     Error, Message, Options, Overflow, ReadyState, ReconnectOptions, Reconnecting, Transport, WebSocket,
     WebSocketStream,
@@ -168,6 +168,18 @@ async fn a_read_ahead_of_zero_is_one_message_at_a_time() {
     }
 }
 
+// The last message fills the queue, so that reading pauses, but the reader takes it at once. Nothing can be missing.
+#[apply(browser_test)]
+async fn an_end_behind_a_message_that_is_taken_at_once_is_clean() {
+    for (path, read_ahead) in [("/flood/1/10", 0), ("/flood/1/3000000", 2 << 20)] {
+        for _ in 0..10 {
+            let mut stream = connect_with(path, &Options::new().read_ahead(read_ahead)).await;
+            next(&mut stream).await;
+            assert_eq!(stream.next().await, None, "{path}");
+        }
+    }
+}
+
 // M22: if the peer closes while nobody reads, Chromium drops messages that it has buffered. Such an end is not clean.
 #[apply(browser_test)]
 async fn an_end_that_may_have_lost_messages_is_an_error() {
@@ -266,6 +278,62 @@ async fn a_connection_that_is_dropped_in_a_wake_is_closed() {
     })));
     Waker::from(Arc::new(AtOnce)).wake();
     assert_eq!(count.ended().await, "3 received, closed with 1005");
+}
+
+/// Sends slices to a peer that does not read, in a task that is polled in the call that wakes it. Resolves with the error of the slices.
+async fn slices_that_wait(stream: &WebSocketStream) -> impl Future<Output = Error> + use<> {
+    let (end, ended) = futures_channel::oneshot::channel();
+    let mut slices = stream.send_slices(wasm_websocket::Blob::new(&vec![0; 32 << 20], ""), 64 << 10);
+    TASK.set(Some(Box::pin(async move {
+        while let Some(slice) = slices.next().await {
+            if let Err(error) = slice {
+                return end.send(error).unwrap();
+            }
+        }
+    })));
+    Waker::from(Arc::new(AtOnce)).wake();
+    turn(300).await;
+    async { ended.await.unwrap() }
+}
+
+#[apply(browser_test)]
+async fn slices_of_a_preamble_end_with_its_connection() {
+    let ended = std::rc::Rc::new(RefCell::new(None));
+    let slot = ended.clone();
+    let options = ReconnectOptions::new().connection(Options::new().transport(crate::TRANSPORT));
+    let options = options.on_open(async move |stream, _| {
+        let waiting = slices_that_wait(stream).await;
+        slot.borrow_mut().get_or_insert(waiting);
+        Ok(())
+    });
+    let feed = Reconnecting::new(options, async || Ok(Target::new(url("/stall"))));
+    feed.states().any(async |state| state == State::Open).await;
+    drop(feed);
+    let ended = ended.take().unwrap();
+    assert!(matches!(ended.await, Error::NotOpen(_)));
+}
+
+#[cfg(target_arch = "wasm32")] // the object is the browser's
+#[apply(browser_test)]
+async fn slices_end_when_the_object_is_given_away() {
+    let stream = connect("/stall").await;
+    let ended = slices_that_wait(&stream).await;
+    let raw = stream.into_raw();
+    assert_eq!(ended.await, Error::NotOpen(ReadyState::Closed));
+    drop(raw);
+}
+
+#[apply(browser_test)]
+async fn a_flush_waits_for_an_empty_blob() {
+    let mut stream = connect("/echo").await;
+    stream.send(wasm_websocket::Blob::new(b"", "")).await.unwrap();
+    // The simulated browser has the bytes at once.
+    if cfg!(target_arch = "wasm32") {
+        assert!(stream.flush().now_or_never().is_none());
+    }
+    stream.flush().await.unwrap();
+    assert_eq!(stream.buffered_amount(), 0);
+    assert_eq!(next(&mut stream).await, Message::Binary(Vec::new()));
 }
 
 #[cfg(target_arch = "wasm32")] // the object is the browser's

@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::bindings;
 use super::inner::Inner;
 
-/// Which promise has resolved, and how; `HasRead` comes after `Read`.
+/// Which promise has resolved, and how; `HasRead` comes after `Read`, and `HasStopped` after `Stops`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Call {
     Opened,
@@ -23,13 +23,15 @@ pub enum Call {
     Read,
     HasRead,
     NotRead,
+    Stops,
+    HasStopped,
     Written,
     NotWritten,
     BlobRead,
     BlobNotRead,
 }
 
-const CALLS: [Call; 11] = [
+const CALLS: [Call; 13] = [
     Call::Opened,
     Call::NotOpened,
     Call::Closed,
@@ -37,6 +39,8 @@ const CALLS: [Call; 11] = [
     Call::Read,
     Call::HasRead,
     Call::NotRead,
+    Call::Stops,
+    Call::HasStopped,
     Call::Written,
     Call::NotWritten,
     Call::BlobRead,

@@ -58,7 +58,9 @@ pub struct Inner {
     end: Cell<Option<CloseEvent>>,
     /// Whether the browser may have dropped messages at the end.
     may_have_dropped: Cell<bool>,
-    /// Whether reading was resumed in this turn of the event loop.
+    /// Whether reading has been paused for longer than a task.
+    has_stopped: Cell<bool>,
+    /// Whether reading was resumed in this turn of the event loop, after it had stopped.
     goes_on: Cell<bool>,
     /// Whether to read all remaining messages, even if the receive queue is full.
     reads_all: Cell<bool>,
@@ -99,6 +101,7 @@ impl Inner {
             has_read_all: Cell::default(),
             end: Cell::default(),
             may_have_dropped: Cell::default(),
+            has_stopped: Cell::default(),
             goes_on: Cell::default(),
             reads_all: Cell::default(),
             outbox: RefCell::default(),
@@ -123,6 +126,9 @@ impl Inner {
             // Nothing more is read, for instance since this page has closed after `closed` has resolved: nothing else reports the end.
             Call::HasRead | Call::NotRead if self.has_read_all.get() => self.end(),
             Call::HasRead => self.ask(),
+            // A microtask later, so that a task that was woken before has read: then no other task has come between.
+            Call::Stops => self.stream.opened().then(&self.place.function(Call::HasStopped), &JsValue::UNDEFINED),
+            Call::HasStopped => self.has_stopped.set(self.is_paused.get()),
             Call::Written | Call::NotWritten => self.written(call == Call::Written),
             Call::BlobRead => self.blob_read(&value),
             Call::BlobNotRead => self.fail(),
@@ -204,10 +210,15 @@ impl Inner {
         self.closed(close_event(&JsValue::UNDEFINED));
     }
 
-    /// Pauses or resumes reading.
+    /// Pauses or resumes reading. A pause that ends in the same task is none for the browser.
     pub fn set_paused(self: &Rc<Self>, is_paused: bool) {
         let is_paused = is_paused && !self.reads_all.get();
-        if self.is_paused.replace(is_paused) && !is_paused {
+        let was_paused = self.is_paused.replace(is_paused);
+        if is_paused && !was_paused {
+            // This promise has resolved, so it calls in a microtask.
+            self.stream.opened().then(&self.place.function(Call::Stops), &JsValue::UNDEFINED);
+        }
+        if !is_paused && self.has_stopped.take() {
             self.goes_on.set(true);
             let this = Rc::downgrade(self);
             in_next_turn(move || {

@@ -39,9 +39,10 @@ pub enum Part {
 }
 
 impl Outbox {
-    /// Returns the number of bytes that have not left this page, as far as it knows.
+    /// Returns the number of bytes that have not left this page, as far as it knows. Empty messages count as one byte together, since
+    /// they have to leave, too.
     pub fn unsent(&self) -> u64 {
-        self.unsent
+        self.unsent.max(u64::from(!self.is_empty()))
     }
 
     pub fn is_empty(&self) -> bool {
