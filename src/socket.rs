@@ -352,7 +352,9 @@ impl WebSocket {
     fn listen(&self, listener: Listener) -> ListenerGuard {
         let id = self.inner.last_id.get() + 1;
         self.inner.last_id.set(id);
-        self.inner.listeners.borrow_mut().push((id, listener));
+        if !self.inner.socket.is_given_away() {
+            self.inner.listeners.borrow_mut().push((id, listener));
+        }
         ListenerGuard { inner: Rc::downgrade(&self.inner), id }
     }
 }

@@ -102,6 +102,10 @@ impl RawSocket {
         self.socket.to_raw()
     }
 
+    pub fn is_given_away(&self) -> bool {
+        self.is_given_away.get()
+    }
+
     pub fn ready_state(&self) -> ReadyState {
         // A socket that was given away belongs to its new owner: here it counts as closed.
         if self.is_given_away.get() { ReadyState::Closed } else { self.socket.ready_state() }
@@ -163,7 +167,9 @@ impl RawSocket {
     }
 
     pub fn set_binary_type(&self, binary_type: BinaryType) {
-        self.socket.set_binary_type(binary_type);
+        if !self.is_given_away.get() {
+            self.socket.set_binary_type(binary_type);
+        }
     }
 
     /// Hands the message to the browser, or returns it in the error.

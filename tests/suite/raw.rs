@@ -81,6 +81,11 @@ async fn to_other_handles_a_socket_that_was_given_away_is_closed() {
     assert_eq!(other.send("not sent").unwrap_err().error, Error::NotOpen(ReadyState::Closed));
     other.close();
     other.close_with(4000, "not closed").unwrap();
+    other.on_message(|_| panic!("another handle got a message")).forget();
+    stream.set_binary_type(BinaryType::ArrayBuffer);
+    other.set_binary_type(BinaryType::Blob);
+    stream.send(b"bytes").await.unwrap();
+    assert_eq!(next(&mut stream).await, b"bytes"[..].into());
     drop(other);
     echoes(&mut stream).await;
 }
