@@ -204,11 +204,15 @@ impl Connection {
     fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor) {
         let waker = context.waker().clone();
         let mut line = self.line();
-        let is_first = !line.places.is_waited_in() || (waits_for == WaitsFor::Turn && !line.places.has_sender());
-        if waits_for < WaitsFor::End && is_first {
-            // The check before has just updated this number.
-            let unsent = self.socket().most_unsent();
+        // The check before has just updated this number.
+        let unsent = self.socket().most_unsent();
+        let is_sender = waits_for == WaitsFor::Turn;
+        let is_first = !line.places.is_waited_in() || (is_sender && !line.places.has_sender());
+        // A sender that was called waits again if the one before it has sent more than the mark.
+        if is_sender && (is_first || line.places.is_called(wait.id())) {
             line.continues_at = unsent.saturating_sub(line.between_marks).min(line.high_water_mark);
+        }
+        if waits_for < WaitsFor::End && is_first {
             // Over streams, nothing changes without an event.
             let step = if is_by_streams(self.socket()) { TURNS } else { 0 };
             line.look = Some(self.look_at(step, unsent));

@@ -111,6 +111,11 @@ impl Places {
         self.first().is_some()
     }
 
+    /// Returns whether it is the turn of the owner of a place.
+    pub fn is_called(&mut self, id: u64) -> bool {
+        self.find(id).is_some_and(|own| own.waits_for == WaitsFor::Call)
+    }
+
     /// Returns whether the first sender waits, and was not called.
     pub fn wants_room(&mut self) -> bool {
         self.first().is_some_and(|first| first.waits_for == WaitsFor::Turn)

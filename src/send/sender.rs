@@ -416,7 +416,10 @@ impl Sink<Message> for Sender {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.socket().send(message)?)
+        match self.ready_state() {
+            ReadyState::Open => Ok(self.socket().send_while_open(message)?),
+            state => Err(self.connection.refusal(state)),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -310,6 +310,25 @@ fn after_a_large_message_senders_continue_before_the_network_idles() {
 }
 
 #[test]
+fn a_sender_behind_a_large_message_continues_before_the_network_idles() {
+    let page = &Page::new();
+    page.run(async {
+        let (stream, peer) = connect(page, 1_000_000).await;
+        let _names = names(page, peer);
+        let (mut large, _receiver) = stream.split();
+        let next = large.clone();
+        next.try_send(message(b'.', 72 * KIB)).unwrap();
+        let unsent = async {
+            next.ready().await.unwrap();
+            next.buffered_amount()
+        };
+        let (_, unsent) = join!(large.send(message(b'x', 1024 * KIB)), unsent);
+        // As behind every large message: at the high water mark of 64 KiB.
+        assert!((47 * KIB as u64..=64 * KIB as u64).contains(&unsent), "{unsent} bytes");
+    });
+}
+
+#[test]
 fn without_a_waiting_task_there_are_no_looks() {
     in_pages(async |page| {
         let (mut sender, _receiver, mut peer) = stalled(page).await;
