@@ -125,7 +125,9 @@ impl<T: Len> Queue<T> {
                 }
                 Overflow::DropOldest | Overflow::DropNewest => {
                     self.dropped += 1;
-                    return Ok(None);
+                    // Nothing else would wake the reader of an empty queue, which may have to report the gap.
+                    let reader = if self.messages.is_empty() { self.reader.take() } else { None };
+                    return Ok(reader.map(Wake::Now));
                 }
             }
         }

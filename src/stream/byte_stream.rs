@@ -104,12 +104,12 @@ impl ByteStream {
             if let Some(failure) = &self.failure {
                 return Poll::Ready(Err(failure.clone()));
             }
-            let chunk = ready!(self.poll_chunk(context));
+            let chunk = self.poll_chunk(context);
             if self.stream.connection().queue().has_gap() {
                 self.failure = Some(Error::Overflow);
                 continue;
             }
-            match chunk {
+            match ready!(chunk) {
                 Some(Ok(bytes)) => (self.chunk, self.read) = (bytes, 0),
                 Some(Err(error)) => self.failure = Some(error),
                 None if self.stream.connection().is_closed_here() => self.failure = Some(Error::ClosedHere),

@@ -1,10 +1,12 @@
 //! Ends of connections in the simulated page: a possible loss is always an error.
 
 use std::io::ErrorKind;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use futures_util::future::{Either, poll_fn, select};
 use futures_util::stream::FusedStream;
-use futures_util::{AsyncReadExt, FutureExt, SinkExt, StreamExt, join};
+use futures_util::{AsyncReadExt, FutureExt, Sink, SinkExt, StreamExt, join};
 
 use super::in_pages;
 use crate::testing::{Network, Page, Peer};
@@ -170,6 +172,36 @@ fn a_byte_stream_that_has_lost_messages_to_a_limit_is_an_error() {
             assert_eq!(error, Some(ErrorKind::Other), "{read} of 100,000 bytes");
         });
     }
+}
+
+#[test]
+fn a_byte_stream_that_waits_reports_bytes_that_no_queue_took() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+        in_pages(async |page| {
+            let options = Options::new().receive_limit_messages(0).overflow(overflow);
+            let (stream, mut peer) = connect(page, &options).await;
+            let mut bytes = stream.into_byte_stream();
+            peer.send(vec![0; 10]);
+            // The peer neither sends more nor closes.
+            let mut buffer = [0; 8];
+            match select(pin!(bytes.read(&mut buffer)), pin!(page.sleep(Duration::from_secs(1)))).await {
+                Either::Left((read, _)) => assert_eq!(read.map_err(|error| error.kind()), Err(ErrorKind::Other)),
+                Either::Right(_) => panic!("it waits for ever"),
+            }
+        });
+    }
+}
+
+#[test]
+fn a_sink_that_was_ready_before_an_overflow_says_so() {
+    in_pages(async |page| {
+        let (stream, mut peer) = connect(page, &Options::new().receive_limit_messages(1)).await;
+        let (mut sender, _receiver) = stream.split();
+        poll_fn(|context| Pin::new(&mut sender).poll_ready(context)).await.unwrap();
+        (0..2).for_each(|_| peer.send("x"));
+        page.sleep(Duration::from_millis(50)).await;
+        assert_eq!(Pin::new(&mut sender).start_send("y".into()), Err(Error::Overflow));
+    });
 }
 
 #[test]
