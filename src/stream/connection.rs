@@ -263,6 +263,8 @@ impl Connection {
 
     fn time_out(&self) {
         if !self.is_opened() {
+            // Noted first, since Node.js fires `close` during the call.
+            self.note_end(End::ConnectTimeout);
             // Close now rather than let `Drop` wait for the handshake.
             self.socket.close();
             self.record_end(End::ConnectTimeout);
@@ -290,12 +292,17 @@ impl Connection {
         self.look_in_turn();
     }
 
-    /// Records the end and wakes all tasks. Only the first end is kept.
-    fn record_end(&self, end: End) {
+    /// Notes the end, if it is the first, and returns the first.
+    fn note_end(&self, end: End) -> &End {
         if self.ended().is_none() {
             trace!(DEBUG, url = %crate::types::redact::PublicUrl(&self.socket.url()), ?end, "ended");
         }
-        let end = self.end.get_or_init(|| end);
+        self.end.get_or_init(|| end)
+    }
+
+    /// Notes the end and wakes all tasks.
+    fn record_end(&self, end: End) {
+        let end = self.note_end(end);
         let reader = self.queue().end(end.is_loss());
         // The reader is woken even if waking another task panics.
         let _reader = Finally::new(|| wake(reader));

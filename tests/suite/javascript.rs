@@ -23,6 +23,22 @@ async fn without_a_websocket_there_is_an_error() {
     assert_eq!(results, (Err(Error::Unsupported), Err(Error::Unsupported)));
 }
 
+// As in Node.js since 24.9.
+#[apply(browser_test)]
+async fn a_timeout_is_one_even_if_the_close_fires_its_event() {
+    let restore = js("(() => {
+            const { prototype } = WebSocket, { close } = prototype;
+            prototype.close = function () {
+                close.call(this);
+                this.dispatchEvent(new CloseEvent('close', { code: 1006 }));
+            };
+            return () => (prototype.close = close);
+        })()");
+    let result = Options::new().connect_timeout(ms(50)).connect(&url("/hang")).await.map(drop);
+    restore.unchecked_into::<js_sys::Function>().call0(&JsValue::NULL).unwrap();
+    assert_eq!(result, Err(Error::ConnectTimeout { url: url("/hang"), timeout: ms(50) }));
+}
+
 async fn connect_result(url: &str) -> Result<(), Error> {
     Options::new().connect(url).await.map(drop)
 }
