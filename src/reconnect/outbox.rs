@@ -6,6 +6,7 @@ use super::kept::{Keep, Numbered, Pending, Ring};
 use crate::{Error, Message, WhenFull, WhenLost};
 
 /// The number of messages in each state, of all messages whose call has returned: a call that waits or was dropped is not counted.
+/// Nor is a message that a `Sink` never took, since it failed in `poll_ready`; [`Typed::send`](crate::Typed::send) is such a call.
 ///
 /// Each message is in exactly one of these states, so the sum of all counts is the number of messages. Pings of the heartbeat and
 /// messages of the preamble are not counted.

@@ -19,8 +19,8 @@ use crate::{
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
-/// When the connection is lost or cannot be opened, it connects again after the delay of the [`Backoff`](crate::Backoff). It
-/// connects within half a second
+/// When the connection is lost or cannot be opened, it connects again after the delay of the [`Backoff`](crate::Backoff). This
+/// delay ends within half a second
 ///
 /// - when the network comes back or the page is shown,
 /// - if the connection is lost within a second after that: browsers show a frozen page first, and then report that its
@@ -30,8 +30,8 @@ use crate::{
 /// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good, and queued
 /// messages are dropped: await [`flush`](Self::flush) before.
 ///
-/// There is never more than one connection in use. A connection that was given up is closed in the background: browsers take up to
-/// a second to close a socket that is connecting, and longer if its peer does not answer.
+/// There is never more than one connection in use. A connection that was given up is closed in the background: an attempt when it
+/// opens or after a second, and an open one when its peer answers.
 ///
 /// # What was sent
 ///
@@ -178,7 +178,8 @@ impl Reconnecting {
     /// ```no_run
     /// use wasm_websocket::{Error, Reconnecting};
     ///
-    /// /// Saves before the user leaves the page, even if there is no connection now.
+    /// /// Saves before the user leaves the page, even if there is no connection now. The editor has `WhenLost::Resend`: otherwise the
+    /// /// draft may be in doubt after `flush`.
     /// async fn save_and_leave(editor: &Reconnecting, draft: &str, leave: impl Fn()) -> Result<(), Error> {
     ///     editor.send(draft).await?;
     ///     editor.flush().await?; // `close` alone does not wait for a connection
@@ -345,16 +346,17 @@ impl Reconnecting {
     /// # Examples
     ///
     /// ```no_run
-    /// use wasm_websocket::{Error, Message, Reconnecting};
+    /// use wasm_websocket::{Message, Reconnecting};
     ///
-    /// /// Asks the user about each message in doubt: “Send again? It may arrive twice.”
-    /// async fn settle(chat: &Reconnecting, ask: impl AsyncFn(&Message) -> bool) -> Result<(), Error> {
+    /// /// Asks the user about each message in doubt: “Send again? It may arrive twice.” Returns the messages that could not be sent.
+    /// async fn settle(chat: &Reconnecting, ask: impl AsyncFn(&Message) -> bool) -> Vec<Message> {
+    ///     let mut unsent = Vec::new();
     ///     for (_, message) in chat.take_in_doubt().messages {
     ///         if ask(&message).await {
-    ///             chat.send(message).await?;
+    ///             unsent.extend(chat.send(message).await.err().map(|error| error.message));
     ///         }
     ///     }
-    ///     Ok(())
+    ///     unsent
     /// }
     /// ```
     pub fn take_in_doubt(&self) -> InDoubt {
@@ -368,7 +370,8 @@ impl Reconnecting {
     /// ```no_run
     /// use wasm_websocket::Reconnecting;
     ///
-    /// /// Called on `pagehide`: stores the queued messages for the next visit.
+    /// /// Called on `pagehide` for a chat that sends only texts: stores the queued ones for the next visit. If the user comes back
+    /// /// to this page (`pageshow` with `persisted`), the page sends the stored texts.
     /// fn keep(chat: &Reconnecting, store: impl Fn(&str)) {
     ///     for message in chat.take_queued() {
     ///         store(message.as_text().unwrap_or_default());

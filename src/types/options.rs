@@ -352,10 +352,9 @@ impl Options {
     ///
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
     /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile messages fill
-    /// the buffers of the browser and of both operating systems; then the peer has to wait. When the peer closes, or this page
-    /// closes with unsent messages, the messages in these buffers are read at once, and the queue may exceed the limits; after a
-    /// close of the peer some of them may be missing, see [`Transport`](crate::Transport). When this page closes with nothing
-    /// unsent, the browser discards them.
+    /// the buffers of the browser and of both operating systems; then the peer has to wait. When the peer closes, the messages in
+    /// these buffers are read at once, and the queue may exceed the limits; some of them may be missing, see
+    /// [`Transport`](crate::Transport). When this page closes, they are dropped.
     ///
     /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
     /// - With the other policies reading does not stop, and [`receive_limit`](Self::receive_limit) applies.
