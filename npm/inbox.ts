@@ -113,9 +113,10 @@ export class Inbox {
     if (this.#held === undefined) this.#takeOne();
   }
 
-  /** Drops the held message, and ends all readers. */
+  /** Drops the held message, and ends all readers. From now on, the core is the caller's: the inbox neither takes nor cancels. */
   discard(): void {
     this.#isOver = true;
+    this.#isTaking = false;
     this.#held = this.#error = undefined;
     this.#listeners.clear();
     this.#dismiss(() => true);

@@ -410,6 +410,48 @@ test("disposing waits until everything is processed, though nothing takes the ec
   await echo.acknowledged();
 });
 
+const readers: [string, (echo: SessionStream) => () => unknown][] = [
+  [
+    "a loop waits",
+    (echo) => {
+      const loop = drain(echo);
+      return () => loop;
+    },
+  ],
+  [
+    "an iterator that waits is returned",
+    (echo) => {
+      const messages = echo.messages();
+      // The first call gets the echo.
+      void messages.next();
+      void messages.next();
+      return () => messages.return?.();
+    },
+  ],
+  ["a listener is removed", (echo) => echo.on("message", () => {})],
+];
+
+for (const [name, read] of readers) {
+  test(`disposing completes the session while ${name}`, async () => {
+    const echo = await begin(url("/session/echo/0"));
+    const finish = read(echo);
+    await (await echo.send("hello")).processed;
+    const disposed = echo[Symbol.asyncDispose]();
+    await finish();
+    await disposed;
+    equal(echo.peerEnd, { code: 1000, reason: "" });
+  });
+}
+
+test("disposing takes the echoes for which the peer waits, though a loop has waited", async () => {
+  const echo = await begin(url("/session/echo/0"), { window: 1000 });
+  await reaches(echo, "open");
+  const loop = drain(echo);
+  for (let number = 0; number < 300; number++) echo.trySend("x".repeat(1000));
+  await echo[Symbol.asyncDispose]();
+  equal([await loop, echo.counts.acknowledged, echo.counts.lost, echo.peerEnd?.code], [[], 300, 0, 1000]);
+});
+
 test("disposing of a paused session connects, and completes the session", async () => {
   const echo = await begin(url("/session/echo/0"));
   echo.pause();
