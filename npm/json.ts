@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import { abortable } from "./abort.js";
 import { asyncDispose } from "./dispose.js";
 import { DecodeError, SendError } from "./errors.js";
 import type { Message } from "./message.js";
-import type { CallOptions } from "./options.js";
+import { type CallOptions, checkCall } from "./options.js";
 import { type Issue, type Schema, textOf } from "./schema.js";
 
 /** A connection that {@link JsonStream} can wrap: {@link WebSocketStream}, {@link ReconnectingStream} or {@link SessionStream}. */
@@ -38,16 +39,19 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   }
 
   /**
-   * Encodes a value, and sends it as `send` of the connection does.
+   * Encodes a value, and sends it as `send` of the connection does. If the signal is aborted while the schema checks the value, the
+   * value is not sent, and later values do not wait for it.
    *
    * @throws {SendError} the errors of the connection's `send`, with the JSON in `unsent`; `encode` if the value cannot be written as
    *   JSON or does not fit the schema, with an empty `unsent`
    */
   async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
+    const signal = checkCall(options);
+    signal?.throwIfAborted();
     const checked = valid<unknown>(this.#outgoing, value, refuse);
     const pass = (value: unknown) => this.socket.send(encode(value), options) as ReturnType<Socket["send"]>;
     // Passes the value on synchronously if possible. Values are always sent in the order of the calls.
-    return await (checked instanceof Promise || this.#passing !== undefined ? this.#inTurn(checked, pass) : pass(checked));
+    return await (checked instanceof Promise || this.#passing !== undefined ? this.#inTurn(checked, pass, signal) : pass(checked));
   }
 
   /**
@@ -95,19 +99,28 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return this.socket[asyncDispose]();
   }
 
-  /** Passes a value to the connection when the schema has checked it, and all values before it were passed. */
-  async #inTurn<T>(checked: unknown, pass: (value: unknown) => T): Promise<Awaited<T>> {
+  /**
+   * Passes a value to the connection when the schema has checked it, and all values before it were passed. If the signal is aborted
+   * before, the value is not passed.
+   */
+  async #inTurn<T>(checked: unknown, pass: (value: unknown) => T, signal: AbortSignal | undefined): Promise<Awaited<T>> {
     const before = this.#passing;
+    let isPassed = false;
     const turn = (async () => {
-      const [result] = await Promise.allSettled([checked, before]);
+      const [result] = await Promise.allSettled([abortable(Promise.resolve(checked), signal), before]);
+      // Nobody would await the rejection of `send`.
+      signal?.throwIfAborted();
       if (result.status === "rejected") throw result.reason;
+      isPassed = true;
       // In an array, since the next value does not wait until this one is sent.
       return [pass(result.value)] as const;
     })();
     this.#passing = turn;
-    const [sent] = await turn.finally(() => {
+    const passed = turn.finally(() => {
       if (this.#passing === turn) this.#passing = undefined;
     });
+    // From then on, `send` of the connection ends with the signal.
+    const [sent] = await abortable(passed, signal, () => !isPassed);
     return await sent;
   }
 

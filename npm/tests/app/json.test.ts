@@ -110,6 +110,34 @@ test("a value that is checked at once does not overtake one that is still checke
   equal(seen, Array.from({ length: count }, (_, index) => index + 1));
 });
 
+test("a signal ends the wait for a schema, and later values do not wait for it", async () => {
+  const checking: Schema<unknown, { n: number; wait?: Promise<void> }> = {
+    "~standard": {
+      validate: (value) => {
+        const { n, wait } = value as { n: number; wait?: Promise<void> };
+        return wait === undefined ? { value: { n } } : wait.then(() => ({ value: { n } }));
+      },
+    },
+  };
+  await using socket = await open("/echo");
+  const chat = socket.json(undefined, checking);
+  const never = () => new Promise<void>(() => {});
+  let go = () => {};
+  const first = chat.send({ n: 1, wait: new Promise((resolve) => (go = resolve)) });
+  const abort = new AbortController();
+  const { signal } = abort;
+  // The last of these has been checked, and waits for its turn.
+  const given = [chat.send({ n: 2, wait: never() }, { signal }), chat.send({ n: 3 }, { signal })].map(failure);
+  const last = chat.send({ n: 4 });
+  const reason = new Error("enough");
+  abort.abort(reason);
+  for (const error of await Promise.all(given)) assert(error === reason, "it rejects with the reason");
+  go();
+  await Promise.all([first, last]);
+  equal(await take(socket), text('{"n":1}'));
+  equal(await take(socket), text('{"n":4}'));
+});
+
 test("a signal ends a loop over values", async () => {
   await using socket = await open("/echo");
   const reason = new Error("enough");
