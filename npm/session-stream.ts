@@ -118,6 +118,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #acknowledged: Promise<void> | undefined;
   #peerEnd: End | undefined;
   #hasEnded = false;
+  /** Whether listeners were called with the state `closed`. */
+  #isClosedAnnounced = false;
 
   /** @internal */
   constructor(type: typeof Session, provider: TargetProvider, options: SessionOptions, signal: AbortSignal | undefined) {
@@ -395,7 +397,10 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     return forget;
   }
 
+  /** Announces a state. A session that was given up is closed before its connection is, whose states follow. */
   #changed(state: State): void {
+    if (this.#isClosedAnnounced) return;
+    this.#isClosedAnnounced = state.type === "closed";
     this.#listeners.emit("state", state);
   }
 
@@ -422,12 +427,11 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
 
   #giveUp(): void {
     if (this.#core === undefined) return;
-    const { state } = this;
-    const isClosed = state.type === "closed";
+    const state = this.state.type === "closed" ? this.state : CLOSED;
     this.#inbox.discard();
-    this.#free(isClosed ? state : CLOSED);
+    this.#free(state);
     this.#givenUp.abort(lost());
-    if (!isClosed) this.#changed(CLOSED);
+    this.#changed(state);
   }
 
   #free(state: State): void {

@@ -452,6 +452,21 @@ test("disposing takes the echoes for which the peer waits, though a loop has wai
   equal([await loop, echo.counts.acknowledged, echo.counts.lost, echo.peerEnd?.code], [[], 300, 0, 1000]);
 });
 
+test("the last state is closed, also of a session that is disposed of", async () => {
+  const echo = await begin(url("/session/echo/0"));
+  const types: string[] = [];
+  echo.on("state", ({ type }) => types.push(type));
+  await (await echo.send("hello")).processed;
+  const states = (async () => {
+    for await (const _ of echo.states());
+  })();
+  await echo[Symbol.asyncDispose]();
+  equal(types.at(-1), "closed");
+  await states;
+  await turn();
+  equal([types.indexOf("closed"), types.at(-1)], [types.length - 1, "closed"]);
+});
+
 test("disposing of a paused session connects, and completes the session", async () => {
   const echo = await begin(url("/session/echo/0"));
   echo.pause();
