@@ -102,9 +102,9 @@ export class Inbox {
     return this.#isOver;
   }
 
-  /** Whether an error between messages was taken that no reader has got. */
-  get isGapHeld(): boolean {
-    return this.#held instanceof WebSocketError;
+  /** The error between messages that was taken and that no reader has got. */
+  get gap(): WebSocketError | undefined {
+    return this.#held instanceof WebSocketError ? this.#held : undefined;
   }
 
   /** From now on takes each message before a reader asks for it, to find out when none is left after the connection has ended. */

@@ -13,7 +13,7 @@ import { kept } from "./payload.js";
 import type { TargetProvider } from "./reconnect-options.js";
 import type { Schema } from "./schema.js";
 import type { Receipt as CoreReceipt, Lost, Pending, Session, SessionHooks } from "./session-core.js";
-import { type SessionLostError, lostOf } from "./session-lost.js";
+import { SessionLostError, lostOf } from "./session-lost.js";
 import type { SessionOptions } from "./session-options.js";
 import { type State, fromCore } from "./state.js";
 import { statesOf, watch, weakly } from "./states.js";
@@ -181,7 +181,6 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   async acknowledged(options?: CallOptions): Promise<void> {
     const signal = checkCall(options);
     signal?.throwIfAborted();
-    if (this.#inbox.isGapHeld) throw lost();
     await (this.#acknowledged ?? this.#wait(this.#call((core) => core.acknowledged()), signal));
   }
 
@@ -346,8 +345,6 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   async #close(code: number, reason: string): Promise<void> {
-    // The core counts the error as thrown. The session has ended, so there is no end to send.
-    if (this.#inbox.isGapHeld) throw lost();
     if (this.#closing === undefined) {
       this.#closing = this.#wait(this.#call((core) => core.close(code, reason)));
       this.#closing.catch(() => {});
@@ -365,10 +362,17 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     }
   }
 
-  /** Waits for a call of the core. Rejects if the session is given up first. */
+  /** Whether no reader has got a loss with messages that was taken. */
+  get #isUntold(): boolean {
+    return isOfMessages(this.#inbox.gap);
+  }
+
+  /** Waits for a call of the core. Rejects if the session is given up first, or if a loss with messages is untold. */
   async #wait(call: true | Pending, signal?: AbortSignal): Promise<void> {
     try {
       if (call !== true) await settled(call, signal, this.#givenUp.signal);
+      // For the core, what was taken was told.
+      if (this.#isUntold) throw lost();
     } catch (error) {
       throw isReason(error, signal) ? error : this.#facts.errorOf(error);
     }
@@ -479,6 +483,11 @@ async function within(time: number, promise: Promise<void>): Promise<void> {
 function countsOf(core: Session): SessionCounts {
   const [acknowledged = 0, unacknowledged = 0, unacknowledgedBytes = 0, lost = 0, transmitted = 0, taken = 0] = core.counts();
   return { acknowledged, unacknowledged, unacknowledgedBytes, lost, transmitted, taken };
+}
+
+/** Returns whether an error is a loss with messages. Otherwise it is known that the peer has processed everything. */
+function isOfMessages(error: WebSocketError | undefined): boolean {
+  return error instanceof SessionLostError && error.unacknowledged.length > 0;
 }
 
 function lost(): WebSocketError {

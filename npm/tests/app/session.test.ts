@@ -452,6 +452,61 @@ test("disposing takes the echoes for which the peer waits, though a loop has wai
   equal([await loop, echo.counts.acknowledged, echo.counts.lost, echo.peerEnd?.code], [[], 300, 0, 1000]);
 });
 
+/**
+ * Returns a session whose server has forgotten one message, and has processed another one since. Nothing has read the loss. Returns a
+ * function, too, which ends the connections, and waits until the loss is held.
+ */
+async function withLoss(): Promise<[echo: SessionStream, stop: () => Promise<void>]> {
+  const { url, strike } = node();
+  let isOver = false;
+  const target = () => {
+    if (isOver) throw new GiveUp("log in again");
+    return url;
+  };
+  const echo = await begin(target);
+  await reaches(echo, "open");
+  echo.pause();
+  await reaches(echo, "paused");
+  await echo.send("in question");
+  await strike("forget");
+  echo.resume();
+  await reaches(echo, "open");
+  await (await echo.send("after")).processed;
+  const stop = async () => {
+    isOver = true;
+    echo.reconnectNow();
+    await reaches(echo, "closed");
+    await turn();
+  };
+  return [echo, stop];
+}
+
+test("acknowledged and close reject until a reader has got the loss of an earlier session", async () => {
+  const [echo, stop] = await withLoss();
+  equal(await codeOf(echo.acknowledged()), "sessionLost");
+  await stop();
+  equal([await codeOf(echo.acknowledged()), await codeOf(echo.close())], ["sessionLost", "sessionLost"]);
+  equal((await lossOf(drain(echo))).unacknowledged.length, 1);
+  await echo.acknowledged();
+});
+
+test("acknowledged resolves after a loss without messages", async () => {
+  let attempts = 0;
+  const target = () => {
+    if (attempts++ > 0) throw new GiveUp("log in again");
+    return url("/session/echo/0");
+  };
+  await using echo = await begin(target);
+  await (await echo.send("hello")).processed;
+  await take(echo);
+  echo.reconnectNow();
+  await reaches(echo, "closed");
+  // The loss is held by now.
+  await turn();
+  await echo.acknowledged();
+  equal((await lossOf(drain(echo))).unacknowledged, []);
+});
+
 test("the last state is closed, also of a session that is disposed of", async () => {
   const echo = await begin(url("/session/echo/0"));
   const types: string[] = [];
