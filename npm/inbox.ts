@@ -102,6 +102,11 @@ export class Inbox {
     return this.#isOver;
   }
 
+  /** Whether listeners take the messages. */
+  get isListened(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** The error between messages that was taken and that no reader has got. */
   get gap(): WebSocketError | undefined {
     return this.#held instanceof WebSocketError ? this.#held : undefined;

@@ -118,6 +118,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #acknowledged: Promise<void> | undefined;
   #peerEnd: End | undefined;
   #hasEnded = false;
+  /** Whether a loss with messages was dropped. */
+  #isLossDropped = false;
   /** Whether listeners were called with the state `closed`. */
   #isClosedAnnounced = false;
 
@@ -308,19 +310,20 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    *
    * Messages that were not taken are dropped. They and all earlier messages are acknowledged to the peer as processed. A paused
    * session connects for this. Without a network it waits until there is one; aborting {@link SessionOptions.signal} ends the wait.
+   *
+   * A loss with messages is not dropped silently: listeners of `lost` are called, and the loss is reported as {@link on} says. Without
+   * such a listener, {@link close} and {@link acknowledged} reject.
    */
   async [asyncDispose](): Promise<void> {
-    this.#inbox.discard();
+    const { isListened } = this.#inbox;
+    this.#discard();
     // From here on, this method frees the core.
     this.#hasEnded = true;
     // A paused session would never send the end.
     this.#core?.resume();
-    const dropped = this.#drop();
-    const isClosed = await this.close().then(
-      () => true,
-      () => false,
-    );
-    if (isClosed) await within(this.#closeTimeout, dropped);
+    const dropped = this.#drop(isListened);
+    await this.close().catch(() => {});
+    await within(this.#closeTimeout, dropped);
     this.#giveUp();
   }
 
@@ -364,7 +367,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
 
   /** Whether no reader has got a loss with messages that was taken. */
   get #isUntold(): boolean {
-    return isOfMessages(this.#inbox.gap);
+    return this.#isLossDropped || isOfMessages(this.#inbox.gap);
   }
 
   /** Waits for a call of the core. Rejects if the session is given up first, or if a loss with messages is untold. */
@@ -378,11 +381,21 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     }
   }
 
-  /** Takes and drops messages. Otherwise a peer that waits for room in the window would process no more messages. */
-  #drop(): Promise<void> {
+  /** Drops what the inbox holds, and ends all readers. */
+  #discard(): void {
+    this.#isLossDropped = this.#isUntold;
+    this.#inbox.discard();
+  }
+
+  /**
+   * Takes and drops messages. Otherwise a peer that waits for room in the window would process no more messages. `isListened` says
+   * whether there were listeners of `message`.
+   */
+  #drop(isListened: boolean): Promise<void> {
     const dropped = new Promise<void>((resolve) => {
       const drop: Took = (data, lost) => {
         this.#core?.processed();
+        if (lost !== undefined) this.#dropLoss(lostOf(lost as Lost, this.#facts.errorOf), isListened);
         if (data === undefined && lost === undefined) resolve();
         else this.#core?.next(drop);
       };
@@ -392,6 +405,13 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
       this.#core.next(drop);
     });
     return abortable(dropped, this.#givenUp.signal).catch(() => {});
+  }
+
+  /** A loss without messages is of no consequence by now. */
+  #dropLoss(lost: SessionLostError, isListened: boolean): void {
+    if (!isOfMessages(lost) || this.#listeners.emit("lost", lost)) return;
+    this.#isLossDropped = true;
+    if (isListened) report(lost);
   }
 
   #onEnd(listener: (end: End) => void): () => void {
@@ -432,7 +452,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #giveUp(): void {
     if (this.#core === undefined) return;
     const state = this.state.type === "closed" ? this.state : CLOSED;
-    this.#inbox.discard();
+    this.#discard();
     this.#free(state);
     this.#givenUp.abort(lost());
     this.#changed(state);

@@ -522,6 +522,39 @@ test("the last state is closed, also of a session that is disposed of", async ()
   equal([types.indexOf("closed"), types.at(-1)], [types.length - 1, "closed"]);
 });
 
+test("disposing after a loss that nothing has read completes the session, and acknowledged and close reject", async () => {
+  const [echo] = await withLoss();
+  const closing = codeOf(echo.close());
+  await echo[Symbol.asyncDispose]();
+  equal([await closing, await codeOf(echo.close()), await codeOf(echo.acknowledged())], ["sessionLost", "sessionLost", "sessionLost"]);
+  equal(echo.peerEnd?.code, 1000);
+});
+
+test("acknowledged rejects after disposing has dropped a loss that was held", async () => {
+  const [echo, stop] = await withLoss();
+  await stop();
+  await echo[Symbol.asyncDispose]();
+  equal(await codeOf(echo.acknowledged()), "sessionLost");
+});
+
+for (const hasListener of [true, false]) {
+  test(`a loss while a session is disposed of ${hasListener ? "calls listeners of `lost`" : "is an error of the page"}`, async () => {
+    const { url, strike } = node();
+    const echo = await begin(url);
+    await reaches(echo, "open");
+    echo.pause();
+    await reaches(echo, "paused");
+    await echo.send("in question");
+    await strike("forget");
+    echo.on("message", () => {});
+    const loss = hasListener ? next((listener) => echo.on("lost", listener)) : reported();
+    await echo[Symbol.asyncDispose]();
+    const lost = await loss;
+    assert(lost instanceof SessionLostError, "it is the loss");
+    equal([lost.cause.type, lost.unacknowledged.length], ["forgotten", 1]);
+  });
+}
+
 test("disposing of a paused session connects, and completes the session", async () => {
   const echo = await begin(url("/session/echo/0"));
   echo.pause();
