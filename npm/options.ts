@@ -94,6 +94,10 @@ export interface Options {
    * How long {@link WebSocketStream.close} waits for the peer, in milliseconds. Browsers themselves wait 20 to 60 seconds for a
    * silent peer.
    *
+   * If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. If none have left, it gives up
+   * after one more timeout for each full 512 KiB that are unsent, since in Firefox and over streams a message counts as unsent until all
+   * of it has left. In WebKit, all bytes soon count as sent: there, choose a timeout in which the largest message can leave.
+   *
    * @default 5000
    */
   closeTimeout?: number | undefined;

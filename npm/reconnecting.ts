@@ -42,9 +42,9 @@ export interface ReconnectingEvents {
   state: State;
   /** Messages are in doubt, or one was rejected. */
   report: Report;
-  /** It is closed for good: the event with which {@link ReconnectingStream.closed} resolves. */
+  /** It is closed for good: the event with which {@link ReconnectingStream.closed} resolves, clean or not. */
   close: CloseEvent | undefined;
-  /** Why it gave up: the error with which {@link ReconnectingStream.closed} rejects. */
+  /** Why it gave up: the error with which {@link ReconnectingStream.closed} rejects. Then there is no `close`. */
   error: WebSocketError;
 }
 
@@ -175,9 +175,15 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
   }
 
   /**
-   * Resolves when it is closed for good, with the event that ended the last connection, if there was one.
+   * Resolves when it is closed for good, with the event that ended the last connection, if there was one. The event is not clean if
+   * an open connection was lost and it does not reconnect:
    *
-   * Rejects with the error for which it gave up, or with `closeTimeout`. A rejection without a handler is not reported.
+   * - `afterClose` has returned `"stop"`
+   * - {@link Backoff.maxAttempts} or {@link Backoff.maxElapsed} is reached, which are counted anew once a connection is open for 10
+   *   seconds
+   *
+   * Rejects with the error for which it gave up, such as the error of the last attempt, or with `closeTimeout`. A rejection without a
+   * handler is not reported.
    */
   get closed(): Promise<CloseEvent | undefined> {
     // While somebody waits for the end, the stream is not collected.

@@ -51,6 +51,9 @@ export interface SessionOptions extends Omit<Options, Settled | "signal"> {
    * The end of the peer's messages is processed with the last message, or at once if that is already processed. Until then the
    * session does not complete.
    *
+   * Disposing of the session marks all messages as processed, also messages that were not taken. If the page must process each message,
+   * call {@link SessionStream.close} and take all messages first.
+   *
    * @default false
    */
   explicit?: boolean | undefined;

@@ -1,5 +1,5 @@
-import { type Attempt, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, reconnect } from "wasm-websocket";
-import { Count, assert, binary, codeOf, collectUntil, comeBack, drain, equal, failure, failureOf, open, reaches, reported, take, test, text, url } from "./harness.ts";
+import { type Attempt, type CloseEvent, GiveUp, type ReconnectOptions, SendError, type State, WebSocketError, reconnect } from "wasm-websocket";
+import { Count, assert, binary, codeOf, collectUntil, comeBack, drain, equal, failure, failureOf, next, open, reaches, reported, take, test, text, url } from "./harness.ts";
 
 test("messages are sent before the connection is open and afterwards", async () => {
   await using socket = await comeBack(url("/echo"), { protocols: [] });
@@ -114,6 +114,17 @@ test("it gives up after the maximum of attempts", async () => {
   equal([await codeOf(socket.closed), (await failed).code, attempts], ["connectFailed", "connectFailed", [1, 2, 3]]);
   const error = (await failure(socket.send("late"))) as SendError;
   equal([error.code, error.unsent], ["notOpen", "late"]);
+});
+
+test("a lost connection after which it stops is a close that is not clean, and no error", async () => {
+  for (const options of [{ backoff: { maxAttempts: 1 } }, { afterClose: () => "stop" as const }]) {
+    await using socket = await comeBack(url("/reset"), options);
+    const types: string[] = [];
+    socket.on("error", () => types.push("error"));
+    const closed = next<CloseEvent | undefined>((listener) => socket.on("close", listener));
+    await socket.send("now");
+    equal([(await closed)?.wasClean, (await socket.closed)?.code, types], [false, 1006, []]);
+  }
 });
 
 test("queued messages can be taken back after it was closed for good", async () => {
