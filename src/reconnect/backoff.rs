@@ -84,7 +84,7 @@ impl Backoff {
     ///
     /// [`State::Closed`]: crate::reconnect::State::Closed
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts;
+        self.max_attempts = attempts.max(1);
         self
     }
 

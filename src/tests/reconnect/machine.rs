@@ -146,6 +146,17 @@ fn delays_grow_for_a_server_that_accepts_and_closes() {
 }
 
 #[test]
+fn zero_attempts_count_as_one() {
+    for attempts in [0, 1] {
+        let mut test = Test::with(Backoff::new().max_attempts(attempts));
+        let _ = test.signal(Signal::Opened);
+        assert!(test.after(seconds(10)).is_empty());
+        let delay = test.delay(ended(1001));
+        assert_eq!(test.attempt(delay), 1);
+    }
+}
+
+#[test]
 fn ten_seconds_make_a_good_connection_whatever_was_received() {
     for (open_for, is_received, expected) in [(10_000, true, 500), (10_000, false, 500), (9_999, true, 1000)] {
         let mut test = Test::new();
