@@ -157,7 +157,11 @@ impl Driver {
 
     fn ping(&self) {
         let (Some(heartbeat), Some(link)) = (&self.options.heartbeat, self.shared.link()) else { return };
-        let handed = self.shared.machine.borrow().outbox.handed_over();
+        let flow = link.flow();
+        let mut machine = self.shared.machine.borrow_mut();
+        machine.ping_follows(flow);
+        let handed = machine.outbox.handed_over();
+        drop(machine);
         // A connection that is closing refuses the ping. The event of its end follows.
         if link.send(&heartbeat.ping).is_ok() {
             self.shared.machine.borrow_mut().outbox.pinged(handed);

@@ -162,7 +162,7 @@ impl Pulse {
     /// Looks at the clock, and decides what to do.
     pub fn look(&mut self, now: Duration, flow: Flow) -> Beat {
         let Some(waiting) = &mut self.waiting else {
-            return if self.next.late_by(now).is_some() { self.ping(now, flow, 1) } else { Beat::Nothing };
+            return if self.next.late_by(now).is_some() { self.ping(now, 1) } else { Beat::Nothing };
         };
         let Some(late_by) = waiting.deadline.late_by(now) else { return Beat::Nothing };
         match waiting.behind {
@@ -173,7 +173,7 @@ impl Pulse {
             }
             _ if late_by >= LATE && waiting.pings < PROOF => {
                 let pings = waiting.pings + 1;
-                self.ping(now, flow, pings)
+                self.ping(now, pings)
             }
             _ if late_by >= LATE || waiting.is_last_part => {
                 // Without sessions, no ping is ever repeated.
@@ -181,7 +181,7 @@ impl Pulse {
                     return Beat::Dead;
                 }
                 self.repeated += 1;
-                self.ping(now, flow, 1)
+                self.ping(now, 1)
             }
             _ => {
                 (waiting.deadline, waiting.is_last_part) = (Deadline::after(self.timing.last_part(), now), true);
@@ -192,7 +192,7 @@ impl Pulse {
 
     /// Pings at once, with a new timeout: the device may have slept, and an answer to the last ping may still be unread. If a ping
     /// has just been sent, no further ping is needed, since several events report a single wake-up.
-    pub fn probe(&mut self, now: Duration, flow: Flow) -> Beat {
+    pub fn probe(&mut self, now: Duration) -> Beat {
         let just_sent = self.timing.first_part().saturating_sub(self.timing.timeout / 10);
         let is_sent = |sent: &mut Waiting| !sent.is_last_part && sent.deadline.as_of(now).remaining(now) > just_sent;
         if self.waiting.as_mut().is_some_and(is_sent) {
@@ -200,7 +200,7 @@ impl Pulse {
         }
         // A connection that has died in sleep must be noticed soon.
         (self.repeats, self.repeated) = (0, 0);
-        self.ping(now, flow, 1)
+        self.ping(now, 1)
     }
 
     /// Returns the time of the next look.
@@ -208,10 +208,16 @@ impl Pulse {
         self.waiting.as_mut().map_or(&mut self.next, |waiting| &mut waiting.deadline).as_of(now)
     }
 
-    fn ping(&mut self, now: Duration, flow: Flow, pings: u32) -> Beat {
+    /// Notes the bytes before the ping, just before it is sent: messages may have been handed over since the decision to ping.
+    pub fn follows(&mut self, flow: Flow) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.behind = (flow.unsent > 0).then(|| (flow.left(), flow.handed));
+        }
+    }
+
+    fn ping(&mut self, now: Duration, pings: u32) -> Beat {
         self.next = Deadline::after(self.timing.interval, now);
-        let behind = (flow.unsent > 0).then(|| (flow.left(), flow.handed));
-        self.waiting = Some(Waiting::new(self.timing, now, pings, behind));
+        self.waiting = Some(Waiting::new(self.timing, now, pings, None));
         Beat::Ping
     }
 }

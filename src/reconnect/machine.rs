@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::backoff::{Retries, jitter};
 use super::deadline::Deadline;
 use super::event::{Action, Begin, Command, Event, Moment, Settings, Signal};
-use super::heartbeat::{Beat, Pulse};
+use super::heartbeat::{Beat, Flow, Pulse};
 use super::outbox::{Handed, Outbox};
 use crate::stream::end::gives_up;
 use crate::{AfterClose, Cause, CloseEvent, Error, ReadyState, State};
@@ -178,6 +178,13 @@ impl<M> Machine<M> {
         false
     }
 
+    /// Notes the bytes before the ping that is about to be sent.
+    pub fn ping_follows(&mut self, flow: Flow) {
+        if let Phase::Open { pulse: Some(pulse), .. } = &mut self.phase {
+            pulse.follows(flow);
+        }
+    }
+
     fn signal(&mut self, signal: Signal, at: Moment) {
         match (signal, &mut self.phase) {
             (Signal::Opened, Phase::Connecting { .. }) => {
@@ -240,7 +247,7 @@ impl<M> Machine<M> {
             }
             Phase::Open { pulse, woken, .. } => {
                 *woken = Some(Deadline::after(WAKING, at.now));
-                let beat = pulse.as_mut().map_or(Beat::Nothing, |pulse| pulse.probe(at.now, at.flow));
+                let beat = pulse.as_mut().map_or(Beat::Nothing, |pulse| pulse.probe(at.now));
                 self.beat(beat, at.now);
             }
             _ => {}

@@ -26,6 +26,17 @@ fn beats(pulse: &mut Pulse, looks: impl IntoIterator<Item = u64>) -> (Vec<u64>, 
     (pings, None)
 }
 
+/// Looks at the clock at this second, and sends the ping at once.
+fn look(pulse: &mut Pulse, at: u64, flow: Flow) -> Beat {
+    let now = START + seconds(at);
+    let _ = pulse.deadline(now);
+    let beat = pulse.look(now, flow);
+    if beat == Beat::Ping {
+        pulse.follows(flow);
+    }
+    beat
+}
+
 #[test]
 fn a_silent_peer_is_dead_after_one_ping() {
     assert_eq!(beats(&mut pulse(), 1..100), (vec![25], Some(35)));
@@ -86,10 +97,10 @@ fn a_wake_up_pings_again_before_the_peer_counts_as_dead() {
     let pulse = &mut pulse();
     assert_eq!(beats(pulse, [25]), (vec![25], None));
     // The page was frozen since then, and is shown just after the deadline: an answer may be unread.
-    assert_eq!(pulse.probe(START + seconds(36), IDLE), Beat::Ping);
+    assert_eq!(pulse.probe(START + seconds(36)), Beat::Ping);
     // The same just before the deadline.
     assert_eq!(pulse.look(START + seconds(45), IDLE), Beat::Nothing);
-    assert_eq!(pulse.probe(START + ms(45_999), IDLE), Beat::Ping);
+    assert_eq!(pulse.probe(START + ms(45_999)), Beat::Ping);
     assert_eq!(pulse.look(START + seconds(46), IDLE), Beat::Nothing);
     assert_eq!(pulse.look(START + seconds(55), IDLE), Beat::Nothing);
     assert_eq!(pulse.look(START + seconds(56), IDLE), Beat::Dead);
@@ -98,10 +109,10 @@ fn a_wake_up_pings_again_before_the_peer_counts_as_dead() {
 #[test]
 fn several_events_of_one_wake_up_ping_once() {
     let pulse = &mut pulse();
-    assert_eq!(pulse.probe(START + ms(5), IDLE), Beat::Ping);
-    assert_eq!(pulse.probe(START + ms(6), IDLE), Beat::Nothing);
-    assert_eq!(pulse.probe(START + ms(1004), IDLE), Beat::Nothing);
-    assert_eq!(pulse.probe(START + ms(1005), IDLE), Beat::Ping);
+    assert_eq!(pulse.probe(START + ms(5)), Beat::Ping);
+    assert_eq!(pulse.probe(START + ms(6)), Beat::Nothing);
+    assert_eq!(pulse.probe(START + ms(1004)), Beat::Nothing);
+    assert_eq!(pulse.probe(START + ms(1005)), Beat::Ping);
 }
 
 // L21
@@ -119,12 +130,7 @@ fn a_clock_that_is_set_does_not_postpone_pings_and_timeouts() {
 #[test]
 fn the_timeout_starts_over_while_bytes_before_the_ping_leave() {
     let pulse = &mut pulse();
-    let flow = |unsent| Flow { handed: 1000, unsent };
-    let mut look = |at, unsent| {
-        let now = START + seconds(at);
-        let _ = pulse.deadline(now);
-        pulse.look(now, flow(unsent))
-    };
+    let mut look = |at, unsent| look(pulse, at, Flow { handed: 1000, unsent });
     assert_eq!(look(25, 900), Beat::Ping);
     assert_eq!(look(34, 900), Beat::Nothing);
     assert_eq!(look(35, 500), Beat::Nothing);
@@ -140,26 +146,22 @@ fn the_timeout_starts_over_while_bytes_before_the_ping_leave() {
 fn a_peer_is_dead_if_no_bytes_leave() {
     let pulse = &mut pulse();
     let flow = Flow { handed: 1000, unsent: 900 };
-    assert_eq!(pulse.look(START + seconds(25), flow), Beat::Ping);
-    assert_eq!(pulse.look(START + seconds(34), flow), Beat::Nothing);
-    assert_eq!(pulse.look(START + seconds(35), flow), Beat::Dead);
+    assert_eq!(look(pulse, 25, flow), Beat::Ping);
+    assert_eq!(look(pulse, 34, flow), Beat::Nothing);
+    assert_eq!(look(pulse, 35, flow), Beat::Dead);
 }
 
 #[test]
 fn bytes_that_follow_the_ping_do_not_extend_its_timeout() {
     for unsent in [900, 0] {
         let pulse = &mut pulse();
-        let look = |pulse: &mut Pulse, at, handed, unsent| {
-            let now = START + seconds(at);
-            let _ = pulse.deadline(now);
-            pulse.look(now, Flow { handed, unsent })
-        };
-        assert_eq!(look(pulse, 25, 1000, unsent), Beat::Ping);
+        let mut look = |at, handed, unsent| look(pulse, at, Flow { handed, unsent });
+        assert_eq!(look(25, 1000, unsent), Beat::Ping);
         // Now exactly the bytes before the ping have left, and then bytes that followed it.
         let sent = if unsent > 0 { 34 } else { 25 };
-        assert_eq!(look(pulse, sent, 3000, 2000), Beat::Nothing);
-        assert_eq!(look(pulse, sent + 9, 3000, 1000), Beat::Nothing);
-        assert_eq!(look(pulse, sent + 10, 3000, 0), Beat::Dead);
+        assert_eq!(look(sent, 3000, 2000), Beat::Nothing);
+        assert_eq!(look(sent + 9, 3000, 1000), Beat::Nothing);
+        assert_eq!(look(sent + 10, 3000, 0), Beat::Dead);
     }
 }
 
@@ -183,7 +185,7 @@ fn an_answer_to_a_first_ping_ends_the_repetitions() {
 #[test]
 fn no_ping_is_repeated_after_a_wake_up() {
     let pulse = &mut Pulse::new(TIMING, 2, START);
-    assert_eq!(pulse.probe(START + seconds(5), IDLE), Beat::Ping);
+    assert_eq!(pulse.probe(START + seconds(5)), Beat::Ping);
     assert_eq!(beats(pulse, 6..100), (vec![], Some(15)));
     assert_eq!(pulse.next_repeats(2), 2);
 }

@@ -975,6 +975,52 @@ fn a_large_preamble_does_not_make_a_peer_count_as_dead() {
 }
 
 #[test]
+fn a_queued_message_before_the_first_ping_does_not_make_a_peer_count_as_dead() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 100_000, ..Network::default() });
+    let options = ReconnectOptions::new().heartbeat(heartbeat().interval(Duration::ZERO).timeout(seconds(3)));
+    page.run(async {
+        let feed = connect(options.queue_limit(4 << 20));
+        feed.try_send(vec![0; 3_000_000]).unwrap();
+        let mut states = serves(&page, &feed, server.accept().await).await;
+        page.sleep(seconds(60)).await;
+        assert_eq!(states.next().now_or_never(), None);
+    });
+}
+
+#[test]
+fn a_queued_message_before_the_ping_of_a_wake_up_does_not_make_a_peer_count_as_dead() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 100_000, ..Network::default() });
+    let options = ReconnectOptions::new().heartbeat(heartbeat().timeout(seconds(3))).queue_limit(4 << 20);
+    page.run(async {
+        let feed = connect(options);
+        // The first message leaves no room for the second.
+        feed.try_send(vec![0; 1_500_000]).unwrap();
+        feed.try_send(vec![0; 3_000_000]).unwrap();
+        let mut states = serves(&page, &feed, server.accept().await).await;
+        page.hold_timers(true);
+        while page.unsent() > 600_000 {
+            page.sleep(ms(100)).await;
+        }
+        // There is room, which the page notices as it wakes up.
+        page.come_online();
+        page.sleep(ms(1)).await;
+        page.hold_timers(false);
+        page.sleep(seconds(60)).await;
+        assert_eq!(states.next().now_or_never(), None);
+    });
+}
+
+/// Serves a peer from now on. Returns the states that follow `Open`.
+async fn serves(page: &Page, feed: &Reconnecting, mut peer: Peer) -> States {
+    page.spawn(async move { drop(serve(&mut peer).await) });
+    let mut states = feed.states();
+    until(&mut states, |state| *state == State::Open).await;
+    states
+}
+
+#[test]
 fn slices_that_a_preamble_has_begun_do_not_make_a_peer_count_as_dead() {
     let (page, server) = page();
     page.set_network(Network { bandwidth: 50_000, ..Network::default() });
