@@ -59,7 +59,8 @@ impl Heartbeat {
     /// 60 seconds.
     ///
     /// The next ping is sent only after an answer to the last one, or after any other message. So the interval may be shorter than
-    /// the round trip.
+    /// the round trip. Over `Transport::Streams`, while the page does not read and thus gets no answers, a ping is sent in each
+    /// interval, but at most one each millisecond.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.timing.interval = interval;
         self
@@ -131,6 +132,8 @@ const LATE: Duration = Duration::from_millis(500);
 /// The last part of a timeout, which begins with a look of its own at the clock. If a page was frozen for nearly the whole
 /// timeout, browsers may fire the timer before they deliver an answer that arrived long ago.
 const LAST_PART: Duration = Duration::from_secs(1);
+/// The shortest time between a ping and the next.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 /// The number of unanswered pings that prove that the peer is dead, however late timers are.
 const PROOF: u32 = 3;
 
@@ -216,7 +219,8 @@ impl Pulse {
     }
 
     fn ping(&mut self, now: Duration, pings: u32) -> Beat {
-        self.next = Deadline::after(self.timing.interval, now);
+        // While reading is paused, no ping waits for an answer: with an interval of zero, they would freeze the page.
+        self.next = Deadline::after(self.timing.interval.max(SHORTEST_INTERVAL), now);
         self.waiting = Some(Waiting::new(self.timing, now, pings, None));
         Beat::Ping
     }

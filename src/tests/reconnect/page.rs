@@ -939,22 +939,25 @@ fn a_page_that_only_sends_or_is_silent_comes_back_for_ever() {
 #[cfg(feature = "streams")]
 #[test]
 fn a_peer_that_is_not_read_from_does_not_count_as_dead() {
-    let (page, server) = page();
-    let connection = Options::new().transport(crate::Transport::Streams).receive_limit_messages(1).read_ahead(0);
-    let options = ReconnectOptions::new().connection(connection).heartbeat(heartbeat().interval(seconds(1)));
-    page.run(async {
-        let (mut feed, mut peer) = open(options, &server).await;
-        let mut states = feed.states();
-        (0..100).for_each(|_| peer.send("x".repeat(1000)));
-        page.spawn(async move { drop(serve(&mut peer).await) });
-        // Longer than the answers to all pings are remembered.
-        page.sleep(seconds(100)).await;
-        assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
-        assert_eq!(states.next().now_or_never(), None);
-        assert_eq!(feed.by_ref().take(100).count().await, 100);
-        page.sleep(seconds(100)).await;
-        assert_eq!(feed.next().now_or_never(), None, "an answer is passed on");
-    });
+    // An interval of zero counts as a millisecond, so that the page does not freeze.
+    for (interval, paused) in [(seconds(1), seconds(100)), (Duration::ZERO, seconds(1))] {
+        let (page, server) = page();
+        let connection = Options::new().transport(crate::Transport::Streams).receive_limit_messages(1).read_ahead(0);
+        let options = ReconnectOptions::new().connection(connection).heartbeat(heartbeat().interval(interval));
+        page.run(async {
+            let (mut feed, mut peer) = open(options, &server).await;
+            let mut states = feed.states();
+            (0..100).for_each(|_| peer.send("x".repeat(1000)));
+            page.spawn(async move { drop(serve(&mut peer).await) });
+            // Longer than the answers to all pings are remembered.
+            page.sleep(paused).await;
+            assert_eq!(states.next().now_or_never(), Some(Some(State::Open)));
+            assert_eq!(states.next().now_or_never(), None);
+            assert_eq!(feed.by_ref().take(100).count().await, 100);
+            page.sleep(paused).await;
+            assert_eq!(feed.next().now_or_never(), None, "an answer is passed on");
+        });
+    }
 }
 
 #[test]
