@@ -24,8 +24,7 @@ pub(crate) struct Driver {
     options: Rc<ReconnectOptions>,
     provider: Rc<dyn Provider>,
     attempt: Option<(u64, BoxFuture<'static, Result<Link, Signal>>)>,
-    /// The places of the driver in the connection's line: for room, and for the end.
-    room: Wait,
+    /// The place of the driver in the connection's line, where it waits for the end.
     end: Wait,
     /// The timer, and the deadline for which it is set.
     timer: Option<(Deadline, Timer)>,
@@ -43,8 +42,8 @@ impl Driver {
                 shared.wake();
             }
         });
-        let (options, room, end) = (Rc::new(options), Wait::default(), Wait::default());
-        Self { shared, options, provider, attempt: None, room, end, timer: None, is_polled: false, _wake_ups: wake_ups }
+        let (options, end) = (Rc::new(options), Wait::default());
+        Self { shared, options, provider, attempt: None, end, timer: None, is_polled: false, _wake_ups: wake_ups }
     }
 
     /// Resolves when the connection is closed for good.
@@ -102,15 +101,15 @@ impl Driver {
     fn hand_over(&mut self, context: &mut Context<'_>) {
         let mut has_sent = false;
         while self.is_pending() {
-            let room = self.shared.link().map(|link| link.poll_room(context, &mut self.room));
+            let room = self.shared.link().map(|link| self.shared.poll_link(context, &link));
             if !matches!(room, Some(Poll::Ready(Ok(())))) || !self.shared.hand_over_next() {
                 break;
             }
             has_sent = true;
         }
-        if !self.is_pending() {
+        if has_sent && !self.is_pending() {
             // Gives the turn to the next sender in the connection's line.
-            self.room = Wait::default();
+            drop(self.shared.room.take());
         }
         if has_sent {
             self.shared.notify.wake_all();
@@ -148,7 +147,7 @@ impl Driver {
     /// Drops the connection, or the attempt.
     fn disconnect(&mut self) {
         self.attempt = None;
-        (self.room, self.end) = Default::default();
+        self.end = Wait::default();
         drop(self.shared.room.take());
         let link = self.shared.link.take();
         drop(link);

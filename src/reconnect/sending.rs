@@ -9,6 +9,8 @@ impl Shared {
     ///
     /// `is_its_turn` is for a sender that has waited. Other senders must not overtake the waiting senders.
     pub fn try_send(&self, message: Message, is_its_turn: bool) -> Result<u64, SendError<Message>> {
+        // The driver may not yet have noticed that nothing waits any more.
+        self.leave_unneeded_place();
         let (len, link) = (message.len(), self.open_link());
         let has_room = is_its_turn || link.as_ref().is_some_and(|link| link.has_room());
         let mut machine = self.machine.borrow_mut();

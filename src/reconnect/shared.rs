@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub notify: Notify,
     /// The senders that wait for room.
     pub line: Rc<Line>,
-    /// The place of the first sender in the connection's line, where the driver waits for it.
+    /// The driver's place in the connection's line, where it waits for room for pending messages, and then for the first sender.
     pub room: Cell<Wait>,
     /// Receives messages instead of the inbox, once it is set.
     #[cfg(feature = "session")]

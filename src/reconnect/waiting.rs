@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::link::Link;
 use super::machine::Machine;
 use super::notify::Waiter;
 use super::shared::Shared;
@@ -62,8 +63,8 @@ impl Shared {
             if self.room(context).is_ready() {
                 self.line.call();
             }
-        } else if !self.line.has_sender() {
-            drop(self.room.take());
+        } else {
+            self.leave_unneeded_place();
         }
     }
 
@@ -75,15 +76,27 @@ impl Shared {
             if self.look(|machine| machine.outbox.is_pending()) {
                 return Poll::Pending;
             }
-            let mut wait = self.room.take();
-            let room = link.poll_room(context, &mut wait);
-            self.room.set(wait);
-            return room.map(|_| Ok(()));
+            return self.poll_link(context, &link).map(|_| Ok(()));
         }
         match self.look(|machine| (machine.outbox.has_room(), machine.outbox.when_full())) {
             (true, _) => Poll::Ready(Ok(())),
             (false, WhenFull::Wait) => Poll::Pending,
             (false, _) => Poll::Ready(Err(Error::Full)),
+        }
+    }
+
+    /// Resolves when there is room in the connection, or with the state of the connection if it is not open.
+    pub fn poll_link(&self, context: &Context<'_>, link: &Link) -> Poll<Result<(), ReadyState>> {
+        let mut wait = self.room.take();
+        let room = link.poll_room(context, &mut wait);
+        self.room.set(wait);
+        room
+    }
+
+    /// Gives up the driver's place in the connection's line if neither a pending message nor a sender waits any more.
+    pub fn leave_unneeded_place(&self) {
+        if !self.line.has_sender() && !self.look(|machine| machine.outbox.is_pending()) {
+            drop(self.room.take());
         }
     }
 

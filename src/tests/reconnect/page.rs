@@ -396,6 +396,49 @@ fn a_sink_that_is_no_longer_polled_does_not_block_others() {
 }
 
 #[test]
+fn a_message_has_room_once_those_before_it_are_taken_back() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 100_000, ..Network::default() });
+    page.run(async {
+        let feed = connect(ReconnectOptions::new().queue_limit(4 << 20));
+        for _ in 0..3 {
+            feed.try_send(vec![0; 600 << 10]).unwrap();
+        }
+        let mut peer = server.accept().await;
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        until(&mut feed.states(), |state| *state == State::Open).await;
+        assert_eq!((feed.counts().unconfirmed, feed.counts().queued), (2, 1));
+        has_room(&page).await;
+        assert_eq!(feed.take_queued().len(), 1);
+        feed.try_send("x").unwrap();
+    });
+}
+
+#[test]
+fn a_message_has_room_once_the_sender_before_it_is_dropped() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 100_000, ..Network::default() });
+    page.run(async {
+        let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        feed.send(vec![0; 1200 << 10]).await.unwrap();
+        let mut waiting = Box::pin(feed.send("gives up"));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        has_room(&page).await;
+        drop(waiting);
+        feed.try_send("x").unwrap();
+    });
+}
+
+/// Resolves when there is room, before the page has noticed.
+async fn has_room(page: &Page) {
+    page.hold_timers(true);
+    while page.unsent() > 800_000 {
+        page.sleep(ms(100)).await;
+    }
+}
+
+#[test]
 fn messages_in_doubt_are_sent_again_before_queued_ones() {
     let (page, server) = page();
     page.run(async {
