@@ -150,23 +150,44 @@ pub(crate) async fn attempt(
     // limit, once the connection is open: the reader may make room meanwhile.
     connection.receive_limit.messages = connection.receive_limit.messages.max(1);
     let attempt = Attempt { number: begin.number, cause: begin.cause, shared };
-    let mut opened = None;
+    let mut opened = Opened { link: None, shared: attempt.shared.clone() };
     let open = async {
-        let link = opened.insert(Link::new(connection.connect(&url).await?, begin.generation));
+        let link = opened.link.insert(Link::new(connection.connect(&url).await?, begin.generation));
         Ok::<_, Error>(prepare(&options, &mut link.stream, &attempt).await)
     };
     let prepared = in_time(&mut timer, open).await;
-    let end = opened.as_ref().and_then(|link| link.stream.ended());
-    if let (Some(shared), Some(link)) = (attempt.shared.upgrade(), &opened) {
-        shared.inbox.borrow_mut().add_dropped(link.stream.dropped());
-    }
-    match (prepared, end, opened) {
+    let link = opened.take();
+    let end = link.as_ref().and_then(|link| link.stream.ended());
+    match (prepared, end, link) {
         (Some(Ok(Some(Ok(())))), _, Some(link)) => Ok(link),
         // A close by the peer makes the preamble fail, and says more than the error of the preamble.
         (_, Some(end), _) => Err(options.ended(end)),
         (Some(Ok(Some(Err(error)))), ..) => Err(error.into()),
         (Some(Err(error)), ..) => Err(error.into()),
         _ => Err(Error::ConnectTimeout { url, timeout }.into()),
+    }
+}
+
+/// The connection that an attempt has opened. The messages that it has dropped are counted even if the attempt is given up.
+struct Opened {
+    link: Option<Link>,
+    shared: Weak<Shared>,
+}
+
+impl Opened {
+    /// Takes the connection, and counts the messages that it has dropped.
+    fn take(&mut self) -> Option<Link> {
+        let link = self.link.take()?;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.inbox.borrow_mut().add_dropped(link.stream.dropped());
+        }
+        Some(link)
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 

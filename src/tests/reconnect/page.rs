@@ -666,6 +666,23 @@ fn the_receive_limit_holds_for_the_preamble_and_dropped_messages_are_counted() {
 }
 
 #[test]
+fn messages_that_a_preamble_has_dropped_are_counted_though_its_attempt_is_given_up() {
+    let (page, server) = page();
+    let options = ReconnectOptions::new()
+        .connection(Options::new().receive_limit_messages(10).overflow(Overflow::DropNewest))
+        .on_open(async |_, _| pending().await);
+    page.run(async {
+        let feed = connect(options);
+        let mut peer = server.accept().await;
+        (0..20).for_each(|number| peer.send(number.to_string()));
+        page.sleep(seconds(1)).await;
+        feed.reconnect_now();
+        page.sleep(seconds(1)).await;
+        assert_eq!(feed.dropped(), 10);
+    });
+}
+
+#[test]
 fn what_the_reader_takes_during_an_attempt_makes_room_for_its_preamble() {
     let (page, server) = page();
     let world = page.clone();
