@@ -221,7 +221,8 @@ export interface ReconnectOptions extends Options {
    * Runs on each connection as soon as it is open, before anything queued is sent: to authenticate, to subscribe, or to ask the
    * server which messages in doubt it has received.
    *
-   * If it throws, the attempt has failed; a {@link GiveUp} makes it the last attempt.
+   * If it throws, the attempt has failed; a {@link GiveUp} makes it the last attempt. If the connection ends before `onOpen` has
+   * settled, it is no longer awaited, and `afterClose` decides.
    */
   onOpen?: ((socket: OpeningSocket, attempt: Attempt) => void | PromiseLike<void>) | undefined;
 }

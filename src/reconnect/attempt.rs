@@ -160,7 +160,8 @@ pub(crate) async fn attempt(
     let end = link.as_ref().and_then(|link| link.stream.ended());
     match (prepared, end, link) {
         (Some(Ok(Some(Ok(())))), _, Some(link)) => Ok(link),
-        // A close by the peer makes the preamble fail, and says more than the error of the preamble.
+        (Some(Ok(Some(Err(error)))), ..) if error.after != AfterClose::Retry => Err(error.into()),
+        // A close by the peer makes the preamble fail, and says more than an error that does not say what follows.
         (_, Some(end), _) => Err(options.ended(end)),
         (Some(Ok(Some(Err(error)))), ..) => Err(error.into()),
         (Some(Err(error)), ..) => Err(error.into()),

@@ -226,8 +226,8 @@ impl ReconnectOptions {
     /// messages in doubt. The preamble may receive messages; the stream yields the messages that the preamble does not receive. Its
     /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed, and the messages that the preamble did
     /// not receive are dropped. If the connection ends meanwhile, the preamble still receives what has arrived, and the end, but is
-    /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, whatever error the
-    /// preamble returns, also if the preamble has closed it.
+    /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, also if the preamble has
+    /// closed it, unless the preamble returns [`AttemptError::last`] or [`AttemptError::retry_after`].
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].

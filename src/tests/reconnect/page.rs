@@ -564,6 +564,38 @@ fn after_close_decides_about_a_close_during_the_preamble() {
     });
 }
 
+// A server refuses by closing. The preamble knows why.
+#[test]
+fn an_error_of_the_preamble_that_says_what_follows_is_obeyed_though_the_peer_has_closed() {
+    let refused = || AttemptError::last("refused");
+    for error in [refused(), AttemptError::retry_after(seconds(60), "busy"), AttemptError::from("no answer")] {
+        let (page, server) = page();
+        let returned = error.clone();
+        let options = ReconnectOptions::new().on_open(async move |stream, _| match stream.next().await {
+            None => Err(returned.clone()),
+            _ => Ok(()),
+        });
+        page.run(async {
+            let feed = connect(options);
+            let mut peer = server.accept().await;
+            peer.close_with(4001, "");
+            page.spawn(async move { drop(serve(&mut peer).await) });
+            let is_over = |state: &State| matches!(state, State::Waiting { .. } | State::Closed { .. });
+            let seen = until(&mut feed.states(), is_over).await;
+            match seen.last() {
+                Some(State::Closed { cause }) if error == refused() => {
+                    assert_eq!(*cause, Cause::Failed(Error::Attempt("refused".into())));
+                }
+                Some(State::Waiting { delay, cause: Cause::Failed(_) }) => assert!(*delay >= seconds(60), "{delay:?}"),
+                Some(State::Waiting { cause, .. }) => {
+                    assert_eq!((cause, error), (&Cause::Closed(event(4001, true)), AttemptError::from("no answer")));
+                }
+                state => panic!("{state:?}"),
+            }
+        });
+    }
+}
+
 #[test]
 fn a_provider_and_a_preamble_can_delay_the_next_attempt() {
     let (page, server) = page();
