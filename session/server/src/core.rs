@@ -239,6 +239,8 @@ impl Core {
             let mark = self.machine.end(end);
             self.own_end = self.own_end.or(mark);
             self.has_work = true;
+            // Senders that wait for room return an error now.
+            self.wake();
         }
     }
 

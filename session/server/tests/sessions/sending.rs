@@ -1,7 +1,10 @@
 //! Messages that a handler sends by the methods and by the sink of its session.
 
+use std::time::Duration;
+
 use futures_util::{FutureExt, SinkExt};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use websocket_session_server::{Limits, Message, SendError, Session, Sessions};
 
 use crate::client::{Client, Event, Options};
@@ -54,6 +57,26 @@ async fn the_sink_waits_while_the_replay_buffer_is_full() {
     assert_eq!(raw.get().await, Got::Binary(200));
     raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
     assert_eq!(raw.get().await, Got::Text(":late".into()));
+}
+
+#[tokio::test]
+async fn ending_wakes_a_sender_that_waits_for_room() {
+    let (out, mut sent) = mpsc::unbounded_channel();
+    let handler = move |session: Session| {
+        let out = out.clone();
+        async move {
+            let (mut sender, _receiver) = session.split();
+            let mut other = sender.clone();
+            sender.send(vec![0; 200]).await.unwrap();
+            let (result, ()) = tokio::join!(sender.send("late"), async { other.end(1000, "").unwrap() });
+            out.send(result).unwrap();
+        }
+    };
+    let server = Server::start(Sessions::memory(Limits { replay: 100, ..Limits::default() }), handler).await;
+    // The client acknowledges nothing, so the replay buffer stays full.
+    let _raw = Raw::begin(server.address).await;
+    let result = timeout(Duration::from_secs(10), sent.recv()).await.expect("the sender wakes");
+    assert_eq!(result, Some(Err(SendError::Ended("late".into()))));
 }
 
 #[tokio::test]
