@@ -91,9 +91,9 @@ export class Running {
 
   /** Called when the handler has returned: marks the messages that it took as processed, and ends its direction. */
   #returned() {
+    this.#stream?.processed();
     this.#isHandled = true;
     this.#stream?.finish().catch(() => {}); // The direction may have ended before, or the session may be lost.
-    this.#stream?.processed();
   }
 
   /** @param {unknown} error */
@@ -106,16 +106,22 @@ export class Running {
 
   /**
    * Completes a session whose handler has returned. If the client has sent messages that the handler did not take, they will never
-   * be processed, so the session is given up, and the client reports these messages as lost.
+   * be processed, so the session is given up, and the client reports these messages as lost. The last ACK leaves first, over the next
+   * connection if there is none, so that the client reports no processed message.
    */
   #drain() {
-    const { inbox, outbox } = this.#session;
+    const { inbox, outbox, lost } = this.#session;
+    const connection = /** @type {Connection | undefined} */ (this.#session.connection);
     const next = inbox.peek();
     if (next?.end) {
       inbox.take();
       inbox.finish();
       this.changed();
-    } else if (next && outbox.isEndAcknowledged && !this.#session.lost) {
+    } else if (next && connection && outbox.isEndAcknowledged && !lost) {
+      this.#session.acknowledge();
+      connection.transmit();
+      // A full socket calls `changed` when it has room.
+      if (inbox.owesAck) return;
       this.#session.giveUp({ code: 4410, reason: 'the handler has returned' });
       this.changed();
     }

@@ -1,6 +1,7 @@
 /** The behaviour of sessions that a handler sees, over sockets. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 
 import { Lost } from '../server.js';
@@ -127,6 +128,54 @@ test('messages that no handler will take are not acknowledged: the session is gi
   client.ack(1);
   assert.equal(await client.closed(), 4410);
   assert.equal(server.size, 0);
+});
+
+test('a client learns what a handler has processed before the session is given up', async () => {
+  const { url } = await serve({ delays: { ackDelay: 60_000 } }, async (stream) => {
+    await stream.next();
+  });
+  const { client } = await session(url);
+  client.send(':one');
+  assert.equal(await client.next(), 'E{"code":1000}');
+  client.ack(1);
+  client.send(':two');
+  assert.equal(await client.next(), 'A{"processed":1,"credit":1019}');
+  assert.equal(await client.closed(), 4410);
+});
+
+/** Begins a session whose handler ends its direction, takes ":one", and returns after `returns.resolve()`; ":two" stays in the queue. */
+async function endedEarly() {
+  const returns = deferred();
+  const { url, server } = await serve({ delays: { ackDelay: 60_000 } }, async (stream) => {
+    await stream.finish();
+    await stream.next();
+    await returns.promise;
+  });
+  const left = once(server.webSockets, 'connection').then(([socket]) => once(socket, 'close'));
+  const begun = await session(url);
+  assert.equal(await begun.client.next(), 'E{"code":1000}');
+  begun.client.ack(1);
+  begun.client.send(':one', ':two', 'P');
+  assert.equal(await begun.client.next(), 'A{"processed":0,"credit":1000}');
+  return { ...begun, url, returns, left };
+}
+
+test('a handler that ended its direction early has processed its last message when it returns', async () => {
+  const { client, returns } = await endedEarly();
+  returns.resolve();
+  assert.equal(await client.next(), 'A{"processed":1,"credit":1019}');
+  assert.equal(await client.closed(), 4410);
+});
+
+test('a client that is away when the handler returns learns what the handler has processed', async () => {
+  const { client, of, token, url, returns, left } = await endedEarly();
+  client.socket.terminate();
+  await left;
+  returns.resolve();
+  await new Promise(setImmediate);
+  const again = new Raw(url);
+  const welcome = await again.hello(of, { attempt: 2, token, sent: 2, received: 1, processed: 1 });
+  assert.deepEqual([welcome.resumed, welcome.processed, await again.closed()], [true, 1, 4410]);
 });
 
 test('a handler that throws gives the session up', async () => {

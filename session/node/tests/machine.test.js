@@ -136,6 +136,29 @@ test('an ACK that cannot leave is not tried again and again', ({ mock }) => {
   }
 });
 
+test('a session is given up only after the last ACK has left', async () => {
+  const machine = begun();
+  const frames = [];
+  let hasRoom = true;
+  const transmit = () => (hasRoom || machine.lost) && frames.push(...drain(machine));
+  machine.connection = { transmit };
+  const handler = async (stream) => {
+    await stream.next();
+  };
+  const running = new Running(machine, { principal: 'alice' }, { ...CONTEXT, handler });
+  for (const frame of [':one', ':two']) machine.receive(frame);
+  running.changed();
+  await new Promise(setImmediate);
+  assert.deepEqual(frames.splice(0), ['E{"code":1000}']);
+  hasRoom = false;
+  machine.receive('A{"processed":1,"credit":0}');
+  running.changed();
+  assert.deepEqual(frames, []);
+  hasRoom = true;
+  running.changed();
+  assert.deepEqual(frames, ['A{"processed":1,"credit":1019}', 4410]);
+});
+
 test('the credit stays a number of the protocol, however large the window is', () => {
   const machine = new Session({ window: Number.MAX_SAFE_INTEGER, max: 500, replay: 4000, ttl: 300 });
   machine.receive(':a');
