@@ -28,6 +28,8 @@ export class Running {
   /** @type {NodeJS.Timeout | undefined} */
   #ack;
   #isHandled = false;
+  /** Whether the session was complete at the last change. */
+  #wasComplete = false;
 
   /** @param {Session} session @param {{principal: string, protocol?: string}} client @param {Context} context */
   constructor(session, client, context) {
@@ -47,18 +49,19 @@ export class Running {
     if (this.#isHandled) this.#drain();
   }
 
-  /** Sends ACK in time, and keeps a session without a connection for its time to live. */
+  /** Sends ACK in time, and keeps a session without a connection for its time to live, which begins again when the session completes. */
   #watch() {
-    const { connection, inbox, isFresh } = this.#session;
+    const { connection, inbox, isComplete, isFresh } = this.#session;
     // An urgent ACK leaves as soon as the connection has room.
     if (connection && inbox.owesAck && !inbox.isAckUrgent) this.#ack ??= setTimeout(() => this.#acknowledge(), this.#context.ackDelay);
-    if (connection) {
+    if (connection || isComplete !== this.#wasComplete) {
       clearTimeout(this.#ttl);
       this.#ttl = undefined;
-    } else if (!this.#ttl) {
-      const seconds = isFresh ? Math.min(FRESH_TTL, this.#context.ttl) : this.#context.ttl;
-      this.#ttl = setTimeout(() => this.#expire(), seconds * 1000).unref();
     }
+    this.#wasComplete = isComplete;
+    if (connection) return;
+    const seconds = isFresh ? Math.min(FRESH_TTL, this.#context.ttl) : this.#context.ttl;
+    this.#ttl ??= setTimeout(() => this.#expire(), seconds * 1000).unref();
   }
 
   #acknowledge() {

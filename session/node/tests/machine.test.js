@@ -118,6 +118,28 @@ test('a fresh session without a connection is kept for 30 seconds', ({ mock }) =
   assert.equal(forgotten, true);
 });
 
+test('a session that completes without a connection is kept for its time to live after that', ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const machine = begun();
+  const forget = mock.fn();
+  const running = new Running(machine, { principal: 'alice' }, { ...CONTEXT, forget });
+  machine.outbox.end(1000, '');
+  drain(machine);
+  for (const frame of ['E{"code":1000}', 'A{"processed":1,"credit":0}']) machine.receive(frame);
+  machine.disconnect(1006);
+  running.changed();
+  mock.timers.tick(295_000);
+  machine.inbox.take();
+  machine.inbox.finish();
+  running.changed();
+  mock.timers.tick(200_000);
+  running.changed();
+  mock.timers.tick(99_999);
+  assert.equal(forget.mock.callCount(), 0);
+  mock.timers.tick(1);
+  assert.equal(forget.mock.callCount(), 1);
+});
+
 test('an ACK that cannot leave is not tried again and again', ({ mock }) => {
   for (const connection of [undefined, { transmit() {} }]) {
     mock.timers.enable({ apis: ['setTimeout'] });
