@@ -45,7 +45,8 @@ pub(crate) struct Core {
     is_over: bool,
     /// Whether that item was [`Gone::Moved`], so that another handler continues.
     is_moved: bool,
-    own_end: Option<Mark>,
+    /// The number of this end's END, once this direction has ended.
+    own_end: Option<u64>,
     pub is_finished: bool,
     /// Whether messages have arrived that no handler will take.
     is_unwanted: bool,
@@ -63,17 +64,18 @@ impl Shared {
         machine: Server<Message>,
         is_restored: bool,
     ) -> Self {
-        // An earlier handler has received END, so the stream of this handler has ended, too.
-        let peer_ended = is_restored && machine.snapshot().peer_ended;
+        let snapshot = machine.snapshot();
+        let last = snapshot.acknowledged + snapshot.sent.len() as u64;
         let core = Core {
             machine,
             place: Place::Here,
             peer_max: hello.max,
             taken: None,
             peer_end: None,
-            is_over: peer_ended,
+            // An earlier handler has received END, so the stream of this handler has ended, too.
+            is_over: snapshot.peer_ended,
             is_moved: false,
-            own_end: None,
+            own_end: snapshot.ended.then_some(last),
             is_finished: false,
             is_unwanted: false,
             has_work: false,
@@ -226,18 +228,20 @@ impl Core {
                 Poll::Ready(Err(self.take_late_loss().unwrap_or(Gone::Moved)))
             }
             () if self.machine.unacknowledged_bytes() == 0 && self.own_end.is_none() => Poll::Ready(Ok(())),
-            () if self.own_end.is_some_and(|end| end.number <= self.machine.acknowledged_number()) => {
-                Poll::Ready(Ok(()))
-            }
+            () if self.is_end_acknowledged() => Poll::Ready(Ok(())),
             () => self.wait(context),
         }
+    }
+
+    fn is_end_acknowledged(&self) -> bool {
+        self.own_end.is_some_and(|end| end <= self.machine.acknowledged_number())
     }
 
     /// Sends END, unless this direction has ended.
     pub fn end(&mut self, end: End) {
         if self.place != Place::Elsewhere {
             let mark = self.machine.end(end);
-            self.own_end = self.own_end.or(mark);
+            self.own_end = self.own_end.or(mark.map(|mark| mark.number));
             self.has_work = true;
             // Senders that wait for room return an error now.
             self.wake();
@@ -296,7 +300,7 @@ impl Core {
         }
         if self.is_unwanted && !was_unwanted {
             self.machine.acknowledge();
-        } else if self.is_unwanted && self.own_end.is_none_or(|end| end.number <= self.machine.acknowledged_number()) {
+        } else if self.is_unwanted && self.is_end_acknowledged() {
             self.machine.give_up();
         }
         had_items

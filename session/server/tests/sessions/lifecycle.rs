@@ -556,6 +556,43 @@ async fn a_handler_that_starts_after_the_end_of_the_client_sees_the_end() {
 }
 
 #[tokio::test]
+async fn a_restored_session_whose_handlers_have_returned_sends_everything_before_it_is_given_up() {
+    let store = MemoryStore::new();
+    let handler = |mut session: Session| async move {
+        if session.is_restored() {
+            let _a = session.recv().await;
+            assert!(session.send("late").await.is_err(), "this direction has ended");
+        } else {
+            for _ in 0..20 {
+                session.send(vec![0; 100_000]).await.unwrap();
+            }
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    let first = hello(&session, 1, None, "ada");
+    let welcome = raw.greet(&first).await;
+    raw.send(r#"A{"processed":0,"credit":250000}"#).await;
+    assert_eq!([raw.get().await, raw.get().await], [Got::Binary(100_000), Got::Binary(100_000)]);
+    let address = server.stop().await;
+    let server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    let second = hello(&session, 2, Some(welcome.token()), "ada").replace("\"received\":0", "\"received\":2");
+    assert!(raw.greet(&second.replace("1000000", "250000")).await.is_resumed());
+    raw.send(r#"A{"processed":0,"credit":250000}"#).await;
+    raw.send(":a").await;
+    raw.send(":b").await;
+    assert_eq!(raw.get().await, Got::Text(r#"A{"processed":1,"credit":1048593}"#.into()));
+    raw.send(r#"A{"processed":2,"credit":3000000}"#).await;
+    for _ in 2..20 {
+        assert_eq!(raw.get().await, Got::Binary(100_000));
+    }
+    assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
+    raw.send(r#"A{"processed":21,"credit":3000000}"#).await;
+    assert_eq!(raw.closed().await, 4410, "nobody has taken the message b");
+}
+
+#[tokio::test]
 async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     let store = MemoryStore::new();
     let (out, mut sessions) = mpsc::unbounded_channel();
