@@ -593,6 +593,39 @@ async fn a_restored_session_whose_handlers_have_returned_sends_everything_before
 }
 
 #[tokio::test]
+async fn progress_counts_messages_and_no_end() {
+    let store = MemoryStore::new();
+    let (out, mut heard) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            let progress = session.progress();
+            if !session.is_restored() {
+                assert_eq!(session.recv().await, Some(Ok("one".into())));
+                session.send("answer").await.unwrap();
+                assert_eq!(session.recv().await, None);
+                session.end(1000, "").unwrap();
+            }
+            out.send((progress.processed, progress.sent)).unwrap();
+            std::future::pending().await
+        }
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    raw.send(":one").await;
+    raw.send(r#"E{"code":1000}"#).await;
+    assert_eq!(heard.recv().await, Some((0, 0)));
+    let address = server.stop().await;
+    let server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    let mut raw = Raw::open(server.address).await;
+    let again = hello(&session, 2, Some(welcome.token()), "ada").replace("\"sent\":0", "\"sent\":2");
+    assert!(raw.greet(&again).await.is_resumed());
+    assert_eq!(heard.recv().await, Some((1, 1)));
+}
+
+#[tokio::test]
 async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     let store = MemoryStore::new();
     let (out, mut sessions) = mpsc::unbounded_channel();
