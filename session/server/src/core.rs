@@ -56,14 +56,9 @@ pub(crate) struct Core {
 }
 
 impl Shared {
-    pub fn new(
-        key: Key,
-        first: Lease,
-        hello: &Hello,
-        mailbox: Arc<Mailbox>,
-        machine: Server<Message>,
-        is_restored: bool,
-    ) -> Self {
+    pub fn new(key: Key, first: Lease, hello: &Hello, mailbox: Arc<Mailbox>, machine: Server<Message>) -> Self {
+        // A fresh session has had no handler, also if a store has kept it.
+        let is_restored = !machine.is_fresh();
         let snapshot = machine.snapshot();
         let last = snapshot.acknowledged + snapshot.sent.len() as u64;
         let core = Core {

@@ -60,19 +60,19 @@ pub(crate) async fn run(context: Arc<Context>, key: Key, mailbox: Arc<Mailbox>, 
     let _entry = Registered { context: context.clone(), key: key.clone(), mailbox: mailbox.clone() };
     let mut next = Some(arrival);
     while let Some(arrival) = next.take() {
-        let (machine, first, owner, is_restored) = match open(&context, &key, &arrival.hello, arrival.presented).await {
-            Ok(Opened::Made(machine, first, owner)) => (machine, first, owner, false),
-            Ok(Opened::Restored(machine, first, owner)) => (machine, first, Some(owner), true),
+        let (machine, first, owner, is_welcomed) = match open(&context, &key, &arrival.hello, arrival.presented).await {
+            Ok(Opened::Made(machine, first, owner)) => (machine, first, owner, true),
+            Ok(Opened::Restored(machine, first, owner)) => (machine, first, Some(owner), false),
             Ok(Opened::Refused(refusal)) => return refuse(*arrival, &refusal),
             Err(_) => return defer(*arrival),
         };
-        let shared = Shared::new(key.clone(), first, &arrival.hello, mailbox.clone(), machine, is_restored);
+        let shared = Shared::new(key.clone(), first, &arrival.hello, mailbox.clone(), machine);
         let mut driver = Driver::new(context.clone(), Arc::new(shared), owner);
         let mut outcome = None;
-        if is_restored {
-            outcome = driver.arrive(arrival).await;
-        } else {
+        if is_welcomed {
             driver.connect(*arrival);
+        } else {
+            outcome = driver.arrive(arrival).await;
         }
         let outcome = match outcome {
             Some(outcome) => outcome,

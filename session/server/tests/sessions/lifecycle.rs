@@ -626,6 +626,22 @@ async fn progress_counts_messages_and_no_end() {
 }
 
 #[tokio::test]
+async fn a_session_that_had_no_handler_is_not_restored() {
+    let store = MemoryStore::new();
+    let (out, mut started) = mpsc::unbounded_channel();
+    let handler = move |session: Session| std::future::ready(out.send(session.is_restored()).unwrap());
+    let one = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let two = Server::start(Sessions::with_store(limits(), store), handler).await;
+    // The client loses its first connection, and WELCOME with it.
+    let session = name();
+    Raw::open(one.address).await.greet(&hello(&session, 1, None, "ada")).await;
+    let mut raw = Raw::open(two.address).await;
+    assert!(!raw.greet(&hello(&session, 2, None, "ada")).await.is_resumed());
+    raw.send(ACK).await;
+    assert_eq!(started.recv().await, Some(false));
+}
+
+#[tokio::test]
 async fn a_server_that_has_lost_a_session_neither_processes_nor_sends() {
     let store = MemoryStore::new();
     let (out, mut sessions) = mpsc::unbounded_channel();
