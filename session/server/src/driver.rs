@@ -316,10 +316,9 @@ impl Driver {
     fn deadline(&mut self, now: Instant) -> Instant {
         let is_pending = self.shared.core().machine.is_ack_pending();
         self.ack = is_pending.then(|| self.ack.unwrap_or(now + ACK));
-        let link = self.link.as_ref().map_or_else(|| self.away + self.ttl(), |link| self.silence(link));
-        let complete = self.complete.map(|complete| complete + self.limits().ttl);
+        let link = self.link.as_ref().map_or_else(|| self.expiry(), |link| self.silence(link));
         let stored = self.owner.as_ref().map(|_| self.stored + self.context.keep() / 3);
-        [self.ack, complete, stored].into_iter().flatten().fold(link, Instant::min)
+        [self.ack, stored].into_iter().flatten().fold(link, Instant::min)
     }
 
     /// Returns the time at which a silent client is pinged, or its connection is given up.
@@ -328,9 +327,11 @@ impl Driver {
         pinged.unwrap_or(link.heard + self.limits().ping_after)
     }
 
-    fn ttl(&self) -> Duration {
+    /// Returns the time at which a session without a connection is dropped.
+    fn expiry(&self) -> Instant {
         let Limits { ttl, fresh_ttl, .. } = *self.limits();
-        if self.shared.core().machine.is_fresh() { fresh_ttl.min(ttl) } else { ttl }
+        let ttl = if self.shared.core().machine.is_fresh() { fresh_ttl.min(ttl) } else { ttl };
+        self.complete.unwrap_or(self.away) + ttl
     }
 
     async fn on_time(&mut self, now: Instant) -> Option<Outcome> {
@@ -339,11 +340,8 @@ impl Driver {
         }
         match &self.link {
             Some(link) if self.silence(link) <= now => self.on_silence(now),
-            None if self.away + self.ttl() <= now => return Some(self.expire().await),
+            None if self.expiry() <= now => return Some(self.expire().await),
             _ => (),
-        }
-        if self.complete.is_some_and(|complete| complete + self.limits().ttl <= now) {
-            return Some(self.expire().await);
         }
         if self.owner.is_some() && self.stored + self.context.keep() / 3 <= now {
             return self.renew(now).await.is_err().then_some(Outcome::Fenced(None));

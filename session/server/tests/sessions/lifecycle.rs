@@ -435,6 +435,35 @@ async fn a_client_that_stays_connected_may_take_longer_than_the_time_to_live_for
 }
 
 #[tokio::test]
+async fn a_session_that_completes_while_its_client_is_away_is_kept_for_its_time_to_live_from_then_on() {
+    let Limits { ttl, .. } = Limits::default();
+    let handler = move |mut session: Session| async move {
+        session.end(1000, "").unwrap();
+        let _last = session.recv().await;
+        sleep(ttl - Duration::from_secs(5)).await;
+        assert_eq!(session.recv().await, None);
+    };
+    let server = Server::start(Sessions::memory(Limits::default()), handler).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
+    raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
+    raw.send(":last").await;
+    raw.send(r#"E{"code":1000}"#).await;
+    raw.leave().await;
+    pause();
+    sleep(ttl + Duration::from_secs(2)).await;
+    resume();
+    let again = r#""sent":2,"received":1,"processed":1"#;
+    let again =
+        hello(&session, 2, Some(welcome.token()), "ada").replace(r#""sent":0,"received":0,"processed":0"#, again);
+    let mut raw = Raw::open(server.address).await;
+    assert!(raw.greet(&again).await.is_resumed());
+    assert_eq!(raw.closed().await, 1000);
+}
+
+#[tokio::test]
 async fn durations_may_be_endless() {
     let endless = || Limits {
         ttl: Duration::MAX,

@@ -70,6 +70,12 @@ impl Raw {
         }
     }
 
+    /// Closes the connection, and waits until the server has read everything.
+    pub async fn leave(mut self) {
+        self.0.close(None).await.unwrap();
+        while self.0.next().await.is_some() {}
+    }
+
     /// Sends HELLO, and returns the WELCOME.
     pub async fn greet(&mut self, hello: &str) -> Welcome {
         self.send(hello).await;
