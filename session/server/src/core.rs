@@ -278,14 +278,14 @@ impl Core {
     }
 
     /// Takes messages that arrive after the handler has returned. They will never be processed, so the session is given up, as soon
-    /// as the client has received all sent messages and acknowledgements.
+    /// as the client is connected and has received all sent messages and acknowledgements.
     ///
     /// Returns whether there were any, so that the machine may have output.
     pub fn take_unwanted(&mut self) -> bool {
         if !self.is_finished || self.place != Place::Here {
             return false;
         }
-        let (had_items, was_unwanted) = (self.machine.has_items(), self.is_unwanted);
+        let had_items = self.machine.has_items();
         while let Some(item) = self.machine.take() {
             match item {
                 Item::End { mark, .. } if !self.is_unwanted => self.machine.processed(mark),
@@ -293,9 +293,13 @@ impl Core {
                 _ => (),
             }
         }
-        if self.is_unwanted && !was_unwanted {
-            self.machine.acknowledge();
-        } else if self.is_unwanted && self.is_end_acknowledged() {
+        if !self.is_unwanted {
+            return had_items;
+        }
+        // The client must know which messages are processed, so that it reports only the others as lost.
+        self.machine.acknowledge();
+        let has_told = self.machine.connection().is_some() && !self.machine.has_output();
+        if has_told && self.is_end_acknowledged() {
             self.machine.give_up();
         }
         had_items

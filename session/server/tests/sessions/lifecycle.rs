@@ -1,9 +1,10 @@
 //! Sessions that begin, move to another server, and end.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{pause, resume, sleep};
 use websocket_session_server::{Gone, Key, Limits, LostCause, MemoryStore, Message, Session, Sessions, Store};
 
@@ -163,6 +164,42 @@ async fn what_a_handler_leaves_unread_is_reported_to_the_client() {
     let Some(Event::Lost(lost)) = client.next().await else { panic!("the session is not lost") };
     assert_eq!(lost.unacknowledged.len(), 1);
     assert_eq!(lost.unacknowledged[0].payload.text(), "two");
+}
+
+#[tokio::test]
+async fn what_a_handler_leaves_unread_while_its_client_is_away_is_reported_when_the_client_returns() {
+    let go = Arc::new(Notify::new());
+    let handler = {
+        let go = go.clone();
+        move |mut session: Session| {
+            let go = go.clone();
+            async move {
+                session.end(1000, "").unwrap();
+                let _one = session.recv().await;
+                go.notified().await;
+            }
+        }
+    };
+    let server = Server::start(Sessions::memory(limits()), handler).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
+    raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
+    raw.send(":one").await;
+    raw.send(":two").await;
+    raw.leave().await;
+    go.notify_one();
+    // The handler returns.
+    sleep(Duration::from_millis(50)).await;
+    let mut raw = Raw::open(server.address).await;
+    let again = r#""sent":2,"received":1,"processed":1"#;
+    let again =
+        hello(&session, 2, Some(welcome.token()), "ada").replace(r#""sent":0,"received":0,"processed":0"#, again);
+    let welcome = raw.greet(&again).await;
+    assert!(welcome.is_resumed());
+    assert_eq!(welcome.processed(), 1, "only the second message is lost");
+    assert_eq!(raw.closed().await, 4410);
 }
 
 #[tokio::test]

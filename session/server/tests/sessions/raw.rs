@@ -93,6 +93,10 @@ impl Welcome {
         self.0.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap()
     }
 
+    pub fn processed(&self) -> u64 {
+        self.0.split("\"processed\":").nth(1).unwrap().split(',').next().unwrap().parse().unwrap()
+    }
+
     pub fn is_resumed(&self) -> bool {
         self.0.contains("\"resumed\":true")
     }
