@@ -695,7 +695,10 @@ async fn progress_counts_messages_and_no_end() {
 async fn a_session_that_had_no_handler_is_not_restored() {
     let store = MemoryStore::new();
     let (out, mut started) = mpsc::unbounded_channel();
-    let handler = move |session: Session| std::future::ready(out.send(session.is_restored()).unwrap());
+    let handler = move |session: Session| {
+        let out = out.clone();
+        async move { out.send(session.is_restored()).unwrap() }
+    };
     let one = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
     let two = Server::start(Sessions::with_store(limits(), store), handler).await;
     // The client loses its first connection, and WELCOME with it.
