@@ -39,8 +39,8 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
   }
 
   /**
-   * Encodes a value, and sends it as `send` of the connection does. If the signal is aborted while the schema checks the value, the
-   * value is not sent, and later values do not wait for it.
+   * Encodes a value, and sends it as `send` of the connection does. If the signal is aborted while a schema checks this value or an
+   * earlier one, the value is not sent, later values do not wait for it, and the call rejects with the signal's reason.
    *
    * @throws {SendError} the errors of the connection's `send`, with the JSON in `unsent`; `encode` if the value cannot be written as
    *   JSON or does not fit the schema, with an empty `unsent`

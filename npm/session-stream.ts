@@ -118,8 +118,10 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #acknowledged: Promise<void> | undefined;
   #peerEnd: End | undefined;
   #hasEnded = false;
-  /** Whether a loss with messages was dropped. */
+  /** Whether a loss with messages was dropped that no listener got. */
   #isLossDropped = false;
+  /** The disposal, once it has begun. */
+  #disposal: Promise<void> | undefined;
   /** Whether listeners were called with the state `closed`. */
   #isClosedAnnounced = false;
 
@@ -314,17 +316,14 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
    * A loss with messages is not dropped silently: listeners of `lost` are called, and the loss is reported as {@link on} says. Without
    * such a listener, {@link close} and {@link acknowledged} reject.
    */
-  async [asyncDispose](): Promise<void> {
-    const { isListened } = this.#inbox;
-    this.#discard();
-    // From here on, this method frees the core.
-    this.#hasEnded = true;
-    // A paused session would never send the end.
-    this.#core?.resume();
-    const dropped = this.#drop(isListened);
-    await this.close().catch(() => {});
-    await within(this.#closeTimeout, dropped);
-    this.#giveUp();
+  [asyncDispose](): Promise<void> {
+    if (this.#disposal === undefined) {
+      let done!: () => void;
+      // Set first, since a listener of `lost` may dispose of the session, too.
+      this.#disposal = new Promise((resolve) => (done = resolve));
+      void this.#dispose().then(done);
+    }
+    return this.#disposal;
   }
 
   /** A static method, since a closure of the constructor would hold the session. */
@@ -365,7 +364,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     }
   }
 
-  /** Whether no reader has got a loss with messages that was taken. */
+  /** Whether a loss with messages was taken, and neither a reader nor a listener has got it. */
   get #isUntold(): boolean {
     return this.#isLossDropped || isOfMessages(this.#inbox.gap);
   }
@@ -374,17 +373,24 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   async #wait(call: true | Pending, signal?: AbortSignal): Promise<void> {
     try {
       if (call !== true) await settled(call, signal, this.#givenUp.signal);
-      // For the core, what was taken was told.
+      // The core counts a loss as told once it is taken.
       if (this.#isUntold) throw lost();
     } catch (error) {
       throw isReason(error, signal) ? error : this.#facts.errorOf(error);
     }
   }
 
-  /** Drops what the inbox holds, and ends all readers. */
-  #discard(): void {
-    this.#isLossDropped = this.#isUntold;
+  async #dispose(): Promise<void> {
+    const { isListened, gap } = this.#inbox;
     this.#inbox.discard();
+    this.#hasEnded = true;
+    if (gap instanceof SessionLostError) this.#dropLoss(gap, isListened);
+    // A paused session would never send the end.
+    this.#core?.resume();
+    const dropped = this.#drop(isListened);
+    await this.close().catch(() => {});
+    await within(this.#closeTimeout, dropped);
+    this.#giveUp();
   }
 
   /**
@@ -407,7 +413,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     return abortable(dropped, this.#givenUp.signal).catch(() => {});
   }
 
-  /** A loss without messages is of no consequence by now. */
+  /** Passes a loss to listeners of `lost`; without them, `close` and `acknowledged` reject. Ignores a loss without messages. */
   #dropLoss(lost: SessionLostError, isListened: boolean): void {
     if (!isOfMessages(lost) || this.#listeners.emit("lost", lost)) return;
     this.#isLossDropped = true;
@@ -421,7 +427,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
     return forget;
   }
 
-  /** Announces a state. A session that was given up is closed before its connection is, whose states follow. */
+  /** Announces a state, until `closed` was announced: the connection of a session that was given up closes later. */
   #changed(state: State): void {
     if (this.#isClosedAnnounced) return;
     this.#isClosedAnnounced = state.type === "closed";
@@ -436,7 +442,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #emptied(): void {
     const end = (this.#peerEnd = this.#core?.peerEnd);
     if (end !== undefined) this.#listeners.emit("end", end, true);
-    if (this.#hasEnded) this.#free(this.state);
+    // A disposal frees the core itself.
+    if (this.#hasEnded && this.#disposal === undefined) this.#free(this.state);
   }
 
   /** Called when there will be no more connection. */
@@ -452,7 +459,8 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #giveUp(): void {
     if (this.#core === undefined) return;
     const state = this.state.type === "closed" ? this.state : CLOSED;
-    this.#discard();
+    this.#isLossDropped = this.#isUntold;
+    this.#inbox.discard();
     this.#free(state);
     this.#givenUp.abort(lost());
     this.#changed(state);
@@ -505,7 +513,7 @@ function countsOf(core: Session): SessionCounts {
   return { acknowledged, unacknowledged, unacknowledgedBytes, lost, transmitted, taken };
 }
 
-/** Returns whether an error is a loss with messages. Otherwise it is known that the peer has processed everything. */
+/** Returns whether an error is a loss with messages. */
 function isOfMessages(error: WebSocketError | undefined): boolean {
   return error instanceof SessionLostError && error.unacknowledged.length > 0;
 }

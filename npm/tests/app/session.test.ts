@@ -443,6 +443,18 @@ for (const [name, read] of readers) {
   });
 }
 
+test("a listener of `end` can dispose of the session", async () => {
+  const echo = await begin(url("/session/echo/0"), { closeTimeout: 2 ** 31 });
+  echo.on("message", () => {});
+  const disposed = new Promise<void>((resolve) => {
+    echo.on("end", () => resolve(echo[Symbol.asyncDispose]()));
+  });
+  await echo.send("hello");
+  await echo.close();
+  await disposed;
+  equal([echo.state.type, echo.peerEnd?.code], ["closed", 1000]);
+});
+
 test("disposing takes the echoes for which the peer waits, though a loop has waited", async () => {
   const echo = await begin(url("/session/echo/0"), { window: 1000 });
   await reaches(echo, "open");
@@ -481,7 +493,7 @@ async function withLoss(): Promise<[echo: SessionStream, stop: () => Promise<voi
   return [echo, stop];
 }
 
-test("acknowledged and close reject until a reader has got the loss of an earlier session", async () => {
+test("acknowledged rejects until a reader has got the loss of an earlier session", async () => {
   const [echo, stop] = await withLoss();
   equal(await codeOf(echo.acknowledged()), "sessionLost");
   await stop();
@@ -535,6 +547,19 @@ test("acknowledged rejects after disposing has dropped a loss that was held", as
   await stop();
   await echo[Symbol.asyncDispose]();
   equal(await codeOf(echo.acknowledged()), "sessionLost");
+});
+
+test("disposing passes a loss that was held to a listener, which may dispose, too", async () => {
+  const [echo, stop] = await withLoss();
+  const losses: SessionLostError[] = [];
+  echo.on("lost", (lost) => {
+    losses.push(lost);
+    void echo[Symbol.asyncDispose]();
+  });
+  await stop();
+  await echo[Symbol.asyncDispose]();
+  equal(losses.map(({ unacknowledged }) => unacknowledged.length), [1]);
+  await echo.acknowledged();
 });
 
 for (const hasListener of [true, false]) {
