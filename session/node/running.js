@@ -110,7 +110,7 @@ export class Running {
   /**
    * Completes a session whose handler has returned. If the client has sent messages that the handler did not take, they will never
    * be processed, so the session is given up, and the client reports these messages as lost. The last ACK leaves first, over the next
-   * connection if there is none, so that the client reports no processed message.
+   * connection if there is none, so that the client reports no processed message, unless this connection is lost, too.
    */
   #drain() {
     const { inbox, outbox, lost } = this.#session;

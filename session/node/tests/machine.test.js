@@ -167,7 +167,7 @@ test('a session is given up only after the last ACK has left', async () => {
   const handler = async (stream) => {
     await stream.next();
   };
-  const running = new Running(machine, { principal: 'alice' }, { ...CONTEXT, handler });
+  const running = new Running(machine, { principal: 'alice' }, { ...CONTEXT, ackDelay: 60_000, handler });
   for (const frame of [':one', ':two']) machine.receive(frame);
   running.changed();
   await new Promise(setImmediate);

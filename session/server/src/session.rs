@@ -94,7 +94,8 @@ impl Session {
         self.receiver.shared.protocol.as_deref()
     }
 
-    /// Returns whether an earlier handler had this session, on this or another server.
+    /// Returns whether an earlier handler had this session, on this or another server. Also true if a server ended just before it
+    /// would have run its handler.
     pub fn is_restored(&self) -> bool {
         self.receiver.shared.is_restored
     }

@@ -634,14 +634,14 @@ async fn a_restored_session_whose_handlers_have_returned_sends_everything_before
             }
         }
     };
-    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler).await;
+    let server = Server::start(Sessions::with_store(Limits::default(), store.clone()), handler).await;
     let (session, mut raw) = (name(), Raw::open(server.address).await);
     let first = hello(&session, 1, None, "ada");
     let welcome = raw.greet(&first).await;
     raw.send(r#"A{"processed":0,"credit":250000}"#).await;
     assert_eq!([raw.get().await, raw.get().await], [Got::Binary(100_000), Got::Binary(100_000)]);
     let address = server.stop().await;
-    let server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
+    let server = Server::at(address, Sessions::with_store(Limits::default(), store), handler).await;
     let mut raw = Raw::open(server.address).await;
     let second = hello(&session, 2, Some(welcome.token()), "ada").replace("\"received\":0", "\"received\":2");
     assert!(raw.greet(&second.replace("1000000", "250000")).await.is_resumed());
