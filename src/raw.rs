@@ -31,8 +31,10 @@ impl WebSocket {
     /// Returns the browser's own socket without closing it, and removes the listeners of all handles. Other handles then see a
     /// closed socket.
     pub fn into_raw(self) -> js::WebSocket {
+        // Before the listeners: dropping one may run code that adds another.
+        let raw = self.socket().give_away();
         self.remove_listeners();
-        self.socket().give_away()
+        raw
     }
 }
 
@@ -101,7 +103,7 @@ impl WebSocketStream {
     /// }
     /// ```
     pub fn into_raw(self) -> js::WebSocket {
-        // First, since an executor may poll `Slices` in the call that ends the connection.
+        // Before the end: an executor may poll `Slices` in the call that ends the connection.
         let raw = self.socket().give_away();
         self.connection().end(End::Dropped);
         raw

@@ -72,6 +72,25 @@ async fn giving_away_removes_the_listeners() {
     assert!(stream.next().await.is_none());
 }
 
+/// Adds a listener to a socket when it is dropped.
+struct Resubscribes(WebSocket);
+
+impl Drop for Resubscribes {
+    fn drop(&mut self) {
+        self.0.on_message(|_| panic!("a listener was called after its socket was given away")).forget();
+    }
+}
+
+#[apply(browser_test)]
+async fn a_listener_that_is_added_while_the_socket_is_given_away_is_not_called() {
+    let socket = WebSocket::new(&url("/echo")).unwrap();
+    let (other, resubscribes) = (socket.clone(), Resubscribes(socket.clone()));
+    socket.on_open(move || drop(resubscribes)).forget();
+    let mut stream = WebSocketStream::from_raw(socket.into_raw(), &Options::new()).await.unwrap();
+    echoes(&mut stream).await;
+    drop(other);
+}
+
 #[apply(browser_test)]
 async fn to_other_handles_a_socket_that_was_given_away_is_closed() {
     let socket = WebSocket::new(&url("/echo")).unwrap();
