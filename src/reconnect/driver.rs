@@ -158,7 +158,7 @@ impl Driver {
         let (Some(heartbeat), Some(link)) = (&self.options.heartbeat, self.shared.link()) else { return };
         let flow = link.flow();
         let mut machine = self.shared.machine.borrow_mut();
-        machine.ping_follows(flow);
+        machine.note_bytes_before_ping(flow);
         let handed = machine.outbox.handed_over();
         drop(machine);
         // A connection that is closing refuses the ping. The event of its end follows.

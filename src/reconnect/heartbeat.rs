@@ -59,8 +59,8 @@ impl Heartbeat {
     /// 60 seconds.
     ///
     /// The next ping is sent only after an answer to the last one, or after any other message. So the interval may be shorter than
-    /// the round trip. Over `Transport::Streams`, while the page does not read and thus gets no answers, a ping is sent in each
-    /// interval, but at most one each millisecond.
+    /// the round trip; an interval below a millisecond counts as a millisecond. Over `Transport::Streams`, while the page does not
+    /// read and thus gets no answers, a ping is sent in each interval.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.timing.interval = interval;
         self
@@ -212,14 +212,14 @@ impl Pulse {
     }
 
     /// Notes the bytes before the ping, just before it is sent: messages may have been handed over since the decision to ping.
-    pub fn follows(&mut self, flow: Flow) {
+    pub fn note_bytes_before(&mut self, flow: Flow) {
         if let Some(waiting) = &mut self.waiting {
             waiting.behind = (flow.unsent > 0).then(|| (flow.left(), flow.handed));
         }
     }
 
     fn ping(&mut self, now: Duration, pings: u32) -> Beat {
-        // While reading is paused, no ping waits for an answer: with an interval of zero, they would freeze the page.
+        // While reading is paused, no ping waits for an answer: with an interval of zero, the pings would freeze the page.
         self.next = Deadline::after(self.timing.interval.max(SHORTEST_INTERVAL), now);
         self.waiting = Some(Waiting::new(self.timing, now, pings, None));
         Beat::Ping

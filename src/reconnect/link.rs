@@ -100,8 +100,8 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Closed explicitly, since `Slices` of the preamble may still be a handle of the connection. First, since an executor may poll
-        // them in the call that ends it.
+        // Closed explicitly, since `Slices` of the preamble may still be a handle of the connection, and before the end: an executor
+        // may poll them in the call that ends the connection.
         self.socket().close();
         self.connection().end(End::Dropped);
     }

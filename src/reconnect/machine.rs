@@ -179,9 +179,9 @@ impl<M> Machine<M> {
     }
 
     /// Notes the bytes before the ping that is about to be sent.
-    pub fn ping_follows(&mut self, flow: Flow) {
+    pub fn note_bytes_before_ping(&mut self, flow: Flow) {
         if let Phase::Open { pulse: Some(pulse), .. } = &mut self.phase {
-            pulse.follows(flow);
+            pulse.note_bytes_before(flow);
         }
     }
 

@@ -207,7 +207,7 @@ impl ReconnectOptions {
     /// Sets what follows when the peer closes or a connection is lost. Default: [`AfterClose::of`].
     ///
     /// `decide` is not called after the caller's own close, nor after an unanswered [heartbeat](Self::heartbeat), which counts as
-    /// [`AfterClose::Retry`]. Failed attempts are repeated, except attempts that would fail again for the same reason:
+    /// [`AfterClose::Retry`], nor if the [preamble](Self::on_open) says what follows. Failed attempts are repeated, except attempts that would fail again for the same reason:
     ///
     /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
     ///   [`Error::Unsupported`] and [`Error::Thrown`],
@@ -227,7 +227,7 @@ impl ReconnectOptions {
     /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed, and the messages that the preamble did
     /// not receive are dropped. If the connection ends meanwhile, the preamble still receives what has arrived, and the end, but is
     /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, also if the preamble has
-    /// closed it, unless the preamble returns [`AttemptError::last`] or [`AttemptError::retry_after`].
+    /// closed the connection. An [`AttemptError::last`] or [`AttemptError::retry_after`] of the preamble comes first.
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`].

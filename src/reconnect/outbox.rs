@@ -6,7 +6,8 @@ use super::kept::{Keep, Numbered, Pending, Ring};
 use crate::{Error, Message, WhenFull, WhenLost};
 
 /// The number of messages in each state, of all messages whose call has returned: a call that waits or was dropped is not counted.
-/// Nor is a message that a `Sink` never took, since it failed in `poll_ready`; [`Typed::send`](crate::Typed::send) is such a call.
+/// A message that a `Sink` did not take, because `poll_ready` failed, is not counted, either. This includes
+/// [`Typed::send`](crate::Typed::send).
 ///
 /// Each message is in exactly one of these states, so the sum of all counts is the number of messages. Pings of the heartbeat and
 /// messages of the preamble are not counted.

@@ -30,8 +30,8 @@ use crate::{
 /// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good, and queued
 /// messages are dropped: await [`flush`](Self::flush) before.
 ///
-/// There is never more than one connection in use. A connection that was given up is closed in the background: an attempt when it
-/// opens or after a second, and an open one when its peer answers.
+/// There is never more than one connection in use. A connection that was given up is closed in the background: an open one when its
+/// peer answers, and an attempt when it opens or after a second, over streams at once.
 ///
 /// # What was sent
 ///

@@ -175,7 +175,7 @@ fn a_byte_stream_that_has_lost_messages_to_a_limit_is_an_error() {
 }
 
 #[test]
-fn a_byte_stream_that_waits_reports_bytes_that_no_queue_took() {
+fn a_byte_stream_that_waits_reports_messages_that_were_dropped() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         in_pages(async |page| {
             let options = Options::new().receive_limit_messages(0).overflow(overflow);
@@ -193,7 +193,7 @@ fn a_byte_stream_that_waits_reports_bytes_that_no_queue_took() {
 }
 
 #[test]
-fn a_sink_that_was_ready_before_an_overflow_says_so() {
+fn a_sink_that_was_ready_reports_an_overflow() {
     in_pages(async |page| {
         let (stream, mut peer) = connect(page, &Options::new().receive_limit_messages(1)).await;
         let (mut sender, _receiver) = stream.split();

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use futures_util::{FutureExt, Sink, StreamExt, TryStreamExt};
 use macro_rules_attribute::apply;
 use wasm_websocket::reconnect::{State, Target};
 use wasm_websocket::{
-    Error, Message, Options, Overflow, ReadyState, ReconnectOptions, Reconnecting, Transport, WebSocket,
+    Blob, Error, Message, Options, Overflow, ReadyState, ReconnectOptions, Reconnecting, Transport, WebSocket,
     WebSocketStream,
 };
 
@@ -280,10 +281,11 @@ async fn a_connection_that_is_dropped_in_a_wake_is_closed() {
     assert_eq!(count.ended().await, "3 received, closed with 1005");
 }
 
-/// Sends slices to a peer that does not read, in a task that is polled in the call that wakes it. Resolves with the error of the slices.
+/// Sends slices to a peer that does not read, in a task that is polled in the call that wakes it. Returns a future of the error with
+/// which the slices end.
 async fn slices_that_wait(stream: &WebSocketStream) -> impl Future<Output = Error> + use<> {
     let (end, ended) = futures_channel::oneshot::channel();
-    let mut slices = stream.send_slices(wasm_websocket::Blob::new(&vec![0; 32 << 20], ""), 64 << 10);
+    let mut slices = stream.send_slices(Blob::new(&vec![0; 32 << 20], ""), 64 << 10);
     TASK.set(Some(Box::pin(async move {
         while let Some(slice) = slices.next().await {
             if let Err(error) = slice {
@@ -298,7 +300,7 @@ async fn slices_that_wait(stream: &WebSocketStream) -> impl Future<Output = Erro
 
 #[apply(browser_test)]
 async fn slices_of_a_preamble_end_with_its_connection() {
-    let ended = std::rc::Rc::new(RefCell::new(None));
+    let ended = Rc::new(RefCell::new(None));
     let slot = ended.clone();
     let options = ReconnectOptions::new().connection(Options::new().transport(crate::TRANSPORT));
     let options = options.on_open(async move |stream, _| {
@@ -326,7 +328,7 @@ async fn slices_end_when_the_object_is_given_away() {
 #[apply(browser_test)]
 async fn a_flush_waits_for_an_empty_blob() {
     let mut stream = connect("/echo").await;
-    stream.send(wasm_websocket::Blob::new(b"", "")).await.unwrap();
+    stream.send(Blob::new(b"", "")).await.unwrap();
     // The simulated browser has the bytes at once.
     if cfg!(target_arch = "wasm32") {
         assert!(stream.flush().now_or_never().is_none());
@@ -340,7 +342,7 @@ async fn a_flush_waits_for_an_empty_blob() {
 #[apply(browser_test)]
 async fn what_was_sent_before_the_object_is_given_away_goes_out() {
     let mut stream = connect("/echo").await;
-    stream.send(wasm_websocket::Blob::new(b"blob", "")).await.unwrap();
+    stream.send(Blob::new(b"blob", "")).await.unwrap();
     stream.send("behind it").await.unwrap();
     let new_owner = super::suite::guard::js_function(
         "async stream => {

@@ -392,12 +392,12 @@ impl Live {
         Self { bytes: other.bytes, pages: other.pages, ..self }
     }
 
-    /// Asserts that no more is live than before. Less may be: what earlier tests have left to the browser's garbage collector is
-    /// freed at any time.
+    /// Asserts that no more is live than before. Less may be live: what earlier tests have left to the browser's garbage collector
+    /// is freed at any time.
     pub fn assert_no_more_than(&self, before: &Self) {
         let count = |live: &Self| [live.bytes, live.blocks, live.objects as usize, live.pages];
-        let is_less = count(self).iter().zip(count(before)).all(|(now, before)| *now <= before);
-        assert!(is_less, "{self:?} is left, and before it was {before:?}");
+        let is_no_more = count(self).iter().zip(count(before)).all(|(now, before)| *now <= before);
+        assert!(is_no_more, "{self:?} is left, and before it was {before:?}");
     }
 }
 

@@ -25,7 +25,7 @@ async fn without_a_websocket_there_is_an_error() {
 
 // As in Node.js since 24.9.
 #[apply(browser_test)]
-async fn a_timeout_is_one_even_if_the_close_fires_its_event() {
+async fn a_timeout_is_reported_even_if_the_close_fires_its_event() {
     let restore = js("(() => {
             const { prototype } = WebSocket, { close } = prototype;
             prototype.close = function () {

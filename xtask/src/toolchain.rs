@@ -61,8 +61,8 @@ impl Toolchain {
     }
 }
 
-/// Returns the target folder of builds with unstable options. In these, some build scripts build something else, so with the same
-/// folder, they and all other builds would replace each other's files.
+/// Returns the target folder of builds with unstable options. With these, some build scripts build something else: in one folder, these
+/// builds and all others would replace each other's files.
 pub fn unstable_folder() -> PathBuf {
     page::target_folder().join("unstable")
 }

@@ -32,7 +32,7 @@ fn look(pulse: &mut Pulse, at: u64, flow: Flow) -> Beat {
     let _ = pulse.deadline(now);
     let beat = pulse.look(now, flow);
     if beat == Beat::Ping {
-        pulse.follows(flow);
+        pulse.note_bytes_before(flow);
     }
     beat
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// How long something may take that should happen soon. A busy machine can be ten times as slow as an idle one.
+/// The longest wait for something that should happen soon. A busy machine can be ten times as slow as an idle one.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A page in a browser.

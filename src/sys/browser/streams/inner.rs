@@ -83,6 +83,8 @@ pub struct Open {
     pub protocol: String,
     pub extensions: String,
     read: [Function; 3],
+    stops: Function,
+    has_stopped: Function,
     written: [Function; 2],
 }
 
@@ -126,8 +128,9 @@ impl Inner {
             // Nothing more is read, for instance since this page has closed after `closed` has resolved: nothing else reports the end.
             Call::HasRead | Call::NotRead if self.has_read_all.get() => self.end(),
             Call::HasRead => self.ask(),
-            // A microtask later, so that a task that was woken before has read: then no other task has come between.
-            Call::Stops => self.stream.opened().then(&self.place.function(Call::HasStopped), &JsValue::UNDEFINED),
+            // `HasStopped` comes after the reader that the message has woken. If that reader has resumed reading, the browser has run
+            // nothing in between.
+            Call::Stops => self.in_microtask(|open| &open.has_stopped),
             Call::HasStopped => self.has_stopped.set(self.is_paused.get()),
             Call::Written | Call::NotWritten => self.written(call == Call::Written),
             Call::BlobRead => self.blob_read(&value),
@@ -155,6 +158,8 @@ impl Inner {
             protocol: reflect::text(opened, "protocol"),
             extensions: reflect::text(opened, "extensions"),
             read: [function(Call::Read), function(Call::NotRead), function(Call::HasRead)],
+            stops: function(Call::Stops),
+            has_stopped: function(Call::HasStopped),
             written: [function(Call::Written), function(Call::NotWritten)],
         });
         if self.state.get() == ReadyState::Connecting {
@@ -210,13 +215,12 @@ impl Inner {
         self.closed(close_event(&JsValue::UNDEFINED));
     }
 
-    /// Pauses or resumes reading. A pause that ends in the same task is none for the browser.
+    /// Pauses or resumes reading. The browser does not notice a pause that ends in the same task of the event loop.
     pub fn set_paused(self: &Rc<Self>, is_paused: bool) {
         let is_paused = is_paused && !self.reads_all.get();
         let was_paused = self.is_paused.replace(is_paused);
         if is_paused && !was_paused {
-            // This promise has resolved, so it calls in a microtask.
-            self.stream.opened().then(&self.place.function(Call::Stops), &JsValue::UNDEFINED);
+            self.in_microtask(|open| &open.stops);
         }
         if !is_paused && self.has_stopped.take() {
             self.goes_on.set(true);
@@ -228,6 +232,13 @@ impl Inner {
             });
         }
         self.ask();
+    }
+
+    /// Calls a function in a microtask: the promise has resolved.
+    fn in_microtask(&self, function: impl Fn(&Open) -> &Function) {
+        if let Some(open) = self.open.get() {
+            self.stream.opened().then(function(open), &JsValue::UNDEFINED);
+        }
     }
 
     /// Asks for the next message, unless a `read` is pending.
