@@ -28,8 +28,8 @@ macro_rules! browser_test {
     };
 }
 
-/// The timeout of a test, in milliseconds.
-const PATIENCE: u32 = if option_env!("TEST_LARGE").is_some() { 600_000 } else { 50_000 };
+/// The timeout of a test, in milliseconds. A busy machine can be ten times as slow as an idle one.
+const PATIENCE: u32 = if option_env!("TEST_LARGE").is_some() { 600_000 } else { 150_000 };
 
 /// Runs a test. Panics if the test hangs, or if there were uncaught errors or unhandled rejections meanwhile.
 pub async fn guarded(test: impl Future<Output = ()>) {
