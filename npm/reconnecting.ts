@@ -61,8 +61,8 @@ interface Last {
 /**
  * A connection that comes back: what {@link reconnect} returns.
  *
- * When the connection is lost or cannot be made, it connects again after the delay of the {@link Backoff}, and at once when the
- * network comes back or the page is shown. There is never more than one connection in use.
+ * When the connection is lost or cannot be made, it connects again after the delay of the {@link Backoff}, which ends
+ * early when the network comes back or the page is shown. There is never more than one connection in use.
  *
  * Iterate over its messages with `for await`, or listen to them with {@link on}. Messages come from all connections; messages that
  * the peer sent on a lost connection and that did not arrive are lost. The loop ends when it is closed for good, and throws the

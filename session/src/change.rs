@@ -73,6 +73,11 @@ impl<P, R> Snapshot<P, R> {
         }
     }
 
+    /// Returns the number of the last message, or of END, that was sent; 0 if nothing was.
+    pub fn last_sent(&self) -> u64 {
+        self.acknowledged + self.sent.len() as u64
+    }
+
     /// Applies a change. Changes must be applied in the order in which the machine returned them.
     pub fn apply(&mut self, change: Change<P, R>) {
         match change {

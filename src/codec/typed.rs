@@ -119,8 +119,8 @@ impl<S, Out, In, C> Typed<S, Out, In, C> {
 
     /// Sends a value, or a reference to one, and waits while there is no room.
     ///
-    /// Resolves when the wrapped connection has taken the message. Dropping the future before that sends nothing. As for every
-    /// `Sink`, the place in the line of senders is kept for the next call.
+    /// Resolves when the wrapped connection has taken the message. Dropping the future before that sends nothing, but
+    /// keeps the place among the waiting senders for the next call.
     ///
     /// # Errors
     ///

@@ -206,8 +206,13 @@ impl ReconnectOptions {
 
     /// Sets what follows when the peer closes or a connection is lost. Default: [`AfterClose::of`].
     ///
-    /// `decide` is not called after the caller's own close, nor after an unanswered [heartbeat](Self::heartbeat), which counts as
-    /// [`AfterClose::Retry`], nor if the [preamble](Self::on_open) says what follows. Failed attempts are repeated, except attempts that would fail again for the same reason:
+    /// `decide` is not called
+    ///
+    /// - after the caller's own close,
+    /// - after an unanswered [heartbeat](Self::heartbeat), which counts as [`AfterClose::Retry`],
+    /// - if the [preamble](Self::on_open) returns [`AttemptError::last`] or [`AttemptError::retry_after`].
+    ///
+    /// Failed attempts are repeated, except attempts that would fail again for the same reason:
     ///
     /// - [`Error::InvalidUrl`], [`Error::InvalidProtocol`], [`Error::DuplicateProtocol`], [`Error::Security`],
     ///   [`Error::Unsupported`] and [`Error::Thrown`],

@@ -204,7 +204,7 @@ impl Connection {
     fn enter(self: &Rc<Self>, context: &Context<'_>, wait: &mut Wait, waits_for: WaitsFor) {
         let waker = context.waker().clone();
         let mut line = self.line();
-        // At most so many bytes are unsent. The check before has just updated the number, unless it is another sender's turn.
+        // An upper bound, which the check before has just updated, unless it is another sender's turn.
         let unsent = self.socket().most_unsent();
         let is_sender = waits_for == WaitsFor::Turn;
         let is_first = !line.places.is_waited_in() || (is_sender && !line.places.has_sender());

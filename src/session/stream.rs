@@ -32,8 +32,8 @@ use crate::{
 /// speak the session protocol. **As long as both ends keep the session, every message arrives in order and exactly once, in both
 /// directions.** If the server has forgotten the session, the stream yields one [`Lost`], with the messages in question.
 ///
-/// It connects and reconnects as a `Reconnecting` does: with a backoff, at once when the network comes back or the page is
-/// shown, and with a heartbeat that detects dead peers.
+/// It connects and reconnects as a `Reconnecting` does: with a backoff, which ends early when the network comes back or the
+/// page is shown, and with a heartbeat that detects dead peers.
 ///
 /// # What was sent
 ///

@@ -263,7 +263,7 @@ impl Connection {
 
     fn time_out(&self) {
         if !self.is_opened() {
-            // Noted first, since Node.js fires `close` during the call.
+            // Noted first, since Node.js 24.9 and newer fire `close` during the call.
             self.note_end(End::ConnectTimeout);
             // Close now rather than let `Drop` wait for the handshake.
             self.socket.close();

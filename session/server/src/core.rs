@@ -60,7 +60,6 @@ impl Shared {
         // A fresh session has had no handler, also if a store has kept it.
         let is_restored = !machine.is_fresh();
         let snapshot = machine.snapshot();
-        let last = snapshot.acknowledged + snapshot.sent.len() as u64;
         let core = Core {
             machine,
             place: Place::Here,
@@ -70,7 +69,7 @@ impl Shared {
             // An earlier handler has received END, so the stream of this handler has ended, too.
             is_over: snapshot.peer_ended,
             is_moved: false,
-            own_end: snapshot.ended.then_some(last),
+            own_end: snapshot.ended.then_some(snapshot.last_sent()),
             is_finished: false,
             is_unwanted: false,
             has_work: false,

@@ -70,10 +70,9 @@ pub struct Sender {
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let snapshot = shared.core().machine.snapshot();
-        let last = snapshot.acknowledged + snapshot.sent.len() as u64;
         // END has a number, and is no message.
         let processed = snapshot.processed.saturating_sub(snapshot.peer_ended.into());
-        let sent = last.saturating_sub(snapshot.ended.into());
+        let sent = snapshot.last_sent().saturating_sub(snapshot.ended.into());
         let sender = Sender { shared: shared.clone() };
         Self { receiver: Receiver { shared }, sender, progress: Progress { processed, sent } }
     }
