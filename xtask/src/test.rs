@@ -327,16 +327,51 @@ fn run_captured(shell: &Shell, browser: &Browser, context: &'static str, command
 }
 
 /// Runs a command, and returns its output. Prints the tests' results only when the command has ended, so that the outputs of
-/// several commands do not mix. If the command fails, the error has the whole output.
+/// several commands do not mix. If the command fails, prints the whole output, and the error says in a few lines what has failed.
 fn output_of(name: &str, context: &str, command: Cmd<'_>) -> Result<String> {
     let text = command.to_string();
     let output = command.quiet().ignore_status().output()?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let title = format!("── {name}, {context}: {text}");
     if !output.status.success() {
-        bail!("tests fail in {name}\n{title}\n{err}{out}");
+        eprintln!("{title}\n{err}{out}");
+        bail!("tests fail in {name}, {context}:\n{}", failures(&out, &err));
     }
     let results: Vec<_> = out.lines().filter(|line| line.starts_with("test result")).collect();
     println!("{title}\n{}", results.join("\n"));
     Ok(out.into())
+}
+
+/// Says which tests have failed. If the run has broken off before its result, says where, and what the runner reported.
+fn failures(out: &str, err: &str) -> String {
+    // libtest writes `FAILED`, and the runner for browsers `FAIL`.
+    let failed = out.lines().filter(|line| line.starts_with("test ") && line.contains(" ... FAIL"));
+    let last_test = out.lines().rfind(|line| line.starts_with("test ") || line.starts_with("Invoking test"));
+    let broken_off = (!out.contains("test result: ")).then(|| {
+        let reported = err.lines().filter(|line| !line.is_empty()).rev().take(6).collect::<Vec<_>>();
+        let reported = reported.into_iter().rev().collect::<Vec<_>>().join("\n");
+        format!("no result; the last line of a test: {}\n{reported}", last_test.unwrap_or("none"))
+    });
+    failed.map(String::from).chain(broken_off).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failures;
+
+    #[test]
+    fn failed_tests_are_named() {
+        let out = "Invoking test: a\ntest a ... ok\ntest b ... FAIL\ntest c ... FAILED\ntest result: FAILED. 1 passed; 2 failed";
+        assert_eq!(failures(out, "warning: unused"), "test b ... FAIL\ntest c ... FAILED");
+    }
+
+    #[test]
+    fn a_run_that_breaks_off_names_its_last_test() {
+        let out = "test a ... ok\nInvoking test: b\ndriver stdout:\n    something";
+        let said = failures(out, "    Finished\n\nError: the browser has gone\n");
+        assert_eq!(
+            said,
+            "no result; the last line of a test: Invoking test: b\n    Finished\nError: the browser has gone"
+        );
+    }
 }
