@@ -1,15 +1,17 @@
 //! A server for tests.
 #![allow(dead_code, reason = "each test uses a part")]
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::WebSocketUpgrade;
 use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use websocket_session_server::{Denied, Greeting, Limits, Session, Sessions};
 
 pub struct Server {
@@ -40,7 +42,7 @@ impl Server {
         H: Fn(Session) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = listen(address).await;
         let address = listener.local_addr().unwrap();
         let ours = sessions.clone();
         let route = any(move |upgrade: WebSocketUpgrade| async move {
@@ -59,6 +61,20 @@ impl Server {
         self.task.abort();
         let _ = self.task.await;
         self.address
+    }
+}
+
+/// Listens at an address that another server of this process may have had. A program that a test starts meanwhile holds all listeners
+/// of this process until it executes, so the address may be in use a moment longer.
+async fn listen(address: SocketAddr) -> TcpListener {
+    let start = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < Duration::from_secs(30) => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            listener => return listener.unwrap(),
+        }
     }
 }
 
