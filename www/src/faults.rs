@@ -47,7 +47,7 @@ async fn reset() -> Outcome {
     Ok(stream.closed().await.map_err(text)?.to_string())
 }
 
-/// The server never answers the handshake.
+/// The server does not answer the handshake.
 async fn hang() -> Outcome {
     let options = options().connect_timeout(Duration::from_secs(2));
     Ok(options.connect(&url("/hang")).await.map_or_else(text, |_| "It answered, after all.".into()))

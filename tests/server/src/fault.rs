@@ -6,7 +6,7 @@
 //! | `/handshake/reset` | the TCP connection is reset in the middle of the answer |
 //! | `/status/503` | the answer is a status, not a handshake |
 //! | `/handshake/accept`, `/handshake/extension` | the answer is a handshake that a client must refuse |
-//! | `/hang` | the server does not answer |
+//! | `/hang` | the server does not answer, and resets TCP after 15 s |
 //! | `/fault/slow/{milliseconds}` | the server answers after a delay, and then echoes |
 //! | `/close/{code}`, `/close/{code}/{reason}` | the server closes as soon as the connection is open; 1005 stands for no code |
 //! | `/reset`, `/fin` | when the first byte arrives, TCP is reset, or ends in order, without a Close frame |

@@ -27,7 +27,7 @@ pub const PEERS: &[Peer] = &[
     peer("/fault/cut", "breaks off in the middle of an answer"),
     peer("/fault/half-open", "reads and never answers"),
     peer("/stall", "never reads and never answers"),
-    peer("/hang", "never answers the handshake"),
+    peer("/hang", "resets the connection after 15 seconds, without an answer"),
     Peer { path: "/protocol/chat.v2", does: "selects the subprotocol chat.v2", protocols: "chat.v2" },
     peer("/fault/slow/2000", "answers the handshake after 2 seconds"),
     peer("/status/401", "refuses the handshake with status 401"),

@@ -68,7 +68,7 @@ pub fn all(page: Option<PathBuf>) -> Router {
         .route("/reset", get(|request| async { upgrade::stream(request, behaviour::reset) }))
         .route("/stall", get(|request| async { stall(MAX_TIME, request) }))
         .route("/stall/{milliseconds}", get(|Path(Time(time)), request| async move { stall(time, request) }))
-        .route("/hang", get(hang))
+        .route("/hang", get(|ConnectInfo(breaker)| async move { hang(&breaker).await }))
         .route("/close/{code}", get(|Path(code), request| async move { close(code, String::new(), request) }))
         .route(
             "/close/{code}/{reason}",
@@ -328,10 +328,14 @@ async fn report(Path(key): Path<String>, request: Request) -> Response {
     upgrade::websocket(request, |socket| chaos::report(socket, key))
 }
 
-/// Answers when no client waits for the answer any more.
-async fn hang() -> StatusCode {
-    tokio::time::sleep(MAX_TIME).await;
-    StatusCode::REQUEST_TIMEOUT
+/// How long a handshake hangs. Firefox keeps a TCP connection after its page has given up the handshake, until the server ends it, or
+/// Firefox does after minutes. With six of them, Firefox opens no more connections to the server.
+const HANG: Duration = Duration::from_secs(15);
+
+/// Resets the connection instead of an answer, when no client waits for the answer any more.
+async fn hang(breaker: &Breaker) -> Response {
+    tokio::time::sleep(HANG).await;
+    fault::refuse(breaker)
 }
 
 /// Answers with a status. A redirection leads to the echo, so that a test sees if a browser follows it.
