@@ -144,7 +144,7 @@ impl Story {
             let is_in_time = late <= SLACK || !self.world.was_undisturbed_since(last.at);
             assert!(is_in_time, "the attempt is {late:?} late");
         }
-        let most = self.plan.options.backoff.max_attempts.unwrap_or(u32::MAX);
+        let most = self.plan.options.backoff.most();
         assert!(attempt <= most, "there are more attempts than there may be");
         self.attempt.set(attempt);
     }
@@ -244,7 +244,7 @@ impl Story {
         };
         if is_retried {
             let next = self.next.get().unwrap_or(u32::MAX);
-            let most = self.plan.options.backoff.max_attempts.unwrap_or(u32::MAX);
+            let most = self.plan.options.backoff.most();
             assert!(next > most, "it gives up before attempt {next} of {most}: {cause:?}");
         }
     }
