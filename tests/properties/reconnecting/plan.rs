@@ -68,7 +68,7 @@ pub struct BackoffPlan {
     pub cap: u32,
     #[proptest(strategy = "prop_oneof![Just(0_u32), Just(100), 0..1000_u32]")]
     pub floor: u32,
-    #[proptest(strategy = "prop_oneof![3 => Just(None), 1 => (0..6_u32).prop_map(Some)]")]
+    #[proptest(strategy = "prop_oneof![6 => Just(None), 1 => Just(Some(0)), 2 => (0..6_u32).prop_map(Some)]")]
     pub max_attempts: Option<u32>,
 }
 
