@@ -170,7 +170,7 @@ macro_rules! sending {
             /// ```no_run
             /// use wasm_websocket::{Error, SendError, Sender, Typed, codec::Json};
             ///
-            /// /// Called for each move of the pointer. While the network is slow, positions are skipped.
+            /// /// Called for each move of the pointer. With a small high water mark, positions are skipped while the network is slow.
             /// fn moved(cursor: &Typed<Sender, (i32, i32), (), Json>, position: (i32, i32)) -> Result<(), Error> {
             ///     match cursor.try_send(position) {
             ///         Err(SendError { error: Error::Full, .. }) => Ok(()),

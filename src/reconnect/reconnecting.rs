@@ -292,7 +292,8 @@ impl Reconnecting {
         self.sender.state()
     }
 
-    /// Returns a stream of the current state, all later states, and reports of messages that are in doubt or rejected.
+    /// Returns a stream of the current state, all later states, and reports of messages that are in doubt or rejected. A task that
+    /// reads both this stream and the messages may see a message of a connection before its [`State::Open`].
     pub fn states(&self) -> States {
         self.sender.states()
     }

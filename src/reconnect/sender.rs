@@ -205,8 +205,9 @@ impl ReconnectingSender {
     /// Closes the connection until [`resume`](Self::resume), for instance while the page is hidden.
     ///
     /// If a connection is open, queued messages go out first, and it is closed without a code. An attempt that is under way is
-    /// given up. Messages that are sent during the pause are queued. Unconfirmed messages are in doubt. The pause is delayed by at
-    /// most one [`close_timeout`](crate::Options::close_timeout), even while bytes still leave.
+    /// given up, and no further attempt is made. Messages that are sent during the pause are queued. Unconfirmed messages are in doubt. The pause is delayed by at
+    /// most one [`close_timeout`](crate::Options::close_timeout), even while bytes still leave. A second pause, or one after
+    /// [`close`](Self::close), does nothing.
     pub fn pause(&self) {
         self.shared().command(Command::Pause);
     }

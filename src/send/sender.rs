@@ -129,7 +129,7 @@ impl Sender {
     /// ```no_run
     /// use wasm_websocket::{Error, SendError, Sender};
     ///
-    /// /// Called for each move of the pointer. While the network is slow, positions are skipped.
+    /// /// Called for each move of the pointer. With a small high water mark, positions are skipped while the network is slow.
     /// fn moved(sender: &Sender, x: i32, y: i32) -> Result<(), Error> {
     ///     match sender.try_send(format!("{x} {y}")) {
     ///         Err(SendError { error: Error::Full, .. }) => Ok(()),
