@@ -102,6 +102,28 @@ impl Page {
         self
     }
 
+    /// Sets how long a [`run`](Self::run) may take, in the page's time. Default: 31 days.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// use std::time::Duration;
+    ///
+    /// use wasm_websocket::testing::Page;
+    /// use wasm_websocket::{ReconnectOptions, Reconnecting};
+    ///
+    /// let page = Page::new().time_limit(Duration::from_secs(3600));
+    /// page.run(async {
+    ///     // No server listens at this URL, so it connects for ever: without a limit, this test would hang.
+    ///     let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/fed"));
+    ///     feed.closed().await
+    /// });
+    /// ```
+    pub fn time_limit(self, limit: Duration) -> Self {
+        self.0.time_limit.set(limit);
+        self
+    }
+
     /// Sets the network of connections that are opened from now on.
     pub fn set_network(&self, network: Network) {
         self.0.servers.network.set(network);
@@ -114,9 +136,9 @@ impl Page {
     ///
     /// # Panics
     ///
-    /// Panics if nothing can wake the future any more, if two million other events do not wake it, or if the page never becomes
-    /// idle. In a browser, such a page hangs. A panic in a task or a server of the test, such as a failed assertion, goes on
-    /// through `run`. A future that is woken for ever, for instance by heartbeats that it answers, is not noticed.
+    /// Panics if nothing can wake the future any more, if two million other events do not wake it, if it does not resolve within
+    /// the [time limit](Self::time_limit), or if the page never becomes idle. In a browser, such a page hangs. A panic in a task or
+    /// a server of the test, such as a failed assertion, goes on through `run`.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }

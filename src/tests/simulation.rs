@@ -10,7 +10,9 @@ use futures_util::{StreamExt, join};
 
 use crate::sys::Timer;
 use crate::testing::{Engine, Network, Page};
-use crate::{CloseEvent, Error, Options, ReadyState, Transport, WebSocket, WebSocketStream};
+use crate::{
+    CloseEvent, Error, Options, ReadyState, ReconnectOptions, Reconnecting, Transport, WebSocket, WebSocketStream,
+};
 
 /// Returns whether a page with a server at one URL can connect to another.
 fn is_served(listens: &str, connects: &str) -> bool {
@@ -195,18 +197,38 @@ fn bytes_that_never_left_the_page_count_as_unsent() {
 }
 
 #[test]
-#[should_panic(expected = "the future waits for ever")]
+#[should_panic(expected = "the future waits for ever: only timers go on")]
 fn a_future_that_nothing_wakes_is_reported_even_if_timers_go_on() {
     let page = Page::new();
     page.run(async {
         let again = page.clone();
         page.spawn(async move {
             loop {
-                again.sleep(Duration::from_secs(25)).await;
+                again.sleep(Duration::from_secs(1)).await;
             }
         });
         std::future::pending::<()>().await;
     });
+}
+
+#[test]
+#[should_panic(expected = "`Page::time_limit` sets another limit")]
+fn a_future_that_is_woken_for_ever_is_reported() {
+    let page = Page::new().time_limit(Duration::from_secs(24 * 3600));
+    // No server listens, so each attempt fails and wakes the future.
+    page.run(async {
+        let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/feed"));
+        feed.closed().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_time_limit_is_for_one_run() {
+    let page = Page::new().time_limit(Duration::from_secs(3600));
+    for _ in 0..3 {
+        page.run(page.sleep(Duration::from_secs(3000)));
+    }
 }
 
 #[test]

@@ -79,6 +79,8 @@ pub struct Page {
     /// The tasks of the peers, which the page does not delay.
     pub world: Executor,
     pub engine: Cell<Engine>,
+    /// How long a run may take.
+    pub time_limit: Cell<Duration>,
     pub servers: Servers,
     /// The number of milliseconds by which JavaScript's `Date` is ahead of the simulated time.
     clock_offset: Cell<i64>,
@@ -139,6 +141,8 @@ const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 const BUSY: u64 = 200_000;
 /// The number of steps without a wake of the main future above which the future counts as waiting for ever.
 const IDLE: u64 = 2_000_000;
+/// How long a run may take by default.
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
 /// The longest time that a task takes, in nanoseconds.
 const TASK: u64 = 40_000;
 /// The interval in which timers of a hidden page fire. After five minutes Chromium delays chained timers further, but the
@@ -151,6 +155,7 @@ impl Page {
             executor: Executor::default(),
             world: Executor::default(),
             engine: Cell::default(),
+            time_limit: Cell::new(MONTH),
             servers: Servers::default(),
             clock_offset: Cell::default(),
             now: Cell::default(),
@@ -194,15 +199,22 @@ impl Page {
     ///
     /// # Panics
     ///
-    /// Panics if nothing can wake the future any more, or if the page never becomes idle.
+    /// Panics if nothing can wake the future any more, if the page never becomes idle, or at the time limit.
     pub fn run<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
         let _entered = Entered::new(Rc::clone(self));
         let root = self.executor.root();
         let waker = Waker::from(root.clone());
         let mut future = pin!(future);
         waker.wake_by_ref();
-        let mut idle = 0;
+        let (mut idle, end) = (0, self.elapsed().saturating_add(self.time_limit.get()));
         loop {
+            // Something may wake the future for ever, such as attempts that fail.
+            if self.elapsed() > end {
+                panic!(
+                    "the future waits for ever, for {:?} by now; `Page::time_limit` sets another limit",
+                    self.time_limit.get()
+                );
+            }
             idle += 1;
             if idle > IDLE {
                 panic!("the future waits for ever: only timers go on, for {:?} by now", self.elapsed());
