@@ -335,9 +335,11 @@ impl Sink<Message> for ReconnectingSender {
     }
 }
 
-/// Methods over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], which number messages.
+/// Methods over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], which number messages. All others, such as
+/// `states` and `close`, are methods of [`get_ref`](Typed::get_ref).
 impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
     /// Sends a value like [`ReconnectingSender::send`], and returns its number, for [`confirm`](ReconnectingSender::confirm).
+    /// It needs no `&mut`.
     ///
     /// # Errors
     ///
