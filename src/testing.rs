@@ -114,7 +114,7 @@ impl Page {
     ///
     /// let page = Page::new().time_limit(Duration::from_secs(3600));
     /// page.run(async {
-    ///     // No server listens at this URL, so it connects for ever: without a limit, this test would hang.
+    ///     // No server listens at this URL, so each attempt fails. By default, the test would simulate 31 days of attempts.
     ///     let feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("wss://example.com/fed"));
     ///     feed.closed().await
     /// });

@@ -15,8 +15,9 @@ use crate::Message;
 /// when all have left: there, choose a [`timeout`](Self::timeout) in which the largest message can leave. Over streams, up to
 /// 16 KiB of small messages count together.
 ///
-/// So a peer that falls silent counts as dead after at most [`interval`](Self::interval) plus [`timeout`](Self::timeout), unless
-/// timers are late, or such bytes are leaving.
+/// So a peer that falls silent usually counts as dead after at most [`interval`](Self::interval) plus
+/// [`timeout`](Self::timeout). It takes longer while such bytes are leaving, while reading over `Transport::Streams` is paused, and
+/// if another ping is sent, as follows.
 ///
 /// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
 /// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. A late timer alone does not end
@@ -25,7 +26,7 @@ use crate::Message;
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping, and belongs to the first unanswered
 /// ping. So the server must answer each ping at most once, and no other message may look like an answer. The stream does not yield
 /// answers; while no ping is unanswered, it yields every message. If the server itself acknowledges messages, let `is_pong` return
-/// false: any message then shows that the peer is alive, and only [`confirm`](crate::Reconnecting::confirm) confirms.
+/// false: the stream then also yields the answers, and only [`confirm`](crate::Reconnecting::confirm) confirms.
 ///
 /// # Examples
 ///

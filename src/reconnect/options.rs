@@ -234,7 +234,7 @@ impl ReconnectOptions {
     /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, also if the preamble has
     /// closed the connection. An [`AttemptError::last`] or [`AttemptError::retry_after`] of the preamble comes first.
     ///
-    /// Messages of an earlier connection may still be unread in the stream: what the preamble receives comes before them.
+    /// The preamble may receive its messages before the reader has taken those of an earlier connection from the stream.
     ///
     /// For a subscription that changes, let the preamble send the current one, and queue only the newest change:
     /// `queue_limit_messages(1)` with [`WhenFull::DropOldest`]. This drops other queued messages, too.

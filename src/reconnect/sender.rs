@@ -205,9 +205,9 @@ impl ReconnectingSender {
     /// Closes the connection until [`resume`](Self::resume), for instance while the page is hidden.
     ///
     /// If a connection is open, queued messages go out first, and it is closed without a code. An attempt that is under way is
-    /// given up, and no further attempt is made. Messages that are sent during the pause are queued. Unconfirmed messages are in doubt. The pause is delayed by at
-    /// most one [`close_timeout`](crate::Options::close_timeout), even while bytes still leave. A second pause, or one after
-    /// [`close`](Self::close), does nothing.
+    /// given up, and no further attempt is made. Messages that are sent during the pause are queued. Unconfirmed messages are in
+    /// doubt. The pause is delayed by at most one [`close_timeout`](crate::Options::close_timeout), even while bytes still leave. A
+    /// second pause, or one after [`close`](Self::close), does nothing.
     pub fn pause(&self) {
         self.shared().command(Command::Pause);
     }
@@ -335,11 +335,11 @@ impl Sink<Message> for ReconnectingSender {
     }
 }
 
-/// Methods over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], which number messages. All others, such as
-/// `states` and `close`, are methods of [`get_ref`](Typed::get_ref).
+/// Methods over a [`Reconnecting`](crate::Reconnecting) or a [`ReconnectingSender`], which number messages. For the
+/// connection's own methods, such as `states` and `close`, there is [`get_ref`](Typed::get_ref).
 impl<S: AsRef<ReconnectingSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
     /// Sends a value like [`ReconnectingSender::send`], and returns its number, for [`confirm`](ReconnectingSender::confirm).
-    /// It needs no `&mut`.
+    /// Unlike [`send`](Typed::send), it takes `&self`.
     ///
     /// # Errors
     ///

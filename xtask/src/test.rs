@@ -345,14 +345,18 @@ fn output_of(name: &str, context: &str, command: Cmd<'_>) -> Result<String> {
 /// Says which tests have failed. If the run has broken off before its result, says where, and what the runner reported.
 fn failures(out: &str, err: &str) -> String {
     // libtest writes `FAILED`, and the runner for browsers `FAIL`.
-    let failed = out.lines().filter(|line| line.starts_with("test ") && line.contains(" ... FAIL"));
-    let last_test = out.lines().rfind(|line| line.starts_with("test ") || line.starts_with("Invoking test"));
-    let broken_off = (!out.contains("test result: ")).then(|| {
-        let reported = err.lines().filter(|line| !line.is_empty()).rev().take(6).collect::<Vec<_>>();
-        let reported = reported.into_iter().rev().collect::<Vec<_>>().join("\n");
-        format!("no result; the last line of a test: {}\n{reported}", last_test.unwrap_or("none"))
+    let is_test = |line: &&str| line.starts_with("test ") && line.contains(" ... ");
+    let failed = out.lines().filter(is_test).filter(|line| line.contains(" ... FAIL"));
+    let failed: Vec<_> = failed.map(String::from).collect();
+    let last_test = out.lines().rfind(|line| is_test(line) || line.starts_with("Invoking test"));
+    let has_result = out.contains("test result: ");
+    let broken_off = (failed.is_empty() || !has_result).then(|| {
+        let reported: Vec<_> = err.lines().filter(|line| !line.is_empty()).collect();
+        let reported = reported[reported.len().saturating_sub(6)..].join("\n");
+        let what = if has_result { "no test has failed" } else { "no result" };
+        format!("{what}; the last line of a test: {}\n{reported}", last_test.unwrap_or("none"))
     });
-    failed.map(String::from).chain(broken_off).collect::<Vec<_>>().join("\n")
+    failed.into_iter().chain(broken_off).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -363,6 +367,12 @@ mod tests {
     fn failed_tests_are_named() {
         let out = "Invoking test: a\ntest a ... ok\ntest b ... FAIL\ntest c ... FAILED\ntest result: FAILED. 1 passed; 2 failed";
         assert_eq!(failures(out, "warning: unused"), "test b ... FAIL\ntest c ... FAILED");
+    }
+
+    #[test]
+    fn a_runner_that_fails_after_its_tests_is_quoted() {
+        let said = failures("test a ... ok\ntest result: ok. 1 passed", "Error: the console has output");
+        assert_eq!(said, "no test has failed; the last line of a test: test a ... ok\nError: the console has output");
     }
 
     #[test]

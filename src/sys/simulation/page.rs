@@ -211,7 +211,7 @@ impl Page {
             // Something may wake the future for ever, such as attempts that fail.
             if self.elapsed() > end {
                 panic!(
-                    "the future waits for ever, for {:?} by now; `Page::time_limit` sets another limit",
+                    "the future has not resolved within {:?} of the page's time; `Page::time_limit` sets another limit",
                     self.time_limit.get()
                 );
             }

@@ -332,7 +332,7 @@ async fn report(Path(key): Path<String>, request: Request) -> Response {
 /// Firefox does after minutes. With six of them, Firefox opens no more connections to the server.
 const HANG: Duration = Duration::from_secs(15);
 
-/// Resets the connection instead of an answer, when no client waits for the answer any more.
+/// Resets the connection without an answer. Tests give up earlier.
 async fn hang(breaker: &Breaker) -> Response {
     tokio::time::sleep(HANG).await;
     fault::refuse(breaker)

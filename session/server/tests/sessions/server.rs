@@ -64,8 +64,8 @@ impl Server {
     }
 }
 
-/// Listens at an address that another server of this process may have had. A program that a test starts meanwhile holds all listeners
-/// of this process until it executes, so the address may be in use a moment longer.
+/// Listens at an address that another server of this process may have had. While a test starts a program, the child has copies of all
+/// listeners until it executes the program, so the address may be in use a moment longer.
 async fn listen(address: SocketAddr) -> TcpListener {
     let start = Instant::now();
     loop {
