@@ -1,5 +1,7 @@
 //! Attempts to connect, and how they fail.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use macro_rules_attribute::apply;
 use wasm_websocket::{
@@ -30,6 +32,16 @@ async fn a_connecting_has_a_url_and_a_state_and_can_be_closed() {
     assert_eq!((refused.url(), refused.ready_state()), (String::new(), ReadyState::Closed));
     refused.close();
     assert_eq!(refused.await.unwrap_err(), Error::InvalidUrl("ftp://127.0.0.1/".into()));
+}
+
+// Firefox keeps the TCP connections of handshakes that were given up. With six of them, it connects when the server ends one.
+#[apply(browser_test)]
+async fn handshakes_that_were_given_up_do_not_block_their_server_for_ever() {
+    let options = Options::new().connect_timeout(Duration::from_millis(300));
+    for _ in 0..7 {
+        fail(&url("/hang"), &options).await;
+    }
+    drop(connect("/echo").await);
 }
 
 // The best transport is streams if the browser has them, otherwise events.

@@ -328,8 +328,8 @@ async fn report(Path(key): Path<String>, request: Request) -> Response {
     upgrade::websocket(request, |socket| chaos::report(socket, key))
 }
 
-/// How long a handshake hangs. Firefox keeps a TCP connection after its page has given up the handshake, until the server ends it, or
-/// Firefox does after minutes. With six of them, Firefox opens no more connections to the server.
+/// How long a handshake hangs. Firefox keeps the TCP connection of a handshake that its page has given up. With six such connections,
+/// it opens no more to the server until one of them ends.
 const HANG: Duration = Duration::from_secs(15);
 
 /// Resets the connection without an answer. Tests give up earlier.
