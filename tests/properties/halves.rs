@@ -234,7 +234,8 @@ async fn send_slices(account: &Account, sender: &mut Sender, cut: Cut) -> Result
         };
         account.handed_over(number, len);
         sent += len;
-        assert_eq!((progress.sent, progress.total, progress.buffered), (sent, total, sender.buffered_amount()));
+        assert_eq!((progress.sent, progress.total), (sent, total));
+        assert!(progress.buffered == sender.buffered_amount() || account.world.polls_inline, "{}", progress.buffered);
     }
     assert_eq!(sending.next().now_or_never(), Some(None), "something follows the last slice");
     Ok(())

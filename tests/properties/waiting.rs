@@ -95,8 +95,10 @@ impl Account {
         let mut waits = None;
         let mut send = pin!(self.look(send));
         let sent = poll_fn(|context| {
+            // A sink gives up its place before its message is sent. The next sender may be polled in between, within this poll.
+            waits = None;
             let polled = send.as_mut().poll(context);
-            if polled.is_pending() && waits.is_none() {
+            if polled.is_pending() {
                 let place = kept.get().unwrap_or_else(|| self.waiting.next_place());
                 kept.set(Some(place));
                 waits = Some(self.waiting.stand_at(place));
@@ -139,12 +141,14 @@ impl Account {
             unreachable!("it never ends")
         };
         flushed?;
-        assert_eq!(page.unsent(), 0, "a flush says that everything has left");
+        // A task that is polled inline may send in between.
+        assert!(page.unsent() == 0 || self.world.polls_inline, "a flush says that everything has left");
         if undisturbed.is_some() && undisturbed == self.world.undisturbed() {
             let emptied = emptied.get().unwrap_or(page.elapsed());
             let (waited, late) = (emptied - began, page.elapsed() - emptied);
             let limit = match waited {
-                Duration::ZERO => Duration::ZERO,
+                // In a task that is polled inline, the browser may not yet have counted what has left.
+                Duration::ZERO if !self.world.polls_inline => Duration::ZERO,
                 // Looks follow after 1, 2, 4, 8, 16, 32 and then every 50 ms, unless another task has begun to wait before.
                 _ if is_alone => (waited + Duration::from_millis(5)).min(LONGEST_LOOK),
                 _ => LONGEST_LOOK,

@@ -12,6 +12,7 @@ use proptest::collection::vec;
 use proptest_derive::Arbitrary;
 use wasm_websocket::testing::{Network, Page};
 
+use crate::inline;
 use crate::plan::{Browser, Line, delay, milliseconds, time};
 use crate::seeds::note;
 
@@ -20,6 +21,9 @@ use crate::seeds::note;
 pub struct WorldPlan {
     seed: u64,
     browser: Browser,
+    /// Whether a task is polled as soon as it is woken, within the call that wakes it.
+    #[proptest(strategy = "proptest::bool::weighted(0.25)")]
+    pub polls_inline: bool,
     network: Line,
     #[proptest(strategy = "vec((delay(), proptest::prelude::any::<Happening>()), 0..4)")]
     happenings: Vec<(u32, Happening)>,
@@ -57,6 +61,7 @@ pub enum Happening {
 /// A page, and its history.
 pub struct World {
     pub page: Page,
+    pub polls_inline: bool,
     /// Whether a message counts as unsent until all of it has left.
     pub counts_whole: bool,
     is_hidden: Cell<bool>,
@@ -99,6 +104,7 @@ impl World {
         page.set_network(plan.network.into());
         let world = Rc::new(Self {
             page: page.clone(),
+            polls_inline: plan.polls_inline,
             counts_whole: matches!(plan.browser, Browser::Firefox),
             is_hidden: Cell::default(),
             is_frozen: Cell::default(),
@@ -251,10 +257,11 @@ impl World {
     /// Spawns a task of the program. [`settle`](Self::settle) waits for it.
     pub fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
         let running = self.running();
-        self.page.spawn(async move {
+        let task = async move {
             task.await;
             drop(running);
-        });
+        };
+        if self.polls_inline { inline::spawn(task) } else { self.page.spawn(task) }
     }
 
     /// Returns a value that makes [`settle`](Self::settle) wait until it is dropped.
@@ -314,7 +321,11 @@ impl World {
             if is_true() {
                 return Poll::Ready(());
             }
-            self.waiting.borrow_mut().push(context.waker().clone());
+            let mut waiting = self.waiting.borrow_mut();
+            // Each wake polls a task once more if it is polled inline.
+            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                waiting.push(context.waker().clone());
+            }
             Poll::Pending
         })
         .await

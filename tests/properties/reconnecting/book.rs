@@ -14,6 +14,7 @@ use crate::peer::Conversation;
 /// The account of all messages.
 pub struct Book {
     options: ReconnectPlan,
+    polls_inline: bool,
     /// The messages that the crate has accepted, in order, with their numbers if it has returned them.
     taken: RefCell<Vec<(u32, Option<u64>)>>,
     /// The lengths of these messages, in the same order.
@@ -39,9 +40,10 @@ pub const SLICES: u32 = 60_000_000;
 pub const EACH: u32 = 100_000;
 
 impl Book {
-    pub fn new(options: &ReconnectPlan) -> Self {
+    pub fn new(options: &ReconnectPlan, polls_inline: bool) -> Self {
         Self {
             options: *options,
+            polls_inline,
             taken: RefCell::default(),
             lens: RefCell::default(),
             last_id: Cell::default(),
@@ -64,13 +66,15 @@ impl Book {
         Rc::clone(&self.conversations.borrow()[&attempt])
     }
 
-    /// Notes that a message was handed over or queued. Must be called in the same step, so that the order is right.
+    /// Notes that a message was handed over or queued. Must be called in the same step, so that the order is right. If tasks are
+    /// polled inline, another may have noted a later message in between.
     pub fn took(&self, id: u32, number: Option<u64>, len: u32) {
         let mut taken = self.taken.borrow_mut();
-        let last = taken.iter().rev().find_map(|(_, number)| *number);
-        assert!(number.is_none_or(|number| Some(number) > last), "number {number:?} comes after {last:?}");
-        taken.push((id, number));
-        self.lens.borrow_mut().push(len.into());
+        let is_later = |(_, other): &(u32, Option<u64>)| number.is_some() && *other > number;
+        let place = taken.iter().position(is_later).unwrap_or(taken.len());
+        assert!(place == taken.len() || self.polls_inline, "number {number:?} comes after {:?}", taken.last());
+        taken.insert(place, (id, number));
+        self.lens.borrow_mut().insert(place, len.into());
     }
 
     pub fn rejected(&self) {
@@ -139,10 +143,10 @@ impl Book {
     /// Checks that the peers have received only accepted messages, in order, and by default once.
     pub fn check_received(&self) {
         let order: BTreeMap<_, _> = self.taken.borrow().iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
-        let mut last = None;
+        let mut before = BTreeSet::new();
         for conversation in self.conversations.borrow().values() {
             if self.options.when_lost == WhenLost::Resend {
-                last = None;
+                before.clear();
             }
             let mut is_preamble_over = false;
             for id in ids(conversation) {
@@ -152,8 +156,8 @@ impl Book {
                     continue;
                 }
                 let at = order.get(&id).unwrap_or_else(|| panic!("{id} was received, though it was not taken"));
-                assert!(last.is_none_or(|last| last < *at), "{id} was received out of order, or twice");
-                last = Some(*at);
+                assert!(before.insert(*at), "{id} was received twice");
+                assert!(before.last() == Some(at) || self.polls_inline, "{id} was received out of order");
             }
         }
         let received = self.received();

@@ -44,7 +44,7 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(world: &Rc<World>, plan: &Rc<Plan>) -> Rc<Self> {
-        let book = Rc::new(Book::new(&plan.options));
+        let book = Rc::new(Book::new(&plan.options, plan.world.polls_inline));
         let provided = RefCell::new(plan.provider.iter().rev().copied().collect());
         let setup = Rc::new(Self {
             world: Rc::clone(world),
