@@ -82,7 +82,9 @@ fn the_readme_has_the_session_as_it_is_tested() {
 #[test]
 fn the_recipes_have_the_code_that_is_tested() {
     let recipes = fs::read_to_string("docs/recipes.md").unwrap();
-    for file in ["board", "exactly_once", "login", "requests"].map(|name| format!("src/tests/reconnect/{name}.rs")) {
+    for file in
+        ["board", "exactly_once", "login", "pointers", "requests"].map(|name| format!("src/tests/reconnect/{name}.rs"))
+    {
         let text = fs::read_to_string(&file).unwrap();
         let (_, tested) = text.split_once("// The recipe:\n").unwrap();
         let (tested, _) = tested.split_once("// Its test:\n").unwrap();

@@ -167,6 +167,37 @@ impl Reconnecting {
         self.sender.try_send(message)
     }
 
+    /// Waits until a message can be sent or queued without waiting. See [`ReconnectingSender::ready`].
+    ///
+    /// # Errors
+    ///
+    /// The same errors as [`ReconnectingSender::ready`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::{Stream, StreamExt};
+    /// use wasm_websocket::reconnect::WhenFull;
+    /// use wasm_websocket::{Error, Options, ReconnectOptions, Reconnecting};
+    ///
+    /// /// Sends a picture on each tick, as fast as the network allows, and none while there is no connection.
+    /// async fn film(mut ticks: impl Stream + Unpin, shoot: fn() -> Vec<u8>) -> Result<(), Error> {
+    ///     let options = ReconnectOptions::new()
+    ///         .connection(Options::new().high_water_mark(0))
+    ///         .queue_limit_messages(0) // without a connection, a picture would be old when it is sent …
+    ///         .when_full(WhenFull::Wait); // … so the camera waits for one
+    ///     let camera = Reconnecting::new(options, async || Ok("wss://example.com/camera"));
+    ///     while ticks.next().await.is_some() {
+    ///         camera.ready().await?;
+    ///         camera.send(shoot()).await?; // shot after the wait
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.sender.ready().await
+    }
+
     /// Waits until no message is queued or unsent. See [`ReconnectingSender::flush`].
     ///
     /// # Errors

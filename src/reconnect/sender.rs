@@ -116,6 +116,21 @@ impl ReconnectingSender {
         self.shared().try_send(message.into_message(), false)
     }
 
+    /// Waits until a message can be sent or queued without waiting.
+    ///
+    /// It waits in line as [`send`](Self::send) does: while there is no connection, only if the queue is full and
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. It reserves nothing: [`try_send`](Self::try_send) fails with
+    /// [`Error::Full`] while other tasks wait in `send` or `ready`, or if another sender has used the room first.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Full`] if there is no connection and the queue is full; later calls can succeed,
+    /// - [`Error::NotOpen`] after [`close`](Self::close), also for calls that wait, or if the connection is closed for good.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let mut turn = Turn::default();
+        poll_fn(|context| self.shared().poll_room(context, &mut turn)).await
+    }
+
     /// Waits until no message is queued or unsent.
     ///
     /// While a message is queued, it waits for a connection. It does not wait for

@@ -20,6 +20,8 @@ mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod page;
 #[cfg(not(target_arch = "wasm32"))]
+mod pointers;
+#[cfg(not(target_arch = "wasm32"))]
 mod requests;
 // The generator of schedules does not run in browsers.
 #[cfg(not(target_arch = "wasm32"))]

@@ -1551,6 +1551,44 @@ fn a_sink_rejects_messages_when_the_queue_is_full() {
 }
 
 #[test]
+fn ready_waits_for_a_connection_and_for_room_if_nothing_is_queued() {
+    let (page, server) = page();
+    page.set_network(Network { bandwidth: 1_000_000, ..Network::default() });
+    let options = ReconnectOptions::new()
+        .connection(Options::new().high_water_mark(0))
+        .queue_limit_messages(0)
+        .when_full(WhenFull::Wait);
+    page.run(async {
+        let feed = connect(options);
+        assert_eq!(feed.ready().now_or_never(), None);
+        let mut peer = join(server.accept(), feed.ready()).await.0;
+        assert_eq!(feed.try_send(vec![0; 1_000_000]), Ok(1));
+        let began = page.elapsed();
+        assert_eq!(feed.try_send("full").unwrap_err().error, Error::Full);
+        page.spawn(async move { drop(serve(&mut peer).await) });
+        assert_eq!(feed.ready().await, Ok(()));
+        assert!(page.elapsed() - began > ms(900), "after {:?}", page.elapsed() - began);
+        assert_eq!(feed.try_send("there is room"), Ok(2));
+        feed.close().await.unwrap();
+        assert_eq!(feed.ready().await, Err(Error::NotOpen(ReadyState::Closed)));
+    });
+}
+
+#[test]
+fn ready_fails_where_a_send_would() {
+    let (page, _server) = page();
+    page.run(async {
+        let feed = connect(ReconnectOptions::new().queue_limit_messages(1));
+        assert_eq!(feed.ready().await, Ok(()));
+        feed.send("fills the queue").await.unwrap();
+        assert_eq!(feed.ready().await, Err(Error::Full));
+        feed.take_queued();
+        assert_eq!(feed.ready().await, Ok(()));
+        assert_eq!(feed.counts().rejected, 0);
+    });
+}
+
+#[test]
 fn during_the_preamble_messages_are_queued_or_rejected() {
     let (page, server) = page();
     let options = ReconnectOptions::new().queue_limit_messages(1).on_open(async |stream, _| {

@@ -41,7 +41,7 @@ pub struct Plan {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct ReconnectPlan {
     /// A limit in bytes and messages.
-    #[proptest(strategy = "prop_oneof![2 => Just((1_u64 << 20, 1024_usize)), 3 => (1..4000_u64, 1..6_usize)]")]
+    #[proptest(strategy = "prop_oneof![2 => Just((1_u64 << 20, 1024_usize)), 3 => (0..4000_u64, 0..6_usize)]")]
     pub queue: (u64, usize),
     #[proptest(strategy = "prop_oneof![Just(WhenFull::Reject), Just(WhenFull::Wait), Just(WhenFull::DropOldest)]")]
     pub when_full: WhenFull,
@@ -200,6 +200,9 @@ pub enum Await {
     /// Sends through the sink, without a flush.
     #[proptest(weight = 6)]
     Feed(Letter),
+    /// Waits for room, and sends without waiting.
+    #[proptest(weight = 4)]
+    Ready(Letter),
     #[proptest(weight = 2)]
     Flush,
     #[proptest(weight = 2)]

@@ -72,7 +72,7 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
         Finally::CloseQueued(messages) => {
             sender.pause();
             let queues = Sender { setup: Rc::clone(setup), sender: sender.clone(), place: None };
-            (0..messages).for_each(|_| queues.try_send(Letter { len: 4000, kind: Kind::Binary }));
+            (0..messages).for_each(|_| drop(queues.try_send(Letter { len: 4000, kind: Kind::Binary })));
             sender.resume();
             world.within(Some(2000), world.until(|| sender.state() == State::Open)).await;
             close(setup, &sender, None).await
@@ -200,7 +200,7 @@ impl Sender {
                     let done = world.within(limit, self.wait(what)).await;
                     note(&world.page, || format!("page: {what:?}: {done:?}"));
                 }
-                Step::Try(letter) => self.try_send(letter),
+                Step::Try(letter) => drop(self.try_send(letter)),
                 Step::Clone => (self.sender, self.place) = (self.sender.clone(), None),
                 Step::Pause(delay) => world.pause(delay).await,
                 Step::ReconnectNow => self.reconnect_now(),
@@ -231,22 +231,30 @@ impl Sender {
         (id, Dialect::Plain.message(id, Letter { kind, ..letter }))
     }
 
-    fn try_send(&self, letter: Letter) {
+    /// Sends without waiting. Returns the error if that fails.
+    fn try_send(&self, letter: Letter) -> Option<Error> {
         let (id, message) = self.message(letter);
         match self.sender.try_send(message) {
-            Ok(number) => self.setup.book.took(id, Some(number), letter.len),
+            Ok(number) => {
+                self.setup.book.took(id, Some(number), letter.len);
+                None
+            }
             Err(unsent) => {
                 self.setup.book.rejected();
                 self.is_full(&unsent.error);
+                Some(unsent.error)
             }
         }
     }
 
-    /// Checks that `Error::Full` is justified: the queue is not empty, or a connection is open, or other senders wait.
+    /// Checks that `Error::Full` is justified: the queue is not empty or takes nothing, or a connection is open, or other senders
+    /// wait.
     fn is_full(&self, error: &Error) {
+        let (bytes, messages) = self.setup.plan.options.queue;
         let is_open = self.setup.world.page.sockets().contains(&ReadyState::Open);
         let is_empty = self.sender.counts().queued == 0 && !is_open && self.setup.waiting.get() == 0;
-        assert!(*error != Error::Full || !is_empty, "it is full, with nothing in it");
+        let has_room = is_empty && bytes > 0 && messages > 0;
+        assert!(*error != Error::Full || !has_room, "it is full, with nothing in it");
     }
 
     async fn wait(&mut self, what: Await) -> Result<(), Error> {
@@ -280,6 +288,19 @@ impl Sender {
                         return Err(error);
                     }
                 }
+            }
+            Await::Ready(letter) => {
+                let place = Place::new(&self.setup.waiting);
+                let ready = self.in_turn(self.sender.ready()).await;
+                drop(place);
+                if let Err(error) = ready {
+                    self.is_full(&error);
+                    return Err(error);
+                }
+                let others_wait = self.setup.waiting.get() > 0 || self.setup.has_slices();
+                let refused = self.try_send(letter);
+                let is_alone = !others_wait && !self.setup.world.polls_inline;
+                assert!(refused != Some(Error::Full) || !is_alone, "it is ready, and then full");
             }
             Await::Flush => {
                 self.sender.flush().await?;

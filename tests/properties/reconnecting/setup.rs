@@ -204,6 +204,11 @@ impl Setup {
         Ok(stream.send(Dialect::Plain.message(self.last_preamble_id.get(), letter)).await?)
     }
 
+    /// Returns whether a preamble may leave slices behind, which wait for room as senders do.
+    pub fn has_slices(&self) -> bool {
+        self.plan.preambles.iter().any(|preamble| matches!(preamble, Prepare::Slices(..)))
+    }
+
     fn send_slices(&self, stream: &WebSocketStream, slices: u32, len: u32) {
         let first = SLICES + self.slices.get();
         let bytes: String = (0..slices).map(|slice| numbered(first + slice, len as usize)).collect();
