@@ -93,9 +93,9 @@ fn package_pages(
 ) -> Result<()> {
     let scratch = shell.create_temp_dir()?;
     let environment = Environment::new(server, &scratch);
-    environment.cargo(shell, PACKAGE).args(["--no-run", "--quiet"]).run()?;
+    environment.cargo(shell, HOST).args([test, "--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
-        let pages = environment.cargo(shell, PACKAGE).args([test, "--", "--ignored", "--show-output"]);
+        let pages = environment.cargo(shell, HOST).args([test, "--", "--ignored", "--show-output"]);
         // Only one browser tests development servers, since two at the same time would share a folder.
         let pages = if browser.is_chromium() { pages } else { pages.arg("--skip=development_server") };
         run_captured(shell, browser, "page", pages.env(variable, folder))
@@ -139,14 +139,17 @@ pub fn figures(shell: &Shell, server: &Server, browser: &Browser) -> Result<()> 
 }
 
 /// The packages that are tested on the host. They are always selected together: for another selection, cargo may choose other
-/// features of their dependencies, and build these again. The server is built alone for the demo, so it is tested alone, too.
-pub const HOST: &[&str] = &["test", "--package=wasm-websocket", "--package=wasm-websocket-demo"];
-const PACKAGE: &[&str] = &["test", "--package=wasm-websocket-npm"];
-const SERVER: &[&str] = &["test", "--package=wasm-websocket-server"];
-/// The session protocol is tested alone, since no other package has the dependencies of its model checker.
-const SESSION: &[&str] = &["test", "--package=websocket-session"];
-/// The session server is tested alone, since `--all-features` would apply to all selected packages.
-const SESSION_SERVER: &[&str] = &["test", "--package=websocket-session-server", "--all-features"];
+/// features of their dependencies, and build these again.
+pub const HOST: &[&str] = &[
+    "test",
+    "--package=wasm-websocket",
+    "--package=wasm-websocket-demo",
+    "--package=wasm-websocket-npm",
+    "--package=wasm-websocket-server",
+    "--package=websocket-session",
+    "--package=websocket-session-server",
+    "--features=websocket-session-server/redis",
+];
 
 const WINDOW: &str = "--test=web";
 const WORKER: &str = "--test=worker";
@@ -172,21 +175,16 @@ struct Environment<'a> {
 impl Tests<'_> {
     /// Compiles everything before anything runs, so that no test waits for a compilation.
     fn build(&self, shell: &Shell) -> Result<()> {
-        let on_the_host = [HOST, SERVER, SESSION, SESSION_SERVER].map(|tests| self.environment.cargo(shell, tests));
-        for tests in on_the_host.into_iter().chain([self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat())])
-        {
-            tests.args(["--no-run", "--quiet"]).run()?;
-        }
-        Ok(())
+        let on_the_host = self.environment.cargo(shell, HOST);
+        let in_browsers = self.suite(shell, &[&[WINDOW, WORKER, MEMORY], STREAMS].concat());
+        [on_the_host, in_browsers].into_iter().try_for_each(|tests| Ok(tests.args(["--no-run", "--quiet"]).run()?))
     }
 
     /// Tests the pure parts, the examples in the documentation, the server, and the session protocol and its server.
     fn on_the_host(&self, shell: &Shell) -> Result<()> {
-        [HOST, SERVER, SESSION, SESSION_SERVER].into_iter().try_for_each(|tests| {
-            // The suite runs in the simulation afterwards, engine by engine.
-            let skipped = ["--", "--skip=suite::", "--skip=by_streams::"];
-            Ok(self.environment.cargo(shell, tests).arg("--quiet").args(skipped).run()?)
-        })
+        // The suite runs in the simulation afterwards, engine by engine.
+        let skipped = ["--", "--skip=suite::", "--skip=by_streams::"];
+        Ok(self.environment.cargo(shell, HOST).arg("--quiet").args(skipped).run()?)
     }
 
     /// Runs the suite in a simulated page, as each engine, and over streams as Chromium.
