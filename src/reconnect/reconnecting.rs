@@ -167,7 +167,7 @@ impl Reconnecting {
         self.sender.try_send(message)
     }
 
-    /// Waits until a message can be sent or queued without waiting. See [`ReconnectingSender::ready`].
+    /// Waits until a [`send`](Self::send) would not wait. See [`ReconnectingSender::ready`].
     ///
     /// # Errors
     ///
@@ -185,7 +185,8 @@ impl Reconnecting {
     ///     let options = ReconnectOptions::new()
     ///         .connection(Options::new().high_water_mark(0))
     ///         .queue_limit_messages(0) // without a connection, a picture would be old when it is sent …
-    ///         .when_full(WhenFull::Wait); // … so the camera waits for one
+    ///         .when_full(WhenFull::Wait) // … so the camera waits for a connection
+    ///         .unconfirmed_limit_messages(0); // no picture is kept after it was sent
     ///     let camera = Reconnecting::new(options, async || Ok("wss://example.com/camera"));
     ///     while ticks.next().await.is_some() {
     ///         camera.ready().await?;

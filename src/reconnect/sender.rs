@@ -116,15 +116,17 @@ impl ReconnectingSender {
         self.shared().try_send(message.into_message(), false)
     }
 
-    /// Waits until a message can be sent or queued without waiting.
+    /// Waits until a [`send`](Self::send) would not wait.
     ///
-    /// It waits in line as [`send`](Self::send) does: while there is no connection, only if the queue is full and
-    /// [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. It reserves nothing: [`try_send`](Self::try_send) fails with
-    /// [`Error::Full`] while other tasks wait in `send` or `ready`, or if another sender has used the room first.
+    /// It waits in line as `send` does: while a connection is open, for room and for older messages; while there is no connection,
+    /// only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. It reserves nothing:
+    /// [`try_send`](Self::try_send) fails with [`Error::Full`] while other senders or [`Slices`](crate::Slices) wait, even behind this
+    /// one, or if the room was used or the connection was lost in between. So several senders had better call `send`.
     ///
     /// # Errors
     ///
-    /// - [`Error::Full`] if there is no connection and the queue is full; later calls can succeed,
+    /// - [`Error::Full`] if there is no connection, the queue is full, and [`WhenFull::Reject`](crate::WhenFull::Reject) was chosen;
+    ///   later calls can succeed,
     /// - [`Error::NotOpen`] after [`close`](Self::close), also for calls that wait, or if the connection is closed for good.
     pub async fn ready(&self) -> Result<(), Error> {
         let mut turn = Turn::default();

@@ -139,7 +139,7 @@ pub fn figures(shell: &Shell, server: &Server, browser: &Browser) -> Result<()> 
 }
 
 /// The packages that are tested on the host. They are always selected together: for another selection, cargo may choose other
-/// features of their dependencies, and build these again.
+/// features of their dependencies, and build these again. Only the servers are also built alone, for the demo and for the examples.
 pub const HOST: &[&str] = &[
     "test",
     "--package=wasm-websocket",

@@ -1575,6 +1575,29 @@ fn ready_waits_for_a_connection_and_for_room_if_nothing_is_queued() {
 }
 
 #[test]
+fn ready_goes_on_like_a_send_when_the_connection_is_lost() {
+    let cases =
+        [(WhenFull::Reject, Some(Err(Error::Full))), (WhenFull::Wait, None), (WhenFull::DropOldest, Some(Ok(())))];
+    for (when_full, expected) in cases {
+        let (page, server) = page();
+        page.run(async {
+            let (feed, mut peer) =
+                open(ReconnectOptions::new().queue_limit_messages(0).when_full(when_full), &server).await;
+            peer.set_stalled(true);
+            feed.send(vec![0; 4 << 20]).await.unwrap();
+            let sender = feed.sender();
+            let ready = spawn(&page, async move { sender.ready().await });
+            page.sleep(seconds(1)).await;
+            assert_eq!(ready.take(), None);
+            peer.reset();
+            waiting(&mut feed.states()).await;
+            page.sleep(ms(1)).await;
+            assert_eq!(ready.take(), expected, "{when_full:?}");
+        });
+    }
+}
+
+#[test]
 fn ready_fails_where_a_send_would() {
     let (page, _server) = page();
     page.run(async {

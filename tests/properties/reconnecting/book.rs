@@ -70,6 +70,8 @@ impl Book {
     /// polled inline, another may have noted a later message in between.
     pub fn took(&self, id: u32, number: Option<u64>, len: u32) {
         let mut taken = self.taken.borrow_mut();
+        let is_new = number.is_none() || taken.iter().all(|(_, other)| *other != number);
+        assert!(is_new, "two messages have the number {number:?}");
         let is_later = |(_, other): &(u32, Option<u64>)| number.is_some() && *other > number;
         let place = taken.iter().position(is_later).unwrap_or(taken.len());
         assert!(place == taken.len() || self.polls_inline, "number {number:?} comes after {:?}", taken.last());

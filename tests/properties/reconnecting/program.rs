@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
-use wasm_websocket::reconnect::{Counts, ReconnectingSender, State, WhenLost};
+use wasm_websocket::reconnect::{Counts, ReconnectingSender, State, WhenFull, WhenLost};
 use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting};
 
 use super::plan::{Await, Finally, Provide, Read, Step};
@@ -257,6 +257,13 @@ impl Sender {
         assert!(*error != Error::Full || !has_room, "it is full, with nothing in it");
     }
 
+    /// Checks that a sender that would wait fails with `Error::Full` only if it should.
+    fn is_full_of(&self, error: &Error) {
+        let rejects = self.setup.plan.options.when_full == WhenFull::Reject;
+        assert!(*error != Error::Full || rejects, "it is full, though senders wait or messages are dropped");
+        self.is_full(error);
+    }
+
     async fn wait(&mut self, what: Await) -> Result<(), Error> {
         match what {
             Await::Send(letter) | Await::SendLate(letter, _) => {
@@ -271,6 +278,7 @@ impl Sender {
                     Ok(number) => self.setup.book.took(id, Some(number), letter.len),
                     Err(unsent) => {
                         self.setup.book.rejected();
+                        self.is_full_of(&unsent.error);
                         return Err(unsent.error);
                     }
                 }
@@ -280,7 +288,10 @@ impl Sender {
                 self.place = Some(Place::new(&self.setup.waiting));
                 let ready = poll_fn(|context| Pin::new(&mut self.sender).poll_ready(context)).await;
                 self.place = None;
-                ready?;
+                if let Err(error) = ready {
+                    self.is_full_of(&error);
+                    return Err(error);
+                }
                 match Pin::new(&mut self.sender).start_send(message) {
                     Ok(()) => self.setup.book.took(id, None, letter.len),
                     Err(error) => {
@@ -294,7 +305,7 @@ impl Sender {
                 let ready = self.in_turn(self.sender.ready()).await;
                 drop(place);
                 if let Err(error) = ready {
-                    self.is_full(&error);
+                    self.is_full_of(&error);
                     return Err(error);
                 }
                 let others_wait = self.setup.waiting.get() > 0 || self.setup.has_slices();
