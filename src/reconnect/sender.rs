@@ -118,10 +118,16 @@ impl ReconnectingSender {
 
     /// Waits until a [`send`](Self::send) would not wait.
     ///
-    /// It waits in line as `send` does: while a connection is open, for room and for older messages; while there is no connection,
-    /// only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen. It reserves nothing:
-    /// [`try_send`](Self::try_send) fails with [`Error::Full`] while other senders or [`Slices`](crate::Slices) wait, even behind this
-    /// one, or if the room was used or the connection was lost in between. So several senders had better call `send`.
+    /// It waits in line as `send` does:
+    ///
+    /// - while a connection is open, until there is room, and no older message is queued or to be
+    ///   [sent again](crate::WhenLost::Resend),
+    /// - while there is no connection, only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
+    ///
+    /// It reserves nothing, so several senders had better call `send`. [`try_send`](Self::try_send) fails with [`Error::Full`]
+    ///
+    /// - while other senders or [`Slices`](crate::Slices) wait, even behind this one,
+    /// - if another sender has used the room, or the connection was lost or has opened, before the call.
     ///
     /// # Errors
     ///

@@ -251,16 +251,16 @@ impl Sender {
     /// wait.
     fn is_full(&self, error: &Error) {
         let (bytes, messages) = self.setup.plan.options.queue;
+        let takes_messages = bytes > 0 && messages > 0;
         let is_open = self.setup.world.page.sockets().contains(&ReadyState::Open);
         let is_empty = self.sender.counts().queued == 0 && !is_open && self.setup.waiting.get() == 0;
-        let has_room = is_empty && bytes > 0 && messages > 0;
-        assert!(*error != Error::Full || !has_room, "it is full, with nothing in it");
+        assert!(*error != Error::Full || !is_empty || !takes_messages, "it is full, with nothing in it");
     }
 
-    /// Checks that a sender that would wait fails with `Error::Full` only if it should.
-    fn is_full_of(&self, error: &Error) {
+    /// Checks the error of a sender that may wait: `Error::Full` needs `WhenFull::Reject`.
+    fn is_rejected(&self, error: &Error) {
         let rejects = self.setup.plan.options.when_full == WhenFull::Reject;
-        assert!(*error != Error::Full || rejects, "it is full, though senders wait or messages are dropped");
+        assert!(*error != Error::Full || rejects, "a full queue rejects a message, though `WhenFull` says otherwise");
         self.is_full(error);
     }
 
@@ -278,7 +278,7 @@ impl Sender {
                     Ok(number) => self.setup.book.took(id, Some(number), letter.len),
                     Err(unsent) => {
                         self.setup.book.rejected();
-                        self.is_full_of(&unsent.error);
+                        self.is_rejected(&unsent.error);
                         return Err(unsent.error);
                     }
                 }
@@ -288,10 +288,7 @@ impl Sender {
                 self.place = Some(Place::new(&self.setup.waiting));
                 let ready = poll_fn(|context| Pin::new(&mut self.sender).poll_ready(context)).await;
                 self.place = None;
-                if let Err(error) = ready {
-                    self.is_full_of(&error);
-                    return Err(error);
-                }
+                ready.inspect_err(|error| self.is_rejected(error))?;
                 match Pin::new(&mut self.sender).start_send(message) {
                     Ok(()) => self.setup.book.took(id, None, letter.len),
                     Err(error) => {
@@ -304,14 +301,11 @@ impl Sender {
                 let place = Place::new(&self.setup.waiting);
                 let ready = self.in_turn(self.sender.ready()).await;
                 drop(place);
-                if let Err(error) = ready {
-                    self.is_full_of(&error);
-                    return Err(error);
-                }
-                let others_wait = self.setup.waiting.get() > 0 || self.setup.has_slices();
-                let refused = self.try_send(letter);
-                let is_alone = !others_wait && !self.setup.world.polls_inline;
-                assert!(refused != Some(Error::Full) || !is_alone, "it is ready, and then full");
+                ready.inspect_err(|error| self.is_rejected(error))?;
+                let setup = &self.setup;
+                let is_alone = setup.waiting.get() == 0 && !setup.has_slices() && !setup.world.polls_inline;
+                let error = self.try_send(letter);
+                assert!(!is_alone || error != Some(Error::Full), "it is ready, and then full");
             }
             Await::Flush => {
                 self.sender.flush().await?;
