@@ -41,8 +41,9 @@ impl WebSocket {
 impl WebSocketStream {
     /// Wraps the browser's own socket, and resolves when it is open. Dropping the wrapper closes the socket.
     ///
-    /// Earlier messages are not replayed. Only the limits, the timeouts and `needs_protocol` of the options apply. The socket
-    /// keeps its [`BinaryType`](crate::BinaryType), which is `Blob` for a new socket.
+    /// Earlier messages are not replayed. The socket was made without the options, so it keeps its subprotocols, and its
+    /// [`BinaryType`](crate::BinaryType), which is `Blob` for a new socket. All options but `protocols`, `binary_type` and
+    /// `transport` apply.
     ///
     /// # Errors
     ///
@@ -85,8 +86,8 @@ impl WebSocketStream {
     }
 
     /// Returns the browser's own socket without closing it, and removes this crate's listeners. See [`as_raw`](Self::as_raw) for
-    /// its type. Queued messages are lost. [`Slices`](crate::Slices) end with [`Error::NotOpen`], and [`closed`](Self::closed) with
-    /// [`Error::Dropped`].
+    /// its type. Messages in the receive queue are lost. [`Slices`](crate::Slices) end with [`Error::NotOpen`], and
+    /// [`closed`](Self::closed) with [`Error::Dropped`].
     ///
     /// Messages that were sent go out. Over `Transport::Streams`, the writable stream stays locked while a Blob among them is read.
     ///

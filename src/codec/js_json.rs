@@ -21,7 +21,7 @@ use crate::{Error, Message, ReceiveError};
 /// - NaN and infinity, in a `JsValue`, too
 /// - maps with other keys, such as `HashMap<u32, T>`
 ///
-/// Values that are nested deeper than 128 levels cannot be decoded, so that no peer can exhaust the stack. A `JsValue` is
+/// Values that are nested 128 levels deep or deeper cannot be decoded, so that no peer can exhaust the stack. A `JsValue` is
 /// otherwise encoded as by `JSON.stringify`, which omits `undefined`.
 ///
 /// # Examples
@@ -49,8 +49,8 @@ use crate::{Error, Message, ReceiveError};
 /// ```
 pub enum JsJson {}
 
-/// As deep as serde_json goes.
-const DEEPEST: usize = 128;
+/// The depth that serde_json refuses.
+const TOO_DEEP: usize = 128;
 
 impl<T: Serialize + ?Sized> Encode<T> for JsJson {
     fn encode(value: &T) -> Result<Message, Error> {
@@ -71,8 +71,8 @@ impl<T: DeserializeOwned> Decode<T> for JsJson {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    if depth(text) > DEEPEST {
-        return Err(format!("nested deeper than {DEEPEST} levels"));
+    if depth(text) >= TOO_DEEP {
+        return Err(format!("nested {TOO_DEEP} levels deep or deeper"));
     }
     json::parse(text)
 }

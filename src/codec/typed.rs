@@ -22,7 +22,7 @@ use crate::{
 /// - As a [`Stream`] it decodes each message, in order. A message that cannot be decoded becomes an `Err` that holds the
 ///   message, and the stream continues. An `Err` without a message is an error of the connection, and the last item. But over a
 ///   `WebSocketStream` or a [`Receiver`], [`Error::OutOfMemory`] and [`Error::Thrown`] replace one message, and the stream
-///   continues. So does a `Session` after `Error::SessionLost`, if the server has forgotten it and this page has not called `close`.
+///   continues. A `Session` continues after `Error::SessionLost` if the server has forgotten it and neither side has closed it.
 ///   A [`Blob`] is read first; if that fails, the `Err` holds the Blob, and the stream continues.
 /// - As a [`Sink`] it encodes each value when the value is sent. Backpressure is that of the wrapped connection.
 ///

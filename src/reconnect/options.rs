@@ -230,9 +230,11 @@ impl ReconnectOptions {
     /// Use it to authenticate or to subscribe. The preamble gets the connection and the [`Attempt`]: its number, its cause and the
     /// messages in doubt. The preamble may receive messages; the stream yields the messages that the preamble does not receive. Its
     /// time is part of the attempt's timeout. If the preamble fails, the attempt has failed, and the messages that the preamble did
-    /// not receive are dropped. If the connection ends meanwhile, the preamble still receives what has arrived, and the end, but is
-    /// dropped as soon as it waits. [`after_close`](Self::after_close) then decides, with the close event, also if the preamble has
-    /// closed the connection. An [`AttemptError::last`] or [`AttemptError::retry_after`] of the preamble comes first.
+    /// not receive are dropped.
+    ///
+    /// If the connection ends meanwhile, the preamble still receives what has arrived, and then the end. If it waits for anything
+    /// else, it is dropped. Then [`after_close`](Self::after_close) decides, also if the preamble itself has closed the connection,
+    /// unless the preamble has returned an [`AttemptError::last`] or [`AttemptError::retry_after`].
     ///
     /// The preamble may receive its messages before the reader has taken those of an earlier connection from the stream.
     ///

@@ -165,7 +165,8 @@ impl ReconnectingSender {
     ///
     /// - While a connection is open, all queued messages, and those to be sent again, are handed over first, in the call itself.
     /// - While there is no connection, messages stay queued and can be [taken back](Self::take_queued), and the future resolves
-    ///   with `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a [`Sink`].
+    ///   at once with `None`. To wait until queued messages are sent, call [`flush`](Self::flush) first, or close the handle as a
+    ///   [`Sink`].
     ///
     /// Messages that have arrived are still in the stream. Dropping the future does not stop the closing.
     ///
@@ -273,15 +274,15 @@ impl ReconnectingSender {
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
-    /// - Unconfirmed messages that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) are confirmed
-    ///   together with the first message after them that had not. A message that is too large to be kept is confirmed by its own or
-    ///   a later number. A message in doubt that is not kept is never confirmed.
+    /// - An unconfirmed message that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) is confirmed
+    ///   together with the next kept message. A message that is too large to be kept is confirmed by its own or a later number. A
+    ///   message in doubt that is not kept is never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
 
-    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls neither return nor
-    /// count them again.
+    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls do not return
+    /// them again, nor count them.
     ///
     /// It also works after the connection was closed for good, whatever the cause: unconfirmed messages are in doubt by then.
     ///

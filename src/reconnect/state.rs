@@ -134,11 +134,13 @@ impl fmt::Display for State {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The caller asked for it, even if the close has failed, or it is the first attempt.
+    /// The page asked for it, or it is the first attempt. A close that the page asked for has this cause even if it timed out.
     Requested,
-    /// The peer closed the connection, or the connection was lost, in which case `was_clean` is false.
+    /// The peer closed the connection, or the connection was lost, in which case `was_clean` is false. Also during the preamble,
+    /// unless the preamble has returned an [`AttemptError::last`](super::AttemptError::last) or
+    /// [`AttemptError::retry_after`](super::AttemptError::retry_after).
     Closed(CloseEvent),
-    /// The attempt or the connection failed.
+    /// The attempt or the connection failed otherwise.
     Failed(Error),
 }
 

@@ -18,8 +18,8 @@ use crate::{Blob, CloseCode, CloseEvent, CloseReason, Closed, Error, Message, Pa
 /// A clone is another handle of the same connection, for another task. When all senders, the [`Receiver`](crate::Receiver) and all
 /// [`Slices`] are dropped, the connection is closed without a code; messages that were sent go out first.
 ///
-/// `send`, `flush` and `close` take `&mut self`, so that calls resolve to them even if [`SinkExt`] is imported. It has methods of
-/// the same names, and its `flush` waits for nothing.
+/// `send`, `flush` and `close` take `&mut self`, so that calls resolve to them even if [`SinkExt`] is imported. That trait has
+/// methods of the same names, and its `flush` waits for nothing.
 ///
 /// [`SinkExt`]: https://docs.rs/futures-util/latest/futures_util/sink/trait.SinkExt.html
 ///
@@ -148,11 +148,13 @@ impl Sender {
 
     /// Waits until a message can be sent without waiting.
     ///
-    /// It waits in line as [`send`](Self::send) does: until all senders that began to wait earlier were served, and there is room.
-    /// There is room while at most the high water mark is unsent; tasks that wait continue at the
-    /// [`low_water_mark`](crate::Options::low_water_mark). It reserves nothing: [`try_send`](Self::try_send) fails with
-    /// [`Error::Full`] while other tasks wait in `send` or `ready`, even behind this one, or if another sender has used the room
-    /// first. So several senders had better call `send`.
+    /// It waits in line as [`send`](Self::send) does: until no task that began to wait earlier waits any longer, in `send` or
+    /// `ready`, and there is room. There is room while at most the high water mark is unsent; tasks that wait continue at the
+    /// [`low_water_mark`](crate::Options::low_water_mark).
+    ///
+    /// It reserves nothing. [`try_send`](Self::try_send) fails with [`Error::Full`] if another sender has used the room first, and
+    /// while other tasks wait, even behind this one: if two tasks wait in `ready`, it resolves for one after the other, and a
+    /// `try_send` between them fails. So several senders had better call `send`.
     ///
     /// # Errors
     ///
@@ -214,7 +216,8 @@ impl Sender {
     /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
     /// between the slices. An empty Blob sends no message. A `len` of 0 counts as 1.
     ///
-    /// Dropping the stream sends no more slices. Until then the stream is another handle of the connection.
+    /// Dropping the stream sends no more slices. The bytes that the last `Progress` counts as sent still go out, and the peer is
+    /// not told that the rest is missing. Until then the stream is another handle of the connection.
     ///
     /// # Errors
     ///
@@ -278,7 +281,8 @@ impl Sender {
         self.ended_in_time()
     }
 
-    /// Closes the connection with a code and a reason, and waits for the peer's answer. The call itself begins to close.
+    /// Closes the connection with a code and a reason, and otherwise like [`close`](Self::close): the call itself begins to close,
+    /// messages that were sent before go out first, and the future waits for the peer's answer.
     ///
     /// # Errors
     ///
@@ -362,10 +366,13 @@ impl Sender {
         self.socket().ready_state()
     }
 
-    /// Returns the number of bytes that are buffered in the browser.
+    /// Returns the number of bytes that are buffered in the browser: they were sent, and have not left it.
     ///
-    /// It is meaningless after the end: most browsers keep counting messages that they could not send, but in Chromium it can be 0
-    /// although nothing was sent.
+    /// A Blob counts with all its bytes, also while it is being read. In Firefox, and over `Transport::Streams`, a message counts
+    /// until all of it has left. In WebKit, all bytes soon count as sent.
+    ///
+    /// The number is meaningless after the end: most browsers keep counting messages that they could not send, but in Chromium it
+    /// can be 0 although nothing was sent.
     pub fn buffered_amount(&self) -> u64 {
         self.socket().buffered_amount()
     }

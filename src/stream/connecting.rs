@@ -14,7 +14,7 @@ use crate::{Error, Options, ReadyState, WebSocketStream};
 /// A connection that is not open yet: what [`WebSocketStream::connect`] returns.
 ///
 /// Resolves with the open connection. Until then it returns the URL and the state, and can end the attempt. Dropping it closes
-/// the connection.
+/// the connection; the handshake is completed first, if that takes less than a second.
 ///
 /// # Examples
 ///
@@ -69,7 +69,24 @@ impl Connecting {
     /// Ends the attempt at once, without completing the handshake.
     ///
     /// Awaiting the future then fails with [`Error::ConnectFailed`]. If the connection was already open, the future resolves with
-    /// a stream that ends.
+    /// a stream that ends. Does nothing after the future has resolved.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::future::{Either, select};
+    /// use wasm_websocket::{Error, WebSocketStream};
+    ///
+    /// /// Joins a game, unless the player cancels before. The others do not see a player who joins and leaves at once.
+    /// async fn join(url: &str, cancelled: impl Future + Unpin) -> Option<Result<WebSocketStream, Error>> {
+    ///     let mut connecting = WebSocketStream::connect(url);
+    ///     if let Either::Left((joined, _)) = select(&mut connecting, cancelled).await {
+    ///         return Some(joined);
+    ///     }
+    ///     connecting.close();
+    ///     None
+    /// }
+    /// ```
     pub fn close(&self) {
         if let Some(connection) = self.connection() {
             connection.close();

@@ -25,6 +25,9 @@ pub(crate) const TLS: u16 = 1015;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The peer's close code; 1005 if the peer sent none, 1006 if the connection ended without a closing handshake.
+    ///
+    /// If this page has closed the connection, this is the code of the peer's answer, which is usually the page's own. So a code
+    /// does not tell who closed first.
     pub code: u16,
     /// The peer's reason; may be empty.
     pub reason: String,

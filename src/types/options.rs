@@ -139,7 +139,8 @@ impl Options {
     /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
     ///
     /// The error is [`Error::ConnectFailed`], as in Chromium; in Firefox the server sees a connection that opens and closes at
-    /// once. Without a subprotocol to offer, every connection fails.
+    /// once. Without a subprotocol to offer, every connection fails. To say in Firefox why, leave this out and check
+    /// [`protocol`](crate::WebSocketStream::protocol); Chromium never tells.
     ///
     /// # Examples
     ///
@@ -200,8 +201,7 @@ impl Options {
     /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
     /// They continue one after another, up to the high water mark. After a large message they continue earlier, so that the network
-    /// does not idle: when at most the high water mark is unsent, and the difference of both marks has left since the first sender
-    /// began to wait.
+    /// does not idle: when as many bytes have left as lie between both marks, but not above the high water mark.
     ///
     /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 32 KiB counts as
     /// 32 KiB.
@@ -258,7 +258,7 @@ impl Options {
     /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
     /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
-    /// The time begins when the future is first polled. With zero, a connection that is not open by then times out. A
+    /// The time begins when the future is first polled. With zero, a connection that is not open at the first poll times out. A
     /// [`WebSocket`](crate::WebSocket) has no timeout of its own.
     ///
     /// # Examples
@@ -288,8 +288,8 @@ impl Options {
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
     /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It begins when the
-    /// future is first polled, and applies only while the future is polled, except for a [`Reconnecting`](crate::Reconnecting),
-    /// which times out by itself.
+    /// future is first polled, and ends only if the future is polled. For a [`Reconnecting`](crate::Reconnecting) it begins with the
+    /// call, and ends by itself.
     ///
     /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left; over streams, small messages
     /// count together, up to 16 KiB. So, with every browser and transport, `close` gives up only after one more timeout for each
@@ -357,7 +357,8 @@ impl Options {
     /// [`Transport`](crate::Transport). When this page closes, they are dropped.
     ///
     /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
-    /// - With the other policies reading does not stop, and [`receive_limit`](Self::receive_limit) applies.
+    /// - With the other policies reading does not stop, and [`overflow`](Self::overflow) says what happens at
+    ///   [`receive_limit`](Self::receive_limit).
     ///
     /// # Examples
     ///
