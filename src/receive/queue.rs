@@ -191,6 +191,11 @@ impl<T: Len> Queue<T> {
         self.reader.take()
     }
 
+    /// Returns whether the reader takes the next message in a later turn, although there are messages.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
     /// Returns whether the reader has seen the end.
     pub fn is_over(&self) -> bool {
         matches!(self.end, Some(End::Seen))

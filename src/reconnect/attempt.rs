@@ -11,6 +11,7 @@ use super::event::{Begin, Signal};
 use super::link::Link;
 use super::shared::Shared;
 use super::target::Provider;
+use crate::stream::connection::Connection;
 use crate::sys::Timer;
 use crate::{AfterClose, AttemptError, Cause, Error, InDoubt, ReconnectOptions, Target, WebSocketStream};
 
@@ -199,9 +200,12 @@ async fn prepare(
     attempt: &Attempt,
 ) -> Option<Result<(), AttemptError>> {
     let mut ended = stream.closed();
+    let connection = Rc::<Connection>::clone(stream.connection());
     let mut preamble = options.preamble.run(stream, attempt);
     poll_fn(|context| match preamble.as_mut().poll(context) {
         Poll::Ready(prepared) => Poll::Ready(Some(prepared)),
+        // The preamble reads, and goes on in the next turn.
+        Poll::Pending if connection.has_paused_reader() => Poll::Pending,
         Poll::Pending => Pin::new(&mut ended).poll(context).map(|_| None),
     })
     .await

@@ -67,6 +67,10 @@ impl Driver {
 
     fn poll_attempt(&mut self, context: &mut Context<'_>) {
         let Some((generation, attempt)) = &mut self.attempt else { return };
+        // An attempt that was given up does not run once more before it is dropped.
+        if !self.shared.machine.borrow().is_connecting(*generation) {
+            return;
+        }
         let Poll::Ready(outcome) = attempt.as_mut().poll(context) else { return };
         let generation = *generation;
         self.attempt = None;

@@ -155,6 +155,11 @@ impl Pulse {
         self.stop_waiting();
     }
 
+    /// Returns whether a ping is unanswered, and nothing was received after it.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Forgets an unanswered ping.
     pub fn stop_waiting(&mut self) {
         self.waiting = None;

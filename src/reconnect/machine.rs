@@ -115,6 +115,11 @@ impl<M> Machine<M> {
         }
     }
 
+    /// Returns whether a ping is unanswered, and nothing was received after it.
+    pub fn waits_for_answer(&self) -> bool {
+        matches!(&self.phase, Phase::Open { pulse: Some(pulse), .. } if pulse.is_waiting())
+    }
+
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -139,6 +144,11 @@ impl<M> Machine<M> {
     /// Returns whether messages are handed over now.
     pub fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Returns whether the attempt with this generation is under way, and was not given up.
+    pub fn is_connecting(&self, generation: u64) -> bool {
+        generation == self.generation && matches!(self.phase, Phase::Connecting { .. })
     }
 
     /// Returns whether messages of the connection with this generation are passed to the reader.
@@ -215,7 +225,9 @@ impl<M> Machine<M> {
             // After a close, commands have no effect.
             (_, Phase::Closed | Phase::Closing { then: Command::Close, .. }) => {}
             (Command::Resume, Phase::Open { .. }) => {}
-            (_, Phase::Closing { then, .. }) if *then == command => {}
+            // Both connect again, so neither begins the timeout anew.
+            (Command::Resume | Command::ReconnectNow, Phase::Closing { then, .. }) if *then != Command::Pause => {}
+            (Command::Pause, Phase::Closing { then: Command::Pause, .. }) => {}
             (_, Phase::Closing { .. } | Phase::Open { .. }) => self.close(command, at),
             (Command::Close, _) => {
                 self.disconnect();

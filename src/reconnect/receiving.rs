@@ -70,8 +70,14 @@ impl Shared {
         if self.heartbeat.is_none() {
             return;
         }
-        self.handle(Event::Connection(generation, Signal::Received { is_pong }));
-        if self.machine.borrow().has_actions() {
+        let event = Event::Connection(generation, Signal::Received { is_pong });
+        let is_to_run = self.with_machine(|machine, at| {
+            // The timer of the driver is set for the end of this wait, and the next ping may be due before it.
+            let was_waiting = machine.waits_for_answer();
+            machine.handle(event, at);
+            was_waiting || machine.has_actions()
+        });
+        if is_to_run {
             self.wake();
         }
     }

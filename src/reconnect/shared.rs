@@ -134,7 +134,7 @@ impl Shared {
         self.wake();
     }
 
-    fn with_machine<T>(&self, handle: impl FnOnce(&mut Machine<Message>, Moment) -> T) -> T {
+    pub fn with_machine<T>(&self, handle: impl FnOnce(&mut Machine<Message>, Moment) -> T) -> T {
         let flow = self.link().map_or(Flow::default(), |link| link.flow());
         let at = Moment { now: now(), flow };
         let mut machine = self.machine.borrow_mut();

@@ -97,6 +97,11 @@ impl Connection {
         self.close_timeout
     }
 
+    /// Returns whether the next turn of the event loop wakes a reader that has taken many messages at once.
+    pub fn has_paused_reader(&self) -> bool {
+        self.is_turn_asked_for.get() && self.queue().is_paused()
+    }
+
     /// Returns whether the connection has ever been open.
     pub fn is_opened(&self) -> bool {
         self.is_opened.get()

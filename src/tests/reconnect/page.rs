@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use futures_util::future::{join, select};
 use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
@@ -22,6 +23,7 @@ use crate::reconnect::event::Command;
 use crate::reconnect::shared::Shared;
 use crate::reconnect::waiting::{Patience, Turn};
 use crate::testing::{Engine, Network, Page, Peer, Server};
+use crate::tests::in_pages;
 use crate::{
     AfterClose, AttemptError, Backoff, Blob, Cause, CloseEvent, Counts, Error, Heartbeat, Message, Options, Overflow,
     ReadyState, ReconnectOptions, Reconnecting, State, States, Target, WhenFull, WhenLost,
@@ -768,6 +770,24 @@ fn a_preamble_receives_though_the_receive_queue_is_full() {
     }
 }
 
+#[test]
+fn a_preamble_receives_though_nothing_may_be_queued() {
+    for overflow in [Overflow::Close, Overflow::DropOldest, Overflow::DropNewest] {
+        let (page, server) = page();
+        let options = ReconnectOptions::new()
+            .connection(Options::new().receive_limit_messages(0).overflow(overflow))
+            .on_open(async |stream, _| {
+                stream.next().await.ok_or("there was nothing")??;
+                Ok(())
+            });
+        page.run(async {
+            let feed = connect(options);
+            server.accept().await.send("welcome");
+            until(&mut feed.states(), |state| *state == State::Open).await;
+        });
+    }
+}
+
 // `Slices` are a handle of the connection, which would keep it open.
 #[test]
 fn slices_that_a_preamble_has_begun_end_with_the_connection() {
@@ -1351,6 +1371,100 @@ fn a_message_that_arrives_wakes_the_driver_only_when_there_is_something_to_do() 
 }
 
 #[test]
+fn pings_follow_at_their_interval_even_if_the_timeout_is_longer() {
+    let (page, pings) = (Page::new(), Rc::new(Cell::new(0)));
+    let seen = Rc::clone(&pings);
+    page.serve(URL, async move |handshake| {
+        let Some(mut peer) = handshake.accept() else { return };
+        while peer.receive().await.is_some() {
+            seen.set(seen.get() + 1);
+            peer.send("pong");
+        }
+    });
+    page.run(async {
+        let _feed = connect(ReconnectOptions::new().heartbeat(heartbeat().interval(seconds(1))));
+        page.sleep(seconds(60)).await;
+        assert!((55..=60).contains(&pings.get()), "{} pings", pings.get());
+    });
+}
+
+#[test]
+fn a_preamble_receives_all_that_arrived_before_the_end() {
+    in_pages(async |page| {
+        let (server, rows) = (page.server(URL), Rc::new(Cell::new(0)));
+        let seen = Rc::clone(&rows);
+        let (begin, begun) = oneshot::channel();
+        let begun = Cell::new(Some(begun));
+        let options = ReconnectOptions::new().on_open(async move |stream, _| {
+            begun.take().unwrap().await?;
+            while stream.next().await.ok_or("the snapshot has no end")?? != "end".into() {
+                seen.set(seen.get() + 1);
+            }
+            Ok(())
+        });
+        let mut feed = connect(options);
+        let mut peer = server.accept().await;
+        (0..2000).for_each(|row| peer.send(row.to_string()));
+        peer.send("end");
+        peer.send("news");
+        page.sleep(seconds(1)).await;
+        // The close arrives while the preamble pauses between many messages.
+        page.freeze();
+        begin.send(()).unwrap();
+        page.sleep(ms(1)).await;
+        peer.close_with(1000, "");
+        page.sleep(seconds(1)).await;
+        page.resume();
+        assert_eq!(feed.next().await, Some(Ok("news".into())));
+        assert_eq!((feed.next().await, rows.get()), (None, 2000));
+    });
+}
+
+#[test]
+fn an_attempt_that_was_given_up_does_not_run_again() {
+    let give_up: [fn(&Reconnecting); 3] =
+        [|feed| drop(feed.sender().close()), |feed| feed.pause(), |feed| feed.reconnect_now()];
+    for give_up in give_up {
+        let (page, server) = page();
+        let (allow, allowed) = oneshot::channel();
+        let allowed = Cell::new(Some(allowed));
+        let options = ReconnectOptions::new().on_open(async move |stream, _| match allowed.take() {
+            Some(allowed) => Ok(allowed.map(|_| stream.send("token")).await.await?),
+            None => Ok(()),
+        });
+        page.run(async {
+            let feed = connect(options);
+            let mut peer = server.accept().await;
+            page.sleep(seconds(1)).await;
+            allow.send(()).unwrap();
+            give_up(&feed);
+            assert_eq!(peer.receive().await, None);
+        });
+    }
+}
+
+#[test]
+fn resuming_and_reconnecting_now_do_not_delay_each_other() {
+    let commands: [fn(&Reconnecting); 2] = [|feed| feed.resume(), |feed| feed.reconnect_now()];
+    for (first, second) in [(0, 1), (1, 0)] {
+        let (page, server) = page();
+        page.run(async {
+            let (feed, mut peer) = open(ReconnectOptions::new(), &server).await;
+            peer.vanish();
+            if first == 0 {
+                feed.pause();
+            }
+            let begin = page.elapsed();
+            commands[first](&feed);
+            page.sleep(ms(450)).await;
+            commands[second](&feed);
+            server.accept().await;
+            assert!(page.elapsed() - begin < ms(600), "{:?}", page.elapsed() - begin);
+        });
+    }
+}
+
+#[test]
 fn a_flush_that_is_no_longer_polled_keeps_no_connection_open() {
     let (page, server) = page();
     page.run(async {
@@ -1490,7 +1604,12 @@ fn nothing_is_left_of_a_dropped_reconnecting() {
     };
     for options in [preparing(), full()] {
         for after in [0, 3, 12, 30, 1000, 40_000] {
-            let (page, server) = page();
+            let page = Page::new();
+            page.serve(URL, async |handshake| {
+                if let Some(mut peer) = handshake.accept() {
+                    serve(&mut peer).await;
+                }
+            });
             page.run(async {
                 let feed = connect(options.clone());
                 let mut states = feed.states();
@@ -1498,12 +1617,10 @@ fn nothing_is_left_of_a_dropped_reconnecting() {
                 let sender = feed.sender();
                 let mut waiting = Box::pin(sender.send("waiting"));
                 let _ = waiting.as_mut().now_or_never();
-                let peer = server.accept().map(|mut peer| async move { serve(&mut peer).await });
                 page.sleep(ms(after)).await;
                 drop((waiting, feed));
                 drop(sender);
                 while states.next().await.is_some() {}
-                let _ = peer.now_or_never();
                 page.sleep(seconds(100)).await;
                 assert_eq!(page.leftovers(), Default::default(), "after {after} ms");
             });
