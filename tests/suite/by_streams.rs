@@ -382,6 +382,24 @@ async fn a_blob_that_cannot_be_read_does_not_drop_the_messages_before_it() {
     }
 }
 
+// The code of a `close_with` after a Blob would tell the peer that the Blob was sent.
+#[apply(browser_test)]
+async fn a_blob_that_cannot_be_read_is_not_followed_by_the_code_of_a_close() {
+    let Some(blob) = unreadable_blob().await else { return deviation("S24", "has no files to remove here") };
+    let count = &mut Count::new().await;
+    let mut stream = connect(&count.path("/echo")).await;
+    stream.send("one").await.unwrap();
+    assert_eq!(next(&mut stream).await, "one".into());
+    stream.send(blob).await.unwrap();
+    let event = stream.close_with(4000, "complete").await.unwrap();
+    assert!(!event.was_clean);
+    let received = count.ended().await;
+    // The simulated browser loses the connection at once, as over events.
+    if cfg!(target_arch = "wasm32") {
+        assert_eq!(received, "1 received, closed with 1005");
+    }
+}
+
 // C26: the loss is reported before the queue is read, since nothing more can arrive.
 #[apply(browser_test)]
 async fn a_loss_is_reported_although_nobody_reads() {

@@ -210,8 +210,9 @@ impl Inner {
     /// connection, which this API cannot do.
     fn fail(self: &Rc<Self>) {
         self.outbox.borrow_mut().give_up(true);
-        let info = self.closing.take();
-        self.close_when_sent(info.unwrap_or_else(Dictionary::new));
+        // Without the code of a close that waits: the peer would take it that everything was sent.
+        drop(self.closing.take());
+        self.close_when_sent(Dictionary::new());
         self.closed(close_event(&JsValue::UNDEFINED));
     }
 
