@@ -76,8 +76,7 @@ impl RawSocket {
 
     pub fn from_raw(raw: js::WebSocket) -> Self {
         let socket = Self::of(Socket::from_raw(raw));
-        // The page may have sent messages before, so the number of unsent bytes is unknown until the first look.
-        socket.most_unsent.set(UNKNOWN);
+        // The page may have sent messages before, if the socket is open.
         socket.look();
         socket
     }

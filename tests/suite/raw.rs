@@ -1,6 +1,6 @@
 //! Takes over and gives away the browser's own sockets and Blobs.
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use macro_rules_attribute::apply;
 use wasm_bindgen::prelude::*;
 use wasm_websocket::{
@@ -30,6 +30,14 @@ async fn a_raw_socket_that_connects_is_taken_over() {
     stream.send(b"bytes").await.unwrap();
     let Message::Blob(blob) = next(&mut stream).await else { panic!("no blob") };
     assert_eq!(blob.bytes().await.unwrap(), b"bytes");
+}
+
+#[apply(browser_test)]
+async fn the_sink_of_a_raw_socket_that_has_sent_nothing_is_closed_without_an_error() {
+    let raw = web_sys::WebSocket::new(&url("/close/1000/bye")).unwrap();
+    let mut stream = WebSocketStream::from_raw(raw, &Options::new()).await.unwrap();
+    while stream.next().await.is_some() {}
+    assert_eq!(SinkExt::close(&mut stream).await, Ok(()));
 }
 
 #[apply(browser_test)]
