@@ -104,8 +104,11 @@ function targetOf(found: string | URL | Target, protocols: readonly string[] | u
   if (typeof url !== "string" && !(url instanceof URL)) {
     throw new WebSocketError("invalidUrl", `the provider returned ${String(url)}; return a URL, or an object with a URL`);
   }
-  const offered = target.protocols ?? protocols;
-  return { url: String(url), ...(offered === undefined ? {} : { protocols: [...offered] }) };
+  const offered: unknown = target.protocols ?? protocols;
+  if (offered !== undefined && !Array.isArray(offered)) {
+    throw new WebSocketError("invalidOption", `the provider returned \`protocols\` that are no array: ${String(offered)}`);
+  }
+  return { url: String(url), ...(offered === undefined ? {} : { protocols: [...offered] as string[] }) };
 }
 
 function delayOf(after: AfterClose | null | undefined): number | undefined {

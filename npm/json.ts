@@ -77,7 +77,10 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     return this.values();
   }
 
-  /** Iterates over the values. When the signal is aborted, the loop throws the signal's reason, and the connection stays open. */
+  /**
+   * Iterates over the values. When the signal is aborted, the loop throws the signal's reason, and the connection stays open. A value
+   * that an asynchronous schema checks at that time comes first.
+   */
   values(options?: CallOptions): AsyncIterator<In, undefined> & AsyncIterable<In> {
     const messages = this.socket.messages(options);
     const values: AsyncIterator<In, undefined> & AsyncIterable<In> = {
@@ -131,9 +134,13 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
     } catch (cause) {
       throw new DecodeError(`the message is not JSON: ${(cause as Error).message}`, message, [], cause);
     }
-    return valid(this.#incoming, value as In, (issues) => {
-      throw new DecodeError(`the message does not fit its schema: ${textOf(issues)}`, message, issues);
-    });
+    try {
+      return await valid(this.#incoming, value as In, (issues) => {
+        throw new DecodeError(`the message does not fit its schema: ${textOf(issues)}`, message, issues);
+      });
+    } catch (cause) {
+      throw cause instanceof DecodeError ? cause : new DecodeError(`the schema has thrown: ${String(cause)}`, message, [], cause);
+    }
   }
 }
 

@@ -94,7 +94,7 @@ export interface Options {
    * How long {@link WebSocketStream.close} waits for the peer, in milliseconds. Browsers themselves wait 20 to 60 seconds for a
    * silent peer.
    *
-   * If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. If none have left, it gives up
+   * If unsent bytes have left during the timeout, it starts over, so that a slow upload is completed. If none have left, it gives up
    * after one more timeout for each full 512 KiB that are unsent, since in Firefox and over streams a message counts as unsent until all
    * of it has left. In WebKit, all bytes soon count as sent: there, choose a timeout in which the largest message can leave.
    *
@@ -223,8 +223,8 @@ export function checkCall(options: { signal?: unknown } | undefined, more: Check
 /** @internal Checks that the signal is an `AbortSignal`, and returns it. */
 export function signalOf(options: { signal?: unknown } | undefined): AbortSignal | undefined {
   const signal = options?.signal;
-  if (signal === undefined || Object.prototype.toString.call(signal) === "[object AbortSignal]") {
-    return signal as AbortSignal | undefined;
-  }
+  // The signal of another frame is no instance of this frame's class, and a `TaskSignal` has a tag of its own.
+  const isSignal = signal instanceof AbortSignal || Object.prototype.toString.call(signal) === "[object AbortSignal]";
+  if (signal === undefined || isSignal) return signal as AbortSignal | undefined;
   throw invalid("option `signal` is not an AbortSignal");
 }

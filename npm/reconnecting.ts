@@ -65,8 +65,8 @@ interface Last {
  * early when the network comes back or the page is shown. There is never more than one connection in use.
  *
  * Iterate over its messages with `for await`, or listen to them with {@link on}. Messages come from all connections; messages that
- * the peer sent on a lost connection and that did not arrive are lost. The loop ends when it is closed for good, and throws the
- * error if it gave up. Leaving the loop keeps the connection open and loses no message.
+ * the peer sent on a lost connection and that did not arrive are lost. The loop ends when it is closed for good. It throws the
+ * error if it gave up, and `unclean` if the last connection was lost and none follows. Leaving the loop keeps the connection open and loses no message.
  *
  * {@link counts} accounts for every message that is sent. While there is no connection, the message is queued. On a
  * connection it is handed over to the browser, and is unconfirmed until the peer is known to have received it: by the answer to

@@ -402,8 +402,9 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
       const drop: Took = (data, lost) => {
         this.#core?.processed();
         if (lost !== undefined) this.#dropLoss(lostOf(lost as Lost, this.#facts.errorOf), isListened);
-        if (data === undefined && lost === undefined) resolve();
-        else this.#core?.next(drop);
+        if (data !== undefined || lost !== undefined) return this.#core?.next(drop);
+        this.#emptied();
+        resolve();
       };
       if (this.#core === undefined) return resolve();
       // The peer may send nothing more before it learns this.

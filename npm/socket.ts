@@ -122,7 +122,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    *
    * ```ts
    * for await (const { sent, buffered, total } of socket.sendSlices(file)) progress.value = (sent - buffered) / total;
-   * await socket.flush(); // everything has gone to the network
+   * await socket.flush(); // everything has left the browser
    * progress.value = 1;
    * ```
    *
@@ -133,7 +133,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * Waits until everything has gone to the network, including messages that still wait in {@link send}. Whether the peer has
+   * Waits until everything has left the browser, including messages that still wait in {@link send}. Whether the peer has
    * received it is unknown.
    *
    * @throws {WebSocketError} `notOpen` if the connection is no longer open and some of the messages may be lost
@@ -146,13 +146,14 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
    * Closes the connection, and waits for the peer's answer. The call begins the closing, awaited or not.
    *
    * Messages that were handed over to the browser go out first; a {@link send} that still waits fails. Messages that had arrived
-   * before can still be taken. If the connection has ended already, it resolves with the event that ended it.
+   * before can still be taken. If the connection has ended already, it settles as {@link closed} does.
    *
    * @param code 1000, or 3000 to 4999; without one, the peer sees 1005
    * @param reason at most 123 bytes of UTF-8; with a reason alone, the code is 1000
    * @throws {WebSocketError} `invalidCloseCode` or `reasonTooLong`, and the connection stays open; `closeTimeout` if the peer does
-   *   not answer within {@link Options.closeTimeout}: the messages end, and the browser continues to close. If the signal is
-   *   aborted first, it rejects with the signal's reason, and the closing continues.
+   *   not answer within {@link Options.closeTimeout}: the messages end, and the browser continues to close; `overflow` if an
+   *   overflow has ended the connection. If the signal is aborted first, it rejects with the signal's reason, and the closing
+   *   continues.
    */
   async close(code?: number, reason?: string, options?: CallOptions): Promise<CloseEvent> {
     const signal = checkCall(options);
@@ -247,7 +248,7 @@ export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable 
   }
 
   /**
-   * The unsent bytes: handed over to the browser, and not yet gone to the network.
+   * The unsent bytes: handed over to the browser, which they have not left yet.
    *
    * Do not use it after the end: most browsers keep counting the messages that they could not send, but in Chromium it can be 0
    * although nothing was sent. {@link flush} rejects if messages may be lost.

@@ -122,7 +122,7 @@ impl Connection {
         promise(async move { done(sender.ready().await) })
     }
 
-    /// Resolves when everything has gone to the network.
+    /// Resolves when everything has left the browser.
     ///
     /// # Errors
     ///

@@ -55,6 +55,17 @@ test("a message that cannot be decoded ends a loop and the next loop continues",
   equal(await loop(), { text: "hi" });
 });
 
+test("a message whose schema throws ends a loop, and is in the error", async () => {
+  await using socket = await open("/echo");
+  for (const validate of [() => { throw new TypeError("Invalid URL"); }, () => Promise.reject(new TypeError("Invalid URL"))]) {
+    await socket.send('{"link":"x"}');
+    const links = socket.json<unknown, unknown>({ "~standard": { validate } });
+    const error = (await failure(links.values().next())) as DecodeError;
+    equal([error instanceof DecodeError, error.message], [true, "the schema has thrown: TypeError: Invalid URL"]);
+    equal([error.data, error.cause instanceof TypeError], [text('{"link":"x"}'), true]);
+  }
+});
+
 test("a value that is not JSON or does not fit the schema is not sent", async () => {
   await using socket = await open("/echo");
   const chat = socket.json(undefined, said);

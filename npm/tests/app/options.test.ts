@@ -50,6 +50,19 @@ test("options that are undefined have their defaults", async () => {
   equal(await take(socket), text("as by default"));
 });
 
+test("a signal may be of another frame, or of a class that extends `AbortSignal`", async () => {
+  const frame = document.body.appendChild(document.createElement("iframe"));
+  const { AbortController: Foreign } = frame.contentWindow as typeof globalThis & Window;
+  // As the signal of a `TaskController`, which not every browser has.
+  const extended = new AbortController().signal;
+  Object.defineProperty(extended, Symbol.toStringTag, { value: "TaskSignal" });
+  for (const signal of [new Foreign().signal, extended]) {
+    await using socket = await open("/echo", { signal });
+    equal(socket.readyState, WebSocket.OPEN);
+  }
+  frame.remove();
+});
+
 /** Calls `run`. Meanwhile each sent message is given to `send`, and dropped if `send` returns false. */
 async function withSend<T>(send: (message: unknown) => boolean, run: () => Promise<T>): Promise<T> {
   const { prototype } = WebSocket;

@@ -82,8 +82,11 @@ test("an error of the provider is a failed attempt and its cause", async () => {
   equal([error.code, error.cause instanceof GiveUp, calls], ["attemptFailed", true, 3]);
   equal(await codeOf(drain(socket)), "attemptFailed");
   equal(await drain(socket), []);
-  await using other = await comeBack((() => 5) as never, { backoff: { maxAttempts: 1 } });
-  equal((await failureOf(other.closed)).cause instanceof WebSocketError, true);
+  for (const [target, code] of [[5, "invalidUrl"], [{ url: url("/echo"), protocols: "chat" }, "invalidOption"]]) {
+    await using other = await comeBack((() => target) as never, { backoff: { maxAttempts: 1 } });
+    const { cause } = await failureOf(other.closed);
+    equal([cause instanceof WebSocketError, (cause as WebSocketError).code], [true, code]);
+  }
 });
 
 test("each failed attempt has its own cause", async () => {

@@ -443,6 +443,14 @@ for (const [name, read] of readers) {
   });
 }
 
+test("a listener of `end` is called although the session is disposed of", async () => {
+  const echo = await begin(url("/session/echo/0"));
+  const ends: unknown[] = [];
+  echo.on("end", (end) => ends.push(end));
+  await echo[Symbol.asyncDispose]();
+  equal(ends, [{ code: 1000, reason: "" }]);
+});
+
 test("a listener of `end` can dispose of the session", async () => {
   const echo = await begin(url("/session/echo/0"), { closeTimeout: 2 ** 31 });
   echo.on("message", () => {});
