@@ -38,6 +38,7 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::sys::Timer;
 use crate::sys::simulation::page::{self, PageEvent};
 use crate::sys::simulation::server::{self, Listening, Reading};
 use crate::sys::simulation::wire::{Frame, Wire};
@@ -206,9 +207,42 @@ impl Page {
         Server { listening: self.0.listen(url) }
     }
 
-    /// Resolves after `delay`, even if the page is hidden or frozen, or its timers are held.
+    /// Resolves after `delay`, even if the page is hidden or frozen, or its timers are held: for the test itself.
     pub fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + use<> {
         world::sleep(&self.0, delay)
+    }
+
+    /// Resolves after `delay` as a timer of the page does: for the code under test, in place of its `setTimeout`.
+    ///
+    /// It is late while the page is hidden, does not resolve while the page is frozen or its timers are [held](Self::hold_timers),
+    /// and counts in [`Leftovers::timers`]. The time begins when the future is first polled, in [`run`](Self::run) or a
+    /// [spawned](Self::spawn) task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use futures_util::join;
+    /// use wasm_websocket::testing::Page;
+    ///
+    /// /// The code to test gives up after five seconds.
+    /// async fn give_up(page: &Page) {
+    ///     page.timeout(Duration::from_secs(5)).await; // in a browser, a timer of gloo-timers
+    /// }
+    ///
+    /// let page = Page::new();
+    /// page.run(async {
+    ///     let frozen = async {
+    ///         page.freeze();
+    ///         page.sleep(Duration::from_secs(60)).await;
+    ///         page.resume();
+    ///     };
+    ///     join!(give_up(&page), frozen);
+    /// });
+    /// assert!(page.elapsed() >= Duration::from_secs(60)); // it has given up only after the page was resumed
+    /// ```
+    pub fn timeout(&self, delay: Duration) -> impl Future<Output = ()> + use<> {
+        async move { Timer::new(delay).await }
     }
 
     /// Blocks the page's event loop for `time`: events and timers that are due wait.
@@ -245,8 +279,10 @@ impl Page {
         self.0.elapsed()
     }
 
-    /// Sets the clock of the device, by which a [`Reconnecting`](crate::Reconnecting) measures backoff and heartbeat, forward by
-    /// `milliseconds` from its present time, or back if negative. Timers and [`elapsed`](Self::elapsed) do not follow.
+    /// Sets the clock of the device forward by `milliseconds`, or back if negative.
+    ///
+    /// A [`Reconnecting`](crate::Reconnecting) measures backoff and heartbeat by this clock. Timers and [`elapsed`](Self::elapsed) do
+    /// not follow it.
     pub fn set_clock(&self, milliseconds: i64) {
         self.0.set_clock(milliseconds);
     }
@@ -412,7 +448,7 @@ impl Page {
 
     /// Returns the number of bytes that the page has sent and that have not left it, over all connections.
     ///
-    /// Unlike `buffered_amount` it is always true: bytes that were unsent when a connection ended count for ever.
+    /// Unlike `buffered_amount`, the number is right after the end, too: bytes that were unsent when a connection ended count for ever.
     pub fn unsent(&self) -> u64 {
         self.0.unsent.get()
     }
@@ -531,7 +567,8 @@ impl Server {
         }
     }
 
-    /// Waits for the next handshake, to accept or to refuse it.
+    /// Waits for the next handshake, to accept or to refuse it. Dropping the future loses no handshake: in a `select` with
+    /// [`Page::sleep`], it shows that nobody connects.
     pub async fn handshake(&self) -> Handshake {
         Handshake(self.listening.next().await)
     }
@@ -813,7 +850,7 @@ impl Peer {
     /// Drops everything from now on, in both directions, without an event: a half-open connection.
     ///
     /// Bytes in flight are lost, too: for what was sent to arrive, wait with [`Page::sleep`] first. A later close or
-    /// [`reset`](Self::reset) does not reach the page.
+    /// [`reset`](Self::reset), or dropping the peer, does not reach the page.
     ///
     /// # Examples
     ///

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::{StreamExt, join};
+use futures_util::{FutureExt, StreamExt, join};
 
 use crate::sys::Timer;
 use crate::testing::{Engine, Network, Page};
@@ -283,6 +283,22 @@ fn timers_of_a_hidden_page_are_as_late_as_in_the_engine() {
             assert_eq!(late.as_millis(), late_by, "{engine:?}");
         });
     }
+}
+
+#[test]
+fn a_timeout_is_a_timer_of_the_page() {
+    let page = Page::new();
+    page.run(async {
+        let mut timeout = pin!(page.timeout(Duration::from_secs(5)));
+        assert_eq!(timeout.as_mut().now_or_never(), None);
+        assert_eq!(page.leftovers().timers, 1);
+        page.hold_timers(true);
+        page.sleep(Duration::from_secs(60)).await;
+        assert_eq!(timeout.as_mut().now_or_never(), None);
+        page.hold_timers(false);
+        timeout.await;
+        assert_eq!((page.elapsed().as_secs(), page.leftovers().timers), (60, 0));
+    });
 }
 
 #[test]

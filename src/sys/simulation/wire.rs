@@ -37,7 +37,7 @@ use super::socket::Inner;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
-    /// Bytes per second, each way. Default: 12,500,000.
+    /// Bytes of messages per second, each way; handshakes and the headers of frames take no time. Default: 12,500,000.
     pub bandwidth: u64,
     /// The latency of each byte. Default: 5 milliseconds.
     pub delay: Duration,
