@@ -11,7 +11,7 @@ use wasm_websocket::reconnect::{Backoff, Cause};
 use wasm_websocket::session::{LostCause, Session, SessionOptions};
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options};
 
-use super::guard::{has_document, log, now, random, unreadable_blob};
+use super::guard::{Live, has_document, log, now, random, unreadable_blob};
 use super::peer::{IS_LARGE, connect, next, url};
 use super::reconnect::ms;
 
@@ -137,6 +137,24 @@ async fn a_receipt_waits_for_a_connection() {
     assert_eq!(session.next().await.unwrap().unwrap(), Message::from("hello"));
     session.close().await.unwrap();
     assert!(session.next().await.is_none());
+}
+
+/// Begins and ends sessions, each of which is dropped while it waits for the server to close.
+async fn end_sessions(count: usize) {
+    for _ in 0..count {
+        let (mut session, _) = begin("/session/echo/0");
+        drop(session.send("hello").await.unwrap());
+        session.close().await.unwrap();
+        while session.next().await.is_some() {}
+    }
+}
+
+#[apply(browser_test)]
+async fn nothing_is_left_of_ended_sessions() {
+    end_sessions(2).await; // some objects are created when they are first needed, and then kept
+    let before = Live::at_rest().await;
+    end_sessions(4).await;
+    Live::at_rest().await.assert_no_more_than(&before);
 }
 
 // A file that cannot be read ends each connection on which it is transmitted.
