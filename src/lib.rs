@@ -6,12 +6,12 @@
 //!   converted into a [`ByteStream`].
 //! - [`Typed`] wraps a connection as a stream and a sink of your own types, by a [`codec`] such as JSON.
 //! - [`Reconnecting`] is a stream and a sink that outlives its connections: it reconnects.
-//! - `session::Session`, with the feature `session`, loses no message and has none twice, over any number of connections.
+//! - `session::Session`, with the feature `session`, delivers each message exactly once, over any number of connections.
 //!
 //! # What it promises
 //!
-//! - A `send` that did not reach an open socket is an error that returns the message. `Ok` means that the message was handed to
-//!   the browser; whether the peer has received it, only the peer can tell.
+//! - A `send` that fails returns the message in its error. After `Ok` the message was handed to the browser, or is queued by a
+//!   [`Reconnecting`] or a `Session`. Only the peer can tell whether it has received the message.
 //! - A [`WebSocketStream`] misses no event: it listens from the task in which it is created. A [`WebSocket`] misses none if its
 //!   listeners are added before the next `await`.
 //! - Both directions are bounded: senders wait while the browser buffers too much, and the receive queue has a limit.

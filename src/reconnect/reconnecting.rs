@@ -19,25 +19,26 @@ use crate::{
 
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
-/// When the connection is lost or cannot be opened, it connects again after the delay of the [`Backoff`](crate::Backoff). This
-/// delay ends within half a second
+/// When the connection is lost or cannot be opened, it connects again after the delay of the [`Backoff`](crate::Backoff). When the
+/// network comes back or the page is shown, this delay ends within half a second. It is as short
 ///
-/// - when the network comes back or the page is shown,
-/// - if the connection is lost within a second after that: browsers show a frozen page first, and then report that its
+/// - after an attempt that was under way at that time, and fails,
+/// - if the connection is lost within a second after that time: browsers show a frozen page first, and then report that its
 ///   connections are lost.
 ///
 /// It runs in a task of its own, even if it is not polled. Dropping the `Reconnecting` discards all received and later messages,
 /// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good, and queued
 /// messages are dropped: await [`flush`](Self::flush) before.
 ///
-/// There is never more than one connection in use. A connection that was given up is closed in the background: an open one when its
-/// peer answers, and an attempt when it opens or after a second, over streams at once.
+/// There is never more than one connection in use. A connection that is no longer used ends in the background: when the peer
+/// answers its close, or, if it was not open yet, when it opens, at the latest after a second, over streams at once.
 ///
 /// # What was sent
 ///
 /// Every message is in exactly one state, and [`counts`](Self::counts) returns how many messages are in each. While there is no
-/// connection, a message is *queued*; when the queue is full, it is *rejected*. On a connection it is *handed over* to the
-/// browser, and is *unconfirmed* until the peer is known to have received it:
+/// connection, a message is *queued*; when the queue is full, it is *rejected*, unless [`WhenFull`](crate::reconnect::WhenFull)
+/// decides otherwise. On a connection it is *handed over* to the browser, and is *unconfirmed* until the peer is known to have
+/// received it:
 ///
 /// - by the answer to a [`Heartbeat`](crate::Heartbeat) that was sent after it,
 /// - by [`confirm`](Self::confirm), for protocols that have acknowledgements of their own.
@@ -60,7 +61,7 @@ use crate::{
 ///
 /// - a message that does not fit into wasm memory, or whose buffer the page has transferred,
 /// - a receive queue that overflows, with [`Overflow::Close`](crate::Overflow::Close), which is the default,
-/// - a panic of the provider, the preamble, `after_close` or a waker, where panics unwind.
+/// - a panic of the provider, the preamble, `after_close`, or a waker that is called while these run, where panics unwind.
 ///
 /// # Examples
 ///

@@ -124,7 +124,7 @@ impl ReconnectingSender {
     ///   [sent again](crate::WhenLost::Resend),
     /// - while there is no connection, only if the queue is full and [`WhenFull::Wait`](crate::WhenFull::Wait) was chosen.
     ///
-    /// It reserves nothing, so several senders had better call `send`. [`try_send`](Self::try_send) fails with [`Error::Full`]
+    /// It reserves nothing: with several senders, call `send`. [`try_send`](Self::try_send) fails with [`Error::Full`]
     ///
     /// - while other senders or [`Slices`](crate::Slices) wait, even behind this one,
     /// - if another sender has used the room, or the connection was lost or has opened, before the call.

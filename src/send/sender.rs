@@ -73,8 +73,8 @@ impl Sender {
     /// Sends a message, waiting while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     ///
     /// Resolves when the message was handed to the browser. Whether the peer has received it, only the peer can tell. When there is
-    /// room, a message of any size is sent. Senders are served in the order in which they began to wait. If a sender is not polled
-    /// when its turn comes, the next sender is served one turn of the event loop later.
+    /// room, a message of any size is sent. Senders are served in the order in which they began to wait. If a sender was
+    /// woken and is not polled, the next sender is served one turn of the event loop later.
     ///
     /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep the message.
     ///
@@ -148,13 +148,13 @@ impl Sender {
 
     /// Waits until a message can be sent without waiting.
     ///
-    /// It waits in line as [`send`](Self::send) does: until no task that began to wait earlier waits any longer, in `send` or
-    /// `ready`, and there is room. There is room while at most the high water mark is unsent; tasks that wait continue at the
+    /// It waits in line as [`send`](Self::send) does: until all tasks that began to wait earlier, in `send` or `ready`, have
+    /// continued, and there is room. There is room while at most the high water mark is unsent; tasks that wait continue at the
     /// [`low_water_mark`](crate::Options::low_water_mark).
     ///
     /// It reserves nothing. [`try_send`](Self::try_send) fails with [`Error::Full`] if another sender has used the room first, and
     /// while other tasks wait, even behind this one: if two tasks wait in `ready`, it resolves for one after the other, and a
-    /// `try_send` between them fails. So several senders had better call `send`.
+    /// `try_send` between them fails. With several senders, call `send`.
     ///
     /// # Errors
     ///
@@ -216,8 +216,8 @@ impl Sender {
     /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
     /// between the slices. An empty Blob sends no message. A `len` of 0 counts as 1.
     ///
-    /// Dropping the stream sends no more slices. The bytes that the last `Progress` counts as sent still go out, and the peer is
-    /// not told that the rest is missing. Until then the stream is another handle of the connection.
+    /// The stream is another handle of the connection. Dropping it stops sending: the bytes that the last `Progress` counts as sent
+    /// still go out, and the peer is not told that the rest is missing.
     ///
     /// # Errors
     ///
@@ -399,7 +399,7 @@ impl Clone for Sender {
 ///
 /// `poll_close` first waits as [`flush`](Sender::flush) does, and then closes the connection without a code. During the first wait
 /// messages still arrive, and the connection stays open if `poll_close` is no longer polled. The close timeout also limits the
-/// first wait, and starts over when unsent bytes have left. When it is over, the connection begins to close, and ends at once for
+/// first wait, and starts over when unsent bytes have left. When this timeout is over, the connection begins to close, and ends at once for
 /// all handles with [`Error::CloseTimeout`]. Over streams, a peer that waits for this page to read may itself read nothing: receive
 /// messages in another task meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails with the first of these errors
 /// that applies:
@@ -409,7 +409,7 @@ impl Clone for Sender {
 /// - [`Error::Overflow`] if the receive queue has overflowed,
 /// - [`Error::NotOpen`] if the connection began to close before all messages were known to have left the browser, even if it was
 ///   closed cleanly and the peer has received them. If nothing was sent since the method [`flush`](Sender::flush) last succeeded,
-///   all are known.
+///   all messages are known to have left.
 impl Sink<Message> for Sender {
     type Error = Error;
 

@@ -139,8 +139,8 @@ impl Options {
     /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
     ///
     /// The error is [`Error::ConnectFailed`], as in Chromium; in Firefox the server sees a connection that opens and closes at
-    /// once. Without a subprotocol to offer, every connection fails. To say in Firefox why, leave this out and check
-    /// [`protocol`](crate::WebSocketStream::protocol); Chromium never tells.
+    /// once. Without a subprotocol to offer, every connection fails. To recognise this cause in Firefox, leave the
+    /// option out and check [`protocol`](crate::WebSocketStream::protocol); Chromium hides the cause.
     ///
     /// # Examples
     ///
@@ -179,8 +179,8 @@ impl Options {
     /// timers fire late, so the mark is raised: each late timer that finds the buffer empty doubles the mark, up to 64 times the
     /// configured value. When timers fire in time again, the configured value applies again.
     ///
-    /// Over `Transport::Streams`, a mark above 128 KiB counts as 128 KiB, since a message that waits behind another is copied, and
-    /// the network is as busy without it.
+    /// Over `Transport::Streams`, a mark above 128 KiB counts as 128 KiB: each message that waits behind another is copied, and a
+    /// higher mark does not keep the network busier.
     ///
     /// # Examples
     ///
@@ -201,7 +201,7 @@ impl Options {
     /// Sets the number of unsent bytes at which waiting senders continue. Default: 256 KiB.
     ///
     /// They continue one after another, up to the high water mark. After a large message they continue earlier, so that the network
-    /// does not idle: when as many bytes have left as lie between both marks, but not above the high water mark.
+    /// does not idle: when as many bytes have left as lie between both marks, and at most the high water mark is unsent.
     ///
     /// A value above the high water mark counts as the high water mark. Over `Transport::Streams`, a value above 32 KiB counts as
     /// 32 KiB.
@@ -258,8 +258,8 @@ impl Options {
     /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
     /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
-    /// The time begins when the future is first polled. With zero, a connection that is not open at the first poll times out. A
-    /// [`WebSocket`](crate::WebSocket) has no timeout of its own.
+    /// The time begins when the future is first polled. With zero, it is over in one of the next turns of the event
+    /// loop. A [`WebSocket`](crate::WebSocket) has no timeout of its own.
     ///
     /// # Examples
     ///
@@ -287,7 +287,7 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// If unsent bytes have left when the timeout ends, it starts over, so that a slow upload is completed. It begins when the
+    /// If unsent bytes have left during the timeout, the timeout starts over, so that a slow upload is completed. It begins when the
     /// future is first polled, and ends only if the future is polled. For a [`Reconnecting`](crate::Reconnecting) it begins with the
     /// call, and ends by itself.
     ///

@@ -14,6 +14,7 @@ pub fn Feed() -> impl IntoView {
     let sender = RwSignal::new(None::<SendWrapper<ReconnectingSender>>);
     // The example:
     Effect::new(move || {
+        on_cleanup(move || drop((sender.try_set(None), state.try_set(None)))); // if a context holds these signals
         spawn_local_scoped_with_cancellation(async move {
             let mut feed = Reconnecting::new(ReconnectOptions::new(), async || Ok("/feed"));
             sender.set(Some(SendWrapper::new(feed.sender()))); // an `RwSignal::new(None::<SendWrapper<ReconnectingSender>>)`
