@@ -360,7 +360,10 @@ impl Core {
             self.stopped.replace(Some(LostCause::Refused(code)));
         }
         self.changed(true);
+        let is_over = self.client.borrow().is_over();
         match after {
+            // The session was lost before, and the Close that it sends was not handed over.
+            AfterLoss::Ignored if is_over => AfterClose::Stop,
             AfterLoss::Connect | AfterLoss::Ignored => AfterClose::Retry,
             AfterLoss::ConnectLater if event.code == code::LIMIT => AfterClose::RetryAfter(super::options::LATER),
             AfterLoss::ConnectLater => AfterClose::Retry,
@@ -385,7 +388,9 @@ impl Core {
         let (last, blobs) = self.in_vain.get();
         let blobs = if first == last { blobs.saturating_mul(2) } else { 1 };
         self.in_vain.set((first, blobs));
-        client.repeated().filter_map(|(_, frame)| frame.first_of_blob()).take(blobs).collect()
+        let repeated: Vec<_> = client.repeated().map(|(_, frame)| frame.clone()).collect();
+        drop(client);
+        repeated.iter().filter_map(Frame::first_of_blob).take(blobs).collect()
     }
 
     /// There will be no more connection.

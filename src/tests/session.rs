@@ -423,6 +423,24 @@ fn a_server_that_breaks_the_protocol_loses_the_session() {
 }
 
 #[test]
+fn a_session_that_was_lost_connects_no_more_though_its_close_has_not_left() {
+    in_pages(async |page| {
+        let mut session = session(SessionOptions::new());
+        let mut states = session.states();
+        let mut peer = one_client(page, 4 << 20, &[]).await;
+        peer.set_stalled(true);
+        drop(session.send(vec![0; 3 << 20]).await.unwrap());
+        page.sleep(SECOND).await;
+        peer.send("?");
+        assert!(matches!(lost(&mut session).await, (LostCause::Violation(_), _)));
+        peer.reset();
+        while let Some(state) = states.next().await {
+            assert!(!matches!(state, State::Waiting { .. }), "{page:?}");
+        }
+    });
+}
+
+#[test]
 fn values_have_receipts_and_a_lost_session_is_an_error() {
     in_pages(async |page| {
         let mut typed = session(SessionOptions::new()).typed::<String, String, Text>();
