@@ -12,7 +12,7 @@ use wasm_websocket::{CloseEvent, Error, Message, ReadyState, Reconnecting};
 use super::plan::{Await, Finally, Provide, Read, Step};
 use super::setup::Setup;
 use crate::dialect::{Dialect, read};
-use crate::plan::{Kind, Letter};
+use crate::plan::{Kind, Letter, milliseconds};
 use crate::seeds::note;
 
 pub async fn run(setup: &Rc<Setup>) {
@@ -78,6 +78,7 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
             close(setup, &sender, None).await
         }
         Finally::Close(code) => {
+            check_interval(setup, &sender).await;
             flush(setup, &sender).await;
             book.took_in_doubt(&sender.take_in_doubt());
             let before = book.in_doubt();
@@ -117,6 +118,27 @@ async fn finish(setup: &Rc<Setup>, sender: ReconnectingSender, is_reading: &Cell
     book.took_in_doubt(&sender.take_in_doubt());
     book.check_fates(&sender.counts());
     setup.story.check_in_doubt(&sender.counts());
+}
+
+/// Connects to a peer that answers each ping at once, and checks that pings follow at their interval.
+async fn check_interval(setup: &Setup, sender: &ReconnectingSender) {
+    let (world, page) = (&setup.world, &setup.world.page);
+    let Some((interval, _)) = setup.plan.options.heartbeat.filter(|(interval, _)| *interval >= 500) else { return };
+    setup.are_benign.set(true);
+    setup.story.commands();
+    sender.reconnect_now();
+    if !world.in_calm(|| sender.state() == State::Open).await {
+        return;
+    }
+    let connections = || setup.book.conversations.borrow().len();
+    let (began, before, pings) = (page.elapsed(), connections(), world.pings.get());
+    page.sleep(milliseconds(3 * interval + 1000)).await;
+    // While the page reads nothing, it gets no answer.
+    let is_calm = world.was_undisturbed_since(began) && !world.clock_was_set.get();
+    let is_same = connections() == before && sender.state() == State::Open;
+    let is_clear = is_calm && is_same && !setup.plan.connection.may_stop_reading(&setup.plan.world);
+    let seen = world.pings.get() - pings;
+    assert!(!is_clear || seen >= 2, "{seen} pings in three intervals of {interval} ms");
 }
 
 /// Waits until everything has left, which must happen, since all later peers receive.

@@ -40,6 +40,8 @@ pub struct Setup {
     /// The number of slices that were sent.
     pub slices: Rc<Cell<u32>>,
     provided: RefCell<Vec<Provide>>,
+    /// Whether all later peers only receive.
+    pub are_benign: Rc<Cell<bool>>,
 }
 
 impl Setup {
@@ -61,6 +63,7 @@ impl Setup {
             last_preamble_id: Cell::new(PREAMBLE),
             slices: Rc::default(),
             provided,
+            are_benign: Rc::default(),
         });
         setup.serve();
         world.has_pings.set(plan.options.heartbeat.is_some());
@@ -82,10 +85,11 @@ impl Setup {
 
     /// Serves each connection with a peer of the plan, in order.
     fn serve(self: &Rc<Self>) {
-        let (book, peers) = (Rc::clone(&self.book), self.plan.peers.clone());
+        let (book, peers, are_benign) = (Rc::clone(&self.book), self.plan.peers.clone(), Rc::clone(&self.are_benign));
         Conversation::serve_each(&self.world, URL, move |url| {
             let mut conversations = book.conversations.borrow_mut();
-            let plan = peers.get(conversations.len()).cloned().unwrap_or(PeerPlan::BENIGN);
+            let planned = peers.get(conversations.len()).filter(|_| !are_benign.get());
+            let plan = planned.cloned().unwrap_or(PeerPlan::BENIGN);
             let (attempt, is_attentive) = (attempt_of(url), true);
             let conversation = Conversation { is_attentive, first: attempt * EACH, ..Conversation::default() };
             let conversation = Rc::new(conversation);
