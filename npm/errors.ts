@@ -92,7 +92,7 @@ export class DecodeError extends WebSocketError {
   override readonly name: string = "DecodeError";
   /** The message that was received. */
   readonly data: Message;
-  /** The problems that the schema has found; empty if the message is not JSON. */
+  /** The problems that the schema has found; empty if the message is not JSON, or the schema has thrown. */
   readonly issues: readonly Issue[];
 
   constructor(message: string, data: Message, issues: readonly Issue[], cause?: unknown) {

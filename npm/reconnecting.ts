@@ -66,7 +66,8 @@ interface Last {
  *
  * Iterate over its messages with `for await`, or listen to them with {@link on}. Messages come from all connections; messages that
  * the peer sent on a lost connection and that did not arrive are lost. The loop ends when it is closed for good. It throws the
- * error if it gave up, and `unclean` if the last connection was lost and none follows. Leaving the loop keeps the connection open and loses no message.
+ * error if it gave up, and `unclean` if the last connection was lost and none follows. Leaving the loop keeps the connection open
+ * and loses no message.
  *
  * {@link counts} accounts for every message that is sent. While there is no connection, the message is queued. On a
  * connection it is handed over to the browser, and is unconfirmed until the peer is known to have received it: by the answer to

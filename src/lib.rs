@@ -11,7 +11,8 @@
 //! # What it promises
 //!
 //! - A `send` that fails returns the message in its error. After `Ok` the message was handed to the browser, or is queued by a
-//!   [`Reconnecting`] or a `Session`. Only the peer can tell whether it has received the message.
+//!   [`Reconnecting`] or a `Session`, unless you choose that a full queue drops messages. Only the peer can tell whether it has
+//!   received the message.
 //! - A [`WebSocketStream`] misses no event: it listens from the task in which it is created. A [`WebSocket`] misses none if its
 //!   listeners are added before the next `await`.
 //! - Both directions are bounded: senders wait while the browser buffers too much, and the receive queue has a limit.

@@ -191,9 +191,9 @@ impl<T: Len> Queue<T> {
         self.reader.take()
     }
 
-    /// Returns whether the reader takes the next message in a later turn, although there are messages.
+    /// Returns whether a reader waits for a later turn, although there are messages.
     pub fn is_paused(&self) -> bool {
-        self.is_paused
+        self.is_paused && self.reader.is_some()
     }
 
     /// Returns whether the reader has seen the end.

@@ -61,7 +61,7 @@ use crate::{
 ///
 /// - a message that does not fit into wasm memory, or whose buffer the page has transferred,
 /// - a receive queue that overflows, with [`Overflow::Close`](crate::Overflow::Close), which is the default,
-/// - a panic of the provider, the preamble, `after_close`, or a waker that is called while these run, where panics unwind.
+/// - a panic of the provider, the preamble, `after_close`, or a waker that its task calls, where panics unwind.
 ///
 /// # Examples
 ///

@@ -14,7 +14,7 @@ use crate::{Error, Options, ReadyState, WebSocketStream};
 /// A connection that is not open yet: what [`WebSocketStream::connect`] returns.
 ///
 /// Resolves with the open connection. Until then it returns the URL and the state, and can end the attempt. Dropping it closes
-/// the connection; the handshake is completed first, if that takes less than a second.
+/// the connection; the handshake is completed first, if that takes less than a second. Over `Transport::Streams`, it is aborted.
 ///
 /// # Examples
 ///
@@ -77,7 +77,7 @@ impl Connecting {
     /// use futures_util::future::{Either, select};
     /// use wasm_websocket::{Error, WebSocketStream};
     ///
-    /// /// Joins a game, unless the player cancels before. The others do not see a player who joins and leaves at once.
+    /// /// Joins a game, unless the player cancels before. The others hardly ever see a player who joins and leaves at once.
     /// async fn join(url: &str, cancelled: impl Future + Unpin) -> Option<Result<WebSocketStream, Error>> {
     ///     let mut connecting = WebSocketStream::connect(url);
     ///     if let Either::Left((joined, _)) = select(&mut connecting, cancelled).await {

@@ -403,7 +403,7 @@ pub struct ReceiveError {
     /// The message that could not be decoded, or the Blob that could not be read; `None` for an error of the connection. If `error`
     /// is [`Error::OutOfMemory`] or [`Error::Thrown`] and there is no message, the error stands for one message: a
     /// `WebSocketStream` then continues, and a `Reconnecting` is closed for good. A `Session` continues after
-    /// `Error::SessionLost` if the server has forgotten it and this page has not called `close`.
+    /// `Error::SessionLost` if the server has forgotten it and neither side has closed it.
     pub message: Option<Message>,
     /// Why there is no value.
     pub error: Error,
