@@ -109,8 +109,9 @@ export class SessionServer {
   /** @param {Connection} connection @param {string} address @param {Request} request @param {Hello} hello */
   async #hello(connection, address, request, hello) {
     const { credentials, protocol } = hello;
-    const principal = await this.#authenticate({ credentials, protocol, request });
+    const { principal, isKnown } = await this.#authenticate({ credentials, protocol, request });
     if (connection.isClosing || !this.#connections.has(connection)) return undefined;
+    if (!isKnown) return connection.close({ code: 1011, reason: 'the authentication has failed' });
     if (principal === undefined) return connection.close({ code: 4401, reason: 'the credentials are refused' });
     const { protocols } = this.#options;
     if (protocols && !protocols.includes(protocol ?? '')) {
@@ -119,13 +120,23 @@ export class SessionServer {
     return this.#accept(connection, { principal, address, protocol }, hello);
   }
 
-  /** @param {{credentials?: string, protocol?: string, request: Request}} client */
+  /**
+   * Returns who the client is. That is unknown if the option throws, for instance since the database of the users does not answer: the
+   * client connects again. After 4401 it would stop.
+   *
+   * @param {{credentials?: string, protocol?: string, request: Request}} client
+   * @returns {Promise<{principal?: string, isKnown: boolean}>}
+   */
   async #authenticate(client) {
     try {
-      return (await this.#options.authenticate(client)) ?? undefined;
+      /** @type {unknown} */
+      const principal = await this.#options.authenticate(client);
+      if (!principal) return { isKnown: true };
+      if (typeof principal === 'string') return { principal, isKnown: true };
+      throw new TypeError(`\`authenticate\` returned a value of type ${typeof principal}; return a string, or \`undefined\``);
     } catch (error) {
       this.#context.onError(error);
-      return undefined;
+      return { isKnown: false };
     }
   }
 

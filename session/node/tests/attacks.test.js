@@ -357,11 +357,20 @@ test('a revoked user does not resume, and the session is kept', async () => {
   assert.equal((await again.hello(of, { attempt: 3, token, credentials: 'carol' })).resumed, true);
 });
 
-test('a client is refused if the authentication throws', async () => {
+test('a client may come back if the authentication throws, or returns what is no string', async () => {
   const errors = [];
-  const { url, server } = await serve({ authenticate: () => Promise.reject(new Error('down')), onError: (error) => errors.push(error.message) });
-  await refused(url, name(), {}, 4401);
-  assert.deepEqual(errors, ['down']);
+  const answers = [() => Promise.reject(new Error('down')), () => true, () => ({ name: 'alice' })];
+  const authenticate = () => answers.shift()();
+  const { url, server } = await serve({ authenticate, onError: (error) => errors.push(error.name) });
+  for (const _ of [...answers]) await refused(url, name(), {}, 1011);
+  assert.deepEqual(errors, ['Error', 'TypeError', 'TypeError']);
+  assert.equal(server.size, 0);
+});
+
+test('a client for whom the authentication returns nothing is refused', async () => {
+  const answers = [undefined, null, false, '', 0];
+  const { url, server } = await serve({ authenticate: async () => answers.shift() });
+  for (const _ of [...answers]) await refused(url, name(), {}, 4401);
   assert.equal(server.size, 0);
 });
 
