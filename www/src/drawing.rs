@@ -92,8 +92,11 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
     link.on_other(move |message| showing.clone().came_from_a_room(message));
     link.on_state(move |state| {
         following.follow_state(state);
-        if matches!(state, State::Open { .. }) && is_to_be_sent.take() {
-            following.send_and_show();
+        if matches!(state, State::Open { .. }) {
+            match is_to_be_sent.take() {
+                true => following.send_and_show(),
+                false => following.go_live(),
+            }
         }
     });
     Ok(())
@@ -121,8 +124,14 @@ impl Drawing {
                 break;
             }
             let sent = self.send();
-            self.has_changed.set(sent == Err(Error::Full));
-            show_result(if sent == Err(Error::Full) { Ok(()) } else { sent });
+            self.has_changed.set(sent.is_err());
+            if sent != Err(Error::Full) {
+                let has_failed = sent.is_err();
+                show_result(sent);
+                if has_failed {
+                    break;
+                }
+            }
         }
     }
     // endregion

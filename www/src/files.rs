@@ -104,14 +104,19 @@ impl Files {
         }
         let mut slices = sender.send_slices(row.blob.clone(), SLICE);
         // The stream sends a slice when it is polled, and waits while too many bytes are unsent. Not polling it pauses the file.
-        while let Some(progress) = slices.try_next().await? {
-            self.meter.sent(row.progress(progress));
+        loop {
             row.may_go_on(MOST_UNDERWAY).await;
+            let Some(progress) = slices.try_next().await? else { break };
+            self.meter.sent(row.progress(progress));
+            if progress.sent == progress.total {
+                break;
+            }
         }
         if row.is_reported() {
             sender.send("report").await?;
         }
         sender.flush().await?;
+        row.all_left();
         self.log.add(Kind::Sent, Some(row.blob.len()), &format!("file: {}", row.name));
         Ok(())
     }

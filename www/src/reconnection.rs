@@ -73,8 +73,14 @@ impl Reconnection {
             .when_full(when_full);
         let stream = Reconnecting::new(options, async move || Ok(url.clone()));
         pause_or_resume(&stream.sender());
+        // What the last connection has not sent goes out on this one.
+        let queued = self.sender().map(|last| last.take_queued()).unwrap_or_default();
         self.sender.replace(Some(stream.sender()));
         self.timeline.clear();
+        for message in queued {
+            let name = name_of(&message);
+            let _ = self.try_send(message, name);
+        }
         self.undecided.borrow_mut().iter_mut().for_each(|(number, _)| *number = None);
         let (card, states) = (self.clone(), stream.states());
         spawn_local(async move {

@@ -202,7 +202,8 @@ pub async fn report(mut socket: WebSocket, key: String) {
         }
         tokio::time::sleep(INTERVAL).await;
         tokio::select! {
-            _ = reports.changed() => {}
+            // There are no more reports of a server that was replaced by those of newer keys.
+            changed = reports.changed() => if changed.is_err() { return },
             message = behaviour::receive(&mut socket) => if message.is_none() { return },
         }
     }

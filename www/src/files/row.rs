@@ -146,6 +146,13 @@ impl Row {
         since
     }
 
+    /// Shows that all bytes have left the browser.
+    pub fn all_left(&self) {
+        if !self.blob.is_empty() {
+            self.show_progress(self.blob.len());
+        }
+    }
+
     fn show_progress(&self, sent: u64) {
         let total = self.blob.len();
         let speed = self.speed.borrow_mut().at(now(), sent);

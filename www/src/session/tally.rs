@@ -42,7 +42,9 @@ impl Tally {
         let of_session = [self.messages, self.ledger.again(), self.ledger.suppressed(), self.lost];
         show_side("session", of_session);
         show_side("without", [self.messages - without.rejected, again, 0, in_doubt]);
-        let in_flight = [session.unacknowledged, without.queued + without.unconfirmed];
+        // Messages in doubt that are sent again are in flight until they are handed over again.
+        let to_be_repeated = if sends_again { without.in_doubt } else { 0 };
+        let in_flight = [session.unacknowledged, without.queued + without.unconfirmed + to_be_repeated];
         self.show_processed("session", self.processed.session, in_flight[0]);
         self.show_processed("without", self.processed.echo, in_flight[1]);
         in_flight == [0, 0]
