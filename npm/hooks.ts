@@ -106,7 +106,8 @@ function targetOf(found: string | URL | Target, protocols: readonly string[] | u
   }
   const offered: unknown = target.protocols ?? protocols;
   if (offered !== undefined && !Array.isArray(offered)) {
-    throw new WebSocketError("invalidOption", `the provider returned \`protocols\` that are no array: ${String(offered)}`);
+    // Without the value: a subprotocol may hold a token.
+    throw new WebSocketError("invalidOption", `the provider returned \`protocols\` of type ${typeof offered}; return an array of texts`);
   }
   return { url: String(url), ...(offered === undefined ? {} : { protocols: [...offered] as string[] }) };
 }

@@ -281,8 +281,8 @@ impl Page {
 
     /// Sets the clock of the device forward by `milliseconds`, or back if negative.
     ///
-    /// A [`Reconnecting`](crate::Reconnecting) measures backoff and heartbeat by this clock. Timers and [`elapsed`](Self::elapsed) do
-    /// not follow it.
+    /// A [`Reconnecting`](crate::Reconnecting) measures backoff and heartbeat by this clock. Timers and [`elapsed`](Self::elapsed)
+    /// do not follow it.
     pub fn set_clock(&self, milliseconds: i64) {
         self.0.set_clock(milliseconds);
     }
@@ -448,7 +448,8 @@ impl Page {
 
     /// Returns the number of bytes that the page has sent and that have not left it, over all connections.
     ///
-    /// Unlike `buffered_amount`, the number is right after the end, too: bytes that were unsent when a connection ended count for ever.
+    /// Unlike `buffered_amount`, the number is right after the end, too: bytes that were unsent when a connection ended count for
+    /// ever.
     pub fn unsent(&self) -> u64 {
         self.0.unsent.get()
     }

@@ -192,7 +192,7 @@ impl<T: Len> Queue<T> {
     }
 
     /// Returns whether a reader waits for a later turn, although there are messages.
-    pub fn is_paused(&self) -> bool {
+    pub fn has_paused_reader(&self) -> bool {
         self.is_paused && self.reader.is_some()
     }
 

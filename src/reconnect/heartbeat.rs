@@ -20,8 +20,8 @@ use crate::Message;
 /// if another ping is sent, as follows.
 ///
 /// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
-/// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. So a late
-/// timer does not end the connection, unless nothing at all is received after three pings in a row.
+/// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. So a late timer does not end
+/// the connection, unless nothing at all is received after three pings in a row.
 ///
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping, and belongs to the first unanswered
 /// ping. So the server must answer each ping at most once, and no other message may look like an answer. The stream does not yield

@@ -23,8 +23,8 @@ use crate::{CloseEvent, Error};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterClose {
-    /// Connects again, after the delay of the [`Backoff`](crate::Backoff): at first at most its [`base`](crate::Backoff::base), and at least
-    /// its [`floor`](crate::Backoff::floor).
+    /// Connects again, after the delay of the [`Backoff`](crate::Backoff): at first at most its [`base`](crate::Backoff::base), and
+    /// at least its [`floor`](crate::Backoff::floor).
     Retry,
     /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), so that clients do not reconnect all at
     /// once. A wake-up, such as the page being shown, does not shorten the wait.

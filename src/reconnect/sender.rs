@@ -281,8 +281,8 @@ impl ReconnectingSender {
         self.shared().confirm(number)
     }
 
-    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls do not return
-    /// them again, nor count them.
+    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls do not return them again, nor
+    /// count them.
     ///
     /// It also works after the connection was closed for good, whatever the cause: unconfirmed messages are in doubt by then.
     ///

@@ -73,8 +73,8 @@ impl Sender {
     /// Sends a message, waiting while more than [`high_water_mark`](crate::Options::high_water_mark) bytes are unsent.
     ///
     /// Resolves when the message was handed to the browser. Whether the peer has received it, only the peer can tell. When there is
-    /// room, a message of any size is sent. Senders are served in the order in which they began to wait. If a sender was
-    /// woken and is not polled, the next sender is served one turn of the event loop later.
+    /// room, a message of any size is sent. Senders are served in the order in which they began to wait. If a sender was woken and
+    /// is not polled, the next sender is served one turn of the event loop later.
     ///
     /// Dropping the future before it resolves sends nothing and drops the message; pass a reference to keep the message.
     ///
@@ -399,10 +399,10 @@ impl Clone for Sender {
 ///
 /// `poll_close` first waits as [`flush`](Sender::flush) does, and then closes the connection without a code. During the first wait
 /// messages still arrive, and the connection stays open if `poll_close` is no longer polled. The close timeout also limits the
-/// first wait, and starts over when unsent bytes have left. When this timeout is over, the connection begins to close, and ends at once for
-/// all handles with [`Error::CloseTimeout`]. Over streams, a peer that waits for this page to read may itself read nothing: receive
-/// messages in another task meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails with the first of these errors
-/// that applies:
+/// first wait, and starts over when unsent bytes have left. When this timeout is over, the connection begins to close, and ends at
+/// once for all handles with [`Error::CloseTimeout`]. Over streams, a peer that waits for this page to read may itself read
+/// nothing: receive messages in another task meanwhile, or call [`close`](Sender::close) instead. `poll_close` fails with the first
+/// of these errors that applies:
 ///
 /// - [`Error::Unclean`] if the connection ended without a closing handshake,
 /// - [`Error::CloseTimeout`] if the peer does not answer in time; see [`Options::close_timeout`](crate::Options::close_timeout),

@@ -374,23 +374,21 @@ impl Core {
     /// Checks that the Blobs that the last connection has transmitted in vain can be read. One that cannot, such as a file that was
     /// changed, ends each connection on which it is transmitted.
     pub async fn check_blobs(&self) -> Result<(), Error> {
-        for first in self.blobs_in_vain() {
-            first.bytes().await?;
+        for blob in self.blobs_in_vain() {
+            blob.slice(..1).bytes().await?;
         }
         Ok(())
     }
 
-    /// Returns the first byte of the first Blob that was transmitted in vain. Each further connection on which the peer has received
-    /// nothing doubles the number of Blobs.
+    /// Returns the first Blob that was transmitted in vain. Each further connection on which the peer has received nothing doubles
+    /// the number of Blobs.
     fn blobs_in_vain(&self) -> Vec<Blob> {
         let client = self.client.borrow();
         let first = client.repeated().next().map(|(mark, _)| mark);
         let (last, blobs) = self.in_vain.get();
         let blobs = if first == last { blobs.saturating_mul(2) } else { 1 };
         self.in_vain.set((first, blobs));
-        let repeated: Vec<_> = client.repeated().map(|(_, frame)| frame.clone()).collect();
-        drop(client);
-        repeated.iter().filter_map(Frame::first_of_blob).take(blobs).collect()
+        client.repeated().filter_map(|(_, frame)| frame.blob().cloned()).take(blobs).collect()
     }
 
     /// There will be no more connection.

@@ -43,9 +43,9 @@ impl Frame {
         &self.0.message
     }
 
-    /// Returns the first byte of a Blob, as a Blob.
-    pub fn first_of_blob(&self) -> Option<Blob> {
-        if let Message::Blob(blob) = &self.0.message { Some(blob.slice(..1)) } else { None }
+    /// Returns the Blob, if the message is one.
+    pub fn blob(&self) -> Option<&Blob> {
+        if let Message::Blob(blob) = &self.0.message { Some(blob) } else { None }
     }
 
     /// Returns the message of the application.

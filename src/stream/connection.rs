@@ -99,7 +99,7 @@ impl Connection {
 
     /// Returns whether the next turn of the event loop wakes a reader that has taken many messages at once.
     pub fn has_paused_reader(&self) -> bool {
-        self.is_turn_asked_for.get() && self.queue().is_paused()
+        self.is_turn_asked_for.get() && self.queue().has_paused_reader()
     }
 
     /// Returns whether the connection has ever been open.

@@ -139,8 +139,8 @@ impl Options {
     /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
     ///
     /// The error is [`Error::ConnectFailed`], as in Chromium; in Firefox the server sees a connection that opens and closes at
-    /// once. Without a subprotocol to offer, every connection fails. To recognise this cause in Firefox, leave the
-    /// option out and check [`protocol`](crate::WebSocketStream::protocol); Chromium hides the cause.
+    /// once. Without a subprotocol to offer, every connection fails. To recognise this cause in Firefox, leave the option out and
+    /// check [`protocol`](crate::WebSocketStream::protocol); Chromium hides the cause.
     ///
     /// # Examples
     ///
@@ -257,9 +257,9 @@ impl Options {
 
     /// Sets how long [`connect`](Self::connect) waits for the connection to open. Default: 20 seconds.
     ///
-    /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes.
-    /// The time begins when the future is first polled. With zero, it is over in one of the next turns of the event
-    /// loop. A [`WebSocket`](crate::WebSocket) has no timeout of its own.
+    /// With [`Duration::MAX`] only the browser ends the wait: browsers give up a silent peer after 20 seconds to some minutes. The
+    /// time begins when the future is first polled. With zero, it is over in one of the next turns of the event loop. A
+    /// [`WebSocket`](crate::WebSocket) has no timeout of its own.
     ///
     /// # Examples
     ///

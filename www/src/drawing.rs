@@ -125,12 +125,10 @@ impl Drawing {
             }
             let sent = self.send();
             self.has_changed.set(sent.is_err());
-            if sent != Err(Error::Full) {
-                let has_failed = sent.is_err();
-                show_result(sent);
-                if has_failed {
-                    break;
-                }
+            match sent {
+                Err(Error::Full) => {}
+                Ok(()) => show_result(sent),
+                Err(_) => break show_result(sent),
             }
         }
     }

@@ -8,7 +8,7 @@ mod speed;
 use std::rc::Rc;
 
 use futures_util::future::try_join3;
-use futures_util::stream::LocalBoxStream;
+use futures_util::stream::{FusedStream, LocalBoxStream};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use js_sys::Array;
 use serde::Deserialize;
@@ -104,13 +104,10 @@ impl Files {
         }
         let mut slices = sender.send_slices(row.blob.clone(), SLICE);
         // The stream sends a slice when it is polled, and waits while too many bytes are unsent. Not polling it pauses the file.
-        loop {
+        while !slices.is_terminated() {
             row.may_go_on(MOST_UNDERWAY).await;
-            let Some(progress) = slices.try_next().await? else { break };
-            self.meter.sent(row.progress(progress));
-            if progress.sent == progress.total {
-                break;
-            }
+            let progress = slices.try_next().await?;
+            self.meter.sent(progress.map_or(0, |progress| row.progress(progress)));
         }
         if row.is_reported() {
             sender.send("report").await?;

@@ -62,6 +62,12 @@ async fn drawing_goes_live(page: &Page) -> Result<()> {
     let frames = page.text("#frames-back").await?;
     let count: u32 = frames.split(' ').next().unwrap_or_default().parse()?;
     ensure!(count > 2, "{frames} frames came back");
+    page.click("#disconnect").await?;
+    page.find("#state[data-state=closed]").await?;
+    page.press("#canvas", "\u{E015}\u{E014}").await?; // down, right
+    page.click("#connect").await?;
+    page.find("#drawing-verdict[data-is=good]").await?;
+    ensure!(page.pixels("canvas").await? == page.pixels("echo").await?, "a stroke without a connection was not sent");
     page.click("#live-strokes").await
 }
 

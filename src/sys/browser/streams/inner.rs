@@ -210,7 +210,7 @@ impl Inner {
     /// connection, which this API cannot do.
     fn fail(self: &Rc<Self>) {
         self.outbox.borrow_mut().give_up(true);
-        // Without the code of a close that waits: the peer would take it that everything was sent.
+        // Without the code of a close that waits: the peer would take the code for a sign that everything was sent.
         drop(self.closing.take());
         self.close_when_sent(Dictionary::new());
         self.closed(close_event(&JsValue::UNDEFINED));
