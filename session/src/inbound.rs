@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::queue::release;
 use crate::rule::{Rule, Rules};
 use crate::{Ack, MAX_NUMBER, OVERHEAD, Violation};
 
@@ -71,6 +72,11 @@ impl Inbound {
         self.received_offset - self.processed_offset
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.offsets.capacity()
+    }
+
     /// Returns whether END was received.
     pub(crate) fn has_ended(&self) -> bool {
         self.end.is_some()
@@ -129,6 +135,7 @@ impl Inbound {
             self.processed += 1;
             self.processed_offset = offset;
         }
+        release(&mut self.offsets);
         if self.processed == before {
             return false;
         }

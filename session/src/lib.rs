@@ -9,6 +9,7 @@ mod inbound;
 mod item;
 mod json;
 mod outbound;
+mod queue;
 mod rule;
 mod server;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::queue::release;
 use crate::rule::{Rule, Rules};
 use crate::{Ack, End, MAX_NUMBER, Payload, SendError, Violation, weight};
 
@@ -101,6 +102,11 @@ impl<P: Payload> Outbound<P> {
         self.last_offset() - self.acknowledged_offset
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.kept.capacity()
+    }
+
     fn last_offset(&self) -> u64 {
         self.kept.back().map_or(self.acknowledged_offset, |kept| kept.offset)
     }
@@ -190,6 +196,7 @@ impl<P: Payload> Outbound<P> {
             self.acknowledged += 1;
             self.acknowledged_offset = kept.offset;
         }
+        release(&mut self.kept);
         self.next = self.next.max(self.acknowledged + 1);
         Ok(self.acknowledged > before)
     }

@@ -8,6 +8,8 @@ pub mod code {
     pub const COMPLETE: u16 = 1000;
     /// A message is larger than the peer's WebSocket library accepts.
     pub const LIBRARY: u16 = 1009;
+    /// The server cannot serve the client now.
+    pub const INTERNAL: u16 = 1011;
     /// The server restarts.
     pub const RESTART: u16 = 1012;
     /// The peer broke a rule of the protocol.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use crate::inbound::{Due, Inbound};
 use crate::outbound::Outbound;
+use crate::queue::release;
 use crate::rule::{Rule, Rules};
 use crate::violation::code;
 use crate::{
@@ -146,6 +147,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
     /// next one.
     pub fn take(&mut self) -> Option<Item<P>> {
         let item = self.items.pop_front()?;
+        release(&mut self.items);
         match &item {
             Item::Message { mark, .. } | Item::End { mark, .. } if mark.epoch == self.epoch => self.taken = mark.number,
             _ => (),
@@ -191,6 +193,7 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
     /// Returns the next output. Handle outputs in order: a stored change must be durable before any later output is transmitted.
     pub fn poll(&mut self) -> Option<Output<P, R>> {
         if let Some(output) = self.outputs.pop_front() {
+            release(&mut self.outputs);
             return Some(output);
         }
         let connection = self.live?;
@@ -214,7 +217,9 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
     /// Returns the next change to store, ahead of all other outputs. For a host that polls no frames while its connection is full.
     pub fn poll_change(&mut self) -> Option<Change<P, R>> {
         let index = self.outputs.iter().position(|output| matches!(output, Output::Store(_)))?;
-        match self.outputs.remove(index)? {
+        let output = self.outputs.remove(index)?;
+        release(&mut self.outputs);
+        match output {
             Output::Store(change) => Some(change),
             _ => None,
         }
@@ -229,7 +234,9 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
 
     /// Returns the next event, such as an acknowledgement.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        release(&mut self.events);
+        event
     }
 
     /// Returns the messages that this connection transmits again: an earlier one has transmitted them, and the peer has not received
@@ -291,6 +298,13 @@ impl<P: Payload, R: Clone> Endpoint<P, R> {
     /// Returns the limits of this end.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Returns for how many entries the queues have memory.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        let queues = self.outbound.capacity() + self.inbound.capacity();
+        queues + self.outputs.capacity() + self.events.capacity() + self.items.capacity()
     }
 
     // Helpers of both files.

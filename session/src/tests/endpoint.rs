@@ -274,3 +274,21 @@ fn messages_that_are_transmitted_again_are_known_before() {
     frames(&mut client);
     assert_eq!(client.repeated().count(), 0);
 }
+
+#[test]
+fn queues_that_are_empty_after_a_backlog_keep_little_memory() {
+    let large = Limits { window: 1 << 20, max: 100, replay: 1 << 20, journal: true };
+    let mut client = client(large, 1 << 20, 100);
+    for _ in 0..10_000 {
+        client.send(bytes(1)).unwrap();
+        client.receive(ON, Ok(Incoming::Message(bytes(1))));
+    }
+    assert!(client.capacity() > 40_000, "sent, to be stored, arrived, and not processed");
+    while client.poll_change().is_some() || client.poll().is_some() {}
+    for number in 1..=10_000 {
+        client.receive(ON, ack(number, 1 << 21));
+        take_and_finish(&mut client);
+    }
+    while client.poll().is_some() || client.poll_event().is_some() {}
+    assert!(client.capacity() <= 5 * 64, "memory for {} entries is kept", client.capacity());
+}
