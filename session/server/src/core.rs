@@ -39,6 +39,8 @@ pub(crate) struct Core {
     pub peer_max: u64,
     /// The message that the handler has taken and not finished processing.
     taken: Option<Mark>,
+    /// The number of the message that the handler has taken last.
+    pub number: Option<u64>,
     /// The code and reason of the peer's END, once the handler has received it.
     pub peer_end: Option<End>,
     /// Whether the handler has received the last item of this session.
@@ -65,6 +67,7 @@ impl Shared {
             place: Place::Here,
             peer_max: hello.max,
             taken: None,
+            number: None,
             peer_end: None,
             // An earlier handler has received END, so the stream of this handler has ended, too.
             is_over: snapshot.peer_ended,
@@ -95,6 +98,11 @@ impl Shared {
 }
 
 impl Core {
+    /// Returns whether a handler is to run: the client has shown that it received WELCOME, and no handler has finished this session.
+    pub fn wants_handler(&self) -> bool {
+        !self.machine.is_fresh() && !self.machine.is_complete()
+    }
+
     /// Wakes all tasks that wait for this session.
     pub fn wake(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
@@ -115,11 +123,6 @@ impl Core {
         }
     }
 
-    /// Returns the number of the message that the handler has taken last.
-    pub fn taken(&self) -> Option<u64> {
-        self.taken.map(|mark| mark.number)
-    }
-
     /// Takes the next message, and marks the previous one as processed. After the last item: the loss, if it comes later.
     pub fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Result<Message, Gone>>> {
         self.finish_taken();
@@ -134,6 +137,7 @@ impl Core {
         match self.machine.take() {
             Some(Item::Message { mark, payload }) => {
                 self.taken = Some(mark);
+                self.number = Some(mark.number);
                 Poll::Ready(Some(Ok(payload)))
             }
             Some(Item::End { mark, end }) => {

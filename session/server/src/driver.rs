@@ -22,6 +22,12 @@ use crate::{Key, Limits, token};
 /// An acknowledgement is due this long after a message is processed.
 const ACK: Duration = Duration::from_millis(100);
 
+/// A server asks this often at least whether it still has a session without a connection.
+const AWAY: Duration = Duration::from_secs(60);
+
+/// The reason of a close with 1012, for people.
+const RESTARTS: &str = "the server restarts";
+
 /// The state of the task of one session.
 struct Driver {
     context: Arc<Context>,
@@ -211,8 +217,7 @@ impl Driver {
     async fn pump(&mut self) -> Result<(), StoreError> {
         let batch = self.poll();
         self.settle(batch).await?;
-        let is_known = !self.shared.core().machine.is_fresh();
-        if let Some(handler) = self.handler.take_if(|_| is_known) {
+        if let Some(handler) = self.handler.take_if(|_| self.shared.core().wants_handler()) {
             self.is_started = true;
             start(handler, self.shared.clone());
         }
@@ -292,6 +297,8 @@ impl Driver {
             }
         };
         tokio::select! {
+            // What has arrived counts before a timeout, also if the store has taken longer than the timeout.
+            biased;
             turn = turn => Some(turn),
             () = self.shared.mailbox.work() => None,
             () = self.alarm.wait(deadline) => None,
@@ -317,8 +324,7 @@ impl Driver {
         let is_pending = self.shared.core().machine.is_ack_pending();
         self.ack = is_pending.then(|| self.ack.unwrap_or(now + ACK));
         let link = self.link.as_ref().map_or_else(|| self.expiry(), |link| self.silence(link));
-        let stored = self.owner.as_ref().map(|_| self.stored + self.context.keep() / 3);
-        [self.ack, stored].into_iter().flatten().fold(link, Instant::min)
+        [self.ack, self.renewal()].into_iter().flatten().fold(link, Instant::min)
     }
 
     /// Returns the time at which a silent client is pinged, or its connection is given up.
@@ -334,16 +340,25 @@ impl Driver {
         self.complete.unwrap_or(self.away) + ttl
     }
 
+    /// Returns when the session is renewed in the store. Without a connection this is soon, since the client may have gone to another
+    /// server, and the handler here is told of that.
+    fn renewal(&self) -> Option<Instant> {
+        let keeps = self.context.keep() / 3;
+        let after = if self.link.is_some() { keeps } else { AWAY.min(keeps) };
+        self.owner.as_ref().map(|_| self.stored + after)
+    }
+
     async fn on_time(&mut self, now: Instant) -> Option<Outcome> {
         if self.ack.take_if(|ack| *ack <= now).is_some() {
             self.shared.core().machine.acknowledge();
         }
         match &self.link {
             Some(link) if self.silence(link) <= now => self.on_silence(now),
-            None if self.expiry() <= now => return Some(self.expire().await),
+            // A client that has come back in time may have waited for the store.
+            None if self.expiry() <= now && !self.shared.mailbox.has_arrivals() => return Some(self.expire().await),
             _ => (),
         }
-        if self.owner.is_some() && self.stored + self.context.keep() / 3 <= now {
+        if self.renewal().is_some_and(|renewal| renewal <= now) {
             return self.renew(now).await.is_err().then_some(Outcome::Fenced(None));
         }
         None
@@ -393,26 +408,46 @@ impl Driver {
 
     /// Ends the session on this server. Returns the HELLO of the session that follows.
     async fn finish(&mut self, outcome: Outcome) -> Option<Box<Arrival>> {
-        if let Outcome::Left = outcome {
-            let batch = self.leave();
-            let _stored = self.settle(batch).await;
+        match outcome {
+            Outcome::Left => {
+                let batch = self.leave();
+                let _stored = self.settle(batch).await;
+                // A client that has just come back does not wait for the close of its older connection.
+                for arrival in self.shared.mailbox.close() {
+                    arrival.socket.close([].into(), code::RESTART, RESTARTS.into());
+                }
+                // The registry has this session until here, so a shutdown waits: a process that ends sooner loses the last frames.
+                if let Some(link) = self.abandon() {
+                    link.close_and_wait(code::RESTART, RESTARTS.into()).await;
+                }
+                None
+            }
+            Outcome::Fenced(arrival) => {
+                self.abandon().into_iter().for_each(|link| link.close(code::RESTART, RESTARTS.into()));
+                arrival
+            }
+            Outcome::Renewed(arrival) => {
+                self.shared.core().machine.forget(LostCause::Mismatch);
+                self.end().await;
+                Some(arrival)
+            }
+            Outcome::Over => {
+                self.end().await;
+                None
+            }
         }
-        if let Outcome::Left | Outcome::Fenced(_) = outcome {
-            let mut core = self.shared.core();
-            core.place = Place::Elsewhere;
-            core.wake();
-            drop(core);
-            let link = self.link.take();
-            let Outcome::Fenced(arrival) = outcome else {
-                link.into_iter().for_each(Link::close_for_restart);
-                return None;
-            };
-            link.into_iter().for_each(|link| link.close(code::RESTART, "the server restarts".into()));
-            return arrival;
-        }
-        if let Outcome::Renewed(_) = outcome {
-            self.shared.core().machine.forget(LostCause::Mismatch);
-        }
+    }
+
+    /// Leaves the session to other servers, and returns its connection.
+    fn abandon(&mut self) -> Option<Link> {
+        let mut core = self.shared.core();
+        core.place = Place::Elsewhere;
+        core.wake();
+        self.link.take()
+    }
+
+    /// Sends the last frames of a session that is over, and removes the session from the store.
+    async fn end(&mut self) {
         let batch = Batch::poll(&mut self.shared.core().machine);
         self.transmit(batch);
         self.shared.core().wake();
@@ -420,6 +455,5 @@ impl Driver {
             // If this fails, the store forgets the session when its time is over.
             let _removed = owner.remove().await;
         }
-        if let Outcome::Renewed(arrival) = outcome { Some(arrival) } else { None }
     }
 }

@@ -97,6 +97,8 @@ impl Link {
             // Flushes before there is more to send, too: the buffer of a client that reads may be empty only then.
             ready!(self.socket.poll_flush(context))?;
             if self.outgoing.is_empty() {
+                // Of small messages, a batch has thousands.
+                self.outgoing.shrink_to(64);
                 return Poll::Ready(Ok(()));
             }
             while !self.outgoing.is_empty() {
@@ -112,8 +114,8 @@ impl Link {
         self.socket.close(self.outgoing, code, reason);
     }
 
-    /// Works as [`close`](Self::close), for a shutdown.
-    pub fn close_for_restart(self) {
-        self.socket.close_for_restart(self.outgoing);
+    /// Works as [`close`](Self::close), and waits until the connection is closed.
+    pub async fn close_and_wait(self, code: u16, reason: String) {
+        self.socket.close_and_wait(self.outgoing, code, reason).await;
     }
 }

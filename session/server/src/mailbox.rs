@@ -80,6 +80,10 @@ impl Mailbox {
         self.state().arrivals.pop_front()
     }
 
+    pub fn has_arrivals(&self) -> bool {
+        !self.state().arrivals.is_empty()
+    }
+
     /// Refuses all arrivals from now on, and returns the queued ones.
     pub fn close(&self) -> VecDeque<Box<Arrival>> {
         let mut state = self.state();

@@ -7,12 +7,12 @@ use tokio::time::sleep;
 use websocket_session::{Digest, Hello, Refusal, Server};
 
 use crate::sessions::Context;
-use crate::store::{Change, Lease, Snapshot, Store, StoreError};
+use crate::store::{Change, Later, Lease, Snapshot, Store, StoreError};
 use crate::{Key, Message, token};
 
 /// How often a session is looked up while other servers claim it, too, before giving up.
 const CLAIMS: usize = 8;
-/// The delays before repeating a write whose outcome is unknown.
+/// The delays before repeating a change whose outcome is unknown.
 const DELAYS: [Duration; 4] =
     [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2)];
 
@@ -29,19 +29,32 @@ impl Owner {
     /// Makes changes durable.
     pub async fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.sequence += 1;
-        let mut delays = DELAYS.into_iter();
-        loop {
-            let write = self.store.write(&self.key, &self.lease, self.sequence, changes, self.keep).await;
-            match (write, delays.next()) {
-                (Err(StoreError::Unavailable(_)), Some(delay)) => sleep(delay).await,
-                (write, _) => return write,
-            }
-        }
+        repeat(|| self.store.write(&self.key, &self.lease, self.sequence, changes, self.keep)).await
     }
 
     /// Removes the session.
     pub async fn remove(&self) -> Result<(), StoreError> {
-        self.store.remove(&self.key, &self.lease).await
+        let remove = || self.store.remove(&self.key, &self.lease);
+        match remove().await {
+            Err(StoreError::Unavailable(_)) => (),
+            removed => return removed,
+        }
+        match repeat(remove).await {
+            // The first attempt may have removed it.
+            Err(StoreError::Fenced) if self.store.find(&self.key).await?.is_none() => Ok(()),
+            removed => removed,
+        }
+    }
+}
+
+/// Makes a change, and repeats it while its outcome is unknown.
+async fn repeat<'a>(change: impl Fn() -> Later<'a, ()>) -> Result<(), StoreError> {
+    let mut delays = DELAYS.into_iter();
+    loop {
+        match (change().await, delays.next()) {
+            (Err(StoreError::Unavailable(_)), Some(delay)) => sleep(delay).await,
+            (changed, _) => return changed,
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use crate::{Message, token};
 /// How long Redis may take to answer before the command is repeated.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Looks a session up.
-const FIND: &str = "return {redis.call('HGETALL', KEYS[1]), redis.call('XRANGE', KEYS[2], '-', '+')}";
+/// Looks a session up, without its messages: whoever knows a name can make a server do this, and Redis serves nobody else meanwhile.
+const FIND: &str = "return {redis.call('HGETALL', KEYS[1]), redis.call('XLEN', KEYS[2])}";
 
 /// Makes a session, unless there is one.
 const CREATE: &str = "
@@ -154,8 +154,9 @@ fn millis(duration: Duration) -> u64 {
 impl Store for RedisStore {
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>> {
         Box::pin(async move {
-            let found: Found = self.run(FIND, key, |_| ()).await?;
-            found.decode().transpose()
+            let (fields, len): (Fields, usize) = self.run(FIND, key, |_| ()).await?;
+            let unread = vec![Content::Message(Message::from("")); len];
+            stored(&fields, Some(unread)).transpose()
         })
     }
 
@@ -171,19 +172,20 @@ impl Store for RedisStore {
 
     fn claim<'a>(&'a self, key: &'a Key, from: &'a Lease, lease: &'a Lease) -> Later<'a, Option<Snapshot>> {
         Box::pin(async move {
-            let found: Found = self
+            let (fields, entries): (Fields, Entries) = self
                 .run(CLAIM, key, |script| {
                     script.arg(&*from.0).arg(&*lease.0);
                 })
                 .await?;
-            if !found.is_whole() {
+            if !is_whole(&fields, entries.len() as u64) {
                 return match self.remove(key, lease).await {
                     // Another server has claimed the session meanwhile.
                     Ok(()) | Err(StoreError::Fenced) => Ok(None),
                     Err(error) => Err(error),
                 };
             }
-            Ok(found.decode().transpose()?.map(|stored| stored.snapshot))
+            let sent = entries.into_iter().map(|(_, entry)| decode_content(entry)).collect();
+            Ok(stored(&fields, sent).transpose()?.map(|stored| stored.snapshot))
         })
     }
 
@@ -272,40 +274,29 @@ impl Write {
     }
 }
 
-/// The hash and the stream of a session.
+/// The hash of a session.
 type Fields = HashMap<String, String>;
+/// The stream of a session.
 type Entries = Vec<(String, Vec<(String, Vec<u8>)>)>;
-struct Found(Fields, Entries);
 
-impl FromRedisValue for Found {
-    fn from_redis_value(value: redis::Value) -> Result<Self, redis::ParsingError> {
-        let (fields, entries): (Fields, Entries) = redis::from_redis_value(value)?;
-        Ok(Self(fields, entries))
-    }
+/// Returns whether a stream of this length has all messages that are sent and not acknowledged. Their numbers are in this range and differ,
+/// so their count is enough.
+fn is_whole(fields: &Fields, len: u64) -> bool {
+    let number = |name| fields.get(name).and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0_u64);
+    let acknowledged = number("acknowledged");
+    acknowledged + len == number("sent").max(acknowledged)
 }
 
-impl Found {
-    /// Returns whether the stream has all messages that are sent and not acknowledged. Their numbers are in this range and differ, so
-    /// their count is enough.
-    fn is_whole(&self) -> bool {
-        let Self(fields, entries) = self;
-        let number = |name| fields.get(name).and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0_u64);
-        let acknowledged = number("acknowledged");
-        acknowledged + entries.len() as u64 == number("sent").max(acknowledged)
-    }
-
-    /// Returns the session; `None` if there is none.
-    fn decode(self) -> Option<Result<Stored, StoreError>> {
-        let Self(fields, entries) = self;
-        let [lease, first] = ["lease", "first"].map(|name| fields.get(name).map(|lease| Lease(lease.as_str().into())));
-        let (lease, first) = (lease?, first?);
-        let snapshot =
-            decode(&fields, entries).ok_or_else(|| StoreError::Unavailable("a session is not readable".into()));
-        Some(snapshot.map(|snapshot| Stored { lease, first, snapshot }))
-    }
+/// Returns the session with these fields and messages; `None` if there is no session.
+fn stored(fields: &Fields, sent: Option<Vec<Content<Message>>>) -> Option<Result<Stored, StoreError>> {
+    let [lease, first] = ["lease", "first"].map(|name| fields.get(name).map(|lease| Lease(lease.as_str().into())));
+    let (lease, first) = (lease?, first?);
+    let snapshot = sent.and_then(|sent| decode(fields, sent));
+    let snapshot = snapshot.ok_or_else(|| StoreError::Unavailable("a session is not readable".into()));
+    Some(snapshot.map(|snapshot| Stored { lease, first, snapshot }))
 }
 
-fn decode(fields: &Fields, entries: Entries) -> Option<Snapshot> {
+fn decode(fields: &Fields, sent: Vec<Content<Message>>) -> Option<Snapshot> {
     let numbers = |name: &str| {
         let words = fields.get(name).map_or("", String::as_str).split(' ').filter(|word| !word.is_empty());
         words.map(|word| word.parse::<u64>().ok()).collect::<Option<Vec<_>>>()
@@ -319,7 +310,7 @@ fn decode(fields: &Fields, entries: Entries) -> Option<Snapshot> {
         snapshot.peer_ended = ended == 1;
     }
     snapshot.ended = fields.contains_key("ended");
-    snapshot.sent = entries.into_iter().map(|(_, entry)| decode_content(entry)).collect::<Option<_>>()?;
+    snapshot.sent = sent;
     Some(snapshot)
 }
 

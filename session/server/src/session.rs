@@ -19,7 +19,8 @@ pub enum Gone {
     /// The session is lost: the client did not reconnect in time, or one end has given the session up.
     Lost(Lost<Message>),
     /// This server does not own the session any more: it shuts down, another one has taken the session over, or the store is not
-    /// available. Return from the handler; nothing is lost if there is a store.
+    /// available. Return from the handler. With a store, the client's messages arrive at the next handler; messages that were sent, and
+    /// that the store did not have yet, are not sent: the next handler continues after [`Progress::sent`].
     Moved,
 }
 
@@ -104,7 +105,7 @@ impl Session {
         self.progress
     }
 
-    /// Returns the number of the message that was taken last, from 1.
+    /// Returns the number of the message that this handler has taken last, from 1; `None` before the first.
     ///
     /// An application that stores the number under the [id](Self::id), in the same transaction as its own data, recognizes a
     /// message that arrives again after a crash.
@@ -177,12 +178,13 @@ impl Receiver {
         poll_fn(|context| self.poll_recv(context)).await
     }
 
-    /// Returns the number of the message that was taken last, from 1.
+    /// Returns the number of the message that was taken last. See [`Session::number`].
     pub fn number(&self) -> Option<u64> {
-        self.shared.core().taken()
+        self.shared.core().number
     }
 
-    /// Returns the code and the reason of the client's END, once the stream has ended by it.
+    /// Returns the code and the reason of the client's END, once the stream has ended by it. They are not stored: `None` in a session that
+    /// was restored after END.
     pub fn peer_end(&self) -> Option<End> {
         self.shared.core().peer_end.clone()
     }

@@ -67,6 +67,9 @@ pub enum Denied {
     Credentials,
     /// The application's protocol is unknown.
     Protocol,
+    /// Nobody can say now who the client is, for instance because a database does not answer. The client keeps its session, and connects
+    /// again.
+    Unavailable,
 }
 
 impl Sessions {
@@ -200,7 +203,8 @@ impl Sessions {
     /// that clients reconnect after a random delay. With a store, another server continues the sessions.
     ///
     /// Handlers get [`Gone::Moved`](crate::Gone::Moved) instead of their next message. A handler that returns before ends its session as
-    /// always. It waits at most `grace` for handlers to return.
+    /// always. It waits at most `grace` for handlers to return, and as long again until the store has the changes and clients have answered
+    /// the close. Then the process may end.
     pub async fn shutdown(&self, grace: Duration) {
         let mailboxes = self.context.registry.close();
         mailboxes.iter().for_each(|mailbox| mailbox.leave(Leave::Soon));
@@ -252,6 +256,7 @@ impl From<Denied> for Refusal {
         match denied {
             Denied::Credentials => Self::of(code::UNAUTHORIZED, "the credentials are refused"),
             Denied::Protocol => Self::of(code::PROTOCOL, "the application's protocol is unknown"),
+            Denied::Unavailable => Self::of(code::INTERNAL, "the client cannot be authenticated now"),
         }
     }
 }

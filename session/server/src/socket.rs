@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use tokio::time::timeout;
 use websocket_session::code;
 
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Member};
 
 /// How long a closing handshake may take.
 const CLOSE: Duration = Duration::from_secs(10);
@@ -59,24 +59,37 @@ impl Socket {
 
     /// Sends frames and closes the connection, in a task of its own: the session does not wait for it. If too many connections are
     /// closing, it does not wait for the client either.
-    pub fn close(self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
-        let place = self.closing.enter(self.address);
-        wait(place, self.closed(outgoing, code, reason));
+    pub fn close(mut self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
+        if let Some(place) = self.closing.enter(self.address) {
+            return wait(place, self.closed(outgoing, code, reason));
+        }
+        // The frames leave now, also if this task has no budget left. The budget ends the reading: a client may send without end.
+        let _sent = unconstrained(self.send_close(outgoing, code, reason)).now_or_never();
+        let _read = self.drain().now_or_never();
     }
 
-    /// Works as [`close`](Self::close), without the limit: for a shutdown, when the limits on sessions are enough.
-    pub fn close_for_restart(self, outgoing: VecDeque<Frame>) {
-        wait(Some(()), self.closed(outgoing, code::RESTART, "the server restarts".into()));
+    /// Works as [`close`](Self::close), and waits for the client, without the limit: for a shutdown, when the limits on sessions are
+    /// enough.
+    pub async fn close_and_wait(self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
+        let _is_closed = timeout(CLOSE, self.closed(outgoing, code, reason)).await;
     }
 
     async fn closed(mut self, outgoing: VecDeque<Frame>, code: u16, reason: String) {
+        if self.send_close(outgoing, code, reason).await.is_ok() {
+            self.drain().await;
+        }
+    }
+
+    async fn send_close(&mut self, outgoing: VecDeque<Frame>, code: u16, reason: String) -> Result<(), axum::Error> {
         let close = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
         for frame in outgoing.into_iter().chain([close]) {
-            if self.inner.send(frame).await.is_err() {
-                return;
-            }
+            self.inner.send(frame).await?;
         }
-        // Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
+        Ok(())
+    }
+
+    /// Reads everything that arrives: closing a socket with unread bytes resets it, and the peer misses the close code.
+    async fn drain(&mut self) {
         while let Some(Ok(_)) = self.inner.next().await {}
     }
 
@@ -90,17 +103,15 @@ impl Socket {
 
     /// Answers a close, in a task of its own.
     pub fn leave(mut self) {
-        let place = self.closing.enter(self.address);
-        wait(place, async move { while let Some(Ok(_)) = self.inner.next().await {} });
+        match self.closing.enter(self.address) {
+            Some(place) => wait(place, async move { self.drain().await }),
+            None => drop(self.drain().now_or_never()),
+        }
     }
 }
 
-/// Runs `closing` to its end if it has a place, and as far as it goes at once otherwise.
-fn wait<P: Send + 'static>(place: Option<P>, closing: impl Future<Output = ()> + Send + 'static) {
-    let Some(place) = place else {
-        let _is_closed = unconstrained(closing).now_or_never();
-        return;
-    };
+/// Runs `closing` to its end in a task of its own, as long as a closing handshake may take.
+fn wait(place: Member, closing: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         let _is_closed = timeout(CLOSE, closing).await;
         drop(place);

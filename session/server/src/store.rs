@@ -79,7 +79,8 @@ impl Error for StoreError {}
 ///
 /// Each method is one atomic change. `keep` is how long the store keeps the session if nothing is written meanwhile.
 pub trait Store: Send + Sync + 'static {
-    /// Looks a session up, without taking it.
+    /// Looks a session up, without taking it. Only the number of the messages in `snapshot.sent` counts, so any messages will do: a
+    /// HELLO that is refused should not cost as much as all messages of the session.
     fn find<'a>(&'a self, key: &'a Key) -> Later<'a, Option<Stored>>;
 
     /// Makes a session that `lease` owns, its first lease. Returns `false` if there is a session with this key already.

@@ -104,6 +104,7 @@ async fn another_principal_finds_no_session() {
 async fn nothing_is_kept_of_a_client_that_is_not_authenticated() {
     let server = server().await;
     assert_eq!(refused(server.address, &hello(&name(), 1, None, "mallory")).await, 4401);
+    assert_eq!(refused(server.address, &hello(&name(), 1, None, "schrodinger")).await, 1011);
     assert_eq!(server.sessions.len(), 0);
 }
 

@@ -829,3 +829,190 @@ async fn a_store_in_memory_forgets_a_session_that_no_server_renews() {
     Raw::open(server.address).await.greet(&hello(&name(), 1, None, "ada")).await;
     assert_eq!(store.len(), 1, "only the new session is left");
 }
+
+#[tokio::test]
+async fn clients_have_the_last_frames_when_a_shutdown_ends() {
+    // More than the buffers of both sockets hold.
+    const LEN: usize = 8 << 20;
+    const COUNT: usize = 4;
+    let (started, address) = tokio::sync::oneshot::channel();
+    let (sent, mut has_sent) = mpsc::unbounded_channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let handler = move |mut session: Session| {
+        let sent = sent.clone();
+        async move {
+            let _one = session.recv().await;
+            for _ in 0..COUNT {
+                session.send(vec![0; LEN]).await.unwrap();
+            }
+            sent.send(()).unwrap();
+            assert_eq!(session.recv().await, Some(Err(Gone::Moved)));
+        }
+    };
+    let process = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let large = Limits { replay: (2 * COUNT * LEN) as u64, ..Limits::default() };
+            let server = Server::start(Sessions::with_store(large, MemoryStore::new()), handler).await;
+            started.send(server.address).unwrap();
+            stopped.await.unwrap();
+            server.sessions.shutdown(Duration::from_secs(30)).await;
+        });
+        // The process ends, and all tasks of its runtime with it.
+    });
+    let mut raw = Raw::open(address.await.unwrap()).await;
+    raw.greet(&hello(&name(), 1, None, "ada").replace("1000000", "100000000")).await;
+    raw.send(r#"A{"processed":0,"credit":100000000}"#).await;
+    raw.send(":one").await;
+    has_sent.recv().await.unwrap();
+    stop.send(()).unwrap();
+    sleep(Duration::from_millis(100)).await;
+    let mut last = Vec::new();
+    while last.last() != Some(&Got::Close(1012)) {
+        last.push(raw.get().await);
+        assert_ne!(last.last(), Some(&Got::Nothing), "the connection has ended without a close");
+    }
+    assert!(last.contains(&Got::Text(r#"A{"processed":1,"credit":1048595}"#.into())), "{last:?}");
+    while raw.get().await != Got::Nothing {}
+    process.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_delays_a_shutdown_by_twice_the_grace_at_most() {
+    let server = Server::start(Sessions::memory(limits()), echo).await;
+    let _silent = Raw::begin(server.address).await;
+    let before = std::time::Instant::now();
+    server.sessions.shutdown(Duration::from_millis(200)).await;
+    assert!(before.elapsed() < Duration::from_secs(5), "the closing handshake may take 10 s");
+}
+
+#[tokio::test]
+async fn no_handler_starts_for_a_session_that_is_complete_when_another_server_restores_it() {
+    let store = MemoryStore::new();
+    let (out, mut started) = mpsc::unbounded_channel();
+    let handler = move |_: Session| {
+        out.send(()).unwrap();
+        async {}
+    };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    assert_eq!(raw.get().await, Got::Text(r#"E{"code":1000}"#.into()));
+    raw.send(r#"A{"processed":1,"credit":1000000}"#).await;
+    raw.send(r#"E{"code":1000}"#).await;
+    assert_eq!(raw.closed().await, 1000);
+    server.stop().await;
+
+    let server = Server::start(Sessions::with_store(limits(), store), handler).await;
+    let again = r#""sent":1,"received":1,"processed":1"#;
+    let again =
+        hello(&session, 2, Some(welcome.token()), "ada").replace(r#""sent":0,"received":0,"processed":0"#, again);
+    let mut raw = Raw::open(server.address).await;
+    assert!(raw.greet(&again).await.is_resumed());
+    raw.send(ACK).await;
+    assert_eq!(raw.closed().await, 1000);
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!((started.try_recv().is_ok(), started.try_recv().is_ok()), (true, false));
+}
+
+#[tokio::test]
+async fn a_session_that_is_given_up_leaves_a_store_that_fails_at_first() {
+    let store = FaultyStore::default();
+    store.keeps.store(true, Ordering::SeqCst);
+    let handler = |session: Session| async move { session.give_up() };
+    let server = Server::start(Sessions::with_store(limits(), store.clone()), handler).await;
+    let mut raw = Raw::begin(server.address).await;
+    assert_eq!(raw.closed().await, 4410);
+    assert_eq!(store.store.len(), 1);
+    store.keeps.store(false, Ordering::SeqCst);
+    let removed = async {
+        while !store.store.is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), removed).await, Ok(()), "the session would come back");
+}
+
+#[tokio::test]
+async fn an_expired_session_is_lost_even_if_the_store_does_not_say_that_it_was_removed() {
+    let store = FaultyStore::default();
+    store.hides.store(true, Ordering::SeqCst);
+    let (to, mut heard) = mpsc::unbounded_channel();
+    let brief = Limits { ttl: Duration::from_millis(100), ..limits() };
+    let server = Server::start(Sessions::with_store(brief, store), reporting(to)).await;
+    drop(Raw::begin(server.address).await);
+    let Some(Some(Gone::Lost(lost))) = heard.recv().await else { panic!("the session is not lost") };
+    assert_eq!(lost.cause, LostCause::Expired);
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_in_time_resumes_although_the_store_is_slow() {
+    let ttl = Duration::from_secs(1);
+    let (store, go) = (FaultyStore::default(), Arc::new(Notify::new()));
+    let handler = {
+        let go = go.clone();
+        move |mut session: Session| {
+            let go = go.clone();
+            async move {
+                go.notified().await;
+                session.send("meanwhile").await.unwrap();
+                drop(session.recv().await);
+            }
+        }
+    };
+    let sessions = Sessions::with_store(Limits { ttl, ..Limits::default() }, store.clone());
+    let server = Server::start(sessions, handler).await;
+    let (session, mut raw) = (name(), Raw::open(server.address).await);
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    raw.leave().await;
+    // The store takes the message only when the time to live is over.
+    store.holds.store(true, Ordering::SeqCst);
+    go.notify_one();
+    let mut raw = Raw::open(server.address).await;
+    raw.send(&hello(&session, 2, Some(welcome.token()), "ada")).await;
+    sleep(2 * ttl).await;
+    store.holds.store(false, Ordering::SeqCst);
+    let Got::Text(welcome) = raw.get().await else { panic!("the client is refused") };
+    assert!(welcome.contains(r#""resumed":true"#), "{welcome}");
+    assert_eq!(raw.get().await, Got::Text(":meanwhile".into()));
+}
+
+#[tokio::test]
+async fn a_handler_learns_within_a_minute_that_its_client_has_gone_to_another_server() {
+    let (store, (to, mut heard)) = (MemoryStore::new(), mpsc::unbounded_channel());
+    let long = || Limits { ttl: Duration::from_secs(24 * 60 * 60), ..Limits::default() };
+    let one = Server::start(Sessions::with_store(long(), store.clone()), reporting(to)).await;
+    let two = Server::start(Sessions::with_store(long(), store), echo).await;
+    let (session, mut raw) = (name(), Raw::open(one.address).await);
+    let welcome = raw.greet(&hello(&session, 1, None, "ada")).await;
+    raw.send(ACK).await;
+    raw.leave().await;
+    let mut raw = Raw::open(two.address).await;
+    assert!(raw.greet(&hello(&session, 2, Some(welcome.token()), "ada")).await.is_resumed());
+    pause();
+    let before = tokio::time::Instant::now();
+    assert_eq!(heard.recv().await, Some(Some(Gone::Moved)));
+    assert!(before.elapsed() < Duration::from_secs(65), "it took {:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn the_number_of_the_last_message_stays_after_it_is_processed() {
+    let (out, mut numbers) = mpsc::unbounded_channel();
+    let handler = move |mut session: Session| {
+        let out = out.clone();
+        async move {
+            let before = session.number();
+            let message = session.recv().await.unwrap().unwrap();
+            session.commit([message]).await.unwrap();
+            let committed = session.number();
+            let none = tokio::time::timeout(Duration::from_millis(10), session.recv()).await;
+            out.send((before, committed, none.is_err(), session.number())).unwrap();
+        }
+    };
+    let server = Server::start(Sessions::memory(limits()), handler).await;
+    let client = Client::start(Options::new(&[server.address]));
+    client.send("one").await;
+    assert_eq!(numbers.recv().await, Some((None, Some(1), true, Some(1))));
+}

@@ -20,9 +20,10 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// Returns the credentials as the principal. `mallory` is unknown.
+/// Returns the credentials as the principal. `mallory` is unknown, and `schrodinger` cannot be looked up.
 pub async fn authenticate(greeting: Greeting) -> Result<String, Denied> {
     match greeting.credentials {
+        Some(name) if name == "schrodinger" => Err(Denied::Unavailable),
         Some(name) if name != "mallory" => Ok(name),
         _ => Err(Denied::Credentials),
     }

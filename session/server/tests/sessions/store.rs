@@ -12,8 +12,12 @@ pub struct FaultyStore {
     pub store: MemoryStore,
     /// How long a write takes.
     pub delay: Duration,
+    /// Whether writes wait.
+    pub holds: Arc<AtomicBool>,
     /// Whether removing a session fails.
     pub keeps: Arc<AtomicBool>,
+    /// Whether removing a session seems to fail, but has its effect.
+    pub hides: Arc<AtomicBool>,
     /// Whether writing fails.
     pub is_down: Arc<AtomicBool>,
 }
@@ -41,6 +45,9 @@ impl Store for FaultyStore {
     ) -> Later<'a, ()> {
         Box::pin(async move {
             sleep(self.delay).await;
+            while self.holds.load(Ordering::SeqCst) {
+                sleep(Duration::from_millis(5)).await;
+            }
             if self.is_down.load(Ordering::SeqCst) {
                 return Err(broken());
             }
@@ -50,6 +57,10 @@ impl Store for FaultyStore {
 
     fn remove<'a>(&'a self, key: &'a Key, lease: &'a Lease) -> Later<'a, ()> {
         if self.keeps.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(broken())));
+        }
+        if self.hides.swap(false, Ordering::SeqCst) {
+            drop(self.store.remove(key, lease));
             return Box::pin(std::future::ready(Err(broken())));
         }
         self.store.remove(key, lease)
