@@ -15,6 +15,9 @@ const HIGH_WATER_MARK = 65_536;
 /** While the socket still writes, a peer may be silent for this many times `pingTimeout`. */
 const WRITING_PATIENCE = 12;
 
+/** The errors of `ws` for a message that exceeds `maxPayload`. */
+const TOO_LONG = ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH'];
+
 /** Bytes on the wire around a HELLO: the longest header of a frame. */
 const HEADER = 14;
 
@@ -25,7 +28,10 @@ export class Connection {
   /** @type {Session | undefined} */
   session;
   isClosing = false;
+  /** Resolves when the WebSocket is closed. @type {Promise<void>} */
+  left;
 
+  #leave = () => {};
   #changed = () => {};
   /** Whether HELLO has arrived. */
   #isGreeted = false;
@@ -57,6 +63,9 @@ export class Connection {
     this.#max = max;
     this.#delays = delays;
     this.#events = events;
+    this.left = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+      this.#leave = resolve;
+    });
     this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO was accepted in time' }), delays.helloTimeout);
     raw.on('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
     socket.on('message', (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) => this.#receive(isBinary ? data : data.toString()));
@@ -171,6 +180,20 @@ export class Connection {
     this.#timer = setTimeout(() => this.#socket.terminate(), this.#delays.closeTimeout).unref();
   }
 
+  /**
+   * Closes the WebSocket for a session that ends with its server. What the handler has processed is acknowledged before, even if the
+   * socket is full, so that the client does not count it as lost.
+   *
+   * @param {Close} close
+   */
+  leave(close) {
+    const session = this.session?.connection === this ? this.session : undefined;
+    session?.acknowledge();
+    const action = session?.inbox.isAckUrgent ? session.poll() : undefined;
+    if (action && 'frame' in action && !this.isClosing) this.#write(action.frame);
+    this.close(close);
+  }
+
   /** Closes the WebSocket and drops it at once: above the limits, nobody waits for a peer's answer. @param {Close} close */
   refuse(close) {
     this.close(close);
@@ -179,13 +202,14 @@ export class Connection {
 
   /** @param {Error & {code?: string}} error */
   #failed(error) {
-    if (error.code !== 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || this.session?.connection !== this) return;
+    if (!TOO_LONG.includes(error.code ?? '') || this.session?.connection !== this) return;
     this.session.giveUp({ code: 4413, reason: 'a message exceeds max' });
     this.#changed();
   }
 
   /** @param {number} code */
   #closed(code) {
+    this.#leave();
     clearTimeout(this.#timer);
     if (this.session?.connection !== this) return;
     this.session.disconnect(code);

@@ -10,6 +10,7 @@ import { Queue } from './queue.js';
 /** @typedef {import('./frames.js').Message} Message */
 /** @typedef {{code: number, reason: string}} End */
 /** @typedef {{number: number, offset: number, message?: Message, end?: End}} Item */
+/** @typedef {{number: number, offset: number, isEnd: boolean}} Mark */
 
 export class Inbox {
   received = 0;
@@ -21,7 +22,7 @@ export class Inbox {
 
   /** @type {Queue<Item>} */
   #queue = new Queue();
-  /** @type {Item | undefined} The last item that the application has taken. */
+  /** @type {Mark | undefined} The last item that the application has taken, without its message, which may be large. */
   #taken;
   #offset = 0;
   #processedOffset = 0;
@@ -71,7 +72,7 @@ export class Inbox {
   /** Takes the next item. Call `finish` when the item is processed. */
   take() {
     const item = this.#queue.shift();
-    this.#taken = item ?? this.#taken;
+    if (item) this.#taken = { number: item.number, offset: item.offset, isEnd: item.end !== undefined };
     return item;
   }
 
@@ -82,12 +83,12 @@ export class Inbox {
 
   /** Marks all taken items as processed. */
   finish() {
-    const item = this.#taken;
-    if (!item || item.number <= this.processed) return;
-    this.processed = item.number;
-    this.#processedOffset = item.offset;
-    this.#isEndProcessed = item.end !== undefined;
-    if (item.end || item.offset - this.#acked.offset >= this.#window / 4) this.isAckUrgent = true;
+    const taken = this.#taken;
+    if (!taken || taken.number <= this.processed) return;
+    this.processed = taken.number;
+    this.#processedOffset = taken.offset;
+    this.#isEndProcessed = taken.isEnd;
+    if (taken.isEnd || taken.offset - this.#acked.offset >= this.#window / 4) this.isAckUrgent = true;
   }
 
   /** Returns the members of ACK, HELLO and WELCOME, and records that they are sent now. */

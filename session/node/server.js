@@ -5,6 +5,8 @@
  *                              (who, which)  (inbox, outbox)
  */
 
+import { createServer } from 'node:http';
+
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { Connection } from './connection.js';
@@ -39,6 +41,8 @@ export class SessionServer {
   /** @type {Set<Connection>} */
   #connections = new Set();
   #crowd = new Crowd();
+  /** The server of the option `port`. */
+  #http;
   #options;
   #context;
 
@@ -55,17 +59,18 @@ export class SessionServer {
     const forget = (/** @type {Session} */ session) => this.#forget(session);
     this.#context = { ttl, ackDelay: delays.ackDelay, handler, onError, forget };
     /** The server of `ws`: for its `address`, its event `listening` and its `handleUpgrade`. */
+    if (options.port !== undefined && options.server) throw new TypeError('`port` and `server`: choose one of them');
+    this.#http = options.port === undefined ? undefined : createServer((_, response) => response.writeHead(426).end());
     this.webSockets = this.#listen(options);
+    this.#http?.listen(options.port, options.host);
   }
 
   /** @param {import('./options.js').Options} options */
-  #listen({ port, server, noServer, path, host, origins }) {
+  #listen({ server = this.#http, noServer, path, origins }) {
     const webSockets = new WebSocketServer({
-      ...(port !== undefined && { port }),
       ...(server && { server }),
       ...(noServer && { noServer }),
       ...(path && { path }),
-      ...(host && { host }),
       WebSocket: SessionWebSocket,
       clientTracking: false,
       // The frame of a text message has one byte more, its kind.
@@ -99,7 +104,11 @@ export class SessionServer {
   #locate(request) {
     const remote = request.socket.remoteAddress ?? '';
     try {
-      return { address: this.#options.address?.(request) ?? remote, isKnown: true };
+      /** @type {unknown} */
+      const address = this.#options.address?.(request) ?? remote;
+      if (typeof address === 'string') return { address, isKnown: true };
+      Promise.resolve(address).catch(() => {});
+      throw new TypeError(`\`address\` returned a value of type ${typeof address}; return a string`);
     } catch (error) {
       this.#context.onError(error);
       return { address: remote, isKnown: false };
@@ -165,16 +174,21 @@ export class SessionServer {
 
   /**
    * Stops: closes all connections with 1012, so that clients connect again, and ends all sessions, which are only in memory. Their
-   * handlers get `Lost`.
+   * handlers get `Lost`. Resolves when all connections are closed, so that the process may end; that takes at most `closeTimeout`.
    */
   async close() {
-    for (const connection of this.#connections) connection.close({ code: 1012, reason: 'the server restarts' });
+    const left = [...this.#connections].map((connection) => connection.left);
+    for (const connection of this.#connections) connection.leave({ code: 1012, reason: 'the server restarts' });
     for (const [session, running] of this.#running) {
       session.connection = undefined;
       session.giveUp({ code: 4410, reason: 'the server restarts' });
       running.changed();
     }
-    await new Promise((resolve) => this.webSockets.close(resolve));
+    const closed = [this.webSockets, this.#http].map((server) => new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined))));
+    await Promise.all(left);
+    // A client that has sent no whole request would keep the server open.
+    this.#http?.closeAllConnections();
+    await Promise.all(closed);
   }
 }
 

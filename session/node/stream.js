@@ -47,7 +47,15 @@ export class SessionStream {
    * @returns {Promise<IteratorResult<Message, undefined>>}
    * @throws {Lost} after the last message that arrived, if the session is lost; also in a call after the end
    */
-  async next() {
+  next() {
+    const next = this.#next();
+    // A handler that fails before it awaits this gets `Lost` from no call; the rejection must not end the process.
+    next.catch(() => {});
+    return next;
+  }
+
+  /** @returns {Promise<IteratorResult<Message, undefined>>} */
+  async #next() {
     this.processed();
     for (;;) {
       const item = this.#session.inbox.take();

@@ -374,6 +374,16 @@ test('a client for whom the authentication returns nothing is refused', async ()
   assert.equal(server.size, 0);
 });
 
+test('a client whose address is no string is refused', async () => {
+  const errors = [];
+  const address = async () => {
+    throw new Error('the address is looked up in vain');
+  };
+  const { url } = await serve({ address, onError: (error) => errors.push(error.message) });
+  assert.equal(await new Raw(url).closed(), 1011);
+  assert.deepEqual(errors, ['`address` returned a value of type object; return a string']);
+});
+
 test('a client whose address throws is refused', async () => {
   const errors = [];
   const address = (request) => request.headers['x-forwarded-for'].split(',')[0];

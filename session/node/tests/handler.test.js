@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import { Lost } from '../server.js';
 import { Raw } from './raw.js';
@@ -297,6 +300,53 @@ test('a server that stops closes with 1012, and tells its handlers', async () =>
   await server.close();
   assert.equal(await client.closed(), 1012);
   assert.ok((await caught.promise) instanceof Lost);
+});
+
+test('a server that stops acknowledges what is processed', async () => {
+  const took = deferred();
+  const { url, server } = await serve({ delays: { ackDelay: 60_000 } }, async (stream) => {
+    await stream.next();
+    const next = stream.next();
+    took.resolve();
+    await next.catch(() => {});
+  });
+  const { client } = await session(url);
+  client.send(':a');
+  await took.promise;
+  await server.close();
+  assert.equal(await client.closed(), 1012);
+  assert.deepEqual(client.frames, ['A{"processed":1,"credit":1017}']);
+});
+
+test('a server that stops waits until its connections are closed, also at the HTTP server of an application', async () => {
+  const http = createServer();
+  after(() => http.close());
+  const { server } = await serve({ port: undefined, server: http.listen(0, '127.0.0.1') });
+  const { client } = await session(`ws://127.0.0.1:${http.address().port}`);
+  await server.close();
+  assert.equal(await promisify(http.getConnections.bind(http))(), 0);
+  assert.equal(await client.closed(), 1012);
+});
+
+test('a connection that has sent nothing does not keep a server that stops', async () => {
+  const { url, server } = await serve();
+  const silent = connect(new URL(url).port, '127.0.0.1');
+  silent.on('error', () => {}); // it may be reset
+  await once(silent, 'connect');
+  const { client } = await session(url);
+  await server.close();
+  assert.equal(await client.closed(), 1012);
+});
+
+test('a message that nobody awaits does not end the process when the handler fails', async () => {
+  const failed = deferred();
+  const { url } = await serve({ onError: failed.resolve }, async (stream) => {
+    stream.next();
+    throw new Error('the database does not answer');
+  });
+  const { client } = await session(url);
+  assert.equal((await failed.promise).message, 'the database does not answer');
+  assert.equal(await client.closed(), 4410);
 });
 
 test('a client that has processed less than it has acknowledged is an old copy', async () => {

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { Running } from '../running.js';
 import { Session } from '../session.js';
@@ -187,4 +189,21 @@ test('the credit stays a number of the protocol, however large the window is', (
   machine.inbox.take();
   machine.inbox.finish();
   assert.equal(machine.inbox.credit, Number.MAX_SAFE_INTEGER);
+});
+
+test('a processed message is not kept in memory', () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc');
+  const { inbox } = begun();
+  const kept = (() => {
+    const message = Buffer.alloc(10);
+    inbox.receive(message);
+    return new WeakRef(message);
+  })();
+  inbox.take();
+  inbox.finish();
+  return new Promise((resolve) => setImmediate(resolve)).then(() => {
+    gc();
+    assert.equal(kept.deref(), undefined);
+  });
 });
