@@ -250,6 +250,24 @@ fn a_peer_that_closes_and_leaves_ends_the_connection_despite_unread_messages() {
 }
 
 #[test]
+fn a_peer_that_closes_and_does_not_read_ends_the_connection() {
+    let page = Page::new();
+    let server = page.server("ws://example.com/");
+    page.run(async {
+        let (stream, mut peer) = join!(WebSocketStream::connect("ws://example.com/"), server.accept());
+        let stream = stream.unwrap();
+        peer.set_stalled(true);
+        stream.try_send(vec![0; 200_000]).unwrap();
+        page.sleep(Duration::from_secs(1)).await;
+        peer.close_with(1013, "overloaded");
+        let before = page.elapsed();
+        let event = stream.closed().await.unwrap();
+        assert_eq!((event.code, event.was_clean), (1013, true));
+        assert!(page.elapsed() - before < Duration::from_secs(3), "Chromium waits for 2 s");
+    });
+}
+
+#[test]
 fn a_page_that_is_resumed_may_have_lost_its_connections() {
     let page = Page::new();
     let server = page.server("ws://example.com/");

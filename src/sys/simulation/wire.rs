@@ -321,9 +321,13 @@ impl Wire {
     /// Ends the connection a short time after both Close frames, if the peer does not end TCP first.
     fn wait_for_end(self: &Rc<Self>, page: &Page) {
         if self.is_page_closed.get() && self.has_peer_closed.get() {
-            let wire = Rc::clone(self);
-            page.after(LONGEST_END, move || wire.finish());
+            self.end_soon(page);
         }
+    }
+
+    fn end_soon(self: &Rc<Self>, page: &Page) {
+        let wire = Rc::clone(self);
+        page.after(LONGEST_END, move || wire.finish());
     }
 
     fn arrive(self: &Rc<Self>, direction: Direction, frame: Frame) {
@@ -375,12 +379,15 @@ impl Wire {
     fn peer_closes(self: &Rc<Self>, client: &Rc<Inner>, close: Close) {
         self.peer_closed.borrow_mut().get_or_insert_with(|| close.clone());
         self.has_peer_closed.set(true);
+        let drops = client.engine() == Engine::Chromium;
+        // Chromium's time begins with the peer's Close frame, even if its own cannot leave, because the peer does not read. (Over streams,
+        // it first waits until the page has read everything.)
+        let end = if drops && client.unread().is_none() { Self::end_soon } else { Self::wait_for_end };
+        self.page.upgrade().iter().for_each(|page| end(self, page));
         if self.page_closed.get() {
-            self.page.upgrade().iter().for_each(|page| self.wait_for_end(page));
             return;
         }
         // Chromium discards its unsent bytes; other browsers send them before the answer.
-        let drops = client.engine() == Engine::Chromium;
         client.peer_closes(if drops { self.up.borrow().counted() } else { 0 });
         if drops {
             self.up.borrow_mut().clear();
