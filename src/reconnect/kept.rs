@@ -144,8 +144,13 @@ impl<M> Ring<M> {
         kept as u64
     }
 
-    /// Moves all messages of another ring into this one. Messages that are not kept are only counted.
+    /// Moves all messages of another ring, with the same bound, into this one. Messages that are not kept are only counted.
     pub fn append(&mut self, other: &mut Self) {
+        let [first, last] = [self.kept.front(), other.kept.back()].map(|kept| kept.map(|kept| kept.number));
+        if last < first {
+            // Each message goes to the end then, which takes no time: a long backlog must not freeze the page.
+            std::mem::swap(self, other);
+        }
         self.forgotten += std::mem::take(&mut other.forgotten);
         while let Some(Numbered { number, message, bytes }) = other.pop_kept() {
             match message {

@@ -116,8 +116,33 @@ fn appended_messages_come_before_or_after() {
 }
 
 #[test]
+fn of_appended_messages_the_newest_are_kept() {
+    let mut one = ring(&[(3, 5)]);
+    one.append(&mut ring(&[(1, 1), (2, 9)]));
+    assert_eq!(held(&one), (3, vec![3]));
+}
+
+#[test]
 fn messages_that_an_appended_ring_has_forgotten_are_only_counted() {
     let mut one = ring(&[(1, 1)]);
     one.append(&mut ring(&[(2, 1), (3, 1), (4, 1), (5, 11), (6, 1)]));
     assert_eq!(held(&one), (6, vec![1, 4, 6]));
+}
+
+#[cfg(not(target_arch = "wasm32"))] // which has no clock
+#[test]
+fn a_long_backlog_is_appended_in_no_time() {
+    use std::time::{Duration, Instant};
+
+    let keep = Keep { messages: usize::MAX, bytes: u64::MAX };
+    let [mut one, mut other] = [200_000..400_000_u64, 0..200_000].map(|numbers| {
+        let mut ring = Ring::new(keep);
+        numbers.for_each(|number| ring.push(numbered(number, 1)));
+        ring
+    });
+    let start = Instant::now();
+    one.append(&mut other);
+    // Moving all later messages for each earlier one would take a minute.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(one.iter().map(|(number, _)| number).eq(0..400_000));
 }
