@@ -48,7 +48,7 @@ pub(crate) struct Core {
     stopped: RefCell<Option<LostCause>>,
     /// Whether there was a WELCOME: the next one that does not resume has lost a session.
     is_welcomed: Cell<bool>,
-    /// The marks of the last message and of the end.
+    /// The marks of the last message of this session and of the end.
     sent: Cell<Option<Mark>>,
     ended: Cell<Option<Mark>>,
     /// The number up to which the peer has processed, of each session: the last one is the current one.
@@ -261,14 +261,14 @@ impl Core {
         waiter: &mut Waiter,
         mark: Option<Mark>,
     ) -> Poll<Result<(), Error>> {
-        let Some(Mark { epoch, number }) = mark else { return Poll::Ready(Ok(())) };
+        let told = || if self.told.get() == self.counts.get().lost { Ok(()) } else { Err(Error::SessionLost) };
+        let Some(Mark { epoch, number }) = mark else { return Poll::Ready(told()) };
         let (of_this, sessions) = {
             let acknowledged = self.acknowledged.borrow();
             (acknowledged.get(epoch as usize).copied(), acknowledged.len())
         };
         if of_this >= Some(number) {
-            let is_told = self.told.get() == self.counts.get().lost;
-            return Poll::Ready(if is_told { Ok(()) } else { Err(Error::SessionLost) });
+            return Poll::Ready(told());
         }
         if sessions > epoch as usize + 1 || self.client.borrow().is_lost() {
             return Poll::Ready(Err(Error::SessionLost));
@@ -487,6 +487,7 @@ impl Core {
                 Some(Event::Connected { resumed: false }) if self.is_welcomed.replace(true) => {
                     self.lose(&mut wakers);
                     self.acknowledged.borrow_mut().push(0);
+                    self.sent.set(None);
                     has_settled = true;
                 }
                 Some(_) => {}

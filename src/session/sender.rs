@@ -122,8 +122,8 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLost`] if the session is lost before, or if an earlier session was lost with messages and the stream has not
-    /// yielded the [`Lost`](crate::session::Lost); then it is unknown whether the peer has processed everything.
+    /// [`Error::SessionLost`] if the session is lost before the future resolves, or if an earlier session was lost with messages, until
+    /// the stream has yielded its [`Lost`](crate::session::Lost). In both cases it is unknown whether the peer has processed everything.
     pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         let (last, mut waiter) = (self.core().last_sent(), Waiter::default());
         poll_fn(move |context| self.core().poll_acknowledged(context, &mut waiter, last))

@@ -297,6 +297,22 @@ fn nothing_counts_as_acknowledged_while_a_loss_is_untold() {
 }
 
 #[test]
+fn everything_is_acknowledged_again_once_a_loss_is_told() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let mut session = session(SessionOptions::new());
+        let peer = welcome_at(&server).await;
+        drop(session.send("lost").await.unwrap());
+        let _peer = forget(&server, peer).await;
+        let mut states = session.states();
+        while states.next().await != Some(State::Open) {}
+        assert_eq!(session.acknowledged().await, Err(Error::SessionLost), "the loss is untold");
+        assert_eq!(session.next().await.unwrap().unwrap_err().unacknowledged.len(), 1);
+        assert_eq!(session.acknowledged().await, Ok(()));
+    });
+}
+
+#[test]
 fn each_loss_has_its_own_cause() {
     in_pages(async |page| {
         let server = page.server(URL);
