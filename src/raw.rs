@@ -41,7 +41,8 @@ impl WebSocket {
 impl WebSocketStream {
     /// Wraps the browser's own socket, and resolves when it is open. Dropping the wrapper closes the socket.
     ///
-    /// Earlier messages are not replayed. The socket was made without the options, so it keeps its subprotocols, and its
+    /// Earlier messages are not replayed; those that arrive after the call, even before it is awaited, are in the stream. Listeners of
+    /// other code stay. The socket was made without the options, so it keeps its subprotocols, and its
     /// [`BinaryType`](crate::BinaryType), which is `Blob` for a new socket. All options but `protocols`, `binary_type` and
     /// `transport` apply.
     ///

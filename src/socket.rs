@@ -131,7 +131,7 @@ impl WebSocket {
     /// # Errors
     ///
     /// [`Error::InvalidUrl`], [`Error::Security`] or [`Error::Unsupported`]. If the connection cannot be opened, the listeners
-    /// for `error` and `close` are called.
+    /// for `error` and `close` are called; if the browser blocks it, only [the one for `error`](Self::on_error).
     pub fn new(url: &str) -> Result<Self, Error> {
         Self::with_options(url, &Options::default())
     }

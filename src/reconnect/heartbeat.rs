@@ -16,8 +16,8 @@ use crate::Message;
 /// 16 KiB of small messages count together.
 ///
 /// So a peer that falls silent usually counts as dead after at most [`interval`](Self::interval) plus
-/// [`timeout`](Self::timeout). It takes longer while such bytes are leaving, while reading over `Transport::Streams` is paused, and
-/// if another ping is sent, as follows.
+/// [`timeout`](Self::timeout). It takes longer while bytes leave that were sent before the ping, while reading over
+/// `Transport::Streams` is paused, and if another ping is sent, as follows.
 ///
 /// A connection does not end because the page is hidden or frozen or the device sleeps. When the page is shown, when the network
 /// comes back, or when the timer for the answer was late, another ping is sent, with a new timeout. So a late timer does not end
@@ -26,7 +26,8 @@ use crate::Message;
 /// An answer [confirms](crate::Counts::confirmed) all messages that were sent before its ping, and belongs to the first unanswered
 /// ping. So the server must answer each ping at most once, and no other message may look like an answer. The stream does not yield
 /// answers; while no ping is unanswered, it yields every message. If the server itself acknowledges messages, let `is_pong` return
-/// false: the stream then also yields the answers, and only [`confirm`](crate::Reconnecting::confirm) confirms.
+/// false: the stream then also yields the answers, and only [`confirm`](crate::Reconnecting::confirm) confirms. Until `is_pong` has
+/// returned true for each ping, every message is decoded when it arrives, rather than when it is taken, so a backlog is in wasm memory.
 ///
 /// # Examples
 ///

@@ -180,9 +180,9 @@ impl ReconnectOptions {
     ///
     /// - `u64::MAX` and `usize::MAX`: all messages are kept until a heartbeat or [`confirm`](crate::Reconnecting::confirm) confirms
     ///   them, over any number of connections,
-    /// - any limits, if you send, with [`try_send`](crate::Reconnecting::try_send), only while `queued + unconfirmed + in_doubt` of
-    ///   [`counts`](crate::Reconnecting::counts) is below [`unconfirmed_limit_messages`](Self::unconfirmed_limit_messages), and
-    ///   that many messages have no more bytes than this limit.
+    /// - any limits, if that many of your messages never exceed this limit in bytes, and you send with
+    ///   [`try_send`](crate::Reconnecting::try_send), only while `queued + unconfirmed + in_doubt` of
+    ///   [`counts`](crate::Reconnecting::counts) is below [`unconfirmed_limit_messages`](Self::unconfirmed_limit_messages).
     ///
     /// # Examples
     ///

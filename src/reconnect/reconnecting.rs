@@ -20,9 +20,9 @@ use crate::{
 /// A connection that comes back, as one [`Stream`] and one [`Sink`] of [`Message`]s.
 ///
 /// When the connection is lost or cannot be opened, it connects again after the delay of the [`Backoff`](crate::Backoff). When the
-/// network comes back or the page is shown, this delay ends within half a second. It is as short
+/// network comes back or the page is shown, this delay ends within half a second. The delay is just as short
 ///
-/// - after an attempt that was under way at that time, and fails,
+/// - if an attempt was under way at that time, and fails,
 /// - if the connection is lost within a second after that time: browsers show a frozen page first, and then report that its
 ///   connections are lost.
 ///
@@ -30,8 +30,8 @@ use crate::{
 /// and its [`sender`](Self::sender)s keep working. When they are dropped, too, the connection is closed for good, and queued
 /// messages are dropped: await [`flush`](Self::flush) before.
 ///
-/// There is never more than one connection in use. A connection that is no longer used ends in the background: when the peer
-/// answers its close, or, if it was not open yet, when it opens, at the latest after a second, over streams at once.
+/// There is never more than one connection in use. A connection that is no longer used is closed in the background. One that was not
+/// open yet is closed when it opens, at the latest after a second; over streams, at once.
 ///
 /// # What was sent
 ///

@@ -84,7 +84,7 @@ impl ReconnectingSender {
     ///
     /// # Errors
     ///
-    /// - [`Error::Full`] if there is no connection and the queue is full,
+    /// - [`Error::Full`] if there is no connection, the queue is full, and [`WhenFull::Reject`](crate::WhenFull::Reject) applies,
     /// - [`Error::NotOpen`] after [`close`](Self::close), also for calls that wait, or if the connection is closed for good,
     /// - [`Error::Thrown`] if the browser throws. If it throws for a queued message, [`State::Rejected`](crate::State::Rejected)
     ///   reports it.
@@ -274,15 +274,15 @@ impl ReconnectingSender {
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
-    /// - An unconfirmed message that had to make room for [newer messages](crate::ReconnectOptions::unconfirmed_limit) is confirmed
-    ///   together with the next kept message. A message that is too large to be kept is confirmed by its own or a later number. A
-    ///   message in doubt that is not kept is never confirmed.
+    /// - A message that is no longer kept, above the [limit](crate::ReconnectOptions::unconfirmed_limit), is not confirmed by its own
+    ///   number: a number that confirms the next kept message confirms it, too. A message that is too large to be kept is confirmed by
+    ///   its own or a later number. A message in doubt that is not kept is never confirmed.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }
 
-    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls do not return them again, nor
-    /// count them.
+    /// Takes the messages in doubt: returns the kept messages, and the count of all. Later calls neither return nor count them;
+    /// [`counts`](Self::counts) still counts them as in doubt.
     ///
     /// It also works after the connection was closed for good, whatever the cause: unconfirmed messages are in doubt by then.
     ///

@@ -153,8 +153,8 @@ impl Sender {
     /// [`low_water_mark`](crate::Options::low_water_mark).
     ///
     /// It reserves nothing. [`try_send`](Self::try_send) fails with [`Error::Full`] if another sender has used the room first, and
-    /// while other tasks wait, even behind this one: if two tasks wait in `ready`, it resolves for one after the other, and a
-    /// `try_send` between them fails. With several senders, call `send`.
+    /// while other tasks wait, even behind this one: if two tasks wait in `ready`, the first continues, then the second, and every
+    /// `try_send` before the second has continued fails. With several senders, call `send`.
     ///
     /// # Errors
     ///

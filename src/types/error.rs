@@ -71,7 +71,8 @@ pub enum Error {
     ConnectFailed {
         /// The URL.
         url: String,
-        /// The code of the browser's close event: 1006, or, from Firefox, 1015 if the TLS handshake has failed.
+        /// The code of the browser's close event: 1006, or, from Firefox, 1015 if the TLS handshake has failed. Always 1006 from
+        /// [`WebSocket::on_error`](crate::WebSocket::on_error), which is called before the close event.
         code: u16,
     },
     /// The connection did not open in time, or its [preamble](crate::ReconnectOptions::on_open) did not finish in time. It was

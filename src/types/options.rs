@@ -218,7 +218,8 @@ impl Options {
     ///
     /// - Binary messages count by their bytes.
     /// - Text counts by its length in UTF-16 units, since the number of bytes is unknown until the text is decoded.
-    /// - Blobs count as messages without bytes, since their bytes are not in the page's memory.
+    /// - Blobs count as messages without bytes, since their bytes are not in the page's memory. Over `Transport::Streams` they are,
+    ///   and count.
     ///
     /// # Examples
     ///
@@ -292,8 +293,8 @@ impl Options {
     /// call, and ends by itself.
     ///
     /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left; over streams, small messages
-    /// count together, up to 16 KiB. So, with every browser and transport, `close` gives up only after one more timeout for each
-    /// full 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout, and a dead peer with
+    /// count together, up to 16 KiB. So, with every browser and transport, `close` gives up after one timeout, and one more for
+    /// each full 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout, and a dead peer with
     /// 10 MiB unsent is reported after up to 21 timeouts. In WebKit, all bytes soon count as sent: there, choose a timeout in which
     /// the largest message can leave.
     ///
@@ -352,9 +353,11 @@ impl Options {
     ///
     /// Needs the feature `streams`. The message that reaches the limit may exceed it. Reading also stops at
     /// [`receive_limit_messages`](Self::receive_limit_messages), and continues below half of both limits. Meanwhile messages fill
-    /// the buffers of the browser and of both operating systems; then the peer has to wait. When the peer closes, the messages in
-    /// these buffers are read at once, and the queue may exceed the limits; some of them may be missing, see
-    /// [`Transport`](crate::Transport). When this page closes, they are dropped.
+    /// the buffers of the browser and of both operating systems; then the peer has to wait.
+    ///
+    /// When the peer closes, all that is left in these buffers is read at once, even above the limits. The browser may have dropped some
+    /// messages, see [`Transport`](crate::Transport); then the stream ends with [`Error::Unclean`](crate::Error::Unclean). When this page
+    /// closes, the messages in these buffers are dropped.
     ///
     /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
     /// - With the other policies reading does not stop, and [`overflow`](Self::overflow) says what happens at
