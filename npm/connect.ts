@@ -45,7 +45,7 @@ export async function connect(url: string | URL, options?: Options): Promise<Web
  * loaded. After a failure the next call tries again, by default from the same source.
  *
  * ```ts
- * void preload(); // while the page starts
+ * preload().catch(() => {}); // while the page starts; connect tries again, and throws the error
  * ```
  *
  * @throws {WebSocketError} `loadFailed`

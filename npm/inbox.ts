@@ -90,7 +90,8 @@ export class Inbox {
     // Wraps the listener, since the same function may listen twice.
     const own: Listener = (message) => listener(message);
     this.#listeners.add(own);
-    this.#run();
+    // Not at once: the caller may add other listeners, and has no function yet that removes this one.
+    queueMicrotask(() => this.#run());
     return () => {
       this.#listeners.delete(own);
       this.#rest();

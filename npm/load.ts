@@ -85,8 +85,8 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   const type = response.headers.get("content-type") ?? "";
   if (!response.ok) throw new Error(`the server answered with the status ${response.status}`);
   if (type.startsWith("text/html")) throw new Error("the server answered with a page");
-  // Browsers compile a response while it arrives only if it has this type.
-  if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
+  // Browsers compile a response while it arrives only if it has exactly this type, without parameters.
+  if (type.trim().toLowerCase() === "application/wasm") return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 

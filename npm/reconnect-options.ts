@@ -161,9 +161,10 @@ export interface OpeningSocket {
    */
   send(message: Payload): Promise<void>;
   /**
-   * Takes the next message, which the stream then does not yield. Resolves with `undefined` when the connection has ended.
+   * Takes the next message, which the stream then does not yield. Resolves with `undefined` when the connection was closed.
    *
-   * @throws {WebSocketError} `notOpen` when `onOpen` is over
+   * @throws {WebSocketError} `unclean` if the connection was lost, `overflow` if it was closed because messages arrived faster than they
+   * were taken, and `notOpen` when `onOpen` is over
    */
   receive(): Promise<Message | undefined>;
 }

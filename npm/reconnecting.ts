@@ -272,7 +272,7 @@ export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposab
 
   /**
    * Iterates over the current state and all later ones, with reports between them, until it is closed for good. States that are not
-   * taken are queued: the last 256.
+   * taken are queued: the last 256. To end a loop that waits, abort the signal: `return()` waits for the next state.
    *
    * ```ts
    * for await (const state of feed.states()) label.textContent = state.type;

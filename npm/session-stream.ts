@@ -250,7 +250,7 @@ export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
 
   /**
    * Iterates over the current state of the connection and all later ones, until there will be no more connection. States that are
-   * not taken are queued: the last 256.
+   * not taken are queued: the last 256. To end a loop that waits, abort the signal: `return()` waits for the next state.
    */
   async *states(options?: CallOptions): AsyncGenerator<State, undefined, undefined> {
     const signal = checkCall(options);

@@ -34,6 +34,20 @@ test("the same function can listen twice and is removed once for each", async ()
   equal(calls, 3);
 });
 
+test("a listener of messages that arrived before can remove itself", async () => {
+  const socket = await open("/flood/20/4");
+  await socket.closed;
+  let calls = 0;
+  await new Promise<void>((resolve) => {
+    const undo = socket.on("message", () => {
+      undo();
+      calls++;
+      resolve();
+    });
+  });
+  equal(calls, 1);
+});
+
 test("messages that arrived before are delivered to the first listener", async () => {
   const socket = await open("/flood/20/4");
   await socket.closed;

@@ -1,7 +1,8 @@
 // Checks in Node.js that the wasm is found without configuration, that a stream that yields to the event loop continues, that
 // cancelled calls leave nothing behind, that bytes arrive as they were sent, and that the process exits when its connections have
 // ended. With `TEST_WS=1` the sockets are those of `ws`.
-import { ReconnectingWebSocket, connect, preload, reconnect, session } from "wasm-websocket";
+import { readFile } from "node:fs/promises";
+import { ReconnectingWebSocket, connect, preload, preloadSession, reconnect, session } from "wasm-websocket";
 
 if (process.env.TEST_WS) globalThis.WebSocket = (await import("ws")).WebSocket;
 
@@ -21,6 +22,9 @@ for await (const { data } of back) {
   await back.close();
 }
 
+// No engine compiles a response of this type while it arrives.
+const wasm = await readFile(new URL(import.meta.resolve("wasm-websocket/session-core_bg.wasm")));
+await preloadSession(new Response(wasm, { headers: { "content-type": "application/wasm; charset=utf-8" } }));
 const orders = await session(`${server}/session/echo/2`);
 for (const order of ["one", "two"]) await (await orders.send(order)).processed;
 await orders.close();
