@@ -93,7 +93,7 @@ pub fn start(link: &Link) -> Result<(), JsValue> {
     link.on_state(move |state| {
         following.follow_state(state);
         if matches!(state, State::Open { .. }) {
-            match is_to_be_sent.take() {
+            match address::target().is_none() && is_to_be_sent.take() {
                 true => following.send_and_show(),
                 false => following.go_live(),
             }

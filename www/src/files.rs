@@ -7,7 +7,8 @@ mod speed;
 
 use std::rc::Rc;
 
-use futures_util::future::try_join3;
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::future::{AbortRegistration, ready, try_join3};
 use futures_util::stream::{FusedStream, LocalBoxStream};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use js_sys::Array;
@@ -37,47 +38,57 @@ const MOST_UNDERWAY: u64 = 16 << 20;
 /// The largest file whose echo is kept, to be shown and downloaded, in bytes.
 const LARGEST_KEPT: u64 = 64 << 20;
 
-/// The card, and the files that it shows.
+/// What sends the files.
 struct Files {
     log: Log,
     meter: Meter,
 }
 
+/// The end of the queue of files that wait for their turn.
+type Queue = UnboundedSender<(Rc<Row>, AbortRegistration)>;
+
 /// Lets the user choose files, or drop them.
 pub fn start(log: &Log, meter: &Meter) {
-    let files = Rc::new(Files { log: log.clone(), meter: meter.clone() });
-    let (input, chosen) = (element::<HtmlInputElement>("file"), files.clone());
+    let (queue, waiting) = unbounded();
+    let files = Files { log: log.clone(), meter: meter.clone() };
+    spawn_local(async move { files.send_all(waiting).await });
+    let (input, chosen) = (element::<HtmlInputElement>("file"), queue.clone());
     on(&input.clone(), "change", move |_: Event| {
         let list = input.files();
         let list = list.into_iter().flat_map(|list| (0..list.length()).filter_map(move |index| list.get(index)));
-        chosen.send_all(stream::iter(list.collect::<Vec<_>>()).boxed_local());
+        add(&chosen, stream::iter(list.collect::<Vec<_>>()).boxed_local());
         input.set_value(""); // so that the same file can be chosen again
     });
     on_click("clear-files", row::remove_ended);
     // The whole page accepts dropped files: otherwise the browser would leave the page to open the file. A dropped text is for a field.
     for (name, is_over) in [("dragover", true), ("dragleave", false), ("drop", false)] {
-        let (files, class) = (files.clone(), element::<Element>("drop").class_list());
+        let (queue, class) = (queue.clone(), element::<Element>("drop").class_list());
         on(&document(), name, move |event: DragEvent| {
             let has_files = |transfer: &DataTransfer| transfer.types().includes(&"Files".into(), 0);
             let Some(transfer) = event.data_transfer().filter(has_files) else { return };
             event.prevent_default();
             let _ = class.toggle_with_force("over", is_over);
             if event.type_() == "drop" {
-                files.send_all(Dropped::from(&transfer).files());
+                add(&queue, Dropped::from(&transfer).files());
             }
         });
     }
 }
 
+/// Shows files, and adds them to the queue.
+fn add(queue: &Queue, list: LocalBoxStream<'static, File>) {
+    let (queue, path) = (queue.clone(), selected("file-peer"));
+    spawn_local(list.for_each(move |file| {
+        let _ = queue.unbounded_send(Row::add(file, &path));
+        ready(())
+    }));
+}
+
 impl Files {
-    /// Sends files, a few at the same time.
-    fn send_all(self: &Rc<Self>, list: LocalBoxStream<'static, File>) {
-        let (files, path) = (self.clone(), selected("file-peer"));
-        spawn_local(async move {
-            let rows: Vec<_> = list.map(|file| Row::add(file, &path)).collect().await;
-            let send = async |(row, aborted): (Rc<Row>, _)| row.run(files.round_trip(&row), aborted).await;
-            stream::iter(rows).for_each_concurrent(AT_A_TIME, send).await;
-        });
+    /// Sends the files of the queue, a few at the same time.
+    async fn send_all(&self, waiting: UnboundedReceiver<(Rc<Row>, AbortRegistration)>) {
+        let send = async |(row, aborted): (Rc<Row>, _)| row.run(self.round_trip(&row), aborted).await;
+        waiting.for_each_concurrent(AT_A_TIME, send).await;
     }
 
     // region: file

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::iter::repeat_n;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -69,6 +70,9 @@ pub struct Served {
     pub by_streams: Option<u64>,
 }
 
+/// The time between two samples, in milliseconds.
+pub const INTERVAL: i32 = 200;
+
 /// How many samples are kept.
 pub const SAMPLES: usize = 150;
 
@@ -128,16 +132,18 @@ impl Meter {
         let now = Reading { time: now(), sent: self.0.sent.get(), received: self.0.received.get() };
         let last = self.0.last.replace(now);
         let seconds = ((now.time - last.time) / 1e3).max(1e-3);
-        let mut samples = self.0.samples.borrow_mut();
-        if samples.len() == SAMPLES {
-            samples.pop_front();
-        }
-        samples.push_back(Sample {
+        let sample = Sample {
             sent: now.sent.since(last.sent, seconds),
             received: now.received.since(last.received, seconds),
             buffered: self.buffered(),
             served: self.0.flood.get(),
-        });
+        };
+        // Browsers delay the timers of hidden pages, so one sample may stand for several.
+        let count = (1e3 * seconds / f64::from(INTERVAL)).round().clamp(1.0, SAMPLES as f64);
+        let mut samples = self.0.samples.borrow_mut();
+        samples.extend(repeat_n(sample, count as usize));
+        let surplus = samples.len().saturating_sub(SAMPLES);
+        samples.drain(..surplus);
         samples.iter().copied().collect()
     }
 

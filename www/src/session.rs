@@ -173,9 +173,14 @@ impl Card {
     }
 
     fn type_text(self: &Rc<Self>, text: &str) {
+        // Connecting empties the field for a moment, which would move the caret to the end.
+        let caret = typed().selection_start().ok().flatten();
         self.connect_if_needed();
         if let Some(act) = Act::between(&self.mine.text(), text) {
             self.act(&act);
+        }
+        if let Some(caret) = caret {
+            let _ = typed().set_selection_range(caret, caret);
         }
     }
 

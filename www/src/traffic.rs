@@ -7,12 +7,9 @@ use web_sys::Element;
 
 use crate::format::{self, number};
 use crate::frame::sleep;
-use crate::meter::{Meter, SAMPLES, Sample};
+use crate::meter::{INTERVAL, Meter, SAMPLES, Sample};
 use crate::page::{element, hide, set, show};
 use crate::server::{HIGH_WATER_MARK, LOW_WATER_MARK};
-
-/// The time between two samples, in milliseconds.
-pub const INTERVAL: i32 = 200;
 
 /// The unsent bytes at the top of the plot: a message may exceed the high water mark.
 const MOST_BUFFERED: u64 = 2 * HIGH_WATER_MARK;

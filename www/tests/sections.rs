@@ -103,7 +103,7 @@ async fn files_are_paused_cancelled_and_seen(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Cancels a file while three others keep it waiting.
+/// Cancels a file while three others keep it waiting, and another file behind it.
 async fn a_waiting_file_is_cancelled(page: &Page) -> Result<()> {
     page.click("#clear-files").await?;
     let large = tempfile::Builder::new().prefix("large-").tempfile()?;
@@ -114,12 +114,20 @@ async fn a_waiting_file_is_cancelled(page: &Page) -> Result<()> {
     for file in 1..=3 {
         page.click(&format!(".file:nth-child({file}) .pause")).await?;
     }
+    for status in ["paused", "400.0 MB, waiting"] {
+        page.click(".file:nth-child(4) .pause").await?;
+        page.shows(".file:nth-child(4) .status", status).await?;
+    }
+    // A file that is chosen later waits, too.
+    page.drop_files("#drop", &[("small.txt", "text/plain", "small")]).await?;
+    page.shows(".file:nth-child(5) .status", "waiting").await?;
+    rests(page, ".file:nth-child(5) .status").await?;
     page.click(".file:nth-child(4) .cancel").await?;
-    page.shows(".file:nth-child(4).ended .verdict", "Cancelled.").await?;
-    // The next place is not for this file.
+    page.shows(".file.ended:nth-child(5) .verdict", "Cancelled.").await?;
+    // The next place is not for the cancelled file.
     page.click(".file:first-child .cancel").await?;
-    page.find(".file.ended:nth-child(3)").await?;
-    page.shows(".file:nth-child(4) .status", "0 bytes of 400.0 MB sent").await?;
+    page.find(".file.ended:nth-child(3) .verdict[data-is=good]").await?;
+    page.shows(".file:nth-child(5) .status", "0 bytes of 400.0 MB sent").await?;
     for _ in 0..2 {
         page.click(".file:not(.ended) .cancel").await?;
     }

@@ -11,10 +11,11 @@
 //! | `/node/{key}/fault/forget` | as `kill`, but the server also loses the store of the sessions |
 //!
 //! The tasks of each server run in a separate runtime. Killing the server drops this runtime, so that none of its tasks continues,
-//! as after SIGKILL. The store survives, as if it were another process.
+//! as after SIGKILL. The store survives, as if it were another process. So there are at most as many runtimes as keys are remembered: the
+//! connections of a forgotten key end. Keys whose reports nobody reads are forgotten first.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use axum::extract::ws::{self, WebSocket as Socket};
@@ -51,7 +52,7 @@ const MAX_SEEN: usize = 100_000;
 /// The maximum number of connections that a fault cuts or stalls: the newest ones.
 const MAX_CONNECTIONS: usize = 16;
 
-static NODES: Records<Node> = Records::new();
+static NODES: Records<Node> = Records::new(|node| node.told.receiver_count() == 0);
 
 /// The server of a key, and the state that outlives it.
 #[derive(Default)]
@@ -68,6 +69,9 @@ struct Node {
 
 type Shared = Arc<Mutex<Node>>;
 
+/// The node of a task that runs in the node's own runtime. The runtime ends with the node, so its tasks must not keep the node.
+type Own = Weak<Mutex<Node>>;
+
 /// A running server.
 struct Server {
     sessions: Sessions,
@@ -78,8 +82,8 @@ struct Server {
 /// The numbers of the messages that were processed.
 #[derive(Default)]
 struct Seen {
-    by_session: HashSet<u64>,
-    by_echo: HashSet<u64>,
+    by_session: BTreeSet<u64>,
+    by_echo: BTreeSet<u64>,
 }
 
 /// What the sessions and the echo have processed.
@@ -145,7 +149,7 @@ pub async fn echo(
 }
 
 /// Accepts a connection in the server of a key. Resets the connection while the server is down.
-fn accept(key: &str, breaker: Breaker, upgrade: impl FnOnce(Shared, Handle, Sessions) -> Response) -> Response {
+fn accept(key: &str, breaker: Breaker, upgrade: impl FnOnce(Own, Handle, Sessions) -> Response) -> Response {
     if key.len() > MAX_KEY {
         return StatusCode::BAD_REQUEST.into_response();
     }
@@ -157,7 +161,7 @@ fn accept(key: &str, breaker: Breaker, upgrade: impl FnOnce(Shared, Handle, Sess
     }
     node.connections.push(breaker);
     drop(node);
-    upgrade(shared, running, sessions)
+    upgrade(Arc::downgrade(&shared), running, sessions)
 }
 
 /// Accepts every client: there is nothing to protect.
@@ -166,13 +170,13 @@ async fn principal(_: Greeting) -> Result<String, Denied> {
 }
 
 /// The sessions' application: it echoes each message, and marks it as processed in the same change of the store.
-async fn handle(mut session: Session, node: Shared) {
+async fn handle(mut session: Session, node: Own) {
     if !session.is_restored() {
-        lock(&node).session_number = 0;
+        change(&node, |node| node.session_number = 0);
     }
     while let Some(Ok(message)) = session.recv().await {
         if let websocket_session_server::Message::Text(text) = &message {
-            lock(&node).process_in_session(session.number().unwrap_or_default(), text);
+            change(&node, |node| node.process_in_session(session.number().unwrap_or_default(), text));
         }
         if session.commit([message]).await.is_err() {
             return;
@@ -181,14 +185,21 @@ async fn handle(mut session: Session, node: Shared) {
 }
 
 /// The same application without sessions.
-async fn echo_on(mut socket: Socket, node: Shared) {
+async fn echo_on(mut socket: Socket, node: Own) {
     while let Some(Ok(message)) = socket.recv().await {
         if let ws::Message::Text(text) = &message {
-            lock(&node).process_in_echo(text);
+            change(&node, |node| node.process_in_echo(text));
         }
         if matches!(message, ws::Message::Text(_) | ws::Message::Binary(_)) && socket.send(message).await.is_err() {
             return;
         }
+    }
+}
+
+/// Changes the node of a task, unless newer keys have replaced it.
+fn change(node: &Own, change: impl FnOnce(&mut Node)) {
+    if let Some(node) = node.upgrade() {
+        change(&mut lock(&node));
     }
 }
 
@@ -278,11 +289,11 @@ impl Node {
 }
 
 /// Returns whether the message was processed before. Its text begins with its number.
-fn is_again(seen: &mut HashSet<u64>, text: &str) -> bool {
+fn is_again(seen: &mut BTreeSet<u64>, text: &str) -> bool {
     let Some(number) = text.split(' ').next().and_then(|number| number.parse().ok()) else { return false };
-    let is_again = seen.contains(&number);
-    if seen.len() < MAX_SEEN {
-        seen.insert(number);
+    let is_again = !seen.insert(number);
+    if seen.len() > MAX_SEEN {
+        seen.pop_first(); // numbers increase, and only recent ones come again
     }
     is_again
 }
@@ -304,7 +315,8 @@ impl Server {
             window: 256 << 10,
             max_message: MAX_MESSAGE,
             replay: 1 << 20,
-            sessions: 8,
+            ttl: Duration::from_secs(60),
+            sessions: 2,
             greetings: 8,
             ..Limits::default()
         };

@@ -12,10 +12,9 @@ use web_sys::Element;
 use super::Outcome;
 use crate::format::{count, number, seconds_to_a_tenth};
 use crate::frame::{Pace, next_frame, sleep};
-use crate::meter::{Flood, Meter};
+use crate::meter::{Flood, INTERVAL, Meter};
 use crate::page::{element, selected, set, show, value};
 use crate::server::{self, url};
-use crate::traffic::INTERVAL;
 
 /// The most bytes of one flood: the limit of the server.
 const MOST_BYTES: u64 = 1 << 30;

@@ -25,8 +25,10 @@ pub struct Row {
     element: Element,
     is_paused: Cell<bool>,
     sent: Cell<u64>,
+    /// The bytes that have left the browser.
+    left: Cell<u64>,
     came_back: Cell<u64>,
-    /// Wakes the task that sends, when one of the three fields above has changed.
+    /// Wakes the task that sends, when the file goes on or more has come back.
     changed: AtomicWaker,
     speed: RefCell<Speed>,
     pace: Pace,
@@ -65,6 +67,7 @@ impl Row {
             element: from_template("file-row"),
             is_paused: Cell::default(),
             sent: Cell::default(),
+            left: Cell::default(),
             came_back: Cell::default(),
             changed: AtomicWaker::new(),
             speed: RefCell::default(),
@@ -85,7 +88,7 @@ impl Row {
     fn show_name(&self) {
         show_in(&self.part(".name"), &self.name);
         set(&self.part(".name"), "title", &self.name);
-        show_in(&self.part(".status"), &format!("{}, waiting", size(self.blob.len())));
+        self.show_waiting();
         set(&self.part("progress"), "aria-label", &format!("{}: sent", self.name));
         self.label(".pause", "Pause");
         self.label(".cancel", "Cancel");
@@ -140,21 +143,27 @@ impl Row {
     /// Shows the progress, and returns the bytes that were sent since the last call.
     pub fn progress(&self, progress: Progress) -> u64 {
         let since = progress.sent - self.sent.replace(progress.sent);
+        self.left.set(progress.sent - progress.buffered.min(progress.sent));
         if self.pace.is_due() || progress.sent == progress.total {
-            self.show_progress(progress.sent - progress.buffered.min(progress.sent));
+            self.show_progress();
         }
         since
     }
 
     /// Shows that all bytes have left the browser.
     pub fn all_left(&self) {
+        self.left.set(self.blob.len());
         if !self.blob.is_empty() {
-            self.show_progress(self.blob.len());
+            self.show_progress();
         }
     }
 
-    fn show_progress(&self, sent: u64) {
-        let total = self.blob.len();
+    fn show_waiting(&self) {
+        show_in(&self.part(".status"), &format!("{}, waiting", size(self.blob.len())));
+    }
+
+    fn show_progress(&self) {
+        let (sent, total) = (self.left.get(), self.blob.len());
         let speed = self.speed.borrow_mut().at(now(), sent);
         set(&self.part("progress"), "max", &total.to_string());
         set(&self.part("progress"), "value", &sent.to_string());
@@ -190,7 +199,11 @@ impl Row {
         self.is_paused.set(is_paused);
         self.label(".pause", if is_paused { "Resume" } else { "Pause" });
         self.speed.borrow_mut().restart();
-        self.show_progress(self.sent.get());
+        match (self.has_begun.get(), is_paused) {
+            (true, _) => self.show_progress(),
+            (false, true) => show_in(&self.part(".status"), "paused"),
+            (false, false) => self.show_waiting(),
+        }
         self.changed.wake();
     }
 
@@ -254,7 +267,7 @@ impl Row {
     }
 
     fn show_failure(&self, problem: &str, is: Is) {
-        show_in(&self.part(".status"), &format!("{} of {} sent", size(self.sent.get()), size(self.blob.len())));
+        show_in(&self.part(".status"), &format!("{} of {} sent", size(self.left.get()), size(self.blob.len())));
         self.show_end(problem, is);
     }
 

@@ -188,3 +188,28 @@ fn a_server_that_was_killed_takes_a_second_to_come_back() {
     assert!(matches!(server.try_connect("/node/key/echo"), Err(Error::Io(_) | Error::Protocol(_))));
     drop(open(&server));
 }
+
+#[test]
+fn newer_keys_end_the_servers_of_keys_that_nobody_watches() {
+    let server = Server::start();
+    let echoes = |socket: &mut Socket| {
+        socket.send(Message::text("1 hello")).unwrap();
+        assert_eq!(text(socket), "1 hello");
+    };
+    let [mut watched, mut unwatched] = ["watched", "unwatched"].map(|key| {
+        let mut echo = server.connect(&format!("/node/{key}/echo"));
+        echoes(&mut echo);
+        echo
+    });
+    let mut report = server.connect("/node/watched/report");
+    text(&mut report);
+    // The server keeps 64 keys.
+    for number in 0..63 {
+        text(&mut server.connect(&format!("/node/newer-{number}/report")));
+    }
+    stream(&mut unwatched).set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let end = unwatched.read();
+    let is_silent = matches!(&end, Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(end.is_err() && !is_silent, "the server of the key goes on: {end:?}");
+    echoes(&mut watched);
+}
