@@ -96,7 +96,8 @@ pub fn geckodriver(shell: &Shell) -> Result<PathBuf> {
     ensure!(find_any(FIREFOX).is_some() || setup::may_install_packages(shell), NO_FIREFOX);
     match find_driver("GECKODRIVER", &["geckodriver"]) {
         Some(driver) => Ok(driver),
-        None => setup::find_or_build(shell, "geckodriver"),
+        None => setup::find_or_build(shell, "geckodriver")
+            .context("geckodriver, on the PATH (or GECKODRIVER=…), since it cannot be built here"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::server::{Options, Server};
 use crate::step::{alone, step};
 use crate::test::{Job, at_the_same_time};
 use crate::toolchain::{TARGET, Toolchain, Way, host_cargo};
-use crate::{api, bench, examples, measure, msrv, npm, page, properties, setup, test, variants, wasm_bindgen};
+use crate::{api, bench, examples, measure, msrv, npm, page, properties, scratch, setup, test, variants, wasm_bindgen};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
@@ -109,7 +109,7 @@ fn wasm_pack(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[
         let build = cmd!(shell, "{wasm_pack} build npm --target web --out-dir {out}");
         Ok(toolchain.apply(build).env("PATH", &path).run()?)
     })?;
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     browsers.iter().try_for_each(|browser| {
         step(&format!("testing by wasm-pack in {}", browser.name), || {
             let which: &[&str] = if browser.is_chromium() { &["--chrome"] } else { FIREFOX };

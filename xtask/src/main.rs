@@ -24,6 +24,7 @@ mod msrv;
 mod npm;
 mod page;
 mod properties;
+mod scratch;
 mod serve;
 mod server;
 mod setup;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::setup;
 use crate::toolchain::Toolchain;
+use crate::{scratch, setup};
 
 const VERSION: &str = "1.85";
 /// The dependencies of the server need a newer version.
@@ -61,7 +61,7 @@ fn debian(shell: &Shell) -> Result<PathBuf> {
     if root.join("complete").exists() {
         return Ok(root);
     }
-    let download = shell.create_temp_dir()?;
+    let download = scratch::folder()?;
     let _here = shell.push_dir(download.path());
     setup::apt_get(shell, &[&["download"], PACKAGES].concat())?;
     shell.create_dir(&root)?;

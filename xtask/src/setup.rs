@@ -90,7 +90,8 @@ pub fn may_install_packages(shell: &Shell) -> bool {
 
 /// Installs packages of the distribution in their current versions, even if the machine's package lists are old.
 pub fn install_packages(shell: &Shell, packages: &[&str]) -> Result<()> {
-    let install = &["install", "--yes", "--no-install-recommends"];
+    // Nothing of the user's is removed: the compiler's package, for instance, conflicts with another package of Rust.
+    let install = &["install", "--yes", "--no-install-recommends", "--no-remove"];
     step(&format!("installing {}", packages.join(" ")), || {
         if lists_are_old() {
             // Without a network this fails, but the packages may still be in the cache.

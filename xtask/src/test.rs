@@ -4,7 +4,8 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Result, bail};
-use xshell::{Cmd, Shell, TempDir};
+use tempfile::TempDir;
+use xshell::{Cmd, Shell};
 
 use crate::browser::Browser;
 use crate::conformance::{self, Run};
@@ -12,13 +13,13 @@ use crate::examples::SERVERS;
 use crate::server::{Options, Server};
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain, Way, host_cargo};
-use crate::{axe, page, setup};
+use crate::{axe, page, scratch, setup};
 
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     // The tests are compiled with the address of the server.
     let server = Server::start(shell, Some(&page::folder()), &Options::default())?;
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let tests = Tests { toolchain: &toolchain, environment: Environment::new(&server, &scratch) };
     // Optimising the page keeps only one core busy.
     let builds: [Job<'_, ()>; 2] = [
@@ -44,14 +45,14 @@ pub fn run(shell: &Shell, way: Way) -> Result<()> {
 
 /// Runs only the suite, in one more browser.
 pub fn suite_in(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let tests = Tests { toolchain, environment: Environment::new(server, &scratch) };
     step(&format!("testing in {}", browser.name), || tests.suite_in(shell, browser).map(drop))
 }
 
 /// Tests the README's claims about other crates, in a window of one browser.
 pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Browser) -> Result<()> {
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let tests = Tests { toolchain, environment: Environment::new(server, &scratch) };
     step("testing what the README says about other crates", || {
         let others = tests.suite(shell, &["--package=wasm-websocket-bench", "--test=others"]);
@@ -61,7 +62,7 @@ pub fn others(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &B
 
 /// Runs the tests with large numbers, in windows of all browsers at the same time, since these tests mostly wait.
 pub fn large(shell: &Shell, toolchain: &Toolchain, server: &Server, browsers: &[Browser]) -> Result<()> {
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let tests = Tests { toolchain, environment: Environment::new(server, &scratch) };
     step("testing with 10,000 sockets, a flood of 1,000,000 messages, 1 GiB, and 520 disconnections", || {
         tests.large(shell).args(["--no-run", "--quiet"]).run()?;
@@ -91,7 +92,7 @@ fn package_pages(
     server: &Server,
     browsers: &[Browser],
 ) -> Result<()> {
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let environment = Environment::new(server, &scratch);
     environment.cargo(shell, HOST).args([test, "--no-run", "--quiet"]).run()?;
     at_the_same_time(shell, browsers, |shell, browser| {
@@ -106,7 +107,7 @@ fn package_pages(
 /// Drives the examples in the folder `pages`, or one of them, as people would, in all browsers at the same time.
 pub fn examples(shell: &Shell, browsers: &[Browser], pages: &Path, name: Option<&str>) -> Result<()> {
     let server = Server::start(shell, Some(pages), &Options::default())?;
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let environment = Environment::new(&server, &scratch);
     step("building the tests", || Ok(environment.examples(shell).args(["--no-run", "--quiet"]).run()?))?;
     let servers = SERVERS.iter().filter(|(example, _)| name.is_none_or(|name| name == *example));
@@ -129,7 +130,7 @@ pub fn examples(shell: &Shell, browsers: &[Browser], pages: &Path, name: Option<
 
 /// Measures the page that `server` serves, in one browser, one thing at a time.
 pub fn figures(shell: &Shell, server: &Server, browser: &Browser) -> Result<()> {
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let environment = Environment::new(server, &scratch);
     let figures = || environment.cargo(shell, HOST).arg("--test=figures");
     step("building the measurements", || Ok(figures().args(["--no-run", "--quiet"]).run()?))?;

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::step::step;
-use crate::{page, setup};
+use crate::{page, scratch, setup};
 
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -80,7 +80,7 @@ pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
         return Ok(active);
     }
     // An earlier run may have built the standard library.
-    if matches!(way, Way::Auto) && distribution::is_built(shell) {
+    if matches!(way, Way::Auto | Way::Distribution) && distribution::is_built(shell) {
         return distribution::install(shell).context(HINT);
     }
     if matches!(way, Way::Auto | Way::Rustup) && add_target(shell).is_ok() {
@@ -92,12 +92,15 @@ pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
     bail!(HINT)
 }
 
-const HINT: &str = "a compiler for wasm32-unknown-unknown: run `rustup target add wasm32-unknown-unknown`, or on \
-                    Debian 12 run this as root with `--toolchain distribution`";
+const HINT: &str = "there is no compiler for wasm32-unknown-unknown: run `rustup target add wasm32-unknown-unknown`, \
+                    or on Debian 12 run `cargo xtask setup --toolchain distribution` in a clone of root";
 
 fn has_target(shell: &Shell) -> bool {
     let folder = cmd!(shell, "rustc --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
-    folder.is_ok_and(|folder| Path::new(&folder).is_dir())
+    // A standard library that xtask has built may be incomplete, or that of an older compiler.
+    folder.map(PathBuf::from).is_ok_and(|folder| {
+        folder.is_dir() && (!folder.join(distribution::STAMP).exists() || distribution::is_built(shell))
+    })
 }
 
 fn add_target(shell: &Shell) -> Result<()> {
@@ -116,7 +119,8 @@ mod distribution {
     const LINKER: &str = "/usr/bin/lld-22";
     const SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
     const FILES: &[&str] = &[RUSTC, CARGO, LINKER, SOURCE, "/usr/bin/cargo-clippy", "/usr/bin/rustfmt"];
-    const STAMP: &str = "built-by";
+    /// The file beside the standard library that says which compiler has built it.
+    pub const STAMP: &str = "built-by";
     const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy", "rustfmt-web", "lld-22"];
 
     pub fn install(shell: &Shell) -> Result<Toolchain> {
@@ -165,7 +169,7 @@ mod distribution {
 
     /// Builds the standard library by the unstable `-Zbuild-std`. RUSTC_BOOTSTRAP allows it, as in the compiler's own build.
     fn build_std(shell: &Shell) -> Result<()> {
-        let work = shell.create_temp_dir()?;
+        let work = scratch::folder()?;
         let manifest = work.path().join("Cargo.toml");
         let package = "[package]\nname = \"sysroot\"\nversion = \"0.0.0\"\nedition = \"2021\"\n";
         shell.write_file(&manifest, package)?;
@@ -183,13 +187,14 @@ mod distribution {
         let libraries = libraries(shell)?;
         shell.remove_path(&libraries)?;
         shell.create_dir(&libraries)?;
+        // An empty stamp marks the library as incomplete until the real one is written, so that an interrupted build is repeated.
+        shell.write_file(libraries.join(STAMP), "")?;
         for file in shell.read_dir(built.join(TARGET).join("release/deps"))? {
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.ends_with(".rlib") && !name.starts_with("libsysroot-") {
                 shell.copy_file(&file, libraries.join(name))?;
             }
         }
-        // The stamp is written last, so that an interrupted build is repeated.
         Ok(shell.write_file(libraries.join(STAMP), version(shell)?)?)
     }
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::browser::Browser;
+use crate::scratch;
 use crate::server::Server;
 use crate::step::step;
 use crate::toolchain::{TARGET, Toolchain};
@@ -21,7 +22,7 @@ pub fn test(shell: &Shell, toolchain: &Toolchain, server: &Server, browser: &Bro
         // The distribution's toolchain was installed with its source.
         cmd!(shell, "rustup component add rust-src").run()?;
     }
-    let scratch = shell.create_temp_dir()?;
+    let scratch = scratch::folder()?;
     let runner = browser.runner_config()?;
     step("testing with shared memory and unwinding panics", || {
         let cargo =
