@@ -1,5 +1,7 @@
-//! A chat with Leptos that loses nothing: its server is `session/server/examples/chat.rs`. The component owns the session, which is
-//! given up when the component is removed.
+//! A chat with Leptos that loses no line without naming it: its server is `session/server/examples/chat.rs`. The component owns the
+//! session, which is given up when the component is removed.
+
+use std::mem;
 
 use futures_util::StreamExt;
 use leptos::ev::SubmitEvent;
@@ -61,15 +63,20 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
     let problem = RwSignal::new(String::new());
     let has_ended = RwSignal::new(false);
     let text = RwSignal::new(String::new());
+    let doubtful = RwSignal::new(Vec::<String>::new());
     // The sender is not `Send`, so its storage is local. For a page that is also rendered on a server, see `docs/frameworks.md`.
     let sender = StoredValue::new_local(session.sender());
 
+    let mut is_new = false;
     let hear = move |said| match said {
-        Ok(said) => log.update(|log| log.push(said)),
-        Err(ReceiveError { error, .. }) => {
-            if error == Error::SessionLost {
-                log.update(Vec::clear); // a new session receives all lines of the room again
+        Ok(said) => log.update(|log| {
+            if mem::take(&mut is_new) {
+                log.clear(); // a new session receives all lines of the room again
             }
+            log.push(said);
+        }),
+        Err(ReceiveError { error, .. }) => {
+            is_new |= error == Error::SessionLost;
             problem.set(error.to_string());
         }
     };
@@ -87,10 +94,17 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
 
     let say = move |event: SubmitEvent| {
         event.prevent_default();
-        let (sender, said) = (sender.get_value(), Said { name: name.clone(), text: text.get() });
+        let (sender, line) = (sender.get_value(), text.get());
+        let said = Said { name: name.clone(), text: line.clone() };
         spawn_local_scoped_with_cancellation(async move {
             match sender.typed::<Said, Json>().send_for_receipt(said).await {
-                Ok(_receipt) => text.set(String::new()), // the session keeps the line until the server has processed it
+                // The session keeps the line until the server has processed it.
+                Ok(receipt) => {
+                    text.set(String::new());
+                    if receipt.await.is_err() {
+                        doubtful.update(|lines| lines.push(line)); // the session was lost with it
+                    }
+                }
                 Err(unsent) => problem.set(unsent.to_string()), // the text stays in its field
             }
         });
@@ -110,6 +124,9 @@ fn Room(session: Session, name: String, room: String, leave: impl Fn() + 'static
                 </ol>
             </div>
             <p role="alert" hidden=move || problem.read().is_empty()>{problem}</p>
+            <p role="alert" hidden=move || doubtful.read().is_empty()>
+                "May not have arrived: " {move || doubtful.read().join(" · ")}
+            </p>
             <form on:submit=say>
                 <input name="text" aria-label="Message" required autocomplete="off" bind:value=text />
                 <button disabled=has_ended>"Say"</button>

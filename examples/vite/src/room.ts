@@ -29,6 +29,7 @@ export class Room extends HTMLElement {
 
   connectedCallback(): void {
     this.#leaving = new AbortController();
+    this.#button.disabled = true;
     void this.#stay(this.#leaving.signal);
   }
 
@@ -37,14 +38,10 @@ export class Room extends HTMLElement {
   }
 
   async #stay(signal: AbortSignal): Promise<void> {
-    try {
-      const { code, reason } = await this.#talk(signal);
-      this.#tell(`the connection has ended: ${reason || "no reason given"} (${code})`);
-    } catch (error) {
-      this.#tell(messageOf(error));
-    } finally {
-      this.#button.disabled = true;
-    }
+    const end = await this.#talk(signal).then(describe, messageOf);
+    if (signal.aborted) return; // the element was removed, or moved: then it has another connection
+    this.#tell(end);
+    this.#button.disabled = true;
   }
 
   /** Shows the lines of the room until the connection ends. */
@@ -55,6 +52,7 @@ export class Room extends HTMLElement {
       void this.#say(socket, this.#text.value);
     };
     this.#button.disabled = false;
+    this.#problem.hidden = true;
     for await (const message of socket) {
       try {
         this.#show(decode(message));
@@ -87,6 +85,10 @@ export class Room extends HTMLElement {
     this.#problem.textContent = problem;
     this.#problem.hidden = false;
   }
+}
+
+function describe({ code, reason }: CloseEvent): string {
+  return `the connection has ended: ${reason || "no reason given"} (${code})`;
 }
 
 function messageOf(error: unknown): string {

@@ -56,9 +56,8 @@ async fn chat() -> Result<CloseEvent, Error> {
             Err(error) => News::Problem { why: ReceiveError::to_string(&error) }, // one bad message does not end a chat
         });
     };
-    let ended = listen(&format!("/chat/{}", scope().name()), open, hear).await;
-    scope().set_onmessage(None);
-    ended
+    // The page may say more before it learns of the end: this stays unsent, and returns to the page.
+    listen(&format!("/chat/{}", scope().name()), open, hear).await
 }
 
 /// Receives the lines of the room until the connection ends.
