@@ -25,8 +25,9 @@ use crate::peer::{self, Job};
 use crate::plan::Plan;
 use crate::results::Report;
 
-/// The timeout of a page that reports nothing.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The timeout of a page that reports nothing. Beside busy loops, a flood of 1,000,000 messages takes minutes, and the first one is not
+/// reported.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Runs the page in a browser, and returns its reports.
 pub async fn run(page: &Path, browser: &Browser, plan: &Plan) -> Result<Vec<Report>> {
