@@ -29,9 +29,8 @@ export class Connection {
   session;
   isClosing = false;
   /** Resolves when the WebSocket is closed. @type {Promise<void>} */
-  left;
+  closed;
 
-  #leave = () => {};
   #changed = () => {};
   /** Whether HELLO has arrived. */
   #isGreeted = false;
@@ -63,9 +62,7 @@ export class Connection {
     this.#max = max;
     this.#delays = delays;
     this.#events = events;
-    this.left = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
-      this.#leave = resolve;
-    });
+    this.closed = new Promise((resolve) => socket.on('close', () => resolve()));
     this.#timer = setTimeout(() => this.close({ code: 4408, reason: 'no HELLO was accepted in time' }), delays.helloTimeout);
     raw.on('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
     socket.on('message', (/** @type {Buffer} */ data, /** @type {boolean} */ isBinary) => this.#receive(isBinary ? data : data.toString()));
@@ -187,10 +184,10 @@ export class Connection {
    * @param {Close} close
    */
   leave(close) {
-    const session = this.session?.connection === this ? this.session : undefined;
+    const session = this.session?.connection === this && !this.isClosing ? this.session : undefined;
     session?.acknowledge();
     const action = session?.inbox.isAckUrgent ? session.poll() : undefined;
-    if (action && 'frame' in action && !this.isClosing) this.#write(action.frame);
+    if (action && 'frame' in action) this.#write(action.frame);
     this.close(close);
   }
 
@@ -209,7 +206,6 @@ export class Connection {
 
   /** @param {number} code */
   #closed(code) {
-    this.#leave();
     clearTimeout(this.#timer);
     if (this.session?.connection !== this) return;
     this.session.disconnect(code);

@@ -58,9 +58,9 @@ export class SessionServer {
     this.#sessions = new Sessions({ window, max, replay, ttl }, limits);
     const forget = (/** @type {Session} */ session) => this.#forget(session);
     this.#context = { ttl, ackDelay: delays.ackDelay, handler, onError, forget };
-    /** The server of `ws`: for its `address`, its event `listening` and its `handleUpgrade`. */
     if (options.port !== undefined && options.server) throw new TypeError('`port` and `server`: choose one of them');
     this.#http = options.port === undefined ? undefined : createServer((_, response) => response.writeHead(426).end());
+    /** The server of `ws`: for its `address`, its event `listening` and its `handleUpgrade`. */
     this.webSockets = this.#listen(options);
     this.#http?.listen(options.port, options.host);
   }
@@ -177,18 +177,18 @@ export class SessionServer {
    * handlers get `Lost`. Resolves when all connections are closed, so that the process may end; that takes at most `closeTimeout`.
    */
   async close() {
-    const left = [...this.#connections].map((connection) => connection.left);
+    const connections = [...this.#connections].map((connection) => connection.closed);
     for (const connection of this.#connections) connection.leave({ code: 1012, reason: 'the server restarts' });
     for (const [session, running] of this.#running) {
       session.connection = undefined;
       session.giveUp({ code: 4410, reason: 'the server restarts' });
       running.changed();
     }
-    const closed = [this.webSockets, this.#http].map((server) => new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined))));
-    await Promise.all(left);
+    const servers = [this.webSockets, this.#http].map((server) => new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined))));
+    await Promise.all(connections);
     // A client that has sent no whole request would keep the server open.
     this.#http?.closeAllConnections();
-    await Promise.all(closed);
+    await Promise.all(servers);
   }
 }
 

@@ -147,8 +147,8 @@ impl<M> Ring<M> {
     /// Moves all messages of another ring, with the same bound, into this one. Messages that are not kept are only counted.
     pub fn append(&mut self, other: &mut Self) {
         let [first, last] = [self.kept.front(), other.kept.back()].map(|kept| kept.map(|kept| kept.number));
-        if last < first {
-            // Each message goes to the end then, which takes no time: a long backlog must not freeze the page.
+        if last.is_some() && last < first {
+            // Then each message goes to the end, which moves no other: a long backlog must not freeze the page.
             std::mem::swap(self, other);
         }
         self.forgotten += std::mem::take(&mut other.forgotten);

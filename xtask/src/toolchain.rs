@@ -93,11 +93,11 @@ pub fn find_or_install(shell: &Shell, way: Way) -> Result<Toolchain> {
 }
 
 const HINT: &str = "there is no compiler for wasm32-unknown-unknown: run `rustup target add wasm32-unknown-unknown`, \
-                    or on Debian 12 run `cargo xtask setup --toolchain distribution` in a clone of root";
+                    or on Debian 12 run `cargo xtask setup --toolchain distribution` as root, in another clone";
 
 fn has_target(shell: &Shell) -> bool {
     let folder = cmd!(shell, "rustc --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
-    // A standard library that xtask has built may be incomplete, or that of an older compiler.
+    // xtask may have built this standard library only in part, or for an older compiler.
     folder.map(PathBuf::from).is_ok_and(|folder| {
         folder.is_dir() && (!folder.join(distribution::STAMP).exists() || distribution::is_built(shell))
     })

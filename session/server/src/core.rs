@@ -98,7 +98,7 @@ impl Shared {
 }
 
 impl Core {
-    /// Returns whether a handler is to run: the client has shown that it received WELCOME, and no handler has finished this session.
+    /// Returns whether a handler is to run: the client has shown that it received WELCOME, and the session is not complete.
     pub fn wants_handler(&self) -> bool {
         !self.machine.is_fresh() && !self.machine.is_complete()
     }

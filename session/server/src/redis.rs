@@ -16,7 +16,7 @@ use crate::{Message, token};
 /// How long Redis may take to answer before the command is repeated.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Looks a session up, without its messages: whoever knows a name can make a server do this, and Redis serves nobody else meanwhile.
+/// Looks a session up, without its messages: each HELLO makes a server do this, and Redis serves nobody else meanwhile.
 const FIND: &str = "return {redis.call('HGETALL', KEYS[1]), redis.call('XLEN', KEYS[2])}";
 
 /// Makes a session, unless there is one.

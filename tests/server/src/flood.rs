@@ -17,7 +17,7 @@ pub const MAX_FLOOD: (u32, usize, usize) = (1_000_000, 16 << 20, 1 << 30);
 /// The time between two reports.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-static FLOODS: Records<Sent> = Records::new(|_| true);
+static FLOODS: Records<Sent> = Records::new();
 
 /// What a flood has sent so far.
 #[derive(Clone, Copy, Default)]

@@ -52,7 +52,7 @@ const MAX_SEEN: usize = 100_000;
 /// The maximum number of connections that a fault cuts or stalls: the newest ones.
 const MAX_CONNECTIONS: usize = 16;
 
-static NODES: Records<Node> = Records::new(|node| node.told.receiver_count() == 0);
+static NODES: Records<Node> = Records::replacing(|node| node.told.receiver_count() == 0);
 
 /// The server of a key, and the state that outlives it.
 #[derive(Default)]

@@ -19,8 +19,12 @@ pub struct Records<T> {
 type Keyed<T> = VecDeque<(String, Arc<Mutex<T>>)>;
 
 impl<T: Default> Records<T> {
-    /// Makes a list without records. A record that is idle is replaced before all others.
-    pub const fn new(is_idle: fn(&T) -> bool) -> Self {
+    pub const fn new() -> Self {
+        Self::replacing(|_| true)
+    }
+
+    /// Replaces records that are idle before all others.
+    pub const fn replacing(is_idle: fn(&T) -> bool) -> Self {
         Self { keyed: Mutex::new(VecDeque::new()), is_idle }
     }
 

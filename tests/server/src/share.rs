@@ -16,7 +16,7 @@ pub const MAX_MESSAGE: usize = 1 << 20;
 /// await at a time: each awaits eight.
 const MAX_WAITING: usize = 32;
 
-static ROOMS: Records<Room> = Records::new(|_| true);
+static ROOMS: Records<Room> = Records::new();
 
 /// The channel of a room.
 struct Room(Sender<Message>);

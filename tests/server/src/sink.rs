@@ -21,7 +21,7 @@ pub async fn sink(socket: WebSocket) {
 
 /// Consumes at most `rate` bytes per second. A `report` covers all connections with the same key.
 pub async fn paced_sink(socket: WebSocket, rate: NonZeroU32, key: String) {
-    static SINKS: Records<Consumed> = Records::new(|_| true);
+    static SINKS: Records<Consumed> = Records::new();
     consume(socket, SINKS.find_or_begin(&key), Some(rate)).await;
 }
 
