@@ -30,7 +30,10 @@ pub struct Options {
     /// Measures times once more while two busy loops run.
     #[arg(long)]
     load: bool,
-    /// Also measures for how long a flood blocks the page. A run with all contenders, cases and browsers always does.
+    /// Goes on with an interrupted run: takes what it has measured of the same page, and measures the rest.
+    #[arg(long)]
+    resume: bool,
+    /// Also measures for how long a flood blocks the page, on an idle machine. A run with all contenders, cases and browsers always does.
     #[arg(long)]
     flood: bool,
     /// Measures the codecs instead of connections.
@@ -58,6 +61,7 @@ pub fn counts(shell: &Shell, toolchain: &Toolchain, browsers: &[Browser]) -> Res
         rounds: 0,
         browser: None,
         load: false,
+        resume: false,
         flood: false,
         codecs: false,
         chats: false,
@@ -106,6 +110,7 @@ impl Options {
         arguments.extend(self.only.iter().map(|name| format!("--only={name}")));
         arguments.extend(self.cases.iter().map(|word| format!("--cases={word}")));
         arguments.extend(self.load.then(|| "--load".into()));
+        arguments.extend(self.resume.then(|| "--resume".into()));
         arguments.extend(self.flood.then(|| "--flood".into()));
         arguments.extend(self.codecs.then(|| "--codecs".into()));
         arguments.extend(self.chats.then(|| "--chats".into()));
@@ -118,9 +123,9 @@ impl Options {
         self.only.is_empty() && self.cases.is_empty() && self.browser.is_none() && !self.counts
     }
 
-    /// Returns the command line of this run.
+    /// Returns the command line of this run, or of the run that it resumes.
     fn command(&self) -> String {
-        let words = std::env::args().skip(1).collect::<Vec<_>>();
+        let words = std::env::args().skip(1).filter(|word| word != "--resume").collect::<Vec<_>>();
         format!("cargo xtask {}", words.join(" "))
     }
 }

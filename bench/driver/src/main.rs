@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plan ─▶ server ◀─▶ the page, in a browser ─▶ report ─▶ counts ─▶ limits
-//!           └─▶ cpu                                  └─▶ times ─┬─▶ markdown
+//!           └─▶ cpu         (kept in parts)          └─▶ times ─┬─▶ markdown
 //!                                             sizes ────────────┴─▶ plot
 //! ```
 
@@ -11,6 +11,7 @@ mod cpu;
 mod limits;
 mod load;
 mod markdown;
+mod parts;
 mod peer;
 mod plan;
 mod plot;
@@ -26,6 +27,7 @@ use clap::Parser;
 
 use crate::browser::Browser;
 use crate::load::Load;
+use crate::parts::Parts;
 use crate::plan::Plan;
 use crate::results::{Results, Run};
 
@@ -53,6 +55,9 @@ struct Options {
     /// Measures times once more while two busy loops run.
     #[arg(long)]
     load: bool,
+    /// Goes on with an interrupted run: takes what it has measured of the same page, and measures the rest.
+    #[arg(long)]
+    resume: bool,
     /// Also measures for how long a flood blocks the page.
     #[arg(long)]
     flood: bool,
@@ -93,26 +98,27 @@ async fn measure(options: &Options) -> Result<Results> {
     let unknown: Vec<_> = options.only.iter().filter(|name| !plan::has(name)).cloned().collect();
     ensure!(unknown.is_empty(), "unknown contenders: {}", unknown.join(", "));
     let plan = Plan::new(&options.only, &options.cases, options.rounds);
-    let plan = if options.flood || options.out.is_some() { plan.with_flood() } else { plan };
+    let idle = if options.flood || options.out.is_some() { plan.clone().with_flood() } else { plan.clone() };
     let mut results = Results::default();
     // A partial run skips the counts, so that whoever times a few cases repeatedly does not wait for them.
     let is_counted = options.counts || options.out.is_some();
     if is_counted {
         results.sizes = size::all(&options.page.join("apps"))?;
     }
+    let parts = Parts::open(&options.page, options.resume)?;
     for browser in &options.browsers {
         let mut run = Run::new(&browser.name, false);
         if is_counted {
-            run.add(server::run(&options.page, browser, &plan.counts(&results.sizes)).await?);
+            run.add(parts.run(browser, "counts", &plan.counts(&results.sizes)).await?);
         }
         if !options.counts {
-            run.add(server::run(&options.page, browser, &plan).await?);
+            run.add(parts.run(browser, "idle", &idle).await?);
         }
         results.runs.push(run);
         if options.load && !options.counts {
             let _load = Load::start();
             let mut run = Run::new(&browser.name, true);
-            run.add(server::run(&options.page, browser, &plan).await?);
+            run.add(parts.run(browser, "loaded", &plan).await?);
             results.runs.push(run);
         }
     }

@@ -137,7 +137,7 @@ impl Plan {
         }
     }
 
-    /// Adds a flood, which measures for how long the page is blocked.
+    /// Adds a flood, which measures for how long the page is blocked. Beside busy loops it would take minutes, and show their share.
     pub fn with_flood(self) -> Self {
         Self { flood: Some(FLOOD), ..self }
     }

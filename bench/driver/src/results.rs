@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{self, JAVASCRIPT};
 use crate::size::Size;
 
 /// A report of the page.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Report {
     Time(Time),
@@ -21,7 +21,7 @@ pub enum Report {
 }
 
 /// The time that one contender took for one case in one round.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Time {
     contender: String,
     work: String,
@@ -35,7 +35,7 @@ pub struct Time {
 }
 
 /// Exact counts per message.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Count {
     pub contender: String,
     pub work: String,
@@ -48,7 +48,7 @@ pub struct Count {
 }
 
 /// What an idle socket holds, or leaves behind when it is dropped.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Held {
     pub contender: String,
     /// Blocks of Rust's memory.
@@ -63,7 +63,7 @@ pub struct Held {
 }
 
 /// For how long a flood blocked the page.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Freeze {
     pub contender: String,
     pub milliseconds: f64,

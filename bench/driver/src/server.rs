@@ -25,7 +25,7 @@ use crate::peer::{self, Job};
 use crate::plan::Plan;
 use crate::results::Report;
 
-/// The timeout of a page that reports nothing. Beside busy loops, a flood of 1,000,000 messages takes minutes, and the first one is not
+/// The timeout of a page that reports nothing. On a slow machine two floods of 1,000,000 messages take minutes, and the first one is not
 /// reported.
 const PATIENCE: Duration = Duration::from_secs(900);
 
