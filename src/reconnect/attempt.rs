@@ -1,7 +1,7 @@
 //! One attempt to connect.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -145,6 +145,10 @@ pub(crate) async fn attempt(
         return Err(Error::Attempt("there was no URL, or no credentials, before the timeout".into()).into());
     };
     let Target { url, protocols } = target?;
+    // The provider may have closed or paused: then no socket is made, and the driver drops this attempt.
+    if !shared.upgrade().is_some_and(|shared| shared.machine.borrow().is_connecting(begin.generation)) {
+        return pending().await;
+    }
     let mut connection = options.connection.clone();
     connection.protocols = protocols.unwrap_or(connection.protocols);
     // A preamble receives even if nothing may be queued. Messages that it does not receive are added to the inbox, which has the same

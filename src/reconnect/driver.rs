@@ -97,7 +97,12 @@ impl Driver {
         let Some(link) = self.shared.link() else { return };
         let Poll::Ready(end) = link.poll_ended(context, &mut self.end) else { return };
         let is_open = self.shared.machine.borrow().is_open();
-        let signal = if is_open { self.options.ended(end) } else { Signal::Ended(end, AfterClose::Stop) };
+        // A session learns of each end: even if the caller has paused meanwhile, the peer's code may be the end of the session.
+        let is_asked = is_open || self.shared.is_of_session();
+        let signal = if is_asked { self.options.ended(end) } else { Signal::Ended(end, AfterClose::Stop) };
+        if is_asked && !is_open && matches!(signal, Signal::Ended(_, AfterClose::Stop)) {
+            self.shared.close(None);
+        }
         self.shared.handle(Event::Connection(link.generation, signal));
     }
 

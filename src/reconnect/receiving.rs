@@ -31,6 +31,14 @@ impl Owner for Receiving {
 }
 
 impl Shared {
+    /// Returns whether a session takes the messages.
+    pub fn is_of_session(&self) -> bool {
+        #[cfg(feature = "session")]
+        return self.inlet.get().is_some();
+        #[cfg(not(feature = "session"))]
+        false
+    }
+
     /// Passes all messages to `inlet` from now on.
     #[cfg(feature = "session")]
     pub fn set_inlet(&self, inlet: impl Fn(Result<Message, Error>) + 'static) {
@@ -134,6 +142,7 @@ impl Shared {
                     return Poll::Pending;
                 }
                 Next::Pause => {
+                    drop(inbox);
                     let waker = context.waker().clone();
                     in_next_turn(move || waker.wake());
                     return Poll::Pending;

@@ -437,8 +437,9 @@ impl Core {
         let handed = match &output {
             Some(Output::Control(_, frame)) => link.send(&Message::Text(frame.clone())),
             Some(Output::Message(_, frame)) => {
-                self.count(|counts| counts.transmitted += 1);
-                link.send(frame.on_the_wire())
+                let handed = link.send(frame.on_the_wire());
+                self.count(|counts| counts.transmitted += u64::from(handed.is_ok()));
+                handed
             }
             Some(Output::Close(_, code, reason)) => {
                 self.close(*code, reason);

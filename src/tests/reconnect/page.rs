@@ -18,6 +18,7 @@ use super::{ms, seconds};
 #[cfg(feature = "streams")]
 use crate::Transport;
 use crate::codec::Json;
+use crate::reconnect::ReconnectingSender;
 use crate::reconnect::driver::Driver;
 use crate::reconnect::event::Command;
 use crate::reconnect::shared::Shared;
@@ -1439,6 +1440,26 @@ fn an_attempt_that_was_given_up_does_not_run_again() {
             allow.send(()).unwrap();
             give_up(&feed);
             assert_eq!(peer.receive().await, None);
+        });
+    }
+}
+
+#[test]
+fn a_provider_that_closes_or_pauses_makes_no_socket() {
+    let give_up: [fn(&ReconnectingSender); 2] = [|feed| drop(feed.close()), |feed| feed.pause()];
+    for give_up in give_up {
+        let (page, server) = page();
+        page.run(async {
+            let own = Rc::new(RefCell::new(None::<ReconnectingSender>));
+            let sender = own.clone();
+            let feed = Reconnecting::new(ReconnectOptions::new(), async move || {
+                sender.borrow().iter().for_each(give_up);
+                Ok(URL)
+            });
+            own.replace(Some(feed.sender()));
+            page.sleep(seconds(60)).await;
+            assert!(server.handshake().now_or_never().is_none());
+            own.take();
         });
     }
 }
