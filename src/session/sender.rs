@@ -122,8 +122,11 @@ impl SessionSender {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLost`] if the session is lost before the future resolves, or if an earlier session was lost with messages, until
-    /// the stream has yielded its [`Lost`](crate::session::Lost). In both cases it is unknown whether the peer has processed everything.
+    /// [`Error::SessionLost`], since it is unknown whether the peer has processed everything:
+    ///
+    /// - if the session is lost, before the call or meanwhile, and the peer had not acknowledged all of these messages,
+    /// - at once, if an earlier session was lost with unacknowledged messages, and the stream has not yielded its
+    ///   [`Lost`](crate::session::Lost) yet.
     pub fn acknowledged(&self) -> impl Future<Output = Result<(), Error>> + use<'_> {
         let (last, mut waiter) = (self.core().last_sent(), Waiter::default());
         poll_fn(move |context| self.core().poll_acknowledged(context, &mut waiter, last))
@@ -193,7 +196,8 @@ impl SessionSender {
         self.connection().state()
     }
 
-    /// Returns a stream of the current state of the connection, and all later ones.
+    /// Returns a stream of the current state of the connection, and all later ones. The last one is `Closed`: both directions have
+    /// ended, or the session is lost for good. There is no [`State::InDoubt`] and no [`State::Rejected`].
     pub fn states(&self) -> States {
         self.connection().states()
     }
@@ -293,6 +297,17 @@ impl<S: AsRef<SessionSender>, Out, In, C: Encode<Out>> Typed<S, Out, In, C> {
             Ok(message) => self.get_ref().as_ref().send(message).await.map_err(Error::from),
             Err(error) => Err(error),
         };
+        sent.map_err(|error| SendError { message: value, error })
+    }
+
+    /// Sends a value as [`SessionSender::try_send`] does, without waiting, and returns its [`Receipt`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] for a value that the codec cannot encode; otherwise as for [`SessionSender::try_send`]. The error returns the
+    /// value.
+    pub fn try_send_for_receipt<T: Borrow<Out>>(&self, value: T) -> Result<Receipt, SendError<T>> {
+        let sent = C::encode(value.borrow()).and_then(|message| Ok(self.get_ref().as_ref().try_send(message)?));
         sent.map_err(|error| SendError { message: value, error })
     }
 }

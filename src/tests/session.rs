@@ -404,6 +404,7 @@ fn a_smaller_message_follows_when_a_sender_gives_up() {
         });
         page.sleep(SECOND).await;
         assert!(!sent.get(), "it overtakes");
+        assert_eq!(session.try_send("small").unwrap_err().error, Error::Full);
         drop(large);
         page.sleep(SECOND).await;
         assert!(sent.get(), "it waits, though there is room and nobody before it");
@@ -457,11 +458,35 @@ fn a_session_that_was_lost_connects_no_more_though_its_close_has_not_left() {
 }
 
 #[test]
+fn the_end_of_a_session_is_told_though_the_page_pauses_meanwhile() {
+    let commands: [fn(&Session); 2] = [|session| session.pause(), |session| session.reconnect_now()];
+    for command in commands {
+        in_pages(async |page| {
+            let mut session = session(SessionOptions::new());
+            let mut states = session.states();
+            let mut peer = one_client(page, 1000, &[]).await;
+            while states.next().await != Some(State::Open) {}
+            let receipt = session.send("hello").await.unwrap();
+            peer.close_with(4410, "");
+            command(&session);
+            page.sleep(SECOND).await;
+            let (cause, _) = lost(&mut session).now_or_never().expect("the loss is told at once");
+            assert_eq!(cause, LostCause::GivenUp, "{page:?}");
+            assert_eq!(receipt.await, Err(Error::SessionLost));
+            session.resume();
+            while let Some(state) = states.next().await {
+                assert_ne!(state, State::Open, "{page:?}");
+            }
+        });
+    }
+}
+
+#[test]
 fn values_have_receipts_and_a_lost_session_is_an_error() {
     in_pages(async |page| {
         let mut typed = session(SessionOptions::new()).typed::<String, String, Text>();
         let receipt = typed.send_for_receipt("hello".to_owned()).await.unwrap();
-        typed.send("again".to_owned()).await.unwrap();
+        let again = typed.try_send_for_receipt("again".to_owned()).unwrap();
         let mut peer = one_client(page, 1000, &[":there"]).await;
         peer.send("A{\"processed\":0,\"credit\":1000}");
         assert_eq!(typed.next().await.unwrap().unwrap(), "there");
@@ -469,6 +494,7 @@ fn values_have_receipts_and_a_lost_session_is_an_error() {
         peer.send("A{\"processed\":1,\"credit\":1000}");
         assert_eq!(receipt.await, Ok(()));
         peer.close_with(4410, "");
+        assert_eq!(again.await, Err(Error::SessionLost));
         assert_eq!(typed.next().await.unwrap().unwrap_err().error, Error::SessionLost);
         assert!(typed.next().await.is_none());
         assert_eq!(typed.close().await, Err(Error::SessionLost));
