@@ -138,8 +138,8 @@ impl Page {
     /// # Panics
     ///
     /// Panics if nothing can wake the future any more, if two million other events do not wake it, if it does not resolve within
-    /// the [time limit](Self::time_limit), or if the page never becomes idle. In a browser, such a page hangs. A panic in a task or
-    /// a server of the test, such as a failed assertion, goes on through `run`.
+    /// the [time limit](Self::time_limit), or if the page runs two million tasks in a row without a wait. In a browser, such a page
+    /// hangs. A panic in a task or a server of the test, such as a failed assertion, goes on through `run`.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.0.run(future)
     }

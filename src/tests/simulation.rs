@@ -224,6 +224,19 @@ fn a_future_that_is_woken_for_ever_is_reported() {
 }
 
 #[test]
+fn a_flood_is_no_page_that_hangs() {
+    const FLOOD: usize = 150_000;
+    let page = Page::new();
+    page.serve("/flood", async |handshake| {
+        let Some(mut peer) = handshake.accept() else { return };
+        (0..FLOOD).for_each(|_| peer.send("twelve bytes"));
+        peer.close();
+    });
+    let messages = page.run(async { WebSocketStream::connect("/flood").await.unwrap().count().await });
+    assert_eq!(messages, FLOOD);
+}
+
+#[test]
 fn a_time_limit_is_for_one_run() {
     let page = Page::new().time_limit(Duration::from_secs(3600));
     for _ in 0..3 {

@@ -137,8 +137,8 @@ pub fn current() -> Option<Rc<Page>> {
 
 /// 2026-01-01, because some code treats an early time as wrong.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
-/// The number of tasks and polls without a wait above which a page counts as hanging.
-const BUSY: u64 = 200_000;
+/// The number of tasks and polls without a wait above which a page counts as hanging. A message that has arrived takes three.
+const BUSY: u64 = 2_000_000;
 /// The number of steps without a wake of the main future above which the future counts as waiting for ever.
 const IDLE: u64 = 2_000_000;
 /// How long a run may take by default.
@@ -239,7 +239,7 @@ impl Page {
     fn count_busy(&self) {
         self.busy.set(self.busy.get() + 1);
         if self.busy.get() > BUSY {
-            panic!("the page never waits: it runs one task after the other");
+            panic!("the page never waits: it has run {BUSY} tasks and polls in a row");
         }
     }
 
