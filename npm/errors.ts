@@ -27,7 +27,7 @@ import type { Issue } from "./schema.js";
  *   messages throw it as a {@link SessionLostError}
  * - `unreadableBlob`: the file of a message cannot be read: it was changed, moved or deleted
  * - `thrown`: the browser threw an exception that has no code of its own
- * - `encode`: a value cannot be written as JSON, or does not fit its schema
+ * - `encode`: a value cannot be written as JSON, or does not fit its schema, or the schema has thrown
  * - `decode`: a message is not JSON, does not fit its schema, or its schema has thrown; {@link DecodeError} has the message
  * - `invalidOption`: an option is unknown or has a wrong value; the error's message names it
  * - `invalidMessage`: the message to send is not a {@link Payload}

@@ -43,12 +43,12 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
    * earlier one, the value is not sent, later values do not wait for it, and the call rejects with the signal's reason.
    *
    * @throws {SendError} the errors of the connection's `send`, with the JSON in `unsent`; `encode` if the value cannot be written as
-   *   JSON or does not fit the schema, with an empty `unsent`
+   *   JSON or does not fit the schema, or if the schema throws, with an empty `unsent`
    */
   async send(value: Out, options?: CallOptions): Promise<Awaited<ReturnType<Socket["send"]>>> {
     const signal = checkCall(options);
     signal?.throwIfAborted();
-    const checked = valid<unknown>(this.#outgoing, value, refuse);
+    const checked = validToSend(this.#outgoing, value);
     const pass = (value: unknown) => this.socket.send(encode(value), options) as ReturnType<Socket["send"]>;
     // Passes the value on synchronously if possible. Values are always sent in the order of the calls.
     return await (checked instanceof Promise || this.#passing !== undefined ? this.#inTurn(checked, pass, signal) : pass(checked));
@@ -61,7 +61,7 @@ export class JsonStream<Out, In, Socket extends MessageStream = MessageStream> i
    *   earlier values
    */
   trySend(value: Out): ReturnType<Socket["trySend"]> {
-    const checked = valid<unknown>(this.#outgoing, value, refuse);
+    const checked = validToSend(this.#outgoing, value);
     if (checked instanceof Promise) {
       // Nobody awaits the result, so its rejection must not be reported.
       checked.catch(() => {});
@@ -151,10 +151,25 @@ function valid(schema: Schema | undefined, value: unknown, refuse: (issues: read
   const result = schema["~standard"].validate(value);
   const read = (result: Awaited<ReturnType<Schema["~standard"]["validate"]>>) =>
     result.issues === undefined ? result.value : refuse(result.issues);
-  return result instanceof Promise ? result.then(read) : read(result);
+  // A promise of another frame is not an instance of this frame's class.
+  return "then" in result ? Promise.resolve(result).then(read) : read(result);
 }
 
-function refuse(issues: readonly Issue[]): never {
+/** Checks a value to send. Whatever the schema throws is an error of the value. */
+function validToSend(schema: Schema | undefined, value: unknown): unknown {
+  const refuse = (cause: unknown): never => {
+    if (cause instanceof SendError) throw cause;
+    throw new SendError("encode", `the schema has thrown: ${String(cause)}`, "");
+  };
+  try {
+    const checked = valid<unknown>(schema, value, misfit);
+    return checked instanceof Promise ? checked.catch(refuse) : checked;
+  } catch (cause) {
+    return refuse(cause);
+  }
+}
+
+function misfit(issues: readonly Issue[]): never {
   throw new SendError("encode", `the value does not fit its schema: ${textOf(issues)}`, "");
 }
 

@@ -46,6 +46,7 @@ export class Loader {
       if (!is<Response>(given, "Response")) this.#given = given;
       if (typeof given === "string" || is<URL>(given, "URL")) from = ` from \`${String(given).split("?")[0]}\``;
       await this.#instantiate({ module_or_path: await compile(given) });
+      this.#given = undefined;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new WebSocketError(

@@ -74,8 +74,8 @@ interface Last {
  * a {@link Heartbeat}, or by {@link confirm}. If the connection ends before that, the message is in doubt: {@link takeInDoubt}
  * returns it, or it is sent again, as {@link ReconnectOptions.whenLost} says.
  *
- * A stream without references, pending promises or listeners is closed when the browser collects it, which may be never: close
- * it, or use `await using`.
+ * A stream without references, pending promises, listeners or a signal that lives is closed when the browser collects it, which may
+ * be never: close it, or use `await using`.
  */
 export class ReconnectingStream implements AsyncIterable<Message>, AsyncDisposable {
   #core: Reconnection | undefined;

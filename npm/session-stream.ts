@@ -44,15 +44,21 @@ export interface End {
 export interface SessionEvents {
   /** A received message. */
   message: Message;
-  /** A session was lost. It comes between the messages, as {@link SessionLostError} says. */
+  /**
+   * A session was lost. It comes between the messages, as {@link SessionLostError} says, while a loop or a listener of `message` takes
+   * them, or on disposal.
+   */
   lost: SessionLostError;
-  /** The peer has ended its direction. It comes after all of the peer's messages. */
+  /** The peer has ended its direction. It comes after all of the peer's messages, when they are taken. */
   end: End;
   /** A new state of the connection. */
   state: State;
 }
 
-/** The receipt of a sent message. {@link processed} resolves when the peer has processed the message. */
+/**
+ * The receipt of a sent message. {@link processed} resolves when the peer has processed the message. A receipt whose `processed` nobody
+ * reads takes a little wasm memory until the browser collects it.
+ */
 export class Receipt {
   readonly #ask: () => Promise<void>;
   #processed: Promise<void> | undefined;
@@ -100,8 +106,8 @@ const CLOSED: State = { type: "closed", cause: { type: "requested" } };
  * received and not processed. The loop ends when the peer has ended its direction; {@link peerEnd} has the code and the reason.
  * Leaving the loop keeps the session and loses no message.
  *
- * A session without references, pending promises or listeners is given up when the browser collects it, which may be never: close
- * it, or use `await using`.
+ * A session without references, pending promises, listeners or a signal that lives is given up when the browser collects it, which
+ * may be never: close it, or use `await using`.
  */
 export class SessionStream implements AsyncIterable<Message>, AsyncDisposable {
   #core: Session | undefined;

@@ -22,7 +22,10 @@ export interface WebSocketEvents {
   message: Message;
   /** The connection has ended; the event with which {@link WebSocketStream.closed} resolves. */
   close: CloseEvent;
-  /** Messages may be missing: `unclean` when the connection was lost, `overflow` or `closeTimeout`. Comes at most once. */
+  /**
+   * Messages may be missing: `unclean` when the connection was lost, `overflow` or `closeTimeout`. Comes at most once; `unclean` when
+   * all messages before it are taken.
+   */
   error: WebSocketError;
 }
 
@@ -47,8 +50,8 @@ interface State {
  * - Several loops share the messages: each message goes to one of them.
  *
  * Its wasm memory is freed when the connection has ended and its messages are taken, or when it is disposed of. It can then be
- * used like any closed connection. A socket without references, pending promises or listeners is closed when the browser
- * collects it, which may be never: close it, or use `await using`.
+ * used like any closed connection. A socket without references, pending promises, listeners or a signal that lives is closed
+ * when the browser collects it, which may be never: close it, or use `await using`.
  */
 export class WebSocketStream implements AsyncIterable<Message>, AsyncDisposable {
   /** The URL, as the browser has resolved it. */

@@ -66,6 +66,31 @@ test("a message whose schema throws ends a loop, and is in the error", async () 
   }
 });
 
+test("a value whose schema throws is not sent, and the error says so", async () => {
+  await using socket = await open("/echo");
+  const throws = () => { throw new TypeError("Invalid URL"); };
+  const rejects = () => Promise.reject(new TypeError("Invalid URL"));
+  const links = (validate: () => never | Promise<never>) => socket.json<string, unknown>(undefined, { "~standard": { validate } });
+  for (const send of [links(throws).send("x"), links(rejects).send("x"), () => links(throws).trySend("x")]) {
+    const error = (await failure(send)) as SendError;
+    equal([error instanceof SendError, error.code, error.message], [true, "encode", "the schema has thrown: TypeError: Invalid URL"]);
+  }
+});
+
+test("a schema of another frame may be asynchronous", async () => {
+  await using socket = await open("/echo");
+  const frame = document.body.appendChild(document.createElement("iframe"));
+  const inFrame = frame.contentWindow as unknown as { Promise: PromiseConstructor };
+  const validate = (value: unknown) => inFrame.Promise.resolve(said["~standard"].validate(value));
+  const chat = socket.json({ "~standard": { validate } } as typeof said, { "~standard": { validate } } as typeof said);
+  await chat.send({ text: " hi " });
+  equal(await failure(chat.send({ text: 5 } as never)).then((error) => (error as SendError).code), "encode");
+  equal((await chat.values().next()).value, { text: "hi" });
+  await socket.send('{"text":5}');
+  assert((await failure(chat.values().next())) instanceof DecodeError, "the value is checked");
+  frame.remove();
+});
+
 test("a value that is not JSON or does not fit the schema is not sent", async () => {
   await using socket = await open("/echo");
   const chat = socket.json(undefined, said);
