@@ -207,6 +207,17 @@ fn ready_resolves_in_the_order_of_the_line_and_reserves_nothing() {
 }
 
 #[test]
+fn the_connect_timeout_begins_when_the_future_is_first_polled() {
+    in_pages(async |page| {
+        let server = page.server(URL);
+        let connecting = Options::new().connect_timeout(Duration::from_secs(1)).connect(URL);
+        page.sleep(Duration::from_secs(5)).await;
+        let (stream, _peer) = join!(connecting, server.accept());
+        assert!(stream.is_ok(), "{stream:?}");
+    });
+}
+
+#[test]
 fn a_sender_that_gives_up_lets_the_next_sender_continue() {
     in_pages(async |page| {
         let (stream, peer) = connect(page, 1_000_000).await;

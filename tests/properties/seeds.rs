@@ -22,6 +22,7 @@ const SEEDS: u64 = 100;
 /// Panics if the property does not hold, with the seed, the smallest plan that fails, and what happened in it.
 pub fn hold<P: Arbitrary>(check: impl Fn(&P) + Copy) {
     let (first, count) = (number("PROPERTIES_SEED").unwrap_or(0), number("PROPERTIES_SEEDS").unwrap_or(SEEDS));
+    assert!(count > 0, "PROPERTIES_SEEDS chooses none");
     let began = Instant::now();
     for seed in first..first.saturating_add(count) {
         if let Err((plan, reason)) = run(seed, check) {

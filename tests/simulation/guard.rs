@@ -55,6 +55,7 @@ fn engines() -> impl Iterator<Item = Engine> {
 /// Runs a test in pages of all engines, with `TEST_SEEDS` seeds from `TEST_SEED` on.
 pub fn guarded<F: Future<Output = ()>>(test: impl Fn() -> F) {
     let first = from_environment("TEST_SEED", 0);
+    let mut pages = 0;
     for engine in engines() {
         for seed in first..first + from_environment("TEST_SEEDS", 4) {
             let _running = Running { engine, seed };
@@ -62,8 +63,10 @@ pub fn guarded<F: Future<Output = ()>>(test: impl Fn() -> F) {
             peers::serve(&page);
             PAGE.set(Some(page.clone()));
             page.run(run(test()));
+            pages += 1;
         }
     }
+    assert!(pages > 0, "no page was run: TEST_ENGINE and TEST_SEEDS choose none");
 }
 
 /// Prints the engine and the seed if a test fails.
@@ -98,6 +101,11 @@ pub async fn turn(milliseconds: u32) {
 /// Reports that this engine deviates from the standard in a case of `tests/cases.md`.
 pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
+}
+
+/// Reports that a test shows nothing in this run. Then it returns.
+pub fn skipped(test: &str) {
+    println!("skipped {test}");
 }
 
 /// Does nothing, since there is no garbage.

@@ -118,6 +118,17 @@ async fn nothing_is_sent_behind_a_large_message() {
     stream.close().await.unwrap();
 }
 
+// The low water mark is 32 KiB, even if the options have a higher one.
+#[apply(browser_test)]
+async fn senders_go_on_when_32_kib_are_unsent() {
+    let mut stream = connect("/sink").await;
+    while stream.try_send(vec![0; 1 << 10]).is_ok() {}
+    assert!(stream.buffered_amount() > 64 << 10, "{} bytes", stream.buffered_amount());
+    stream.ready().await.unwrap();
+    assert!(stream.buffered_amount() <= 32 << 10, "{} bytes", stream.buffered_amount());
+    stream.close().await.unwrap();
+}
+
 // The bound is exact: the queue holds fewer bytes than `read_ahead` and one message together.
 #[apply(browser_test)]
 async fn no_more_is_read_than_read_ahead_and_a_message() {

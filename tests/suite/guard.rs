@@ -74,6 +74,11 @@ pub fn deviation(case: &str, what: &str) {
     log(&format!("deviation {case}: {what}"));
 }
 
+/// Reports that a test shows nothing in this run, for the conformance table. Then it returns.
+pub fn skipped(test: &str) {
+    log(&format!("skipped {test}"));
+}
+
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = console)]

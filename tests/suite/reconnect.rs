@@ -13,7 +13,7 @@ use wasm_websocket::reconnect::{
 };
 use wasm_websocket::{CloseEvent, Error, Options, ReadyState, ReconnectOptions, Reconnecting, Transport};
 
-use super::guard::{Clock, Live, dispatch, has_document, microtasks, now, set_hidden, turn};
+use super::guard::{Clock, Live, dispatch, has_document, microtasks, now, set_hidden, skipped, turn};
 use super::peer::{Count, next, url};
 
 pub fn ms(milliseconds: u64) -> Duration {
@@ -319,6 +319,8 @@ async fn while_paused_it_queues_messages() {
     until(&mut states, |state| *state == State::Paused).await;
     count.becomes(0).await;
     dispatch("online");
+    turn(50).await;
+    assert_eq!(feed.state(), State::Paused);
     feed.send("meanwhile").await.unwrap();
     assert_eq!(feed.counts().queued, 1);
     feed.resume();
@@ -381,7 +383,7 @@ async fn the_end_of_one_connection_is_not_taken_for_the_end_of_the_next() {
 #[apply(browser_test)]
 async fn it_wakes_up_when_the_page_is_shown() {
     if !has_document() {
-        return;
+        return skipped("it_wakes_up_when_the_page_is_shown");
     }
     let feed = connect(slow(), &["/status/503", "/echo"]);
     let mut states = feed.states();

@@ -9,7 +9,7 @@ use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt, TryS
 use macro_rules_attribute::apply;
 use wasm_websocket::{BinaryType, Blob, Error, Message, Options, Overflow, ReadyState};
 
-use super::guard::{arrival, is_webkit, turn, unreadable_blob};
+use super::guard::{arrival, is_webkit, skipped, turn, unreadable_blob};
 use super::peer::{connect, connect_with, crashes_with_unsent, is_by_streams, next};
 
 #[apply(browser_test)]
@@ -56,7 +56,7 @@ async fn slices_cover_the_blob_and_can_be_cancelled() {
 #[apply(browser_test)]
 async fn slices_end_with_the_connection() {
     if crashes_with_unsent() || is_webkit() {
-        return;
+        return skipped("slices_end_with_the_connection");
     }
     let stream = connect_with("/stall/100", &Options::new().high_water_mark(100_000)).await;
     let mut slices = stream.send_slices(Blob::new(&vec![0; 40 << 20], ""), 1 << 20);
@@ -75,7 +75,7 @@ async fn slices_end_with_the_connection() {
 #[apply(browser_test)]
 async fn slices_are_cancelled_while_nothing_moves() {
     if crashes_with_unsent() || is_webkit() {
-        return;
+        return skipped("slices_are_cancelled_while_nothing_moves");
     }
     let options = Options::new().high_water_mark(100_000).close_timeout(Duration::from_millis(50));
     let mut stream = connect_with("/stall", &options).await;

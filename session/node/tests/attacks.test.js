@@ -99,13 +99,16 @@ const violations = [
 
 for (const [title, frames, code] of violations) {
   test(`${title} closes with ${code}, and the handler learns that the session is lost`, async () => {
-    let report;
+    let report, end;
     const reported = new Promise((resolve) => {
       report = resolve;
     });
+    const ended = new Promise((resolve) => {
+      end = resolve;
+    });
     const { url, server } = await serve({}, async (stream) => {
-      // The handler does not take messages yet, so that the window fills.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // The handler takes no message before, so that the window fills.
+      await ended;
       try {
         for await (const message of stream) void message;
         await stream.send('behind END');
@@ -116,6 +119,7 @@ for (const [title, frames, code] of violations) {
     const { client } = await session(url);
     client.send(...frames);
     assert.equal(await client.closed(), code);
+    end();
     assert.ok((await reported) instanceof Lost);
     assert.equal(server.size, 0);
   });

@@ -87,8 +87,8 @@ test(`each message arrives once and in order, over ${DISCONNECTIONS} disconnecti
   }
   assert.deepEqual(errors, []);
   assert.equal(starts, SESSIONS, 'a handler runs once per session');
-  assert.ok(network.cuts >= DISCONNECTIONS);
   const connections = clients.reduce((sum, client) => sum + client.connections, 0);
+  assert.ok(connections > DISCONNECTIONS, 'a cut connection is followed by another');
   console.log(`${messages} messages, ${connections} connections, ${network.cuts} of them cut`);
   network.close();
   await server.close();

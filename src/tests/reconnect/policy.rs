@@ -11,7 +11,15 @@ fn the_close_code_decides_whether_to_retry() {
 #[test]
 fn attempts_that_would_fail_again_are_not_repeated() {
     let url = String::new;
-    for error in [Error::InvalidUrl(url()), Error::DuplicateProtocol(url()), Error::Unsupported, Error::Overflow] {
+    for error in [
+        Error::InvalidUrl(url()),
+        Error::InvalidProtocol(url()),
+        Error::DuplicateProtocol(url()),
+        Error::Security { url: url(), message: url() },
+        Error::Thrown { name: url(), message: url() },
+        Error::Unsupported,
+        Error::Overflow,
+    ] {
         assert_eq!(AfterClose::of_failure(&error), AfterClose::Stop, "{error}");
     }
     for error in [Error::ConnectFailed { url: url(), code: 1006 }, Error::Attempt(url()), Error::Dropped] {

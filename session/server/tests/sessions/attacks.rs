@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use websocket_session_server::{Gone, Limits, LostCause, Session, Sessions};
@@ -111,12 +111,14 @@ async fn nothing_is_kept_of_a_client_that_is_not_authenticated() {
 /// Checks the effects of a violation in an established session: the close code, and the handler's last item.
 async fn violation(limits: Limits, frames: &[&str], code: u16) {
     let (out, mut losses) = mpsc::unbounded_channel();
+    let is_closed = Arc::new(Notify::new());
+    let closed = Arc::clone(&is_closed);
     let handler = move |mut session: Session| {
-        let out = out.clone();
+        let (out, is_closed) = (out.clone(), Arc::clone(&is_closed));
         async move {
             session.send("one").await.unwrap();
-            // The handler is slow, so that the window fills.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            // The handler takes nothing before, so that the window fills.
+            is_closed.notified().await;
             while let Some(message) = session.recv().await {
                 if let Err(gone) = message {
                     out.send(gone).unwrap();
@@ -131,6 +133,7 @@ async fn violation(limits: Limits, frames: &[&str], code: u16) {
         raw.send(frame).await;
     }
     assert_eq!(raw.closed().await, code, "{frames:?}");
+    closed.notify_one();
     let gone = losses.recv().await.unwrap();
     assert!(matches!(&gone, Gone::Lost(lost) if matches!(lost.cause, LostCause::Violation(_))), "{gone:?}");
     assert_eq!(server.sessions.len(), 0, "{frames:?}");

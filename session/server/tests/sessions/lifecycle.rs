@@ -286,8 +286,9 @@ async fn with_a_store_a_restart_loses_nothing() {
 async fn what_a_handler_sends_while_its_server_shuts_down_arrives() {
     let store = FaultyStore { delay: Duration::from_millis(50), ..FaultyStore::default() };
     let (out, mut started) = mpsc::unbounded_channel();
+    let (ended, mut ends) = mpsc::unbounded_channel();
     let handler = move |mut session: Session| {
-        let out = out.clone();
+        let (out, ended) = (out.clone(), ended.clone());
         async move {
             if session.is_restored() {
                 return std::future::pending().await;
@@ -299,7 +300,7 @@ async fn what_a_handler_sends_while_its_server_shuts_down_arrives() {
             // The store writes the first message meanwhile.
             sleep(Duration::from_millis(10)).await;
             session.send("2").await.unwrap();
-            assert_eq!(session.recv().await, Some(Err(Gone::Moved)));
+            ended.send(session.recv().await).unwrap();
         }
     };
     let server = Server::start(Sessions::with_store(limits(), store.clone()), handler.clone()).await;
@@ -307,6 +308,7 @@ async fn what_a_handler_sends_while_its_server_shuts_down_arrives() {
     client.send("go").await;
     started.recv().await.unwrap();
     let address = server.stop().await;
+    assert_eq!(ends.recv().await, Some(Some(Err(Gone::Moved))));
     let _server = Server::at(address, Sessions::with_store(limits(), store), handler).await;
     assert_eq!(client.text().await, "1");
     assert_eq!(client.text().await, "2");
