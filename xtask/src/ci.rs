@@ -1,13 +1,11 @@
 //! The checks of continuous integration, beside the tests.
 
-use std::sync::Mutex;
-
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::browser::{self, Browser};
 use crate::server::{Options, Server};
-use crate::step::{alone, step};
+use crate::step::step;
 use crate::test::{Job, at_the_same_time};
 use crate::toolchain::{TARGET, Toolchain, Way, host_cargo};
 use crate::{api, bench, examples, measure, msrv, npm, page, properties, scratch, setup, test, variants, wasm_bindgen};
@@ -15,30 +13,26 @@ use crate::{api, bench, examples, measure, msrv, npm, page, properties, scratch,
 pub fn run(shell: &Shell, way: Way) -> Result<()> {
     let (toolchain, browsers) = setup::everything(shell, way)?;
     let server = Server::start(shell, None, &Options::default())?;
-    // Two lanes compile the suite into the same file, one of them with large numbers.
-    let web = Mutex::new(());
-    // Compilers and browsers both wait much of the time: four lanes keep two cores busy. Linting holds cargo's lock of the folder
-    // `debug`, so the other lanes begin with builds for release.
+    // Compilers and browsers both wait much of the time: four lanes of about the same length keep two cores busy. Linting holds
+    // cargo's lock of the folder `debug`, so the other lanes begin with builds for release.
     let lanes: [Job<'_, ()>; 4] = [
         &|shell| {
             check(shell, &toolchain)?;
             variants::test(shell, &toolchain, &server, &browsers[0])
         },
-        &|shell| bench::counts(shell, &toolchain, &browsers),
+        &|shell| {
+            bench::counts(shell, &toolchain, &browsers)?;
+            test::large(shell, &toolchain, &server, &browsers)
+        },
         &|shell| {
             wasm_pack(shell, &toolchain, &server, &browsers)?;
-            let _web = alone(&web);
-            test::large(shell, &toolchain, &server, &browsers)
+            webkit(shell, &toolchain, &server)
         },
         &|shell| {
             npm::test_session_server(shell)?;
             let package = npm::archive(shell, &toolchain)?;
             measure::check(shell, &toolchain, &browsers[0])?;
             properties(shell)?;
-            {
-                let _web = alone(&web);
-                webkit(shell, &toolchain, &server)?;
-            }
             test::others(shell, &toolchain, &server, &browsers[0])?;
             examples::test_hello(shell, &toolchain, &browsers)?;
             npm::test(shell, &browsers, &package)

@@ -63,17 +63,19 @@ simulated page of the feature `testing`, which behaves like either engine.
 /// Returns a browser's cell for a case: where a test of the case has passed, and how the browser deviates.
 fn outcome(runs: &[Run], browser: &str, case: &str, tests: &[String]) -> String {
     let runs = || runs.iter().filter(|run| run.browser == browser);
-    let passed = |run: &&Run| {
-        tests.iter().any(|test| {
-            run.output.contains(&format!("::{test} ... ok")) || run.output.contains(&format!("test {test} ... ok"))
-        })
-    };
+    let passed = |run: &&Run| tests.iter().any(|test| has_passed(&run.output, test));
     let contexts: Vec<_> = runs().filter(passed).map(|run| run.context).collect();
     let marker = format!("deviation {case}: ");
     let lines = runs().flat_map(|run| run.output.lines());
     let deviations: BTreeSet<_> = lines.filter_map(|line| Some(line.split_once(&marker)?.1)).collect();
     let shown = [contexts.join(", ")].into_iter().chain(deviations.into_iter().map(|what| format!("**{what}**")));
     shown.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns whether a test has passed, and has not reported that it shows nothing here.
+fn has_passed(output: &str, test: &str) -> bool {
+    let is_ok = ["::", "test "].iter().any(|before| output.contains(&format!("{before}{test} ... ok")));
+    is_ok && !output.lines().any(|line| line.ends_with(&format!("skipped {test}")))
 }
 
 /// Checks that each case has either tests or a reason for having none.

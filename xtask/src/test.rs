@@ -268,7 +268,7 @@ impl Tests<'_> {
     }
 
     fn large<'a>(&self, shell: &'a Shell) -> Cmd<'a> {
-        self.suite(shell, &[WINDOW]).env("TEST_LARGE", "1").env("WASM_BINDGEN_TEST_TIMEOUT", "900")
+        self.suite(shell, &["--test=large"]).env("TEST_LARGE", "1").env("WASM_BINDGEN_TEST_TIMEOUT", "900")
     }
 }
 
