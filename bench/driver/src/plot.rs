@@ -7,13 +7,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::plan::JAVASCRIPT;
 use crate::results::{Results, Run, Summary};
 
-/// Colours that people with colour blindness can tell apart, too. Most are by Okabe and Ito.
-const COLOURS: &[&str] = &[
-    "#d55e00", "#e69f00", "#f0e442", "#882255", "#332288", "#000000", "#999999", "#0072b2", "#56b4e9", "#009e73",
-    "#cc79a7", "#117733",
+/// The contenders over the browser's `WebSocket`, which every crate has, in colours that people with colour blindness can tell apart,
+/// too, by Okabe and Ito. More in one plot cannot be told apart: the tables have all.
+const CONTENDERS: &[(&str, &str)] = &[
+    ("wasm-websocket", "#d55e00"),
+    ("wasm-websocket-callback", "#e69f00"),
+    ("web-sys-queue", "#000000"),
+    ("web-sys-callback", "#999999"),
+    ("gloo-net", "#0072b2"),
+    ("ws_stream_wasm", "#56b4e9"),
+    ("websocket-web", "#009e73"),
+    ("websocket-web-standard", "#cc79a7"),
 ];
 
 // Lengths in pixels.
@@ -24,6 +30,8 @@ const LEGEND: f64 = 50.0;
 const HEADING: f64 = 40.0;
 const DOT: f64 = 8.0;
 const GAP: f64 = 8.0;
+/// The height of a case.
+const CASE: f64 = CONTENDERS.len() as f64 * DOT + GAP;
 
 /// The ratios at the ends of the scale. A greater ratio is written at its end.
 const ENDS: (f64, f64) = (0.5, 2.5);
@@ -31,13 +39,12 @@ const ENDS: (f64, f64) = (0.5, 2.5);
 /// Draws all runs, two side by side.
 pub fn write(file: &Path, results: &Results) -> Result<()> {
     let runs: Vec<_> = results.runs.iter().filter(|run| !run.cases().is_empty()).collect();
-    let contenders = runs.first().map(|run| contenders(run)).unwrap_or_default();
-    let cases = runs.first().map_or(0, |run| run.cases().len());
-    let height = HEADING + cases as f64 * case_height(contenders.len()) + GAP;
-    let mut svg = legend(&contenders);
+    let cases = runs.first().map_or(0, |run| cases(run).count());
+    let height = HEADING + cases as f64 * CASE + GAP;
+    let mut svg = legend();
     for (index, run) in runs.iter().enumerate() {
         let (x, y) = ((index % 2) as f64 * PANEL, LEGEND + (index / 2) as f64 * height);
-        let _ = writeln!(svg, "<g transform=\"translate({x},{y})\">\n{}</g>", panel(run, &contenders));
+        let _ = writeln!(svg, "<g transform=\"translate({x},{y})\">\n{}</g>", panel(run));
     }
     let (width, height) = (2.0 * PANEL, LEGEND + runs.len().div_ceil(2) as f64 * height);
     let svg = format!(
@@ -47,18 +54,15 @@ pub fn write(file: &Path, results: &Results) -> Result<()> {
     fs::write(file, svg).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn contenders(run: &Run) -> Vec<&str> {
-    run.contenders().into_iter().filter(|name| *name != JAVASCRIPT).collect()
+/// Returns the cases that are plotted: all but the trickles, in which every contender mostly waits.
+fn cases(run: &Run) -> impl Iterator<Item = &str> {
+    run.cases().into_iter().filter(|case| !case.starts_with("trickle"))
 }
 
-fn case_height(contenders: usize) -> f64 {
-    contenders as f64 * DOT + GAP
-}
-
-fn legend(contenders: &[&str]) -> String {
+fn legend() -> String {
     const COLUMNS: usize = 4;
     let mut svg = String::new();
-    for (index, (name, colour)) in contenders.iter().zip(COLOURS).enumerate() {
+    for (index, (name, colour)) in CONTENDERS.iter().enumerate() {
         let x = 2.0 * GAP + (index % COLUMNS) as f64 * 2.0 * PANEL / COLUMNS as f64;
         let y = 16.0 + (index / COLUMNS) as f64 * 18.0;
         let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{colour}\"/>");
@@ -67,21 +71,21 @@ fn legend(contenders: &[&str]) -> String {
     svg
 }
 
-fn panel(run: &Run, contenders: &[&str]) -> String {
+fn panel(run: &Run) -> String {
     let mut svg = String::new();
     let clock = run.clocks()[0];
     text(&mut svg, GAP, 16.0, "start", &format!("{}, × JavaScript", run.title(clock)));
-    let bottom = HEADING + run.cases().len() as f64 * case_height(contenders.len());
+    let bottom = HEADING + cases(run).count() as f64 * CASE;
     for ratio in [0.5, 1.0, 1.5, 2.0, 2.5] {
         let colour = if ratio == 1.0 { "#666" } else { "#ddd" };
         line(&mut svg, (x(ratio), HEADING), (x(ratio), bottom), colour);
         text(&mut svg, x(ratio), HEADING - 6.0, "middle", &ratio.to_string());
     }
-    for (index, case) in run.cases().iter().enumerate() {
-        let top = HEADING + index as f64 * case_height(contenders.len());
+    for (index, case) in cases(run).enumerate() {
+        let top = HEADING + index as f64 * CASE;
         line(&mut svg, (GAP, top), (x(ENDS.1), top), "#ddd");
-        text(&mut svg, GAP, top + case_height(contenders.len()) / 2.0 + 4.0, "start", case);
-        for (index, (name, colour)) in contenders.iter().zip(COLOURS).enumerate() {
+        text(&mut svg, GAP, top + CASE / 2.0 + 4.0, "start", case);
+        for (index, (name, colour)) in CONTENDERS.iter().enumerate() {
             if let Some(summary) = run.summary(clock, name, case) {
                 mark(&mut svg, top + GAP + index as f64 * DOT, &summary, colour);
             }
