@@ -28,6 +28,7 @@ use crate::Message;
 /// answers; while no ping is unanswered, it yields every message. If the server itself acknowledges messages, let `is_pong` return
 /// false: the stream then also yields the answers, and only [`confirm`](crate::Reconnecting::confirm) confirms. Until `is_pong` has
 /// returned true for each ping, every message is decoded when it arrives, rather than when it is taken, so a backlog is in wasm memory.
+/// A Blob is passed to `is_pong` as a Blob, without being read.
 ///
 /// # Examples
 ///

@@ -94,7 +94,8 @@ impl ReconnectOptions {
     ///
     /// [`connect_timeout`](Options::connect_timeout) limits a whole attempt: getting the URL, connecting, and the preamble.
     /// [`receive_limit`](Options::receive_limit) holds for all connections together, and once more for the messages that wait for a
-    /// preamble; with [`Overflow::Close`](crate::Overflow::Close), exceeding the limit closes for good.
+    /// preamble; with [`Overflow::Close`](crate::Overflow::Close), exceeding the limit closes for good, except over
+    /// `Transport::Streams`, where reading stops.
     ///
     /// # Examples
     ///

@@ -27,7 +27,8 @@ pub enum AfterClose {
     /// at least its [`floor`](crate::Backoff::floor).
     Retry,
     /// Connects again after this time plus the delay of the [`Backoff`](crate::Backoff), so that clients do not reconnect all at
-    /// once. A wake-up, such as the page being shown, does not shorten the wait.
+    /// once. A wake-up, such as the page being shown, does not shorten the wait. `reconnect_now` ends it, and so do `pause` and
+    /// `resume`.
     RetryAfter(Duration),
     /// Closes for good.
     Stop,
@@ -134,7 +135,8 @@ pub enum WhenLost {
 ///
 /// The queue fills while there is no connection. While its messages go out on the next connection, `send` waits; `try_send` still
 /// queues, unless a sender waits. Until the [preamble](crate::ReconnectOptions::on_open) has finished, there is no connection yet.
-/// Calls that wait for room when the connection is lost go on like new calls.
+/// Calls that wait for room when the connection is lost go on like new calls. All messages are treated alike: those that must not be
+/// dropped need a `Reconnecting` of their own.
 ///
 /// # Examples
 ///

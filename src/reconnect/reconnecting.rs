@@ -153,13 +153,12 @@ impl Reconnecting {
     ///
     /// ```no_run
     /// use wasm_websocket::Reconnecting;
-    /// use wasm_websocket::reconnect::State;
     ///
     /// /// Called when the user submits a text, in an event handler that cannot await.
     /// fn submit(chat: &Reconnecting, text: String, show: impl Fn(&str)) {
     ///     match chat.try_send(text) {
-    ///         Ok(_) if chat.state() == State::Open => show("sent"),
-    ///         Ok(_) => show("will be sent when you are online"),
+    ///         Ok(_) if chat.counts().queued == 0 => show("sent"),
+    ///         Ok(_) => show("will be sent"), // it is queued: there is no connection, or others go first
     ///         Err(unsent) => show(&format!("not sent: {unsent}")), // `unsent.message` has the text
     ///     }
     /// }

@@ -76,8 +76,8 @@ impl ReconnectingSender {
     /// while a call waits, the call goes on like a new call: it queues the message, and [`WhenFull`](crate::WhenFull) decides if
     /// the queue is full.
     ///
-    /// Senders are served in the order in which they began to wait. Dropping the future before it resolves sends nothing and drops
-    /// the message.
+    /// Senders are served in the order in which they began to wait. If a sender was woken and is not polled, the next sender is
+    /// served one turn of the event loop later. Dropping the future before it resolves sends nothing and drops the message.
     ///
     /// A message may be queued, so a browser object is kept as a [`Blob`](crate::Blob). The browser copies the bytes of a buffer
     /// or an image outside wasm memory when the future is first polled. A file is not copied.
@@ -274,9 +274,10 @@ impl ReconnectingSender {
     /// - Queued messages are never confirmed, whatever the number.
     /// - Messages in doubt stay in doubt with [`WhenLost::Report`](crate::WhenLost::Report). With
     ///   [`WhenLost::Resend`](crate::WhenLost::Resend), messages in doubt up to this number are confirmed, and not sent again.
-    /// - A message that is no longer kept, above the [limit](crate::ReconnectOptions::unconfirmed_limit), is not confirmed by its own
-    ///   number: a number that confirms the next kept message confirms it, too. A message that is too large to be kept is confirmed by
-    ///   its own or a later number. A message in doubt that is not kept is never confirmed.
+    /// - Above the [limit](crate::ReconnectOptions::unconfirmed_limit), the oldest messages are forgotten. Their own numbers confirm
+    ///   nothing: they are confirmed together with the oldest message that is still kept. If the newest 1,024 of 2,000 messages are
+    ///   kept, `confirm(900)` returns 0, and `confirm(977)` returns 977. Messages in doubt that are forgotten are never confirmed.
+    /// - A message that alone exceeds the limit is not kept, but is confirmed by its own or a later number.
     pub fn confirm(&self, number: u64) -> u64 {
         self.shared().confirm(number)
     }

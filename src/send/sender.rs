@@ -213,8 +213,9 @@ impl Sender {
     /// Sends a Blob or `File` of any size in slices of `len` bytes, each as one message.
     ///
     /// Returns a stream that sends when it is polled. It waits for room as [`send`](Self::send) does, and yields the
-    /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory. Messages that are sent meanwhile go
-    /// between the slices. An empty Blob sends no message. A `len` of 0 counts as 1.
+    /// [`Progress`](crate::Progress) after each slice. Only slices in flight are in memory, except in WebKit, where all bytes soon count
+    /// as sent and the browser holds the rest. Messages that are sent meanwhile go between the slices. An empty Blob sends no message. A
+    /// `len` of 0 counts as 1.
     ///
     /// The stream is another handle of the connection. Dropping it stops sending: the bytes that the last `Progress` counts as sent
     /// still go out, and the peer is not told that the rest is missing.

@@ -102,7 +102,7 @@ pub enum LostCause {
     /// A copy of this page has taken the session over, for instance in a virtual machine that was restored from a snapshot. A
     /// duplicated tab begins a session of its own.
     Superseded,
-    /// The server's application, or this page, has given the session up.
+    /// The server's application has given the session up.
     GivenUp,
     /// The server has closed with this code: 4401 for the credentials, 4406 for the application's protocol, 4400, 4413 and 1009 for
     /// a frame that this page has sent. After any other code but 4409 ([`Superseded`](Self::Superseded)) and 4410

@@ -15,8 +15,9 @@ use crate::Error;
 
 /// A future that resolves when the peer has processed a message: what [`Session::send`](crate::session::Session::send) returns.
 ///
-/// Resolves with [`Error::SessionLost`] if the session is lost before; then it is unknown whether the peer has processed the
-/// message. Dropping the receipt changes nothing: the message is sent.
+/// Resolves with [`Error::SessionLost`] if the session is lost before, or given up by dropping its handles; then it is unknown whether
+/// the peer has processed the message. A receipt is not a handle: it does not keep the session. Dropping the receipt changes nothing:
+/// the message is sent.
 ///
 /// # Examples
 ///

@@ -50,10 +50,13 @@ use crate::{
 ///
 /// # The end
 ///
-/// [`close`](Self::close) resolves when the peer has processed everything. When both directions have ended and are processed, the
-/// connection is closed for good. Dropping the session and all its [`sender`](Self::sender)s before that gives it up: messages that
-/// the peer has not processed are not sent again, and the server need not keep the session. While a `sender` lives, no message is
-/// processed any more, and the peer waits when the window is full.
+/// [`close`](Self::close) ends this page's direction, and resolves when the peer has processed everything. The end of one direction
+/// does not end the other: when the stream has ended, call `close`, too. When both directions have ended and are processed, the
+/// connection is closed for good.
+///
+/// Dropping the session and all its [`sender`](Self::sender)s before that gives it up at once, as for a logout: messages that the peer
+/// has not processed are not sent again, their receipts fail, and the server need not keep the session. If only the `Session` is
+/// dropped, no message is processed any more, and the peer waits when the window is full.
 ///
 /// # Examples
 ///

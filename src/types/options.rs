@@ -43,8 +43,9 @@ pub struct Options {
 
 /// What happens to a message that arrives while the receive queue is full.
 ///
-/// Browsers read from the network even if the page does not keep up, except over `Transport::Streams`.
-/// [`Receiver::dropped`](crate::Receiver::dropped) counts the dropped messages.
+/// Browsers read from the network even if the page does not keep up, except over `Transport::Streams` with [`Close`](Self::Close).
+/// [`Receiver::dropped`](crate::Receiver::dropped) counts the dropped messages. Answers and acknowledgements are dropped like any other
+/// message.
 ///
 /// # Examples
 ///
@@ -139,8 +140,8 @@ impl Options {
     /// Sets whether [`connect`](Self::connect) fails if the server selects no subprotocol, in every browser. Default: false.
     ///
     /// The error is [`Error::ConnectFailed`], as in Chromium; in Firefox the server sees a connection that opens and closes at
-    /// once. Without a subprotocol to offer, every connection fails. To recognise this cause in Firefox, leave the option out and
-    /// check [`protocol`](crate::WebSocketStream::protocol); Chromium hides the cause.
+    /// once. Without a subprotocol to offer, here or in a [`Target`](crate::Target), every connection fails. To recognise this cause
+    /// in Firefox, leave the option out and check [`protocol`](crate::WebSocketStream::protocol); Chromium hides the cause.
     ///
     /// # Examples
     ///
@@ -288,15 +289,14 @@ impl Options {
 
     /// Sets how long [`close`](crate::WebSocketStream::close) waits for the peer. Default: 5 seconds.
     ///
-    /// If unsent bytes have left during the timeout, the timeout starts over, so that a slow upload is completed. It begins when the
-    /// future is first polled, and ends only if the future is polled. For a [`Reconnecting`](crate::Reconnecting) it begins with the
-    /// call, and ends by itself.
+    /// It begins when the future is first polled, and ends only if the future is polled. For a [`Reconnecting`](crate::Reconnecting) it
+    /// begins with the call, and ends by itself.
     ///
-    /// In Firefox, and over `Transport::Streams`, a message counts as unsent until all of it has left; over streams, small messages
-    /// count together, up to 16 KiB. So, with every browser and transport, `close` gives up after one timeout, and one more for
-    /// each full 512 KiB that are unsent: a large message is completed if more than 512 KiB leave in each timeout, and a dead peer with
-    /// 10 MiB unsent is reported after up to 21 timeouts. In WebKit, all bytes soon count as sent: there, choose a timeout in which
-    /// the largest message can leave.
+    /// Whenever unsent bytes are seen to leave, the wait starts over, so that a slow upload is completed. Otherwise `close` gives up
+    /// after one timeout, and one more for each full 512 KiB that are unsent, since some bytes leave unseen: in Firefox, and over
+    /// `Transport::Streams`, a message counts as unsent until all of it has left. So a large message is completed there if more than
+    /// 512 KiB leave in each timeout, and in every browser a dead peer with 10 MiB unsent is reported after up to 21 timeouts. In
+    /// WebKit, all bytes soon count as sent: there, choose a timeout in which the largest message can leave.
     ///
     /// - With [`Duration::MAX`] only the browser ends the wait, after 20 to 60 seconds.
     /// - With zero, `close` fails with [`Error::CloseTimeout`] at once, and the browser sends what is unsent and completes the
@@ -359,9 +359,10 @@ impl Options {
     /// messages, see [`Transport`](crate::Transport); then the stream ends with [`Error::Unclean`](crate::Error::Unclean). When this page
     /// closes, the messages in these buffers are dropped.
     ///
-    /// - With [`Overflow::Close`] this limit applies. The queue does not overflow, so the connection is never closed for it.
-    /// - With the other policies reading does not stop, and [`overflow`](Self::overflow) says what happens at
-    ///   [`receive_limit`](Self::receive_limit).
+    /// - With [`Overflow::Close`], this limit takes the place of [`receive_limit`](Self::receive_limit), which then has no effect:
+    ///   reading stops, and the queue never overflows.
+    /// - With the other policies, this limit has no effect: reading does not stop, and [`overflow`](Self::overflow) says what happens
+    ///   at [`receive_limit`](Self::receive_limit).
     ///
     /// # Examples
     ///

@@ -8,7 +8,7 @@
 /// | | `Events` | `Streams` |
 /// |---|---|---|
 /// | browsers | all | Chromium and Edge, 124 and newer |
-/// | while the receiver takes nothing | the browser reads on; at [`receive_limit`](crate::Options::receive_limit), [`overflow`](crate::Options::overflow) decides | the browser stops reading at [`read_ahead`](crate::Options::read_ahead), and the peer has to wait |
+/// | while the receiver takes nothing | the browser reads on; at [`receive_limit`](crate::Options::receive_limit), [`overflow`](crate::Options::overflow) decides | the browser stops reading at [`read_ahead`](crate::Options::read_ahead), and the peer has to wait; with a dropping `overflow`, as with `Events` |
 /// | an attempt that is dropped | completes its handshake, if that takes less than a second | is aborted at once |
 /// | a clean close by the peer | is known at once | is known when the messages before it were read into the receive queue |
 /// | senders wait | above [`high_water_mark`](crate::Options::high_water_mark), and poll `bufferedAmount` | above 128 KiB at most, and are woken when messages have left |
