@@ -53,5 +53,11 @@ fn user_and_password_are_left_out() {
 fn an_invalid_url_is_shown_up_to_what_may_be_a_password() {
     for password in ["sec/ret", "sec\\ret", "sec?ret", "sec#ret"] {
         check(&format!("wss://user:{password}@example.com/"), "wss://user:…");
+        check(&format!("wss://me@mail.example:{password}@example.com/"), "wss://…@mail.example:…");
+        check(&format!("wss://user:42:{password}@example.com/"), "wss://user:…");
+        check(&format!("wss://user:{password}:42/@example.com/"), "wss://user:…");
     }
+    check("wss://user:sec:42/ret@example.com/", "wss://user:…");
+    check("wss://user:sec]:42/ret@example.com/", "wss://user:…");
+    check("wss://[user:secret/@example.com/", "wss://[user:…");
 }

@@ -23,18 +23,21 @@ impl fmt::Display for PublicUrl<'_> {
             }
             last
         };
+        let at = last(b'@');
         self.write(f, 0..start)?;
-        match (last(b'@'), last(b':')) {
-            (Some(at), _) => {
-                f.write_str("…")?;
-                self.write(f, at..path)?;
-            }
-            (None, Some(colon)) if !self.is_port(colon + 1..path) => {
-                self.write(f, start..colon + 1)?;
-                return f.write_str("…");
-            }
-            _ => self.write(f, start..path)?,
+        if at.is_some() {
+            f.write_str("…")?;
         }
+        let shown = at.unwrap_or(start);
+        let host = at.map_or(start, |at| at + 1);
+        // The port follows the first colon, apart from those of an IPv6 address. What is no port may be a password with a slash.
+        let address = self.find(host..host + 1, |byte| byte == b'[').and_then(|_| last(b']'));
+        let colon = self.find(address.unwrap_or(shown)..path, |byte| byte == b':');
+        if let Some(colon) = colon.filter(|colon| self.find(colon + 1..path, |byte| !byte.is_ascii_digit()).is_some()) {
+            self.write(f, shown..colon + 1)?;
+            return f.write_str("…");
+        }
+        self.write(f, shown..path)?;
         // Includes the `?` or `#`, after which the secret begins.
         self.write(f, path..end + 1)?;
         if end < self.0.len() { f.write_str("…") } else { Ok(()) }
@@ -45,12 +48,6 @@ impl fmt::Display for PublicUrl<'_> {
 impl PublicUrl<'_> {
     fn find(&self, range: Range<usize>, is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
         range.into_iter().find(|at| self.0.as_bytes().get(*at).is_some_and(|byte| is_wanted(*byte)))
-    }
-
-    /// Returns whether the text after the last colon is a port, or the end of an IPv6 address.
-    fn is_port(&self, range: Range<usize>) -> bool {
-        let is_bracket = range.end.checked_sub(1).and_then(|last| self.find(last..range.end, |byte| byte == b']'));
-        is_bracket.is_some() || self.find(range, |byte| !byte.is_ascii_digit()).is_none()
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, range: Range<usize>) -> fmt::Result {
