@@ -16,6 +16,13 @@ async fn a_blob_has_a_length_a_type_and_bytes() {
 }
 
 #[apply(browser_test)]
+async fn the_text_of_a_blob_has_no_byte_order_mark() {
+    for (bytes, text) in [("\u{FEFF}a", "a"), ("a\u{FEFF}", "a\u{FEFF}"), ("\u{FEFF}\u{FEFF}", "\u{FEFF}")] {
+        assert_eq!(Blob::new(bytes.as_bytes(), "").text().await.unwrap(), text);
+    }
+}
+
+#[apply(browser_test)]
 async fn a_slice_is_clamped_to_the_length() {
     let blob = Blob::new(b"0123456789", "");
     for (range, expected) in [(2..5, "234"), (8..99, "89"), (50..60, ""), (0..0, "")] {

@@ -140,7 +140,7 @@ impl Blob {
         copy::bytes(&buffer, self.len())
     }
 
-    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 with U+FFFD.
+    /// Reads all bytes as UTF-8, without a byte order mark at the beginning, and replaces invalid UTF-8 with U+FFFD.
     ///
     /// # Errors
     ///

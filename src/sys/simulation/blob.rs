@@ -136,13 +136,14 @@ impl Blob {
         Ok(self.bytes.as_slice().to_vec())
     }
 
-    /// Reads all bytes as UTF-8, and replaces invalid UTF-8 with U+FFFD.
+    /// Reads all bytes as UTF-8, without a byte order mark at the beginning, and replaces invalid UTF-8 with U+FFFD.
     ///
     /// # Errors
     ///
     /// The same errors as [`bytes`](Self::bytes).
     pub async fn text(&self) -> Result<String, Error> {
-        Ok(String::from_utf8_lossy(&self.bytes().await?).into_owned())
+        let bytes = self.bytes().await?;
+        Ok(String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes)).into_owned())
     }
 
     pub(crate) fn shared(&self) -> &Bytes {
