@@ -21,6 +21,9 @@ use crate::{Error, Message, ReceiveError};
 /// - NaN and infinity, in a `JsValue`, too
 /// - maps with other keys, such as `HashMap<u32, T>`
 ///
+/// The key `__proto__` of a map is left out when it is encoded. A field with the name of a member of every JavaScript object, such as
+/// `constructor`, never counts as missing.
+///
 /// Values that are nested 128 levels deep or deeper cannot be decoded, so that no peer can exhaust the stack. A `JsValue` is
 /// otherwise encoded as by `JSON.stringify`, which omits `undefined`.
 ///

@@ -151,7 +151,7 @@ impl ReconnectOptions {
     /// Sets how many messages are queued while there is no connection. Default: 1024.
     ///
     /// Until the [preamble](Self::on_open) has finished, there is no connection yet. When a connection is lost, the messages of
-    /// calls that wait for room are queued, too, up to this limit.
+    /// calls that wait for room are queued, too, up to this limit. Messages in doubt take no room.
     pub fn queue_limit_messages(mut self, messages: usize) -> Self {
         self.queue.messages = messages;
         self
@@ -184,6 +184,7 @@ impl ReconnectOptions {
     /// - any limits, if that many of your messages never exceed this limit in bytes, and you send with
     ///   [`try_send`](crate::Reconnecting::try_send), only while `queued + unconfirmed + in_doubt` of
     ///   [`counts`](crate::Reconnecting::counts) is below [`unconfirmed_limit_messages`](Self::unconfirmed_limit_messages).
+    ///   While the [`high_water_mark`](Options::high_water_mark) is exceeded, as after a large message, `try_send` fails with `Full`.
     ///
     /// # Examples
     ///

@@ -33,7 +33,7 @@ use crate::{CloseEvent, Error};
 ///     Some(match state {
 ///         State::Open => "Connected".into(),
 ///         State::Waiting { delay, .. } => format!("Offline, next attempt in {} s", delay.as_secs()),
-///         State::Closed { .. } => "Disconnected".into(),
+///         State::Paused | State::Closing | State::Closed { .. } => "Disconnected".into(),
 ///         State::InDoubt { .. } | State::Rejected { .. } => return None, // reports
 ///         _ => "Connecting …".into(),
 ///     })
