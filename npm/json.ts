@@ -157,19 +157,18 @@ function valid(schema: Schema | undefined, value: unknown, refuse: (issues: read
 
 /** Checks a value to send. Whatever the schema throws is an error of the value. */
 function validToSend(schema: Schema | undefined, value: unknown): unknown {
-  const refuse = (cause: unknown): never => {
-    if (cause instanceof SendError) throw cause;
-    throw new SendError("encode", `the schema has thrown: ${String(cause)}`, "");
+  const failed = (cause: unknown): never => {
+    throw cause instanceof SendError ? cause : new SendError("encode", `the schema has thrown: ${String(cause)}`, "");
   };
   try {
-    const checked = valid<unknown>(schema, value, misfit);
-    return checked instanceof Promise ? checked.catch(refuse) : checked;
+    const checked = valid<unknown>(schema, value, refuse);
+    return checked instanceof Promise ? checked.catch(failed) : checked;
   } catch (cause) {
-    return refuse(cause);
+    return failed(cause);
   }
 }
 
-function misfit(issues: readonly Issue[]): never {
+function refuse(issues: readonly Issue[]): never {
   throw new SendError("encode", `the value does not fit its schema: ${textOf(issues)}`, "");
 }
 

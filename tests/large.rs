@@ -1,5 +1,5 @@
-//! The suite in a window, once more: a module for `cargo xtask ci`, which runs its tests with large numbers. Since it is a module of its
-//! own, the suite with small numbers is not compiled again, and can run at the same time.
+//! The suite in a window, for `cargo xtask ci`, which compiles it with large numbers. It does not replace the module with small numbers
+//! (`web`), so both can run at the same time.
 #![cfg(target_arch = "wasm32")]
 
 #[macro_use]

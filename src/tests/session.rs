@@ -458,6 +458,19 @@ fn a_session_that_was_lost_connects_no_more_though_its_close_has_not_left() {
 }
 
 #[test]
+fn a_message_that_the_browser_refuses_is_not_transmitted() {
+    in_pages(async |page| {
+        page.throw_on_send(|message| message.as_text() == Some(":bad"));
+        let mut session = session(SessionOptions::new());
+        let _peer = one_client(page, 1000, &[]).await;
+        drop(session.send("good").await.unwrap());
+        drop(session.send("bad").await.unwrap());
+        assert!(matches!(lost(&mut session).await, (LostCause::Stopped(_), _)), "{page:?}");
+        assert_eq!(session.counts().transmitted, 1);
+    });
+}
+
+#[test]
 fn the_end_of_a_session_is_told_though_the_page_pauses_meanwhile() {
     let commands: [fn(&Session); 2] = [|session| session.pause(), |session| session.reconnect_now()];
     for command in commands {

@@ -45,7 +45,8 @@ impl Visit for Fields<'_> {
 
 #[test]
 fn events_of_a_connection_hold_no_secrets() {
-    // While other tests run, `tracing` may take it that nobody listens, if events are told for the first time when one begins to listen.
+    // `tracing` asks once whether anyone listens to an event, when it happens first. Another test may let it happen just before this
+    // one listens, and then nothing is told: so everything has happened before.
     connect_and_reconnect();
     let lines = Lines::default();
     subscriber::with_default(lines.clone(), connect_and_reconnect);

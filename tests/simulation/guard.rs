@@ -21,6 +21,8 @@ macro_rules! browser_test {
         #[test]
         $(#[$attribute])*
         fn $name() {
+            #[allow(dead_code, reason = "for tests that are skipped in some browsers")]
+            const TEST: &str = stringify!($name);
             $crate::suite::guard::guarded(|| async $body);
         }
     };
@@ -103,7 +105,7 @@ pub fn deviation(case: &str, what: &str) {
     println!("deviation {case}: {what}");
 }
 
-/// Reports that a test shows nothing in this run. Then it returns.
+/// Reports that a test, by its `TEST`, shows nothing in this run. The test then returns.
 pub fn skipped(test: &str) {
     println!("skipped {test}");
 }

@@ -152,7 +152,7 @@ async fn close_does_not_wait_for_ever() {
 #[apply(browser_test)]
 async fn a_close_waits_for_a_large_message() {
     if is_webkit() {
-        return skipped("a_close_waits_for_a_large_message"); // its `bufferedAmount` is soon 0, so nothing shows that bytes are still leaving
+        return skipped(TEST); // its `bufferedAmount` is soon 0, so nothing shows that bytes are still leaving
     }
     let options = Options::new().close_timeout(Duration::from_secs(1));
     let mut stream = connect_with("/late/4000", &options).await;

@@ -157,7 +157,7 @@ struct Empty {}
 #[apply(browser_test)]
 async fn the_connections_errors_come_through() {
     if is_by_streams() {
-        return skipped("the_connections_errors_come_through"); // over streams nothing overflows
+        return skipped(TEST); // over streams nothing overflows
     }
     let few = Options::new().receive_limit(1 << 20).receive_limit_messages(1);
     let mut typed = connect_with("/flood/2/4", &few).await.typed::<Vec<u8>, Vec<u8>, Binary>();

@@ -1,12 +1,14 @@
 //! Values that the browser's own JSON encodes and decodes.
 
+use std::collections::BTreeMap;
+
 use futures_util::StreamExt;
 use js_sys::{JSON, Object, Reflect};
 use macro_rules_attribute::apply;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
-use wasm_websocket::Error;
 use wasm_websocket::codec::{Encode, JsJson, Json};
+use wasm_websocket::{Error, Message};
 
 use super::codec::{BAD_BYTES, BAD_TEXTS, assert_undecodable, decoded, echoes, points};
 use super::guard::js;
@@ -64,6 +66,20 @@ async fn javascript_values_stay_in_javascript() {
     typed.get_mut().send(r#"{ "__proto__": { "polluted": true } }"#).await.unwrap();
     typed.next().await.unwrap().unwrap();
     assert!(Reflect::get(&Object::new(), &"polluted".into()).unwrap().is_undefined());
+}
+
+#[apply(browser_test)]
+async fn names_of_every_javascript_object_are_special() {
+    #[derive(Debug, Deserialize)]
+    struct Named {
+        #[serde(default)]
+        #[expect(dead_code, reason = "only decoding matters")]
+        constructor: Option<String>,
+    }
+
+    let map = BTreeMap::from([("__proto__", 1), ("a", 2)]);
+    assert_eq!(JsJson::encode(&map).unwrap(), Message::from(r#"{"a":2}"#));
+    assert!(decoded::<Named, JsJson>("{}").await.is_err());
 }
 
 #[apply(browser_test)]

@@ -183,7 +183,7 @@ async fn a_message_can_be_taken_as_the_browser_delivered_it() {
 #[apply(browser_test)]
 async fn events_that_no_browser_fires_are_no_messages() {
     if is_by_streams() {
-        return skipped("events_that_no_browser_fires_are_no_messages"); // streams fire no events
+        return skipped(TEST); // streams fire no events
     }
     let unbounded = Options::new().receive_limit(0).receive_limit_messages(0).overflow(Overflow::Unbounded);
     let mut stream = connect_with("/echo", &unbounded).await;
@@ -213,7 +213,7 @@ async fn events_that_no_browser_fires_are_no_messages() {
 #[apply(browser_test)]
 async fn a_buffer_that_was_given_away_is_an_error() {
     if is_by_streams() {
-        return skipped("a_buffer_that_was_given_away_is_an_error"); // only the crate has the buffer
+        return skipped(TEST); // only the crate has the buffer
     }
     let mut stream = connect("/echo").await;
     let thief = "socket => socket.addEventListener('message', event => {

@@ -383,7 +383,7 @@ async fn the_end_of_one_connection_is_not_taken_for_the_end_of_the_next() {
 #[apply(browser_test)]
 async fn it_wakes_up_when_the_page_is_shown() {
     if !has_document() {
-        return skipped("it_wakes_up_when_the_page_is_shown");
+        return skipped(TEST);
     }
     let feed = connect(slow(), &["/status/503", "/echo"]);
     let mut states = feed.states();

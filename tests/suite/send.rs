@@ -129,7 +129,7 @@ async fn lost() -> WebSocketStream {
 #[apply(browser_test)]
 async fn unsent_bytes_stay_counted_after_the_end() {
     if crashes_with_unsent() {
-        return skipped("unsent_bytes_stay_counted_after_the_end");
+        return skipped(TEST);
     }
     for _ in 0..8 {
         let stream = lost().await;
@@ -147,7 +147,7 @@ async fn unsent_bytes_stay_counted_after_the_end() {
 #[apply(browser_test)]
 async fn flush_fails_if_messages_are_lost() {
     if crashes_with_unsent() {
-        return skipped("flush_fails_if_messages_are_lost");
+        return skipped(TEST);
     }
     for _ in 0..3 {
         let mut stream = lost().await;
@@ -191,7 +191,7 @@ async fn the_buffered_amount_has_64_bits() {
     // WebKit counts in 32 bits. It reads each of these Blobs into memory, also after the end of the test: on a busy machine, the next
     // test had to wait too long for that.
     if is_webkit() {
-        return skipped("the_buffered_amount_has_64_bits");
+        return skipped(TEST);
     }
     let socket = WebSocket::new(&url("/stall/10000")).unwrap();
     assert_eq!(events(&socket).next().await, Some(Event::Open));
@@ -255,7 +255,7 @@ async fn large_messages_go_round() {
 #[apply(browser_test)]
 async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_closes() {
     if crashes_with_unsent() {
-        return skipped("senders_wait_above_the_high_water_mark_and_fail_when_the_connection_closes");
+        return skipped(TEST);
     }
     // While the clock stands still, no timer counts as late. Late timers would raise the high water mark.
     let _clock = Clock::stopped();
@@ -279,7 +279,7 @@ async fn senders_wait_above_the_high_water_mark_and_fail_when_the_connection_clo
 #[apply(browser_test)]
 async fn the_sink_waits_above_the_high_water_mark() {
     if crashes_with_unsent() {
-        return skipped("the_sink_waits_above_the_high_water_mark");
+        return skipped(TEST);
     }
     let _clock = Clock::stopped();
     let key = random();

@@ -88,7 +88,7 @@ const DISCONNECTIONS: usize = if IS_LARGE { 1_000 } else { 26 };
 #[apply(browser_test)]
 async fn a_session_has_each_message_once_whatever_disconnects() {
     if !has_document() {
-        return skipped("a_session_has_each_message_once_whatever_disconnects");
+        return skipped(TEST);
     }
     let (key, start) = (random().to_string(), now());
     let (mut session, attempts) = begin(&format!("/session/chaos/3/{key}?faults={DISCONNECTIONS}"));
@@ -160,7 +160,7 @@ async fn nothing_is_left_of_ended_sessions() {
 // A file that cannot be read ends each connection on which it is transmitted.
 #[apply(browser_test)]
 async fn a_file_that_cannot_be_read_loses_the_session() {
-    let Some(file) = unreadable_blob().await else { return skipped("a_file_that_cannot_be_read_loses_the_session") };
+    let Some(file) = unreadable_blob().await else { return skipped(TEST) };
     let (mut session, _) = begin("/session/echo/0");
     drop(session.send(file).await.unwrap());
     let lost = session.next().await.unwrap().unwrap_err();

@@ -56,7 +56,7 @@ async fn slices_cover_the_blob_and_can_be_cancelled() {
 #[apply(browser_test)]
 async fn slices_end_with_the_connection() {
     if crashes_with_unsent() || is_webkit() {
-        return skipped("slices_end_with_the_connection");
+        return skipped(TEST);
     }
     let stream = connect_with("/stall/100", &Options::new().high_water_mark(100_000)).await;
     let mut slices = stream.send_slices(Blob::new(&vec![0; 40 << 20], ""), 1 << 20);
@@ -75,7 +75,7 @@ async fn slices_end_with_the_connection() {
 #[apply(browser_test)]
 async fn slices_are_cancelled_while_nothing_moves() {
     if crashes_with_unsent() || is_webkit() {
-        return skipped("slices_are_cancelled_while_nothing_moves");
+        return skipped(TEST);
     }
     let options = Options::new().high_water_mark(100_000).close_timeout(Duration::from_millis(50));
     let mut stream = connect_with("/stall", &options).await;

@@ -1,9 +1,9 @@
 //! Runs the bench's page in browsers without DevTools and WebDriver, and writes the results.
 //!
 //! ```text
-//! plan ─▶ server ◀─▶ the page, in a browser ─▶ report ─▶ counts ─▶ limits
-//!           └─▶ cpu         (kept in parts)          └─▶ times ─┬─▶ markdown
-//!                                             sizes ────────────┴─▶ plot
+//! plan ─▶ parts ─▶ server ◀─▶ the page, in a browser ─▶ report ─▶ counts ─▶ limits
+//!                    └─▶ cpu                                  └─▶ times ─┬─▶ markdown
+//!                                                      sizes ────────────┴─▶ plot
 //! ```
 
 mod browser;
@@ -135,9 +135,10 @@ async fn measure_codecs(options: &Options) -> Result<Results> {
     let sizes = size::all(&options.page.join("apps"))?;
     let plan = Plan::codecs(options.rounds, &sizes);
     let mut results = Results { sizes, ..Results::default() };
+    let parts = Parts::open(&options.page, options.resume)?;
     for browser in &options.browsers {
         let mut run = Run::new(&browser.name, false);
-        run.add(server::run(&options.page, browser, &plan).await?);
+        run.add(parts.run(browser, "codecs", &plan).await?);
         results.runs.push(run);
     }
     Ok(results)

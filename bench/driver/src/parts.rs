@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::browser::Browser;
 use crate::plan::Plan;
@@ -17,7 +16,7 @@ use crate::server;
 pub struct Parts {
     /// The folder of the built page.
     page: PathBuf,
-    /// Tells this page from one that was built from other code.
+    /// The hash of the page's files.
     page_hash: u64,
     /// The folder of the parts.
     folder: PathBuf,
@@ -28,8 +27,8 @@ pub struct Parts {
 /// A part on the disk.
 #[derive(Serialize, Deserialize)]
 struct Part {
-    plan: Value,
-    page_hash: u64,
+    /// The hash of the page and the plan.
+    key: u64,
     reports: Vec<Report>,
 }
 
@@ -38,33 +37,32 @@ impl Parts {
     pub fn open(page: &Path, resumes: bool) -> Result<Self> {
         let folder = page.with_file_name("parts");
         fs::create_dir_all(&folder)?;
-        Ok(Self { page: page.into(), page_hash: hash(page)?, folder, resumes })
+        Ok(Self { page: page.into(), page_hash: hash_of(page)?, folder, resumes })
     }
 
     /// Returns what a page reports that runs this plan. If the run resumes another that has done so, it returns what that page reported.
     pub async fn run(&self, browser: &Browser, name: &str, plan: &Plan) -> Result<Vec<Report>> {
         let file = self.folder.join(format!("{} {name}.json", browser.name));
-        let plan_value = serde_json::to_value(plan)?;
-        if let Some(part) = self.read(&file)
-            && part.plan == plan_value
+        let mut hasher = DefaultHasher::new();
+        (self.page_hash, serde_json::to_vec(plan)?).hash(&mut hasher);
+        let key = hasher.finish();
+        if self.resumes
+            && let Some(part) = read(&file).filter(|part| part.key == key)
         {
             return Ok(part.reports);
         }
-        let reports = server::run(&self.page, browser, plan).await?;
-        let part = Part { plan: plan_value, page_hash: self.page_hash, reports };
+        let part = Part { key, reports: server::run(&self.page, browser, plan).await? };
         fs::write(&file, serde_json::to_vec(&part)?).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(part.reports)
     }
+}
 
-    /// Returns a part on the disk, if the run takes it and its page was this one.
-    fn read(&self, file: &Path) -> Option<Part> {
-        let part: Part = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-        (self.resumes && part.page_hash == self.page_hash).then_some(part)
-    }
+fn read(file: &Path) -> Option<Part> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
 /// Hashes the files of the page, without those in its folders.
-fn hash(page: &Path) -> Result<u64> {
+fn hash_of(page: &Path) -> Result<u64> {
     let entries = fs::read_dir(page)?.collect::<Result<Vec<_>, _>>()?;
     let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     files.sort();

@@ -12,7 +12,7 @@ import { Session } from '../session.js';
 import { random } from './random.js';
 import { HELLO, Raw } from './raw.js';
 import { name } from './runner.js';
-import { becomesEmpty, echo, serve, session, works } from './serve.js';
+import { becomesEmpty, deferred, echo, serve, session, works } from './serve.js';
 
 const refused = async (url, of, members, code) => {
   const client = new Raw(url);
@@ -99,28 +99,22 @@ const violations = [
 
 for (const [title, frames, code] of violations) {
   test(`${title} closes with ${code}, and the handler learns that the session is lost`, async () => {
-    let report, end;
-    const reported = new Promise((resolve) => {
-      report = resolve;
-    });
-    const ended = new Promise((resolve) => {
-      end = resolve;
-    });
+    const [reported, ended] = [deferred(), deferred()];
     const { url, server } = await serve({}, async (stream) => {
       // The handler takes no message before, so that the window fills.
-      await ended;
+      await ended.promise;
       try {
         for await (const message of stream) void message;
         await stream.send('behind END');
       } catch (error) {
-        report(error);
+        reported.resolve(error);
       }
     });
     const { client } = await session(url);
     client.send(...frames);
     assert.equal(await client.closed(), code);
-    end();
-    assert.ok((await reported) instanceof Lost);
+    ended.resolve();
+    assert.ok((await reported.promise) instanceof Lost);
     assert.equal(server.size, 0);
   });
 }

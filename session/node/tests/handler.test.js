@@ -10,16 +10,7 @@ import { promisify } from 'node:util';
 import { Lost } from '../server.js';
 import { Raw } from './raw.js';
 import { name } from './runner.js';
-import { becomesEmpty, serve, session, works } from './serve.js';
-
-/** Returns a promise and its function `resolve`. */
-function deferred() {
-  let resolve;
-  const promise = new Promise((resolvePromise) => {
-    resolve = resolvePromise;
-  });
-  return { promise, resolve };
-}
+import { becomesEmpty, deferred, serve, session, works } from './serve.js';
 
 const connected = async (url, of, members) => {
   const client = new Raw(url);

@@ -45,3 +45,12 @@ export async function works(client, text = 'still here') {
   client.send(`:${text}`);
   assert.equal(await client.until(() => client.frames.find((frame) => frame === `:${text}`) ?? client.code), `:${text}`);
 }
+
+/** Returns a promise and its function `resolve`. */
+export function deferred() {
+  let resolve;
+  const promise = new Promise((resolvePromise) => {
+    resolve = resolvePromise;
+  });
+  return { promise, resolve };
+}
